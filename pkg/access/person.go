@@ -1,0 +1,108 @@
+package access
+
+import (
+	"strings"
+	"time"
+)
+
+// Standing says what somebody is to the workspace that the product serves. The
+// zero value is not known, and not known is refused.
+type Standing string
+
+// What a person can be. Only a Member may ask, approve or receive anything.
+const (
+	Member      Standing = "member"
+	Guest       Standing = "guest"       // single- or multi-channel guest
+	Bot         Standing = "bot"         // an app or a workflow
+	Deactivated Standing = "deactivated" // the account was switched off
+	Outsider    Standing = "outsider"    // of another workspace or organisation
+)
+
+// Person is a Slack user as read at one moment.
+type Person struct {
+	ID       string   // Slack user id, U… or W…
+	Email    string   // confirmed address that this person alone holds, else ""
+	Claims   string   // address that is unconfirmed, or held by another user too: it proves nothing, and still excludes
+	Name     string   // what to show; never compared
+	Standing Standing // read from Slack, never from a payload
+}
+
+// Same reports whether two values may be one person: the same Slack id, or the
+// same address, whatever its case and whether or not it is proven. It is asked
+// to exclude somebody, so a doubt counts.
+func (p Person) Same(q Person) bool {
+	if p.ID != "" && p.ID == q.ID {
+		return true
+	}
+	for _, a := range [...]string{p.Email, p.Claims} {
+		for _, b := range [...]string{q.Email, q.Claims} {
+			if a != "" && FoldEmail(a) == FoldEmail(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Refused says why this person may not take part at all, or nil for a member.
+func (p Person) Refused() *Refusal {
+	switch p.Standing {
+	case Member:
+		return nil
+	case Guest:
+		return Refuse("guest", "Guests of this workspace cannot use AWS access.", "Ask the colleague who invited you.")
+	case Bot:
+		return Refuse("bot", "Apps and bots cannot use AWS access.", "")
+	case Deactivated:
+		return Refuse("deactivated", "This Slack account is deactivated.", "")
+	case Outsider:
+		return Refuse("other_workspace", "AWS access is only for members of this workspace.", "")
+	}
+	return Refuse("unknown_person", "Your Slack profile cannot be read right now.", "Try again in a minute.")
+}
+
+// FoldEmail is the form in which addresses are compared.
+func FoldEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
+
+// StaleAfter is the age past which what was read of Slack's groups and people
+// is no longer known (DESIGN 3). What is not known never helps.
+const StaleAfter = 10 * time.Minute
+
+// RefreshAfter is the age past which a step reads again before it decides.
+const RefreshAfter = 2 * time.Minute
+
+// Group is a user group's membership as it was read at one moment.
+type Group struct {
+	Members []string  // Slack user ids; addresses where the source knows only those
+	ReadAt  time.Time // when it was last read; the zero time for never
+	Gone    bool      // Slack says there is no such group, or it is disabled
+}
+
+// Directory is what was last read of people and groups. It is written whole by
+// whoever read it, on the version before.
+type Directory struct {
+	Version  int
+	Groups   map[string]Group  // by the group's id at its source: S0… or a PagerDuty id
+	People   map[string]Person // by Slack id: members of those groups and people named by the policy
+	PeopleAt time.Time         // when People and Shared were last read whole
+	Shared   []string          // addresses that more than one user holds, folded and sorted
+	Told     []string          // what operators were told is unknown, sorted
+}
+
+// Group returns a group's members; ok is false when they are not known at now.
+func (d Directory) Group(id string, now time.Time) (members []string, ok bool) {
+	g, found := d.Groups[id]
+	if !found || g.Gone || now.Sub(g.ReadAt) >= StaleAfter {
+		return nil, false
+	}
+	return g.Members, true
+}
+
+// Person returns somebody's profile; ok is false when it is not known at now.
+func (d Directory) Person(id string, now time.Time) (p Person, ok bool) {
+	if now.Sub(d.PeopleAt) >= StaleAfter {
+		return Person{}, false
+	}
+	p, ok = d.People[id]
+	return p, ok
+}

@@ -1,0 +1,40 @@
+package access
+
+import (
+	"errors"
+	"time"
+)
+
+// Secret is text that does not print, marshal or log. Reveal is the one way
+// out; a search for it shows every place where a secret leaves memory.
+type Secret struct{ text string }
+
+// NewSecret hides text.
+func NewSecret(text string) Secret { return Secret{text} }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.text }
+
+// Empty reports whether there is no text.
+func (s Secret) Empty() bool { return s.text == "" }
+
+const hidden = "[hidden]"
+
+// String implements fmt.Stringer.
+func (s Secret) String() string { return hidden }
+
+// GoString implements fmt.GoStringer.
+func (s Secret) GoString() string { return hidden }
+
+// MarshalText refuses: a secret that is to be serialised is a mistake.
+func (s Secret) MarshalText() ([]byte, error) {
+	return nil, errors.New("a secret cannot be serialised")
+}
+
+// Credentials are what STS issued for one session.
+type Credentials struct {
+	AccessKeyID  string
+	SecretKey    Secret
+	SessionToken Secret
+	Expires      time.Time
+}

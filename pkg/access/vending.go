@@ -1,0 +1,60 @@
+package access
+
+import "time"
+
+// Need is one requirement of the policy, and how far it is filled.
+type Need struct {
+	Rule string   // name of the rule that wants it
+	From []string // as the policy names them
+	Need int      // how many people
+	Have int      // how many of them are there, by the best matching
+}
+
+// Account is a member account as people choose it.
+type Account struct {
+	ID   string // twelve digits
+	Name string
+}
+
+// Role is a role of the catalogue as people choose it.
+type Role struct {
+	Name           string
+	About          string
+	Max            time.Duration // the longest grant for whoever asked
+	Ticket         bool          // a ticket is mandatory for whoever asked
+	AssumeRoles    bool          // sessions may assume further roles: access can outlast the grant
+	MakeIdentities bool          // sessions may make users and keys: access can outlast the grant
+}
+
+// Target is a role in a member account, as the policy describes it.
+type Target struct {
+	Account        string // twelve digits
+	AccountName    string
+	Region         string // where the console lands; names the partition too
+	Role           string
+	Path           string // begins and ends with a slash
+	LandsOn        string // path of a console page, "" for the home page
+	AssumeRoles    bool   // may: [assume_roles]
+	MakeIdentities bool   // may: [make_identities]
+}
+
+// Vending is all that a session is made from.
+type Vending struct {
+	Target      Target
+	Grant       string    // the request's id: the tag GrantId
+	Session     string    // RoleSessionName, Request.Name
+	Who         Person    // the source identity
+	Ends        time.Time // the end of the grant: every action is denied from then on
+	ConsoleOnly bool      // the grant gives the console and no keys
+	Now         time.Time
+}
+
+// Order asks the vend function for a session. It names no address: the answer
+// goes to the requester who is stored in the table.
+type Order struct {
+	ID      string    `json:"id"` // one for each click
+	Request string    `json:"request"`
+	By      string    `json:"by"` // Slack id of who clicked
+	Kind    Kind      `json:"kind"`
+	At      time.Time `json:"at"`
+}
