@@ -84,6 +84,8 @@ var Clock = Person{ID: "tick", Name: "the clock"}
 type Terms struct {
 	Max          time.Duration // the longest grant
 	Met          bool          // every requirement is filled by the approvals that count
+	Needs        []Need
+	Channels     []string // where the card goes, each once
 	Give         []Kind
 	Review       *Review
 	AnswerWithin time.Duration
@@ -128,7 +130,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	r := Request{
 		ID: ask.ID, Requester: ask.Requester, Account: ask.Account, AccountName: ask.AccountName, Role: ask.Role,
 		Asked: ask.For, For: ask.For, Reason: ask.Reason, Ticket: ask.Ticket,
-		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review,
+		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review, Needs: terms.Needs, Channels: terms.Channels,
 	}
 	if terms.RemindAfter > 0 {
 		r.RemindAt = now.Add(terms.RemindAfter)
@@ -169,6 +171,7 @@ func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Ti
 	if upTo != 0 {
 		next.For = min(next.For, upTo)
 	}
+	next.Needs = terms.Needs
 	if !terms.Met {
 		return next.move(Approve, Pending, by, "", now)
 	}

@@ -86,6 +86,7 @@ type Directory struct {
 	People   map[string]Person // by Slack id: members of those groups and people named by the policy
 	PeopleAt time.Time         // when People and Shared were last read whole
 	Shared   []string          // addresses that more than one user holds, folded and sorted
+	Size     int               // how many users the workspace had then
 	Told     []string          // what operators were told is unknown, sorted
 }
 

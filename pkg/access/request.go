@@ -66,6 +66,8 @@ type Request struct {
 	RemindAt  time.Time // zero for never
 	Reminded  bool
 	Approvals []Approval
+	Needs     []Need   // what the policy wanted at the last decision, and how far it was filled
+	Channels  []string // where its card stands
 
 	Starts, Ends time.Time // the grant's window, Ends excluded; zero while pending
 	Give         []Kind    // what the policy let this grant hand out when it was last asked

@@ -4,7 +4,7 @@
 // few attributes that keys, indexes and conditions need beside it.
 //
 // It promises that an item written by a newer version of the software is
-// refused, never guessed at (ErrNewer).
+// refused, never guessed at (access.ErrNewer).
 package store
 
 import (
@@ -19,21 +19,6 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
-
-// Errors that a store answers.
-var (
-	ErrNotFound = errors.New("no such request")
-	ErrStale    = errors.New("somebody else moved it first")
-	ErrNewer    = errors.New("written by a newer version of this software")
-)
-
-// Taken is the answer to a write whose unique key was used before: the same
-// click, command or form came twice.
-type Taken struct {
-	Request string // what the first one made
-}
-
-func (t *Taken) Error() string { return "already done as request " + t.Request }
 
 // Format is the version of the items that this software writes. It reads this
 // one and those before.
@@ -107,7 +92,7 @@ func newItem(pk, sk string, body any) (Item, error) {
 // Decode reads an item's body into out.
 func (i Item) Decode(out any) error {
 	if i.Format > Format || i.Format < 1 {
-		return fmt.Errorf("item %s %s has format %d, this software knows %d: %w", i.PK, i.SK, i.Format, Format, ErrNewer)
+		return fmt.Errorf("item %s %s has format %d, this software knows %d: %w", i.PK, i.SK, i.Format, Format, access.ErrNewer)
 	}
 	if err := json.Unmarshal([]byte(i.Body), out); err != nil {
 		return fmt.Errorf("item %s %s: %w", i.PK, i.SK, err)

@@ -1,0 +1,18 @@
+package access
+
+import "errors"
+
+// Errors that every store answers.
+var (
+	ErrNotFound = errors.New("no such request")
+	ErrStale    = errors.New("somebody else moved it first")
+	ErrNewer    = errors.New("written by a newer version of this software")
+)
+
+// Taken is the answer to a write whose unique key was used before: the same
+// click, command or form came twice.
+type Taken struct {
+	Request string // what the first one made
+}
+
+func (t *Taken) Error() string { return "already done as request " + t.Request }
