@@ -2,6 +2,8 @@ package access
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -23,8 +25,9 @@ const hidden = "[hidden]"
 // String implements fmt.Stringer.
 func (s Secret) String() string { return hidden }
 
-// GoString implements fmt.GoStringer.
-func (s Secret) GoString() string { return hidden }
+// Format implements fmt.Formatter, so that no verb prints the text: %d and %x
+// would otherwise reach into the struct.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
 // MarshalText refuses: a secret that is to be serialised is a mistake.
 func (s Secret) MarshalText() ([]byte, error) {

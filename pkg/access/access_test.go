@@ -1,0 +1,377 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	noon  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	dev   = Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: Member}
+	lead  = Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: Member}
+	lead2 = Person{ID: "U0LEAD2", Email: "lead2@example.com", Name: "Lead Two", Standing: Member}
+	terms = Terms{Max: 4 * time.Hour, Give: []Kind{Console, Keys}, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute}
+	met   = Terms{Max: 4 * time.Hour, Met: true, Give: []Kind{Console, Keys}, AnswerWithin: time.Hour}
+)
+
+func ask() Ask {
+	return Ask{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev, Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly", For: 2 * time.Hour, Reason: "why"}
+}
+
+// made is a request brought to a state by the moves that lead there.
+func made(t *testing.T, state State) Request {
+	t.Helper()
+	must := func(r Request, _ Event, err error) Request {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("bring a request to %s: %v", state, err)
+		}
+		return r
+	}
+	pending := must(New(ask(), terms, noon))
+	switch state {
+	case Pending:
+		return pending
+	case Denied:
+		return must(pending.Deny(lead, "no", noon))
+	case Cancelled:
+		return must(pending.Cancel(dev, noon))
+	case TimedOut:
+		pending.Reminded = true
+		next, event, _ := pending.Tick(noon.Add(time.Hour))
+		return must(next, event, nil)
+	}
+	active := must(pending.Approve(lead, 0, met, noon))
+	switch state {
+	case Ended:
+		return must(active.End(dev, noon))
+	case Revoked:
+		return must(active.Revoke(lead, "", noon))
+	case Expired:
+		next, event, _ := active.Tick(noon.Add(2 * time.Hour))
+		return must(next, event, nil)
+	}
+	return active
+}
+
+var states = []State{Pending, Active, Denied, Cancelled, TimedOut, Expired, Ended, Revoked}
+
+// Every verb in every state either makes the move that DESIGN 2 names, or is
+// refused with the code that says how the request stands.
+func TestOnlyTheMovesOfTheDesignHappen(t *testing.T) {
+	standing := map[State]string{
+		Pending: "still_pending", Active: "already_approved", Denied: "already_denied", Cancelled: "cancelled",
+		TimedOut: "timed_out", Expired: "expired", Ended: "ended", Revoked: "revoked",
+	}
+	verbs := map[Verb]struct {
+		do func(Request) (Request, Event, error)
+		to map[State]State
+	}{
+		Approve: {func(r Request) (Request, Event, error) { return r.Approve(lead2, 0, met, noon) }, map[State]State{Pending: Active}},
+		Deny:    {func(r Request) (Request, Event, error) { return r.Deny(lead2, "no", noon) }, map[State]State{Pending: Denied}},
+		Cancel:  {func(r Request) (Request, Event, error) { return r.Cancel(dev, noon) }, map[State]State{Pending: Cancelled}},
+		End:     {func(r Request) (Request, Event, error) { return r.End(dev, noon) }, map[State]State{Active: Ended}},
+		Revoke:  {func(r Request) (Request, Event, error) { return r.Revoke(lead2, "", noon) }, map[State]State{Active: Revoked}},
+		Vend:    {func(r Request) (Request, Event, error) { return r.Order(dev, "o", Keys, noon, met, noon) }, map[State]State{Active: Active}},
+	}
+	for verb, v := range verbs {
+		for _, state := range states {
+			r := made(t, state)
+			next, event, err := v.do(r)
+			want, allowed := v.to[state]
+			switch {
+			case !allowed && Code(err) != standing[state]:
+				t.Errorf("%s in %s: got refusal %q, want %q", verb, state, Code(err), standing[state])
+			case !allowed && (next.State != state || next.Version != r.Version):
+				t.Errorf("%s in %s was refused, and moved the request to %s", verb, state, next.State)
+			case allowed && err != nil:
+				t.Errorf("%s in %s: refused: %v", verb, state, err)
+			case allowed && (next.State != want || event.From != state || event.To != want || event.Verb != verb || event.Seq != next.Version || next.Version != r.Version+1):
+				t.Errorf("%s in %s: got %s and event %+v, want %s", verb, state, next.State, event, want)
+			}
+		}
+	}
+}
+
+func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
+	long := ask()
+	long.For = 8 * time.Hour
+	short := ask()
+	short.For = time.Minute
+	silent := ask()
+	silent.Reason = " \n\t"
+	wordy := ask()
+	wordy.Reason = strings.Repeat("é", MaxReason+1)
+	guest := ask()
+	guest.Requester.Standing = Guest
+	nobody := ask()
+	nobody.Requester.Standing = ""
+	for _, c := range []struct {
+		ask        Ask
+		code, says string
+	}{
+		{long, "too_long", "At most 4h here, you asked for 8h."},
+		{short, "too_short", "The shortest access is 5m, you asked for 1m."},
+		{silent, "no_reason", "A reason is needed."},
+		{wordy, "reason_too_long", "The reason may have at most 3000 characters, yours has 3001."},
+		{guest, "guest", "Guests of this workspace cannot use AWS access."},
+		{nobody, "unknown_person", "Your Slack profile cannot be read right now."},
+	} {
+		_, _, err := New(c.ask, terms, noon)
+		if Code(err) != c.code || !strings.HasPrefix(err.Error(), c.says) {
+			t.Errorf("got %q %v, want %q %q", Code(err), err, c.code, c.says)
+		}
+	}
+	fits := ask()
+	fits.Reason = strings.Repeat("é", MaxReason)
+	if _, _, err := New(fits, terms, noon); err != nil {
+		t.Errorf("a reason of %d characters: %v", MaxReason, err)
+	}
+}
+
+func TestNobodyApprovesTheirOwn(t *testing.T) {
+	r := made(t, Pending)
+	for name, by := range map[string]Person{
+		"same id":            {ID: "U0DEV1", Standing: Member},
+		"same address":       {ID: "U0OTHER", Email: "DEV1@Example.com", Standing: Member},
+		"unproven address":   {ID: "U0OTHER", Claims: "dev1@EXAMPLE.com", Standing: Member},
+		"address with space": {ID: "U0OTHER", Email: " dev1@example.com", Standing: Member},
+	} {
+		if _, _, err := r.Approve(by, 0, met, noon); Code(err) != "self_approval" {
+			t.Errorf("%s: got %v, want self_approval", name, err)
+		}
+		if _, _, err := r.Deny(by, "", noon); Code(err) != "self_denial" {
+			t.Errorf("%s: got %v, want self_denial", name, err)
+		}
+	}
+	again, _, err := r.Approve(lead, 0, terms, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := again.Approve(lead, 0, met, noon); Code(err) != "approved_before" {
+		t.Errorf("a second yes of the same person: got %v, want approved_before", err)
+	}
+}
+
+func TestApproverShortensAndNeverLengthens(t *testing.T) {
+	for _, c := range []struct {
+		upTo, max, want time.Duration
+	}{
+		{0, 4 * time.Hour, 2 * time.Hour},
+		{time.Hour, 4 * time.Hour, time.Hour},
+		{9 * time.Hour, 4 * time.Hour, 2 * time.Hour},
+		{0, 30 * time.Minute, 30 * time.Minute}, // the policy has become stricter since
+	} {
+		now := met
+		now.Max = c.max
+		r, _, err := made(t, Pending).Approve(lead, c.upTo, now, noon)
+		if err != nil || r.Ends.Sub(r.Starts) != c.want || r.For != c.want {
+			t.Errorf("upTo %s, max %s: got %s (%v), want %s", c.upTo, c.max, r.Ends.Sub(r.Starts), err, c.want)
+		}
+	}
+	if _, _, err := made(t, Pending).Approve(lead, time.Minute, met, noon); Code(err) != "too_short" {
+		t.Errorf("a grant of a minute: got %v, want too_short", err)
+	}
+}
+
+// The moment that is named as the end is outside, whether or not the tick has
+// come by.
+func TestTimeIsOverAtItsEndNotAfter(t *testing.T) {
+	pending, active := made(t, Pending), made(t, Active)
+	if _, _, err := pending.Approve(lead, 0, met, pending.AnswerBy); Code(err) != "timed_out" {
+		t.Errorf("approve at the deadline: got %v, want timed_out", err)
+	}
+	if _, _, err := pending.Approve(lead, 0, met, pending.AnswerBy.Add(-1)); err != nil {
+		t.Errorf("approve just before the deadline: %v", err)
+	}
+	last := active.Ends.Add(-1)
+	if _, _, err := active.Order(dev, "o", Keys, last, met, last); err != nil {
+		t.Errorf("vend just before the end: %v", err)
+	}
+	for verb, do := range map[Verb]func() (Request, Event, error){
+		Vend:   func() (Request, Event, error) { return active.Order(dev, "o", Keys, active.Ends, met, active.Ends) },
+		End:    func() (Request, Event, error) { return active.End(dev, active.Ends) },
+		Revoke: func() (Request, Event, error) { return active.Revoke(lead, "", active.Ends) },
+	} {
+		if _, _, err := do(); Code(err) != "expired" {
+			t.Errorf("%s at the end: got %v, want expired", verb, err)
+		}
+	}
+}
+
+func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
+	r := made(t, Active)
+	once, _, err := r.Order(dev, "o1", Keys, noon, met, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, _, err := once.Fail("o1", "aws_refused", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := met
+	narrow.Give = []Kind{Console}
+	full := r
+	for i := range MaxLive {
+		full.Sessions = append(full.Sessions, Session{Order: fmt.Sprint(i), AccessKeyID: "ASIA", Expires: noon.Add(time.Hour)})
+	}
+	for name, c := range map[string]struct {
+		r     Request
+		by    Person
+		at    time.Time
+		terms Terms
+		code  string
+	}{
+		"taken":              {once, dev, noon, met, "order_repeated"},
+		"taken, then failed": {gone, dev, noon, met, "order_repeated"},
+		"sixty seconds old":  {r, dev, noon.Add(-OrderLife), met, "order_late"},
+		"from the future":    {r, dev, noon.Add(OrderLife), met, "order_late"},
+		"somebody else's":    {r, lead, noon, met, "not_yours"},
+		"kind not given":     {r, dev, noon, narrow, "not_given"},
+		"too many live ones": {full, dev, noon, met, "too_many_sessions"},
+	} {
+		if _, _, err := c.r.Order(c.by, "o1", Keys, c.at, c.terms, noon); Code(err) != c.code {
+			t.Errorf("%s: got %v, want %s", name, err, c.code)
+		}
+	}
+	// Sessions that have expired make room, and the mark of an order lives
+	// longer than the order.
+	later := noon.Add(time.Hour)
+	if next, _, err := full.Order(dev, "o2", Keys, later, met, later); err != nil || len(next.Sessions) != 1 {
+		t.Errorf("after an hour: %v, %d sessions, want 1", err, len(next.Sessions))
+	}
+}
+
+func TestAStricterPolicyEndsTheGrantSooner(t *testing.T) {
+	strict := met
+	strict.Max = time.Hour
+	r, _, err := made(t, Active).Order(dev, "o", Keys, noon, strict, noon)
+	if err != nil || !r.Ends.Equal(noon.Add(time.Hour)) {
+		t.Errorf("ends %s, %v; want %s", r.Ends, err, noon.Add(time.Hour))
+	}
+	late := noon.Add(time.Hour)
+	if _, _, err := made(t, Active).Order(dev, "o", Keys, late, strict, late); Code(err) != "expired" {
+		t.Errorf("an hour later: got %v, want expired", err)
+	}
+	loose := met
+	loose.Max = 24 * time.Hour
+	if r, _, err := made(t, Active).Order(dev, "o", Keys, noon, loose, noon); err != nil || !r.Ends.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("a looser policy: ends %s, %v; want %s", r.Ends, err, noon.Add(2*time.Hour))
+	}
+}
+
+func TestASessionThatExistsIsRecordedWhateverBecameOfTheGrant(t *testing.T) {
+	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, _, err := ordered.Revoke(lead, "", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := noon.Add(time.Hour)
+	issued, event, err := revoked.Issue("o", "ASIAEXAMPLE", expires, noon)
+	if err != nil || issued.State != Revoked || event.Outcome != Issued || event.AccessKeyID != "ASIAEXAMPLE" {
+		t.Fatalf("issue after revoke: %s %+v %v", issued.State, event, err)
+	}
+	if got := issued.LiveUntil(noon); !got.Equal(expires) {
+		t.Errorf("lives until %s, want %s", got, expires)
+	}
+	if _, _, err := issued.Issue("o", "ASIAOTHER", expires, noon); Code(err) != "unknown_order" {
+		t.Errorf("the same order again: got %v, want unknown_order", err)
+	}
+	if failed, _, err := issued.Fail("o", "undelivered", noon); err != nil || len(failed.Sessions) != 1 {
+		t.Errorf("an undelivered session is forgotten: %v, %v", failed.Sessions, err)
+	}
+}
+
+func TestDueSaysWhenTimeMatters(t *testing.T) {
+	pending := made(t, Pending)
+	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reminded, event, moved := pending.Tick(noon.Add(15 * time.Minute))
+	if !moved || event.Verb != Tick || event.To != Pending || !reminded.Reminded {
+		t.Fatalf("reminder: %v %+v", moved, event)
+	}
+	for name, c := range map[string]struct {
+		r    Request
+		want time.Time
+		then State
+	}{
+		"reminder":       {pending, noon.Add(15 * time.Minute), Pending},
+		"time-out":       {reminded, noon.Add(time.Hour), TimedOut},
+		"lost order":     {ordered, noon.Add(OrderLife), Active},
+		"end of a grant": {made(t, Active), noon.Add(2 * time.Hour), Expired},
+	} {
+		due, ok := c.r.Due()
+		if !ok || !due.Equal(c.want) {
+			t.Errorf("%s: due %s, want %s", name, due, c.want)
+		}
+		if _, _, moved := c.r.Tick(due.Add(-1)); moved {
+			t.Errorf("%s: moved before it was due", name)
+		}
+		next, event, moved := c.r.Tick(due)
+		if !moved || next.State != c.then || event.Actor != Clock {
+			t.Errorf("%s: moved %v to %s by %s, want %s by the clock", name, moved, next.State, event.Actor.ID, c.then)
+		}
+	}
+	for _, state := range states[2:] {
+		if due, ok := made(t, state).Due(); ok {
+			t.Errorf("%s is due at %s, want never", state, due)
+		}
+	}
+}
+
+func TestMovesLeaveTheirRequestAlone(t *testing.T) {
+	r := made(t, Active)
+	r.Approvals = append(make([]Approval, 0, 8), r.Approvals...)
+	r.Sessions = make([]Session, 0, 8)
+	before := fmt.Sprintf("%+v", r)
+	one, _, _ := r.Order(dev, "one", Keys, noon, met, noon)
+	two, _, _ := r.Order(dev, "two", Keys, noon, met, noon)
+	if one.Sessions[0].Order != "one" || two.Sessions[0].Order != "two" {
+		t.Errorf("two moves of one value share memory: %v %v", one.Sessions, two.Sessions)
+	}
+	if after := fmt.Sprintf("%+v", r); after != before {
+		t.Errorf("a move changed its request:\n%s\n%s", before, after)
+	}
+}
+
+func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
+	c := Credentials{AccessKeyID: "ASIAEXAMPLE", SecretKey: NewSecret("canary-one"), SessionToken: NewSecret("canary-two")}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if text := fmt.Sprintf(format, c); strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary-one")) {
+			t.Errorf("%s prints a secret: %s", format, text)
+		}
+	}
+	if text, err := json.Marshal(c); err == nil || strings.Contains(string(text), "canary") {
+		t.Errorf("marshalled to %s, %v; want an error", text, err)
+	}
+}
+
+func TestLengthReadsAsThePolicyFileDoes(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"0m": 0, "30m": 30 * time.Minute, "4h": 4 * time.Hour, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour,
+		"1d1h1m1s": 25*time.Hour + 61*time.Second, "-5m": -5 * time.Minute,
+	} {
+		if got := Length(d); got != want {
+			t.Errorf("%s: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestImportsTheStandardLibraryOnly(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	if got := strings.Fields(string(out)); len(got) != 1 {
+		t.Errorf("depends on %v, want itself alone", got)
+	}
+}
