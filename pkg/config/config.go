@@ -1,0 +1,124 @@
+// Package config reads a function's environment once, checks it whole, and
+// reports every problem at once. Secrets are not in the environment: it names
+// the SSM parameters that hold them.
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Config is what a function runs with. Fields that a function does not need
+// are empty.
+type Config struct {
+	Region        string // AWS_REGION, set by Lambda
+	Bastion       string // BASTION_ACCOUNT: twelve digits
+	Table         string // TABLE: name of the DynamoDB table
+	Policy        string // POLICY: path of the policy file in the package
+	VendFunction  string // VEND_FUNCTION: name or ARN
+	Team          string // SLACK_TEAM: T…
+	Enterprise    string // SLACK_ENTERPRISE: E…, empty outside Enterprise Grid
+	App           string // SLACK_APP: A…
+	SigningSecret string // SLACK_SIGNING_SECRET_PARAMETER: name of an SSM parameter
+	BotToken      string // SLACK_BOT_TOKEN_PARAMETER: name of an SSM parameter
+	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
+	Issuer        string // CONSOLE_ISSUER: where the console sends people whose sign-in has ended
+}
+
+// Function is a set of variables that belong together.
+type Function string
+
+// The functions.
+const (
+	Slack  Function = "slack"
+	Notify Function = "notify"
+	Vend   Function = "vend"
+	Tick   Function = "tick"
+)
+
+// A variable of the environment.
+type variable struct {
+	name    string
+	into    func(*Config) *string
+	pattern string // "" may be left out
+	form    string // what the pattern wants, in words
+	only    string // functions that read it; "" for all
+}
+
+const parameter = `/jit-access/[a-zA-Z0-9_./-]{1,500}`
+
+// variables is the whole environment; docs/configuration.md holds the same.
+var variables = [...]variable{
+	{"AWS_REGION", func(c *Config) *string { return &c.Region }, `[a-z]{2}(-[a-z]+)+-\d`, "a region such as eu-west-1", ""},
+	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits", ""},
+	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]{3,255}`, "the name of a DynamoDB table", ""},
+	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},
+	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]{2,}`, "a workspace id such as T01234567", ""},
+	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]{2,})?`, "an organisation id such as E01234567, or nothing", ""},
+	{"SLACK_APP", func(c *Config) *string { return &c.App }, `A[A-Z0-9]{2,}`, "an app id such as A01234567", ""},
+	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameter, "the name of an SSM parameter under /jit-access/", ""},
+	{"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameter, "the name of an SSM parameter under /jit-access/", "slack"},
+	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]{1,140}`, "the name or ARN of the vend function", "slack"},
+	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameter, "the name of an SSM parameter under /jit-access/", "vend"},
+	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address", "vend"},
+}
+
+// Read reads what a function needs. The error names every variable that is
+// missing or wrong and what it should be, and never the value that it has.
+func Read(f Function, getenv func(string) string) (Config, error) {
+	var c Config
+	var wrong []string
+	for _, v := range variables {
+		if v.only != "" && v.only != string(f) {
+			continue
+		}
+		value := getenv(v.name)
+		switch {
+		case regexp.MustCompile(`^(?:` + v.pattern + `)$`).MatchString(value):
+			*v.into(&c) = value
+		case value == "":
+			wrong = append(wrong, v.name+" is missing: "+v.form)
+		default:
+			wrong = append(wrong, v.name+" is wrong: "+v.form)
+		}
+	}
+	if len(wrong) > 0 {
+		return Config{}, errors.New("configuration: " + strings.Join(wrong, "; "))
+	}
+	return c, nil
+}
+
+// AWS is the configuration of the SDK's clients, with the credentials that
+// Lambda puts into the environment. The SDK's own config package is not used: it
+// links the STS client into every function.
+func AWS(c Config, getenv func(string) string) aws.Config {
+	return aws.Config{
+		Region: c.Region,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{
+				AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
+				SessionToken: getenv("AWS_SESSION_TOKEN"), Source: "environment",
+			}, nil
+		}),
+	}
+}
+
+// Loopback returns address if it is an http address of this computer, and an
+// error otherwise: an override of an endpoint is for trying things out, and
+// must not be a way to send credentials elsewhere.
+func Loopback(name, address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || (u.Hostname() != "127.0.0.1" && u.Hostname() != "::1" && u.Hostname() != "localhost") {
+		return "", fmt.Errorf("configuration: %s may only name this computer, such as http://127.0.0.1:8080", name)
+	}
+	return address, nil
+}

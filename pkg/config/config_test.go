@@ -1,0 +1,98 @@
+package config
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+var good = map[string]string{
+	"AWS_REGION": "eu-west-1", "BASTION_ACCOUNT": "999999999999", "TABLE": "aws-access", "POLICY": "policy.yaml",
+	"SLACK_TEAM": "T01234567", "SLACK_APP": "A01234567",
+	"SLACK_BOT_TOKEN_PARAMETER":      "/jit-access/slack/bot-token",
+	"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack/signing-secret",
+	"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
+	"VEND_FUNCTION":                  "arn:aws:lambda:eu-west-1:999999999999:function:vend",
+	"CONSOLE_ISSUER":                 "https://example.com/aws-access",
+}
+
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+	for _, f := range []Function{Slack, Notify, Vend, Tick} {
+		if _, err := Read(f, func(name string) string { return good[name] }); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+		_, err := Read(f, func(string) string { return "" })
+		for _, v := range variables {
+			needed := v.name != "SLACK_ENTERPRISE" && (v.only == "" || v.only == string(f))
+			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: "+v.form); named != needed {
+				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
+			}
+		}
+	}
+}
+
+func TestAWrongValueIsNamedAndNotShown(t *testing.T) {
+	for name := range good {
+		if name == "POLICY" { // any path will do
+			continue
+		}
+		for _, f := range []Function{Slack, Vend} {
+			_, err := Read(f, func(n string) string {
+				if n == name {
+					return "xoxb-canary\nevil"
+				}
+				return good[n]
+			})
+			if err == nil {
+				continue // not read by this function
+			}
+			if !strings.Contains(err.Error(), name+" is wrong") || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: got %q", name, err)
+			}
+		}
+	}
+}
+
+func TestAnOverrideNamesThisComputerOnly(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"": true, "http://127.0.0.1:8080/aws": true, "http://[::1]:1": true, "http://localhost": true,
+		"http://example.com": false, "http://127.0.0.1.example.com": false, "http://127.0.0.1@example.com": false,
+		"http://user@127.0.0.1": false, "https://sts.amazonaws.com": false, "127.0.0.1:80": false, "http://0.0.0.0": false,
+	} {
+		if _, err := Loopback("SIGNIN_URL", address); (err == nil) != ok {
+			t.Errorf("%q: got %v, want accepted: %v", address, err, ok)
+		}
+	}
+}
+
+func TestASecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
+	value, reads := "first", 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		reads++
+		_, _ = w.Write([]byte(`{"Parameter":{"Value":"` + value + `"}}`))
+	}))
+	defer server.Close()
+	client := ssm.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: AWS(Config{}, func(string) string { return "x" }).Credentials})
+	p := &Parameter{Client: client, Name: "/jit-access/x"}
+	for _, step := range []struct {
+		now   string
+		fresh bool
+		want  string
+		reads int
+	}{{"first", false, "first", 1}, {"second", false, "first", 1}, {"second", true, "second", 2}} {
+		value = step.now
+		got, err := p.Get(context.Background(), step.fresh)
+		if err != nil || got.Reveal() != step.want || reads != step.reads {
+			t.Errorf("got %q after %d reads (%v), want %q after %d", got.Reveal(), reads, err, step.want, step.reads)
+		}
+	}
+	value = ""
+	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(), "/jit-access/x is empty") {
+		t.Errorf("an empty secret: got %v", err)
+	}
+}
