@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -158,4 +159,13 @@ func (r Request) Due() (at time.Time, ok bool) {
 		}
 	}
 	return at, true
+}
+
+// Shut says why a grant cannot be used now, or nil when it can.
+func (r Request) Shut(now time.Time) *Refusal {
+	var refusal *Refusal
+	if err := r.active(now); errors.As(err, &refusal) {
+		return refusal
+	}
+	return nil
 }

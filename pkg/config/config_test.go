@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -78,20 +79,25 @@ func TestASecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 	}))
 	defer server.Close()
 	client := ssm.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: AWS(Config{}, func(string) string { return "x" }).Credentials})
-	p := &Parameter{Client: client, Name: "/jit-access/x"}
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	p := &Parameter{Client: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
 	for _, step := range []struct {
-		now   string
+		is    string
+		pass  time.Duration
 		fresh bool
 		want  string
 		reads int
-	}{{"first", false, "first", 1}, {"second", false, "first", 1}, {"second", true, "second", 2}} {
-		value = step.now
+	}{
+		{"first", 0, false, "first", 1}, {"second", time.Hour, false, "first", 1}, {"second", 0, true, "second", 2},
+		{"third", time.Minute - 1, true, "second", 2}, {"third", 1, true, "third", 3},
+	} {
+		value, now = step.is, now.Add(step.pass)
 		got, err := p.Get(context.Background(), step.fresh)
 		if err != nil || got.Reveal() != step.want || reads != step.reads {
 			t.Errorf("got %q after %d reads (%v), want %q after %d", got.Reveal(), reads, err, step.want, step.reads)
 		}
 	}
-	value = ""
+	value, now = "", now.Add(time.Hour)
 	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(), "/jit-access/x is empty") {
 		t.Errorf("an empty secret: got %v", err)
 	}
