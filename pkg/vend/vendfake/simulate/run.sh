@@ -1,0 +1,7 @@
+#!/bin/sh
+# Compares testdata/evaluate with iam-simulate. Needs node 20 and npm, and the
+# npm registry when the packages are not in npm's cache.
+set -eu
+cd "$(dirname "$0")"
+npm ci --silent --no-audit --no-fund
+exec node compare.mjs
