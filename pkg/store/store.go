@@ -40,18 +40,43 @@ type Item struct {
 // EventPrefix begins the sort key of every event: the stream's filter.
 const EventPrefix = "event#"
 
+// OnceKey is the partition key of a unique key.
+func OnceKey(key string) string { return "once#" + key }
+
 // RequestKey is the partition key of a request and of all that belongs to it.
 func RequestKey(id string) string { return "request#" + id }
 
-// timeKey is a time format that sorts as text.
-const timeKey = "2006-01-02T15:04:05.000000000Z"
+// MaxItem is the largest item that is written, in bytes. DynamoDB takes 400 KB
+// with the names and the attributes beside the body; the rest is left for them.
+const MaxItem = 390 << 10
+
+// MaxKey is the longest text that may become part of a key, in bytes. DynamoDB
+// takes 2,048 for a partition key; ids and unique keys are far shorter, so what
+// is longer was made up.
+const MaxKey = 1024
+
+// OnceLife is how long a unique key is kept at the least. Slack's signatures
+// are good for five minutes, so a day is plenty.
+const OnceLife = 24 * time.Hour
+
+// TimeKey is a time as text that sorts by time.
+func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+
+// RequestSort, MessagesSort and OnceSort are the sort keys of a request, of the
+// record of its messages and of a unique key; DirectoryKey is both keys of the directory.
+const (
+	RequestSort  = "request"
+	MessagesSort = "messages"
+	OnceSort     = "once"
+	DirectoryKey = "directory"
+)
 
 // RequestItem is how a request is kept.
 func RequestItem(r access.Request) (Item, error) {
 	due, _ := r.Due()
-	item, err := newItem(RequestKey(r.ID), "request", r)
+	item, err := newItem(RequestKey(r.ID), RequestSort, r)
 	item.Version, item.State, item.Requester = r.Version, string(r.State), r.Requester.ID
-	item.Submitted, item.Due = r.Submitted.UTC().Format(timeKey), due
+	item.Submitted, item.Due = TimeKey(r.Submitted), due
 	return item, err
 }
 
@@ -62,39 +87,74 @@ func EventItem(e access.Event) (Item, error) {
 
 // MessagesItem is how the record of posted messages is kept.
 func MessagesItem(request string, m access.Messages) (Item, error) {
-	item, err := newItem(RequestKey(request), "messages", m)
+	item, err := newItem(RequestKey(request), MessagesSort, m)
 	item.Version = m.Version
 	return item, err
 }
 
 // DirectoryItem is how the directory is kept.
 func DirectoryItem(d access.Directory) (Item, error) {
-	item, err := newItem("directory", "directory", d)
+	item, err := newItem(DirectoryKey, DirectoryKey, d)
 	item.Version = d.Version
 	return item, err
 }
 
 // OnceItem keeps a unique key, with the request that it led to.
 func OnceItem(key, request string, forget time.Time) (Item, error) {
-	item, err := newItem("once#"+key, "once", request)
+	item, err := newItem(OnceKey(key), OnceSort, request)
 	item.Forget = forget
 	return item, err
 }
 
+// MoveItems are the items that one move writes, all or none: the request, its
+// event and, if once is not empty, the unique key.
+func MoveItems(next access.Request, event access.Event, once string, now time.Time) ([]Item, error) {
+	if next.Version < 1 || event.Request != next.ID || event.Seq != next.Version {
+		return nil, fmt.Errorf("event %d of request %q is not the move that leads to version %d of %q", event.Seq, event.Request, next.Version, next.ID)
+	}
+	request, err := RequestItem(next)
+	fact, err2 := EventItem(event)
+	items := []Item{request, fact}
+	if once == "" {
+		return items, errors.Join(err, err2)
+	}
+	key, err3 := OnceItem(once, next.ID, now.Add(OnceLife))
+	return append(items, key), errors.Join(err, err2, err3)
+}
+
 func newItem(pk, sk string, body any) (Item, error) {
 	text, err := json.Marshal(body)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Item{}, fmt.Errorf("encode %s: %w", sk, err)
+	case len(text) > MaxItem:
+		return Item{}, fmt.Errorf("%s of %d bytes is larger than an item of the table may be (%d)", sk, len(text), MaxItem)
+	case len(pk) > MaxKey:
+		return Item{}, fmt.Errorf("%s with a key of %d bytes: at most %d", sk, len(pk), MaxKey)
 	}
 	return Item{PK: pk, SK: sk, Format: Format, Body: string(text)}, nil
 }
 
-// Decode reads an item's body into out.
+// Newer reports whether this software cannot know what the item means.
+func (i Item) Newer() bool { return i.Format > Format || i.Format < 1 }
+
+// Decode reads an item's body into out, which should be a zero value. A format
+// or a field that this software does not know is access.ErrNewer: writing such
+// an item back would lose what the newer version knows.
 func (i Item) Decode(out any) error {
-	if i.Format > Format || i.Format < 1 {
+	if i.Newer() {
 		return fmt.Errorf("item %s %s has format %d, this software knows %d: %w", i.PK, i.SK, i.Format, Format, access.ErrNewer)
 	}
-	if err := json.Unmarshal([]byte(i.Body), out); err != nil {
+	err := errors.New("not one JSON value")
+	if json.Valid([]byte(i.Body)) {
+		body := json.NewDecoder(strings.NewReader(i.Body))
+		body.DisallowUnknownFields()
+		err = body.Decode(out)
+	}
+	if err != nil && strings.HasPrefix(err.Error(), "json: unknown field") {
+		err = fmt.Errorf("%w: %w", access.ErrNewer, err)
+	}
+	if err != nil {
 		return fmt.Errorf("item %s %s: %w", i.PK, i.SK, err)
 	}
 	return nil
@@ -132,7 +192,7 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 		}
 	}
 	if !i.Due.IsZero() {
-		image["due"] = events.NewStringAttribute(i.Due.UTC().Format(timeKey))
+		image["due"] = events.NewStringAttribute(TimeKey(i.Due))
 	}
 	if !i.Forget.IsZero() {
 		image["forget"] = events.NewNumberAttribute(strconv.FormatInt(i.Forget.Unix(), 10))
@@ -140,7 +200,8 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	return image
 }
 
-// FromImage reads what Decode needs back out of a stream record's image.
+// FromImage reads what Decode needs back out of a stream record's image, or of
+// an item as the table holds it.
 func FromImage(image map[string]events.DynamoDBAttributeValue) (Item, error) {
 	var item Item
 	for name, out := range map[string]*string{"pk": &item.PK, "sk": &item.SK, "body": &item.Body} {
@@ -154,10 +215,10 @@ func FromImage(image map[string]events.DynamoDBAttributeValue) (Item, error) {
 	if !ok || v.DataType() != events.DataTypeNumber {
 		return item, errors.New(`stream record has no number "format"`)
 	}
-	n, err := v.Integer()
+	n, err := strconv.Atoi(v.Number()) // Integer would read 1.5 as 1
 	if err != nil {
 		return item, fmt.Errorf("stream record's format: %w", err)
 	}
-	item.Format = int(n)
+	item.Format = n
 	return item, nil
 }
