@@ -176,9 +176,9 @@ func readText(wildcards bool) func(string, syntax) (test, error) {
 
 func readFolded(value string, version syntax) (test, error) {
 	p, err := syntax{variables: version.variables}.parse(value)
-	return func(value string, context requestContext) bool {
+	return func(have string, context requestContext) bool {
 		want, ok := p.in(context)
-		return ok && strings.EqualFold(string(want), value)
+		return ok && strings.EqualFold(string(want), have)
 	}, err
 }
 
@@ -189,9 +189,9 @@ func readARN(value string, version syntax) (test, error) {
 
 func readAddress(value string, _ syntax) (test, error) {
 	block, err := readRange(value)
-	return func(value string, _ requestContext) bool {
-		have, err := netip.ParseAddr(value)
-		return err == nil && block.Contains(have)
+	return func(have string, _ requestContext) bool {
+		one, err := netip.ParseAddr(have)
+		return err == nil && block.Contains(one)
 	}, err
 }
 

@@ -65,14 +65,14 @@ func parseVersion(raw json.RawMessage) (syntax, error) {
 func parseStatements(raw json.RawMessage, version syntax) (Document, error) {
 	list, err := readList(raw)
 	if err != nil {
-		return Document{}, fmt.Errorf("Statement: %w", err)
+		return Document{}, fmt.Errorf("element Statement: %w", err)
 	}
 	var d Document
 	sids := map[string]bool{}
 	for i, one := range list {
 		s, sid, err := parseStatement(one, version)
 		if err == nil && sid != "" && sids[sid] {
-			err = fmt.Errorf("Sid: %q is not the only one", sid)
+			err = fmt.Errorf("name %q is not the only one", sid)
 		}
 		if err == nil && i > 0 && d.trust != (s.principals != nil) {
 			err = errors.New("some statements have principals, some resources")

@@ -3,5 +3,5 @@
 # npm registry when the packages are not in npm's cache.
 set -eu
 cd "$(dirname "$0")"
-npm ci --silent --no-audit --no-fund
+npm ci --loglevel=error --prefer-offline --no-audit --no-fund
 exec node compare.mjs
