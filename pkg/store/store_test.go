@@ -1,0 +1,165 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
+	for name, c := range map[string]struct {
+		item  Item
+		newer bool
+		says  string
+	}{
+		"newer format":     {Item{PK: "p", SK: "s", Format: Format + 1, Body: `{}`}, true, "has format 2, this software knows 1"},
+		"no format":        {Item{PK: "p", SK: "s", Body: `{}`}, true, "has format 0"},
+		"unknown field":    {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":1,"Unheard":2}`}, true, `unknown field "Unheard"`},
+		"unknown, nested":  {Item{PK: "p", SK: "s", Format: 1, Body: `{"Actor":{"Unheard":2}}`}, true, `unknown field "Unheard"`},
+		"not JSON":         {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":`}, false, "not one JSON value"},
+		"empty":            {Item{PK: "p", SK: "s", Format: 1}, false, "not one JSON value"},
+		"two values":       {Item{PK: "p", SK: "s", Format: 1, Body: `{} {}`}, false, "not one JSON value"},
+		"another type":     {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":"1"}`}, false, "item p s: json: cannot unmarshal string"},
+		"another document": {Item{PK: "p", SK: "s", Format: 1, Body: `[]`}, false, "cannot unmarshal array"},
+	} {
+		var e access.Event
+		err := c.item.Decode(&e)
+		if err == nil || errors.Is(err, access.ErrNewer) != c.newer || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v; want newer %v and %q", name, err, c.newer, c.says)
+		}
+	}
+}
+
+func TestFromImageRefusesAnythingButItsFourAttributes(t *testing.T) {
+	text, number := events.NewStringAttribute, events.NewNumberAttribute
+	for name, c := range map[string]struct {
+		attribute string
+		value     events.DynamoDBAttributeValue
+		says      string
+	}{
+		"key missing":       {"pk", events.DynamoDBAttributeValue{}, `no text "pk"`},
+		"key a number":      {"sk", number("1"), `no text "sk"`},
+		"body in bytes":     {"body", events.NewBinaryAttribute([]byte("{}")), `no text "body"`},
+		"format a text":     {"format", text("1"), `no number "format"`},
+		"format a fraction": {"format", number("1.5"), `"1.5": invalid syntax`},
+		"format too large":  {"format", number("1e400"), `"1e400": invalid syntax`},
+	} {
+		image := Item{PK: "p", SK: "s", Format: 1, Body: "{}"}.Image()
+		image[c.attribute] = c.value
+		if _, err := FromImage(image); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want %q", name, err, c.says)
+		}
+	}
+}
+
+func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
+	r := access.Request{ID: "01A", Version: 3, State: access.Pending, Requester: access.Person{ID: "U1"}, Submitted: noon, AnswerBy: noon.Add(time.Hour)}
+	request, err := RequestItem(r)
+	event, err2 := EventItem(access.Event{Request: "01A", Seq: 3})
+	once, err3 := OnceItem("form:1", "01A", noon)
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	r.State = access.Denied
+	over, err := RequestItem(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		item Item
+		want string
+	}{
+		"request":      {request, "body due format pk requester sk state submitted version"},
+		"over":         {over, "body format pk requester sk state submitted version"},
+		"event":        {event, "body format pk sk"},
+		"unique key":   {once, "body forget format pk sk"},
+		"of no person": {Item{PK: "p", SK: "s"}, "body format pk sk"},
+	} {
+		image := c.item.Image()
+		var names []string
+		for attribute := range image {
+			names = append(names, attribute)
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+	if got := request.Image()["due"].String(); got != "2026-11-21T13:00:00.000000000Z" {
+		t.Errorf("due: got %s", got)
+	}
+	if got := event.SK; got != "event#000003" {
+		t.Errorf("event key: got %s", got)
+	}
+	if got := once.Image()["forget"].Number(); got != "1795262400" {
+		t.Errorf("forget: got %s, want seconds", got)
+	}
+}
+
+func TestMoveItemsRefusesAMoveThatIsNone(t *testing.T) {
+	next := access.Request{ID: "01A", Version: 2}
+	for name, c := range map[string]struct {
+		event access.Event
+		once  string
+		says  string
+	}{
+		"another request": {access.Event{Request: "01B", Seq: 2}, "", "is not the move that leads to version 2"},
+		"another version": {access.Event{Request: "01A", Seq: 1}, "", "is not the move that leads to version 2"},
+		"a long key":      {access.Event{Request: "01A", Seq: 2}, strings.Repeat("k", MaxKey), "at most 1024"},
+		"a long reason":   {access.Event{Request: "01A", Seq: 2, Why: strings.Repeat("k", MaxItem)}, "", "larger than an item"},
+	} {
+		if _, err := MoveItems(next, c.event, c.once, noon); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want %q", name, err, c.says)
+		}
+	}
+}
+
+// Whatever a stream delivers: no panic, and what is taken for an event is one
+// that this software can write again without losing anything.
+func FuzzEventOf(f *testing.F) {
+	item, err := EventItem(access.Event{Request: "01A", Seq: 1, At: noon, Verb: access.Submit, To: access.Pending, Why: "wh\u00ff \u2028"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	record := events.DynamoDBEventRecord{EventName: "INSERT"}
+	record.Change.Keys = map[string]events.DynamoDBAttributeValue{"sk": events.NewStringAttribute(item.SK)}
+	record.Change.NewImage = item.Image()
+	seed, err := json.Marshal(record)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"eventName":"INSERT","dynamodb":{"Keys":{"sk":{"S":"event#1"}},"NewImage":{"pk":{"S":"p"},"sk":{"S":"s"},"body":{"S":"{}"},"format":{"N":"1.5"}}}}`))
+	f.Add([]byte(`{"eventName":"REMOVE","dynamodb":{"Keys":{"sk":{"NULL":true}},"OldImage":{"sk":{"L":[{"M":{}}]}}}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var record events.DynamoDBEventRecord
+		if json.Unmarshal(text, &record) != nil {
+			return
+		}
+		e, ok, err := EventOf(record)
+		if !ok || err != nil {
+			return
+		}
+		again, err := EventItem(e)
+		if err != nil {
+			return // an event that is too large to be written
+		}
+		var back access.Event
+		if err := again.Decode(&back); err != nil {
+			t.Fatalf("%+v cannot be read again: %v", e, err)
+		}
+		if diff := cmp.Diff(e, back); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

@@ -1,0 +1,290 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store"
+	"github.com/aws-access/aws-access/pkg/store/memory"
+)
+
+// open returns the memory store as a subject of the contract.
+func open() (*memory.Store, Subject) {
+	s := memory.New(func() time.Time { return Now })
+	return s, Subject{
+		Store: s,
+		Plant: func(_ context.Context, item store.Item) error { s.Put(item); return nil },
+		Feed: func(context.Context) (carried []events.DynamoDBEventRecord, err error) {
+			records, _ := s.Records(0, 1<<20)
+			text, err := json.Marshal(records)
+			return carried, errors.Join(err, json.Unmarshal(text, &carried))
+		},
+	}
+}
+
+func TestASoundStorePasses(t *testing.T) {
+	Run(t, func(*testing.T) Subject {
+		_, s := open()
+		twice := s.Feed
+		s.Feed = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) { // at least once
+			once, err := twice(ctx)
+			return slices.Concat(once, once), err
+		}
+		return s
+	})
+}
+
+// saving, loading and so on are a store of which one method is another one.
+type (
+	saving struct {
+		Store
+		save func(context.Context, access.Request, access.Event, string) error
+	}
+	loading struct {
+		Store
+		load func(context.Context, string) (access.Request, access.Directory, access.Messages, error)
+	}
+	timing struct {
+		Store
+		due func(context.Context, time.Time, int) ([]string, error)
+	}
+	listing struct {
+		Store
+		requester func(context.Context, string, int) ([]access.Request, error)
+		state     func(context.Context, access.State, int) ([]access.Request, error)
+	}
+	keeping struct {
+		Store
+		directory func(context.Context, access.Directory) error
+		messages  func(context.Context, string, access.Messages) error
+	}
+)
+
+func (s saving) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+	return s.save(ctx, next, event, once)
+}
+
+func (s loading) Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+	return s.load(ctx, id)
+}
+
+func (s timing) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
+	return s.due(ctx, now, most)
+}
+
+func (s listing) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
+	return s.requester(ctx, user, most)
+}
+
+func (s listing) ByState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+	return s.state(ctx, state, most)
+}
+
+func (s keeping) SaveDirectory(ctx context.Context, next access.Directory) error {
+	return s.directory(ctx, next)
+}
+
+func (s keeping) SaveMessages(ctx context.Context, id string, next access.Messages) error {
+	return s.messages(ctx, id, next)
+}
+
+// brokenSave are stores whose Save is not what it should be.
+func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request, access.Event, string) error {
+	items := func(next access.Request, event access.Event, once string) []store.Item {
+		all, _ := store.MoveItems(next, event, once, Now)
+		return all
+	}
+	return map[string]func(context.Context, access.Request, access.Event, string) error{
+		"a move lands on the version before it only": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			err := m.Save(ctx, next, event, once)
+			if errors.Is(err, access.ErrStale) { // no condition: the last writer wins
+				m.Put(items(next, event, once)[0])
+				return nil
+			}
+			return err
+		},
+		"the outbox carries every event in order": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			r, _, _, err := m.Load(ctx, next.ID)
+			if err == nil && r.Version == next.Version-1 { // no event
+				m.Put(items(next, event, once)[0])
+				return nil
+			}
+			return m.Save(ctx, next, event, once)
+		},
+		"a used key writes nothing and names its request": func(ctx context.Context, next access.Request, event access.Event, _ string) error {
+			return m.Save(ctx, next, event, "") // no key
+		},
+		"many submits of one form: one request": func(ctx context.Context, next access.Request, event access.Event, _ string) error {
+			return m.Save(ctx, next, event, "")
+		},
+		"a stale move writes nothing": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			err := m.Save(ctx, next, event, once)
+			if errors.Is(err, access.ErrStale) { // the key is written apart
+				for _, item := range items(next, event, once)[2:] {
+					m.Put(item)
+				}
+			}
+			return err
+		},
+		"a request and its event come back as they were saved": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			next.Reason = string([]rune(next.Reason)[:min(2999, len([]rune(next.Reason)))])
+			return m.Save(ctx, next, event, once)
+		},
+		"times keep their instant": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			next.Submitted = next.Submitted.Truncate(time.Millisecond)
+			return m.Save(ctx, next, event, once)
+		},
+		"a move and its event belong together": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			event.Request, event.Seq = next.ID, next.Version
+			return m.Save(ctx, next, event, once)
+		},
+		"what is too large is refused whole": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			err := m.Save(ctx, next, event, once)
+			if err != nil && len(event.Why) > store.MaxItem {
+				event.Why = ""
+				m.Put(items(next, event, once)[1])
+			}
+			return err
+		},
+		"many movers: one winner each version, one event each": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			r, _, _, _ := m.Load(ctx, next.ID)
+			if r.Version != next.Version-1 { // read and compared, then written
+				return access.ErrStale
+			}
+			runtime.Gosched()
+			for _, item := range items(next, event, once) {
+				m.Put(item)
+			}
+			return nil
+		},
+		"what a newer version wrote is refused": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			err := m.Save(ctx, next, event, once)
+			if errors.Is(err, access.ErrNewer) {
+				m.Put(items(next, event, once)[0])
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+// broken are stores that break one promise each, by the promise.
+func broken(m *memory.Store) map[string]Store {
+	stores := make(map[string]Store)
+	for promise, save := range brokenSave(m) {
+		stores[promise] = saving{m, save}
+	}
+	var mu sync.Mutex
+	kept := make(map[string]access.Request)
+	stores["values do not share memory with the store"] = loading{saving{m, func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		kept[next.ID] = next
+		return m.Save(ctx, next, event, once)
+	}}, func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, d, p, err := m.Load(ctx, id)
+		return kept[id], d, p, err
+	}}
+	stores["what was never written is not there"] = loading{m, func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+		r, d, p, err := m.Load(ctx, id)
+		if errors.Is(err, access.ErrNotFound) {
+			err = nil
+		}
+		return r, d, p, err
+	}}
+	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
+		return m.Due(ctx, now.Add(-1), most) // what is due now is left out
+	}}
+	var once []string
+	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
+		ids, err := m.Due(ctx, now, most) // never forgets
+		once = append(once, ids...)
+		slices.Sort(once)
+		return slices.Compact(once), err
+	}}
+	stores["a requester's requests are listed newest first"] = listing{m, func(ctx context.Context, user string, most int) ([]access.Request, error) {
+		found, err := m.ByRequester(ctx, user, most)
+		slices.Reverse(found)
+		return found, err
+	}, m.ByState}
+	stores["the requests in a state are listed newest first"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+		found, err := m.ByState(ctx, state, 1000)
+		slices.Reverse(found)
+		return found[:min(most, len(found))], err
+	}}
+	stores["the directory has its own versions"] = keeping{m, func(ctx context.Context, next access.Directory) error {
+		item, _ := store.DirectoryItem(next)
+		m.Put(item)
+		return nil
+	}, m.SaveMessages}
+	stores["many writers of the directory: one winner each version"] = keeping{m, func(ctx context.Context, next access.Directory) error {
+		d, _ := m.Directory(ctx)
+		if d.Version != next.Version-1 {
+			return access.ErrStale
+		}
+		runtime.Gosched()
+		item, _ := store.DirectoryItem(next)
+		m.Put(item)
+		return nil
+	}, m.SaveMessages}
+	stores["messages have their own versions"] = keeping{m, m.SaveDirectory, func(ctx context.Context, id string, next access.Messages) error {
+		item, _ := store.MessagesItem(id, next)
+		m.Put(item)
+		return nil
+	}}
+	stores["moves without a key are not held against each other"] = saving{m, func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		return m.Save(ctx, next, event, "key "+once)
+	}}
+	return stores
+}
+
+// A contract that a broken store passes is none: for each check there is a
+// store that breaks its promise, and the check has to see it.
+func TestEveryCheckFailsTheStoreThatBreaksItsPromise(t *testing.T) {
+	checks := Checks()
+	for promise := range broken(nil) {
+		if !slices.ContainsFunc(checks, func(c Check) bool { return c.Name == promise }) {
+			t.Errorf("the contract has no check %q", promise)
+		}
+	}
+	for _, c := range checks {
+		m, s := open()
+		s.Store = broken(m)[c.Name]
+		if s.Store == nil {
+			t.Errorf("no broken store for %q", c.Name)
+			continue
+		}
+		if err := c.Do(t.Context(), s); err == nil {
+			t.Errorf("%q: passed by a store that breaks it", c.Name)
+		}
+	}
+}
+
+func TestAFeedThatLosesOrTurnsEventsFails(t *testing.T) {
+	for name, spoil := range map[string]func([]events.DynamoDBEventRecord){
+		"turned": slices.Reverse[[]events.DynamoDBEventRecord],
+		"lost":   func(records []events.DynamoDBEventRecord) { clear(records[:2]) },
+	} {
+		_, s := open()
+		sound := s.Feed
+		s.Feed = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) {
+			records, err := sound(ctx)
+			spoil(records)
+			return records, err
+		}
+		if err := outbox(t.Context(), s); err == nil {
+			t.Errorf("%s: passed", name)
+		}
+	}
+}

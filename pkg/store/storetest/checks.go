@@ -1,0 +1,273 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+func nothingThere(ctx context.Context, s Subject) error {
+	var failed []error
+	for _, id := range []string{"", "01J", "a#b", "\x00\xff", strings.Repeat("é", 3000)} {
+		_, _, _, err := s.Load(ctx, id)
+		_, _, err2 := s.Messages(ctx, id)
+		failed = append(failed, is("load", err, access.ErrNotFound), is("messages", err2, access.ErrNotFound))
+	}
+	d, err := s.Directory(ctx)
+	due, err2 := s.Due(ctx, Now.AddDate(100, 0, 0), 10)
+	mine, err3 := s.ByRequester(ctx, dev.ID, 10)
+	nobodys, err4 := s.ByRequester(ctx, "", 10)
+	pending, err5 := s.ByState(ctx, access.Pending, 10)
+	failed = append(failed, err, err2, err3, err4, err5,
+		same("directory", d, access.Directory{}), same("listed", len(due)+len(mine)+len(nobodys)+len(pending), 0))
+	return errors.Join(failed...)
+}
+
+// full is a request that fills every field, with a reason of 3,000 characters
+// of every kind.
+func full() move {
+	reason := "\"quoted\"\\ 'n <!channel> & <https://evil|Approve>\r\n\t\u2028\u2029 null\x00 e\u0301 é 日本語 🔥👩‍👩‍👧 "
+	reason += strings.Repeat("🔥", access.MaxReason-len([]rune(reason)))
+	m := submit("01FULL", dev, Now)
+	m.next.Reason, m.event.Why = reason, reason
+	m.next.Reminded = true
+	m.next.Requester.Claims = "other@example.com"
+	m.next.Approvals = []access.Approval{{By: lead, At: Now.Add(time.Minute)}}
+	m.next.Needs = []access.Need{{}}
+	m.next.Starts, m.next.Ends = Now, Now.Add(time.Hour)
+	m.next.Review = &access.Review{By: []string{"@leads"}, Within: 24 * time.Hour}
+	m.next.Closed = access.Closing{By: lead, At: Now, Why: reason}
+	m.next.Sessions = []access.Session{{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)}}
+	m.next.Seen = []string{"2026-11-21T12:00:00Z o1"}
+	m.event.Order, m.event.Outcome, m.event.Kind, m.event.AccessKeyID, m.event.Expires = "o1", access.Issued, access.Keys, "ASIAEXAMPLE", Now.Add(time.Hour)
+	return m
+}
+
+func wholeAndUnchanged(ctx context.Context, s Subject) error {
+	m := full()
+	d := access.Directory{
+		Version: 1, PeopleAt: Now, Shared: []string{"x@example.com"}, Size: 2, Told: []string{"leads (S0LEADS)"},
+		Groups: map[string]access.Group{"S0LEADS": {Members: []string{lead.ID}, ReadAt: Now}, "S0OLD": {Gone: true}},
+		People: map[string]access.Person{lead.ID: lead},
+	}
+	posted := access.Messages{Version: 1, Posted: []access.Message{{Slot: "card:C1", Channel: "C1", TS: "1.000100", Shows: 1}}}
+	if err := errors.Join(m.save(ctx, s, "form:1"), s.SaveDirectory(ctx, d), s.SaveMessages(ctx, m.next.ID, posted)); err != nil {
+		return err
+	}
+	r, d1, p1, err := s.Load(ctx, m.next.ID)
+	r2, p2, err2 := s.Messages(ctx, m.next.ID)
+	d2, err3 := s.Directory(ctx)
+	mine, err4 := s.ByRequester(ctx, dev.ID, 10)
+	pending, err5 := s.ByState(ctx, access.Pending, 10)
+	return errors.Join(err, err2, err3, err4, err5,
+		same("loaded", r, m.next), same("with messages", r2, m.next),
+		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same("messages alone", p2, posted),
+		same("by requester", mine, []access.Request{m.next}), same("by state", pending, []access.Request{m.next}),
+		stored(ctx, s, m.next, m.event))
+}
+
+func instants(ctx context.Context, s Subject) error {
+	zone := time.FixedZone("", 5*3600+45*60)
+	for i, at := range []time.Time{Now, Now.In(zone), time.Date(2027, 3, 28, 1, 59, 59, 999999999, time.UTC), time.Date(1999, 12, 31, 23, 59, 59, 1, zone)} {
+		m := submit(fmt.Sprint("01T", i), dev, at)
+		if err := m.save(ctx, s, ""); err != nil {
+			return err
+		}
+		if err := stored(ctx, s, m.next, m.event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func noSharing(ctx context.Context, s Subject) error {
+	m, want := full(), full()
+	d := access.Directory{Version: 1, Groups: map[string]access.Group{"S0": {Members: []string{"U1"}}}}
+	if err := errors.Join(m.save(ctx, s, ""), s.SaveDirectory(ctx, d)); err != nil {
+		return err
+	}
+	m.next.Give[0], m.next.Review.By[0], m.next.Sessions[0].Order = "changed", "changed", "changed"
+	d.Groups["S0"].Members[0] = "changed"
+	read, d1, _, err := s.Load(ctx, m.next.ID)
+	if err != nil {
+		return err
+	}
+	read.Approvals[0].By.ID, read.Channels[0], d1.Groups["S1"] = "changed", "changed", access.Group{}
+	d2, err := s.Directory(ctx)
+	return errors.Join(err, stored(ctx, s, want.next, want.event),
+		same("directory", d2, access.Directory{Version: 1, Groups: map[string]access.Group{"S0": {Members: []string{"U1"}}}}))
+}
+
+func versionCondition(ctx context.Context, s Subject) error {
+	first := submit("01A", dev, Now)
+	second := approve(first, Now)
+	third := moved(second.next.End(dev, Now))
+	return errors.Join(
+		is("the second before the first", second.save(ctx, s, ""), access.ErrStale),
+		is("the first", first.save(ctx, s, ""), nil),
+		is("the first again", first.save(ctx, s, ""), access.ErrStale),
+		is("the third before the second", third.save(ctx, s, ""), access.ErrStale),
+		is("the second", second.save(ctx, s, ""), nil),
+		is("the second again", second.save(ctx, s, ""), access.ErrStale),
+		is("the third", third.save(ctx, s, ""), nil),
+		is("the first at the end", first.save(ctx, s, ""), access.ErrStale),
+		stored(ctx, s, third.next, first.event, second.event, third.event))
+}
+
+func staleWritesNothing(ctx context.Context, s Subject) error {
+	first := submit("01A", dev, Now)
+	denied := moved(first.next.Deny(lead, "no", Now))
+	late := approve(first, Now)
+	other := submit("01B", dev, Now)
+	return errors.Join(
+		first.save(ctx, s, ""), denied.save(ctx, s, ""),
+		is("approve after deny", late.save(ctx, s, "click:1"), access.ErrStale),
+		stored(ctx, s, denied.next, first.event, denied.event),
+		is("the key of the stale move", other.save(ctx, s, "click:1"), nil))
+}
+
+func usedKey(ctx context.Context, s Subject) error {
+	first, second := submit("01A", dev, Now), submit("01B", dev2, Now)
+	yes := approve(first, Now)
+	return errors.Join(
+		first.save(ctx, s, "form:1"),
+		isTaken("another request", second.save(ctx, s, "form:1"), "01A"),
+		absent(ctx, s, "01B"),
+		isTaken("the same request again", first.save(ctx, s, "form:1"), "01A"),
+		isTaken("a later move", yes.save(ctx, s, "form:1"), "01A"),
+		stored(ctx, s, first.next, first.event),
+		is("another key", second.save(ctx, s, "form:2"), nil),
+		isTaken("another key", yes.save(ctx, s, "form:2"), "01B"))
+}
+
+func noKey(ctx context.Context, s Subject) error {
+	first, second := submit("01A", dev, Now), submit("01B", dev, Now)
+	return errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), stored(ctx, s, second.next, second.event))
+}
+
+func mismatch(ctx context.Context, s Subject) error {
+	for _, spoil := range []func(*move){
+		func(m *move) { m.event.Request = "01B" },
+		func(m *move) { m.event.Seq = 2 },
+		func(m *move) { m.next.Version, m.event.Seq = 0, 0 },
+	} {
+		m := submit("01A", dev, Now)
+		spoil(&m)
+		if err := m.save(ctx, s, ""); err == nil {
+			return fmt.Errorf("saved version %d of %s with event %d of %s", m.next.Version, m.next.ID, m.event.Seq, m.event.Request)
+		}
+	}
+	return errors.Join(absent(ctx, s, "01A"), absent(ctx, s, "01B"))
+}
+
+func tooLarge(ctx context.Context, s Subject) error {
+	m := submit("01A", dev, Now)
+	m.event.Why = strings.Repeat("x", 400<<10)
+	if err := m.save(ctx, s, "form:1"); err == nil {
+		return errors.New("an event of 400 KB was saved")
+	}
+	if err := s.SaveMessages(ctx, "01A", access.Messages{Version: 1, Posted: []access.Message{{Slot: m.event.Why}}}); err == nil {
+		return errors.New("messages of 400 KB were saved")
+	}
+	m.event.Why = ""
+	if err := m.save(ctx, s, strings.Repeat("k", 2049)); err == nil {
+		return errors.New("a key of 2,049 bytes was saved")
+	}
+	return errors.Join(absent(ctx, s, "01A"), is("the key of what was refused", m.save(ctx, s, "form:1"), nil))
+}
+
+func directoryVersions(ctx context.Context, s Subject) error {
+	version := func(n, size int) error { return s.SaveDirectory(ctx, access.Directory{Version: n, Size: size}) }
+	err := errors.Join(
+		is("2 before 1", version(2, 1), access.ErrStale), is("1", version(1, 1), nil), is("1 over 1", version(1, 2), access.ErrStale),
+		is("3 over 1", version(3, 3), access.ErrStale), is("2", version(2, 5), nil), is("1 over 2", version(1, 9), access.ErrStale),
+		is("2 again, word for word", version(2, 5), nil))
+	d, err2 := s.Directory(ctx)
+	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
+}
+
+func messageVersions(ctx context.Context, s Subject) error {
+	posted := func(n int, ts string) access.Messages {
+		return access.Messages{Version: n, Posted: []access.Message{{Slot: "card:C1", TS: ts}}}
+	}
+	save := func(id string, n int, ts string) error { return s.SaveMessages(ctx, id, posted(n, ts)) }
+	first, other := submit("01A", dev, Now), submit("01B", dev, Now)
+	err := errors.Join(first.save(ctx, s, ""), other.save(ctx, s, ""),
+		is("2 before 1", save("01A", 2, "b"), access.ErrStale), is("1", save("01A", 1, "a"), nil), is("1 over 1", save("01A", 1, "b"), access.ErrStale),
+		is("2", save("01A", 2, "c"), nil), is("1 over 2", save("01A", 1, "d"), access.ErrStale), is("2 again, word for word", save("01A", 2, "c"), nil),
+		is("1 of another request", save("01B", 1, "e"), nil))
+	// Neither moves the other: a request's version is its own.
+	second := approve(first, Now)
+	err = errors.Join(err, is("a move after messages", second.save(ctx, s, ""), nil), is("3", save("01A", 3, "f"), nil))
+	r, m, err2 := s.Messages(ctx, "01A")
+	return errors.Join(err, err2, same("messages", m, posted(3, "f")), same("request", r, second.next))
+}
+
+func outbox(ctx context.Context, s Subject) error {
+	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
+	a2, b2 := approve(a, Now), approve(b, Now)
+	a3 := moved(a2.next.Order(dev, "o", access.Keys, Now, terms(true), Now))
+	a4 := moved(a3.next.Revoke(lead, "enough", Now))
+	a5 := moved(a4.next.Issue("o", "ASIAEXAMPLE", Now.Add(time.Hour), Now))
+	for _, m := range []move{a, b, a2, a3, b2, a4, a5} {
+		if err := m.save(ctx, s, ""); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		stored(ctx, s, a5.next, a.event, a2.event, a3.event, a4.event, a5.event),
+		stored(ctx, s, b2.next, b.event, b2.event))
+}
+
+// newer turns an item into one that a newer version of the software wrote.
+func newer(item store.Item, _ error) store.Item {
+	item.Format = store.Format + 1
+	return item
+}
+
+// richer turns an item into one with a field that this software does not know.
+func richer(item store.Item, _ error) store.Item {
+	item.Body = `{"Unheard":1,` + item.Body[1:]
+	return item
+}
+
+func newerRefused(ctx context.Context, s Subject) error {
+	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
+	yes, yesB := approve(a, Now), approve(b, Now)
+	failed := []error{b.save(ctx, s, ""), s.Plant(ctx, newer(store.RequestItem(a.next))), s.Plant(ctx, newer(store.OnceItem("form:1", "01A", Now)))}
+	refused := func(what string, err error) { failed = append(failed, is(what, err, access.ErrNewer)) }
+
+	_, _, _, err := s.Load(ctx, "01A")
+	refused("load", err)
+	_, _, err = s.Messages(ctx, "01A")
+	refused("messages", err)
+	refused("save over it", yes.save(ctx, s, ""))
+	refused("a key", yesB.save(ctx, s, "form:1"))
+	_, err = s.ByRequester(ctx, dev.ID, 10)
+	refused("by requester", err)
+	_, err = s.ByState(ctx, access.Pending, 10)
+	refused("by state", err)
+	// The tick goes on to the others: each is refused or moved when loaded.
+	due, err := s.Due(ctx, Now.Add(time.Hour), 10)
+	failed = append(failed, err, same("due", due, []string{"01A", "01B"}))
+
+	failed = append(failed, s.Plant(ctx, richer(store.RequestItem(a.next))))
+	_, _, _, err = s.Load(ctx, "01A")
+	refused("load one with an unknown field", err)
+
+	failed = append(failed, s.Plant(ctx, newer(store.MessagesItem("01B", access.Messages{Version: 1}))))
+	_, _, err = s.Messages(ctx, "01B")
+	refused("newer messages", err)
+	refused("save over newer messages", s.SaveMessages(ctx, "01B", access.Messages{Version: 2}))
+
+	failed = append(failed, s.Plant(ctx, newer(store.DirectoryItem(access.Directory{Version: 1}))))
+	_, err = s.Directory(ctx)
+	refused("newer directory", err)
+	refused("save over a newer directory", s.SaveDirectory(ctx, access.Directory{Version: 2}))
+	return errors.Join(failed...)
+}

@@ -1,0 +1,88 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// dueAt returns an error unless these requests are due, in this order.
+func dueAt(ctx context.Context, s Subject, at time.Time, most int, want ...string) error {
+	got, err := s.Due(ctx, at, most)
+	return errors.Join(err, same(fmt.Sprintf("due %s later, at most %d", at.Sub(Now), most), got, want))
+}
+
+func dueOrder(ctx context.Context, s Subject) error {
+	// Each is reminded of a quarter of an hour after it was asked for.
+	for id, asked := range map[string]time.Duration{"01C": 0, "01A": 2 * time.Second, "01D": 2*time.Second + 1, "01B": 11 * time.Second} {
+		if err := submit(id, dev, Now.Add(asked)).save(ctx, s, ""); err != nil {
+			return err
+		}
+	}
+	quarter := Now.Add(15 * time.Minute)
+	return errors.Join(
+		dueAt(ctx, s, quarter.Add(-1), 10),
+		dueAt(ctx, s, quarter, 10, "01C"),
+		dueAt(ctx, s, quarter.Add(2*time.Second), 10, "01C", "01A"),
+		dueAt(ctx, s, quarter.Add(2*time.Second+1), 10, "01C", "01A", "01D"),
+		dueAt(ctx, s, quarter.Add(time.Hour), 10, "01C", "01A", "01D", "01B"),
+		dueAt(ctx, s, quarter.Add(time.Hour), 2, "01C", "01A"),
+		dueAt(ctx, s, quarter.In(time.FixedZone("", -8*3600)), 10, "01C"))
+}
+
+func dueFollows(ctx context.Context, s Subject) error {
+	first := submit("01A", dev, Now)
+	reminder := Now.Add(15 * time.Minute)
+	next, event, _ := first.next.Tick(reminder)
+	reminded := moved(next, event, nil)
+	granted := approve(reminded, reminder)
+	ended := moved(granted.next.End(dev, reminder))
+	far := Now.AddDate(1, 0, 0)
+	return errors.Join(
+		first.save(ctx, s, ""), dueAt(ctx, s, reminder, 10, "01A"),
+		reminded.save(ctx, s, ""), dueAt(ctx, s, reminder, 10), dueAt(ctx, s, Now.Add(time.Hour), 10, "01A"),
+		granted.save(ctx, s, ""), dueAt(ctx, s, Now.Add(time.Hour), 10), dueAt(ctx, s, granted.next.Ends, 10, "01A"),
+		ended.save(ctx, s, ""), dueAt(ctx, s, far, 10))
+}
+
+// listed are the ids of requests.
+func listed(found []access.Request, err error) (ids []string, _ error) {
+	for _, r := range found {
+		ids = append(ids, r.ID)
+	}
+	return ids, err
+}
+
+func byRequester(ctx context.Context, s Subject) error {
+	var want []string
+	for i := range 30 {
+		id := fmt.Sprint("01", 99-i) // ids fall while time goes on: it is time that counts
+		want = append([]string{id}, want...)
+		at := Now.Add(time.Duration(i) * 1100 * time.Millisecond)
+		if err := errors.Join(submit(id, dev, at).save(ctx, s, ""), submit("02"+id, dev2, at).save(ctx, s, "")); err != nil {
+			return err
+		}
+	}
+	all, err := listed(s.ByRequester(ctx, dev.ID, 1000))
+	some, err2 := listed(s.ByRequester(ctx, dev.ID, 7))
+	none, err3 := listed(s.ByRequester(ctx, "U0DEV", 7))
+	return errors.Join(err, err2, err3, same("all", all, want), same("seven", some, want[:7]), same("none", none, []string(nil)))
+}
+
+func byState(ctx context.Context, s Subject) error {
+	a, b, c := submit("01A", dev, Now), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now.Add(2*time.Second))
+	active := approve(b, Now.Add(time.Minute))
+	in := func(what string, state access.State, most int, want ...string) error {
+		got, err := listed(s.ByState(ctx, state, most))
+		return errors.Join(err, same(what, got, want))
+	}
+	return errors.Join(
+		a.save(ctx, s, ""), b.save(ctx, s, ""), c.save(ctx, s, ""),
+		in("all pending", access.Pending, 10, "01C", "01B", "01A"), in("two pending", access.Pending, 2, "01C", "01B"),
+		active.save(ctx, s, ""),
+		in("pending after the move", access.Pending, 10, "01C", "01A"), in("active", access.Active, 10, "01B"),
+		in("denied", access.Denied, 10), in("a state that does not exist", "frozen", 10))
+}
