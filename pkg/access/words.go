@@ -18,7 +18,7 @@ func Length(d time.Duration) string {
 	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
 		if n := d / unit.size; n > 0 {
 			text += strconv.Itoa(int(n)) + unit.name
-			d -= n * unit.size
+			d %= unit.size
 		}
 	}
 	if text == "" {
