@@ -1,0 +1,151 @@
+package slackapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrNoGroup says that Slack knows no such user group.
+	ErrNoGroup = errors.New("no such user group")
+	// ErrTooLarge says that an answer was longer than is read.
+	ErrTooLarge = errors.New("the answer is too large")
+)
+
+// Error is what went wrong with one call. It holds codes and places only:
+// nothing of what was sent, nor where a response URL points.
+type Error struct {
+	Op     string        // Slack's method, or response_url
+	Code   string        // Slack's error code; "" when there is none
+	Status int           // the HTTP status, when it was not 200
+	Wait   time.Duration // how long Slack wants to be left alone (429)
+	Where  []string      // JSON pointers to what Slack refused
+	cause  error         // one of this package's or context's errors, or nil
+}
+
+// Error says which call failed and how.
+func (e *Error) Error() string {
+	text := "slack " + e.Op + ": "
+	switch {
+	case e.Code != "" && len(e.Where) > 0:
+		return text + e.Code + " at " + strings.Join(e.Where, ", ")
+	case e.Code != "":
+		return text + e.Code
+	case e.Status != 0:
+		return text + fmt.Sprintf("status %d", e.Status)
+	case e.cause != nil:
+		return text + e.cause.Error()
+	}
+	return text + "no readable answer"
+}
+
+// Unwrap gives ErrNoGroup, ErrTooLarge, or the context's error.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Code returns Slack's error code in err, such as expired_trigger_id, or "".
+func Code(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// RetryAfter returns how long Slack wants to be left alone; ok is false when
+// err is not about a rate limit.
+func RetryAfter(err error) (wait time.Duration, ok bool) {
+	var e *Error
+	if errors.As(err, &e) && e.Status == http.StatusTooManyRequests {
+		return e.Wait, true
+	}
+	return 0, false
+}
+
+// permanent are the codes after which the same call will fail again. What an
+// operator puts right while messages wait (a token, a scope) is not among them.
+var permanent = map[string]bool{
+	"account_inactive": true, "cannot_dm_bot": true, "cant_delete_message": true, "cant_update_message": true,
+	"channel_not_found": true, "duplicate_external_id": true, "edit_window_closed": true, "exchanged_trigger_id": true,
+	"expired_trigger_id": true, "expired_url": true, "hash_conflict": true, "invalid_arguments": true,
+	"invalid_blocks": true, "invalid_blocks_format": true, "invalid_payload": true, "invalid_trigger_id": true,
+	"is_archived": true, "is_inactive": true, "message_not_found": true, "messages_tab_disabled": true,
+	"msg_blocks_too_long": true, "msg_too_long": true, "no_permission": true, "no_such_subteam": true, "no_text": true,
+	"not_found": true, "not_in_channel": true, "not_slack": true, "push_limit_reached": true, "restricted_action": true,
+	"too_many_attachments": true, "used_url": true, "user_disabled": true, "user_not_found": true,
+	"user_not_in_channel": true, "user_not_visible": true, "users_not_found": true, "view_too_large": true,
+}
+
+// Permanent reports whether trying the same call again cannot help.
+func Permanent(err error) bool { return permanent[Code(err)] }
+
+// place is how Slack names what it refused. Only this is taken out of its
+// messages: the rest may quote what was sent.
+var place = regexp.MustCompile(`\[json-pointer:(/[A-Za-z0-9_/]*)\]`)
+
+// failed turns an error of slack-go or of the network into ours. Of those that
+// are not known nothing is kept: url.Error holds the address, and slack-go
+// quotes answers that it cannot read.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Op: op}
+	var said slack.SlackErrorResponse
+	var limited *slack.RateLimitedError
+	var status slack.StatusCodeError
+	switch {
+	case errors.As(err, &said):
+		e.Code, e.Where = said.Err, places(said.ResponseMetadata.Messages)
+		if e.Code == "no_such_subteam" {
+			e.cause = ErrNoGroup
+		}
+	case errors.As(err, &limited):
+		e.Status, e.Wait = http.StatusTooManyRequests, limited.RetryAfter
+	case errors.As(err, &status):
+		e.Status = status.Code
+	case errors.Is(err, slack.ErrParametersMissing), errors.Is(err, slack.ErrBlockIDNotUnique):
+		e.Code = "invalid_arguments"
+	default:
+		e.cause = network(err)
+	}
+	return e
+}
+
+func places(messages []string) (found []string) {
+	for _, m := range messages {
+		for _, match := range place.FindAllStringSubmatch(m, -1) {
+			found = append(found, match[1])
+		}
+	}
+	return found
+}
+
+// network keeps of a transport's error what names no address.
+func network(err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, ErrTooLarge} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return context.DeadlineExceeded
+	}
+	var unreachable *url.Error
+	if errors.As(err, &unreachable) {
+		return errUnreachable
+	}
+	return nil
+}
+
+var errUnreachable = errors.New("cannot be reached")

@@ -1,0 +1,147 @@
+package slackapi
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/slack-go/slack"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Person reads somebody's profile. The address proves who it is only as far as
+// one profile can tell: whether somebody else holds it too, People tells.
+func (c *Client) Person(ctx context.Context, id string) (access.Person, error) {
+	var user *slack.User
+	err := c.call(ctx, "users.info", func(ctx context.Context, api *slack.Client) (err error) {
+		user, err = api.GetUserInfoContext(ctx, id, slack.GetUserInfoOptionIncludeLocale(false))
+		return err
+	})
+	if err != nil {
+		return access.Person{}, err
+	}
+	return c.person(*user), nil
+}
+
+// Group reads the members of a user group, S…. A group that does not exist
+// gives ErrNoGroup.
+func (c *Client) Group(ctx context.Context, id string) ([]string, error) {
+	var members []string
+	err := c.call(ctx, "usergroups.users.list", func(ctx context.Context, api *slack.Client) (err error) {
+		members, err = api.GetUserGroupMembersContext(ctx, id, slack.GetUserGroupMembersOptionTeamID(c.o.Team))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return members, nil
+}
+
+// Sizes of reading the workspace: users in a page (Slack's most) and pages.
+const (
+	pageOfUsers = 1000
+	mostPages   = 500
+)
+
+// People reads everybody in the workspace, whatever their standing, and the
+// addresses that more than one user holds, folded and sorted. Such an address
+// is nobody's Email; it stands in Claims. It is all or an error, never a part.
+func (c *Client) People(ctx context.Context) (people []access.Person, shared []string, err error) {
+	cursor := ""
+	for range mostPages {
+		var page slack.UserPagination
+		err := c.call(ctx, "users.list", func(ctx context.Context, api *slack.Client) (err error) {
+			page, err = api.GetUsersPaginated(slack.GetUsersOptionLimit(pageOfUsers), slack.GetUsersOptionCursor(cursor),
+				slack.GetUsersOptionTeamID(c.o.Team), slack.GetUsersOptionIncludeLocale(false)).Next(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, user := range page.Users {
+			people = append(people, c.person(user))
+		}
+		if cursor = page.Cursor; cursor == "" {
+			shared = unprove(people)
+			return people, shared, nil
+		}
+	}
+	return nil, nil, &Error{Op: "users.list", Code: "too_many_pages"}
+}
+
+// unprove moves the addresses that more than one of people holds out of Email,
+// and returns them. Whoever holds it counts, deactivated or not: Slack gives a
+// freed address to the next who claims it.
+func unprove(people []access.Person) []string {
+	holders := make(map[string]int)
+	for _, p := range people {
+		if address := access.FoldEmail(cmp.Or(p.Email, p.Claims)); address != "" {
+			holders[address]++
+		}
+	}
+	var shared []string
+	for address, n := range holders {
+		if n > 1 {
+			shared = append(shared, address)
+		}
+	}
+	slices.Sort(shared)
+	for i, p := range people {
+		if p.Email != "" && holders[access.FoldEmail(p.Email)] > 1 {
+			people[i].Email, people[i].Claims = "", p.Email
+		}
+	}
+	return shared
+}
+
+// person is what a profile says. An address is proof only of a member and when
+// Slack has confirmed it: another workspace confirms what it likes.
+func (c *Client) person(u slack.User) access.Person {
+	p := access.Person{
+		ID: u.ID, Standing: c.standing(u),
+		Name: cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID),
+	}
+	if u.IsEmailConfirmed && p.Standing == access.Member {
+		p.Email = u.Profile.Email
+	} else {
+		p.Claims = u.Profile.Email
+	}
+	return p
+}
+
+// slackbot is the one bot that Slack does not mark as one.
+const slackbot = "USLACKBOT"
+
+// standing reads what somebody is. is_stranger proves nothing when it is false
+// (users of a shared channel have it so), hence the ids are compared. Two marks
+// are left aside on purpose: is_app_user is a person who has authorised the app,
+// and is_invited_user one who came by an invitation.
+func (c *Client) standing(u slack.User) access.Standing {
+	switch {
+	case u.ID == "":
+		return ""
+	case u.Deleted:
+		return access.Deactivated
+	case u.IsStranger || !c.ours(u):
+		return access.Outsider
+	case u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.ID == slackbot:
+		return access.Bot
+	case u.IsRestricted || u.IsUltraRestricted:
+		return access.Guest
+	}
+	return access.Member
+}
+
+// ours reports whether somebody belongs to the workspace, and to the
+// organisation if there is one. Without either id nobody does.
+func (c *Client) ours(u slack.User) bool {
+	inTeam := c.o.Team != "" && u.TeamID == c.o.Team
+	if c.o.Enterprise == "" {
+		return inTeam
+	}
+	if u.Enterprise.EnterpriseID != c.o.Enterprise {
+		return false
+	}
+	return c.o.Team == "" || inTeam || slices.Contains(u.Enterprise.Teams, c.o.Team)
+}
