@@ -207,17 +207,17 @@ func FromImage(image map[string]events.DynamoDBAttributeValue) (Item, error) {
 	for name, out := range map[string]*string{"pk": &item.PK, "sk": &item.SK, "body": &item.Body} {
 		v, ok := image[name]
 		if !ok || v.DataType() != events.DataTypeString {
-			return item, fmt.Errorf("stream record has no text %q", name)
+			return item, fmt.Errorf("item has no text %q", name)
 		}
 		*out = v.String()
 	}
 	v, ok := image["format"]
 	if !ok || v.DataType() != events.DataTypeNumber {
-		return item, errors.New(`stream record has no number "format"`)
+		return item, errors.New(`item has no number "format"`)
 	}
 	n, err := strconv.Atoi(v.Number()) // Integer would read 1.5 as 1
 	if err != nil {
-		return item, fmt.Errorf("stream record's format: %w", err)
+		return item, fmt.Errorf("item's format: %w", err)
 	}
 	item.Format = n
 	return item, nil

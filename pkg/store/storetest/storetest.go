@@ -135,7 +135,7 @@ func approve(m move, at time.Time) move { return moved(m.next.Approve(lead, 0, t
 // is returns an error unless err is want.
 func is(what string, err, want error) error {
 	if !errors.Is(err, want) {
-		return fmt.Errorf("%s: got %v, want %v", what, err, want)
+		return fmt.Errorf("%s: got %v, want %v", what, err, want) //nolint:errorlint // told, not passed on
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func is(what string, err, want error) error {
 func isTaken(what string, err error, request string) error {
 	var taken *access.Taken
 	if !errors.As(err, &taken) || taken.Request != request {
-		return fmt.Errorf("%s: got %v, want taken by request %s", what, err, request)
+		return fmt.Errorf("%s: got %v, want taken by request %s", what, err, request) //nolint:errorlint // told, not passed on
 	}
 	return nil
 }

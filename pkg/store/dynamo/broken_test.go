@@ -1,0 +1,65 @@
+package dynamo_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
+	"github.com/aws-access/aws-access/pkg/store/storetest"
+)
+
+// Each breaks the store on the wire; the checks named must see it.
+func TestABrokenStoreFailsTheContract(t *testing.T) {
+	leaveOut := func(prefix string) func(*call) {
+		return func(c *call) {
+			if c.op == "TransactWriteItems" {
+				c.body["TransactItems"] = slices.DeleteFunc(c.puts(), func(item any) bool { return strings.HasPrefix(sortKey(put(item)), prefix) })
+			}
+		}
+	}
+	without := func(sort string) func(*call) {
+		return func(c *call) {
+			for _, item := range c.puts() {
+				if put := put(item); sortKey(put) == sort {
+					unconditional(put)
+				}
+			}
+		}
+	}
+	for name, broken := range map[string]struct {
+		spoil func(*call)
+		fails []string
+	}{
+		"the request's condition left out": {without("request"), []string{
+			"a move lands on the version before it only", "a stale move writes nothing", "what a newer version wrote is refused",
+			"many movers: one winner each version, one event each",
+		}},
+		"the key's condition left out": {without("once"), []string{"a used key writes nothing and names its request", "many submits of one form: one request"}},
+		"the event left out":           {leaveOut("event#"), []string{"the outbox carries every event in order", "many movers: one winner each version, one event each"}},
+		"the key left out":             {leaveOut("once"), []string{"a used key writes nothing and names its request", "many submits of one form: one request"}},
+		"the directory's condition left out": {func(c *call) {
+			if c.op == "PutItem" {
+				unconditional(c.body)
+			}
+		}, []string{"the directory has its own versions", "messages have their own versions", "many writers of the directory: one winner each version"}},
+		"lists without their order": {func(c *call) { delete(c.body, "ScanIndexForward") }, []string{
+			"a requester's requests are listed newest first", "the requests in a state are listed newest first",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, check := range storetest.Checks() {
+				if !slices.Contains(broken.fails, check.Name) {
+					continue
+				}
+				table := dynamotest.Open(t)
+				spoiled := &wire{before: func(c *call) *http.Response { broken.spoil(c); return nil }}
+				if err := check.Do(t.Context(), subject(dynamo.New(table.Client(spoiled), table.Name, now), table)); err == nil {
+					t.Errorf("%q: passed", check.Name)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,35 @@
+package dynamo_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/aws-access/aws-access/pkg/store"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
+	"github.com/aws-access/aws-access/pkg/store/storetest"
+)
+
+func now() time.Time { return storetest.Now }
+
+// subject is the store in a table, as the contract wants it.
+func subject(s *dynamo.Store, table dynamotest.Table) storetest.Subject {
+	return storetest.Subject{
+		Store: s,
+		Plant: func(ctx context.Context, item store.Item) error {
+			_, err := table.Client(nil).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)})
+			return err
+		},
+		Feed: table.Records,
+	}
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		table := dynamotest.Open(t)
+		return subject(dynamo.New(table.Client(nil), table.Name, now), table)
+	})
+}

@@ -1,0 +1,162 @@
+// Package dynamo is the store in AWS: one DynamoDB table, whose stream is the
+// outbox.
+//
+// A request and its event are written in one transaction, conditioned on the
+// version that was read; nothing is ever decided by an index, by TTL, or by a
+// read that may be old. An item that a newer version of the software wrote is
+// refused (access.ErrNewer).
+//
+// It needs dynamodb:PutItem and dynamodb:BatchGetItem on the table and
+// dynamodb:Query on its indexes, and nothing else.
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+// Store is a table. It is safe for use by many at once.
+type Store struct {
+	client *dynamodb.Client
+	table  string
+	now    func() time.Time
+}
+
+// New returns the store in a table that has the keys and indexes of TableInput.
+// The clock only says when a unique key may be forgotten.
+func New(client *dynamodb.Client, table string, now func() time.Time) *Store {
+	return &Store{client: client, table: table, now: now}
+}
+
+// Load reads a request and what is known about it, in one call. The directory
+// and the messages are zero if they were never written. Errors:
+// access.ErrNotFound, access.ErrNewer.
+func (s *Store) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+	found, err := s.readRequest(ctx, id, directoryKey)
+	if err == nil {
+		err = found.decode(requestKey(id), &r)
+	}
+	if err == nil {
+		err = found.decode(directoryKey, &d)
+	}
+	if err == nil {
+		err = found.decode(messagesKey(id), &m)
+	}
+	return r, d, m, err
+}
+
+// Messages reads a request and the record of its messages, in one call. Errors:
+// access.ErrNotFound, access.ErrNewer.
+func (s *Store) Messages(ctx context.Context, id string) (r access.Request, m access.Messages, err error) {
+	found, err := s.readRequest(ctx, id)
+	if err == nil {
+		err = found.decode(requestKey(id), &r)
+	}
+	if err == nil {
+		err = found.decode(messagesKey(id), &m)
+	}
+	return r, m, err
+}
+
+// readRequest reads a request, its messages and more.
+func (s *Store) readRequest(ctx context.Context, id string, more ...key) (items, error) {
+	// An id comes out of a button that somebody may have tampered with: what
+	// cannot be a key is not there.
+	if len(id) > store.MaxKey {
+		return nil, fmt.Errorf("request with an id of %d bytes: %w", len(id), access.ErrNotFound)
+	}
+	found, err := s.read(ctx, append(more, requestKey(id), messagesKey(id))...)
+	if _, there := found[requestKey(id)]; err == nil && !there {
+		err = fmt.Errorf("request %q: %w", id, access.ErrNotFound)
+	}
+	return found, err
+}
+
+// Directory reads the directory, the zero value if it was never written.
+// Errors: access.ErrNewer.
+func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
+	found, err := s.read(ctx, directoryKey)
+	if err == nil {
+		err = found.decode(directoryKey, &d)
+	}
+	return d, err
+}
+
+// Due lists the requests that time matters to at now, the longest overdue
+// first, at most most of them. The index may lag behind the table by moments:
+// a request that is listed may have moved, and one that is missing comes with
+// the next tick.
+func (s *Store) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
+	found, err := s.query(ctx, IndexDue, most, &dynamodb.QueryInput{
+		KeyConditionExpression:    aws.String("sk = :request AND due <= :now"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":request": text(store.RequestSort), ":now": text(store.TimeKey(now))},
+	})
+	var ids []string
+	for _, k := range found {
+		ids = append(ids, strings.TrimPrefix(k.pk, store.RequestKey("")))
+	}
+	return ids, err
+}
+
+// ByRequester lists somebody's requests, the newest first, at most most of
+// them, each as it stands in the table. One that was submitted a moment ago may
+// be missing. Errors: access.ErrNewer.
+func (s *Store) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
+	return s.list(ctx, IndexRequester, user, most)
+}
+
+// ByState lists the requests in a state, the newest first, at most most of
+// them, each as it stands in the table. One that moved a moment ago may be
+// missing. Errors: access.ErrNewer.
+func (s *Store) ByState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+	all, err := s.list(ctx, IndexState, string(state), most)
+	var found []access.Request
+	for _, r := range all {
+		if r.State == state { // the index may be behind
+			found = append(found, r)
+		}
+	}
+	return found, err
+}
+
+// list reads the requests that an index has under a partition key, which is
+// the attribute of the index's name.
+func (s *Store) list(ctx context.Context, index, partition string, most int) ([]access.Request, error) {
+	if partition == "" || len(partition) > store.MaxKey {
+		return nil, nil
+	}
+	keys, err := s.query(ctx, index, most, &dynamodb.QueryInput{
+		KeyConditionExpression:    aws.String("#partition = :partition"),
+		ExpressionAttributeNames:  map[string]string{"#partition": index},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":partition": text(partition)},
+		ScanIndexForward:          aws.Bool(false),
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.read(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	var requests []access.Request
+	for _, k := range keys {
+		if _, there := found[k]; !there {
+			continue
+		}
+		var r access.Request
+		if err := found.decode(k, &r); err != nil {
+			return nil, err
+		}
+		requests = append(requests, r)
+	}
+	return requests, nil
+}

@@ -1,0 +1,94 @@
+package dynamo
+
+import (
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+// The indexes. They project keys only: a move that changes neither state nor
+// due time then writes to none of them, and a list reads the table, not a copy.
+const (
+	// IndexDue holds the requests that time will matter to, because only they
+	// have the attribute "due". Its partition key is the sort key of all
+	// requests, so it is one partition: good for 1,000 writes a second, which
+	// is some 500 moves a second, and one query finds what is due.
+	IndexDue       = "due"
+	IndexRequester = "requester"
+	IndexState     = "state" // a partition for each state, with the same limit
+)
+
+// Forget is the attribute with the time after which housekeeping may delete an
+// item (TTL): unique keys have one, nothing else has.
+const Forget = "forget"
+
+// TableInput makes the table of tests and of local use. The table on AWS is
+// made by template.yaml, with the same keys, indexes and stream.
+func TableInput(name string) *dynamodb.CreateTableInput {
+	in := &dynamodb.CreateTableInput{
+		TableName:   &name,
+		BillingMode: types.BillingModePayPerRequest,
+		KeySchema:   keySchema("pk", "sk"),
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
+			index(IndexDue, "sk", "due"),
+			index(IndexRequester, "requester", "submitted"),
+			index(IndexState, "state", "submitted"),
+		},
+		StreamSpecification: &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
+		},
+	}
+	for _, attribute := range []string{"pk", "sk", "due", "requester", "state", "submitted"} {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: aws.String(attribute), AttributeType: types.ScalarAttributeTypeS,
+		})
+	}
+	return in
+}
+
+func index(name, partition, sort string) types.GlobalSecondaryIndex {
+	return types.GlobalSecondaryIndex{
+		IndexName: &name, KeySchema: keySchema(partition, sort),
+		Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+	}
+}
+
+func keySchema(partition, sort string) []types.KeySchemaElement {
+	return []types.KeySchemaElement{
+		{AttributeName: &partition, KeyType: types.KeyTypeHash},
+		{AttributeName: &sort, KeyType: types.KeyTypeRange},
+	}
+}
+
+// attributes is an item as the table takes it.
+func attributes(item store.Item) map[string]types.AttributeValue {
+	out := make(map[string]types.AttributeValue)
+	for name, v := range item.Image() {
+		if v.DataType() == events.DataTypeNumber {
+			out[name] = number(v.Number())
+		} else {
+			out[name] = text(v.String())
+		}
+	}
+	return out
+}
+
+// itemOf reads an item out of what the table holds.
+func itemOf(held map[string]types.AttributeValue) (store.Item, error) {
+	image := make(map[string]events.DynamoDBAttributeValue)
+	for name, v := range held {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			image[name] = events.NewStringAttribute(v.Value)
+		case *types.AttributeValueMemberN:
+			image[name] = events.NewNumberAttribute(v.Value)
+		}
+	}
+	return store.FromImage(image)
+}
+
+func text(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
+func number(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }

@@ -1,0 +1,136 @@
+package dynamo_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
+)
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TTL deletes when it likes, so that a key's time is over decides nothing.
+func TestAKeyIsTakenUntilItIsGoneWhateverItsTime(t *testing.T) {
+	table := dynamotest.Open(t)
+	longAgo := func() time.Time { return now().AddDate(-1, 0, 0) }
+	if err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, longAgo), "01A", 1, "form:1"); err != nil {
+		t.Fatal(err)
+	}
+	var taken *access.Taken
+	err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, now), "01B", 1, "form:1")
+	if !errors.As(err, &taken) || taken.Request != "01A" {
+		t.Errorf("got %v, want taken by 01A", err)
+	}
+}
+
+func TestListsReadMoreThanOneBatch(t *testing.T) {
+	table := dynamotest.Open(t)
+	w := &wire{before: func(c *call) *http.Response {
+		if c.op == "Query" { // an index that gives its keys in small pages
+			c.body["Limit"] = min(c.body["Limit"].(float64), 90)
+		}
+		return nil
+	}}
+	s := dynamo.New(table.Client(w), table.Name, now)
+	const all = 230
+	for i := range all {
+		r, e := version(fmt.Sprintf("01%03d", i), 1)
+		r.Submitted = r.Submitted.Add(time.Duration(i) * time.Second)
+		if err := s.Save(t.Context(), r, e, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for most, batches := range map[int]int{1000: 3, all: 3, 101: 2, 100: 1, 1: 1, 0: 0} {
+		w.calls = nil
+		got, err := s.ByRequester(t.Context(), "U0DEV1", most)
+		if want := min(most, all); err != nil || len(got) != want {
+			t.Fatalf("at most %d: got %d requests, %v; want %d", most, len(got), err, want)
+		}
+		for i, r := range got {
+			if want := fmt.Sprintf("01%03d", all-1-i); r.ID != want {
+				t.Fatalf("at most %d: place %d has %s, want %s", most, i, r.ID, want)
+			}
+		}
+		if n := len(w.of("BatchGetItem")); n != batches {
+			t.Errorf("at most %d: %d reads, want %d", most, n, batches)
+		}
+	}
+}
+
+// An index may lag: what it lists is shown as it stands in the table.
+func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
+	table := dynamotest.Open(t)
+	w := &wire{before: func(c *call) *http.Response {
+		if c.op != "Query" {
+			return nil
+		}
+		return answer(http.StatusOK, `{"Items":[{"pk":{"S":"request#01GONE"},"sk":{"S":"request"}},{"pk":{"S":"request#01A"},"sk":{"S":"request"}}]}`)
+	}}
+	s := dynamo.New(table.Client(w), table.Name, now)
+	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
+		t.Fatal(err)
+	}
+	active, err := s.ByState(t.Context(), access.Active, 10)
+	if err != nil || len(active) != 0 {
+		t.Errorf("a pending request is listed as active: %+v, %v", active, err)
+	}
+	mine, err := s.ByRequester(t.Context(), "U0DEV1", 10)
+	if err != nil || len(mine) != 1 || mine[0].ID != "01A" {
+		t.Errorf("got %+v, %v; want 01A alone", mine, err)
+	}
+}
+
+// What is decided by is read consistently, in one call; what comes out of an
+// index decides nothing and is read from the table again.
+func TestReadsAreConsistentAndOneCall(t *testing.T) {
+	table := dynamotest.Open(t)
+	w := &wire{}
+	s := dynamo.New(table.Client(w), table.Name, now)
+	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		do    func() error
+		calls string
+	}{
+		"load":             {func() error { _, _, _, err := s.Load(t.Context(), "01A"); return err }, "BatchGetItem"},
+		"messages":         {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
+		"directory":        {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
+		"due":              {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query"},
+		"by requester":     {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err }, "Query BatchGetItem"},
+		"by state":         {func() error { _, err := s.ByState(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
+		"save":             {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
+		"messages written": {func() error { return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1}) }, "PutItem"},
+	} {
+		w.calls = nil
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		calls := ""
+		for _, call := range w.calls {
+			calls += " " + call.op
+			if call.op != "BatchGetItem" {
+				continue
+			}
+			if asked := call.body["RequestItems"].(map[string]any)[table.Name].(map[string]any); asked["ConsistentRead"] != true {
+				t.Errorf("%s: reads what may be old: %v", name, asked)
+			}
+		}
+		if calls != " "+c.calls {
+			t.Errorf("%s: calls%s, want %s", name, calls, c.calls)
+		}
+	}
+}
