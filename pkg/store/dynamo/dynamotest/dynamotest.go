@@ -97,7 +97,7 @@ func start() (*local, error) {
 	}
 	// The shell ends java when its own input ends.
 	const script = `java "$@" </dev/null & read -r _; kill $!`
-	//nolint:gosec // the arguments are this package's own
+	//nolint:gosec,noctx // the arguments are this package's own; it lives as long as the process
 	cmd := exec.Command("sh", "-c", script, "sh", "-Xmx512m", "-Dsqlite4java.library.path="+dir, "-cp", filepath.Join(dir, "*"),
 		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
 	var said bytes.Buffer
