@@ -105,6 +105,8 @@ type Ask struct {
 	For         time.Duration
 	Reason      string
 	Ticket      string
+
+	AssumeRoles, MakeIdentities bool // what the role may, as in Target
 }
 
 // New submits an ask. It is pending, or active at once when the terms are met.
@@ -119,7 +121,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	case strings.TrimSpace(ask.Reason) == "":
 		return Request{}, Event{}, Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
 	case n > MaxReason:
-		return Request{}, Event{}, Refuse("reason_too_long", "The reason may have at most 3000 characters, yours has "+itoa(n)+".", "Shorten it.")
+		return Request{}, Event{}, TooManyCharacters(n)
 	}
 	switch {
 	case ask.For < MinFor:
@@ -130,6 +132,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	r := Request{
 		ID: ask.ID, Requester: ask.Requester, Account: ask.Account, AccountName: ask.AccountName, Role: ask.Role,
 		Asked: ask.For, For: ask.For, Reason: ask.Reason, Ticket: ask.Ticket,
+		AssumeRoles: ask.AssumeRoles, MakeIdentities: ask.MakeIdentities,
 		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review, Needs: terms.Needs, Channels: terms.Channels,
 	}
 	if terms.RemindAfter > 0 {
@@ -141,6 +144,11 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 		r = r.open(terms, now)
 	}
 	return r.move(Submit, to, ask.Requester, ask.Reason, now)
+}
+
+// TooManyCharacters is the refusal of a reason of n characters.
+func TooManyCharacters(n int) *Refusal {
+	return Refuse("reason_too_long", "The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
 }
 
 // TooLong is the refusal of more time than the policy gives.

@@ -62,6 +62,8 @@ type Request struct {
 	Reason      string        // as typed, whole
 	Ticket      string
 
+	AssumeRoles, MakeIdentities bool // what the role may, as in Target
+
 	Submitted time.Time
 	AnswerBy  time.Time // nobody decides from then on
 	RemindAt  time.Time // zero for never
