@@ -1,136 +1,157 @@
 package slackfake
 
 import (
-	"encoding/json"
+	"crypto/subtle"
 	"net/http"
-	"net/url"
+	"strings"
+	"sync"
+	"time"
 )
 
 // Server is a workspace and its Web API. All of it is safe for concurrent use.
-type Server struct{ o Options }
+type Server struct {
+	o    Options
+	seed func(*world)
+
+	mu   sync.Mutex
+	base string
+	n    int // of everything that was ever numbered; a Reset does not repeat ids
+	w    *world
+}
 
 // New plays an empty workspace.
-func New(o Options) *Server { return &Server{o: o} }
+func New(o Options) *Server { return start(o, func(*world) {}) }
 
-// Sandbox plays the workspace of the sandbox: its people, groups and channels.
-func Sandbox(o Options) *Server { return New(o) }
+func start(o Options, seed func(*world)) *Server {
+	if o.Fault == nil {
+		o.Fault = func(string) Fault { return Fault{} }
+	}
+	if o.Count == nil {
+		o.Count = func(string) {}
+	}
+	s := &Server{o: o, seed: seed, base: o.BaseURL}
+	s.Reset()
+	return s
+}
 
 // Reset brings back the people, groups and channels that the server began
 // with; messages, views, triggers and response URLs are gone.
-func (s *Server) Reset() {}
+func (s *Server) Reset() {
+	w := newWorld()
+	s.seed(w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.w = w
+}
 
 // SetBaseURL says where new response URLs point from now on.
-func (s *Server) SetBaseURL(base string) {}
+func (s *Server) SetBaseURL(base string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.base = base
+}
+
+// SlowFor is how long a slow call takes, unless the caller hangs up before: a
+// second more than Slack itself waits for an answer.
+const SlowFor = 4 * time.Second
+
+// retryAfter is what a caller reads who comes too often, in seconds.
+const retryAfter = "1"
 
 // ServeHTTP answers /<method> and /response/<id>.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
-
-// SetUser adds or changes somebody.
-func (s *Server) SetUser(change UserChange) error { return nil }
-
-// SetGroup gives a user group these members, and makes it if need be. Members
-// who were never seen become full members of the workspace.
-func (s *Server) SetGroup(id string, members []string) error { return nil }
-
-// RemoveGroup removes a user group.
-func (s *Server) RemoveGroup(id string) {}
-
-// SetChannel adds or replaces a channel.
-func (s *Server) SetChannel(c Channel) {}
-
-// Users are all users, in the order in which they came.
-func (s *Server) Users() []User { return nil }
-
-// Groups are the user groups, in the order in which they came.
-func (s *Server) Groups() []Group { return nil }
-
-// Channels are the channels, in the order in which they came.
-func (s *Server) Channels() []Channel { return nil }
-
-// Messages are the messages as they stand now, oldest first.
-func (s *Server) Messages() []Message { return nil }
-
-// Views are the open views, oldest first.
-func (s *Server) Views() []View { return nil }
-
-// Message returns one message; ok is false if there never was one.
-func (s *Server) Message(channel, ts string) (m Message, ok bool) { return Message{}, false }
-
-// View returns one view, open or closed; ok is false if there never was one.
-func (s *Server) View(id string) (v View, ok bool) { return View{}, false }
-
-// Say lets somebody write a message, and returns its ts.
-func (s *Server) Say(user, channel, text string) (ts string) { return "" }
-
-// Trigger is a new trigger id: good for three seconds and one use.
-func (s *Server) Trigger(user string) string { return "" }
-
-// ResponseURL is a new response URL: good for 30 minutes and five uses. ts is
-// the message that was clicked, "" for a command.
-func (s *Server) ResponseURL(user, channel, ts string) string { return "" }
-
-// Button finds the button with this label in a message: in its blocks as they
-// stand now, then in the ones it had before, the newest first. nth counts from
-// 1; 0 is 1. The action is what ActionPayload takes.
-func (s *Server) Button(channel, ts, label string, nth int) (action json.RawMessage, found bool) {
-	return nil, false
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	op := "slack:" + method
+	s.o.Count(op)
+	args, refused := arguments(r)
+	fault := s.o.Fault(op)
+	switch fault.How {
+	case "error":
+		broken(w)
+		return
+	case "429":
+		w.Header().Set("Retry-After", retryAfter)
+		write(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
+		return
+	case "slow":
+		linger(r)
+	}
+	status, answer := s.answer(method, id, args, refused)
+	if fault.How == "lost" {
+		broken(w)
+		return
+	}
+	write(w, status, answer)
 }
 
-// ViewButton finds the button with this label in a view.
-func (s *Server) ViewButton(viewID, label string, nth int) (action json.RawMessage, found bool) {
-	return nil, false
+// answer does the call.
+func (s *Server) answer(method, id string, args args, refused *refusal) (status int, answer any) {
+	if method == "response" {
+		if refused == nil {
+			refused = s.respond(id, args)
+		}
+		if refused != nil {
+			return refused.status(), refused.answer()
+		}
+		return http.StatusOK, "ok"
+	}
+	var said object
+	if refused == nil {
+		said, refused = s.call(method, args)
+	}
+	if refused != nil {
+		return http.StatusOK, refused.answer()
+	}
+	said["ok"] = true
+	return http.StatusOK, said
 }
 
-// Field finds an input of a view by its label.
-func (s *Server) Field(viewID, label string) (Field, bool) { return Field{}, false }
-
-// Fields are the inputs of a view in the order in which they stand.
-func (s *Server) Fields(viewID string) []Field { return nil }
-
-// Pick puts a value into a view's input. The value is a JSON string (what is
-// typed, or the label of an option that the view itself holds), an option
-// object (of a searchable menu), a list of labels (checkboxes), or null.
-func (s *Server) Pick(viewID, label string, value json.RawMessage) error { return nil }
-
-// CommandAnswer draws the 200 body that answered a command, and returns the
-// text that the person sees of it.
-func (s *Server) CommandAnswer(user, channel string, body []byte) (shown string) { return "" }
-
-// SubmitAnswer does what the 200 body that answered a submission asks for, and
-// returns the errors that the person sees.
-func (s *Server) SubmitAnswer(viewID string, body []byte) (shown string, err error) { return "", nil }
-
-// CloseView closes a view by its person's hand; notify says whether the app
-// wants to hear of it (ClosePayload).
-func (s *Server) CloseView(viewID string) (notify bool) { return false }
-
-// Home is the channel in which commands are typed.
-const Home = "C0PAYMENTS"
-
-// CommandPayload is the form that a command sends.
-func (s *Server) CommandPayload(user, command, text string) url.Values { return nil }
-
-// ActionPayload is the payload of a click in a message; action is what Button
-// returned, or made up.
-func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage) ([]byte, error) {
-	return nil, nil
+// call checks the token and does what the method is for.
+func (s *Server) call(method string, a args) (object, *refusal) {
+	do, ok := s.methods()[method]
+	token := a.get("token")
+	switch {
+	case !ok:
+		return nil, no("unknown_method")
+	case token == "":
+		return nil, no("not_authed")
+	case s.o.Token.Empty() || subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token.Reveal())) != 1:
+		return nil, no("invalid_auth")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return do(a)
 }
 
-// ViewActionPayload is the payload of a click or choice in a view: value is
-// what Pick took, nil for the value that the view holds.
-func (s *Server) ViewActionPayload(user, viewID, blockID, actionID string, value json.RawMessage) ([]byte, error) {
-	return nil, nil
+// methods are those of Slack's Web API that are played. Each is called with
+// the lock held.
+func (s *Server) methods() map[string]func(args) (object, *refusal) {
+	return map[string]func(args) (object, *refusal){
+		"auth.test":             s.authTest,
+		"users.info":            s.usersInfo,
+		"users.list":            s.usersList,
+		"users.lookupByEmail":   s.usersLookup,
+		"usergroups.list":       s.groupsList,
+		"usergroups.users.list": s.groupMembers,
+		"conversations.open":    s.openChannel,
+		"conversations.info":    s.channelInfo,
+		"chat.postMessage":      s.postMessage,
+		"chat.postEphemeral":    s.postEphemeral,
+		"chat.update":           s.updateMessage,
+		"chat.delete":           s.deleteMessage,
+		"views.open":            s.openView,
+		"views.push":            s.pushView,
+		"views.update":          s.updateView,
+	}
 }
 
-// SubmitPayload is the payload of a view's submit button. A *Shown error is
-// what Slack's client itself refuses: a missing required input, a text that is
-// too long.
-func (s *Server) SubmitPayload(user, viewID string) ([]byte, error) { return nil, nil }
-
-// SuggestPayload is the payload of typing in a searchable menu of a view.
-func (s *Server) SuggestPayload(user, viewID, blockID, actionID, typed string) ([]byte, error) {
-	return nil, nil
+// linger waits as a slow server does. When the caller hangs up the work is
+// done all the same: a server does not notice.
+func linger(r *http.Request) {
+	timer := time.NewTimer(SlowFor)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
 }
-
-// ClosePayload is the payload of a view that its person closed.
-func (s *Server) ClosePayload(user, viewID string) ([]byte, error) { return nil, nil }

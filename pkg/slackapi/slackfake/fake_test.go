@@ -1,0 +1,165 @@
+package slackfake
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+const token = "xoxb-canary"
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// bench is a workspace with a clock that is turned by hand.
+type bench struct {
+	*Server
+	t     *testing.T
+	now   time.Time
+	fault map[string]string
+	calls map[string]int
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, now: noon, fault: make(map[string]string), calls: make(map[string]int)}
+	b.Server = Sandbox(Options{
+		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
+		Fault: func(op string) Fault { return Fault{b.fault[op]} }, Count: func(op string) { b.calls[op]++ },
+	})
+	return b
+}
+
+// form calls a method as slack-go does with forms.
+func (b *bench) form(method string, fields ...string) object {
+	values := url.Values{"token": {token}}
+	for i := 0; i < len(fields); i += 2 {
+		values.Set(fields[i], fields[i+1])
+	}
+	r := httptest.NewRequest(http.MethodPost, "/"+method, strings.NewReader(values.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(r, http.StatusOK)
+}
+
+// json calls a method as slack-go does with JSON.
+func (b *bench) json(method string, fields object) object {
+	r := httptest.NewRequest(http.MethodPost, "/"+method, strings.NewReader(string(encode(fields))))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+token)
+	return b.do(r, http.StatusOK)
+}
+
+func (b *bench) do(r *http.Request, status int) object {
+	b.t.Helper()
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	if w.Code != status {
+		b.t.Fatalf("%s: status %d, want %d: %s", r.URL.Path, w.Code, status, w.Body)
+	}
+	var o object
+	if err := json.Unmarshal(w.Body.Bytes(), &o); err != nil {
+		b.t.Fatalf("%s: %v: %s", r.URL.Path, err, w.Body)
+	}
+	return o
+}
+
+// good fails the test unless Slack said ok.
+func (b *bench) good(o object) object {
+	b.t.Helper()
+	if o["ok"] != true {
+		b.t.Fatalf("refused: %v", o)
+	}
+	return o
+}
+
+// post posts, and returns the message.
+func (b *bench) post(channel, blocks string) Message {
+	b.t.Helper()
+	o := b.good(b.form("chat.postMessage", "channel", channel, "text", "text", "blocks", blocks))
+	m, ok := b.Message(o["channel"].(string), o["ts"].(string))
+	if !ok {
+		b.t.Fatal("what was posted is not there")
+	}
+	return m
+}
+
+// open opens a view for somebody, and returns its id.
+func (b *bench) open(user string, view string) string {
+	b.t.Helper()
+	o := b.good(b.json("views.open", object{"trigger_id": b.Trigger(user), "view": parsed(b.t, view)}))
+	return o["view"].(object)["id"].(string)
+}
+
+func parsed(t *testing.T, text string) any {
+	t.Helper()
+	v, ok := decode([]byte(text))
+	if !ok {
+		t.Fatalf("not JSON: %s", text)
+	}
+	return v
+}
+
+// requestForm is the form of the product, more or less.
+const requestForm = `{"type":"modal","callback_id":"request","private_metadata":"meta","notify_on_close":true,
+ "title":{"type":"plain_text","text":"Ask for access"},"submit":{"type":"plain_text","text":"Ask"},"blocks":[
+ {"type":"input","block_id":"account","dispatch_action":true,"label":{"type":"plain_text","text":"Account"},
+  "element":{"type":"external_select","action_id":"account","min_query_length":0}},
+ {"type":"input","block_id":"role","label":{"type":"plain_text","text":"Role"},
+  "element":{"type":"static_select","action_id":"role","options":[` + optReadOnly + `,` + optAdmin + `]}},
+ {"type":"input","block_id":"for","label":{"type":"plain_text","text":"How long"},
+  "element":{"type":"plain_text_input","action_id":"for","initial_value":"1h"}},
+ {"type":"input","block_id":"reason","optional":true,"label":{"type":"plain_text","text":"Reason"},
+  "element":{"type":"plain_text_input","action_id":"reason","multiline":true,"max_length":20}}]}`
+
+const (
+	optReadOnly = `{"text":{"type":"plain_text","text":"ReadOnly"},"value":"ReadOnly"}`
+	optAdmin    = `{"text":{"type":"plain_text","text":"Admin"},"value":"Admin"}`
+	optPayments = `{"text":{"type":"plain_text","text":"payments-prod"},"value":"111111111111"}`
+	card        = `[{"type":"section","text":{"type":"mrkdwn","text":"*dev1* wants <!here> & <x>"}},
+ {"type":"actions","block_id":"decide","elements":[
+  {"type":"button","action_id":"approve","text":{"type":"plain_text","text":"Approve"},"style":"primary","value":"r1"},
+  {"type":"button","action_id":"deny","text":{"type":"plain_text","text":"Deny"},"style":"danger","value":"r1"}]}]`
+)
+
+func TestTheSandboxIsPopulatedAsItsPaperSays(t *testing.T) {
+	b := newBench(t)
+	var people, groups, channels []string
+	for _, u := range b.Users() {
+		people = append(people, u.ID)
+	}
+	for _, g := range b.Groups() {
+		groups = append(groups, g.ID+"="+strings.Join(g.Members, "+"))
+	}
+	for _, c := range b.Channels() {
+		channels = append(channels, c.ID)
+	}
+	for got, want := range map[string]string{
+		strings.Join(people, " "):   "U0DEV1 U0DEV2 U0LEAD1 U0LEAD2 U0SEC1 U0GUEST U0BOT U0GONE U0OUTSIDE",
+		strings.Join(groups, " "):   "S0DEVS=U0DEV1+U0DEV2 S0LEADS=U0LEAD1+U0LEAD2 S0SECURITY=U0SEC1",
+		strings.Join(channels, " "): "C0APPROVALS C0PAYMENTS C0OPS",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestAPostedMessageStandsInTheWorkspaceAsSlackHoldsIt(t *testing.T) {
+	b := newBench(t)
+	m := b.post("C0APPROVALS", card)
+	if want := "*dev1* wants <!here> &amp; &lt;x&gt;"; !strings.Contains(string(m.Blocks), want) {
+		t.Errorf("got %s, want it to hold %q", m.Blocks, want)
+	}
+	action, ok := b.Button(m.Channel, m.TS, "Approve", 1)
+	if !ok {
+		t.Fatal("no button")
+	}
+	payload, err := b.ActionPayload("U0LEAD1", m.Channel, m.TS, action)
+	if err != nil || !strings.Contains(string(payload), `"value":"r1"`) {
+		t.Errorf("got %s (%v)", payload, err)
+	}
+}

@@ -1,0 +1,265 @@
+package slackfake
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+)
+
+// verificationToken is the old, deprecated proof that payloads still carry.
+// Nothing may trust it.
+const verificationToken = "deprecated-verification-token"
+
+const teamDomain = "sandbox"
+
+// CommandPayload is the form that a command sends.
+func (s *Server) CommandPayload(user, command, text string) url.Values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := url.Values{
+		"token": {verificationToken}, "team_id": {s.o.Team}, "team_domain": {teamDomain},
+		"channel_id": {Home}, "channel_name": {s.channelName(Home)},
+		"user_id": {user}, "user_name": {s.person(user).Name},
+		"command": {command}, "text": {text}, "api_app_id": {s.o.AppID}, "is_enterprise_install": {"false"},
+		"response_url": {s.responseURL(user, Home, "")}, "trigger_id": {s.trigger(user, "")},
+	}
+	if s.o.Enterprise != "" {
+		v.Set("enterprise_id", s.o.Enterprise)
+		v.Set("enterprise_name", "Enterprise")
+	}
+	return v
+}
+
+// person is somebody as a payload names him, known or not.
+func (s *Server) person(id string) User {
+	if u := s.w.user(id); u != nil {
+		return *u
+	}
+	return User{ID: id, Name: id, Team: s.o.Team}
+}
+
+func (s *Server) channelName(id string) string {
+	if c := s.w.channel(id); c != nil {
+		return c.Name
+	}
+	return "privategroup"
+}
+
+// payload is what every interaction carries. The team is the one that the app
+// is installed in; the user's own may be another.
+func (s *Server) payload(kind, user string) object {
+	u := s.person(user)
+	team := object{"id": s.o.Team, "domain": teamDomain}
+	var enterprise any
+	if s.o.Enterprise != "" {
+		enterprise = object{"id": s.o.Enterprise, "name": "Enterprise"}
+		team["enterprise_id"], team["enterprise_name"] = s.o.Enterprise, "Enterprise"
+	}
+	return object{
+		"type": kind, "token": verificationToken, "api_app_id": s.o.AppID, "team": team, "enterprise": enterprise,
+		"is_enterprise_install": false,
+		"user":                  object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.Team},
+	}
+}
+
+// actionTS is the time of a click.
+func (s *Server) actionTS() string {
+	now := s.o.Now()
+	return strconv.FormatInt(now.Unix(), 10) + "." + fmt.Sprintf("%06d", now.Nanosecond()/1000)
+}
+
+// ActionPayload is the payload of a click in a message; action is what Button
+// returned, or made up. Of a message that only one person sees, the payload
+// names the place only.
+func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.w.message(channel, ts)
+	if m == nil {
+		return nil, fmt.Errorf("there is no message %s in channel %s", ts, channel)
+	}
+	v, _ := decode(action)
+	clicked, ok := v.(object)
+	if !ok {
+		return nil, fmt.Errorf("the action is no JSON object")
+	}
+	clicked["action_ts"] = s.actionTS()
+	container := object{"type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": m.To != ""}
+	p := s.payload("block_actions", user)
+	p["container"], p["trigger_id"] = container, s.trigger(user, "")
+	p["channel"] = object{"id": channel, "name": s.channelName(channel)}
+	p["state"], p["response_url"] = object{"values": object{}}, s.responseURL(user, channel, ts)
+	p["actions"] = []any{clicked}
+	if m.To == "" {
+		p["message"] = s.wire(m)
+	}
+	if m.ThreadTS != "" {
+		container["thread_ts"] = m.ThreadTS
+	}
+	return encode(p), nil
+}
+
+// ViewActionPayload is the payload of a click or choice in a view. value is
+// what Pick takes and is put into the view first; nil is the value that the
+// view holds, or a button.
+func (s *Server) ViewActionPayload(user, viewID, blockID, actionID string, value json.RawMessage) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.w.view(viewID)
+	if v == nil {
+		return nil, fmt.Errorf("there is no view %q", viewID)
+	}
+	action, err := s.viewAction(v, blockID, actionID, value)
+	if err != nil {
+		return nil, err
+	}
+	p := s.payload("block_actions", user)
+	p["container"] = object{"type": "view", "view_id": viewID}
+	p["trigger_id"], p["view"] = s.trigger(user, viewID), s.wireView(v)
+	p["actions"] = []any{action}
+	return encode(p), nil
+}
+
+func (s *Server) viewAction(v *modal, blockID, actionID string, value json.RawMessage) (object, error) {
+	for _, b := range buttons(v.Blocks) {
+		if b["block_id"] == blockID && b["action_id"] == actionID {
+			b["action_ts"] = s.actionTS()
+			return b, nil
+		}
+	}
+	for _, f := range fields(v.parts) {
+		if f.BlockID != blockID || f.ActionID != actionID {
+			continue
+		}
+		if value != nil {
+			if err := v.put(f, value); err != nil {
+				return nil, err
+			}
+		}
+		held, _ := decode(v.State[blockID][actionID])
+		action, _ := held.(object)
+		action["block_id"], action["action_id"], action["action_ts"] = blockID, actionID, s.actionTS()
+		return action, nil
+	}
+	return nil, fmt.Errorf("the view has no element %s in block %s", actionID, blockID)
+}
+
+// SubmitPayload is the payload of a view's submit button. A *Shown error is
+// what Slack's client itself refuses: a missing required input, a text that is
+// too long. A view that was closed meanwhile can be submitted: the click was on
+// its way.
+func (s *Server) SubmitPayload(user, viewID string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.w.view(viewID)
+	switch {
+	case v == nil:
+		return nil, fmt.Errorf("there is no view %q", viewID)
+	case v.Submit == "":
+		return nil, fmt.Errorf("the view has no submit button")
+	}
+	if shown := v.unsent(); shown != nil {
+		return nil, shown
+	}
+	p := s.payload("view_submission", user)
+	p["trigger_id"], p["view"], p["response_urls"] = s.trigger(user, viewID), s.wireView(v), []any{}
+	return encode(p), nil
+}
+
+// SuggestPayload is the payload of typing in a searchable menu of a view. It
+// has no trigger_id, as Slack's has none.
+func (s *Server) SuggestPayload(user, viewID, blockID, actionID, typed string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.w.view(viewID)
+	if v == nil {
+		return nil, fmt.Errorf("there is no view %q", viewID)
+	}
+	p := s.payload("block_suggestion", user)
+	p["container"] = object{"type": "view", "view_id": viewID}
+	p["view"], p["block_id"], p["action_id"], p["value"] = s.wireView(v), blockID, actionID, typed
+	return encode(p), nil
+}
+
+// ClosePayload is the payload of a view that its person closed.
+func (s *Server) ClosePayload(user, viewID string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.w.view(viewID)
+	if v == nil {
+		return nil, fmt.Errorf("there is no view %q", viewID)
+	}
+	p := s.payload("view_closed", user)
+	p["view"], p["is_cleared"] = s.wireView(v), false
+	return encode(p), nil
+}
+
+// Button finds the button with this label in a message: in its blocks as they
+// stand now, then in the ones it had before, the newest first. nth counts from
+// 1; 0 is 1. The action is what ActionPayload takes.
+func (s *Server) Button(channel, ts, label string, nth int) (action json.RawMessage, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.w.message(channel, ts)
+	if m == nil {
+		return nil, false
+	}
+	for i := len(m.History); i >= 0; i-- {
+		blocks := m.Blocks
+		if i < len(m.History) {
+			blocks = m.History[i]
+		}
+		if action, found = button(blocks, label, nth); found {
+			return action, true
+		}
+	}
+	return nil, false
+}
+
+// ViewButton finds the button with this label in a view.
+func (s *Server) ViewButton(viewID, label string, nth int) (action json.RawMessage, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.w.view(viewID)
+	if v == nil {
+		return nil, false
+	}
+	return button(v.Blocks, label, nth)
+}
+
+func button(blocks json.RawMessage, name string, nth int) (action json.RawMessage, found bool) {
+	nth = max(nth, 1)
+	for _, b := range buttons(blocks) {
+		if label(b["text"]) != name {
+			continue
+		}
+		if nth--; nth == 0 {
+			return encode(b), true
+		}
+	}
+	return nil, false
+}
+
+// buttons are the buttons in blocks, as the actions that a click on them is.
+func buttons(blocks json.RawMessage) []object {
+	v, _ := decode(blocks)
+	list, _ := v.([]any)
+	var found []object
+	for _, b := range list {
+		block, _ := b.(object)
+		walk(block, func(o object) {
+			if o["type"] != "button" {
+				return
+			}
+			action := object{"type": "button", "block_id": block["block_id"]}
+			for _, name := range []string{"action_id", "text", "value", "style"} {
+				if part, ok := o[name]; ok {
+					action[name] = part
+				}
+			}
+			found = append(found, action)
+		})
+	}
+	return found
+}

@@ -1,0 +1,39 @@
+package slackfake
+
+import "cmp"
+
+// Home is the channel in which commands are typed. It is shared with another
+// workspace.
+const Home = "C0PAYMENTS"
+
+// Sandbox plays the workspace of the sandbox: its people, groups and channels.
+// Team, AppID and Now may be left out of o only as far as New allows; an empty
+// Team is T0SANDBOX, an empty AppID A0SANDBOX.
+func Sandbox(o Options) *Server {
+	o.Team, o.AppID = cmp.Or(o.Team, "T0SANDBOX"), cmp.Or(o.AppID, "A0SANDBOX")
+	return start(o, func(w *world) {
+		member := func(id, name, email string) User {
+			return User{ID: id, Name: name, Email: email, Team: o.Team, Enterprise: o.Enterprise, EmailConfirmed: email != ""}
+		}
+		guest := member("U0GUEST", "guest", "guest@example.com")
+		guest.Restricted = true
+		bot := member("U0BOT", "bot", "")
+		bot.Bot = true
+		gone := member("U0GONE", "gone", "gone@example.com")
+		gone.Deleted = true
+		w.users = []User{
+			member("U0DEV1", "dev1", "dev1@example.com"), member("U0DEV2", "dev2", "dev2@example.com"),
+			member("U0LEAD1", "lead1", "lead1@example.com"), member("U0LEAD2", "lead2", "lead2@example.com"),
+			member("U0SEC1", "sec1", "sec1@example.com"), guest, bot, gone,
+			{ID: "U0OUTSIDE", Name: "outside", Team: "T0OTHER"},
+		}
+		w.groups = []Group{
+			{ID: "S0DEVS", Handle: "devs", Members: []string{"U0DEV1", "U0DEV2"}},
+			{ID: "S0LEADS", Handle: "leads", Members: []string{"U0LEAD1", "U0LEAD2"}},
+			{ID: "S0SECURITY", Handle: "security", Members: []string{"U0SEC1"}},
+		}
+		w.channels = []Channel{
+			{ID: "C0APPROVALS", Name: "approvals"}, {ID: Home, Name: "payments", Shared: true}, {ID: "C0OPS", Name: "ops"},
+		}
+	})
+}

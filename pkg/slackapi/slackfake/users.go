@@ -1,0 +1,120 @@
+package slackfake
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The app's own bot. It is in no list, as if the workspace hid it.
+const (
+	botUser = "U0APPBOT"
+	botID   = "B0APPBOT"
+)
+
+func (s *Server) authTest(args) (object, *refusal) {
+	a := object{
+		"url": "https://sandbox.slack.com/", "team": "Sandbox", "user": "aws-access",
+		"team_id": s.o.Team, "user_id": botUser, "bot_id": botID, "is_enterprise_install": false,
+	}
+	if s.o.Enterprise != "" {
+		a["enterprise_id"] = s.o.Enterprise
+	}
+	return a, nil
+}
+
+func (s *Server) usersInfo(a args) (object, *refusal) {
+	u := s.w.user(a.get("user"))
+	if u == nil {
+		return nil, no("user_not_found")
+	}
+	return object{"user": u.wire()}, nil
+}
+
+// usersLookup finds the first holder of an address among the workspace's own
+// and active people, as Slack does; that there is a second one it does not say.
+func (s *Server) usersLookup(a args) (object, *refusal) {
+	for _, u := range s.w.users {
+		if !u.Deleted && !u.Bot && u.Team == s.o.Team && u.Email != "" && strings.EqualFold(u.Email, strings.TrimSpace(a.get("email"))) {
+			return object{"user": u.wire()}, nil
+		}
+	}
+	return nil, no("users_not_found")
+}
+
+// The pages of users.list: the most and, without a limit, all at once.
+const mostUsers = 1000
+
+func (s *Server) usersList(a args) (object, *refusal) {
+	first := 0
+	if cursor := a.get("cursor"); cursor != "" {
+		text, err := base64.StdEncoding.DecodeString(cursor)
+		id, ok := strings.CutPrefix(string(text), "user:")
+		first = slices.IndexFunc(s.w.users, func(u User) bool { return u.ID == id })
+		if err != nil || !ok || first < 0 {
+			return nil, no("invalid_cursor")
+		}
+	}
+	limit, err := strconv.Atoi(a.get("limit"))
+	if a.has("limit") && (err != nil || limit < 0 || limit > mostUsers) {
+		return nil, no("invalid_limit")
+	}
+	end, next := len(s.w.users), ""
+	if limit > 0 && first+limit < end {
+		end = first + limit
+		next = base64.StdEncoding.EncodeToString([]byte("user:" + s.w.users[end].ID))
+	}
+	members := make([]object, 0, end-first)
+	for _, u := range s.w.users[first:end] {
+		members = append(members, u.wire())
+	}
+	return object{"members": members, "cache_ts": s.o.Now().Unix(), "response_metadata": object{"next_cursor": next}}, nil
+}
+
+// wire is a user as Slack writes one.
+func (u User) wire() object {
+	profile := object{"real_name": u.Name, "display_name": u.Name, "team": u.Team, "avatar_hash": "0"}
+	if u.Email != "" {
+		profile["email"] = u.Email
+	}
+	o := object{
+		"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Name, "deleted": u.Deleted, "profile": profile,
+		"is_admin": false, "is_owner": false, "is_primary_owner": false, "is_bot": u.Bot, "is_app_user": false,
+		"is_restricted": u.Restricted || u.UltraRestricted, "is_ultra_restricted": u.UltraRestricted,
+		"is_stranger": false, "is_email_confirmed": u.EmailConfirmed && u.Email != "", "updated": 0, "tz": "Etc/UTC",
+	}
+	if u.Enterprise != "" {
+		o["enterprise_user"] = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": []string{u.Team}}
+	}
+	return o
+}
+
+func (s *Server) groupsList(a args) (object, *refusal) {
+	groups := make([]object, 0, len(s.w.groups))
+	for _, g := range s.w.groups {
+		if g.Disabled && !a.flag("include_disabled") {
+			continue
+		}
+		o := object{
+			"id": g.ID, "team_id": s.o.Team, "is_usergroup": true, "name": g.Handle, "handle": g.Handle, "description": "",
+			"is_external": false, "date_create": 0, "date_update": 0, "date_delete": 0,
+		}
+		if g.Disabled {
+			o["date_delete"] = 1
+		}
+		if a.flag("include_users") {
+			o["users"] = g.Members
+		}
+		groups = append(groups, o)
+	}
+	return object{"usergroups": groups}, nil
+}
+
+func (s *Server) groupMembers(a args) (object, *refusal) {
+	g := s.w.group(a.get("usergroup"))
+	if g == nil || g.Disabled && !a.flag("include_disabled") {
+		return nil, no("no_such_subteam")
+	}
+	return object{"users": append([]string{}, g.Members...)}, nil
+}

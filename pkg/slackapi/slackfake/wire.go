@@ -1,0 +1,151 @@
+package slackfake
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// encode writes JSON as Slack does: < and & stay as they are.
+func encode(v any) json.RawMessage {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("slackfake: " + err.Error()) // what is encoded here was decoded before
+	}
+	return bytes.TrimSpace(text.Bytes())
+}
+
+// decode reads one JSON value, with numbers as they were written.
+func decode(text []byte) (v any, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return nil, false
+	}
+	_, err := d.Token()
+	return v, errors.Is(err, io.EOF)
+}
+
+// args are what a call was made with. What JSON bodies hold besides strings is
+// kept as JSON, as forms would carry it.
+type args map[string]string
+
+func (a args) get(name string) string       { return a[name] }
+func (a args) has(name string) bool         { _, ok := a[name]; return ok }
+func (a args) flag(name string) bool        { return a[name] == "true" || a[name] == "1" }
+func (a args) json(name string) (any, bool) { return decode([]byte(a[name])) }
+
+// maxBody is more than any call that Slack takes, in bytes.
+const maxBody = 4 << 20
+
+// arguments reads a call: query and form, or a JSON body; the token out of
+// them or out of the Authorization header.
+func arguments(r *http.Request) (args, *refusal) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil || len(body) > maxBody {
+		return nil, no("request_too_large")
+	}
+	a := make(args)
+	a.form(r.URL.Query())
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case len(body) == 0:
+	case kind == "application/json":
+		v, ok := decode(body)
+		if !ok {
+			return nil, no("invalid_json")
+		}
+		fields, ok := v.(object)
+		if !ok {
+			return nil, no("json_not_object")
+		}
+		delete(fields, "token") // with JSON only the header is read
+		a.fields(fields)
+	case kind == "application/x-www-form-urlencoded":
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, no("invalid_form_data")
+		}
+		a.form(form)
+	default:
+		return nil, no("invalid_post_type")
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		a["token"] = token
+	}
+	return a, nil
+}
+
+func (a args) form(values url.Values) {
+	for name := range values {
+		a[name] = values.Get(name)
+	}
+}
+
+func (a args) fields(fields object) {
+	for name, v := range fields {
+		switch v := v.(type) {
+		case nil:
+		case string:
+			a[name] = v
+		default:
+			a[name] = string(encode(v))
+		}
+	}
+}
+
+// refusal is a "no" of Slack's.
+type refusal struct {
+	code string
+	said []string // response_metadata.messages: what is wrong, and where
+}
+
+func no(code string, said ...string) *refusal { return &refusal{code, said} }
+
+func (r *refusal) answer() object {
+	a := object{"ok": false, "error": r.code}
+	if len(r.said) > 0 {
+		var marked []string
+		for _, m := range r.said {
+			marked = append(marked, "[ERROR] "+m)
+		}
+		a["errors"] = r.said
+		a["response_metadata"] = object{"messages": marked}
+	}
+	return a
+}
+
+// status is the HTTP status with which a response URL refuses.
+func (r *refusal) status() int {
+	if r.code == "expired_url" || r.code == "used_url" {
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+func write(w http.ResponseWriter, status int, answer any) {
+	if text, ok := answer.(string); ok {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, text)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(encode(answer))
+}
+
+// broken is how Slack answers when it is down: HTML.
+func broken(w http.ResponseWriter) {
+	write(w, http.StatusServiceUnavailable, "<!doctype html><title>Slack</title><p>Something went wrong.</p>")
+}
