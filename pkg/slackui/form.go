@@ -195,7 +195,7 @@ func Errors(refusal *access.Refusal, v View) any {
 			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: refusal.Error()})
 		}
 	}
-	return Replace(Problem(*Refused(refusal, "")))
+	return Replace(Problem(Refused(refusal, "")))
 }
 
 // options is the answer to a searchable menu.

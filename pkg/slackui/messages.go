@@ -250,20 +250,19 @@ func expiry(r access.Request, expires time.Time) time.Time {
 
 // NotVended is the private answer when there is nothing to hand out.
 func NotVended(err error, r access.Request, reference string) Message {
-	m := *Refused(err, reference)
+	m := Refused(err, reference)
 	return said("No session for " + what(r) + ": " + m.Text)
 }
 
 // Refused puts an error into words: a refusal into its own, anything else into
 // a reference to the log.
-func Refused(err error, reference string) *Message {
+func Refused(err error, reference string) Message {
 	var refusal *access.Refusal
 	text := "Something went wrong. Try again in a minute; if it stays, name this reference: " + reference
 	if errors.As(err, &refusal) {
 		text = escapeKeepingCode(refusal.Error())
 	}
-	m := said(text)
-	return &m
+	return said(text)
 }
 
 // escapeKeepingCode escapes what stands in a refusal, which may quote what was
@@ -273,7 +272,7 @@ func escapeKeepingCode(s string) string {
 }
 
 // Asked is the answer to somebody whose request was made.
-func Asked(r access.Request, now time.Time) *Message {
+func Asked(r access.Request, now time.Time) Message {
 	var text string
 	switch {
 	case r.State == access.Active:
@@ -284,27 +283,24 @@ func Asked(r access.Request, now time.Time) *Message {
 	default: // the same form or command came before
 		text = "This was asked already, as request " + escape(r.ID) + ". `/aws-access list` shows how it stands."
 	}
-	m := said(text)
-	return &m
+	return said(text)
 }
 
 // Help says what can be typed.
-func Help() *Message {
-	m := said(strings.Join([]string{
+func Help() Message {
+	return said(strings.Join([]string{
 		"*AWS access, for a time and for a reason.*",
 		"`/aws-access` opens a form.",
 		"`" + lineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`. Times are written 30m, 4h, 1h30m or 2d.",
 		"`/aws-access list` shows what you asked for, and lets you cancel or give back.",
 		"Whoever has to agree gets a card. When they have, you get a message with a console link and keys: each click gives a session of at most an hour, until your access ends.",
 	}, "\n"))
-	return &m
 }
 
 // List shows somebody's own requests, the newest first.
-func List(requests []access.Request, now time.Time) *Message {
+func List(requests []access.Request, now time.Time) Message {
 	if len(requests) == 0 {
-		m := said("You have asked for nothing yet. `/aws-access` opens the form.")
-		return &m
+		return said("You have asked for nothing yet. `/aws-access` opens the form.")
 	}
 	m := Message{Text: "Your requests", Blocks: []slack.Block{mrkdwn("*Your requests*")}}
 	for _, r := range requests {
@@ -318,7 +314,7 @@ func List(requests []access.Request, now time.Time) *Message {
 		}
 		m.Blocks = append(m.Blocks, section)
 	}
-	return &m
+	return m
 }
 
 // Operators is a message for those who run the system. What it quotes is

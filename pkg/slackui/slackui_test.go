@@ -83,15 +83,15 @@ func messages() map[string]Message {
 		"grant-denied":    Grant(must(pending().Deny(lead, "not today", later)), later),
 		"grant-timed-out": Grant(timedOut, later),
 		"grant-ended":     Grant(must(used().End(dev, later)), later),
-		"refused":         *Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), "ref"),
-		"failed":          *Refused(errors.New("dial tcp: secret-host refused"), "01REFERENCE"),
+		"refused":         Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), "ref"),
+		"failed":          Refused(errors.New("dial tcp: secret-host refused"), "01REFERENCE"),
 		"not-vended":      NotVended(access.Refuse("aws_refused", "AWS refused it.", ""), active(), "ref"),
-		"asked-pending":   *Asked(pending(), noon),
-		"asked-active":    *Asked(active(), noon),
-		"asked-before":    *Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
-		"help":            *Help(),
-		"list-empty":      *List(nil, noon),
-		"list":            *List([]access.Request{active(), pending(), timedOut}, noon),
+		"asked-pending":   Asked(pending(), noon),
+		"asked-active":    Asked(active(), noon),
+		"asked-before":    Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
+		"help":            Help(),
+		"list-empty":      List(nil, noon),
+		"list":            List([]access.Request{active(), pending(), timedOut}, noon),
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 	}
 }
@@ -105,7 +105,7 @@ func views() map[string]slack.ModalViewRequest {
 	return map[string]slack.ModalViewRequest{
 		"form-empty": Form(FormState{}), "form-account": Form(FormState{Account: account, Roles: roles}),
 		"form-role": Form(FormState{Account: account, Roles: roles, Role: "Admin"}), "form-no-role": Form(FormState{Account: account}),
-		"form-deny": DenyForm(pending()), "form-sent": Sent(pending(), noon), "form-problem": Problem(*Help()),
+		"form-deny": DenyForm(pending()), "form-sent": Sent(pending(), noon), "form-problem": Problem(Help()),
 	}
 }
 
@@ -154,7 +154,7 @@ func TestMessagesFitSlacksLimits(t *testing.T) {
 	denied := must(pending().Deny(lead, strings.Repeat("<&>", 1000), noon))
 	all["longest denial"] = Card(denied, "", noon)
 	all["longest direct message"] = Grant(denied, noon)
-	all["longest list"] = *List([]access.Request{long, denied, denied, denied, denied, denied, denied, denied, denied, denied}, noon)
+	all["longest list"] = List([]access.Request{long, denied, denied, denied, denied, denied, denied, denied, denied, denied}, noon)
 	for name, m := range all {
 		if m.Text == "" || utf8.RuneCountInString(m.Text) > 40000 || len(m.Blocks) > 50 {
 			t.Errorf("%s: %d characters, %d blocks", name, utf8.RuneCountInString(m.Text), len(m.Blocks))
@@ -224,7 +224,7 @@ func TestMarkupInTextIsText(t *testing.T) {
 		r := pending()
 		r.Reason, r.Ticket, r.AccountName, r.Role, r.Requester.Name = attack, attack, attack, attack, attack
 		closed := must(r.Deny(lead, attack, noon))
-		for _, m := range []Message{Card(r, "https://t.example/"+attack, noon), Card(closed, "", noon), Grant(closed, noon), *List([]access.Request{r, closed}, noon), Operators(attack), *Asked(r, noon)} {
+		for _, m := range []Message{Card(r, "https://t.example/"+attack, noon), Card(closed, "", noon), Grant(closed, noon), List([]access.Request{r, closed}, noon), Operators(attack), Asked(r, noon)} {
 			for _, s := range append(marked(t, m.Blocks), m.Text) {
 				harmless(t, attack, s)
 			}

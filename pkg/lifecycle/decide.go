@@ -1,0 +1,128 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Decide is the step of those who are asked: approve and deny.
+type Decide struct{ Step }
+
+// Approve says yes for somebody. A positive upTo shortens the grant.
+func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (access.Request, error) {
+	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		actor := s.Roster.Person(ctx, m.directory, by)
+		if m.request.State == access.Active && m.request.Approved(actor) {
+			return m.request, access.Event{}, errSettled
+		}
+		if err := s.mayDecide(ctx, m, actor); err != nil {
+			return m.request, access.Event{}, err
+		}
+		q := s.question(ctx, m)
+		q.Approvals = append(q.Approvals, actor)
+		answer := s.Policy.Decide(q)
+		if answer.Refusal != nil {
+			return m.request, access.Event{}, answer.Refusal
+		}
+		return m.request.Approve(actor, upTo, answer.Terms, m.now)
+	})
+}
+
+// Deny says no for somebody; one no ends the request.
+func (s Decide) Deny(ctx context.Context, id, by, why string) (access.Request, error) {
+	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		actor := s.Roster.Person(ctx, m.directory, by)
+		if settled(m.request, access.Denied, actor) {
+			return m.request, access.Event{}, errSettled
+		}
+		if err := s.mayDecide(ctx, m, actor); err != nil {
+			return m.request, access.Event{}, err
+		}
+		return m.request.Deny(actor, why, m.now)
+	})
+}
+
+// MayDeny says whether somebody could deny the request now, before a form asks
+// for a reason.
+func (s Decide) MayDeny(ctx context.Context, id, by string) (access.Request, error) {
+	m, err := s.load(ctx, id)
+	if err != nil {
+		return access.Request{}, err
+	}
+	actor := s.Roster.Person(ctx, m.directory, by)
+	if err := s.mayDecide(ctx, m, actor); err != nil {
+		return m.request, err
+	}
+	_, _, err = m.request.Deny(actor, "", m.now)
+	return m.request, err
+}
+
+// mayDecide refuses those who are nobody here, tells those who come late who
+// won, and asks the policy about the others.
+func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) error {
+	if refusal := actor.Refused(); refusal != nil {
+		return refusal
+	}
+	if m.request.State != access.Pending {
+		return m.request.Standing()
+	}
+	if refusal := s.Policy.MayDecide(s.question(ctx, m), actor); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// Close is the step of those who give back or take away: cancel, end, revoke.
+type Close struct{ Step }
+
+// Cancel takes a pending request back for its requester.
+func (s Close) Cancel(ctx context.Context, id, by string) (access.Request, error) {
+	return s.own(ctx, id, by, access.Cancelled, access.Request.Cancel)
+}
+
+// End gives an active grant back for its owner.
+func (s Close) End(ctx context.Context, id, by string) (access.Request, error) {
+	return s.own(ctx, id, by, access.Ended, access.Request.End)
+}
+
+// own is a move that only the requester makes. It needs no standing: somebody
+// who may not ask any more may still give back.
+func (s Close) own(ctx context.Context, id, by string, to access.State, turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error)) (access.Request, error) {
+	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		actor := access.Person{ID: by, Name: by}
+		if by == m.request.Requester.ID {
+			actor = m.request.Requester
+		}
+		if settled(m.request, to, actor) {
+			return m.request, access.Event{}, errSettled
+		}
+		return turn(m.request, actor, m.now)
+	})
+}
+
+// Revoke takes an active grant away.
+func (s Close) Revoke(ctx context.Context, id, by, why string) (access.Request, error) {
+	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		actor := s.Roster.Person(ctx, m.directory, by)
+		if settled(m.request, access.Revoked, actor) {
+			return m.request, access.Event{}, errSettled
+		}
+		if refusal := actor.Refused(); refusal != nil {
+			return m.request, access.Event{}, refusal
+		}
+		if m.request.State != access.Active {
+			return m.request, access.Event{}, m.request.Standing()
+		}
+		if refusal := s.Policy.MayRevoke(s.question(ctx, m), actor); refusal != nil {
+			return m.request, access.Event{}, refusal
+		}
+		return m.request.Revoke(actor, why, m.now)
+	})
+}
+
+// settled reports whether by brought the request to that state before.
+func settled(r access.Request, to access.State, by access.Person) bool {
+	return r.State == to && r.Closed.By.Same(by)
+}

@@ -1,0 +1,371 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// active is a granted request for changing things.
+func active(t *testing.T, w *world) access.Request {
+	t.Helper()
+	r, err := w.submit("U0DEV1", "Change", time.Hour, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []string{"U0LEAD1", "U0SEC1"} {
+		if r, err = w.approve(r.ID, by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.State != access.Active {
+		t.Fatalf("after a lead and security: %s, want active", r.State)
+	}
+	return r
+}
+
+func TestWhatIsRefusedNamesItsReasonAndMovesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(w *world, r access.Request) error
+		code string
+	}{
+		"own request":       {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0DEV1"); return err }, "self_approval"},
+		"nobody asked":      {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0DEV2"); return err }, "not_approver"},
+		"denied by anybody": {func(w *world, r access.Request) error { _, err := w.deny(r.ID, "U0DEV2"); return err }, "not_approver"},
+		"a guest":           {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0GUEST"); return err }, "guest"},
+		"nobody knows him":  {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0WHO"); return err }, "unknown_person"},
+		"somebody else cancel": {func(w *world, r access.Request) error {
+			_, err := Close{w.step()}.Cancel(context.Background(), r.ID, "U0LEAD1")
+			return err
+		}, "not_yours"},
+		"end before it began": {func(w *world, r access.Request) error {
+			_, err := Close{w.step()}.End(context.Background(), r.ID, "U0DEV1")
+			return err
+		}, "still_pending"},
+		"revoke before": {func(w *world, r access.Request) error {
+			_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "")
+			return err
+		}, "still_pending"},
+		"vend before": {func(w *world, r access.Request) error {
+			_, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+			return err
+		}, "still_pending"},
+		"too late": {func(w *world, r access.Request) error {
+			w.pass(time.Hour)
+			_, err := w.approve(r.ID, "U0LEAD1")
+			return err
+		}, "timed_out"},
+		"no such request": {func(w *world, _ access.Request) error { _, err := w.approve("01NOSUCH", "U0LEAD1"); return err }, "unknown_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r, err := w.submit("U0DEV1", "Change", time.Hour, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.do(w, r); access.Code(err) != c.code {
+				t.Errorf("got %q (%v), want %q", access.Code(err), err, c.code)
+			}
+			if got := w.at(r.ID); got.Version != 1 {
+				t.Errorf("the request moved to version %d", got.Version)
+			}
+		})
+	}
+}
+
+func TestSubmitIsRefusedWithItsReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		by, role string
+		length   time.Duration
+		code     string
+	}{
+		"not in any group": {"U0SEC1", "Look", time.Hour, "not_allowed"},
+		"too long":         {"U0DEV1", "Change", 3 * time.Hour, "too_long"},
+		"unknown role":     {"U0DEV1", "Loo", time.Hour, "unknown_role"},
+		"never":            {"U0LEAVER", "Look", time.Hour, "never"},
+		"guest":            {"U0GUEST", "Look", time.Hour, "guest"},
+		"unreadable":       {"U0WHO", "Look", time.Hour, "unknown_person"},
+		"too short":        {"U0DEV1", "Look", time.Minute, "too_short"},
+	} {
+		w := newWorld(t)
+		if _, err := w.submit(c.by, c.role, c.length, ""); access.Code(err) != c.code {
+			t.Errorf("%s: got %q (%v), want %q", name, access.Code(err), err, c.code)
+		}
+		if all := w.store.All(context.Background()); len(all) != 0 {
+			t.Errorf("%s: %d requests were made", name, len(all))
+		}
+	}
+}
+
+func TestOneFormAsksOnce(t *testing.T) {
+	w := newWorld(t)
+	first, err := w.submit("U0DEV1", "Look", time.Hour, "view:V1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.submit("U0DEV1", "Look", time.Hour, "view:V1")
+	if err != nil || again.ID != first.ID || len(w.store.All(context.Background())) != 1 {
+		t.Errorf("sent again: %q, %v, %d requests; want %q and one", again.ID, err, len(w.store.All(context.Background())), first.ID)
+	}
+}
+
+func TestOneWriteWithALostAnswerIsNotTwo(t *testing.T) {
+	w := newWorld(t)
+	lost := true
+	w.fault = func(call string) (error, error) {
+		if call == "store:save" && lost {
+			lost = false
+			return nil, errDown
+		}
+		return nil, nil
+	}
+	r, err := w.submit("U0DEV1", "Change", time.Hour, "view:V1")
+	if err != nil || len(w.store.All(context.Background())) != 1 {
+		t.Fatalf("submit: %v, %d requests, want one", err, len(w.store.All(context.Background())))
+	}
+	if _, err := w.approve(r.ID, "U0LEAD1"); err != nil {
+		t.Fatal(err)
+	}
+	lost = true
+	if r, err = w.approve(r.ID, "U0SEC1"); err != nil || r.State != access.Active || r.Version != 3 {
+		t.Errorf("approve: %v, %s at %d, want active at 3", err, r.State, r.Version)
+	}
+}
+
+func TestDenyCancelEndRevokeAreFinalAndRepeatable(t *testing.T) {
+	ctx := context.Background()
+	for want, do := range map[access.State]func(w *world, id string) (access.Request, error){
+		access.Ended: func(w *world, id string) (access.Request, error) { return Close{w.step()}.End(ctx, id, "U0DEV1") },
+		access.Revoked: func(w *world, id string) (access.Request, error) {
+			return Close{w.step()}.Revoke(ctx, id, "U0LEAD1", "")
+		},
+	} {
+		w := newWorld(t)
+		id := active(t, w).ID
+		for range 2 {
+			if r, err := do(w, id); err != nil || r.State != want || r.Version != 4 {
+				t.Errorf("%s: got %s at %d, %v", want, r.State, r.Version, err)
+			}
+		}
+		if _, err := w.order(id, "U0DEV1", "o", access.Keys); access.Code(err) != string(want) || len(w.assumed) != 0 {
+			t.Errorf("vend after %s: %v and %d sessions, want none", want, err, len(w.assumed))
+		}
+	}
+}
+
+func TestWhatChangedSinceTheApprovalCountsAtTheVend(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *world)
+		code   string
+	}{
+		"requester deactivated": {func(w *world) { w.stands("U0DEV1", access.Deactivated) }, "deactivated"},
+		"requester left group":  {func(w *world) { w.groups["S0DEVS"] = nil }, "not_allowed"},
+		"approver left group":   {func(w *world) { w.groups["S0LEADS"] = []string{"U0LEAD2"} }, "no_longer_approved"},
+		"approver deactivated":  {func(w *world) { w.stands("U0SEC1", access.Deactivated) }, "no_longer_approved"},
+		"group deleted":         {func(w *world) { delete(w.groups, "S0LEADS") }, "no_longer_approved"},
+		"role gone":             {func(w *world) { w.policy = compiled(w.t, withoutChange) }, "unknown_role"},
+		"nothing changed":       {func(*world) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := active(t, w)
+			c.change(w)
+			w.pass(2 * time.Minute)
+			if err := w.tick(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+			if access.Code(err) != c.code || (len(w.assumed) == 1) != (c.code == "") {
+				t.Errorf("got %q (%v) and %d sessions, want %q", access.Code(err), err, len(w.assumed), c.code)
+			}
+		})
+	}
+}
+
+const withoutChange = `
+version: 1
+settings: {channel: C0APPROVALS, operators: C0OPS, answer_within: 1h}
+roles:
+  Look: {about: Look at everything}
+accounts:
+  - {id: "111111111111", name: prod, region: eu-west-1, tags: {env: prod}}
+groups:
+  devs: {slack: S0DEVS}
+rules:
+  - {name: look, who: [devs], accounts: [prod], roles: [Look], max: 4h, approvals: none}
+`
+
+func (w *world) stands(id string, standing access.Standing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.people[id]
+	p.Standing = standing
+	w.people[id] = p
+}
+
+func TestAStricterPolicyShortensWhatIsActive(t *testing.T) {
+	w := newWorld(t)
+	r, err := w.submit("U0DEV1", "Look", 4*time.Hour, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.policy = compiled(t, strict)
+	if _, err := w.order(r.ID, "U0DEV1", "o1", access.Keys); access.Code(err) != "not_given" {
+		t.Errorf("keys: got %v, want not_given", err)
+	}
+	if _, err := w.order(r.ID, "U0DEV1", "o2", access.Console); err != nil {
+		t.Fatal(err)
+	}
+	last := w.assumed[len(w.assumed)-1]
+	if want := r.Starts.Add(30 * time.Minute); !last.Ends.Equal(want) || !last.ConsoleOnly {
+		t.Errorf("session until %s, console only %v; want %s and true", last.Ends, last.ConsoleOnly, want)
+	}
+	w.pass(30 * time.Minute)
+	if _, err := w.order(r.ID, "U0DEV1", "o3", access.Console); access.Code(err) != "expired" {
+		t.Errorf("half an hour later: got %v, want expired", err)
+	}
+}
+
+func TestRevokeBetweenIntentAndAnswerHandsOutNothing(t *testing.T) {
+	w := newWorld(t)
+	r := active(t, w)
+	w.fault = func(call string) (error, error) {
+		if call == "sts:assume" {
+			w.mu.Lock()
+			w.fault = nil
+			w.mu.Unlock()
+			if _, err := (Close{w.step()}).Revoke(context.Background(), r.ID, "U0LEAD2", ""); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil, nil
+	}
+	out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+	if access.Code(err) != "revoked" || !out.Credentials.SecretKey.Empty() {
+		t.Errorf("got %v, credentials empty %v; want revoked and none", err, out.Credentials.SecretKey.Empty())
+	}
+	if got := w.at(r.ID); got.LiveUntil(w.clock()).IsZero() {
+		t.Error("the session that exists is not recorded")
+	}
+}
+
+func TestNoCredentialLeavesUnrecorded(t *testing.T) {
+	for _, save := range []int{1, 2} { // the intent, the session
+		w := newWorld(t)
+		r := active(t, w)
+		n := 0
+		w.fault = func(call string) (error, error) {
+			if call == "store:save" {
+				n++
+				if n >= save {
+					return errDown, nil
+				}
+			}
+			return nil, nil
+		}
+		out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+		if !errors.Is(err, errDown) || !out.Credentials.SecretKey.Empty() {
+			t.Errorf("save %d fails: got %v, credentials empty %v", save, err, out.Credentials.SecretKey.Empty())
+		}
+	}
+}
+
+func TestAnOrderThatCameToNothingIsTold(t *testing.T) {
+	w := newWorld(t)
+	r := active(t, w)
+	w.fault = func(call string) (error, error) { // vend dies after the intent
+		if call == "sts:assume" {
+			panic("killed")
+		}
+		return nil, nil
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = w.order(r.ID, "U0DEV1", "o", access.Keys)
+	}()
+	w.fault = nil
+	w.pass(access.OrderLife)
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
+	events := w.store.Events()
+	last := events[len(events)-1]
+	if last.Verb != access.Tick || last.Outcome != access.Failed || last.Order != "o" || len(w.at(r.ID).Sessions) != 0 {
+		t.Errorf("got %+v, want a tick that gives the order up", last)
+	}
+}
+
+func TestTickMovesWhatIsDueAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	pending, err := w.submit("U0DEV1", "Change", time.Hour, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted, err := w.submit("U0DEV1", "Look", 90*time.Minute, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		pass             time.Duration
+		pending, granted access.State
+		events           int
+	}{
+		{14 * time.Minute, access.Pending, access.Active, 2},
+		{time.Minute, access.Pending, access.Active, 3}, // reminder
+		{44 * time.Minute, access.Pending, access.Active, 3},
+		{time.Minute, access.TimedOut, access.Active, 4},
+		{30 * time.Minute, access.TimedOut, access.Expired, 5},
+		{24 * time.Hour, access.TimedOut, access.Expired, 5},
+	} {
+		w.pass(step.pass)
+		for range 2 { // a schedule's event may come twice
+			if err := w.tick(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p, g, n := w.at(pending.ID).State, w.at(granted.ID).State, len(w.store.Events()); p != step.pending || g != step.granted || n != step.events {
+			t.Errorf("after %s: %s, %s, %d events; want %s, %s, %d", step.pass, p, g, n, step.pending, step.granted, step.events)
+		}
+	}
+}
+
+// DESIGN 3: the tick reads groups each minute; a step reads by itself what is
+// older than two; what is older than ten is not known.
+func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
+	w := newWorld(t)
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
+	w.groups["S0DEVS"] = nil
+	w.pass(access.RefreshAfter - time.Second)
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err != nil {
+		t.Errorf("within two minutes the last reading holds: %v", err)
+	}
+	w.pass(time.Second)
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "not_allowed" {
+		t.Errorf("after two minutes: got %v, want not_allowed", err)
+	}
+	w.groups["S0DEVS"] = []string{"U0DEV1"}
+	w.pass(access.RefreshAfter)
+	w.fault = func(call string) (error, error) {
+		if call == "slack:group" {
+			return errDown, nil
+		}
+		return nil, nil
+	}
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "not_allowed" {
+		t.Errorf("Slack is down: got %v, want the last reading, not_allowed", err)
+	}
+	w.pass(access.StaleAfter)
+	_, unknown, err := w.roster().Refresh(context.Background())
+	if err != nil || !slices.Equal(unknown, []string{"devs (S0DEVS)", "leads (S0LEADS)", "security (S0SECURITY)"}) {
+		t.Errorf("after ten minutes: %v, %v; want all three unknown", unknown, err)
+	}
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err == nil {
+		t.Error("a group that is not known lets somebody in")
+	}
+}

@@ -1,0 +1,107 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+)
+
+type loader interface {
+	// Load is one consistent read of a request and of what is known about it.
+	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
+}
+
+type saver interface {
+	// Save writes the request and its event as one, on the version before.
+	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+}
+
+type loadSaver interface {
+	loader
+	saver
+}
+
+// Tries bounds how often a step is tried again after a lost race. Each loss
+// means that somebody else moved the request, so this is how many people may
+// move one request within one click.
+const tries = 32
+
+// Step is what every step is made of.
+type Step struct {
+	Store  loadSaver
+	Roster Roster
+	Policy *policy.Policy
+	Now    func() time.Time
+}
+
+// moment is a request as a step finds it.
+type moment struct {
+	request   access.Request
+	directory access.Directory
+	now       time.Time
+}
+
+// move loads a request, lets turn make the next one, and saves it. The request
+// is returned as it stands afterwards, also beside a refusal. A turn that
+// returns errSettled changes nothing and is a success: it was done before.
+func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Request, access.Event, error)) (access.Request, error) {
+	var failed error
+	for range tries {
+		m, err := s.load(ctx, id)
+		if err != nil {
+			return access.Request{}, err
+		}
+		next, event, err := turn(m)
+		if errors.Is(err, errSettled) {
+			return m.request, nil
+		}
+		if err != nil {
+			return m.request, err
+		}
+		err = s.Store.Save(ctx, next, event, "")
+		if err == nil {
+			return next, nil
+		}
+		if !errors.Is(err, access.ErrStale) {
+			// The write may have been done and its answer lost: look once.
+			if failed != nil {
+				return m.request, fmt.Errorf("save request %s: %w", id, err)
+			}
+			failed = err
+		}
+	}
+	return access.Request{}, access.Refuse("busy", "Too many people are deciding this request right now.", "Look at its card, and try again if it is still open.")
+}
+
+// errSettled says that what was asked for is so already, by the same person.
+var errSettled = errors.New("settled before")
+
+func (s Step) load(ctx context.Context, id string) (moment, error) {
+	r, d, _, err := s.Store.Load(ctx, id)
+	if errors.Is(err, access.ErrNotFound) {
+		return moment{}, access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
+	}
+	if err != nil {
+		return moment{}, fmt.Errorf("load request %s: %w", id, err)
+	}
+	return moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}, nil
+}
+
+// question is what the policy is asked about a request that exists, with
+// everybody as they are known at this moment.
+func (s Step) question(ctx context.Context, m moment) policy.Question {
+	q := policy.Question{
+		Who:     s.Roster.Person(ctx, m.directory, m.request.Requester.ID),
+		Account: m.request.Account, Role: m.request.Role,
+		Reason: m.request.Reason, Ticket: m.request.Ticket,
+		Directory: m.directory, At: m.now,
+	}
+	for _, a := range m.request.Approvals {
+		q.Approvals = append(q.Approvals, s.Roster.Person(ctx, m.directory, a.By.ID))
+	}
+	return q
+}

@@ -1,0 +1,146 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+type assumer interface {
+	Assume(ctx context.Context, v access.Vending) (access.Credentials, error)
+}
+
+// Vend is the step that hands out: it is taken by the vend function alone.
+type Vend struct {
+	Step
+	STS assumer
+}
+
+// Handout is a session that is recorded and may be given to the requester of
+// Request, and to nobody else.
+type Handout struct {
+	Request     access.Request
+	Messages    access.Messages // where the requester is reached
+	Target      access.Target
+	Kind        access.Kind
+	Credentials access.Credentials
+}
+
+// Do takes an order. It fails closed, in two phases: the intent is recorded,
+// STS is asked, the session is recorded, and only then does anything leave.
+// The Handout names request and messages beside a refusal too, so that the
+// requester can be told; it holds credentials only without an error.
+func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
+	out := Handout{Kind: o.Kind}
+	r, d, messages, err := s.Store.Load(ctx, o.Request)
+	if err != nil {
+		return out, fmt.Errorf("load request %s: %w", o.Request, err)
+	}
+	out.Request, out.Messages = r, messages
+	m := moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}
+
+	vending, next, event, err := s.order(ctx, m, o)
+	if err != nil {
+		return out, err
+	}
+	out.Target = vending.Target
+	// A lost race here means that the request has just changed: whoever
+	// clicked clicks again. An error means that the intent may not be known.
+	err = s.Store.Save(ctx, next, event, "")
+	if errors.Is(err, access.ErrStale) {
+		return out, access.Refuse("changed", "This access changed at the moment of your click.", "Look at how it stands, and press the button again.")
+	}
+	if err != nil {
+		return out, fmt.Errorf("record the order to vend for request %s: %w", r.ID, err)
+	}
+	out.Request = next
+
+	credentials, err := s.STS.Assume(ctx, vending)
+	if err != nil {
+		return out, errors.Join(err, s.Undelivered(ctx, r.ID, o.ID, why(err)))
+	}
+	out.Request, err = s.issued(ctx, r.ID, o.ID, credentials)
+	if err != nil {
+		return out, err
+	}
+	if !out.Request.Open(s.Now()) {
+		return out, out.Request.Standing()
+	}
+	out.Credentials = credentials
+	return out, nil
+}
+
+// order asks everybody again, and makes the move that records the intent.
+func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vending, access.Request, access.Event, error) {
+	refused := func(err error) (access.Vending, access.Request, access.Event, error) {
+		return access.Vending{}, m.request, access.Event{}, err
+	}
+	if o.By != m.request.Requester.ID {
+		return refused(ErrNotRequester)
+	}
+	q := s.question(ctx, m)
+	// Whether the person is still here is asked of Slack at every vend.
+	q.Who = s.Roster.Ask(ctx, m.directory, o.By)
+	if refusal := q.Who.Refused(); refusal != nil {
+		return refused(refusal)
+	}
+	if m.request.State != access.Active {
+		return refused(m.request.Standing())
+	}
+	answer := s.Policy.Decide(q)
+	switch {
+	case answer.Refusal != nil:
+		return refused(answer.Refusal)
+	case !answer.Terms.Met:
+		return refused(access.Refuse("no_longer_approved", "What was approved is not enough by today's policy and groups.", "Ask again with /aws-access."))
+	}
+	next, event, err := m.request.Order(q.Who, o.ID, o.Kind, o.At, answer.Terms, m.now)
+	if err != nil {
+		return refused(err)
+	}
+	return access.Vending{
+		Target: answer.Target, Grant: next.ID, Session: next.Name(), Who: q.Who, Ends: next.Ends,
+		ConsoleOnly: !slices.Contains(next.Give, access.Keys), Now: m.now,
+	}, next, event, nil
+}
+
+// ErrNotRequester says that an order was not made by the person whom its
+// request belongs to. Nobody is answered.
+var ErrNotRequester = errors.New("the order was not made by the requester")
+
+// issued records a session that exists, whatever became of the request
+// meanwhile. If that fails, the credentials must not leave.
+func (s Vend) issued(ctx context.Context, id, order string, c access.Credentials) (access.Request, error) {
+	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		for _, known := range m.request.Sessions {
+			if known.Order == order && known.AccessKeyID == c.AccessKeyID {
+				return m.request, access.Event{}, errSettled
+			}
+		}
+		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)
+	})
+}
+
+// Undelivered records that an order came to nothing, or that its session did
+// not reach the requester.
+func (s Vend) Undelivered(ctx context.Context, id, order, why string) error {
+	_, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		return m.request.Fail(order, why, m.now)
+	})
+	if access.Code(err) == "unknown_order" { // recorded before: the answer was lost
+		return nil
+	}
+	return err
+}
+
+// why is what the audit trail says about a failure: a refusal's code, never
+// the text of an AWS answer.
+func why(err error) string {
+	if code := access.Code(err); code != "" {
+		return code
+	}
+	return "error"
+}

@@ -1,0 +1,261 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/store/memory"
+)
+
+// loose and strict are the two policies that tests change between. Under both,
+// change takes two people; strict gives less time and no keys.
+const loose = `
+version: 1
+settings: {channel: C0APPROVALS, operators: C0OPS, answer_within: 1h, remind_after: 15m}
+roles:
+  Look: {about: Look at everything}
+  Change: {about: Change things}
+accounts:
+  - {id: "111111111111", name: prod, region: eu-west-1, tags: {env: prod}}
+groups:
+  devs: {slack: S0DEVS}
+  leads: {slack: S0LEADS}
+  security: {slack: S0SECURITY}
+rules:
+  - {name: look, who: [devs], accounts: [prod], roles: [Look], max: 4h, approvals: none}
+  - name: change
+    who: [devs]
+    accounts: [prod]
+    roles: [Change]
+    max: 2h
+    approvals: [{from: [leads], need: 1}, {from: [security], need: 1}]
+  - {name: not for long, who: [devs], accounts: [prod], roles: [Change], max: 3h, approvals: none}
+never:
+  - {name: not the leaver, who: [leaver@example.com], accounts: [prod], roles: ["*"], say: You are leaving.}
+`
+
+var strict = strings.NewReplacer("max: 4h", "max: 30m, give: [console]", "max: 2h", "max: 45m").Replace(loose)
+
+// tb is what testing.T and rapid.T have in common.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+func compiled(t tb, text string) *policy.Policy {
+	t.Helper()
+	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Bastion: "999999999999", Now: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// world is everything that the steps stand on, with the real store and policy.
+// Slack and STS are function fields' worth of behaviour, held here.
+type world struct {
+	t      tb
+	mu     sync.Mutex
+	now    time.Time
+	policy *policy.Policy
+	store  *memory.Store
+	people map[string]access.Person
+	groups map[string][]string
+	ids    int
+
+	fault   func(call string) (before, after error) // nil: all goes well
+	assumed []access.Vending
+	keys    int
+	changed time.Time // when groups or people last changed
+}
+
+func newWorld(t tb) *world {
+	w := &world{t: t, now: noon, policy: compiled(t, loose), people: make(map[string]access.Person)}
+	w.store = memory.New(w.clock)
+	for id, name := range map[string]string{
+		"U0DEV1": "dev1", "U0DEV2": "dev2", "U0LEAD1": "lead1", "U0LEAD2": "lead2", "U0SEC1": "sec1", "U0BOTH": "both", "U0LEAVER": "leaver",
+	} {
+		w.people[id] = access.Person{ID: id, Email: name + "@example.com", Name: name, Standing: access.Member}
+	}
+	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Email: "guest@example.com", Standing: access.Guest}
+	w.groups = map[string][]string{
+		"S0DEVS": {"U0DEV1", "U0DEV2", "U0BOTH", "U0LEAVER"}, "S0LEADS": {"U0LEAD1", "U0LEAD2", "U0BOTH"}, "S0SECURITY": {"U0SEC1", "U0BOTH"},
+	}
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// errDown is what a call that fails answers.
+var errDown = errors.New("the service is down")
+
+// call runs do between the faults of a call's name: one before means that do
+// is not run, one after that it is run and its answer lost.
+func (w *world) call(name string, do func() error) error {
+	w.mu.Lock()
+	fault := w.fault
+	w.mu.Unlock()
+	if fault == nil {
+		return do()
+	}
+	before, after := fault(name)
+	if before != nil {
+		return before
+	}
+	return errors.Join(do(), after)
+}
+
+func (w *world) Person(_ context.Context, id string) (p access.Person, err error) {
+	err = w.call("slack:person", func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		var ok bool
+		if p, ok = w.people[id]; !ok {
+			return errDown
+		}
+		return nil
+	})
+	return p, err
+}
+
+var errNoGroup = errors.New("no such group")
+
+func (w *world) Group(_ context.Context, id string) (members []string, err error) {
+	err = w.call("slack:group", func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		var ok bool
+		if members, ok = w.groups[id]; !ok {
+			return errNoGroup
+		}
+		members = slices.Clone(members)
+		return nil
+	})
+	return members, err
+}
+
+func (w *world) People(context.Context) (all []access.Person, shared []string, err error) {
+	err = w.call("slack:people", func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, p := range w.people {
+			all = append(all, p)
+		}
+		return nil
+	})
+	return all, nil, err
+}
+
+func (w *world) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+	err = w.call("store:load", func() error {
+		r, d, m, err = w.store.Load(ctx, id)
+		return err
+	})
+	return r, d, m, err
+}
+
+func (w *world) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+	return w.call("store:save", func() error { return w.store.Save(ctx, next, event, once) })
+}
+
+func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credentials, err error) {
+	err = w.call("sts:assume", func() error {
+		r, _, _, err := w.store.Load(ctx, v.Grant)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.keys++
+		w.checkAssume(r, v)
+		w.assumed = append(w.assumed, v)
+		c = access.Credentials{
+			AccessKeyID: fmt.Sprintf("ASIA%016d", w.keys), SecretKey: access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"),
+			Expires: w.now.Add(min(time.Hour, max(15*time.Minute, v.Ends.Sub(w.now)))),
+		}
+		return nil
+	})
+	if err != nil {
+		return access.Credentials{}, err
+	}
+	return c, nil
+}
+
+// checkAssume is called at the moment of AssumeRole: what must hold then.
+func (w *world) checkAssume(r access.Request, v access.Vending) {
+	intended := slices.ContainsFunc(r.Sessions, func(s access.Session) bool { return !s.Issued() })
+	switch {
+	case !intended:
+		w.t.Errorf("4.3.4: AssumeRole for %s without a recorded intent", v.Grant)
+	case v.Session != "aws-access-"+r.ID || v.Grant != r.ID || v.Who.ID != r.Requester.ID:
+		w.t.Errorf("4.3.3: session %q of %s for %s, want the names of request %s", v.Session, v.Grant, v.Who.ID, r.ID)
+	case !w.now.Before(v.Ends) || v.Ends.After(r.Ends):
+		w.t.Errorf("4.3.2: AssumeRole at %s until %s, the grant ends %s", w.now, v.Ends, r.Ends)
+	}
+}
+
+func (w *world) roster() Roster {
+	return Roster{Slack: w, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, errNoGroup) }}
+}
+
+func (w *world) step() Step {
+	return Step{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock}
+}
+
+func (w *world) submit(by, role string, length time.Duration, once string) (access.Request, error) {
+	s := Submit{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock, NewID: func() string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ids++
+		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
+	}}
+	return s.Do(context.Background(), Asked{By: by, Account: "prod", Role: role, For: length, Reason: "why", Once: once})
+}
+
+func (w *world) approve(id, by string) (access.Request, error) {
+	return Decide{w.step()}.Approve(context.Background(), id, by, 0)
+}
+
+func (w *world) deny(id, by string) (access.Request, error) {
+	return Decide{w.step()}.Deny(context.Background(), id, by, "no")
+}
+
+func (w *world) order(id, by, order string, kind access.Kind) (Handout, error) {
+	v := Vend{Step: w.step(), STS: w}
+	return v.Do(context.Background(), access.Order{ID: order, Request: id, By: by, Kind: kind, At: w.clock()})
+}
+
+func (w *world) tick() error {
+	if _, _, err := w.roster().Refresh(context.Background()); err != nil {
+		return err
+	}
+	return Tick{Step: w.step(), DueIn: w.store}.Do(context.Background())
+}
+
+func (w *world) at(id string) access.Request {
+	r, _, _, err := w.store.Load(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
