@@ -42,13 +42,17 @@ type play struct {
 
 func (p *play) move() {
 	p.faults()
-	by := rapid.SampledFrom(everybody).Draw(p.rt, "by")
 	id := "01UNKNOWN"
 	if len(p.ids) > 0 {
 		id = rapid.SampledFrom(p.ids).Draw(p.rt, "id")
 	}
+	what := rapid.SampledFrom([]string{
+		"submit", "submit", "approve", "approve", "approve", "approve", "deny", "cancel", "end", "revoke",
+		"vend", "vend", "vend", "vend", "vend", "tick", "tick", "pass", "pass", "people", "policy",
+	}).Draw(p.rt, "move")
+	by := p.actor(what, id)
 	ctx := context.Background()
-	switch what := rapid.SampledFrom([]string{"submit", "submit", "approve", "approve", "approve", "deny", "cancel", "end", "revoke", "vend", "vend", "vend", "tick", "pass", "people", "policy"}).Draw(p.rt, "move"); what {
+	switch what {
 	case "submit":
 		p.submits(by)
 	case "approve":
@@ -75,6 +79,18 @@ func (p *play) move() {
 	p.mu.Lock()
 	p.fault = nil
 	p.mu.Unlock()
+}
+
+// actor is anybody, but more often somebody who may: else little would move.
+func (p *play) actor(what, id string) string {
+	likely := map[string][]string{"submit": {"U0DEV1", "U0DEV2", "U0BOTH"}, "approve": {"U0LEAD1", "U0LEAD2", "U0SEC1", "U0BOTH"}}[what]
+	if r, ok := p.maybe(id); ok && (what == "vend" || what == "end" || what == "cancel") {
+		likely = []string{r.Requester.ID}
+	}
+	if len(likely) > 0 && rapid.IntRange(1, 4).Draw(p.rt, "anybody") > 1 {
+		return rapid.SampledFrom(likely).Draw(p.rt, "by")
+	}
+	return rapid.SampledFrom(everybody).Draw(p.rt, "by")
 }
 
 // faults lets one call of the next move fail, before or after its work.

@@ -1,0 +1,89 @@
+package functions
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackui"
+)
+
+// listed is how many requests `/aws-access list` shows.
+const listed = 10
+
+// command answers /aws-access. Its answer is seen by whoever typed it alone.
+func (h *Slack) command(ctx context.Context, p payload) (any, error) {
+	c, err := slackui.ParseCommand(p.body)
+	if err != nil {
+		return nil, errors.Join(errMalformed, err)
+	}
+	if c.SSLCheck {
+		return nil, nil
+	}
+	m, err := h.commanded(ctx, c, p.once(c.TriggerID))
+	if err != nil {
+		m = h.refused(ctx, err)
+	}
+	if m.Text == "" {
+		return nil, nil
+	}
+	return slackui.Ephemeral(m), nil
+}
+
+// commanded does what was typed; no text is an empty answer.
+func (h *Slack) commanded(ctx context.Context, c slackui.Command, once string) (slackui.Message, error) {
+	if refusal := h.ours(c.Team, c.Enterprise); refusal != nil {
+		return slackui.Message{}, refusal
+	}
+	line, err := slackui.ParseLine(c.Text, policy.ParseLength)
+	if err != nil {
+		return slackui.Message{}, err
+	}
+	switch line.Verb {
+	case slackui.VerbHelp:
+		return slackui.Help(), nil
+	case slackui.VerbList:
+		return h.list(ctx, c.User)
+	case slackui.VerbAsk:
+		return h.ask(ctx, c.User, line, once)
+	}
+	return slackui.Message{}, h.openForm(ctx, c)
+}
+
+func (h *Slack) list(ctx context.Context, user string) (slackui.Message, error) {
+	requests, err := h.Store.ByRequester(ctx, user, listed)
+	if err != nil {
+		return slackui.Message{}, err
+	}
+	return slackui.List(requests, h.Now()), nil
+}
+
+// ask submits the one-line form. The same command sent twice asks once.
+func (h *Slack) ask(ctx context.Context, user string, line slackui.Line, once string) (slackui.Message, error) {
+	r, err := h.Submit.Do(ctx, lifecycle.Asked{
+		By: user, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
+		Once: "command:" + once,
+	})
+	if err != nil {
+		return slackui.Message{}, err
+	}
+	return slackui.Asked(r, h.Now()), nil
+}
+
+// openForm opens the form, unless there is nothing that this person may ask
+// for.
+func (h *Slack) openForm(ctx context.Context, c slackui.Command) error {
+	who, d, err := h.glance(ctx, c.User)
+	if err != nil {
+		return err
+	}
+	if refusal := who.Refused(); refusal != nil {
+		return refusal
+	}
+	if _, total := h.Policy.Accounts(who, d, h.Now(), "", 1); total == 0 {
+		return access.Refuse("not_allowed", "There is nothing that you may ask for.", "The policy names who may ask for which accounts: talk to the people who keep it.")
+	}
+	return h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{}))
+}

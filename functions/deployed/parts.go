@@ -1,0 +1,80 @@
+// Package deployed builds the parts that every function has in common, out of
+// the environment that Lambda gives it. It must never import pkg/vend: that would
+// let a public function link the STS client.
+package deployed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+)
+
+// Parts is what a function is built from.
+type Parts struct {
+	Config config.Config
+	AWS    aws.Config
+	Policy *policy.Policy
+	Store  *dynamo.Store
+	Slack  *slackapi.Client
+	Roster lifecycle.Roster
+	Step   lifecycle.Step
+	Log    *slog.Logger
+}
+
+// slackPatience bounds one call to Slack, which gives a click three seconds.
+const slackPatience = 10 * time.Second
+
+// New reads the environment and builds the parts. Its error is one line that
+// names every problem, and no value.
+func New(f config.Function) (Parts, error) {
+	c, err := config.Read(f, os.Getenv)
+	if err != nil {
+		return Parts{}, err
+	}
+	p := Parts{Config: c, AWS: config.AWS(c, os.Getenv), Log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
+	text, err := os.ReadFile(c.Policy)
+	if err != nil {
+		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
+	}
+	p.Policy, _, err = policy.Compile(c.Policy, text, policy.Options{Bastion: c.Bastion, Now: time.Now(), Read: os.ReadFile})
+	if err != nil {
+		return Parts{}, fmt.Errorf("configuration: %w", err)
+	}
+	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS), c.Table, time.Now)
+	token := p.Secret(c.BotToken)
+	p.Slack = slackapi.New(slackapi.Options{
+		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Team: c.Team, Enterprise: c.Enterprise, AppID: c.App,
+	})
+	p.Roster = lifecycle.Roster{
+		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,
+		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
+	}
+	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
+	return p, nil
+}
+
+// Secret reads an SSM parameter on first use.
+func (p Parts) Secret(name string) func(context.Context, bool) (access.Secret, error) {
+	return (&config.Parameter{Client: ssm.NewFromConfig(p.AWS), Name: name, Now: time.Now}).Get
+}
+
+// Stop says why a function cannot start, and ends it.
+func Stop(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}

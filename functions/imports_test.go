@@ -1,0 +1,112 @@
+package functions
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/aws-access/aws-access/"
+
+// mayImport says which packages of this module a package may import. It is the
+// architecture: docs/architecture.md explains it.
+var mayImport = map[string][]string{
+	"pkg/access":       {},
+	"pkg/policy":       {"pkg/access"},
+	"pkg/slackui":      {"pkg/access"},
+	"pkg/lifecycle":    {"pkg/access", "pkg/policy"},
+	"pkg/store":        {"pkg/access"},
+	"pkg/store/memory": {"pkg/access", "pkg/store"},
+	"pkg/store/dynamo": {"pkg/access", "pkg/store"},
+	"pkg/vend":         {"pkg/access"},
+	"pkg/slackapi":     {"pkg/access"},
+	"pkg/handoff":      {"pkg/access"},
+	"pkg/config":       {"pkg/access"},
+	"pkg/gateway":      {},
+	"functions":        {"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway"},
+}
+
+// anything may be imported by programs, and by what tests and the sandbox use.
+func anything(pkg string) bool {
+	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "functions/") || forTests(pkg)
+}
+
+// forTests are packages that no function may link.
+func forTests(pkg string) bool {
+	return strings.HasSuffix(pkg, "fake") || strings.HasSuffix(pkg, "test")
+}
+
+func TestWhoImportsWhom(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		rel, err := filepath.Rel("..", file)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(filepath.ToSlash(rel))
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			seen++
+			checkImport(t, rel, pkg, strings.Trim(spec.Path.Value, `"`))
+		}
+		return nil
+	})
+	if err != nil || seen < 100 {
+		t.Fatalf("read %d imports: %v", seen, err)
+	}
+}
+
+func checkImport(t *testing.T, file, pkg, imported string) {
+	for sdk, only := range map[string]string{
+		"github.com/aws/aws-sdk-go-v2/service/sts": "pkg/vend",
+		"github.com/aws/aws-sdk-go-v2/service/iam": "pkg/vend",
+	} {
+		main := pkg == "functions/vend" || strings.HasPrefix(pkg, "cmd/")
+		if imported == sdk && !strings.HasPrefix(pkg, only) && !main {
+			t.Errorf("%s imports %s: only %s and its main may", file, sdk, only)
+		}
+	}
+	ours, ok := strings.CutPrefix(imported, module)
+	if !ok || anything(pkg) {
+		return
+	}
+	allowed, known := mayImport[pkg]
+	switch {
+	case !known:
+		t.Errorf("%s: package %s is not in the table of imports", file, pkg)
+	case !slices.Contains(allowed, ours):
+		t.Errorf("%s imports %s: %s may import %v", file, ours, pkg, allowed)
+	}
+}
+
+// What a function links is what an attacker who broke into it can call.
+func TestFunctionsLinkNoFakeAndOnlyVendLinksSTS(t *testing.T) {
+	for _, f := range []string{"slack", "notify", "vend", "tick"} {
+		out, err := exec.Command("go", "list", "-deps", "./"+f).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go list -deps ./%s: %v\n%s", f, err, out)
+		}
+		deps := strings.Fields(string(out))
+		sts := slices.Contains(deps, "github.com/aws/aws-sdk-go-v2/service/sts")
+		if sts != (f == "vend") {
+			t.Errorf("functions/%s links the STS SDK: %v", f, sts)
+		}
+		for _, dep := range deps {
+			if ours, ok := strings.CutPrefix(dep, module); ok && forTests(ours) {
+				t.Errorf("functions/%s links %s", f, ours)
+			}
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
+)
+
+// interaction answers clicks and forms.
+func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
+	in, err := slackui.ParseInteraction(p.body)
+	if err != nil {
+		return nil, errors.Join(errMalformed, err)
+	}
+	var refused error
+	if refusal := h.ours(in.Team, in.Enterprise); refusal != nil {
+		refused = refusal
+	}
+	switch in.Type {
+	case slackui.BlockActions:
+		if refused == nil {
+			refused = h.click(ctx, in, p.once(in.TriggerID))
+		}
+		h.tell(ctx, in, refused)
+		return nil, nil
+	case slackui.ViewSubmission:
+		if refused != nil {
+			return slackui.Replace(slackui.Problem(h.refused(ctx, refused))), nil
+		}
+		return h.form(ctx, in), nil
+	case slackui.ViewClosed:
+		return nil, nil
+	}
+	return nil, errors.Join(errMalformed, fmt.Errorf("an interaction of type %q", in.Type))
+}
+
+// click does what a button or a menu is for.
+func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) error {
+	id := in.Action.Value
+	var r access.Request
+	var err error
+	switch in.Action.ID {
+	case slackui.ActionApprove:
+		r, err = h.Decide.Approve(ctx, id, in.User, 0)
+	case slackui.ActionDeny:
+		r, err = h.Decide.MayDeny(ctx, id, in.User)
+		if err == nil {
+			return h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r))
+		}
+	case slackui.ActionCancel:
+		r, err = h.Close.Cancel(ctx, id, in.User)
+	case slackui.ActionEnd:
+		r, err = h.Close.End(ctx, id, in.User)
+	case slackui.ActionRevoke:
+		r, err = h.Close.Revoke(ctx, id, in.User, "")
+	case slackui.ActionConsole:
+		r, err = h.order(ctx, in, once, access.Console)
+	case slackui.ActionKeys:
+		r, err = h.order(ctx, in, once, access.Keys)
+	case slackui.ActionAccount:
+		return h.chooseAccount(ctx, in)
+	case slackui.ActionRole:
+		return h.chooseRole(ctx, in)
+	default:
+		return access.Refuse("unknown_action", "This button is not known any more.", "Use /aws-access to begin again.")
+	}
+	if err != nil {
+		h.heal(ctx, in, r)
+	}
+	return err
+}
+
+// order hands a vend to the private function. Whether the grant still holds is
+// asked there; here only what needs no secret is refused at once.
+func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, kind access.Kind) (access.Request, error) {
+	r, _, err := h.Store.Messages(ctx, in.Action.Value)
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		return r, access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
+	case err != nil:
+		return r, fmt.Errorf("load request %s: %w", in.Action.Value, err)
+	case r.Requester.ID != in.User:
+		return r, access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.", "Ask for your own with /aws-access.")
+	case !r.Open(h.Now()):
+		return r, r.Shut(h.Now())
+	}
+	return r, h.Orders.Send(ctx, access.Order{ID: once, Request: r.ID, By: in.User, Kind: kind, At: h.Now()})
+}
+
+// heal redraws a message whose button was too late, if nobody knows of that
+// message: Slack had posted it, and the answer that named it was lost.
+func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r access.Request) {
+	if r.ID == "" || r.State == access.Pending || in.TS == "" {
+		return
+	}
+	_, posted, err := h.Store.Messages(ctx, r.ID)
+	if err != nil {
+		return
+	}
+	for _, m := range posted.Posted {
+		if m.TS == in.TS && m.Channel == in.Channel {
+			return
+		}
+	}
+	m := slackui.Card(r, h.Policy.Settings().Link(r.Ticket), h.Now())
+	if in.Action.Direct() {
+		m = slackui.Grant(r, h.Now())
+	}
+	if err := h.Slack.Update(ctx, in.Channel, in.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
+		h.Log.WarnContext(ctx, "a message could not be redrawn", "request", r.ID, "error", err)
+	}
+}
+
+// tell answers one person, below the message or in the form that was clicked.
+func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error) {
+	if refused == nil {
+		return
+	}
+	m := h.refused(ctx, refused)
+	var err error
+	if in.ResponseURL != "" {
+		err = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+	} else if in.View.ID != "" {
+		err = h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Problem(m))
+	}
+	if err != nil {
+		h.Log.ErrorContext(ctx, "a refusal could not be told", "error", err)
+	}
+}
+
+// chooseAccount draws the form again with the roles of the account.
+func (h *Slack) chooseAccount(ctx context.Context, in slackui.Interaction) error {
+	return h.redraw(ctx, in, "")
+}
+
+// chooseRole draws the form again with what the role means.
+func (h *Slack) chooseRole(ctx context.Context, in slackui.Interaction) error {
+	return h.redraw(ctx, in, in.Action.Value)
+}
+
+func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string) error {
+	who, d, err := h.glance(ctx, in.User)
+	if err != nil {
+		return err
+	}
+	if refusal := who.Refused(); refusal != nil {
+		return refusal
+	}
+	account, refusal := h.Policy.Find(in.View.Values[slackui.ActionAccount])
+	if refusal != nil {
+		return refusal
+	}
+	state := slackui.FormState{Account: account, Roles: h.Policy.Roles(who, d, h.Now(), account.ID), Role: role}
+	return h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Form(state))
+}
+
+// form takes a form that was sent; the answer says what becomes of the form.
+func (h *Slack) form(ctx context.Context, in slackui.Interaction) any {
+	switch in.View.Callback {
+	case slackui.CallbackAsk:
+		return h.submitted(ctx, in)
+	case slackui.CallbackDeny:
+		_, err := h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
+		if err != nil {
+			return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+		}
+		return nil
+	}
+	err := access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again.")
+	return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+}
+
+// submitted asks for what the form says. The same form sent twice asks once;
+// one that was refused may be mended and sent again.
+func (h *Slack) submitted(ctx context.Context, in slackui.Interaction) any {
+	values := in.View.Values
+	length, err := policy.ParseLength(values[slackui.ActionLength])
+	if err != nil {
+		return slackui.Errors(access.Refuse("bad_length", "That is not a length of time.", "Write it like 30m, 4h, 1h30m or 2d."), in.View)
+	}
+	r, err := h.Submit.Do(ctx, lifecycle.Asked{
+		By: in.User, Account: values[slackui.ActionAccount], Role: values[slackui.ActionRole], For: length,
+		Reason: values[slackui.ActionReason], Ticket: values[slackui.ActionTicket], Once: "view:" + in.View.ID,
+	})
+	var refusal *access.Refusal
+	switch {
+	case err == nil:
+		return slackui.Replace(slackui.Sent(r, h.Now()))
+	case errors.As(err, &refusal):
+		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
+		return slackui.Errors(refusal, in.View)
+	}
+	return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+}
+
+// options answers a searchable menu with what this person may ask for.
+func (h *Slack) options(ctx context.Context, p payload) (any, error) {
+	in, err := slackui.ParseInteraction(p.body)
+	if err != nil || in.Type != slackui.BlockSuggestion {
+		return nil, errors.Join(errMalformed, err)
+	}
+	none := slackui.Options(nil, 0)
+	if h.ours(in.Team, in.Enterprise) != nil || in.Action.ID != slackui.ActionAccount {
+		return none, nil
+	}
+	who, d, err := h.glance(ctx, in.User)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
+		return none, nil
+	}
+	if who.Refused() != nil {
+		return none, nil
+	}
+	found, total := h.Policy.Accounts(who, d, h.Now(), in.Typed, slackui.MaxOptions)
+	return slackui.Options(found, total), nil
+}

@@ -1,0 +1,212 @@
+package functions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/gateway"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
+)
+
+// MaxBody is the largest body that is read, in bytes. Slack's own are far
+// smaller; the signature of a larger one is not even computed.
+const MaxBody = 1 << 20
+
+type orders interface {
+	Send(ctx context.Context, order access.Order) error
+}
+
+type requestStore interface {
+	messageStore
+	Directory(ctx context.Context) (access.Directory, error)
+	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
+}
+
+// Slack answers Slack: commands, clicks, forms and menus. It is on the internet,
+// so nothing is parsed before the signature is checked, and it holds no way to
+// assume a role.
+type Slack struct {
+	// SigningSecret returns the secret; fresh reads it again, for when it was
+	// rotated.
+	SigningSecret func(ctx context.Context, fresh bool) (access.Secret, error)
+	Team          string // of this workspace
+	Enterprise    string // of its organisation, "" if none
+	Policy        *policy.Policy
+	Store         requestStore
+	Roster        lifecycle.Roster
+	Submit        lifecycle.Submit
+	Decide        lifecycle.Decide
+	Close         lifecycle.Close
+	Orders        orders
+	Slack         *slackapi.Client
+	Now           func() time.Time
+	Log           *slog.Logger
+
+	menu menu
+}
+
+// Handle answers an event of the HTTP API.
+func (h *Slack) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	return gateway.Handler(h)(ctx, e)
+}
+
+// ServeHTTP checks where a request comes from, and what it is.
+func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	routes := map[string]func(context.Context, payload) (any, error){
+		"/slack/commands": h.command, "/slack/interactions": h.interaction, "/slack/options": h.options,
+	}
+	route, found := routes[r.URL.Path]
+	switch {
+	case !found:
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	case r.Method != http.MethodPost:
+		http.Error(w, "only POST", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	switch {
+	case err != nil:
+		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+		return
+	case len(body) > MaxBody:
+		http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err := h.verify(r.Context(), r.Header, body); err != nil {
+		h.Log.WarnContext(r.Context(), "a request was not signed by Slack", "path", r.URL.Path, "from", r.RemoteAddr, "error", err)
+		http.Error(w, "not signed by Slack", http.StatusUnauthorized)
+		return
+	}
+	if !utf8.Valid(body) {
+		http.Error(w, "the body is not UTF-8", http.StatusBadRequest)
+		return
+	}
+	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get("X-Slack-Signature")})
+	h.answer(r.Context(), w, answer, err)
+}
+
+// payload is a signed body.
+type payload struct {
+	body      []byte
+	signature string
+}
+
+// once is the unique key of what a payload leads to: Slack's trigger id, or the
+// signature where a payload has none. Either is the same when it is sent again.
+func (p payload) once(trigger string) string {
+	if trigger == "" {
+		return p.signature
+	}
+	return trigger
+}
+
+// verify checks the signature; when it does not fit, once more with the secret
+// read again.
+func (h *Slack) verify(ctx context.Context, header http.Header, body []byte) error {
+	var refused error
+	for _, fresh := range []bool{false, true} {
+		secret, err := h.SigningSecret(ctx, fresh)
+		if err != nil {
+			return err
+		}
+		if refused = slackapi.Verify(secret, header, body, h.Now()); refused == nil {
+			return nil
+		}
+	}
+	return refused
+}
+
+// errMalformed says that a signed payload is not one of Slack's.
+var errMalformed = errors.New("not a payload of Slack")
+
+// answer writes what a route returned: nothing, or JSON.
+func (h *Slack) answer(ctx context.Context, w http.ResponseWriter, answer any, err error) {
+	if err != nil {
+		h.Log.WarnContext(ctx, "a signed request could not be read", "error", err)
+		http.Error(w, "not a payload of Slack", http.StatusBadRequest)
+		return
+	}
+	if answer == nil {
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	if err := out.Encode(answer); err != nil {
+		h.Log.ErrorContext(ctx, "an answer could not be written", "error", err)
+	}
+}
+
+// refused puts an error into words for one person. What is no refusal is
+// logged under a reference, and the person sees the reference.
+func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
+	reference := h.Submit.NewID()
+	var refusal *access.Refusal
+	if errors.As(err, &refusal) {
+		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
+	} else {
+		h.Log.ErrorContext(ctx, "failed", "reference", reference, "error", err)
+	}
+	return slackui.Refused(err, reference)
+}
+
+// ours refuses payloads of another workspace. Who the person is, is asked of
+// Slack by the steps.
+func (h *Slack) ours(team, enterprise string) *access.Refusal {
+	if team == h.Team || (team == "" && h.Enterprise != "" && enterprise == h.Enterprise) {
+		return nil
+	}
+	return access.Person{Standing: access.Outsider}.Refused()
+}
+
+// menu keeps the directory for a minute, for drawing menus only: what is
+// decided is decided by the steps, on a directory of their own.
+type menu struct {
+	mu        sync.Mutex
+	directory access.Directory
+	read      time.Time
+}
+
+const menuLife = time.Minute
+
+// glance returns somebody, and the directory, as menus may show them.
+func (h *Slack) glance(ctx context.Context, user string) (access.Person, access.Directory, error) {
+	d, err := h.menu.fresh(h.Now(), func() (access.Directory, error) {
+		d, err := h.Store.Directory(ctx)
+		if err != nil {
+			return d, err
+		}
+		return h.Roster.Fresh(ctx, d), nil
+	})
+	if err != nil {
+		return access.Person{}, d, err
+	}
+	return h.Roster.Person(ctx, d, user), d, nil
+}
+
+func (m *menu) fresh(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if age := now.Sub(m.read); !m.read.IsZero() && age >= 0 && age < menuLife {
+		return m.directory, nil
+	}
+	d, err := read()
+	if err == nil {
+		m.directory, m.read = d, now
+	}
+	return d, err
+}

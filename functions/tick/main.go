@@ -1,0 +1,23 @@
+// Command tick is the function that runs every minute.
+package main
+
+import (
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/functions/deployed"
+	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+)
+
+func main() {
+	p, err := deployed.New(config.Tick)
+	if err != nil {
+		deployed.Stop(err)
+	}
+	h := functions.Tick{
+		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Store: p.Store, Slack: p.Slack,
+		Operators: p.Policy.Settings().Operators, Log: p.Log,
+	}
+	lambda.Start(h.Handle)
+}

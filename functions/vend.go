@@ -1,0 +1,100 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
+)
+
+type signIn interface {
+	// Link returns an address that signs whoever opens it into the console.
+	Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, error)
+}
+
+// Vend answers orders: the only handler that meets credentials. It answers
+// nobody but the requester whom the table names, in that person's direct
+// channel with the bot.
+type Vend struct {
+	Step   lifecycle.Vend
+	SignIn signIn
+	Render func(access.Credentials, access.Target) access.Secret // keys as text
+	Slack  *slackapi.Client
+	Log    *slog.Logger
+}
+
+// Handle takes one order. It answers the person, and an error only when the
+// person could not be told, so that the failure destination hears of it.
+func (h Vend) Handle(ctx context.Context, order access.Order) error {
+	out, err := h.Step.Do(ctx, order)
+	if errors.Is(err, lifecycle.ErrNotRequester) || out.Request.ID == "" {
+		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By, "error", err)
+		return err
+	}
+	var answer slackui.Message
+	if err == nil {
+		answer, err = h.draw(ctx, out)
+		if err != nil {
+			err = errors.Join(err, h.Step.Undelivered(ctx, out.Request.ID, order.ID, access.Code(err)))
+		}
+	}
+	if access.Code(err) == "order_repeated" {
+		return nil // the first delivery of this order answers
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
+		answer = slackui.NotVended(err, out.Request, order.ID)
+	}
+	return h.answer(ctx, out, order, answer)
+}
+
+// draw makes the private answer out of what was vended.
+func (h Vend) draw(ctx context.Context, out lifecycle.Handout) (slackui.Message, error) {
+	if out.Kind == access.Keys {
+		return slackui.Keys(h.Render(out.Credentials, out.Target), out.Request, out.Credentials.Expires), nil
+	}
+	link, err := h.SignIn.Link(ctx, out.Credentials, out.Target)
+	if err != nil {
+		return slackui.Message{}, err
+	}
+	return slackui.Link(link, out.Request, out.Credentials.Expires), nil
+}
+
+// answer posts to the requester. When that fails, the request records it, and
+// the stream tells the person to click again.
+func (h Vend) answer(ctx context.Context, out lifecycle.Handout, order access.Order, m slackui.Message) error {
+	err := h.post(ctx, out, m)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("answer order %s of request %s: %w", order.ID, order.Request, err),
+		h.Step.Undelivered(ctx, out.Request.ID, order.ID, "undelivered"))
+}
+
+// posts is how often the answer is posted before it counts as undelivered.
+const posts = 3
+
+func (h Vend) post(ctx context.Context, out lifecycle.Handout, m slackui.Message) error {
+	channel := ""
+	if direct := out.Messages.At("grant"); direct != nil && direct.TS != undeliverable {
+		channel = direct.Channel
+	}
+	var err error
+	for range posts {
+		if channel == "" {
+			channel, err = h.Slack.OpenDM(ctx, out.Request.Requester.ID)
+		}
+		if channel != "" {
+			err = h.Slack.PostEphemeral(ctx, channel, out.Request.Requester.ID, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+		}
+		if err == nil || slackapi.Permanent(err) {
+			return err
+		}
+	}
+	return err
+}

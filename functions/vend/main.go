@@ -1,0 +1,41 @@
+// Command vend is the one function that assumes target roles. It has no public
+// way in: it takes orders by invocation, and answers the requester whom the
+// table names.
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/functions/deployed"
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/vend"
+)
+
+// signInPatience bounds the call that makes a sign-in token.
+const signInPatience = 10 * time.Second
+
+func main() {
+	p, err := deployed.New(config.Vend)
+	if err != nil {
+		deployed.Stop(err)
+	}
+	external := p.Secret(p.Config.ExternalID)
+	assumer := vend.Assumer{
+		STS:        sts.NewFromConfig(p.AWS),
+		ExternalID: func(ctx context.Context) (access.Secret, error) { return external(ctx, false) },
+	}
+	h := functions.Vend{
+		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},
+		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Issuer: p.Config.Issuer},
+		Render: vend.KeysText, Slack: p.Slack, Log: p.Log,
+	}
+	lambda.Start(h.Handle)
+}
