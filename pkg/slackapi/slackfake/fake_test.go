@@ -1,11 +1,13 @@
 package slackfake
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 type bench struct {
 	*Server
 	t     *testing.T
+	count sync.Mutex // of calls
 	now   time.Time
 	fault map[string]string
 	calls map[string]int
@@ -29,7 +32,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, now: noon, fault: make(map[string]string), calls: make(map[string]int)}
 	b.Server = Sandbox(Options{
 		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
-		Fault: func(op string) Fault { return Fault{b.fault[op]} }, Count: func(op string) { b.calls[op]++ },
+		Fault: func(op string) Fault { return Fault{b.fault[op]} }, Count: func(op string) { b.count.Lock(); defer b.count.Unlock(); b.calls[op]++ },
 	})
 	return b
 }
@@ -162,4 +165,9 @@ func TestAPostedMessageStandsInTheWorkspaceAsSlackHoldsIt(t *testing.T) {
 	if err != nil || !strings.Contains(string(payload), `"value":"r1"`) {
 		t.Errorf("got %s (%v)", payload, err)
 	}
+}
+
+func contextThatEnds(r *http.Request) (*http.Request, context.CancelFunc) {
+	ctx, stop := context.WithCancel(r.Context())
+	return r.WithContext(ctx), stop
 }

@@ -95,19 +95,18 @@ func (s *Server) answer(method, id string, args args, refused *refusal) (status 
 		}
 		return http.StatusOK, "ok"
 	}
-	var said object
 	if refused == nil {
-		said, refused = s.call(method, args)
+		answer, refused = s.call(method, args)
 	}
 	if refused != nil {
-		return http.StatusOK, refused.answer()
+		answer = refused.answer()
 	}
-	said["ok"] = true
-	return http.StatusOK, said
+	return http.StatusOK, answer
 }
 
-// call checks the token and does what the method is for.
-func (s *Server) call(method string, a args) (object, *refusal) {
+// call checks the token and does what the method is for. The answer is written
+// before the lock goes: it holds parts of the world.
+func (s *Server) call(method string, a args) (any, *refusal) {
 	do, ok := s.methods()[method]
 	token := a.get("token")
 	switch {
@@ -120,7 +119,12 @@ func (s *Server) call(method string, a args) (object, *refusal) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return do(a)
+	said, refused := do(a)
+	if refused != nil {
+		return nil, refused
+	}
+	said["ok"] = true
+	return encode(said), nil
 }
 
 // methods are those of Slack's Web API that are played. Each is called with
