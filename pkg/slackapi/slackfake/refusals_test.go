@@ -175,7 +175,8 @@ func TestViewsPastALimitAreRefusedWithTheirPlace(t *testing.T) {
 	}
 }
 
-// What methods refuse, by code.
+// What methods refuse, by code. A source that names no section of FACTS is the
+// method's own page in Slack's reference.
 func TestMethodsRefuseWhatSlackRefuses(t *testing.T) {
 	for _, c := range []struct {
 		source, name, code string

@@ -2,6 +2,7 @@ package slackfake
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -121,14 +122,12 @@ func (s *Server) drawn(m *Message) string {
 // CommandFailure is what Slack shows when a command's endpoint did not answer
 // 200 within its three seconds; "" when it did.
 func CommandFailure(command string, status int, took time.Duration) string {
-	code := ""
+	failed := command + " failed with the error "
 	switch {
 	case took >= triggerLife:
-		code = "operation_timeout"
-	case status != 200:
-		code = "dispatch_failed"
-	default:
-		return ""
+		return failed + `"operation_timeout"`
+	case status != http.StatusOK:
+		return failed + `"dispatch_failed"`
 	}
-	return command + " failed with the error \"" + code + "\""
+	return ""
 }

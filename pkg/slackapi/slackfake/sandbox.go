@@ -7,8 +7,7 @@ import "cmp"
 const Home = "C0PAYMENTS"
 
 // Sandbox plays the workspace of the sandbox: its people, groups and channels.
-// Team, AppID and Now may be left out of o only as far as New allows; an empty
-// Team is T0SANDBOX, an empty AppID A0SANDBOX.
+// An empty Team is T0SANDBOX, an empty AppID A0SANDBOX.
 func Sandbox(o Options) *Server {
 	o.Team, o.AppID = cmp.Or(o.Team, "T0SANDBOX"), cmp.Or(o.AppID, "A0SANDBOX")
 	return start(o, func(w *world) {
