@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 
 // anything may be imported by programs, and by what tests and the sandbox use.
 func anything(pkg string) bool {
-	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "functions/") || forTests(pkg)
+	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "functions/") || strings.HasPrefix(pkg, "events/") || forTests(pkg)
 }
 
 // forTests are packages that no function may link.

@@ -51,7 +51,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 	case slackui.ActionDeny:
 		r, err = h.Decide.MayDeny(ctx, id, in.User)
 		if err == nil {
-			return h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r))
+			return opened(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r)))
 		}
 	case slackui.ActionCancel:
 		r, err = h.Close.Cancel(ctx, id, in.User)
@@ -179,15 +179,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction) any {
 // submitted asks for what the form says. The same form sent twice asks once;
 // one that was refused may be mended and sent again.
 func (h *Slack) submitted(ctx context.Context, in slackui.Interaction) any {
-	values := in.View.Values
-	length, err := policy.ParseLength(values[slackui.ActionLength])
-	if err != nil {
-		return slackui.Errors(access.Refuse("bad_length", "That is not a length of time.", "Write it like 30m, 4h, 1h30m or 2d."), in.View)
-	}
-	r, err := h.Submit.Do(ctx, lifecycle.Asked{
-		By: in.User, Account: values[slackui.ActionAccount], Role: values[slackui.ActionRole], For: length,
-		Reason: values[slackui.ActionReason], Ticket: values[slackui.ActionTicket], Once: "view:" + in.View.ID,
-	})
+	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
 	switch {
 	case err == nil:
@@ -197,6 +189,18 @@ func (h *Slack) submitted(ctx context.Context, in slackui.Interaction) any {
 		return slackui.Errors(refusal, in.View)
 	}
 	return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+}
+
+func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Request, error) {
+	values := in.View.Values
+	length, err := policy.ParseLength(values[slackui.ActionLength])
+	if err != nil {
+		return access.Request{}, access.Refuse("bad_length", "That is not a length of time.", "Write it like 30m, 4h, 1h30m or 2d.")
+	}
+	return h.Submit.Do(ctx, lifecycle.Asked{
+		By: in.User, Account: values[slackui.ActionAccount], Role: values[slackui.ActionRole], For: length,
+		Reason: values[slackui.ActionReason], Ticket: values[slackui.ActionTicket], Once: "view:" + in.View.ID,
+	})
 }
 
 // options answers a searchable menu with what this person may ask for.

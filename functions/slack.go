@@ -164,6 +164,15 @@ func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 	return slackui.Refused(err, reference)
 }
 
+// opened puts Slack's "too late" into words: a form opens within three seconds
+// of the click, or not at all.
+func opened(err error) error {
+	if slackapi.Code(err) == "expired_trigger_id" {
+		return access.Refuse("too_slow", "That took longer than Slack waits for a form.", "Do it again.")
+	}
+	return err
+}
+
 // ours refuses payloads of another workspace. Who the person is, is asked of
 // Slack by the steps.
 func (h *Slack) ours(team, enterprise string) *access.Refusal {

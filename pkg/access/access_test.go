@@ -227,6 +227,7 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 		code  string
 	}{
 		"taken":              {once, dev, noon, met, "order_repeated"},
+		"taken, sent later":  {once, dev, noon.Add(time.Minute / 2), met, "order_repeated"},
 		"taken, then failed": {gone, dev, noon, met, "order_repeated"},
 		"sixty seconds old":  {r, dev, noon.Add(-OrderLife), met, "order_late"},
 		"from the future":    {r, dev, noon.Add(OrderLife), met, "order_late"},

@@ -258,7 +258,7 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		next.Ends, next.For = end, terms.Max
 	}
 	switch age := now.Sub(orderedAt); {
-	case slices.Contains(next.Seen, orderMark(order, orderedAt)):
+	case slices.ContainsFunc(next.Seen, func(s Seen) bool { return s.Order == order }):
 		return r, Event{}, Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, Refuse("order_late", "That click came too late to be answered.", "Press the button again.")
@@ -269,7 +269,7 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
 	}
-	next.Seen = append(next.Seen, orderMark(order, orderedAt))
+	next.Seen = append(next.Seen, Seen{Order: order, At: now})
 	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now})
 	next, event, err := next.move(Vend, Active, by, "", now)
 	event.Order, event.Outcome, event.Kind = order, Ordered, kind
@@ -415,17 +415,8 @@ func (r Request) live(now time.Time) Request {
 	r.Sessions = slices.DeleteFunc(slices.Clone(r.Sessions), func(s Session) bool {
 		return s.Issued() && !s.Expires.After(now)
 	})
-	r.Seen = slices.DeleteFunc(slices.Clone(r.Seen), func(mark string) bool {
-		at, _, _ := strings.Cut(mark, " ")
-		t, err := time.Parse(time.RFC3339Nano, at)
-		return err != nil || now.Sub(t) >= 2*OrderLife
-	})
+	r.Seen = slices.DeleteFunc(slices.Clone(r.Seen), func(s Seen) bool { return now.Sub(s.At) >= SeenLife })
 	return r
-}
-
-// orderMark is how a taken order is remembered.
-func orderMark(order string, at time.Time) string {
-	return at.UTC().Format(time.RFC3339Nano) + " " + order
 }
 
 // close moves to a final state.

@@ -41,6 +41,9 @@ const (
 	MaxReason = 3000
 	// OrderLife is how long an order to vend is good (DESIGN 3).
 	OrderLife = 60 * time.Second
+	// SeenLife is how long a taken order is remembered: longer than a signed
+	// click can be replayed, which is five minutes.
+	SeenLife = 10 * time.Minute
 	// MaxLive is how many sessions of one grant may live at once. It bounds
 	// the stored request, and what a click that repeats itself can do.
 	MaxLive = 50
@@ -78,7 +81,7 @@ type Request struct {
 
 	Closed   Closing   // who ended it, set in the final states
 	Sessions []Session // ordered or live; those that have expired are in the events
-	Seen     []string  // orders that were taken in the last OrderLife
+	Seen     []Seen    // orders that were taken in the last SeenLife
 }
 
 // Approval is one recorded yes.
@@ -107,6 +110,12 @@ type Session struct {
 	Ordered     time.Time
 	AccessKeyID string    // "" until STS answered
 	Expires     time.Time // STS's own expiry; the zero time until STS answered
+}
+
+// Seen is an order that was taken.
+type Seen struct {
+	Order string
+	At    time.Time
 }
 
 // Issued reports whether credentials exist for the session.

@@ -68,7 +68,11 @@ func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) er
 	if m.request.State != access.Pending {
 		return m.request.Standing()
 	}
-	if refusal := s.Policy.MayDecide(s.question(ctx, m), actor); refusal != nil {
+	q := s.question(ctx, m)
+	if refusal := s.Policy.Decide(q).Refusal; refusal != nil {
+		return access.Refuse(refusal.Code, "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
+	}
+	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
 		return refusal
 	}
 	return nil

@@ -43,7 +43,7 @@ func full() move {
 	m.next.Review = &access.Review{By: []string{"@leads"}, Within: 24 * time.Hour}
 	m.next.Closed = access.Closing{By: lead, At: Now, Why: reason}
 	m.next.Sessions = []access.Session{{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)}}
-	m.next.Seen = []string{"2026-11-21T12:00:00Z o1"}
+	m.next.Seen = []access.Seen{{Order: "o1", At: Now}}
 	m.event.Order, m.event.Outcome, m.event.Kind, m.event.AccessKeyID, m.event.Expires = "o1", access.Issued, access.Keys, "ASIAEXAMPLE", Now.Add(time.Hour)
 	return m
 }

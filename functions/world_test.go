@@ -1,0 +1,274 @@
+package functions
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/store/memory"
+)
+
+// noon is the time that the Slack events in events/ are signed for.
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+const (
+	signingSecret = "sandbox-signing-secret"
+	// theRequest is the id that the events in events/ name.
+	theRequest = "01KAK0S4R0EXAMPLE00REQUEST"
+)
+
+// world is the four handlers over a store in memory and a played Slack.
+type world struct {
+	t      *testing.T
+	mu     sync.Mutex
+	now    time.Time
+	ids    int
+	fault  map[string]string // op of Slack to how
+	slack  *slackfake.Server
+	store  *memory.Store
+	policy *policy.Policy
+	fed    int // records that notify has seen
+	orders []access.Order
+	sends  func(access.Order) error
+	assume func(access.Vending) (access.Credentials, error)
+	logs   *bytes.Buffer
+	url    string // of the played Slack
+
+	Slack  *Slack
+	Notify Notify
+	Vend   Vend
+	Tick   Tick
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, now: noon, fault: make(map[string]string), logs: new(bytes.Buffer)}
+	w.policy = w.compiled(readPolicy(t))
+	w.store = memory.New(w.clock)
+	w.slack = slackfake.Sandbox(slackfake.Options{Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: func(op string) slackfake.Fault {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slackfake.Fault{How: w.fault[op]}
+	}})
+	server := httptest.NewServer(w.slack)
+	t.Cleanup(server.Close)
+	w.slack.SetBaseURL(server.URL)
+	w.assume = func(v access.Vending) (access.Credentials, error) {
+		return access.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretKey: access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"), Expires: w.clock().Add(time.Hour)}, nil
+	}
+	w.sends = func(o access.Order) error { w.orders = append(w.orders, o); return nil }
+	w.url = server.URL
+	w.rebuild()
+	return w
+}
+
+// readPolicy is the repository's policy, which names the sandbox's people.
+func readPolicy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (w *world) compiled(text string) *policy.Policy {
+	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Bastion: "999999999999", Now: noon})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// rebuild makes the handlers, as a deployment does.
+func (w *world) rebuild() {
+	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
+		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
+	}
+	api := slackapi.New(slackapi.Options{Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", AppID: "A0SANDBOX"})
+	log := slog.New(slog.NewJSONHandler(w.logs, nil))
+	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
+	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}
+	newID := func() string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ids++
+		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
+	}
+	w.Slack = &Slack{
+		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Policy: w.policy, Store: w.store, Roster: roster,
+		Submit: lifecycle.Submit{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock, NewID: newID},
+		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api, Now: w.clock, Log: log,
+	}
+	w.Notify = Notify{Store: w.store, Slack: api, Policy: w.policy, Now: w.clock, Log: log}
+	w.Vend = Vend{
+		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Log: log,
+		Render: func(c access.Credentials, _ access.Target) access.Secret {
+			return access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal())
+		},
+	}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Slack: api, Operators: w.policy.Settings().Operators, Log: log}
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) Assume(_ context.Context, v access.Vending) (access.Credentials, error) {
+	return w.assume(v)
+}
+
+func (w *world) Link(context.Context, access.Credentials, access.Target) (access.Secret, error) {
+	return access.NewSecret("https://signin.aws.amazon.com/federation?SigninToken=canary-link"), nil
+}
+
+func (w *world) Send(_ context.Context, o access.Order) error { return w.sends(o) }
+
+// invoke gives a handler a serialised event, as Lambda does.
+func invoke(t *testing.T, handler any, event []byte) []byte {
+	t.Helper()
+	out, err := lambda.NewHandler(handler).Invoke(context.Background(), event)
+	if err != nil {
+		t.Fatalf("the handler failed: %v", err)
+	}
+	return out
+}
+
+// http gives the slack handler an HTTP event, and decodes its answer.
+func (w *world) http(event []byte) events.APIGatewayV2HTTPResponse {
+	w.t.Helper()
+	var answer events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(invoke(w.t, w.Slack.Handle, event), &answer); err != nil {
+		w.t.Fatal(err)
+	}
+	return answer
+}
+
+// file reads an event of events/.
+func file(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "events", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// feed hands the stream's new records to notify, and says which failed.
+func (w *world) feed() []events.DynamoDBBatchItemFailure {
+	w.t.Helper()
+	records, last := w.store.Records(w.fed, 1000)
+	text, err := json.Marshal(events.DynamoDBEvent{Records: records})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var answer events.DynamoDBEventResponse
+	if err := json.Unmarshal(invoke(w.t, w.Notify.Handle, text), &answer); err != nil {
+		w.t.Fatal(err)
+	}
+	if len(answer.BatchItemFailures) == 0 {
+		w.fed = last
+	}
+	return answer.BatchItemFailures
+}
+
+// order gives vend the orders that were sent.
+func (w *world) order() {
+	w.t.Helper()
+	for _, o := range w.orders {
+		text, err := json.Marshal(o)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		invoke(w.t, w.Vend.Handle, text)
+	}
+	w.orders = nil
+}
+
+func (w *world) tick() {
+	w.t.Helper()
+	invoke(w.t, w.Tick.Handle, file(w.t, "tick-schedule.json"))
+}
+
+// plant puts the request that events/ names into the table, pending or active.
+func (w *world) plant(state access.State) access.Request {
+	w.t.Helper()
+	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
+	terms := access.Terms{
+		Max: 4 * time.Hour, Met: state == access.Active, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour,
+		Channels: []string{"C0APPROVALS"}, Needs: []access.Need{{From: []string{"leads"}, Need: 1}},
+	}
+	role, account, name := "ReadOnly", "111111111111", "payments-prod"
+	if state == access.Active { // where nothing has to be approved
+		account, name = "222222222222", "payments-dev"
+	}
+	r, event, err := access.New(access.Ask{
+		ID: theRequest, Requester: dev, Account: account, AccountName: name, Role: role, For: 2 * time.Hour, Reason: "why",
+	}, terms, noon.Add(-time.Minute))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.store.Save(context.Background(), r, event, ""); err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+func (w *world) request() access.Request {
+	w.t.Helper()
+	all := w.store.All(context.Background())
+	if len(all) != 1 {
+		w.t.Fatalf("%d requests, want one", len(all))
+	}
+	return all[0]
+}
+
+// seen are the texts, blocks included, of the messages that pass a filter.
+func (w *world) seen(pass func(slackfake.Message) bool) string {
+	var b strings.Builder
+	for _, m := range w.slack.Messages() {
+		if pass(m) {
+			_, _ = io.WriteString(&b, m.Text+"\n"+string(m.Blocks)+"\n")
+		}
+	}
+	return b.String()
+}
+
+func in(channel string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.Channel == channel }
+}
+
+func onlyTo(user string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.To == user }
+}
+
+func with(user string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.DMWith == user }
+}
