@@ -1,0 +1,250 @@
+package functions
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// granted is the story up to the grant: asked, approved, told.
+func (w *world) granted() access.Request {
+	w.t.Helper()
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
+	w.feed()
+	w.http(w.clicked("U0LEAD1", "approve", w.request().ID))
+	w.feed()
+	return w.request()
+}
+
+func TestTheCardAndTheMessageTellThePresentState(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
+	w.feed()
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", "stuck payouts", `"Approve"`, "1 of leads")
+	wantText(t, "direct messages", w.seen(with("U0DEV1")), "")
+
+	w.http(w.clicked("U0LEAD1", "approve", w.request().ID))
+	w.feed()
+	card := w.seen(in("C0APPROVALS"))
+	wantText(t, "card", card, "AWS access granted", "Approved by <@U0LEAD1>", `"Revoke"`)
+	if strings.Contains(card, `"Approve"`) {
+		t.Errorf("the card still offers to approve: %s", card)
+	}
+	wantText(t, "direct message", w.seen(with("U0DEV1")), "Open AWS console", "Get temporary keys", "I'm done")
+
+	w.http(w.clicked("U0LEAD2", "revoke", w.request().ID))
+	w.feed()
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access revoked", "<@U0LEAD2>")
+	told := w.seen(with("U0DEV1"))
+	wantText(t, "direct messages", told, "was revoked by <@U0LEAD2>")
+	if strings.Contains(told, "Open AWS console") {
+		t.Errorf("the message still offers the console: %s", told)
+	}
+}
+
+func TestRecordsThatComeTwiceLateOrNeverTellOnce(t *testing.T) {
+	w := newWorld(t)
+	w.granted()
+	before := len(w.slack.Messages())
+	w.fed = 0 // the whole stream again
+	w.feed()
+	if after := len(w.slack.Messages()); after != before {
+		t.Errorf("%d messages, %d after the stream came again", before, after)
+	}
+	// A world in which only the last record arrives says the same.
+	late := newWorld(t)
+	late.tick()
+	late.http(late.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
+	late.http(late.clicked("U0LEAD1", "approve", late.request().ID))
+	_, late.fed = late.store.Records(0, 1000)
+	late.fed -= 2
+	late.feed()
+	wantText(t, "card", late.seen(in("C0APPROVALS")), "AWS access granted")
+	wantText(t, "direct message", late.seen(with("U0DEV1")), "Open AWS console")
+}
+
+func TestWhatSlackDoesNotTakeNowComesAgain(t *testing.T) {
+	for _, how := range []string{"error", "429", "lost"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t)
+			w.tick()
+			w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
+			w.fault["slack:chat.postMessage"] = how
+			if failed := w.feed(); len(failed) != 1 {
+				t.Errorf("failed records: %v, want the submit", failed)
+			}
+			delete(w.fault, "slack:chat.postMessage")
+			if failed := w.feed(); len(failed) != 0 {
+				t.Errorf("failed records: %v, want none", failed)
+			}
+			wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted")
+		})
+	}
+}
+
+// A card whose posting was answered with an error stands there twice. A click
+// on the one that nobody knows of brings it up to date.
+func TestAnUnknownCardHealsWhenClicked(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
+	w.fault["slack:chat.postMessage"] = "lost"
+	w.feed()
+	delete(w.fault, "slack:chat.postMessage")
+	w.feed()
+	w.http(w.clicked("U0LEAD1", "approve", w.request().ID))
+	w.feed()
+	cards := w.slack.Messages()
+	orphan := cards[0]
+	if !strings.Contains(string(orphan.Blocks), `"Approve"`) {
+		t.Fatalf("the first card is not the unknown one: %s", orphan.Blocks)
+	}
+	action, found := w.slack.Button(orphan.Channel, orphan.TS, "Approve", 0)
+	if !found {
+		t.Fatal("no Approve on it")
+	}
+	p, err := w.slack.ActionPayload("U0LEAD2", orphan.Channel, orphan.TS, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.http(w.signed("/slack/interactions", "payload="+url.QueryEscape(string(p))))
+	healed, _ := w.slack.Message(orphan.Channel, orphan.TS)
+	if !strings.Contains(string(healed.Blocks), "AWS access granted") || w.lastCode() != "already_approved" {
+		t.Errorf("got %q, %s", w.lastCode(), healed.Blocks)
+	}
+}
+
+func TestWhatCannotBeDeliveredIsToldToTheOperatorsOnce(t *testing.T) {
+	w := newWorld(t)
+	w.policy = w.compiled(strings.Replace(readPolicy(t), "channel: C0APPROVALS ", "channel: C0GONE ", 1))
+	w.rebuild()
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
+	for range 3 {
+		w.feed()
+		w.fed = 0
+	}
+	ops := w.seen(in("C0OPS"))
+	if strings.Count(ops, "cannot be delivered") != 2 { // text and block of one message
+		t.Errorf("operators: %s", ops)
+	}
+	wantText(t, "operators", ops, "card:C0GONE", "channel"+"\u2060_\u2060not\u2060_\u2060found")
+}
+
+func TestReminderTimeOutAndEndAreTold(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
+	w.feed()
+	w.pass(15 * time.Minute)
+	w.tick()
+	w.feed()
+	wantText(t, "channel", w.seen(in("C0APPROVALS")), "Still waiting for 1 of leads")
+	w.pass(45 * time.Minute)
+	w.tick()
+	w.feed()
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "Request timed out")
+	wantText(t, "direct message", w.seen(with("U0DEV1")), "timed out", "Ask again")
+
+	end := newWorld(t)
+	end.granted()
+	end.pass(2 * time.Hour)
+	end.tick()
+	end.feed()
+	wantText(t, "direct messages", end.seen(with("U0DEV1")), "has ended")
+}
+
+func TestOperatorsAreToldOnceWhichGroupsAreNotKnown(t *testing.T) {
+	w := newWorld(t)
+	w.slack.RemoveGroup("S0LEADS")
+	for range 3 {
+		w.tick()
+		w.pass(time.Minute)
+	}
+	if n := strings.Count(w.seen(in("C0OPS")), "leads (S0LEADS)"); n != 2 { // text and block
+		t.Errorf("told %d times:\n%s", n, w.seen(in("C0OPS")))
+	}
+	w.slack.SetGroup("S0LEADS", []string{"U0LEAD1"})
+	w.tick()
+	wantText(t, "operators", w.seen(in("C0OPS")), "known again")
+}
+
+func TestVendAnswersTheRequesterAlone(t *testing.T) {
+	w := newWorld(t)
+	r := w.granted()
+	w.http(w.clicked("U0DEV1", "keys", r.ID))
+	w.http(w.clicked("U0DEV1", "console", r.ID))
+	w.order()
+	for _, m := range w.slack.Messages() {
+		if secret := strings.Contains(m.Text+string(m.Blocks), "canary"); secret && (m.To != "U0DEV1" || m.DMWith != "U0DEV1") {
+			t.Errorf("a secret stands in %s for %q", m.Channel, m.To)
+		}
+	}
+	mine := w.seen(onlyTo("U0DEV1"))
+	wantText(t, "private answers", mine, "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE canary-secret", "SigninToken=canary-link")
+	for what, text := range map[string]string{"logs": w.logs.String()} {
+		if strings.Contains(text, "canary") {
+			t.Errorf("%s hold a secret: %s", what, text)
+		}
+	}
+}
+
+// An order that somebody else made up gets nobody anything, whoever it names.
+func TestAForgedOrderIsNotAnswered(t *testing.T) {
+	for name, change := range map[string]func(*access.Order){
+		"by somebody else":  func(o *access.Order) { o.By = "U0LEAD1" },
+		"by nobody":         func(o *access.Order) { o.By = "" },
+		"no such request":   func(o *access.Order) { o.Request = "01NOSUCH" },
+		"of yesterday":      func(o *access.Order) { o.At = o.At.Add(-24 * time.Hour) },
+		"of a kind unknown": func(o *access.Order) { o.Kind = "root" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.granted()
+			order := access.Order{ID: "o", Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: w.clock()}
+			change(&order)
+			_ = w.Vend.Handle(context.Background(), order)
+			for _, m := range w.slack.Messages() {
+				if strings.Contains(m.Text, "canary") || (m.To != "" && m.To != "U0DEV1") {
+					t.Errorf("somebody got %q", m.Text)
+				}
+			}
+			if n := len(w.request().Sessions); n != 0 {
+				t.Errorf("%d sessions", n)
+			}
+		})
+	}
+}
+
+func TestAVendThatFailsSaysSoToTheRequester(t *testing.T) {
+	w := newWorld(t)
+	r := w.granted()
+	w.assume = func(access.Vending) (access.Credentials, error) {
+		return access.Credentials{}, access.Refuse("aws_refused", "AWS refused role ReadOnly in payments-prod.", "Tell the operators.")
+	}
+	w.http(w.clicked("U0DEV1", "keys", r.ID))
+	w.order()
+	wantText(t, "private answer", w.seen(onlyTo("U0DEV1")), "AWS refused role ReadOnly in payments-prod")
+	if n := len(w.request().Sessions); n != 0 {
+		t.Errorf("%d sessions are recorded, want none", n)
+	}
+}
+
+func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
+	w := newWorld(t)
+	r := w.granted()
+	w.http(w.clicked("U0DEV1", "keys", r.ID))
+	w.fault["slack:chat.postEphemeral"] = "error"
+	if err := w.Vend.Handle(context.Background(), w.orders[0]); err == nil || strings.Contains(err.Error(), "canary") {
+		t.Errorf("got %v, want an error without secrets", err)
+	}
+	delete(w.fault, "slack:chat.postEphemeral")
+	w.feed()
+	wantText(t, "direct messages", w.seen(with("U0DEV1")), "came to nothing. Press the button again")
+}
