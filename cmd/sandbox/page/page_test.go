@@ -1,0 +1,68 @@
+package page
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// sources returns what is served, by name.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	entries, err := fs.ReadDir(Files, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := Files.ReadFile(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[e.Name()] = string(text)
+	}
+	return found
+}
+
+func TestEverythingThatThePageLoadsIsServed(t *testing.T) {
+	loads := regexp.MustCompile(`(?:src|href)="([^"#]+)"|(?:from|import) "([^"]+)"|src: "([^"]+)"|url\(([^)]*)\)`)
+	served := sources(t)
+	count := 0
+	for name, text := range served {
+		for _, m := range loads.FindAllStringSubmatch(text, -1) {
+			count++
+			file := strings.TrimPrefix(m[1]+m[2]+m[3]+m[4], "./")
+			if _, ok := served[file]; !ok {
+				t.Errorf("%s loads %q, which is not served from here", name, file)
+			}
+		}
+	}
+	if count < 20 {
+		t.Errorf("found %d loads, want at least 20: the expression no longer sees them", count)
+	}
+}
+
+// What the Content-Security-Policy would block, or could turn text into markup
+// or code if the policy were not there.
+func TestNothingTurnsTextIntoMarkupOrCode(t *testing.T) {
+	forbidden := []struct{ files, what, pattern string }{
+		{`\.js$`, "parses HTML", `innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTMLUnsafe|srcdoc`},
+		{`\.js$`, "runs text as code", `\beval\(|new Function|set(Timeout|Interval)\(\s*["'` + "`" + `]|import\(`},
+		{`\.js$`, "sets a handler or style as an attribute", `setAttribute\(\s*["'](on|style)|\.on[a-z]+\s*=[^=]`},
+		{`\.html$`, "holds an inline script, handler or style", `<style|<script[^>]*>[^<]|\son[a-z]+=|\sstyle=|javascript:`},
+		{`\.(js|css|html)$`, "names another host", `(?:https?:)?//(?:[a-z0-9-]+\.)+[a-z]{2,}`},
+		{`\.(js|css|html)$`, "holds a data: address", `["'(]data:[a-z]+/`},
+	}
+	allowed := strings.NewReplacer(`"http://www.w3.org/2000/svg"`, `""`) // a namespace, never loaded
+	for name, text := range sources(t) {
+		for _, f := range forbidden {
+			if !regexp.MustCompile(f.files).MatchString(name) {
+				continue
+			}
+			if got := regexp.MustCompile(f.pattern).FindString(allowed.Replace(text)); got != "" {
+				t.Errorf("%s %s: %q", name, f.what, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,240 @@
+// Behind the scenes: the clock and its levers, live sessions, requests, the
+// audit trail and the calls that were made.
+import { face } from "./talk.js";
+import { h, icon, memo, redraw } from "./dom.js";
+import { clock, dayAndYear, fullTime, instant, iso, shortTime, tickTimes, zoneName } from "./time.js";
+import { idOf, requestOf, who, windowOpen } from "./world.js";
+
+const told = 60 * 1000; // ms after its end within which the tick closes a grant and tells everybody
+const shownAudit = 200; // rows; older ones are counted
+
+const leaps = [
+  { test: "clock-1m", words: "+1 min", how: { advance: "1m" } },
+  { test: "clock-15m", words: "+15 min", how: { advance: "15m" } },
+  { test: "clock-1h", words: "+1 h", how: { advance: "1h" } },
+  { test: "clock-1d", words: "+1 day", how: { advance: "24h" } },
+];
+
+// Panel draws the right column. o: {names(), turn(how) (a promise)}.
+export class Panel {
+  constructor(root, o) {
+    this.o = o;
+    this.root = root;
+    this.open = new Set();
+    this.parts = Object.fromEntries(["clock", "sessions", "requests", "denies", "audit", "calls"].map((name) => [name, h("section", { class: `part-${name}` })]));
+    root.replaceChildren(h("h2", { class: "panel-title" }, "Behind the scenes"), ...Object.values(this.parts));
+    this.buildClock();
+    this.drawGrants = memo((grants) => this.grants(grants));
+    this.drawSessions = memo((what, state) => this.sessions(what, state));
+    this.drawRequests = memo((what, state) => this.requests(state));
+    this.drawDenies = memo((what, state) => this.denies(state));
+    this.drawAudit = memo((what, state) => this.audit(state));
+    this.drawCalls = memo((what) => this.calls(what));
+  }
+
+  show(state, running, answered) {
+    this.tick(running);
+    const live = state.sessions.filter((s) => instant(s.expires) > clock.now);
+    const grants = state.requests.filter(windowOpen);
+    this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account })));
+    this.drawSessions({ live, gone: state.sessions.length - live.length, open: grants.map((r) => r.id), names: state.users }, state);
+    this.drawRequests({ requests: state.requests, names: state.users }, state);
+    this.drawDenies(state.denies, state);
+    this.drawAudit({ audit: state.audit.length, last: state.audit.at(-1), names: state.users }, state);
+    this.drawCalls({ calls: state.calls, answered });
+    tickTimes(this.root);
+  }
+
+  buildClock() {
+    this.face = h("time", { class: "big", test: "clock-now" });
+    this.date = h("span", {});
+    this.toggle = h("button", { type: "button", class: "chip", test: "clock-toggle" });
+    this.toggle.addEventListener("click", () => this.turn(this.toggle, this.running ? { stop: true } : { run: true }));
+    this.ends = h("div", { class: "ends" });
+    this.parts.clock.append(
+      h("div", { class: "clock-row" }, h("div", {}, this.face, h("div", { class: "date" }, this.date)), this.toggle),
+      h("div", { class: "leaps", role: "group", "aria-label": "Wind the clock" }, leaps.map((l) => this.leap(l))),
+      this.ends,
+    );
+  }
+
+  leap({ test, words, how }) {
+    const button = h("button", { type: "button", class: "button mini", test }, h("span", {}, words));
+    button.addEventListener("click", () => this.turn(button, how));
+    return button;
+  }
+
+  async turn(button, how) {
+    button.disabled = true;
+    button.classList.add("busy");
+    await this.o.turn(how);
+    button.disabled = false;
+    button.classList.remove("busy");
+  }
+
+  tick(running) {
+    this.face.textContent = fullTime(clock.now);
+    this.date.textContent = `${dayAndYear(clock.now)} · ${zoneName(clock.now)}`;
+    if (this.running === running) return;
+    this.running = running;
+    this.toggle.replaceChildren(icon(running ? "pause" : "play"), running ? "Stop" : "Run");
+    this.toggle.setAttribute("aria-label", running ? "Stop the sandbox clock" : "Let the sandbox clock run");
+    this.parts.clock.classList.toggle("held", !running);
+  }
+
+  grants(grants) {
+    const buttons = grants.slice(0, 4).map((g, i) => {
+      const words = ["Past the end of the grant", h("small", {}, `${shortTime(instant(g.ends))} · ${g.account}`)];
+      const button = h("button", { type: "button", class: "button mini", test: i ? `clock-end-${i + 1}` : "clock-end" }, h("span", {}, words));
+      button.addEventListener("click", () => this.turn(button, { set: iso(instant(g.ends) + told) }));
+      return button;
+    });
+    redraw(this.ends, buttons.length ? buttons : h("button", { type: "button", class: "button mini", disabled: true, test: "clock-end" }, "Past the end of the grant", h("small", {}, "none is open")));
+  }
+
+  title(words, count) {
+    return h("h3", {}, words, count === undefined ? null : h("span", { class: "count" }, String(count)));
+  }
+
+  // fold is a part that opens; it stays as it was left when it is drawn again.
+  fold(key, summary, inside) {
+    const box = h("details", { class: "row", open: this.open.has(key) }, h("summary", { test: `row-${key}` }, summary), inside);
+    box.addEventListener("toggle", () => (box.open ? this.open.add(key) : this.open.delete(key)));
+    return box;
+  }
+
+  sessions({ live, gone }, state) {
+    const rows = live.map((s) => this.session(s, state)).reverse();
+    const none = h("p", { class: "none" }, "No session is alive. Nobody holds access.");
+    const past = gone ? h("p", { class: "past" }, `${gone} expired`) : null;
+    redraw(this.parts.sessions, this.title("Live sessions", live.length), rows.length ? rows : none, past);
+    tickTimes(this.parts.sessions);
+  }
+
+  session(s, state) {
+    const request = requestOf(state, s);
+    const denied = request && !windowOpen(request);
+    const summary = [
+      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : "active"}` }, denied ? "denies all" : "live")),
+      h("progress", { max: String(Math.max(1, instant(s.expires) - instant(s.issued))), data: { until: String(instant(s.expires)) }, "aria-label": "Remaining life", class: denied ? "refused" : "" }),
+      h("div", { class: "line dim" }, h("span", {}, s.source_identity || s.session_name), h("span", { data: { until: String(instant(s.expires)), after: " left", over: "expired" } })),
+      denied ? h("p", { class: "why" }, `The grant is over: its session policy refuses every call, although STS lets the session live until ${fullTime(instant(s.expires))}.`) : null,
+    ];
+    return this.fold(`session-${s.access_key_id}`, summary, this.sessionFacts(s));
+  }
+
+  sessionFacts(s) {
+    const tags = Object.entries(Array.isArray(s.tags) ? Object.fromEntries(s.tags.map((t) => [t.key || t.Key, t.value || t.Value])) : s.tags || {});
+    return facts([
+      ["access key", h("code", {}, s.access_key_id)],
+      ["session name", h("code", {}, s.session_name)],
+      ["source identity", h("code", {}, s.source_identity)],
+      ["issued", fullTime(instant(s.issued))],
+      ["expires", fullTime(instant(s.expires))],
+      ...tags.map(([k, v]) => [`tag ${k}`, h("code", {}, String(v))]),
+      ["session policy", h("pre", { tabindex: "0" }, pretty(s.policy))],
+    ]);
+  }
+
+  requests(state) {
+    const rows = state.requests.map((r) => this.request(r)).reverse();
+    redraw(this.parts.requests, this.title("Requests", state.requests.length), rows.length ? rows : h("p", { class: "none" }, "Nothing was asked yet."));
+    tickTimes(this.parts.requests);
+  }
+
+  request(r) {
+    const names = this.o.names();
+    const summary = [
+      h("div", { class: "line" }, h("b", {}, r.account_name || r.account), h("span", { class: "dim" }, r.role), badge(r.state)),
+      h("div", { class: "line dim" }, h("span", {}, who(r.requester, names)), remaining(r)),
+    ];
+    return this.fold(`request-${r.id}`, summary, this.requestFacts(r));
+  }
+
+  requestFacts(r) {
+    const names = this.o.names();
+    return facts([
+      ["id", h("code", {}, r.id)],
+      ["reason", r.reason],
+      ["ticket", r.ticket],
+      ["at most", longest(r.max)],
+      ["ends", r.ends && instant(r.ends) > 0 ? `${dayAndYear(instant(r.ends))}, ${fullTime(instant(r.ends))}` : ""],
+      ["asked for", r.asked],
+      ["approved by", (r.approvals || []).map((a) => who(a.by || a, names)).join(", ")],
+      ["closed by", r.closed_by && names.user(r.closed_by)],
+      ["because", r.closed_why],
+      ["events", Array.isArray(r.events) ? String(r.events.length) : String(r.events ?? "")],
+    ]);
+  }
+
+  denies(state) {
+    const rows = (state.denies || []).map((d, i) => this.fold(`deny-${i}`, h("div", { class: "line" }, h("b", {}, d.account || ""), h("span", { class: "dim" }, d.role || "")), h("pre", { tabindex: "0" }, pretty(d.policy || d))));
+    redraw(this.parts.denies, rows.length ? [this.title("Cut by deny", rows.length), ...rows] : []);
+  }
+
+  audit(state) {
+    const rows = state.audit.slice(-shownAudit).map((e, i, all) => this.entry(e, state, i === all.length - 1 && this.seen !== undefined && state.audit.length > this.seen)).reverse();
+    const earlier = state.audit.length - rows.length;
+    this.seen = state.audit.length;
+    const list = rows.length ? h("ol", { class: "trail", reversed: true, test: "audit" }, rows) : h("p", { class: "none" }, "Every move of a request is written here.");
+    redraw(this.parts.audit, this.title("Audit trail", state.audit.length), list, earlier > 0 ? h("p", { class: "past" }, `${earlier} earlier`) : null);
+  }
+
+  entry(e, state, fresh) {
+    const names = this.o.names();
+    const t = instant(e.at);
+    const actor = idOf(e.actor);
+    const isPerson = state.users.some((u) => u.id === actor);
+    const name = isPerson ? who(e.actor, names) : "time";
+    const move = e.from && e.from !== e.to ? `${words(e.from)} → ${words(e.to)}` : words(e.to);
+    return h(
+      "li",
+      { class: fresh ? "fresh" : "", title: [`request ${e.request}`, e.why].filter(Boolean).join("\n") },
+      h("time", { title: dayAndYear(t) }, fullTime(t)),
+      isPerson ? face(actor, name, "tiny") : h("span", { class: "face tiny clockwork", "aria-hidden": "true" }, "⏱"),
+      h("span", { class: "deed" }, h("b", {}, name), " ", [e.verb, e.kind].filter(Boolean).join(" "), e.outcome ? h("small", {}, ` ${e.outcome}`) : null),
+      h("span", { class: "move", title: move }, badge(e.to)),
+    );
+  }
+
+  calls({ calls, answered }) {
+    const rows = Object.entries(calls || {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    const total = rows.reduce((sum, [, n]) => sum + n, 0);
+    redraw(
+      this.parts.calls,
+      this.title("Calls", total),
+      answered === null ? null : h("p", { class: "answered" }, "Slack was answered in ", h("b", {}, answered < 1 ? "less than 1 ms" : `${answered} ms`), " (it waits 3 s)"),
+      rows.length ? h("ul", { class: "calls" }, rows.map(([name, n]) => call(name, n))) : h("p", { class: "none" }, "No call to Slack or AWS yet."),
+    );
+  }
+}
+
+// remaining counts down to when time will next matter to a request.
+function remaining(r) {
+  if (r.state === "pending" && r.answer_by) return h("span", { data: { until: String(instant(r.answer_by)), before: "waits ", after: " more", over: "waits" } });
+  if (r.state === "active" && r.ends) return h("span", { data: { until: String(instant(r.ends)), before: "ends in ", over: "window over" } });
+  return h("span", {}, r.state === "pending" ? "waits for a decision" : "");
+}
+
+function call(name, n) {
+  const at = name.indexOf(":");
+  return h("li", {}, h("span", { class: "where" }, name.slice(0, at + 1)), name.slice(at + 1), h("b", {}, String(n)));
+}
+
+const badge = (state) => h("span", { class: `state ${String(state).replace(/[^a-z_]/g, "")}` }, words(state));
+
+const words = (state) => String(state || "").replace("_", " ");
+
+const facts = (rows) => h("dl", {}, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+
+// longest writes a length of time that came as text, or as seconds.
+const longest = (max) => (typeof max === "number" ? `${max} s` : String(max || "").replace(/(?<=[a-z])0[ms]/g, ""));
+
+// pretty lays out a policy that is JSON, or the text as it is.
+function pretty(policy) {
+  try {
+    return JSON.stringify(typeof policy === "string" ? JSON.parse(policy) : policy, null, 2);
+  } catch {
+    return String(policy ?? "");
+  }
+}
