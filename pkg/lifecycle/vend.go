@@ -62,7 +62,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err != nil {
 		return out, errors.Join(err, s.Undelivered(ctx, r.ID, o.ID, why(err)))
 	}
-	out.Request, err = s.issued(ctx, r.ID, o.ID, credentials)
+	out.Request, err = s.issued(ctx, next, o.ID, credentials)
 	if err != nil {
 		return out, err
 	}
@@ -112,12 +112,21 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 var ErrNotRequester = errors.New("the order was not made by the requester")
 
 // issued records a session that exists, whatever became of the request
-// meanwhile. If that fails, the credentials must not leave.
-func (s Vend) issued(ctx context.Context, id, order string, c access.Credentials) (access.Request, error) {
-	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+// meanwhile: first on the request as the intent left it, which is as it stands
+// unless somebody moved it. If it cannot be recorded, the credentials must not
+// leave.
+func (s Vend) issued(ctx context.Context, r access.Request, order string, c access.Credentials) (access.Request, error) {
+	next, event, err := r.Issue(order, c.AccessKeyID, c.Expires, s.Now())
+	if err != nil {
+		return r, err
+	}
+	if s.Store.Save(ctx, next, event, "") == nil {
+		return next, nil
+	}
+	return s.move(ctx, r.ID, func(m moment) (access.Request, access.Event, error) {
 		for _, known := range m.request.Sessions {
 			if known.Order == order && known.AccessKeyID == c.AccessKeyID {
-				return m.request, access.Event{}, errSettled
+				return m.request, access.Event{}, errSettled // the first write was done after all
 			}
 		}
 		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)
