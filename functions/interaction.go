@@ -203,23 +203,23 @@ func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Requ
 	})
 }
 
-// options answers a searchable menu with what this person may ask for.
+// options answers a searchable menu with what this person may ask for. A menu
+// has no place for words: what cannot be offered is an empty one.
 func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	in, err := slackui.ParseInteraction(p.body)
 	if err != nil || in.Type != slackui.BlockSuggestion {
 		return nil, errors.Join(errMalformed, err)
 	}
-	none := slackui.Options(nil, 0)
 	if h.ours(in.Team, in.Enterprise) != nil || in.Action.ID != slackui.ActionAccount {
-		return none, nil
+		return slackui.Options(nil, 0), nil
 	}
 	who, d, err := h.glance(ctx, in.User)
-	if err != nil {
+	switch {
+	case err != nil:
 		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
-		return none, nil
-	}
-	if who.Refused() != nil {
-		return none, nil
+		return slackui.Options(nil, 0), nil //nolint:nilerr // logged, and answered with an empty menu
+	case who.Refused() != nil:
+		return slackui.Options(nil, 0), nil
 	}
 	found, total := h.Policy.Accounts(who, d, h.Now(), in.Typed, slackui.MaxOptions)
 	return slackui.Options(found, total), nil

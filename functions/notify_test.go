@@ -170,7 +170,9 @@ func TestOperatorsAreToldOnceWhichGroupsAreNotKnown(t *testing.T) {
 	if n := strings.Count(w.seen(in("C0OPS")), "leads (S0LEADS)"); n != 2 { // text and block
 		t.Errorf("told %d times:\n%s", n, w.seen(in("C0OPS")))
 	}
-	w.slack.SetGroup("S0LEADS", []string{"U0LEAD1"})
+	if err := w.slack.SetGroup("S0LEADS", []string{"U0LEAD1"}); err != nil {
+		t.Fatal(err)
+	}
 	w.tick()
 	wantText(t, "operators", w.seen(in("C0OPS")), "known again")
 }

@@ -65,7 +65,7 @@ func run(file, at string, secret access.Secret, write, show bool) error {
 		return err
 	}
 	if write {
-		return os.WriteFile(file, append(out, '\n'), 0o644)
+		return os.WriteFile(file, append(out, '\n'), 0o600)
 	}
 	_, err = fmt.Println(string(out))
 	return err

@@ -74,7 +74,7 @@ func (p *play) move() {
 	case "people":
 		p.peopleChange(by)
 	case "policy":
-		p.world.policy = compiled(p.t, rapid.SampledFrom([]string{loose, strict}).Draw(p.rt, "policy"))
+		p.policy = compiled(p.t, rapid.SampledFrom([]string{loose, strict}).Draw(p.rt, "policy"))
 	}
 	p.mu.Lock()
 	p.fault = nil
@@ -368,7 +368,7 @@ func crowd(t *testing.T, w *world, id string) {
 			t.Errorf("a loser was told %q, want the name of %s", err, winner)
 		}
 	}
-	if won != 1 && !(won == 2 && r.State != access.Cancelled) { // the same person's second click is settled
+	if again := won == 2 && r.State != access.Cancelled; won != 1 && !again { // the same person's second click is settled
 		t.Errorf("%d people won request %s, which is %s", won, id, r.State)
 	}
 	moves := 0

@@ -92,8 +92,8 @@ func (r Roster) old(d access.Directory, age time.Duration) bool {
 // large workspace takes several calls, so it is read less often.
 func (r Roster) peopleOld(d access.Directory, age time.Duration) bool {
 	pages := d.Size/pageOfUsers + 1
-	slow := time.Duration(pages) * time.Minute / userPagesPerMinute
-	return r.Now().Sub(d.PeopleAt) >= max(age, age*slow/time.Minute)
+	slow := max(1, float64(pages)/userPagesPerMinute)
+	return r.Now().Sub(d.PeopleAt) >= time.Duration(slow*float64(age))
 }
 
 // oldGroups are the sources of groups older than age, the oldest first.

@@ -2,7 +2,6 @@ package slackui
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -11,10 +10,12 @@ import (
 )
 
 // Callbacks of the forms, and action ids of what stands in forms and messages.
+// A button's value is the request's id and nothing else.
 const (
-	CallbackAsk  = "ask"
-	CallbackDeny = "deny"
-	callbackNone = "none"
+	CallbackAsk    = "ask"
+	CallbackDeny   = "deny"
+	CallbackRevoke = "revoke"
+	callbackNone   = "none"
 
 	ActionAccount = "account"
 	ActionRole    = "role"
@@ -36,13 +37,6 @@ func (a Action) Direct() bool {
 	return a.ID == ActionConsole || a.ID == ActionKeys || a.ID == ActionEnd
 }
 
-// bare is an action id without what follows the colon: a menu that has to
-// forget its choice gets another suffix.
-func bare(id string) string {
-	id, _, _ = strings.Cut(id, ":")
-	return id
-}
-
 // FormState is what the form knows besides what Slack keeps in its inputs.
 type FormState struct {
 	Account access.Account // zero until one was chosen
@@ -51,58 +45,72 @@ type FormState struct {
 }
 
 // Form is the form behind /aws-access. Inputs keep what was typed while their
-// ids stay; the role's id follows the account.
+// ids stay; the role's ids follow the account, so that a role of another
+// account is never sent.
 func Form(s FormState) slack.ModalViewRequest {
 	account := slack.NewOptionsSelectBlockElement(slack.OptTypeExternal, plain("Search by name or id"), ActionAccount)
-	none := 0
-	account.MinQueryLength = &none
-	blocks := []slack.Block{input("Account", "account", account, "", false, true)}
-	role, chosen := roleBlock(s)
-	blocks = append(blocks, role)
-	if chosen != nil {
-		blocks = append(blocks, outlasting(*chosen)...)
-	}
+	account.MinQueryLength = new(int)
+	role := s.chosen()
 	length := slack.NewPlainTextInputBlockElement(plain("2h"), ActionLength)
-	reason := slack.NewPlainTextInputBlockElement(plain("What are you going to do?"), ActionReason)
-	reason.Multiline, reason.MaxLength = true, access.MaxReason
 	ticket := slack.NewPlainTextInputBlockElement(plain("INC-42"), ActionTicket)
+	blocks := []slack.Block{follows(input("Account", ActionAccount, account, ""))}
+	blocks = append(blocks, s.roles()...)
 	blocks = append(blocks,
-		input("How long", "length", length, "For example 30m, 4h or 1h30m."+most(s, chosen), false, false),
-		input("Reason", "reason", reason, "It stands on the card and in the audit trail.", false, false),
-		input("Ticket", "ticket", ticket, "", chosen == nil || !chosen.Ticket, false),
+		input("How long", ActionLength, length, "For example 30m, 4h or 1h30m."+s.most()),
+		input("Reason", ActionReason, reason("What are you going to do?"), "It stands on the card and in the audit trail."),
+		optional(input("Ticket", ActionTicket, ticket, ""), !role.Ticket),
 	)
-	return modal(CallbackAsk, "AWS access", "Ask", "Close", "", blocks)
+	return modal(CallbackAsk, "AWS access", "Ask", "Close", blocks)
 }
 
-// roleBlock is the menu of roles, or what stands in its place.
-func roleBlock(s FormState) (slack.Block, *access.Role) {
+// chosen is the role that was chosen, a role without a name if none was.
+func (s FormState) chosen() access.Role {
+	for _, role := range s.Roles {
+		if role.Name == s.Role {
+			return role
+		}
+	}
+	return access.Role{}
+}
+
+// roles are the menu of roles and what has to be known of the chosen one, or
+// what stands in its place.
+func (s FormState) roles() []slack.Block {
 	if s.Account.ID == "" {
-		return small("Choose an account: its roles follow."), nil
+		return []slack.Block{small("Choose an account: its roles follow.")}
 	}
 	if len(s.Roles) == 0 {
-		return small("There is no role in this account that you may ask for."), nil
+		return []slack.Block{small("There is no role in this account that you may ask for.")}
 	}
-	var options []*slack.OptionBlockObject
-	var chosen *access.Role
-	for i, role := range s.Roles[:min(len(s.Roles), MaxOptions)] {
-		var about *slack.TextBlockObject
-		if role.About != "" {
-			about = plain(cut(role.About, maxOption))
-		}
-		options = append(options, slack.NewOptionBlockObject(role.Name, plain(cut(role.Name, maxOption)), about))
-		if role.Name == s.Role {
-			chosen = &s.Roles[i]
-		}
+	options := make([]*slack.OptionBlockObject, 0, min(len(s.Roles), MaxOptions))
+	for _, role := range s.Roles[:min(len(s.Roles), MaxOptions)] {
+		options = append(options, roleOption(role))
 	}
-	id := ":" + s.Account.ID
-	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose a role"), ActionRole+id, options...)
-	return input("Role", "role"+id, menu, "", false, true), chosen
+	hint := ""
+	if more := len(s.Roles) - len(options); more > 0 {
+		hint = strconv.Itoa(more) + " more roles do not fit here: name them in the one-line form."
+	}
+	id := ActionRole + ":" + s.Account.ID
+	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose a role"), id, options...)
+	blocks := []slack.Block{follows(input("Role", id, menu, hint))}
+	if text := outlasts(s.chosen().AssumeRoles, s.chosen().MakeIdentities); text != "" {
+		blocks = append(blocks, small(":warning: "+text))
+	}
+	return blocks
+}
+
+func roleOption(role access.Role) *slack.OptionBlockObject {
+	var about *slack.TextBlockObject
+	if text := oneLine(role.About); text != "" {
+		about = plain(cut(text, maxOption))
+	}
+	return slack.NewOptionBlockObject(role.Name, plain(cut(oneLine(role.Name), maxOption)), about)
 }
 
 // most says how long the longest grant is.
-func most(s FormState, chosen *access.Role) string {
-	if chosen != nil {
-		return " At most " + access.Length(chosen.Max) + " here."
+func (s FormState) most() string {
+	if role := s.chosen(); role.Name != "" {
+		return " At most " + access.Length(role.Max) + " here."
 	}
 	var longest time.Duration
 	for _, role := range s.Roles {
@@ -114,40 +122,50 @@ func most(s FormState, chosen *access.Role) string {
 	return " At most " + access.Length(longest) + " in this account."
 }
 
-// outlasting warns of roles whose sessions can make access that outlives them.
-func outlasting(role access.Role) []slack.Block {
-	if text := outlasts(role.AssumeRoles, role.MakeIdentities); text != "" {
-		return []slack.Block{small(":warning: " + text)}
-	}
-	return nil
-}
-
-func outlasts(assume, make bool) string {
+// outlasts warns of roles whose sessions can make access that outlives them.
+func outlasts(assumeRoles, makeIdentities bool) string {
 	switch {
-	case assume && make:
+	case assumeRoles && makeIdentities:
 		return "This role may assume further roles and make users and keys: that access can outlast the grant."
-	case assume:
+	case assumeRoles:
 		return "This role may assume further roles: that access can outlast the grant."
-	case make:
+	case makeIdentities:
 		return "This role may make users and keys: that access can outlast the grant."
 	}
 	return ""
 }
 
-func input(label, id string, element slack.BlockElement, hint string, optional, dispatch bool) slack.Block {
-	var under *slack.TextBlockObject
+// input is an input that has to be filled.
+func input(label, id string, element slack.BlockElement, hint string) *slack.InputBlock {
+	var below *slack.TextBlockObject
 	if hint != "" {
-		under = plain(hint)
+		below = plain(hint)
 	}
-	block := slack.NewInputBlock(id, plain(label), under, element)
-	block.Optional, block.DispatchAction = optional, dispatch
-	return block
+	return slack.NewInputBlock(id, plain(label), below, element)
 }
 
-func modal(callback, title, submit, close, metadata string, blocks []slack.Block) slack.ModalViewRequest {
+// follows makes an input tell of each change.
+func follows(in *slack.InputBlock) *slack.InputBlock {
+	in.DispatchAction = true
+	return in
+}
+
+func optional(in *slack.InputBlock, may bool) *slack.InputBlock {
+	in.Optional = may
+	return in
+}
+
+// reason is an input for the longest reason that is kept.
+func reason(placeholder string) *slack.PlainTextInputBlockElement {
+	in := slack.NewPlainTextInputBlockElement(plain(placeholder), ActionReason)
+	in.Multiline, in.MaxLength = true, access.MaxReason
+	return in
+}
+
+// modal is a view; without a submit text there is nothing to send.
+func modal(callback, title, submit, away string, blocks []slack.Block) slack.ModalViewRequest {
 	v := slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: callback, Title: plain(title), Close: plain(close), PrivateMetadata: metadata,
-		Blocks: slack.Blocks{BlockSet: blocks},
+		Type: slack.VTModal, CallbackID: callback, Title: plain(title), Close: plain(away), Blocks: slack.Blocks{BlockSet: blocks},
 	}
 	if submit != "" {
 		v.Submit = plain(submit)
@@ -155,25 +173,34 @@ func modal(callback, title, submit, close, metadata string, blocks []slack.Block
 	return v
 }
 
-// DenyForm asks why a request is denied.
+// DenyForm asks why a request is denied. Its metadata is the request's id.
 func DenyForm(r access.Request) slack.ModalViewRequest {
-	reason := slack.NewPlainTextInputBlockElement(plain("The requester reads this"), ActionReason)
-	reason.Multiline, reason.MaxLength = true, access.MaxReason
-	return modal(CallbackDeny, "Deny a request", "Deny", "Back", r.ID, []slack.Block{
-		mrkdwn(person(r.Requester) + " asks for " + what(r) + " for " + access.Length(r.For) + "."),
-		input("Reason", "reason", reason, "", false, false),
+	v := modal(CallbackDeny, "Deny a request", "Deny", "Back", []slack.Block{
+		mrkdwn(person(r.Requester) + " asks for " + what(r) + " for " + access.Length(r.Asked) + "."),
+		input("Reason", ActionReason, reason("The requester reads this"), ""),
 	})
+	v.PrivateMetadata = r.ID
+	return v
+}
+
+// RevokeForm asks why access is taken away. Its metadata is the request's id.
+func RevokeForm(r access.Request) slack.ModalViewRequest {
+	v := modal(CallbackRevoke, "Revoke access", "Revoke", "Back", []slack.Block{
+		mrkdwn(person(r.Requester) + " has " + what(r) + " until " + moment(r.Ends) + "."),
+		input("Reason", ActionReason, reason("The requester reads this"), ""),
+	})
+	v.PrivateMetadata = r.ID
+	return v
 }
 
 // Sent is what the form turns into when it was sent.
 func Sent(r access.Request, now time.Time) slack.ModalViewRequest {
-	m := Asked(r, now)
-	return modal(callbackNone, "AWS access", "", "Done", "", m.Blocks)
+	return modal(callbackNone, "AWS access", "", "Done", Asked(r, now).Blocks)
 }
 
 // Problem is what a form turns into when it cannot go on.
 func Problem(m Message) slack.ModalViewRequest {
-	return modal(callbackNone, "AWS access", "", "Close", "", m.Blocks)
+	return modal(callbackNone, "AWS access", "", "Close", m.Blocks)
 }
 
 // Replace is the answer that puts a view in the place of the form.
@@ -188,34 +215,33 @@ var fields = map[string]string{
 }
 
 // Errors is the answer that shows a refusal below the input that it is about,
-// else below the role.
+// else below the role. A form without such an input gives way to the refusal.
 func Errors(refusal *access.Refusal, v View) any {
-	for _, action := range []string{fields[refusal.Code], ActionRole, ActionAccount} {
+	for _, action := range [...]string{fields[refusal.Code], ActionRole, ActionAccount} {
 		if block := v.Blocks[action]; block != "" {
-			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: refusal.Error()})
+			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: visible(refusal.Error())})
 		}
 	}
-	return Replace(Problem(Refused(refusal, "")))
+	return Replace(Problem(*Refused(refusal, "")))
 }
 
-// options is the answer to a searchable menu.
-type options struct {
-	Options []*slack.OptionBlockObject      `json:"options,omitempty"`
+// menu is the answer to a searchable menu. Slack wants the list even when it
+// is empty.
+type menu struct {
+	Options []*slack.OptionBlockObject      `json:"options,omitzero"`
 	Groups  []*slack.OptionGroupBlockObject `json:"option_groups,omitempty"`
 }
 
 // Options answers a searchable menu. When there are more than fit, it says so.
 func Options(found []access.Account, total int) any {
-	list := make([]*slack.OptionBlockObject, 0, len(found))
+	list := make([]*slack.OptionBlockObject, 0, min(len(found), MaxOptions))
 	for _, a := range found[:min(len(found), MaxOptions)] {
-		list = append(list, slack.NewOptionBlockObject(a.ID, plain(cut(a.Name, maxOption-len(a.ID)-3)+" ("+a.ID+")"), nil))
+		id := " (" + a.ID + ")"
+		list = append(list, slack.NewOptionBlockObject(a.ID, plain(cut(oneLine(a.Name), maxOption-len(id))+id), nil))
 	}
-	if total > len(list) {
-		label := "Showing " + strconv.Itoa(len(list)) + " of " + strconv.Itoa(total) + ": type more letters"
-		return options{Groups: []*slack.OptionGroupBlockObject{slack.NewOptionGroupBlockElement(plain(label), list...)}}
+	if len(list) == 0 || total <= len(list) {
+		return menu{Options: list}
 	}
-	if len(list) == 0 {
-		return map[string]any{"options": []any{}}
-	}
-	return options{Options: list}
+	label := "Showing " + strconv.Itoa(len(list)) + " of " + strconv.Itoa(total) + ": type more letters"
+	return menu{Groups: []*slack.OptionGroupBlockObject{slack.NewOptionGroupBlockElement(plain(label), list...)}}
 }

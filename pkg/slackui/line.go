@@ -25,49 +25,50 @@ type Line struct {
 	Reason, Ticket string
 }
 
-// form is the one-line form, as help and refusals show it.
-const lineForm = "/aws-access ACCOUNT ROLE TIME \"REASON\" [ticket=INC-42]"
+// lineForm is the one-line form, as help and refusals show it.
+const lineForm = `/aws-access ACCOUNT ROLE TIME "REASON" [ticket=INC-42]`
 
-// quotes are the pairs that a keyboard or a phone puts around a reason.
-var quotes = map[rune]string{'"': `"`, '\'': `'`, '“': "”“", '”': "”", '„': "“”", '‘': "’‘", '«': "»", '‚': "‘’"}
+// closers are what ends a reason, by what it begins with: a straight quote, or
+// one that a phone or a language puts in its place.
+var closers = map[rune]string{
+	'"': `"`, '\'': `'`, '“': "”“", '”': "”", '„': "“”", '‟': "”", '‘': "’‘", '’': "’", '‚': "‘’",
+	'«': "»", '»': "«»", '‹': "›", '›': "‹›",
+}
 
 // ParseLine reads the text of a command: nothing, help, list, or the one-line
-// form. The reason stands in quotes, straight or typographic, and is kept as
-// typed. length reads the time.
+// form. The reason stands in quotes, straight or typographic, and is kept as it
+// was typed, line breaks and markup too; only a backslash before a quote goes.
+// A reason without quotes is refused: where it ends would be a guess. length
+// reads the time.
 //
 // Refusals: bad_line, bad_length, reason_too_long.
 func ParseLine(text string, length func(string) (time.Duration, error)) (Line, error) {
 	rest := strings.TrimSpace(text)
-	switch strings.ToLower(rest) {
+	switch verb := strings.ToLower(rest); verb {
 	case VerbForm, VerbHelp, VerbList:
-		return Line{Verb: strings.ToLower(rest)}, nil
+		return Line{Verb: verb}, nil
 	}
 	line := Line{Verb: VerbAsk}
 	var long string
-	for _, word := range []struct {
+	for _, word := range [...]struct {
 		into *string
 		name string
-	}{{&line.Account, "an account"}, {&line.Role, "a role"}, {&long, "a time, such as 2h"}} {
+	}{{&line.Account, "account"}, {&line.Role, "role"}, {&long, "time, such as 2h,"}} {
 		*word.into, rest = cutWord(rest)
-		if *word.into == "" {
-			return Line{}, badLine("After " + quoted(text) + " I miss " + word.name + ".")
-		}
-		if first, _ := utf8.DecodeRuneInString(*word.into); quotes[first] != "" {
-			return Line{}, badLine("Before the reason I miss " + word.name + ".")
+		first, _ := utf8.DecodeRuneInString(*word.into)
+		if *word.into == "" || closers[first] != "" {
+			return Line{}, badLine("The " + word.name + " is missing in " + quoted(text) + ".")
 		}
 	}
 	var err error
-	if line.For, err = length(long); err != nil {
-		return Line{}, access.Refuse("bad_length", quoted(long)+" is not a length of time.", "Write it with its unit, like 30m, 4h, 1h30m or 2d: `"+lineForm+"`.")
+	if line.For, err = length(long); err != nil || line.For <= 0 {
+		return Line{}, access.Refuse("bad_length", quoted(long)+" is not a length of time.", "Write it with its unit, like 30m, 4h, 1h30m or 2d: "+lineForm)
 	}
 	if line.Reason, rest, err = cutQuoted(rest); err != nil {
 		return Line{}, err
 	}
-	if rest != "" {
-		ticket, found := strings.CutPrefix(rest, "ticket=")
-		if line.Ticket = ticket; !found || ticket == "" || strings.ContainsFunc(ticket, unicode.IsSpace) {
-			return Line{}, badLine("I do not understand " + quoted(rest) + " after the reason.")
-		}
+	if line.Ticket, err = cutTicket(rest); err != nil {
+		return Line{}, err
 	}
 	if n := utf8.RuneCountInString(line.Reason); n > access.MaxReason {
 		return Line{}, access.TooManyCharacters(n)
@@ -76,7 +77,7 @@ func ParseLine(text string, length func(string) (time.Duration, error)) (Line, e
 }
 
 func badLine(what string) *access.Refusal {
-	return access.Refuse("bad_line", what, "Write it like `"+lineForm+"`, or just /aws-access for a form.")
+	return access.Refuse("bad_line", what, "Write it like "+lineForm+", or just /aws-access for a form.")
 }
 
 // cutWord cuts the first word off.
@@ -88,36 +89,45 @@ func cutWord(s string) (word, rest string) {
 	return s[:i], strings.TrimSpace(s[i:])
 }
 
-// cutQuoted cuts a reason in quotes off. A quote inside it may be written with
-// a backslash before it.
+// cutQuoted cuts a reason in quotes off. A quote ends it where a space or
+// nothing follows, unless a backslash stands before it.
 func cutQuoted(s string) (reason, rest string, err error) {
-	open, size := utf8.DecodeRuneInString(s)
-	ends := quotes[open]
-	if s == "" || ends == "" {
-		return "", "", badLine("I miss the reason in quotes.")
+	first, size := utf8.DecodeRuneInString(s)
+	ends := closers[first]
+	if ends == "" {
+		return "", "", badLine("The reason in quotes is missing after the time.")
 	}
-	var text strings.Builder
+	var kept strings.Builder
 	escaped := false
-	for i, r := range s[size:] {
-		switch {
-		case !escaped && r == '\\' && strings.ContainsAny(ahead(s[size+i+1:]), ends+"\\"):
+	for s = s[size:]; s != ""; s = s[size:] {
+		var r, next rune
+		r, size = utf8.DecodeRuneInString(s)
+		next, _ = utf8.DecodeRuneInString(s[size:])
+		if r == '\\' && !escaped && strings.ContainsRune(ends, next) {
 			escaped = true
 			continue
-		case !escaped && strings.ContainsRune(ends, r):
-			after := s[size+i+utf8.RuneLen(r):]
-			if next, _ := utf8.DecodeRuneInString(after); after != "" && !unicode.IsSpace(next) {
-				break // an apostrophe, or a quote inside a word
-			}
-			return text.String(), strings.TrimSpace(after), nil
+		}
+		if !escaped && strings.ContainsRune(ends, r) && (s[size:] == "" || unicode.IsSpace(next)) {
+			return kept.String(), strings.TrimSpace(s[size:]), nil
 		}
 		escaped = false
-		text.WriteRune(r)
+		kept.WriteString(s[:size])
 	}
 	return "", "", badLine("The quote before the reason is not closed.")
 }
 
-// ahead is the first character of s.
-func ahead(s string) string {
-	_, size := utf8.DecodeRuneInString(s)
-	return s[:size]
+// cutTicket reads what stands after the reason: nothing, or a ticket.
+func cutTicket(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	name, ticket, found := strings.Cut(s, "=")
+	if !found || ticket == "" || !strings.EqualFold(name, "ticket") || strings.ContainsFunc(ticket, notInTicket) {
+		return "", badLine(quoted(s) + " after the reason is not understood.")
+	}
+	return ticket, nil
 }
+
+// notInTicket refuses spaces and quotes: with them, the reason ended elsewhere
+// than its writer thought.
+func notInTicket(r rune) bool { return unicode.IsSpace(r) || closers[r] != "" }

@@ -6,9 +6,11 @@ package slackui
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // Command is a slash command as it was typed.
@@ -19,16 +21,21 @@ type Command struct {
 	SSLCheck                        bool // Slack probes the certificate; there is nothing to do
 }
 
-// ParseCommand reads a slash command's form.
+// ParseCommand reads a slash command's form. What is not UTF-8, no form, or
+// names nobody is an error.
 func ParseCommand(body []byte) (Command, error) {
 	form, err := parseForm(body)
 	if err != nil {
 		return Command{}, err
 	}
-	return Command{
+	c := Command{
 		Team: form.Get("team_id"), Enterprise: form.Get("enterprise_id"), User: form.Get("user_id"), Channel: form.Get("channel_id"),
 		Text: form.Get("text"), TriggerID: form.Get("trigger_id"), ResponseURL: form.Get("response_url"), SSLCheck: form.Get("ssl_check") == "1",
-	}, nil
+	}
+	if c.User == "" && !c.SSLCheck {
+		return Command{}, errors.New("the command names no person")
+	}
+	return c, nil
 }
 
 func parseForm(body []byte) (url.Values, error) {
@@ -57,7 +64,8 @@ const (
 // Interaction is a click, a form that was sent, or a menu that wants options.
 type Interaction struct {
 	Type                   string
-	Team, Enterprise, User string
+	Team, Enterprise       string // where the app is installed
+	User, UserTeam         string // who, and of which workspace
 	TriggerID, ResponseURL string
 	Action                 Action
 	Channel, TS            string // of the message that was clicked
@@ -69,100 +77,135 @@ type Interaction struct {
 type Action struct {
 	ID, BlockID string
 	Value       string // of the button, or of the option that was chosen
+	Label       string // what stood on it; for logs, it decides nothing
 }
 
 // View is the form that the interaction belongs to.
 type View struct {
-	ID, Hash, Callback, Metadata string
-	Values                       map[string]string // by action id, without the suffix that makes a menu forget
-	Blocks                       map[string]string // action id to block id
+	ID, RootID, Hash   string
+	Callback, Metadata string
+	Values             map[string]string // by action id, without the suffix that makes a menu forget
+	Blocks             map[string]string // action id to block id
+}
+
+// ParseInteraction reads the form field payload. Fields that are not known are
+// passed over; one of a wrong type, a payload without a type, or one of nobody
+// is an error.
+//
+// Refusal: unknown_payload, for a type that is not handled.
+func ParseInteraction(body []byte) (Interaction, error) {
+	form, err := parseForm(body)
+	if err != nil {
+		return Interaction{}, err
+	}
+	var p payload
+	if err := json.Unmarshal([]byte(form.Get("payload")), &p); err != nil {
+		return Interaction{}, errors.New("the payload is not JSON of the right shape") // the cause may quote it
+	}
+	switch {
+	case p.Type == "" || p.User.ID == "":
+		return Interaction{}, errors.New("the payload names no type or no person")
+	case p.Type != BlockActions && p.Type != ViewSubmission && p.Type != ViewClosed && p.Type != BlockSuggestion:
+		return Interaction{}, access.Refuse("unknown_payload", "AWS access does not know this kind of action.", "Use /aws-access to begin again.")
+	}
+	return p.interaction(), nil
 }
 
 type named struct {
 	ID string `json:"id"`
 }
 
-// ParseInteraction reads the form field payload. Fields that are not known are
-// passed over, a payload without type, team or person is refused.
-func ParseInteraction(body []byte) (Interaction, error) {
-	form, err := parseForm(body)
-	if err != nil {
-		return Interaction{}, err
+// payload is what is read of Slack's JSON. slack-go's own type refuses a whole
+// payload for one element that it does not know.
+type payload struct {
+	Type       string `json:"type"`
+	Team       named  `json:"team"` // null for a whole organisation
+	Enterprise named  `json:"enterprise"`
+	User       struct {
+		ID     string `json:"id"`
+		TeamID string `json:"team_id"`
+	} `json:"user"`
+	TriggerID   string `json:"trigger_id"`
+	ResponseURL string `json:"response_url"`
+	Channel     named  `json:"channel"`
+	Container   struct {
+		MessageTS string `json:"message_ts"`
+		ChannelID string `json:"channel_id"`
+	} `json:"container"`
+	Message struct {
+		TS string `json:"ts"`
+	} `json:"message"`
+	View    viewPayload     `json:"view"`
+	Actions []actionPayload `json:"actions"`
+	// Of a menu that wants options.
+	ActionID string `json:"action_id"`
+	BlockID  string `json:"block_id"`
+	Value    string `json:"value"`
+}
+
+func (p payload) interaction() Interaction {
+	in := Interaction{
+		Type: p.Type, Team: p.Team.ID, Enterprise: p.Enterprise.ID, User: p.User.ID, UserTeam: p.User.TeamID,
+		TriggerID: p.TriggerID, ResponseURL: p.ResponseURL, Channel: p.Channel.ID, TS: p.Message.TS, Typed: p.Value,
+		Action: Action{ID: bare(p.ActionID), BlockID: p.BlockID},
 	}
-	var p struct {
-		Type        string `json:"type"`
-		Team        *named `json:"team"`
-		Enterprise  *named `json:"enterprise"`
-		User        named  `json:"user"`
-		TriggerID   string `json:"trigger_id"`
-		ResponseURL string `json:"response_url"`
-		ActionID    string `json:"action_id"`
-		BlockID     string `json:"block_id"`
-		Value       string `json:"value"`
-		Channel     *named `json:"channel"`
-		Container   struct{ MessageTS, ChannelID string }
-		Message     *struct{ TS string }
-		View        *viewPayload    `json:"view"`
-		Actions     []actionPayload `json:"actions"`
+	if in.Channel == "" {
+		in.Channel = p.Container.ChannelID
 	}
-	if err := json.Unmarshal([]byte(form.Get("payload")), &p); err != nil {
-		return Interaction{}, fmt.Errorf("the payload is not JSON of the right shape")
+	if in.TS == "" { // a message that only one person sees comes without itself
+		in.TS = p.Container.MessageTS
 	}
-	in := Interaction{Type: p.Type, User: p.User.ID, TriggerID: p.TriggerID, ResponseURL: p.ResponseURL, Typed: p.Value}
-	if in.User == "" || in.Type == "" {
-		return Interaction{}, errors.New("the payload names no type or no person")
-	}
-	if p.Team != nil {
-		in.Team = p.Team.ID
-	}
-	if p.Enterprise != nil {
-		in.Enterprise = p.Enterprise.ID
-	}
-	if p.Channel != nil {
-		in.Channel = p.Channel.ID
-	}
-	if p.Message != nil {
-		in.TS = p.Message.TS
-	}
-	if p.View != nil {
+	if p.View.ID != "" {
 		in.View = p.View.view()
 	}
-	in.Action = Action{ID: bare(p.ActionID), BlockID: p.BlockID}
 	if len(p.Actions) > 0 {
-		a := p.Actions[0]
-		in.Action = Action{ID: bare(a.ActionID), BlockID: a.BlockID, Value: a.Value}
-		if a.SelectedOption != nil {
-			in.Action.Value = a.SelectedOption.Value
-		}
+		in.Action = p.Actions[0].action()
 	}
-	return in, nil
+	return in
+}
+
+type option struct {
+	Text  textPayload `json:"text"`
+	Value string      `json:"value"`
+}
+
+type textPayload struct {
+	Text string `json:"text"`
 }
 
 type actionPayload struct {
-	ActionID       string `json:"action_id"`
-	BlockID        string `json:"block_id"`
-	Value          string `json:"value"`
-	SelectedOption *struct{ Value string }
+	ActionID       string      `json:"action_id"`
+	BlockID        string      `json:"block_id"`
+	Value          string      `json:"value"`
+	Text           textPayload `json:"text"`
+	SelectedOption *option     `json:"selected_option"`
+}
+
+func (p actionPayload) action() Action {
+	a := Action{ID: bare(p.ActionID), BlockID: p.BlockID, Value: p.Value, Label: p.Text.Text}
+	if p.SelectedOption != nil {
+		a.Value, a.Label = p.SelectedOption.Value, p.SelectedOption.Text.Text
+	}
+	return a
 }
 
 type viewPayload struct {
 	ID              string `json:"id"`
+	RootID          string `json:"root_view_id"`
 	Hash            string `json:"hash"`
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`
 	State           struct {
 		Values map[string]map[string]struct {
 			Value          *string `json:"value"`
-			SelectedOption *struct {
-				Value string `json:"value"`
-			} `json:"selected_option"`
+			SelectedOption *option `json:"selected_option"`
 		} `json:"values"`
 	} `json:"state"`
 }
 
 func (p viewPayload) view() View {
 	v := View{
-		ID: p.ID, Hash: p.Hash, Callback: p.CallbackID, Metadata: p.PrivateMetadata,
+		ID: p.ID, RootID: p.RootID, Hash: p.Hash, Callback: p.CallbackID, Metadata: p.PrivateMetadata,
 		Values: make(map[string]string), Blocks: make(map[string]string),
 	}
 	for block, actions := range p.State.Values {
@@ -177,4 +220,11 @@ func (p viewPayload) view() View {
 		}
 	}
 	return v
+}
+
+// bare is an action id without what follows the colon: a menu that has to
+// forget its choice gets another suffix.
+func bare(id string) string {
+	id, _, _ = strings.Cut(id, ":")
+	return id
 }

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/slack-go/slack"
@@ -23,20 +22,23 @@ var update = flag.Bool("update", false, "rewrite the golden messages")
 
 var (
 	noon  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	later = noon.Add(20 * time.Minute)
 	dev   = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
 	lead  = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: access.Member}
-	needs = []access.Need{{Rule: "change", From: []string{"leads"}, Need: 1}, {Rule: "change", From: []string{"security"}, Need: 1, Have: 1}}
+	sec   = access.Person{ID: "U0SEC1", Email: "sec1@example.com", Name: "Sec One", Standing: access.Member}
+	needs = []access.Need{{Rule: "change", From: []string{"leads", "U0LEAD2"}, Need: 1}, {Rule: "change", From: []string{"security"}, Need: 1}}
+	terms = access.Terms{
+		Max: 4 * time.Hour, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute,
+		Needs: needs, Channels: []string{"C0APPROVALS"},
+	}
+	ref = "01ARZ3NDEKTSV4RRFFQ69G5REF"
 )
 
-func pending() access.Request {
-	r, _, err := access.New(access.Ask{
+func asked() access.Ask {
+	return access.Ask{
 		ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev, Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly",
-		For: 2 * time.Hour, Reason: "INC-42: stuck payouts", Ticket: "INC-42",
-	}, access.Terms{Max: 4 * time.Hour, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour, Needs: needs, Channels: []string{"C0APPROVALS"}}, noon)
-	if err != nil {
-		panic(err)
+		For: 2 * time.Hour, Reason: "INC-42: stuck payouts\nlook at <queue> & logs 🙂", Ticket: "INC-42",
 	}
-	return r
 }
 
 func must(r access.Request, _ access.Event, err error) access.Request {
@@ -46,54 +48,125 @@ func must(r access.Request, _ access.Event, err error) access.Request {
 	return r
 }
 
+func pending() access.Request { return must(access.New(asked(), terms, noon)) }
+
+// half is a request that one of two has approved.
+func half() access.Request {
+	left := terms
+	left.Needs = slices.Clone(needs)
+	left.Needs[1].Have = 1
+	return must(pending().Approve(sec, 0, left, noon.Add(3*time.Minute)))
+}
+
 func active() access.Request {
-	met := access.Terms{Max: 4 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys}}
-	return must(pending().Approve(lead, 0, met, noon.Add(5*time.Minute)))
+	met := terms
+	met.Met = true
+	return must(half().Approve(lead, 0, met, noon.Add(5*time.Minute)))
 }
 
 // used is an active request with a session that lives until 13:10.
-func used() access.Request {
-	met := access.Terms{Max: 4 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys}}
+func used() access.Request { return session(active(), time.Hour) }
+
+func session(r access.Request, life time.Duration) access.Request {
+	met := terms
+	met.Met, met.Max = true, r.For
 	at := noon.Add(10 * time.Minute)
-	r := must(active().Order(dev, "o1", access.Keys, at, met, at))
-	return must(r.Issue("o1", "ASIAEXAMPLE", at.Add(time.Hour), at))
+	r = must(r.Order(dev, "o1", access.Keys, at, met, at))
+	return must(r.Issue("o1", "ASIAEXAMPLE", at.Add(life), at))
 }
 
-func messages() map[string]Message {
-	later := noon.Add(20 * time.Minute)
-	outlasting := active()
-	outlasting.AssumeRoles, outlasting.MakeIdentities = true, true
-	keysOnly := active()
-	keysOnly.Give = []access.Kind{access.Keys}
-	timedOut, _, _ := func() (access.Request, access.Event, bool) {
-		r := pending()
-		r.Reminded = true
-		return r.Tick(noon.Add(time.Hour))
-	}()
-	return map[string]Message{
-		"card-pending":    Card(pending(), "https://tickets.example.com/browse/INC-42", noon),
-		"card-active":     Card(active(), "", later),
-		"card-outlasting": Card(outlasting, "", later),
-		"card-denied":     Card(must(pending().Deny(lead, "not today", later)), "", later),
-		"card-cancelled":  Card(must(pending().Cancel(dev, later)), "", later),
-		"card-timed-out":  Card(timedOut, "", later),
-		"card-revoked":    Card(must(used().Revoke(lead, "", later)), "", later),
-		"grant-active":    Grant(active(), later),
-		"grant-keys-only": Grant(keysOnly, later),
-		"grant-denied":    Grant(must(pending().Deny(lead, "not today", later)), later),
-		"grant-timed-out": Grant(timedOut, later),
-		"grant-ended":     Grant(must(used().End(dev, later)), later),
-		"refused":         Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), "ref"),
-		"failed":          Refused(errors.New("dial tcp: secret-host refused"), "01REFERENCE"),
-		"not-vended":      NotVended(access.Refuse("aws_refused", "AWS refused it.", ""), active(), "ref"),
-		"asked-pending":   Asked(pending(), noon),
-		"asked-active":    Asked(active(), noon),
-		"asked-before":    Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
-		"help":            Help(),
-		"list-empty":      List(nil, noon),
-		"list":            List([]access.Request{active(), pending(), timedOut}, noon),
-		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
+// brief is an active grant that ends at 12:15, with a session that STS ends at
+// 12:25.
+func brief() access.Request {
+	met := terms
+	met.Met = true
+	return session(must(half().Approve(lead, 10*time.Minute, met, noon.Add(5*time.Minute))), 15*time.Minute)
+}
+
+func ticked(r access.Request, at time.Time) access.Request {
+	next, _, moved := r.Tick(at)
+	if !moved {
+		panic("the clock moved nothing")
 	}
+	return next
+}
+
+func timedOut() access.Request {
+	return ticked(ticked(pending(), noon.Add(15*time.Minute)), noon.Add(time.Hour))
+}
+
+func outlasting(r access.Request) access.Request {
+	r.AssumeRoles, r.MakeIdentities = true, true
+	return r
+}
+
+func giving(r access.Request, kinds ...access.Kind) access.Request {
+	r.Give = kinds
+	return r
+}
+
+// unasked is a request that nobody had to agree to, to be looked at afterwards.
+func unasked() access.Request {
+	met := terms
+	met.Met, met.Needs, met.Review = true, nil, &access.Review{By: []string{"leads"}, Within: 24 * time.Hour}
+	return must(access.New(asked(), met, noon))
+}
+
+const ticketLink = "https://tickets.example.com/browse/INC-42?a=1&b=2"
+
+// messages are all messages, each in the states that it can show.
+func messages() map[string]Message {
+	revoked, ended := must(used().Revoke(lead, "The incident is over.", later)), must(used().End(dev, later))
+	denied, cancelled := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later)), must(pending().Cancel(dev, later))
+	expired := ticked(brief(), noon.Add(15*time.Minute))
+	return map[string]Message{
+		"card-pending":     Card(pending(), ticketLink, noon),
+		"card-half":        Card(half(), ticketLink, noon),
+		"card-reminded":    Card(ticked(pending(), noon.Add(15*time.Minute)), "", noon),
+		"card-outlasting":  Card(outlasting(pending()), "", noon),
+		"card-active":      Card(active(), "", later),
+		"card-unasked":     Card(unasked(), "", noon),
+		"card-shortened":   Card(brief(), "", noon),
+		"card-denied":      Card(denied, "", later),
+		"card-cancelled":   Card(cancelled, "", later),
+		"card-timed-out":   Card(timedOut(), "", later),
+		"card-revoked":     Card(revoked, "", later),
+		"card-ended":       Card(ended, "", later),
+		"card-expired":     Card(expired, "", noon.Add(16*time.Minute)),
+		"grant-active":     Grant(active(), later),
+		"grant-keys-only":  Grant(giving(active(), access.Keys), later),
+		"grant-denied":     Grant(denied, later),
+		"grant-timed-out":  Grant(timedOut(), later),
+		"grant-expired":    Grant(expired, noon.Add(16*time.Minute)),
+		"grant-ended":      Grant(ended, later),
+		"grant-ended-soon": Grant(must(brief().End(dev, noon.Add(12*time.Minute))), noon.Add(12*time.Minute)),
+		"grant-revoked":    Grant(revoked, later),
+		"keys":             Keys(access.NewSecret("export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SECRET_ACCESS_KEY='a&b'\n"), active(), later.Add(time.Hour)),
+		"link":             Link(access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=x"), active(), later.Add(2*time.Hour)),
+		"not-vended":       NotVended(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.", "Tell the people who run AWS access."), active(), ref),
+		"refused":          *Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), ref),
+		"failed":           *Refused(errors.New("dial tcp: secret-host refused"), ref),
+		"asked-pending":    *Asked(pending(), noon),
+		"asked-active":     *Asked(active(), noon),
+		"asked-before":     *Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
+		"help":             *Help(),
+		"list-empty":       *List(nil, noon),
+		"list":             *List([]access.Request{active(), half(), denied, ended}, later),
+		"operators":        Operators("These groups are not known: leads (S0LEADS) <!channel>"),
+		"told-reminder":    notice(ticked(pending(), noon.Add(15*time.Minute)), access.Event{Verb: access.Tick, From: access.Pending, To: access.Pending}),
+		"told-lost":        notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active, Outcome: access.Failed}),
+		"told-expired":     notice(expired, access.Event{Verb: access.Tick, From: access.Active, To: access.Expired}),
+		"told-ended":       notice(ended, access.Event{Verb: access.End, From: access.Active, To: access.Ended}),
+		"told-revoked":     notice(revoked, access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked, Actor: lead}),
+	}
+}
+
+func notice(r access.Request, e access.Event) Message {
+	n, ok := Told(e, r, later)
+	if !ok {
+		panic("an event that is told is not told")
+	}
+	return n.Message
 }
 
 func views() map[string]slack.ModalViewRequest {
@@ -103,22 +176,60 @@ func views() map[string]slack.ModalViewRequest {
 	}
 	account := access.Account{ID: "111111111111", Name: "payments-prod"}
 	return map[string]slack.ModalViewRequest{
-		"form-empty": Form(FormState{}), "form-account": Form(FormState{Account: account, Roles: roles}),
-		"form-role": Form(FormState{Account: account, Roles: roles, Role: "Admin"}), "form-no-role": Form(FormState{Account: account}),
-		"form-deny": DenyForm(pending()), "form-sent": Sent(pending(), noon), "form-problem": Problem(Help()),
+		"form-empty":   Form(FormState{}),
+		"form-account": Form(FormState{Account: account, Roles: roles}),
+		"form-role":    Form(FormState{Account: account, Roles: roles, Role: "Admin"}),
+		"form-no-role": Form(FormState{Account: account}),
+		"form-deny":    DenyForm(pending()),
+		"form-revoke":  RevokeForm(active()),
+		"form-sent":    Sent(pending(), noon),
+		"form-problem": Problem(*Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
 	}
+}
+
+// answers are the bodies that Slack gets in return.
+func answers() map[string]any {
+	v := View{Blocks: map[string]string{ActionAccount: "account", ActionRole: "role:111111111111", ActionLength: "length"}}
+	found := []access.Account{{ID: "111111111111", Name: "payments-prod"}, {ID: "222222222222", Name: strings.Repeat("n", 90)}}
+	return map[string]any{
+		"answer-errors":       Errors(access.TooLong(time.Hour, 2*time.Hour), v),
+		"answer-errors-role":  Errors(access.Refuse("not_allowed", "No rule allows this.", ""), v),
+		"answer-errors-none":  Errors(access.Refuse("not_allowed", "No rule allows this.", ""), View{}),
+		"answer-options":      Options(found, 2),
+		"answer-options-more": Options(found, 345),
+		"answer-options-none": Options(nil, 0),
+		"answer-command":      Ephemeral(*Refused(access.Refuse("guest", "Guests of this workspace cannot use AWS access.", ""), ref)),
+	}
+}
+
+// body is a message as it is posted.
+func body(m Message) any {
+	return struct {
+		Text   string        `json:"text"`
+		Blocks []slack.Block `json:"blocks,omitempty"`
+	}{m.Text, m.Blocks}
 }
 
 // The golden files are what people see: read their diff in a review.
 func TestMessagesAreTheGoldenOnes(t *testing.T) {
+	all := answers()
 	for name, m := range messages() {
-		golden(t, name, struct {
-			Text   string        `json:"text"`
-			Blocks []slack.Block `json:"blocks,omitempty"`
-		}{m.Text, m.Blocks})
+		all[name] = body(m)
 	}
 	for name, v := range views() {
+		all[name] = v
+	}
+	for name, v := range all {
 		golden(t, name, v)
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, ok := all[strings.TrimSuffix(filepath.Base(file), ".json")]; !ok {
+			t.Errorf("%s belongs to no message", file)
+		}
 	}
 }
 
@@ -133,7 +244,7 @@ func golden(t *testing.T, name string, got any) {
 	}
 	file := filepath.Join("testdata", name+".json")
 	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,185 +254,5 @@ func golden(t *testing.T, name string, got any) {
 	}
 	if diff := cmp.Diff(string(want), b.String()); diff != "" {
 		t.Errorf("%s differs (-want +got); -update accepts it:\n%s", name, diff)
-	}
-}
-
-func TestMessagesFitSlacksLimits(t *testing.T) {
-	all := messages()
-	long := pending()
-	long.Reason, long.Ticket = strings.Repeat("\u202e", access.MaxReason), strings.Repeat("T", 200)
-	all["longest card"] = Card(long, "", noon)
-	denied := must(pending().Deny(lead, strings.Repeat("<&>", 1000), noon))
-	all["longest denial"] = Card(denied, "", noon)
-	all["longest direct message"] = Grant(denied, noon)
-	all["longest list"] = List([]access.Request{long, denied, denied, denied, denied, denied, denied, denied, denied, denied}, noon)
-	for name, m := range all {
-		if m.Text == "" || utf8.RuneCountInString(m.Text) > 40000 || len(m.Blocks) > 50 {
-			t.Errorf("%s: %d characters, %d blocks", name, utf8.RuneCountInString(m.Text), len(m.Blocks))
-		}
-		fits(t, name, m.Blocks)
-	}
-	for name, v := range views() {
-		if n := utf8.RuneCountInString(v.Title.Text); n > 24 || len(v.Blocks.BlockSet) > 100 {
-			t.Errorf("%s: title of %d characters, %d blocks", name, n, len(v.Blocks.BlockSet))
-		}
-		fits(t, name, v.Blocks.BlockSet)
-	}
-}
-
-// fits walks through blocks as Slack gets them.
-func fits(t *testing.T, name string, blocks []slack.Block) {
-	t.Helper()
-	text, err := json.Marshal(blocks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var parsed any
-	if err := json.Unmarshal(text, &parsed); err != nil {
-		t.Fatal(err)
-	}
-	var walk func(v any, in string)
-	walk = func(v any, in string) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e, in)
-			}
-		case map[string]any:
-			kind, _ := v["type"].(string)
-			if s, ok := v["text"].(string); ok {
-				most := map[string]int{"button": 75, "option": 75, "header": 150}[in]
-				if most == 0 {
-					most = 3000
-				}
-				if n := utf8.RuneCountInString(s); n == 0 || n > most {
-					t.Errorf("%s: a text of %d characters in %q, at most %d", name, n, in, most)
-				}
-			}
-			for key, e := range v {
-				where := in
-				if kind == "button" || kind == "header" {
-					where = kind
-				}
-				if key == "options" || key == "description" {
-					where = "option"
-				}
-				walk(e, where)
-			}
-		}
-	}
-	walk(parsed, "")
-}
-
-// What somebody typed stays what it is: no mention, no link, no formatting, no
-// line or order that is not theirs.
-func TestMarkupInTextIsText(t *testing.T) {
-	for _, attack := range []string{
-		"<!channel>", "<!here> look", "<https://evil.example|Approve>", "<@U0LEAD1> said yes", "<!subteam^S0LEADS>",
-		"&lt;!channel&gt;", "*Approved by* nobody", "`code`", "line\n*Granted* until tomorrow", "> quote", "right\u202eleft", "\u2066isolated",
-		":white_check_mark: Granted", "a\x00b\x1b[31m",
-	} {
-		r := pending()
-		r.Reason, r.Ticket, r.AccountName, r.Role, r.Requester.Name = attack, attack, attack, attack, attack
-		closed := must(r.Deny(lead, attack, noon))
-		for _, m := range []Message{Card(r, "https://t.example/"+attack, noon), Card(closed, "", noon), Grant(closed, noon), List([]access.Request{r, closed}, noon), Operators(attack), Asked(r, noon)} {
-			for _, s := range append(marked(t, m.Blocks), m.Text) {
-				harmless(t, attack, s)
-			}
-		}
-	}
-}
-
-// marked are the marked-up texts of blocks.
-func marked(t *testing.T, blocks []slack.Block) []string {
-	t.Helper()
-	var all []string
-	add := func(o *slack.TextBlockObject) {
-		if o != nil && o.Type == slack.MarkdownType {
-			all = append(all, o.Text)
-		} else if o != nil && (o.Emoji == nil || *o.Emoji) {
-			t.Errorf("plain text that draws emoji: %q", o.Text)
-		}
-	}
-	for _, b := range blocks {
-		switch b := b.(type) {
-		case *slack.SectionBlock:
-			add(b.Text)
-		case *slack.ContextBlock:
-			for _, e := range b.ContextElements.Elements {
-				if o, ok := e.(*slack.TextBlockObject); ok {
-					add(o)
-				}
-			}
-		}
-	}
-	return all
-}
-
-func harmless(t *testing.T, attack, s string) {
-	t.Helper()
-	for _, bad := range []string{"<!channel", "<!here", "<https://evil", "<@U0LEAD1> said", "<!subteam", "\u202e", "\u2066", "\x00", "\x1b", "`code`"} {
-		if strings.Contains(s, bad) {
-			t.Errorf("%q draws %q in %q", attack, bad, s)
-		}
-	}
-	if strings.Contains(attack, "\n") && strings.Contains(s, "\n*Granted* until tomorrow") {
-		t.Errorf("%q forges a line in %q", attack, s)
-	}
-	if strings.HasPrefix(attack, "*Approved") && strings.Contains(s, attack) {
-		t.Errorf("%q is drawn bold in %q", attack, s)
-	}
-}
-
-func TestReasonIsShownWhole(t *testing.T) {
-	r := pending()
-	r.Reason = strings.Repeat("é", access.MaxReason-1) + "x"
-	shown := ""
-	for _, b := range Card(r, "", noon).Blocks {
-		if s, ok := b.(*slack.SectionBlock); ok && s.Text.Type == slack.PlainTextType {
-			shown += s.Text.Text
-		}
-	}
-	if shown != r.Reason {
-		t.Errorf("%d characters shown of %d", utf8.RuneCountInString(shown), utf8.RuneCountInString(r.Reason))
-	}
-}
-
-// Tokens have up to 4,096 bytes and links more: only a message's text holds
-// them, so nothing may stand in blocks.
-func TestKeysAndLinksTravelInTheTextAtFullLength(t *testing.T) {
-	keys := access.NewSecret("export AWS_ACCESS_KEY_ID=ASIA\n" + strings.Repeat("k", 4*4096))
-	link := access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + strings.Repeat("t", 10000))
-	for name, m := range map[string]Message{"keys": Keys(keys, active(), noon.Add(time.Hour)), "link": Link(link, active(), noon.Add(time.Hour))} {
-		if len(m.Blocks) != 0 || utf8.RuneCountInString(m.Text) > 40000 {
-			t.Errorf("%s: %d blocks and %d characters, want none and at most 40,000", name, len(m.Blocks), utf8.RuneCountInString(m.Text))
-		}
-	}
-	if m := Keys(keys, active(), noon.Add(time.Hour)); !strings.HasPrefix(m.Text, keys.Reveal()) {
-		t.Errorf("the keys are not whole, or not first: %.80q", m.Text)
-	}
-	if m := Link(link, active(), noon.Add(time.Hour)); !strings.Contains(m.Text, strings.Repeat("t", 10000)+"|Open the AWS console>") {
-		t.Errorf("the link is not whole: %.80q", m.Text)
-	}
-}
-
-func TestErrorsThatAreNoRefusalsShowTheirReferenceOnly(t *testing.T) {
-	m := Refused(fmt.Errorf("dial secret-host: %w", errors.New("xoxb-token")), "01REF")
-	if !strings.Contains(m.Text, "01REF") || strings.Contains(m.Text, "secret-host") || strings.Contains(m.Text, "xoxb") {
-		t.Errorf("got %q", m.Text)
-	}
-}
-
-func TestALongMenuSaysWhatItDoesNotShow(t *testing.T) {
-	var many []access.Account
-	for i := range 100 {
-		many = append(many, access.Account{ID: fmt.Sprintf("%012d", i), Name: strings.Repeat("n", 90)})
-	}
-	text, err := json.Marshal(Options(many, 345))
-	if err != nil || !strings.Contains(string(text), "Showing 100 of 345: type more letters") {
-		t.Errorf("%v, %.200s", err, text)
-	}
-	if text, _ := json.Marshal(Options(nil, 0)); string(text) != `{"options":[]}` {
-		t.Errorf("an empty menu: %s", text)
 	}
 }

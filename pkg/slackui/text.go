@@ -2,19 +2,25 @@ package slackui
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Slack's limits, in characters unless said otherwise.
+// Slack's limits, in characters unless said otherwise (FACTS E4).
 const (
 	maxText    = 3000 // of a text object
-	maxOption  = 75   // of an option's text
+	maxHeader  = 150  // of a header
+	maxOption  = 75   // of an option's text and description
+	maxAddress = 2000 // of a link that we draw: our own bound, so that a line of them fits
+	maxName    = 100  // of a name in a sentence: our own bound
+	maxPieces  = 12   // sections of one typed text: our own bound, so that 50 blocks are enough
 	MaxOptions = 100  // options of a menu
 )
 
@@ -25,23 +31,50 @@ type Message struct {
 	Blocks []slack.Block
 }
 
-// escape makes text harmless inside mrkdwn: no mention, no link, no channel
-// alert, no line of its own, no formatting.
+// escape makes text harmless inside mrkdwn: no mention, no link, no emoji, no
+// formatting, no line of its own. Slack knows three entities; the characters
+// that have none give way to others that look like them.
 func escape(s string) string {
-	s = visible(s)
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	// A word joiner beside a mark keeps it a character: *, _, ~ and ` only
-	// format where they touch the edge of a word.
-	s = strings.NewReplacer("*", "\u2060*\u2060", "_", "\u2060_\u2060", "~", "\u2060~\u2060", "`", "ˋ").Replace(s)
-	return strings.Join(strings.Fields(s), " ")
+	s = strings.Join(strings.Fields(visible(s)), " ")
+	s = emojiCode.ReplaceAllString(s, "꞉$1꞉")
+	return entities.Replace(unformatted(s))
 }
 
-// visible shows characters that reorder or hide others by their number, so
-// that what stands on a card is what was typed, in the order it was typed.
+var (
+	emojiCode = regexp.MustCompile(`:([a-z0-9_+'-]+):`)
+	entities  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+)
+
+// lookalikes stand for the characters that format. A star, a low line or a
+// tilde between two letters formats nothing, and stays.
+var lookalikes = map[rune]rune{'*': '∗', '_': 'ˍ', '~': '∼', '`': 'ˋ'}
+
+func unformatted(s string) string {
+	runes := []rune(s)
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+	}
+	next := make([]rune, len(runes))
+	for i, r := range runes {
+		next[i] = r
+		if other, marks := lookalikes[r]; marks && (r == '`' || !inWord(i-1) || !inWord(i+1)) {
+			next[i] = other
+		}
+	}
+	return string(next)
+}
+
+// visible shows characters that reorder, hide or overwrite others by their
+// number: what stands on a card is what was typed, in the order in which it was
+// typed.
 func visible(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	if !strings.ContainsFunc(s, unseen) {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.Is(unicode.Bidi_Control, r) || (unicode.IsControl(r) && r != '\n' && r != '\t') {
+		if unseen(r) {
 			fmt.Fprintf(&b, "[U+%04X]", r)
 			continue
 		}
@@ -50,65 +83,155 @@ func visible(s string) string {
 	return b.String()
 }
 
+// unseen reports whether a character has no shape of its own. The two joiners
+// are let through: emoji and scripts are made with them, and they move nothing.
+func unseen(r rune) bool {
+	switch r {
+	case '\n', '\t', '\u200c', '\u200d':
+		return false
+	case '\u034f', '\u115f', '\u1160', '\u3164', '\uffa0': // fillers, which are letters by name
+		return true
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
 // quoted shows a piece of what was typed, cut to a length that fits a sentence.
-func quoted(s string) string {
-	return "“" + cut(strings.Join(strings.Fields(visible(s)), " "), 60) + "”"
-}
+func quoted(s string) string { return "“" + cut(oneLine(s), 60) + "”" }
 
-// cut shortens to most characters, with an ellipsis.
+// oneLine shows text that is not marked up without line breaks.
+func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
+
+// cut shortens to most characters, with an ellipsis. It knows no markup: what
+// is cut has to be escaped afterwards.
 func cut(s string, most int) string {
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
+	if utf8.RuneCountInString(s) <= most {
+		return s
 	}
-	return s
+	return string([]rune(s)[:most-1]) + "…"
 }
 
-// mrkdwn is a section of marked-up text: what people typed must be escaped.
-func mrkdwn(text string) slack.Block {
-	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, false), nil, nil)
+// clip shortens marked-up text to what a text object takes, at a space outside
+// of < and >, so that neither a mention nor an entity is cut in two.
+func clip(marked string) string {
+	if utf8.RuneCountInString(marked) <= maxText {
+		return marked
+	}
+	end, n, inside := 0, 0, false
+	for i, r := range marked {
+		if n++; n >= maxText {
+			break
+		}
+		inside = r == '<' || inside && r != '>'
+		if !inside && r == ' ' {
+			end = i
+		}
+	}
+	return marked[:end] + "…"
 }
 
-// typed are sections that hold what somebody typed, whole, unparsed.
-func typed(text string) []slack.Block {
+// paragraphs are sections of marked-up lines, as few as their limit allows.
+func paragraphs(lines ...string) []slack.Block {
 	var blocks []slack.Block
-	for r := []rune(visible(text)); len(r) > 0; {
-		n := min(len(r), maxText)
-		blocks = append(blocks, slack.NewSectionBlock(plain(string(r[:n])), nil, nil))
-		r = r[n:]
+	text := ""
+	for _, line := range lines {
+		line = clip(line)
+		if text == "" {
+			text = line
+			continue
+		}
+		if utf8.RuneCountInString(text)+1+utf8.RuneCountInString(line) > maxText {
+			blocks = append(blocks, mrkdwn(text))
+			text = line
+			continue
+		}
+		text += "\n" + line
 	}
-	return blocks
+	if text == "" {
+		return blocks
+	}
+	return append(blocks, mrkdwn(text))
+}
+
+// marked is a text object with markup: what people typed must be escaped. It is
+// verbatim, so that Slack makes no links and mentions of its own.
+func marked(text string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, clip(text), false, true)
+}
+
+// mrkdwn is a section of marked-up text.
+func mrkdwn(text string) slack.Block { return slack.NewSectionBlock(marked(text), nil, nil) }
+
+// typed are sections that hold what somebody typed, whole, unparsed, below a
+// line that says so and above a rule: no line of it can pass for one of ours.
+func typed(label, text string) []slack.Block {
+	runes := []rune(visible(text))
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	blocks := []slack.Block{small(label)}
+	for len(runes) > 0 && len(blocks) <= maxPieces {
+		n := min(len(runes), maxText)
+		blocks = append(blocks, slack.NewSectionBlock(plain(string(runes[:n])), nil, nil))
+		runes = runes[n:]
+	}
+	if len(runes) > 0 {
+		blocks = append(blocks, small("It goes on. The audit trail has it whole."))
+	}
+	return append(blocks, slack.NewDividerBlock())
 }
 
 // small is a line of small print.
-func small(text string) slack.Block {
-	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, text, false, false))
-}
+func small(text string) slack.Block { return slack.NewContextBlock("", marked(text)) }
 
 func plain(text string) *slack.TextBlockObject {
 	no := false
 	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: text, Emoji: &no}
 }
 
-// Moments are written for people in their own zone by Slack, and in UTC where
-// Slack does not draw.
+// moment writes a time in the reader's own zone, as Slack does, and in UTC.
 func moment(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s> (%s)", t.Unix(), access.Clockface(t), t.UTC().Format("15:04 UTC"))
 }
 
+var (
+	userID    = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
+	channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
+	// personInPolicy is a person's id as Slack makes them; a group's name in
+	// capitals is none.
+	personInPolicy = regexp.MustCompile(`^[UW][0-9][A-Z0-9]{4,}$`)
+)
+
 // person mentions somebody.
 func person(p access.Person) string {
-	if p.ID == "" || p.ID == access.Clock.ID {
+	switch {
+	case userID.MatchString(p.ID):
+		return "<@" + p.ID + ">"
+	case p.ID == access.Clock.ID || p.Name == "":
 		return "the clock"
 	}
-	return "<@" + escape(p.ID) + ">"
+	return called(p.Name)
 }
+
+// channels mentions where a card stands.
+func channels(ids []string) string {
+	var all []string
+	for _, id := range ids {
+		if channelID.MatchString(id) {
+			all = append(all, "<#"+id+">")
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// called is a name in a marked-up sentence.
+func called(name string) string { return escape(cut(oneLine(name), maxName)) }
 
 // what names the role and the account of a request.
 func what(r access.Request) string {
-	return "*" + escape(r.Role) + "* in *" + escape(r.AccountName) + "* (" + escape(r.Account) + ")"
+	return "*" + called(r.Role) + "* in *" + called(r.AccountName) + "* (" + called(r.Account) + ")"
 }
 
-// whatPlain is the same without markup.
+// whatPlain is the same without markup, not escaped.
 func whatPlain(r access.Request) string {
-	return r.Role + " in " + r.AccountName + " (" + r.Account + ")"
+	return cut(oneLine(r.Role), maxName) + " in " + cut(oneLine(r.AccountName), maxName) + " (" + r.Account + ")"
 }

@@ -1,0 +1,77 @@
+package slackui
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// said is a message of one paragraph. Its text is marked up.
+func said(text string) *Message {
+	return &Message{Text: clip(text), Blocks: []slack.Block{mrkdwn(text)}}
+}
+
+// told is a message of one paragraph that may quote what was typed: it is
+// shown as it is, and its markup means nothing.
+func told(text string) *Message {
+	text = cut(visible(text), maxText)
+	return &Message{Text: clip(escape(text)), Blocks: []slack.Block{slack.NewSectionBlock(plain(text), nil, nil)}}
+}
+
+// Refused puts an error into words, and is the only place that does: a refusal
+// into its own, anything else into a reference to the log.
+func Refused(err error, reference string) *Message { return told(words(err, reference)) }
+
+func words(err error, reference string) string {
+	var refusal *access.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Error()
+	}
+	return "Something went wrong. Try again in a minute; if it stays, name this reference: " + reference
+}
+
+// Asked is the answer to somebody whose request was made: what was asked, who
+// decides where, until when, and how to take it back.
+func Asked(r access.Request, _ time.Time) *Message {
+	where := "."
+	if at := channels(r.Channels); at != "" {
+		where = " in " + at + "."
+	}
+	switch r.State {
+	case access.Active:
+		return said(":white_check_mark: You have " + what(r) + " until " + moment(r.Ends) + ". The buttons are in your messages from this app.")
+	case access.Pending:
+		return said("Asked for " + what(r) + " for " + access.Length(r.Asked) + ". It waits for " + missing(r.Needs) + ", until " + moment(r.AnswerBy) + where +
+			" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
+	}
+	// The same form or command came before.
+	return said("This was asked already, as request " + called(r.ID) + ". `/aws-access list` shows how it stands.")
+}
+
+// Help says what can be typed.
+func Help() *Message {
+	return said(strings.Join([]string{
+		"*AWS access, for a time and for a reason.*",
+		"`/aws-access` opens a form.",
+		"`" + lineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`. Times are written 30m, 4h, 1h30m or 2d.",
+		"`/aws-access list` shows what you asked for, and lets you cancel or give back.",
+		"Whoever has to agree gets a card. When they have, you get a message with a console link and keys: each click gives a session of at most an hour, until your access ends.",
+	}, "\n"))
+}
+
+// Operators is a message for those who run the system. What it quotes means
+// nothing in markup.
+func Operators(text string) Message { return *told(text) }
+
+// Ephemeral is the answer to a command, for whoever typed it alone.
+func Ephemeral(m Message) any {
+	return struct {
+		Type   string        `json:"response_type"`
+		Text   string        `json:"text"`
+		Blocks []slack.Block `json:"blocks,omitempty"`
+	}{"ephemeral", m.Text, m.Blocks}
+}

@@ -1,0 +1,286 @@
+package slackui
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Card is what the people who decide see, in the channels of the policy. It
+// tells the request's present state. ticketLink is the ticket's address, or "".
+func Card(r access.Request, ticketLink string, now time.Time) Message {
+	blocks := []slack.Block{
+		slack.NewHeaderBlock(plain(cut(title(r), maxHeader))),
+		mrkdwn(person(r.Requester) + asks(r) + what(r) + " for *" + access.Length(r.Asked) + "*."),
+	}
+	if r.Ticket != "" {
+		blocks = append(blocks, ticket(r.Ticket, ticketLink))
+	}
+	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" && !r.State.Over() {
+		blocks = append(blocks, small(":warning: "+text))
+	}
+	blocks = append(blocks, paragraphs(standing(r, now)...)...)
+	blocks = append(blocks, why(r)...)
+	blocks = append(blocks, typed("*Reason*, as it was typed:", r.Reason)...)
+	switch r.State {
+	case access.Pending:
+		blocks = append(blocks, buttons(
+			button("Approve", ActionApprove, r.ID, slack.StylePrimary),
+			button("Deny", ActionDeny, r.ID, slack.StyleDanger),
+			button("Cancel", ActionCancel, r.ID, slack.StyleDefault),
+		))
+	case access.Active:
+		blocks = append(blocks, buttons(button("Revoke", ActionRevoke, r.ID, slack.StyleDanger)))
+	}
+	blocks = append(blocks, small("Request "+called(r.ID)))
+	return Message{Text: heading(r) + ", asked by " + called(r.Requester.Name), Blocks: blocks}
+}
+
+func asks(r access.Request) string {
+	if r.State == access.Pending {
+		return " asks for "
+	}
+	return " asked for "
+}
+
+// title is the head of a card.
+func title(r access.Request) string {
+	switch r.State {
+	case access.Pending:
+		return "AWS access wanted"
+	case access.Active:
+		return "AWS access granted"
+	case access.Denied:
+		return "AWS access denied"
+	case access.Cancelled:
+		return "Request cancelled"
+	case access.TimedOut:
+		return "Request timed out"
+	case access.Expired:
+		return "AWS access has ended"
+	case access.Ended:
+		return "AWS access given back"
+	case access.Revoked:
+		return "AWS access revoked"
+	}
+	return "AWS access"
+}
+
+// heading is what a notification shows of a request.
+func heading(r access.Request) string { return title(r) + ": " + escape(whatPlain(r)) }
+
+// plainTicket is a ticket that means nothing in markup.
+var plainTicket = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./#-]{0,99}$`)
+
+// addressMarks are the characters that end a link in markup, or make it another.
+var addressMarks = strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n", "%0A", "`", "%60")
+
+// ticket shows the ticket, linked if the policy names an address for it. One of
+// unusual characters is shown as it was typed, and leads nowhere.
+func ticket(t, address string) slack.Block {
+	address = addressMarks.Replace(address)
+	switch {
+	case !plainTicket.MatchString(t):
+		return slack.NewSectionBlock(plain("Ticket, as it was typed: "+cut(oneLine(t), maxName)), nil, nil)
+	case address == "" || len(address) > maxAddress || !strings.HasPrefix(address, "http"):
+		return mrkdwn("Ticket: " + t)
+	}
+	return mrkdwn("Ticket: <" + address + "|" + t + ">")
+}
+
+// standing says how a request stands, in lines of markup.
+func standing(r access.Request, now time.Time) []string {
+	var lines []string
+	who, at := person(r.Closed.By), moment(r.Closed.At)
+	switch r.State {
+	case access.Pending:
+		lines = append(lines, "*Waits for* "+missing(r.Needs)+", until "+moment(r.AnswerBy)+".")
+		if r.Reminded && len(r.Approvals) == 0 {
+			lines = append(lines, "Nobody has decided yet.")
+		}
+	case access.Active:
+		lines = append(lines, granted(r)...)
+	case access.Denied:
+		lines = append(lines, ":no_entry: *Denied* by "+who+", "+at+".")
+	case access.Cancelled:
+		lines = append(lines, "*Cancelled* by "+who+", "+at+".")
+	case access.TimedOut:
+		lines = append(lines, ":hourglass: *Timed out*: nobody decided by "+moment(r.AnswerBy)+".")
+	case access.Expired:
+		lines = append(lines, "*Ended* as planned, "+moment(r.Ends)+".")
+	case access.Ended:
+		lines = append(lines, "*Given back* by "+who+", "+at+".")
+	case access.Revoked:
+		lines = append(lines, ":no_entry: *Revoked* by "+who+", "+at+".")
+	}
+	if text := lives(r, now); text != "" {
+		lines = append(lines, text)
+	}
+	return append(lines, approvals(r)...)
+}
+
+// granted says what the grant is.
+func granted(r access.Request) []string {
+	lines := []string{":white_check_mark: *Granted* until " + moment(r.Ends) + "."}
+	if r.For < r.Asked {
+		lines = append(lines, "It was shortened to "+access.Length(r.For)+".")
+	}
+	if len(r.Approvals) == 0 {
+		lines = append(lines, "The policy asks nobody for this.")
+	}
+	if r.Review != nil {
+		lines = append(lines, "To be looked at afterwards by "+names(r.Review.By)+", within "+access.Length(r.Review.Within)+".")
+	}
+	return lines
+}
+
+// lives says truthfully until when sessions that were handed out go on. Nothing
+// denies sts:GetCallerIdentity, so whatever signs in by it goes on until STS's
+// own expiry (DESIGN 4.4.5).
+func lives(r access.Request, now time.Time) string {
+	until := r.LiveUntil(now)
+	if until.IsZero() || !r.State.Over() {
+		return ""
+	}
+	caller := "`sts:GetCallerIdentity`, and what signs in by it, such as EKS and Vault, answers until " + moment(until) + "."
+	if !now.Before(r.Ends) {
+		return "Sessions are denied every action since " + moment(r.Ends) + ". Only " + caller
+	}
+	if r.Ends.Before(until) {
+		return ":warning: No new session is given. One that was handed out before can act until " + moment(r.Ends) + "; " + caller
+	}
+	return ":warning: No new session is given. One that was handed out before can act until " + moment(until) + "."
+}
+
+func approvals(r access.Request) []string {
+	lines := make([]string, 0, len(r.Approvals))
+	for _, a := range r.Approvals {
+		lines = append(lines, "Approved by "+person(a.By)+", "+moment(a.At)+".")
+	}
+	return lines
+}
+
+// why is what the person said who ended the request, whole.
+func why(r access.Request) []slack.Block {
+	switch r.State {
+	case access.Denied:
+		return typed("*Why it was denied*, as it was typed:", r.Closed.Why)
+	case access.Revoked:
+		return typed("*Why it was revoked*, as it was typed:", r.Closed.Why)
+	}
+	return nil
+}
+
+// missing says what the policy still wants.
+func missing(needs []access.Need) string {
+	var parts []string
+	for _, n := range needs {
+		left := n.Need - n.Have
+		if left <= 0 {
+			continue
+		}
+		more := " of "
+		if n.Have > 0 {
+			more = " more of "
+		}
+		parts = append(parts, strconv.Itoa(left)+more+names(n.From))
+	}
+	if len(parts) == 0 {
+		return "a decision"
+	}
+	return strings.Join(parts, " and ")
+}
+
+// names are groups and people as the policy calls them. People are mentioned.
+func names(all []string) string {
+	shown := make([]string, 0, len(all))
+	for _, name := range all {
+		if personInPolicy.MatchString(name) {
+			shown = append(shown, "<@"+name+">")
+			continue
+		}
+		shown = append(shown, called(name))
+	}
+	return strings.Join(shown, " or ")
+}
+
+// Grant is the direct message to the requester. It tells the request's present
+// state; while that is active, its buttons use the grant.
+func Grant(r access.Request, now time.Time) Message {
+	blocks := []slack.Block{mrkdwn("*" + title(r) + "*\n" + what(r))}
+	blocks = append(blocks, paragraphs(standing(r, now)...)...)
+	blocks = append(blocks, why(r)...)
+	if r.State == access.Active {
+		blocks = append(blocks, buttons(uses(r)...),
+			small("Each click makes a session of its own: at most an hour, and never past the end. Click again for another."))
+	} else if next := afterwards(r.State); next != "" {
+		blocks = append(blocks, small(next))
+	}
+	return Message{Text: heading(r), Blocks: blocks}
+}
+
+// uses are the buttons of a grant: what it gives, and giving it back.
+func uses(r access.Request) []slack.BlockElement {
+	var row []slack.BlockElement
+	if r.Gives(access.Console) {
+		row = append(row, button("Open AWS console", ActionConsole, r.ID, slack.StylePrimary))
+	}
+	if r.Gives(access.Keys) {
+		row = append(row, button("Get temporary keys", ActionKeys, r.ID, slack.StyleDefault))
+	}
+	return append(row, button("I'm done", ActionEnd, r.ID, slack.StyleDefault))
+}
+
+// afterwards is what to do when it is over.
+func afterwards(s access.State) string {
+	switch s {
+	case access.Denied:
+		return "Talk to whoever denied it, or ask again with /aws-access."
+	case access.TimedOut, access.Expired, access.Ended:
+		return "Ask again with /aws-access when you need it."
+	case access.Revoked:
+		return "Talk to whoever revoked it."
+	}
+	return ""
+}
+
+// List shows somebody's own requests in the order given, the newest first.
+func List(requests []access.Request, now time.Time) *Message {
+	if len(requests) == 0 {
+		return said("You have asked for nothing yet. `/aws-access` opens the form.")
+	}
+	m := Message{Text: "Your requests", Blocks: []slack.Block{mrkdwn("*Your requests*")}}
+	for _, r := range requests[:min(len(requests), maxListed)] {
+		lines := append([]string{what(r) + ", asked " + moment(r.Submitted)}, standing(r, now)...)
+		section := slack.NewSectionBlock(marked(strings.Join(lines, "\n")), nil, nil)
+		switch r.State {
+		case access.Pending:
+			section.Accessory = slack.NewAccessory(button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
+		case access.Active:
+			section.Accessory = slack.NewAccessory(button("I'm done", ActionEnd, r.ID, slack.StyleDefault))
+		}
+		m.Blocks = append(m.Blocks, section)
+	}
+	if more := len(requests) - maxListed; more > 0 {
+		m.Blocks = append(m.Blocks, small(strconv.Itoa(more)+" older ones are not shown."))
+	}
+	return &m
+}
+
+// maxListed is how many requests fit into a message of 50 blocks.
+const maxListed = 40
+
+func button(label, action, value string, style slack.Style) *slack.ButtonBlockElement {
+	b := slack.NewButtonBlockElement(action, value, plain(label))
+	b.Style = style
+	return b
+}
+
+func buttons(elements ...slack.BlockElement) slack.Block {
+	return slack.NewActionBlock("", elements...)
+}

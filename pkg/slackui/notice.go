@@ -1,0 +1,59 @@
+package slackui
+
+import (
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Notice is a message of its own about one event.
+type Notice struct {
+	Message
+	ToRequester bool // into the requester's direct channel; else below each card
+}
+
+// Told says which events are told by a message of their own, because changing
+// a message notifies nobody:
+//
+//	reminder                     below the card
+//	a click that came to nothing to the requester
+//	expired, given back, revoked to the requester
+//
+// Denials, time-outs and grants need none: they are the first direct message
+// to the requester. r is the request as it stands now, which may be later than
+// the event: what is no longer true is not told.
+func Told(e access.Event, r access.Request, now time.Time) (Notice, bool) {
+	switch {
+	case e.Verb == access.Tick && e.To == access.Pending && r.State == access.Pending:
+		return below("Still waiting for " + missing(r.Needs) + ". It times out " + moment(r.AnswerBy) + ".")
+	case lost(e) && r.Open(now):
+		return direct("Your click on " + what(r) + " came to nothing. Press the button again.")
+	case e.From != access.Active || e.To == access.Active || e.To != r.State:
+		return Notice{}, false
+	}
+	var text string
+	switch e.To {
+	case access.Expired:
+		text = "Your access to " + what(r) + " has ended."
+	case access.Revoked:
+		text = "Your access to " + what(r) + " was revoked by " + person(e.Actor) + "."
+	case access.Ended:
+		text = "You gave back " + what(r) + "."
+	default:
+		return Notice{}, false
+	}
+	if live := lives(r, now); live != "" {
+		text += "\n" + live
+	}
+	return direct(text)
+}
+
+// lost reports whether an order to vend was answered by nobody. What AWS
+// refused was answered by the vend function itself.
+func lost(e access.Event) bool {
+	return e.Outcome == access.Failed && (e.Verb == access.Tick || e.Why == "undelivered")
+}
+
+func below(text string) (Notice, bool) { return Notice{Message: *said(text)}, true }
+
+func direct(text string) (Notice, bool) { return Notice{Message: *said(text), ToRequester: true}, true }
