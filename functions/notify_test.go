@@ -134,7 +134,7 @@ func TestWhatCannotBeDeliveredIsToldToTheOperatorsOnce(t *testing.T) {
 	if strings.Count(ops, "cannot be delivered") != 2 { // text and block of one message
 		t.Errorf("operators: %s", ops)
 	}
-	wantText(t, "operators", ops, "card:C0GONE", "channel"+"\u2060_\u2060not\u2060_\u2060found")
+	wantText(t, "operators", ops, "card:C0GONE", "channel_not_found")
 }
 
 func TestReminderTimeOutAndEndAreTold(t *testing.T) {

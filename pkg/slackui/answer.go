@@ -11,20 +11,20 @@ import (
 )
 
 // said is a message of one paragraph. Its text is marked up.
-func said(text string) *Message {
-	return &Message{Text: clip(text), Blocks: []slack.Block{mrkdwn(text)}}
+func said(text string) Message {
+	return Message{Text: clip(text), Blocks: []slack.Block{mrkdwn(text)}}
 }
 
 // told is a message of one paragraph that may quote what was typed: it is
 // shown as it is, and its markup means nothing.
-func told(text string) *Message {
+func told(text string) Message {
 	text = cut(visible(text), maxText)
-	return &Message{Text: clip(escape(text)), Blocks: []slack.Block{slack.NewSectionBlock(plain(text), nil, nil)}}
+	return Message{Text: clip(escape(text)), Blocks: []slack.Block{slack.NewSectionBlock(plain(text), nil, nil)}}
 }
 
 // Refused puts an error into words, and is the only place that does: a refusal
 // into its own, anything else into a reference to the log.
-func Refused(err error, reference string) *Message { return told(words(err, reference)) }
+func Refused(err error, reference string) Message { return told(words(err, reference)) }
 
 func words(err error, reference string) string {
 	var refusal *access.Refusal
@@ -36,7 +36,7 @@ func words(err error, reference string) string {
 
 // Asked is the answer to somebody whose request was made: what was asked, who
 // decides where, until when, and how to take it back.
-func Asked(r access.Request, _ time.Time) *Message {
+func Asked(r access.Request, _ time.Time) Message {
 	where := "."
 	if at := channels(r.Channels); at != "" {
 		where = " in " + at + "."
@@ -53,7 +53,7 @@ func Asked(r access.Request, _ time.Time) *Message {
 }
 
 // Help says what can be typed.
-func Help() *Message {
+func Help() Message {
 	return said(strings.Join([]string{
 		"*AWS access, for a time and for a reason.*",
 		"`/aws-access` opens a form.",
@@ -65,7 +65,7 @@ func Help() *Message {
 
 // Operators is a message for those who run the system. What it quotes means
 // nothing in markup.
-func Operators(text string) Message { return *told(text) }
+func Operators(text string) Message { return told(text) }
 
 // Ephemeral is the answer to a command, for whoever typed it alone.
 func Ephemeral(m Message) any {

@@ -250,7 +250,7 @@ func afterwards(s access.State) string {
 }
 
 // List shows somebody's own requests in the order given, the newest first.
-func List(requests []access.Request, now time.Time) *Message {
+func List(requests []access.Request, now time.Time) Message {
 	if len(requests) == 0 {
 		return said("You have asked for nothing yet. `/aws-access` opens the form.")
 	}
@@ -269,7 +269,7 @@ func List(requests []access.Request, now time.Time) *Message {
 	if more := len(requests) - maxListed; more > 0 {
 		m.Blocks = append(m.Blocks, small(strconv.Itoa(more)+" older ones are not shown."))
 	}
-	return &m
+	return m
 }
 
 // maxListed is how many requests fit into a message of 50 blocks.

@@ -222,7 +222,7 @@ func Errors(refusal *access.Refusal, v View) any {
 			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: visible(refusal.Error())})
 		}
 	}
-	return Replace(Problem(*Refused(refusal, "")))
+	return Replace(Problem(Refused(refusal, "")))
 }
 
 // menu is the answer to a searchable menu. Slack wants the list even when it

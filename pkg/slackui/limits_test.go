@@ -212,8 +212,8 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 		open.Review = &access.Review{By: slices.Repeat([]string{long(text, 200)}, 30)}
 		for what, m := range map[string]Message{
 			"card": Card(r, link, noon), "denied": Card(denied, link, noon), "direct": Grant(denied, noon), "open": Card(open, link, noon),
-			"list": *List(slices.Repeat([]access.Request{r, denied, open}, 20), noon), "asked": *Asked(r, noon), "operators": Operators(long(text, 9000)),
-			"refused": *Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref), "not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
+			"list": List(slices.Repeat([]access.Request{r, denied, open}, 20), noon), "asked": Asked(r, noon), "operators": Operators(long(text, 9000)),
+			"refused": Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref), "not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
 			"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		} {
 			all["extreme "+name+" "+what] = m
@@ -305,13 +305,13 @@ func TestALongMenuSaysWhatItDoesNotShow(t *testing.T) {
 func TestKeysAndLinksTravelInTheTextAtFullLength(t *testing.T) {
 	token := strings.Repeat("IQoJb3JpZ2luX2VjE+/=", 205)[:4096]
 	one := "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SESSION_TOKEN=" + token + "\n"
-	keys := access.NewSecret(strings.Repeat(one, 4))
+	keys := access.NewSecret(one + "# PowerShell\n" + strings.Repeat(one, 3))
 	m := Keys(keys, active(), noon.Add(time.Hour))
 	if wrong := judgeMessage(m); wrong != nil || m.Blocks != nil {
 		t.Errorf("keys: %v, %d blocks", wrong, len(m.Blocks))
 	}
-	if !strings.HasPrefix(m.Text, "```\n"+strings.TrimSpace(keys.Reveal())+"\n```\n") {
-		t.Errorf("the keys are not whole, first and fenced: %.80q", m.Text)
+	if want := one + "```\n# PowerShell\n" + strings.TrimSpace(strings.Repeat(one, 3)) + "\n```\n"; !strings.HasPrefix(m.Text, want) {
+		t.Errorf("the keys are not whole, or not first: %.80q", m.Text)
 	}
 	address := "https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + strings.Repeat("t", 10000)
 	m = Link(access.NewSecret(address), active(), noon.Add(time.Hour))

@@ -54,6 +54,6 @@ func lost(e access.Event) bool {
 	return e.Outcome == access.Failed && (e.Verb == access.Tick || e.Why == "undelivered")
 }
 
-func below(text string) (Notice, bool) { return Notice{Message: *said(text)}, true }
+func below(text string) (Notice, bool) { return Notice{Message: said(text)}, true }
 
-func direct(text string) (Notice, bool) { return Notice{Message: *said(text), ToRequester: true}, true }
+func direct(text string) (Notice, bool) { return Notice{Message: said(text), ToRequester: true}, true }

@@ -11,11 +11,15 @@ import (
 // what a notification shows. A block's text has 3,000 characters and a button's
 // address as many, a token alone 4,096 bytes; a message's text has 40,000.
 
-// Keys is the private answer that carries keys, first and in a code fence, so
-// that Slack makes nothing else of them. It reveals them.
+// Keys is the private answer that carries keys. It reveals them. The first form
+// begins the text, so that whoever reads the message by a program finds it
+// there; the others stand in a code fence below.
 func Keys(text access.Secret, r access.Request, expires time.Time) Message {
-	keys := entities.Replace(strings.TrimSuffix(text.Reveal(), "\n"))
-	return Message{Text: "```\n" + keys + "\n```\nTemporary keys for " + what(r) + ": good until " + moment(useful(r, expires)) + ". Only you can see this."}
+	first, others, more := strings.Cut(entities.Replace(strings.TrimSuffix(text.Reveal(), "\n")), "\n#")
+	if more {
+		first += "\n```\n#" + others + "\n```"
+	}
+	return Message{Text: first + "\nTemporary keys for " + what(r) + ": good until " + moment(useful(r, expires)) + ". Only you can see this."}
 }
 
 // Link is the private answer that carries a sign-in link. It reveals it.
@@ -36,5 +40,5 @@ func useful(r access.Request, expires time.Time) time.Time {
 
 // NotVended is the private answer when there is nothing to hand out.
 func NotVended(err error, r access.Request, reference string) Message {
-	return *told("No session for " + whatPlain(r) + ": " + words(err, reference))
+	return told("No session for " + whatPlain(r) + ": " + words(err, reference))
 }

@@ -144,14 +144,14 @@ func messages() map[string]Message {
 		"keys":             Keys(access.NewSecret("export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SECRET_ACCESS_KEY='a&b'\n"), active(), later.Add(time.Hour)),
 		"link":             Link(access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=x"), active(), later.Add(2*time.Hour)),
 		"not-vended":       NotVended(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.", "Tell the people who run AWS access."), active(), ref),
-		"refused":          *Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), ref),
-		"failed":           *Refused(errors.New("dial tcp: secret-host refused"), ref),
-		"asked-pending":    *Asked(pending(), noon),
-		"asked-active":     *Asked(active(), noon),
-		"asked-before":     *Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
-		"help":             *Help(),
-		"list-empty":       *List(nil, noon),
-		"list":             *List([]access.Request{active(), half(), denied, ended}, later),
+		"refused":          Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), ref),
+		"failed":           Refused(errors.New("dial tcp: secret-host refused"), ref),
+		"asked-pending":    Asked(pending(), noon),
+		"asked-active":     Asked(active(), noon),
+		"asked-before":     Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
+		"help":             Help(),
+		"list-empty":       List(nil, noon),
+		"list":             List([]access.Request{active(), half(), denied, ended}, later),
 		"operators":        Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 		"told-reminder":    notice(ticked(pending(), noon.Add(15*time.Minute)), access.Event{Verb: access.Tick, From: access.Pending, To: access.Pending}),
 		"told-lost":        notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active, Outcome: access.Failed}),
@@ -183,7 +183,7 @@ func views() map[string]slack.ModalViewRequest {
 		"form-deny":    DenyForm(pending()),
 		"form-revoke":  RevokeForm(active()),
 		"form-sent":    Sent(pending(), noon),
-		"form-problem": Problem(*Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
+		"form-problem": Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
 	}
 }
 
@@ -198,7 +198,7 @@ func answers() map[string]any {
 		"answer-options":      Options(found, 2),
 		"answer-options-more": Options(found, 345),
 		"answer-options-none": Options(nil, 0),
-		"answer-command":      Ephemeral(*Refused(access.Refuse("guest", "Guests of this workspace cannot use AWS access.", ""), ref)),
+		"answer-command":      Ephemeral(Refused(access.Refuse("guest", "Guests of this workspace cannot use AWS access.", ""), ref)),
 	}
 }
 

@@ -87,8 +87,8 @@ func around(text string) map[string]Message {
 	open.Review = &access.Review{By: []string{text}, Within: time.Hour}
 	return map[string]Message{
 		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": Grant(denied, noon),
-		"list": *List([]access.Request{r, denied, open}, noon), "asked": *Asked(r, noon), "operators": Operators(text),
-		"refused": *Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
+		"list": List([]access.Request{r, denied, open}, noon), "asked": Asked(r, noon), "operators": Operators(text),
+		"refused": Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
 		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": Link(access.NewSecret("https://signin.example/"), open, noon),
 		"keys":      Keys(access.NewSecret("export A=1"), open, noon),
 		"deny form": {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet}, "revoke form": {Text: "-", Blocks: RevokeForm(open).Blocks.BlockSet},
@@ -215,7 +215,7 @@ func TestButtonsAreThoseOfTheState(t *testing.T) {
 		"direct, console only": {Grant(giving(active(), access.Console), noon), is("Open AWS console# I'm done#")},
 		"direct, keys only":    {Grant(giving(active(), access.Keys), noon), is("Get temporary keys# I'm done#")},
 		"direct, revoked":      {Grant(revoked, noon), ""},
-		"list":                 {*List([]access.Request{active(), pending(), revoked}, noon), is("I'm done# Cancel#")},
+		"list":                 {List([]access.Request{active(), pending(), revoked}, noon), is("I'm done# Cancel#")},
 	} {
 		if got := labels(c.m); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
@@ -307,7 +307,7 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 
 func TestErrorsThatAreNoRefusalsShowTheirReferenceOnly(t *testing.T) {
 	err := fmt.Errorf("dial secret-host: %w", errors.New("xoxb-token"))
-	for name, m := range map[string]Message{"answer": *Refused(err, ref), "vend": NotVended(err, active(), ref)} {
+	for name, m := range map[string]Message{"answer": Refused(err, ref), "vend": NotVended(err, active(), ref)} {
 		if !strings.Contains(m.Text, ref) || strings.Contains(m.Text, "secret-host") || strings.Contains(m.Text, "xoxb") {
 			t.Errorf("%s: got %q", name, m.Text)
 		}
