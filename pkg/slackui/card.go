@@ -1,6 +1,7 @@
 package slackui
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -77,20 +78,34 @@ func heading(r access.Request) string { return title(r) + ": " + escape(whatPlai
 // plainTicket is a ticket that means nothing in markup.
 var plainTicket = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./#-]{0,99}$`)
 
-// addressMarks are the characters that end a link in markup, or make it another.
-var addressMarks = strings.NewReplacer("&", "&amp;", "<", "%3C", ">", "%3E", "|", "%7C", " ", "%20", "\n", "%0A", "`", "%60")
+// address makes a URL fit between the marks of a link: what is not one of a
+// URL's own characters, or would end the link, is written in per cent.
+func address(link string) string {
+	var b strings.Builder
+	for i := range len(link) {
+		switch c := link[i]; {
+		case c == '&':
+			b.WriteString("&amp;")
+		case c > ' ' && c < 0x7f && !strings.ContainsRune("<>|`\"\\^{}", rune(c)):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
 
 // ticket shows the ticket, linked if the policy names an address for it. One of
 // unusual characters is shown as it was typed, and leads nowhere.
-func ticket(t, address string) slack.Block {
-	address = addressMarks.Replace(address)
+func ticket(t, link string) slack.Block {
+	link = address(link)
 	switch {
 	case !plainTicket.MatchString(t):
 		return slack.NewSectionBlock(plain("Ticket, as it was typed: "+cut(oneLine(t), maxName)), nil, nil)
-	case address == "" || len(address) > maxAddress || !strings.HasPrefix(address, "http"):
+	case len(link) > maxAddress || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://"):
 		return mrkdwn("Ticket: " + t)
 	}
-	return mrkdwn("Ticket: <" + address + "|" + t + ">")
+	return mrkdwn("Ticket: <" + link + "|" + t + ">")
 }
 
 // standing says how a request stands, in lines of markup.

@@ -23,9 +23,9 @@ func Keys(text access.Secret, r access.Request, expires time.Time) Message {
 }
 
 // Link is the private answer that carries a sign-in link. It reveals it.
-func Link(address access.Secret, r access.Request, expires time.Time) Message {
+func Link(link access.Secret, r access.Request, expires time.Time) Message {
 	label := "Open AWS console: " + called(r.AccountName) + ", " + called(r.Role)
-	return Message{Text: "<" + addressMarks.Replace(address.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">\n" +
+	return Message{Text: "<" + address(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">\n" +
 		"The link works for 15 minutes and signs in whoever has it: do not pass it on. The session lasts until " + moment(useful(r, expires)) + ". Only you can see this."}
 }
 

@@ -172,7 +172,11 @@ func TestATicketIsLinkedOnlyWhenItIsPlain(t *testing.T) {
 			t.Errorf("%q: got %s %q, want %q", typed, got.Type, got.Text, want)
 		}
 	}
-	for _, address := range []string{"", "javascript:alert(1)", "https://t.example/" + strings.Repeat("x", 3000)} {
+	got := ticket("INC-42", "https://t.example/<!channel>|x y`\u202e&é?a=1&b=%20").(*slack.SectionBlock).Text.Text
+	if want := "Ticket: <https://t.example/%3C!channel%3E%7Cx%20y%60%E2%80%AE&amp;%C3%A9?a=1&amp;b=%20|INC-42>"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, address := range []string{"", "javascript:alert(1)", "httpx://t.example", "https://t.example/" + strings.Repeat("x", 3000)} {
 		if got := ticket("INC-42", address).(*slack.SectionBlock).Text.Text; got != "Ticket: INC-42" {
 			t.Errorf("%.40q: got %.60q, want no link", address, got)
 		}
