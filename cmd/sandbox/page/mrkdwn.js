@@ -6,6 +6,8 @@ import { clock, iso, slackDate } from "./time.js";
 
 const longestMark = 3000; // characters between a mark and the one that ends it; Slack's texts are no longer
 const shownLink = 90; // characters of an address that is its own label
+// Shell lines that begin a message are keys: drawn as code, to copy at once.
+const shell = /^(?:export [A-Z_]+=.*\n)+/;
 const longCode = { lines: 12, characters: 700 }; // longer fences are folded
 const longText = 1200; // characters; longer texts are folded
 
@@ -13,7 +15,7 @@ const longText = 1200; // characters; longer texts are folded
 
 // mrkdwn draws a text of type mrkdwn, or a message's text.
 export function mrkdwn(text, names, options = {}) {
-  const parts = String(text ?? "").split("```");
+  const parts = String(text ?? "").replace(shell, "```\n$&```\n").split("```");
   if (parts.length % 2 === 0) parts.push(`${parts.splice(-2, 1)[0]}\`\`\`${parts.pop()}`);
   const nodes = parts.flatMap((part, i) => (i % 2 ? [fence(part)] : lines(trimAround(part, i, parts.length), names, options)));
   return fold(h("div", { class: "text" }, nodes), String(text ?? "").replace(/```[^]*?```|<[^<>]*>/g, "").length);
