@@ -1,0 +1,278 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// linkAccounts makes accounts of their drafts, sorted by name.
+func (c *compiler) linkAccounts() {
+	switch d := &c.draft; {
+	case d.accountsFrom != nil && d.accountsAt != nil:
+		c.wrong(d.accountsFrom, "accounts stand here and in accounts_from; keep one of them")
+	case d.accountsFrom != nil:
+		c.accountsFile(d.accountsFrom)
+	case d.accountsAt == nil:
+		c.wrong(d.rootAt, "the policy has no accounts; write accounts: […] or accounts_from: accounts.yaml")
+	}
+	c.judgeAccounts()
+	drafts := c.draft.accounts
+	slices.SortStableFunc(drafts, func(a, b accountDraft) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), cmp.Compare(a.name, b.name))
+	})
+	p := c.policy
+	p.byID, p.byName = make(map[string]int, len(drafts)), make(map[string]int, len(drafts))
+	p.having = make([]set, len(p.roles))
+	for i := range p.having {
+		p.having[i] = newSet(len(drafts))
+	}
+	for i, d := range drafts {
+		a := d.account
+		a.Account = access.Account{ID: d.id, Name: d.name}
+		a.folded = strings.ToLower(d.name)
+		a.roles = c.rolesIn(d)
+		a.roles.each(func(role int) bool { p.having[role].add(i); return true })
+		p.byID[a.ID], p.byName[a.folded] = i, i
+		p.accounts = append(p.accounts, a)
+	}
+	c.index = newAccountIndex(p.accounts)
+}
+
+// rolesIn are the roles of the catalogue that an account has.
+func (c *compiler) rolesIn(d accountDraft) set {
+	if d.roles != nil {
+		return c.rolesOf(d.roles, d.in)
+	}
+	all := newSet(len(c.policy.roles))
+	for i := range c.policy.roles {
+		all.add(i)
+	}
+	return all
+}
+
+// judgeAccounts refuses the bastion, and ids and names that stand twice, in
+// the order of the file.
+func (c *compiler) judgeAccounts() {
+	ids, names := make(map[string]int), make(map[string]int)
+	for _, d := range c.draft.accounts {
+		folded := strings.ToLower(d.name)
+		if line, twice := ids[d.id]; twice && d.id != "" {
+			d.in.wrong(d.idAt, "the account %s stands in line %d already; keep one of them", d.id, line)
+		}
+		if line, twice := names[folded]; twice && folded != "" {
+			d.in.wrong(d.nameAt, "an account called %s stands in line %d already; choose another name", quoted(d.name), line)
+		}
+		if d.id != "" && d.id == c.options.Bastion {
+			d.in.wrong(d.idAt, "the account %s is the bastion, which is never a target; take it out", d.id)
+		}
+		ids[d.id], names[folded] = d.idAt.Line, d.nameAt.Line
+	}
+}
+
+// accountIndex finds accounts by what they have. Conditions are looked up
+// once, however many rules have them.
+type accountIndex struct {
+	accounts []account
+	tags     map[string]map[string][]int // accounts by tag and value
+	units    map[string][]int            // accounts by organisational unit
+	known    map[condition]answers
+}
+
+// condition is one entry of a map that describes accounts.
+type condition struct{ key, pattern string }
+
+// answers are the accounts of which a condition is true, and those that have
+// nothing to compare it with.
+type answers struct{ yes, lacking set }
+
+func newAccountIndex(accounts []account) accountIndex {
+	x := accountIndex{accounts: accounts, tags: make(map[string]map[string][]int), units: make(map[string][]int), known: make(map[condition]answers)}
+	for i := range accounts {
+		if unit := accounts[i].unit; unit != "" {
+			x.units[unit] = append(x.units[unit], i)
+		}
+		for key, value := range accounts[i].tags {
+			if x.tags[key] == nil {
+				x.tags[key] = make(map[string][]int)
+			}
+			x.tags[key][value] = append(x.tags[key][value], i)
+		}
+	}
+	return x
+}
+
+func (x *accountIndex) answer(c condition) answers {
+	if known, ok := x.known[c]; ok {
+		return known
+	}
+	a := answers{newSet(len(x.accounts)), newSet(len(x.accounts))}
+	switch c.key {
+	case "id":
+		x.compare(a.yes, c.pattern, func(one *account) string { return one.ID })
+	case "name":
+		x.compare(a.yes, c.pattern, func(one *account) string { return one.Name })
+	case "ou":
+		x.collect(a, x.units, func(unit string) bool { return matchesUnit(c.pattern, unit) })
+	default:
+		x.collect(a, x.tags[c.key], func(value string) bool { return matches(c.pattern, value) })
+	}
+	x.known[c] = a
+	return a
+}
+
+func (x *accountIndex) compare(yes set, pattern string, of func(*account) string) {
+	for i := range x.accounts {
+		if matches(pattern, of(&x.accounts[i])) {
+			yes.add(i)
+		}
+	}
+}
+
+func (x *accountIndex) collect(a answers, by map[string][]int, fits func(string) bool) {
+	for i := range x.accounts {
+		a.lacking.add(i)
+	}
+	for value, accounts := range by {
+		fit := fits(value)
+		for _, i := range accounts {
+			a.lacking[i/64] &^= 1 << (i % 64)
+			if fit {
+				a.yes.add(i)
+			}
+		}
+	}
+}
+
+// keys are what a map may ask of accounts.
+func (x *accountIndex) keys() []string {
+	keys := slices.Clone(reserved)
+	for key := range x.tags {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (x *accountIndex) values(key string) (values []string) {
+	for value := range x.tags[key] {
+		values = append(values, value)
+	}
+	if key == "ou" {
+		for unit := range x.units {
+			values = append(values, unit)
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+// accountsOf looks up the accounts of a rule: those that some entry describes,
+// and with them those that one may describe, because they lack a tag that it
+// asks for.
+func (c *compiler) accountsOf(nodes []*yaml.Node) (yes, may set) {
+	yes, may = newSet(len(c.policy.accounts)), newSet(len(c.policy.accounts))
+	for _, n := range nodes {
+		n = resolve(n)
+		if n.Kind == yaml.MappingNode {
+			a := c.described(n)
+			yes.addAll(a.yes)
+			may.addAll(a.lacking)
+			continue
+		}
+		yes.addAll(c.called(n))
+	}
+	return yes, may
+}
+
+// called looks up an id, a name, or a name with stars.
+func (c *compiler) called(n *yaml.Node) set {
+	none := newSet(len(c.policy.accounts))
+	text, ok := c.accountText(n, "an account")
+	if !ok {
+		return none
+	}
+	by := condition{"name", text}
+	if accountID.MatchString(text) {
+		by.key = "id"
+	}
+	found := c.index.answer(by).yes
+	switch {
+	case !found.empty() || len(c.policy.accounts) == 0:
+	case wild(text):
+		c.wrong(n, "no account has a name like %s; write a pattern that fits one", quoted(text))
+	default:
+		var names []string
+		for i := range c.policy.accounts {
+			names = append(names, c.policy.accounts[i].Name)
+		}
+		c.wrong(n, "no account is called %s; %s", quoted(text), instead(text, names))
+	}
+	return found
+}
+
+// accountText reads text that may be an account id without quotes.
+func (c *compiler) accountText(n *yaml.Node, what string) (string, bool) {
+	n = resolve(n)
+	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID.MatchString(n.Value) {
+		return c.accountID(n), true
+	}
+	return c.text(n, what)
+}
+
+// described looks up a map, all of which must be true of an account. Lacking
+// are here those of which all is true or not known.
+func (c *compiler) described(n *yaml.Node) answers {
+	all := answers{newSet(len(c.policy.accounts)), newSet(len(c.policy.accounts))}
+	if len(n.Content) == 0 || !c.plainTag(n) {
+		c.wrong(n, "an account is {}, which is nothing; write a tag, ou, name or id, or \"*\" for every account")
+		return all
+	}
+	for i := range c.policy.accounts {
+		all.yes.add(i)
+	}
+	all.lacking.addAll(all.yes)
+	c.pairs(n, "an account", func(key, value *yaml.Node) {
+		a, ok := c.condition(key, value)
+		if !ok {
+			return
+		}
+		all.yes.keep(a.yes)
+		may := a.yes.clone()
+		may.addAll(a.lacking)
+		all.lacking.keep(may)
+	})
+	if all.yes.empty() && len(c.policy.accounts) > 0 {
+		c.wrong(n, "no account is all of this at once; take one of the conditions out")
+	}
+	return all
+}
+
+// condition looks up one entry of a map; ok is false when it fits no account.
+func (c *compiler) condition(key, value *yaml.Node) (answers, bool) {
+	text, ok := c.accountText(value, quoted(key.Value))
+	if !ok {
+		return answers{}, false
+	}
+	if key.Value == "ou" {
+		text = strings.Trim(text, "/")
+	}
+	a := c.index.answer(condition{key.Value, text})
+	if !a.yes.empty() || len(c.policy.accounts) == 0 {
+		return a, true
+	}
+	isTag := !slices.Contains(reserved, key.Value)
+	switch _, has := c.index.tags[key.Value]; {
+	case isTag && !has:
+		c.wrong(key, "no account has a tag %s; %s", quoted(key.Value), instead(key.Value, c.index.keys()))
+	case key.Value == "id" || key.Value == "name":
+		c.wrong(resolve(value), "no account has the %s %s; write one that an account has", key.Value, quoted(text))
+	default:
+		c.wrong(resolve(value), "no account has %s: %s; %s", key.Value, quoted(text), instead(text, c.index.values(key.Value)))
+	}
+	return a, false
+}

@@ -1,0 +1,374 @@
+package policy
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Options is what compiling needs beside the file.
+type Options struct {
+	Bastion string                            // account id that is never a target; "" is not checked
+	Now     time.Time                         // for warnings about what has expired
+	Read    func(name string) ([]byte, error) // reads the file of accounts_from, a path beside the policy's; nil: there is none
+}
+
+// Compile reads a policy file; file is its name in messages. It reports all
+// that is wrong in one run: the error is Problems, and then there is no policy.
+// Warnings are worth a second look and never a reason not to start.
+func Compile(file string, src []byte, o Options) (*Policy, []Problem, error) {
+	c := compiler{reader: reader{file: file}, options: o}
+	p := c.compile(src)
+	sortProblems(c.problems)
+	sortProblems(c.warnings)
+	if len(c.problems) > 0 {
+		return nil, c.warnings, Problems(c.problems)
+	}
+	return p, c.warnings, nil
+}
+
+// compiler looks up the names of a draft, and makes a policy of it.
+type compiler struct {
+	reader
+	options Options
+	draft   draft
+	policy  *Policy
+
+	beside *reader          // of the file of accounts_from, nil if there is none
+	groups map[string]int32 // principals by the name of a group
+	people map[string]int32 // principals by an address or a Slack id that stands by itself
+	ruleAt map[string]int32 // rules by name
+	index  accountIndex
+}
+
+func (c *compiler) compile(src []byte) *Policy {
+	root := c.open(src)
+	if root == nil {
+		return nil
+	}
+	c.draft = c.reader.policy(root)
+	c.policy = &Policy{settings: c.draft.settings}
+	c.linkRoles()
+	c.linkAccounts()
+	c.linkGroups()
+	c.linkRules()
+	c.linkNevers()
+	c.linkInsteadOf()
+	c.warnExpiry()
+	if c.beside != nil {
+		c.problems = append(c.problems, c.beside.problems...)
+		c.warnings = append(c.warnings, c.beside.warnings...)
+	}
+	if len(c.problems) > 0 {
+		return nil
+	}
+	c.policy.indexRules()
+	c.policy.listSources()
+	return c.policy
+}
+
+func (c *compiler) linkRoles() {
+	p := c.policy
+	p.byRole = make(map[string]int, len(c.draft.roles))
+	for _, d := range c.draft.roles {
+		p.byRole[d.name] = len(p.roles)
+		p.roles = append(p.roles, d.role)
+	}
+	if c.draft.rolesAt != nil && len(p.roles) == 0 && len(c.problems) == 0 {
+		c.wrong(c.draft.rolesAt, "there are no roles; write at least one: ReadOnly: {about: …}")
+	}
+}
+
+func (c *compiler) roleNames() []string {
+	names := make([]string, len(c.policy.roles))
+	for i, r := range c.policy.roles {
+		names[i] = r.name
+	}
+	return names
+}
+
+// rolesOf looks up names and patterns of roles.
+func (c *compiler) rolesOf(nodes []*yaml.Node, in *reader) set {
+	all := newSet(len(c.policy.roles))
+	if len(c.policy.roles) == 0 {
+		return all
+	}
+	for _, n := range nodes {
+		found := false
+		for i, r := range c.policy.roles {
+			if matches(n.Value, r.name) {
+				all.add(i)
+				found = true
+			}
+		}
+		if !found {
+			in.wrong(n, "no role is called %s; %s", quoted(n.Value), instead(n.Value, c.roleNames()))
+		}
+	}
+	return all
+}
+
+func (c *compiler) linkGroups() {
+	c.groups = make(map[string]int32, len(c.draft.groups))
+	c.people = make(map[string]int32)
+	slack := make(map[string]bool)
+	for _, d := range c.draft.groups {
+		slack[d.source] = slack[d.source] || d.kind == slackGroup
+	}
+	for _, d := range c.draft.groups {
+		if d.kind == onCall && d.source != "" && slack[d.source] {
+			c.wrong(d.at, "%s is a schedule here and a Slack group elsewhere; write the right id", quoted(d.source))
+		}
+		c.groups[d.name] = c.addPrincipal(d.principal)
+	}
+}
+
+func (c *compiler) addPrincipal(x principal) int32 {
+	c.policy.principals = append(c.policy.principals, x)
+	return int32(len(c.policy.principals) - 1) //nolint:gosec // far fewer than 2^31 fit into a file
+}
+
+// principalsOf looks up who, from and by.
+func (c *compiler) principalsOf(nodes []*yaml.Node) (all []int32) {
+	for _, n := range nodes {
+		if i, ok := c.principal(n.Value); ok {
+			all = append(all, i)
+			continue
+		}
+		names := make([]string, 0, len(c.draft.groups)+1)
+		for _, g := range c.draft.groups {
+			names = append(names, g.name)
+		}
+		hint := instead(n.Value, append(names, everybody))
+		c.wrong(n, "%s is no group, e-mail address or Slack user id; %s", quoted(n.Value), hint)
+	}
+	return all
+}
+
+func (c *compiler) principal(text string) (int32, bool) {
+	if i, ok := c.groups[text]; ok {
+		return i, true
+	}
+	key := access.FoldEmail(text)
+	if i, ok := c.people[key]; ok {
+		return i, true
+	}
+	x := principal{name: text, kind: named}
+	switch {
+	case text == everybody:
+		x.kind = everyone
+	case address.MatchString(text):
+		x.addresses = []string{key}
+	case slackUser.MatchString(text):
+		x.ids = []string{text}
+	default:
+		return 0, false
+	}
+	c.people[key] = c.addPrincipal(x)
+	return c.people[key], true
+}
+
+func values(nodes []*yaml.Node) []string {
+	all := make([]string, len(nodes))
+	for i, n := range nodes {
+		all[i] = n.Value
+	}
+	return all
+}
+
+// linkRules makes rules of their drafts.
+func (c *compiler) linkRules() {
+	c.ruleAt = make(map[string]int32, len(c.draft.rules))
+	names := make(map[string]int)
+	for i := range c.draft.rules {
+		d := &c.draft.rules[i]
+		one := d.rule
+		one.line, one.col = d.at.Line, d.at.Column
+		c.named(d, names)
+		one.who = c.principalsOf(d.who)
+		one.accounts, _ = c.accountsOf(d.accounts)
+		one.roles = c.rolesOf(d.roles, &c.reader)
+		c.reachable(d, one.accounts, one.roles)
+		for _, need := range d.needs {
+			one.needs = append(one.needs, requirement{names: values(need.from), from: c.principalsOf(need.from), need: need.need})
+		}
+		c.judgeNeeds(d, one.needs)
+		if d.reviewers != nil {
+			one.review = &access.Review{By: values(d.reviewers), Within: d.within}
+			one.reviewers = c.principalsOf(d.reviewers)
+		}
+		if one.channels == nil && c.policy.settings.Channel != "" {
+			one.channels = []string{c.policy.settings.Channel}
+		}
+		if one.channels == nil && !c.draft.channel {
+			c.wrong(d.at, "the cards of this rule have nowhere to go; write settings: {channel: C…}, or card: [C…] here")
+		}
+		if one.name != "" {
+			c.ruleAt[one.name] = int32(i)
+		}
+		c.policy.rules = append(c.policy.rules, one)
+	}
+}
+
+// named refuses a name that stands twice, among rules and nevers together.
+func (c *compiler) named(d *ruleDraft, seen map[string]int) {
+	if d.rule.name == "" {
+		return
+	}
+	if line, twice := seen[d.rule.name]; twice {
+		c.wrong(d.at, "a rule called %s stands in line %d already; choose another name", quoted(d.rule.name), line)
+		return
+	}
+	seen[d.rule.name] = d.at.Line
+}
+
+// reachable refuses a rule whose accounts have none of its roles.
+func (c *compiler) reachable(d *ruleDraft, accounts, roles set) {
+	if accounts.empty() || roles.empty() {
+		return // said already, with the name that is wrong
+	}
+	found := false
+	accounts.each(func(i int) bool {
+		found = c.policy.accounts[i].roles.meets(roles)
+		return !found
+	})
+	if !found {
+		c.wrong(d.at, "this can never match: none of its accounts has any of its roles; name others, or take it out")
+	}
+}
+
+func (c *compiler) linkNevers() {
+	names := make(map[string]int)
+	for i := range c.draft.rules {
+		names[c.draft.rules[i].rule.name] = c.draft.rules[i].at.Line
+	}
+	for i := range c.draft.nevers {
+		d := &c.draft.nevers[i]
+		c.named(d, names)
+		yes, may := c.accountsOf(d.accounts)
+		n := never{name: d.rule.name, line: d.at.Line, col: d.at.Column, who: c.principalsOf(d.who), say: d.say, expires: d.rule.expires}
+		n.accounts = yes.clone()
+		n.accounts.addAll(may)
+		n.roles = c.rolesOf(d.roles, &c.reader)
+		if !yes.empty() {
+			c.reachable(d, n.accounts, n.roles)
+		}
+		c.policy.nevers = append(c.policy.nevers, n)
+	}
+}
+
+// linkInsteadOf looks up what each rule sets aside, and refuses circles.
+func (c *compiler) linkInsteadOf() {
+	var names []string
+	for i := range c.policy.rules {
+		names = append(names, c.policy.rules[i].name)
+	}
+	for i := range c.draft.rules {
+		for _, n := range c.draft.rules[i].insteadOf {
+			target, ok := c.ruleAt[n.Value]
+			if !ok {
+				c.wrong(n, "no rule is called %s; %s", quoted(n.Value), instead(n.Value, names))
+				continue
+			}
+			set := &c.policy.rules[target].setters
+			*set = append(*set, int32(i))
+		}
+	}
+	circles{compiler: c, marks: make([]mark, len(c.draft.rules))}.find()
+}
+
+// mark says how far a rule was followed.
+type mark uint8
+
+const (
+	fresh mark = iota
+	open
+	done
+)
+
+// circles walks along instead_of.
+type circles struct {
+	*compiler
+	marks []mark
+	path  []int32
+}
+
+func (s circles) find() {
+	for i := range s.marks {
+		s.follow(int32(i))
+	}
+}
+
+func (s *circles) follow(i int32) {
+	if s.marks[i] == done {
+		return
+	}
+	s.marks[i] = open
+	s.path = append(s.path, i)
+	for _, n := range s.draft.rules[i].insteadOf {
+		target, ok := s.ruleAt[n.Value]
+		switch {
+		case !ok:
+		case s.marks[target] == open:
+			s.wrong(n, "instead_of goes in a circle: %s; take one of them out", s.circle(target))
+		default:
+			s.follow(target)
+		}
+	}
+	s.path = s.path[:len(s.path)-1]
+	s.marks[i] = done
+}
+
+// circle is the way from a rule back to itself.
+func (s *circles) circle(from int32) string {
+	var names []string
+	for i := len(s.path) - 1; i >= 0; i-- {
+		names = append([]string{quoted(s.policy.rules[s.path[i]].name)}, names...)
+		if s.path[i] == from {
+			break
+		}
+	}
+	return strings.Join(append(names, names[0]), " → ")
+}
+
+// accountsFile reads the accounts of another file, beside the policy.
+func (c *compiler) accountsFile(n *yaml.Node) {
+	name, ok := c.text(n, "accounts_from")
+	n = resolve(n)
+	switch {
+	case !ok:
+		return
+	case !filepath.IsLocal(name):
+		c.wrong(n, "accounts_from cannot be %s; write the name of a file beside the policy", quoted(name))
+		return
+	case c.options.Read == nil:
+		c.wrong(n, "accounts_from cannot be read here; write accounts: […] into the policy")
+		return
+	}
+	path := filepath.Join(filepath.Dir(c.file), name)
+	src, err := c.options.Read(path)
+	if err != nil {
+		c.wrong(n, "accounts_from cannot be read (%v); write the name of a file beside the policy", err)
+		return
+	}
+	c.beside = &reader{file: path}
+	c.draft.accounts = c.beside.accountsOnly(src)
+}
+
+// accountsOnly reads a file that is a list of accounts, or a map with accounts
+// as its one key.
+func (r *reader) accountsOnly(src []byte) (all []accountDraft) {
+	root := r.open(src)
+	if root == nil {
+		return nil
+	}
+	if resolve(root).Kind == yaml.SequenceNode {
+		return r.accounts(root)
+	}
+	r.object(root, "the file of accounts", field{"accounts", true, func(n *yaml.Node) { all = r.accounts(n) }})
+	return all
+}

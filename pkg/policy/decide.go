@@ -1,0 +1,366 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Question is what a policy is asked. Everybody in it is as known at the
+// moment At.
+type Question struct {
+	Who       access.Person
+	Account   string        // id
+	Role      string        // name, exactly
+	For       time.Duration // 0: the length is not judged
+	Reason    string
+	Ticket    string
+	Asking    bool            // it is about to be submitted: judge reason, ticket, and whether anybody could approve
+	Approvals []access.Person // who said yes; whoever is no full member today does not count
+	Directory access.Directory
+	At        time.Time
+}
+
+// Answer is what the policy says. With a refusal, Terms.Met is false whatever
+// was approved. Its lists are the policy's own: they are to be read, not
+// changed.
+type Answer struct {
+	// Refusal is nil when the person may have it once Terms.Met. Its codes
+	// are those of Person.Refused, unknown_account, unknown_role, never,
+	// not_allowed, unknown_group, nothing_to_give, too_long and, when Asking,
+	// no_reason, no_ticket, bad_ticket, no_approver.
+	Refusal *access.Refusal
+	Terms   access.Terms // zero unless some rule allows
+	Target  access.Target
+	Ticket  bool // a ticket is mandatory
+}
+
+// Decide answers a question. It is pure: the same question has the same
+// answer.
+func (p *Policy) Decide(q Question) Answer {
+	if refusal := q.Who.Refused(); refusal != nil {
+		return Answer{Refusal: refusal}
+	}
+	now := moment{&q.Directory, q.At}
+	v := p.view(q.Who, now)
+	account, role, refusal := p.lookUp(&v, q.Account, q.Role)
+	if refusal != nil {
+		return Answer{Refusal: refusal}
+	}
+	if n, how := v.forbids(account, role); n != nil {
+		return Answer{Refusal: v.forbidden(n, how)}
+	}
+	r := v.ruling(account, role)
+	rules, allows := r.binding()
+	if allows != yes {
+		return Answer{Refusal: r.notAllowed(allows)}
+	}
+	a := Answer{Terms: r.terms(rules), Target: p.target(account, role), Ticket: r.wantsTicket(rules)}
+	a.Refusal = r.unfit(&q, &a)
+	if a.Refusal == nil && q.Asking {
+		a.Refusal = r.incomplete(&q, &a)
+	}
+	if a.Refusal == nil && q.Asking {
+		a.Refusal = r.noApprover(rules)
+	}
+	a.Terms.Needs, a.Terms.Met = r.needs(rules, q.Approvals)
+	a.Terms.Met = a.Terms.Met && a.Refusal == nil
+	return a
+}
+
+// lookUp finds account and role. Roles that somebody may not ask for are not
+// told.
+func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal *access.Refusal) {
+	account, ok := p.byID[id]
+	if !ok {
+		return 0, 0, unknownAccount(id)
+	}
+	if role, ok = p.byRole[name]; ok && p.accounts[account].roles.has(role) {
+		return account, role, nil
+	}
+	var names []string
+	for _, r := range v.askable(account) {
+		names = append(names, r.Name)
+	}
+	next := "Choose one in the form: /aws-access."
+	if n := near(name, names); n != "" {
+		next = "Did you mean " + n + "?"
+	}
+	return 0, 0, access.Refuse("unknown_role", "There is no role "+said(name)+" in "+p.accounts[account].Name+".", next)
+}
+
+// said puts what somebody typed into a sentence.
+func said(text string) string {
+	const most = 80
+	if runes := []rune(strings.ToValidUTF8(text, "?")); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return "“" + text + "”"
+}
+
+func (p *Policy) target(account, role int) access.Target {
+	a, r := &p.accounts[account], &p.roles[role]
+	return access.Target{
+		Account: a.ID, AccountName: a.Name, Region: a.region, Role: r.name, Path: r.path, LandsOn: r.landsOn,
+		AssumeRoles: r.assumeRoles, MakeIdentities: r.makeIdentities,
+	}
+}
+
+// forbidden words a never.
+func (v *view) forbidden(n *never, how belief) *access.Refusal {
+	if how != yes {
+		return access.Refuse("never", "“"+n.name+"” may concern you, and that cannot be told right now.", v.cannotRead(n.who))
+	}
+	if n.say != "" {
+		return access.Refuse("never", n.say, "")
+	}
+	return access.Refuse("never", "The policy never allows this: “"+n.name+"”.", "")
+}
+
+// cannotRead names those of the principals that nothing is known of.
+func (v *view) cannotRead(principals []int32) string {
+	var names []string
+	for _, i := range principals {
+		x := &v.principals[i]
+		if _, _, ok := x.members(v.now); !ok {
+			names = append(names, x.name)
+		}
+	}
+	if len(names) == 0 {
+		return "Your address in Slack is not confirmed, or somebody else has the same: ask an owner of the workspace to mend that."
+	}
+	return "Who is in " + strings.Join(names, " and ") + " cannot be read at the moment. Try again in a few minutes."
+}
+
+// notAllowed refuses without a word about who could.
+func (r *ruling) notAllowed(allows belief) *access.Refusal {
+	a, what := &r.accounts[r.account], r.roles[r.role].name
+	if allows == no {
+		return access.Refuse("not_allowed", "You may not ask for "+what+" in "+a.Name+".", "The form shows what you may ask for: /aws-access.")
+	}
+	var unknown []int32
+	for _, i := range a.rules {
+		if r.states[i].matches == maybe {
+			unknown = append(unknown, r.rules[i].who...)
+		}
+	}
+	slices.Sort(unknown)
+	return access.Refuse("unknown_group", "Whether you may ask for "+what+" in "+a.Name+" cannot be told right now.", r.cannotRead(slices.Compact(unknown)))
+}
+
+// terms puts the rules that bind together, all but what they require.
+func (r *ruling) terms(rules []int32) access.Terms {
+	t := access.Terms{Max: maxMax, AnswerWithin: r.settings.AnswerWithin, RemindAfter: r.settings.RemindAfter}
+	gives := [len(kinds)]bool{true, true}
+	for _, i := range rules {
+		one := &r.rules[i]
+		t.Max = min(t.Max, one.max)
+		for k := range gives {
+			gives[k] = gives[k] && one.gives[k]
+		}
+		for _, channel := range one.channels {
+			if !slices.Contains(t.Channels, channel) {
+				t.Channels = append(t.Channels, channel)
+			}
+		}
+		t.Review = joined(t.Review, one.review)
+	}
+	for k, given := range gives {
+		if given {
+			t.Give = append(t.Give, kinds[k])
+		}
+	}
+	return t
+}
+
+// joined is a review by everybody whom two rules name, within the shorter time.
+func joined(a, b *access.Review) *access.Review {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	both := access.Review{By: slices.Clone(a.By), Within: min(a.Within, b.Within)}
+	for _, name := range b.By {
+		if !slices.Contains(both.By, name) {
+			both.By = append(both.By, name)
+		}
+	}
+	return &both
+}
+
+func (r *ruling) wantsTicket(rules []int32) bool {
+	return slices.ContainsFunc(rules, func(i int32) bool { return r.rules[i].ticket })
+}
+
+// unfit refuses what no approval could mend, at any time.
+func (r *ruling) unfit(q *Question, a *Answer) *access.Refusal {
+	switch {
+	case len(a.Terms.Give) == 0:
+		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+" have nothing in common that could be given: one wants the console alone, another keys alone.", "Tell the people who keep the policy.")
+	case q.For > a.Terms.Max:
+		return access.TooLong(a.Terms.Max, q.For)
+	}
+	return nil
+}
+
+// maxTicket is the longest ticket, in characters.
+const maxTicket = 100
+
+// incomplete refuses what was asked for without what the rules ask.
+func (r *ruling) incomplete(q *Question, a *Answer) *access.Refusal {
+	ticket := strings.TrimSpace(q.Ticket)
+	form := r.settings.ticket
+	switch {
+	case strings.TrimSpace(q.Reason) == "":
+		return access.Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+	case ticket == "" && a.Ticket:
+		return access.Refuse("no_ticket", "A ticket is needed for "+a.Target.Role+" in "+a.Target.AccountName+".", r.ticketForm())
+	case ticket == "":
+		return nil
+	case utf8.RuneCountInString(ticket) > maxTicket || strings.ContainsAny(ticket, "\r\n"):
+		return access.Refuse("bad_ticket", "A ticket is one line of at most "+strconv.Itoa(maxTicket)+" characters.", r.ticketForm())
+	case form != nil && !form.MatchString(ticket):
+		return access.Refuse("bad_ticket", said(ticket)+" is not a ticket.", r.ticketForm())
+	}
+	return nil
+}
+
+func (r *ruling) ticketForm() string {
+	if r.settings.TicketPattern == "" {
+		return "Write its number."
+	}
+	return "It has to look like " + r.settings.TicketPattern + "."
+}
+
+// needs counts who said yes: what each requirement of the rules that bind has,
+// and whether nothing is missing. The requester never counts, nor does anybody
+// who is no full member or not known to be asked.
+func (r *ruling) needs(rules []int32, approvals []access.Person) (needs []access.Need, met bool) {
+	var said voices
+	for _, p := range approvals {
+		if p.Standing == access.Member && !p.Same(r.who.Person) {
+			said = said.add(p)
+		}
+	}
+	met = true
+	for _, i := range rules {
+		one := &r.rules[i]
+		if len(one.needs) == 0 {
+			continue
+		}
+		filled, all := match(one.needs, len(said), func(requirement, voice int) bool {
+			return slices.ContainsFunc(said[voice], func(p access.Person) bool {
+				return r.asks(one.needs[requirement].from, p)
+			})
+		})
+		met = met && all
+		for k, need := range one.needs {
+			needs = append(needs, access.Need{Rule: one.name, From: need.names, Need: need.need, Have: filled[k]})
+		}
+	}
+	return needs, met
+}
+
+// asks reports whether somebody is known to be among those who are asked.
+func (r *ruling) asks(from []int32, p access.Person) bool {
+	s := subjectOf(p)
+	return slices.ContainsFunc(from, func(i int32) bool {
+		return r.principals[i].holds(&s, r.now) == yes
+	})
+}
+
+// noApprover refuses what nobody could approve, as far as people are known.
+func (r *ruling) noApprover(rules []int32) *access.Refusal {
+	for _, i := range rules {
+		one := &r.rules[i]
+		if short, have, ok := r.fillable(one); !ok {
+			return r.nobody(one, short, have)
+		}
+	}
+	return nil
+}
+
+// fillable reports whether a rule's requirements could be filled with
+// different people other than the requester; if not, which one stays short,
+// and how many people it could have.
+func (r *ruling) fillable(one *rule) (short, have int, ok bool) {
+	total := 0
+	for _, need := range one.needs {
+		total += need.need
+	}
+	var people voices
+	can := make([][]access.Person, len(one.needs))
+	for k, need := range one.needs {
+		can[k] = r.couldFill(need, total)
+		for _, p := range can[k] {
+			people = people.add(p)
+		}
+	}
+	filled, ok := match(one.needs, len(people)+total, func(requirement, voice int) bool {
+		if voice >= len(people) { // somebody out of the whole workspace
+			return r.anybody(one.needs[requirement])
+		}
+		return slices.ContainsFunc(people[voice], func(p access.Person) bool {
+			return slices.ContainsFunc(can[requirement], func(q access.Person) bool { return q.ID == p.ID })
+		})
+	})
+	for k, need := range one.needs {
+		if filled[k] < need.need {
+			return k, filled[k], false
+		}
+	}
+	return 0, 0, ok
+}
+
+// couldFill lists people who could fill a requirement, as many as make the
+// rule's total at the most: with so many there is always one left for it.
+func (r *ruling) couldFill(need requirement, total int) []access.Person {
+	var found []access.Person
+	var distinct voices
+	for _, i := range need.from {
+		r.principals[i].candidates(r.now, func(p access.Person) bool {
+			if !p.Same(r.who.Person) {
+				found, distinct = append(found, p), distinct.add(p)
+			}
+			return len(distinct) < total
+		})
+		if len(distinct) >= total {
+			break
+		}
+	}
+	return found
+}
+
+func (r *ruling) anybody(need requirement) bool {
+	return slices.ContainsFunc(need.from, func(i int32) bool { return r.principals[i].kind == everyone })
+}
+
+// nobody words that a requirement cannot be filled.
+func (r *ruling) nobody(one *rule, short, have int) *access.Refusal {
+	need := one.needs[short]
+	var unknown []int32
+	for _, i := range need.from {
+		if _, _, ok := r.principals[i].members(r.now); !ok {
+			unknown = append(unknown, i)
+		}
+	}
+	says := "Nobody else could approve this: “" + one.name + "” wants " + strconv.Itoa(need.need) + " of " + strings.Join(need.names, ", ")
+	switch have {
+	case 0:
+		says += ", and there is nobody but you."
+	case 1:
+		says += ", and there is 1 besides you."
+	default:
+		says += ", and there are " + strconv.Itoa(have) + " besides you."
+	}
+	if len(unknown) > 0 {
+		return access.Refuse("no_approver", says, r.cannotRead(unknown))
+	}
+	return access.Refuse("no_approver", says, "Tell the people who keep the policy.")
+}

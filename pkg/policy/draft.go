@@ -1,0 +1,570 @@
+package policy
+
+import (
+	"cmp"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// draft is a policy file as it was read: every value checked by itself, no
+// name looked up yet. Nodes tell where each thing stands.
+type draft struct {
+	settings Settings
+	channel  bool // settings.channel is there, be it right or wrong
+	roles    []roleDraft
+	accounts []accountDraft
+	groups   []groupDraft
+	rules    []ruleDraft
+	nevers   []ruleDraft
+
+	accountsFrom       *yaml.Node
+	rolesAt, groupsAt  *yaml.Node // nil where the file does not have them
+	accountsAt, rootAt *yaml.Node
+}
+
+type roleDraft struct {
+	at *yaml.Node
+	role
+}
+
+type accountDraft struct {
+	at     *yaml.Node
+	in     *reader // the file that it stands in
+	id     string
+	name   string
+	idAt   *yaml.Node
+	nameAt *yaml.Node
+	roles  []*yaml.Node
+	account
+}
+
+type groupDraft struct {
+	at *yaml.Node
+	principal
+}
+
+type needDraft struct {
+	at   *yaml.Node
+	from []*yaml.Node
+	need int
+}
+
+// ruleDraft is an entry of rules or of never.
+type ruleDraft struct {
+	at        *yaml.Node // its name, else the whole of it
+	rule      rule
+	who       []*yaml.Node
+	accounts  []*yaml.Node
+	roles     []*yaml.Node
+	needs     []needDraft
+	insteadOf []*yaml.Node
+	reviewers []*yaml.Node
+	within    time.Duration
+	say       string
+}
+
+// policy reads the top of a policy file.
+func (r *reader) policy(root *yaml.Node) draft {
+	d := draft{rootAt: root}
+	r.object(root, "the policy",
+		field{"version", true, r.version},
+		field{"settings", false, func(n *yaml.Node) { d.settings = r.settings(n, &d) }},
+		field{"roles", true, func(n *yaml.Node) { d.rolesAt, d.roles = n, r.roles(n) }},
+		field{"accounts", false, func(n *yaml.Node) { d.accountsAt, d.accounts = n, r.accounts(n) }},
+		field{"accounts_from", false, func(n *yaml.Node) { d.accountsFrom = n }},
+		field{"groups", false, func(n *yaml.Node) { d.groupsAt, d.groups = n, r.groups(n) }},
+		field{"rules", true, func(n *yaml.Node) { d.rules = r.rules(n, "rules", r.rule) }},
+		field{"never", false, func(n *yaml.Node) { d.nevers = r.rules(n, "never", r.never) }},
+	)
+	return d
+}
+
+func (r *reader) version(n *yaml.Node) {
+	if n = resolve(n); n.Kind != yaml.ScalarNode || n.Value != "1" {
+		r.wrong(n, "this program reads version 1 of the policy file; write version: 1")
+	}
+}
+
+var (
+	channelID = regexp.MustCompile(`^[CG][A-Z0-9]{2,}$`)
+	slackUser = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+	slackTeam = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
+	onCallID  = regexp.MustCompile(`^[A-Z0-9]{3,}$`)
+	accountID = regexp.MustCompile(`^[0-9]{12}$`)
+	roleName  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+	rolePath  = regexp.MustCompile(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
+	landing   = regexp.MustCompile(`^/([!-.0-\[\]-~][!-\[\]-~]*)?$`)
+	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	address   = regexp.MustCompile(`^[^\s@<>,;"]+@[^\s@<>,;"]+$`)
+)
+
+// word reads text of one form.
+func (r *reader) word(n *yaml.Node, what string, form *regexp.Regexp, write string) string {
+	text, ok := r.text(n, what)
+	if !ok {
+		return ""
+	}
+	if !form.MatchString(text) {
+		r.wrong(resolve(n), "%s cannot be %s; write %s", what, quoted(text), write)
+		return ""
+	}
+	return text
+}
+
+// name reads what people will read, and other places will name.
+func (r *reader) name(n *yaml.Node, what string) string {
+	text, ok := r.text(n, what)
+	switch {
+	case !ok:
+		return ""
+	case text != strings.TrimSpace(text) || strings.Contains(text, "\n"):
+		r.wrong(resolve(n), "%s has spaces at its ends, or more than one line; write it without", what)
+		return ""
+	}
+	return text
+}
+
+// prose reads text of any number of lines.
+func (r *reader) prose(n *yaml.Node, what string) string {
+	text, _ := r.text(n, what)
+	return strings.TrimSpace(text)
+}
+
+func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Duration {
+	n = resolve(n)
+	d, err := ParseLength(n.Value)
+	switch {
+	case n.Kind != yaml.ScalarNode || err != nil:
+		r.wrong(n, "%s is %s, which is no length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
+	case d < least:
+		r.wrong(n, "%s is %s; write %s or more", what, access.Length(d), access.Length(least))
+	case d > maxMax:
+		r.wrong(n, "%s is %s; write %s or less", what, access.Length(d), access.Length(maxMax))
+	default:
+		return d
+	}
+	return 0
+}
+
+const wantChannel = "a Slack channel's id, like C0APPROVALS: Slack shows it at the end of the channel's details"
+
+func (r *reader) settings(n *yaml.Node, d *draft) Settings {
+	s := Settings{AnswerWithin: time.Hour}
+	var remind *yaml.Node
+	ok := r.object(n, "settings",
+		field{"channel", false, func(n *yaml.Node) {
+			d.channel, s.Channel = true, r.word(n, "channel", channelID, wantChannel)
+		}},
+		field{"operators", false, func(n *yaml.Node) { s.Operators = r.word(n, "operators", channelID, wantChannel) }},
+		field{"answer_within", false, func(n *yaml.Node) { s.AnswerWithin = r.length(n, "answer_within", time.Minute) }},
+		field{"remind_after", false, func(n *yaml.Node) {
+			remind, s.RemindAfter = resolve(n), r.length(n, "remind_after", time.Minute)
+		}},
+		field{"ticket", false, func(n *yaml.Node) { r.ticket(n, &s) }},
+	)
+	d.channel = d.channel || !ok
+	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {
+		r.warn(remind, "remind_after is not before answer_within, so nobody is reminded; write less than %s", access.Length(s.AnswerWithin))
+	}
+	if s.Operators == "" {
+		s.Operators = s.Channel
+	}
+	return s
+}
+
+func (r *reader) ticket(n *yaml.Node, s *Settings) {
+	r.object(n, "ticket",
+		field{"pattern", false, func(n *yaml.Node) {
+			text, ok := r.text(n, "the pattern of tickets")
+			if !ok {
+				return
+			}
+			_, err := regexp.Compile(text)
+			form, whole := regexp.Compile("^(?:" + text + ")$")
+			if err = cmp.Or(err, whole); err != nil {
+				r.wrong(resolve(n), "the pattern of tickets is no regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
+				return
+			}
+			s.TicketPattern, s.ticket = text, form
+		}},
+		field{"link", false, func(n *yaml.Node) {
+			text, ok := r.text(n, "the link to tickets")
+			switch {
+			case !ok:
+			case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") || strings.Count(text, "{ticket}") != 1:
+				r.wrong(resolve(n), "the link to tickets cannot be %s; write an https address that holds {ticket} once", quoted(text))
+			default:
+				s.TicketLink = text
+			}
+		}},
+	)
+}
+
+// entries reads a map of names to what they are.
+func (r *reader) entries(n *yaml.Node, what string, read func(name string, key, value *yaml.Node)) {
+	n = resolve(n)
+	switch {
+	case n.Kind != yaml.MappingNode:
+		r.wrong(n, "%s is %s; write a map: name: {…}", what, kind(n))
+	default:
+		r.pairs(n, what, func(key, value *yaml.Node) {
+			if name := r.name(key, "a name in "+what); name != "" {
+				read(name, key, value)
+			}
+		})
+	}
+}
+
+// DefaultPath is the path of target roles that the policy says nothing about.
+const DefaultPath = "/aws-access/"
+
+// revokerPath holds the roles that take access away: never a target.
+const revokerPath = "/aws-access-revoker/"
+
+func (r *reader) roles(n *yaml.Node) (all []roleDraft) {
+	seen := make(map[string]string)
+	r.entries(n, "roles", func(name string, key, value *yaml.Node) {
+		folded := strings.ToLower(name)
+		switch first, twice := seen[folded]; {
+		case !roleName.MatchString(name):
+			r.wrong(key, "a role cannot be called %s; write the name of an IAM role: letters, digits and _+=,.@-, 64 at most", quoted(name))
+		case twice:
+			r.wrong(key, "%s and %s are one role to IAM; keep one of them", quoted(first), quoted(name))
+		}
+		seen[folded] = name
+		all = append(all, roleDraft{at: key, role: r.role(name, value)})
+	})
+	return all
+}
+
+func (r *reader) role(name string, n *yaml.Node) role {
+	one := role{name: name, path: DefaultPath}
+	if null(resolve(n)) {
+		return one
+	}
+	r.object(r.wholeAbout(n), "the role "+quoted(name),
+		field{"about", false, func(n *yaml.Node) { one.about = r.prose(n, "about") }},
+		field{"path", false, func(n *yaml.Node) {
+			one.path = r.word(n, "path", rolePath, "a path that begins and ends with a slash, like /aws-access/")
+			if strings.HasPrefix(one.path, revokerPath) || len(one.path) > 512 {
+				r.wrong(resolve(n), "path cannot be %s; write a path of at most 512 characters, other than %s", quoted(one.path), revokerPath)
+			}
+		}},
+		field{"lands_on", false, func(n *yaml.Node) {
+			one.landsOn = r.word(n, "lands_on", landing, "the path of a page of the console, like /iam/home")
+		}},
+		field{"may", false, func(n *yaml.Node) {
+			for _, entry := range r.texts(n, "may") {
+				switch entry.Value {
+				case "assume_roles":
+					one.assumeRoles = true
+				case "make_identities":
+					one.makeIdentities = true
+				default:
+					r.wrong(entry, "may knows no %s; %s", quoted(entry.Value), instead(entry.Value, []string{"assume_roles", "make_identities"}))
+				}
+			}
+		}},
+	)
+	return one
+}
+
+// wholeAbout puts the text of about together again where a comma in {about: look
+// at it, change nothing} has cut it: YAML makes a key without a value of the
+// rest. Such a key can have meant nothing else.
+func (r *reader) wholeAbout(n *yaml.Node) *yaml.Node {
+	n = resolve(n)
+	whole := *n
+	whole.Content = nil
+	about := false
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if last := len(whole.Content) - 1; about && null(value) && value.Value == "" && key.Kind == yaml.ScalarNode && strings.Contains(key.Value, " ") {
+			text := *whole.Content[last]
+			text.Value += ", " + key.Value
+			whole.Content[last] = &text
+			r.warn(key, "a comma ends the text of about here; write it in quotes: %q", text.Value)
+			continue
+		}
+		about = key.Value == "about" && value.Kind == yaml.ScalarNode
+		whole.Content = append(whole.Content, key, value)
+	}
+	return &whole
+}
+
+func (r *reader) accounts(n *yaml.Node) (all []accountDraft) {
+	for _, entry := range r.list(n, "accounts") {
+		all = append(all, r.account(entry))
+	}
+	return all
+}
+
+func (r *reader) account(n *yaml.Node) accountDraft {
+	n = resolve(n)
+	a := accountDraft{at: n, in: r, idAt: n, nameAt: n}
+	a.region = "us-east-1"
+	r.object(n, "an account",
+		field{"id", true, func(n *yaml.Node) { a.idAt, a.id = resolve(n), r.accountID(n) }},
+		field{"name", true, func(n *yaml.Node) {
+			a.nameAt, a.name = resolve(n), r.name(n, "the name of an account")
+			if strings.Contains(a.name, "*") || accountID.MatchString(a.name) {
+				r.wrong(a.nameAt, "an account cannot be called %s; write a name that is no pattern and no id", quoted(a.name))
+			}
+		}},
+		field{"region", false, func(n *yaml.Node) { a.region = r.word(n, "region", region, "a region like eu-west-1") }},
+		field{"ou", false, func(n *yaml.Node) { a.unit = r.unit(n) }},
+		field{"tags", false, func(n *yaml.Node) { a.tags = r.tags(n) }},
+		field{"roles", false, func(n *yaml.Node) { a.roles = r.texts(n, "the roles of an account") }},
+	)
+	return a
+}
+
+// accountID reads twelve digits. Without quotes they are a number to other
+// readers of YAML, and one with a zero in front is not even the same number.
+func (r *reader) accountID(n *yaml.Node) string {
+	n = resolve(n)
+	plain := n.Kind == yaml.ScalarNode && n.Style == 0
+	switch {
+	case plain && accountID.MatchString(n.Value) && n.Value[0] == '0':
+		r.wrong(n, "the account id %s is not quoted: YAML drops zeros in front of a number; write %q", n.Value, n.Value)
+		return n.Value
+	case plain && accountID.MatchString(n.Value):
+		r.warn(n, "the account id %s is a number to YAML; write it in quotes: %q", n.Value, n.Value)
+		return n.Value
+	case plain && n.ShortTag() != "!!str" && !null(n):
+		r.wrong(n, "an account id cannot be %s; write twelve digits in quotes", n.Value)
+		return ""
+	}
+	return r.word(n, "an account id", accountID, "twelve digits in quotes")
+}
+
+func (r *reader) unit(n *yaml.Node) string {
+	text := strings.Trim(r.name(n, "ou"), "/")
+	if text == "" || strings.Contains(text, "//") || strings.Contains(text, "*") {
+		r.wrong(resolve(n), "ou is no path; write one like /workloads/prod")
+		return ""
+	}
+	return text
+}
+
+// reserved are the keys of an account in a rule that are not tags.
+var reserved = []string{"id", "name", "ou"}
+
+func (r *reader) tags(n *yaml.Node) map[string]string {
+	tags := make(map[string]string)
+	r.entries(n, "tags", func(name string, key, value *yaml.Node) {
+		for _, word := range reserved {
+			if name == word {
+				r.wrong(key, "a tag cannot be called %s, which means something else in a rule; choose another name", quoted(name))
+			}
+		}
+		text, ok := r.text(value, "the tag "+quoted(name))
+		if ok && strings.Contains(text, "*") {
+			r.wrong(resolve(value), "the tag %s holds a star; stars belong into rules", quoted(name))
+		}
+		tags[name] = text
+	})
+	return tags
+}
+
+func (r *reader) groups(n *yaml.Node) (all []groupDraft) {
+	r.entries(n, "groups", func(name string, key, value *yaml.Node) {
+		if name == everybody || address.MatchString(name) || slackUser.MatchString(name) {
+			r.wrong(key, "a group cannot be called %s, which names people by itself; choose another name", quoted(name))
+		}
+		all = append(all, groupDraft{at: key, principal: r.group(name, key, value)})
+	})
+	return all
+}
+
+func (r *reader) group(name string, key, n *yaml.Node) principal {
+	g := principal{name: name, kind: named}
+	sources := 0
+	ok := r.object(n, "the group "+quoted(name),
+		field{"slack", false, func(n *yaml.Node) {
+			sources++
+			g.kind, g.source = slackGroup, r.word(n, "slack", slackTeam, "the id of a Slack user group, like S0PAYMENTS")
+		}},
+		field{"pagerduty", false, func(n *yaml.Node) {
+			sources++
+			g.kind, g.source = onCall, r.word(n, "pagerduty", onCallID, "the id of a schedule, like PABC123")
+		}},
+		field{"people", false, func(n *yaml.Node) {
+			sources++
+			r.people(n, &g)
+		}},
+	)
+	if ok && sources != 1 {
+		r.wrong(key, "the group %s has %d sources; write one of slack, people or pagerduty", quoted(name), sources)
+	}
+	return g
+}
+
+// people reads the members of a group that are written out.
+func (r *reader) people(n *yaml.Node, g *principal) {
+	seen := make(map[string]bool)
+	for _, entry := range r.list(n, "people") {
+		text, ok := r.text(entry, "somebody in people")
+		entry = resolve(entry)
+		switch folded := access.FoldEmail(text); {
+		case !ok:
+		case seen[folded]:
+			r.wrong(entry, "%s stands twice in the group %s; take one out", quoted(text), quoted(g.name))
+		case address.MatchString(text):
+			g.addresses = append(g.addresses, folded)
+		case slackUser.MatchString(text):
+			g.ids = append(g.ids, text)
+		default:
+			r.wrong(entry, "%s is nobody; write an e-mail address or a Slack user id, like U0LEAD2", quoted(text))
+		}
+		seen[access.FoldEmail(text)] = true
+	}
+}
+
+func (r *reader) rules(n *yaml.Node, what string, read func(*yaml.Node) ruleDraft) (all []ruleDraft) {
+	if n = resolve(n); n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		return nil // said aloud: no rules
+	}
+	for _, entry := range r.list(n, what) {
+		all = append(all, read(entry))
+	}
+	return all
+}
+
+// scope are the fields that rules and nevers have in common.
+func (r *reader) scope(d *ruleDraft) []field {
+	return []field{
+		{"name", true, func(n *yaml.Node) {
+			if d.rule.name = r.name(n, "the name of a rule"); d.rule.name != "" {
+				d.at = resolve(n)
+			}
+		}},
+		{"who", true, func(n *yaml.Node) { d.who = r.texts(n, "who") }},
+		{"accounts", true, func(n *yaml.Node) { d.accounts = r.list(n, "accounts") }},
+		{"roles", true, func(n *yaml.Node) { d.roles = r.texts(n, "roles") }},
+		{"expires", false, func(n *yaml.Node) { d.rule.expires = r.expiry(n) }},
+	}
+}
+
+func (r *reader) rule(n *yaml.Node) ruleDraft {
+	d := ruleDraft{at: resolve(n)}
+	d.rule.gives = [...]bool{true, true}
+	r.object(n, "a rule", append(r.scope(&d),
+		field{"instead_of", false, func(n *yaml.Node) { d.insteadOf = r.texts(n, "instead_of") }},
+		field{"max", true, func(n *yaml.Node) { d.rule.max = r.length(n, "max", minMax) }},
+		field{"approvals", true, func(n *yaml.Node) { d.needs = r.approvals(n) }},
+		field{"ask", false, func(n *yaml.Node) { d.rule.ticket = r.ask(n) }},
+		field{"give", false, func(n *yaml.Node) { d.rule.gives = r.give(n) }},
+		field{"review", false, func(n *yaml.Node) { r.review(n, &d) }},
+		field{"card", false, func(n *yaml.Node) { d.rule.channels = r.card(n) }},
+	)...)
+	return d
+}
+
+func (r *reader) never(n *yaml.Node) ruleDraft {
+	d := ruleDraft{at: resolve(n)}
+	r.object(n, "a never", append(r.scope(&d),
+		field{"say", false, func(n *yaml.Node) { d.say = r.prose(n, "say") }},
+	)...)
+	return d
+}
+
+// expiry returns the moment from which on a rule is no more: the end of the
+// day that is written, UTC.
+func (r *reader) expiry(n *yaml.Node) time.Time {
+	n = resolve(n)
+	date, err := time.Parse(time.DateOnly, n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || date.Year() < 2000 {
+		r.wrong(n, "expires is no date; write the last day that counts, like 2027-03-31")
+		return time.Time{}
+	}
+	return date.Add(day)
+}
+
+// maxNeed bounds how many people one requirement can want.
+const maxNeed = 20
+
+// approvals reads "none", or what a rule requires.
+func (r *reader) approvals(n *yaml.Node) (needs []needDraft) {
+	n = resolve(n)
+	if n.Kind == yaml.ScalarNode && n.Value == "none" {
+		return nil
+	}
+	if n.Kind == yaml.ScalarNode && !null(n) {
+		r.wrong(n, "approvals cannot be %s; write none, or a list: [{from: [leads], need: 1}]", quoted(n.Value))
+		return nil
+	}
+	for _, entry := range r.list(n, "approvals") {
+		d := needDraft{at: resolve(entry)}
+		r.object(entry, "an approval",
+			field{"from", true, func(n *yaml.Node) { d.from = r.texts(n, "from") }},
+			field{"need", true, func(n *yaml.Node) { d.need = r.need(n) }},
+		)
+		needs = append(needs, d)
+	}
+	return needs
+}
+
+func (r *reader) need(n *yaml.Node) int {
+	n = resolve(n)
+	need, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || need < 1 || need > maxNeed {
+		r.wrong(n, "need is not a number of people; write a whole number from 1 to %d", maxNeed)
+		return 0
+	}
+	return need
+}
+
+// ask reports whether a ticket is asked for. A reason always is.
+func (r *reader) ask(n *yaml.Node) (ticket bool) {
+	for _, entry := range r.texts(n, "ask") {
+		switch entry.Value {
+		case "ticket":
+			ticket = true
+		case "reason":
+		default:
+			r.wrong(entry, "nobody can be asked for %s; %s", quoted(entry.Value), instead(entry.Value, []string{"reason", "ticket"}))
+		}
+	}
+	return ticket
+}
+
+// kinds is what can be given, in the order in which it is offered.
+var kinds = [...]access.Kind{access.Console, access.Keys}
+
+func (r *reader) give(n *yaml.Node) (gives [len(kinds)]bool) {
+	for _, entry := range r.texts(n, "give") {
+		known := false
+		for i, kind := range kinds {
+			if entry.Value == string(kind) {
+				gives[i], known = true, true
+			}
+		}
+		if !known {
+			r.wrong(entry, "nothing is called %s; %s", quoted(entry.Value), instead(entry.Value, []string{"console", "keys"}))
+		}
+	}
+	return gives
+}
+
+func (r *reader) review(n *yaml.Node, d *ruleDraft) {
+	r.object(n, "review",
+		field{"by", true, func(n *yaml.Node) { d.reviewers = r.texts(n, "by") }},
+		field{"within", true, func(n *yaml.Node) { d.within = r.length(n, "within", minMax) }},
+	)
+}
+
+func (r *reader) card(n *yaml.Node) (channels []string) {
+	for _, entry := range r.texts(n, "card") {
+		if id := r.word(entry, "card", channelID, wantChannel); id != "" {
+			channels = append(channels, id)
+		}
+	}
+	return channels
+}

@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Outcome is what became of a rule in an answer.
+type Outcome string
+
+// The outcomes.
+const (
+	Binds    Outcome = "binds"     // the rule matches, or may, and its conditions hold
+	Forbids  Outcome = "forbids"   // a never that matches, or may
+	SetAside Outcome = "set aside" // it matches, and another rule says instead_of
+	NoMatch  Outcome = "no match"
+	Expired  Outcome = "expired"
+)
+
+// Reason says what became of one rule, and why. It is for those who keep the
+// policy: it names people and groups.
+type Reason struct {
+	Rule      string
+	Never     bool
+	Line, Col int // of its name in the policy file
+	Outcome   Outcome
+	Says      string
+}
+
+// Explain says of each rule and each never why it binds or does not, in the
+// order of the file. It says nothing of accounts and roles that do not exist.
+func (p *Policy) Explain(q Question) []Reason {
+	account, role, ok := p.find(q.Account, q.Role)
+	if !ok {
+		return nil
+	}
+	v := p.view(q.Who, moment{&q.Directory, q.At})
+	r := v.ruling(account, role)
+	var all []Reason
+	for i := range p.rules {
+		all = append(all, r.explain(int32(i)))
+	}
+	for i := range p.nevers {
+		all = append(all, r.explainNever(&p.nevers[i]))
+	}
+	return all
+}
+
+func (r *ruling) explain(i int32) Reason {
+	one, s := &r.rules[i], r.state(i)
+	out := Reason{Rule: one.name, Line: one.line, Col: one.col}
+	switch {
+	case s.matches == no:
+		out.Outcome, out.Says = r.unmatched(one.expires, one.accounts, one.roles)
+	case !s.binds:
+		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(r.setBy(one), " and ")+"."
+	case s.matches == maybe:
+		out.Outcome, out.Says = Binds, "It may match, so it binds and allows nothing. "+r.cannotRead(one.who)
+	default:
+		out.Outcome, out.Says = Binds, "It matches."
+	}
+	return out
+}
+
+// setBy names the rules that set one aside for certain.
+func (r *ruling) setBy(one *rule) (names []string) {
+	for _, setter := range one.setters {
+		if r.state(setter).sure {
+			names = append(names, "“"+r.rules[setter].name+"”")
+		}
+	}
+	return names
+}
+
+func (r *ruling) explainNever(n *never) Reason {
+	out := Reason{Rule: n.name, Never: true, Line: n.line, Col: n.col}
+	how := r.isAmong(n.who)
+	if over(n.expires, r.now.at) || !n.accounts.has(r.account) || !n.roles.has(r.role) || how == no {
+		out.Outcome, out.Says = r.unmatched(n.expires, n.accounts, n.roles)
+		return out
+	}
+	out.Outcome, out.Says = Forbids, "It matches."
+	if how == maybe {
+		out.Says = "It may match. " + r.cannotRead(n.who)
+	}
+	return out
+}
+
+// unmatched says why a rule does not match: the first of when, where and what,
+// else who.
+func (r *ruling) unmatched(expires time.Time, accounts, roles set) (Outcome, string) {
+	a := r.accounts[r.account].Name
+	switch {
+	case over(expires, r.now.at):
+		return Expired, "It ended on " + lastDay(expires) + "."
+	case !accounts.has(r.account):
+		return NoMatch, a + " is not among its accounts."
+	case !roles.has(r.role):
+		return NoMatch, r.roles[r.role].name + " is not among its roles."
+	}
+	return NoMatch, nameOf(r.who.Person) + " is not in its who."
+}
+
+func nameOf(p access.Person) string {
+	for _, name := range []string{p.Name, p.Email, p.ID} {
+		if name != "" {
+			return name
+		}
+	}
+	return "This person"
+}

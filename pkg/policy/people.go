@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// everybody is the word for every full member of the workspace.
+const everybody = "everyone"
+
+// principal is what who, from and by can name.
+type principal struct {
+	name      string // as the file has it
+	kind      principalKind
+	source    string   // id of a Slack group or a schedule
+	ids       []string // of named people
+	addresses []string // of named people, folded
+}
+
+type principalKind uint8
+
+const (
+	named      principalKind = iota // people written out
+	everyone                        // every full member
+	slackGroup                      // a Slack user group
+	onCall                          // whoever is on call
+)
+
+// belief is what can be said of somebody and a principal.
+type belief uint8
+
+const (
+	unasked belief = iota
+	no
+	maybe // not known: it must not help, and it must not be ruled out
+	yes
+)
+
+// moment is what is known of people at one time.
+type moment struct {
+	directory *access.Directory
+	at        time.Time
+}
+
+// subject is a person with addresses as they are compared.
+type subject struct {
+	access.Person
+	email, claims string
+}
+
+func subjectOf(p access.Person) subject {
+	return subject{p, access.FoldEmail(p.Email), access.FoldEmail(p.Claims)}
+}
+
+// members are the people of a principal, as Slack ids and as addresses; ok is
+// false when they are not known. A list may hold both.
+func (x *principal) members(m moment) (ids, addresses []string, ok bool) {
+	switch x.kind {
+	case slackGroup:
+		ids, ok = m.directory.Group(x.source, m.at)
+		return ids, nil, ok
+	case onCall:
+		ids, ok = m.directory.Group(x.source, m.at)
+		return ids, ids, ok
+	}
+	return x.ids, x.addresses, true
+}
+
+// holds says whether somebody belongs to a principal. Only a Slack id or a
+// proven address of one's own is a yes. An address that is unconfirmed or
+// shared proves nothing, and does not clear anybody either.
+func (x *principal) holds(s *subject, m moment) belief {
+	if x.kind == everyone {
+		switch s.Standing {
+		case access.Member:
+			return yes
+		case "":
+			return maybe
+		}
+		return no
+	}
+	ids, addresses, ok := x.members(m)
+	switch {
+	case !ok:
+		return maybe
+	case s.ID != "" && slices.Contains(ids, s.ID):
+		return yes
+	case s.email != "" && holdsAddress(addresses, s.email):
+		return yes
+	case x.mayHold(s, ids, addresses, m):
+		return maybe
+	}
+	return no
+}
+
+// mayHold reports whether somebody could be one of the members under another
+// identity: they claim a member's address, or no address of theirs is known.
+func (x *principal) mayHold(s *subject, ids, addresses []string, m moment) bool {
+	if s.email == "" && s.claims == "" {
+		return slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(a, "@") })
+	}
+	if s.claims == "" {
+		return false
+	}
+	return holdsAddress(addresses, s.claims) || slices.ContainsFunc(ids, func(id string) bool {
+		member, ok := m.directory.Person(id, m.at)
+		return ok && member.Same(s.Person)
+	})
+}
+
+func holdsAddress(addresses []string, folded string) bool {
+	return slices.ContainsFunc(addresses, func(a string) bool { return access.FoldEmail(a) == folded })
+}
+
+// candidates calls visit for the people of a principal who are known to be full
+// members, until it returns false. Everyone is nobody here: the directory does
+// not hold the workspace.
+func (x *principal) candidates(m moment, visit func(access.Person) bool) {
+	ids, addresses, _ := x.members(m)
+	for _, id := range ids {
+		if p, ok := m.directory.Person(id, m.at); ok && p.Standing == access.Member && !visit(p) {
+			return
+		}
+	}
+	for _, a := range addresses {
+		if p, ok := m.holder(access.FoldEmail(a)); ok && p.Standing == access.Member && !visit(p) {
+			return
+		}
+	}
+}
+
+// holder is the person whose proven address this is. An address that two
+// people hold is nobody's.
+func (m moment) holder(folded string) (holder access.Person, ok bool) {
+	if m.at.Sub(m.directory.PeopleAt) >= access.StaleAfter || !strings.Contains(folded, "@") {
+		return access.Person{}, false
+	}
+	for _, p := range m.directory.People {
+		if p.Email == "" || access.FoldEmail(p.Email) != folded {
+			continue
+		}
+		if ok {
+			return access.Person{}, false
+		}
+		holder, ok = p, true
+	}
+	return holder, ok
+}

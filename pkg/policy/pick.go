@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Find returns the account of an id or a name. A name counts whole, whatever
+// its case. The refusal is unknown_account; it suggests nothing, because it
+// does not know who asks.
+func (p *Policy) Find(text string) (access.Account, *access.Refusal) {
+	text = strings.TrimSpace(text)
+	i, ok := p.byID[text]
+	if !ok {
+		i, ok = p.byName[strings.ToLower(text)]
+	}
+	if !ok {
+		return access.Account{}, unknownAccount(text)
+	}
+	return p.accounts[i].Account, nil
+}
+
+func unknownAccount(text string) *access.Refusal {
+	return access.Refuse("unknown_account", "There is no account "+said(text)+".", "Choose one in the form: /aws-access.")
+}
+
+// find returns the indexes of an account and of a role that it has.
+func (p *Policy) find(id, name string) (account, role int, ok bool) {
+	account, ok = p.byID[id]
+	if !ok {
+		return 0, 0, false
+	}
+	role, ok = p.byRole[name]
+	return account, role, ok && p.accounts[account].roles.has(role)
+}
+
+// Accounts searches the accounts in which somebody may ask for some role by
+// what they typed: an id, a name, or parts of names with spaces between. It
+// returns the first ones, the likeliest first, and how many there are in all.
+func (p *Policy) Accounts(who access.Person, d access.Directory, at time.Time, typed string, most int) (found []access.Account, total int) {
+	if who.Refused() != nil {
+		return nil, 0
+	}
+	v := p.view(who, moment{&d, at})
+	words := strings.Fields(strings.ToLower(typed))
+	var ranked [ranks][]access.Account
+	v.reachable().each(func(i int) bool {
+		if rank := p.accounts[i].rank(words); rank < ranks {
+			total++
+			if len(ranked[rank]) < most {
+				ranked[rank] = append(ranked[rank], p.accounts[i].Account)
+			}
+		}
+		return true
+	})
+	found = slices.Concat(ranked[:]...)
+	return found[:min(len(found), max(0, most))], total
+}
+
+// ranks is how many grades of likeness there are; it stands for none at all.
+const ranks = 3
+
+// rank says how well an account answers to what was typed, 0 best.
+func (a *account) rank(words []string) int {
+	switch {
+	case len(words) == 0:
+		return 0
+	case len(words) == 1 && (a.folded == words[0] || a.ID == words[0]):
+		return 0
+	case strings.HasPrefix(a.folded, words[0]) && a.has(words[1:]):
+		return 1
+	case a.has(words):
+		return 2
+	}
+	return ranks
+}
+
+func (a *account) has(words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(a.folded, word) && !strings.Contains(a.ID, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// reachable are the accounts in which somebody may ask for some role. It works
+// on whole sets, a role at a time. It need not look at instead_of: what a rule
+// sets aside, it allows itself.
+func (v *view) reachable() set {
+	all := newSet(len(v.accounts))
+	for role := range v.roles {
+		allowed := newSet(len(v.accounts))
+		for i := range v.rules {
+			one := &v.rules[i]
+			if one.roles.has(role) && !over(one.expires, v.now.at) && v.isAmong(one.who) == yes {
+				allowed.addAll(one.accounts)
+			}
+		}
+		for i := range v.nevers {
+			n := &v.nevers[i]
+			if n.roles.has(role) && !over(n.expires, v.now.at) && v.isAmong(n.who) != no {
+				allowed.drop(n.accounts)
+			}
+		}
+		allowed.keep(v.having[role])
+		all.addAll(allowed)
+	}
+	return all
+}
+
+// Roles lists the roles that somebody may ask for in an account, in the order
+// of the catalogue, each with its terms for that person.
+func (p *Policy) Roles(who access.Person, d access.Directory, at time.Time, account string) []access.Role {
+	i, ok := p.byID[account]
+	if !ok || who.Refused() != nil {
+		return nil
+	}
+	v := p.view(who, moment{&d, at})
+	return v.askable(i)
+}
+
+func (v *view) askable(account int) (found []access.Role) {
+	for i := range v.roles {
+		if !v.accounts[account].roles.has(i) {
+			continue
+		}
+		if n, _ := v.forbids(account, i); n != nil {
+			continue
+		}
+		r := v.ruling(account, i)
+		rules, allows := r.binding()
+		if allows != yes {
+			continue
+		}
+		one := &v.roles[i]
+		found = append(found, access.Role{
+			Name: one.name, About: one.about, Max: r.terms(rules).Max, Ticket: r.wantsTicket(rules),
+			AssumeRoles: one.assumeRoles, MakeIdentities: one.makeIdentities,
+		})
+	}
+	return found
+}

@@ -1,0 +1,359 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// repository is the policy that is shipped for the sandbox.
+func repository(t *testing.T) *Policy {
+	t.Helper()
+	src, err := os.ReadFile("../../policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, warnings, err := Compile("policy.yaml", src, Options{Bastion: bastion, Now: noon})
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("compile: %v\nwarnings: %v", err, warnings)
+	}
+	return p
+}
+
+// What somebody tries first in the sandbox, with its people.
+func TestTheFirstMinuteInTheSandbox(t *testing.T) {
+	p, w := repository(t), newWorkspace()
+	for _, c := range []struct {
+		who, account, role, length, ticket string
+		answer                             string
+	}{
+		{"dev1", "payments-prod", "ReadOnly", "2h", "", "asks"},
+		{"dev1", "payments-prod", "ReadOnly", "8h", "", "too_long"},
+		{"dev1", "payments-dev", "ReadOnly", "8h", "", "granted"},
+		{"dev1", "payments-prod", "Operator", "1h", "", "asks"},
+		{"dev1", "payments-prod", "Admin", "1h", "", "no_ticket"},
+		{"dev1", "payments-prod", "Admin", "1h", "INC-42", "asks"},
+		{"dev1", "payments-dev", "Admin", "1h", "", "asks"},
+		{"dev1", "data-prod", "ReadOnly", "1h", "", "not_allowed"},
+		{"dev2", "data-prod", "ReadOnly", "1h", "", "granted"},
+		{"lead1", "payments-prod", "Operator", "1h", "INC-1", "granted"},
+		{"sec1", "log-archive", "ReadOnly", "1h", "", "granted"},
+		{"sec1", "log-archive", "Admin", "1h", "", "never"},
+	} {
+		account, refusal := p.Find(c.account)
+		length, err := ParseLength(c.length)
+		if refusal != nil || err != nil {
+			t.Fatal(refusal, err)
+		}
+		q := Question{Who: w.person(c.who), Account: account.ID, Role: c.role, For: length, Reason: "why", Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
+		if got := answer(p.Decide(q)); got != c.answer {
+			t.Errorf("%s: %s in %s for %s: got %s, want %s", c.who, c.role, c.account, c.length, got, c.answer)
+		}
+	}
+}
+
+func TestTheRepositoryNamesWhatTheSandboxHas(t *testing.T) {
+	p := repository(t)
+	want := Sources{
+		Groups: []string{"S0DEVS", "S0LEADS", "S0SECURITY"},
+		People: []string{"dev2@example.com", "lead2@example.com"},
+		Names:  map[string]string{"S0DEVS": "developers", "S0LEADS": "leads", "S0SECURITY": "security"},
+	}
+	if diff := cmp.Diff(want, p.Sources()); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
+	channels := []string{"C0APPROVALS", "C0PAYMENTS", "C0OPS"}
+	s := p.Settings()
+	for _, r := range p.rules {
+		for _, c := range append(r.channels, s.Channel, s.Operators) {
+			if !slices.Contains(channels, c) {
+				t.Errorf("%s is not a channel of the sandbox", c)
+			}
+		}
+	}
+}
+
+func TestSettingsHaveDefaults(t *testing.T) {
+	least := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
+	for text, want := range map[string]Settings{
+		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour},
+		strings.Replace(least, "C0A", "C0A, operators: C0B, answer_within: 2h, remind_after: 30m, ticket: {pattern: '[A-Z]+', link: 'https://x.example.com/{ticket}'}", 1): {
+			Channel: "C0A", Operators: "C0B", AnswerWithin: 2 * time.Hour, RemindAfter: 30 * time.Minute, TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}",
+		},
+	} {
+		got := compiled(t, text).Settings()
+		got.ticket = nil
+		if got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestLinksHoldTheTicketAndNothingElse(t *testing.T) {
+	s := Settings{TicketLink: "https://x.example.com/browse/{ticket}?v=1"}
+	for ticket, want := range map[string]string{
+		"INC-42": "https://x.example.com/browse/INC-42?v=1", " INC-42 ": "https://x.example.com/browse/INC-42?v=1", "": "", "  ": "",
+		"../a?b#c|d>": "https://x.example.com/browse/..%2Fa%3Fb%23c%7Cd%3E?v=1", "{ticket}": "https://x.example.com/browse/%7Bticket%7D?v=1",
+	} {
+		if got := s.Link(ticket); got != want {
+			t.Errorf("%q: got %q, want %q", ticket, got, want)
+		}
+	}
+	if got := (Settings{}).Link("INC-42"); got != "" {
+		t.Errorf("no link: got %q", got)
+	}
+}
+
+// A map of the same name is written in another file, beside the policy.
+func TestAccountsFromAnotherFile(t *testing.T) {
+	policy := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts_from: %s\nrules: [{name: a, who: [everyone], accounts: [prod], roles: [A], max: 1h, approvals: none}]\n"
+	files := map[string]string{
+		"etc/list.yaml":  "- {id: \"111111111111\", name: prod}\n",
+		"etc/map.yaml":   "accounts:\n  - {id: \"111111111111\", name: prod}\n",
+		"etc/wrong.yaml": "- {id: \"111111111111\", name: prod, reggion: x}\n- {id: \"999999999999\", name: hub, roles: [B]}\n",
+		"etc/empty.yaml": "",
+	}
+	read := func(name string) ([]byte, error) {
+		if text, ok := files[name]; ok {
+			return []byte(text), nil
+		}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	for name, want := range map[string]string{
+		"list.yaml": "", "map.yaml": "",
+		"wrong.yaml": "etc/wrong.yaml:1:36: an account has no key \"reggion\"; did you mean \"region\"?\n" +
+			"etc/wrong.yaml:2:8: the account 999999999999 is the bastion, which is never a target; take it out\n" +
+			"etc/wrong.yaml:2:43: no role is called \"B\"; write \"A\"",
+		"empty.yaml":     "etc/empty.yaml:1:1: there is nothing in this file; begin with version: 1, or with accounts: in a file of accounts",
+		"none.yaml":      "etc/policy.yaml:4:16: accounts_from cannot be read (open etc/none.yaml: file does not exist); write the name of a file beside the policy",
+		"../secret.yaml": "etc/policy.yaml:4:16: accounts_from cannot be \"../secret.yaml\"; write the name of a file beside the policy",
+		"/etc/passwd":    "etc/policy.yaml:4:16: accounts_from cannot be \"/etc/passwd\"; write the name of a file beside the policy",
+	} {
+		p, _, err := Compile("etc/policy.yaml", fmt.Appendf(nil, policy, name), Options{Bastion: bastion, Now: noon, Read: read})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want || (p == nil) != (want != "") {
+			t.Errorf("%s: got:\n%s\nwant:\n%s", name, got, want)
+		}
+	}
+	_, _, err := Compile("policy.yaml", fmt.Appendf(nil, policy, "list.yaml"), Options{})
+	if err == nil || !strings.Contains(err.Error(), "accounts_from cannot be read here; write accounts: […] into the policy") {
+		t.Errorf("without a way to read: got %v", err)
+	}
+}
+
+func TestFindTakesWholeIdsAndNames(t *testing.T) {
+	p := repository(t)
+	want := access.Account{ID: "111111111111", Name: "payments-prod"}
+	for _, text := range []string{"111111111111", "payments-prod", " Payments-PROD "} {
+		if got, refusal := p.Find(text); got != want || refusal != nil {
+			t.Errorf("%q: got %v, %v; want %v", text, got, refusal, want)
+		}
+	}
+	for _, text := range []string{"", "payments", "payments-*", "11111111111", "payments-prod2", "\xff"} {
+		if got, refusal := p.Find(text); access.Code(refusalOrNil(refusal)) != "unknown_account" || got != (access.Account{}) {
+			t.Errorf("%q: got %v, %v; want unknown_account", text, got, refusal)
+		}
+	}
+}
+
+func refusalOrNil(r *access.Refusal) error {
+	if r == nil {
+		return nil
+	}
+	return r
+}
+
+func TestTheLikeliestAccountComesFirst(t *testing.T) {
+	text := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}, B: {}}\naccounts:\n"
+	names := []string{"payments-prod", "payments", "Pay", "repay-dev", "prod-pay", "other", "hidden"}
+	for i, name := range names {
+		text += fmt.Sprintf("  - {id: \"%012d\", name: %s}\n", 100+i, name)
+	}
+	text += "rules: [{name: a, who: [everyone], accounts: [\"*pay*\", \"Pay\", other], roles: [A], max: 1h, approvals: none}]\n"
+	p, w := compiled(t, text), newWorkspace()
+	for _, c := range []struct {
+		typed string
+		most  int
+		want  string
+		total int
+	}{
+		{"", 10, "other Pay payments payments-prod prod-pay repay-dev", 6},
+		{"pay", 10, "Pay payments payments-prod prod-pay repay-dev", 5},
+		{"PAYMENTS", 10, "payments payments-prod", 2},
+		{" prod  pay ", 10, "prod-pay payments-prod", 2},
+		{"pay", 2, "Pay payments", 5},
+		{"pay", 0, "", 5},
+		{"pay", -1, "", 5},
+		{"000000000105", 10, "other", 1},
+		{"00010", 10, "other Pay payments payments-prod prod-pay repay-dev", 6},
+		{"hidden", 10, "", 0},
+		{"payy", 10, "", 0},
+	} {
+		found, total := p.Accounts(w.person("dev1"), w.directory(noon), noon, c.typed, c.most)
+		var got []string
+		for _, a := range found {
+			got = append(got, a.Name)
+		}
+		if strings.Join(got, " ") != c.want || total != c.total {
+			t.Errorf("%q, %d at most: got %q of %d, want %q of %d", c.typed, c.most, got, total, c.want, c.total)
+		}
+	}
+	for _, who := range []string{"guest", "nobody"} {
+		if found, total := p.Accounts(w.person(who), w.directory(noon), noon, "", 10); found != nil || total != 0 {
+			t.Errorf("%s is shown %v", who, found)
+		}
+	}
+}
+
+func TestRolesTellWhatTheFormShows(t *testing.T) {
+	p, w := repository(t), newWorkspace()
+	want := []access.Role{
+		{Name: "ReadOnly", About: "Look at everything, change nothing", Max: 4 * time.Hour},
+		{Name: "Operator", About: "Restart, scale, deploy", Max: 2 * time.Hour},
+		{Name: "Admin", About: "Everything", Max: time.Hour, Ticket: true},
+	}
+	if diff := cmp.Diff(want, p.Roles(w.person("dev1"), w.directory(noon), noon, "111111111111")); diff != "" {
+		t.Errorf("roles (-want +got):\n%s", diff)
+	}
+	if got := p.Roles(w.person("dev1"), w.directory(noon), noon, "000000000000"); got != nil {
+		t.Errorf("of no account: %v", got)
+	}
+}
+
+func TestTargetsSayWhereARoleStands(t *testing.T) {
+	text := `version: 1
+settings: {channel: C0A}
+roles: {Plain: {}, Full: {about: a, path: /team/x/, lands_on: /iam/home, may: [assume_roles, make_identities]}}
+accounts: [{id: "111111111111", name: prod, region: eu-central-1}, {id: "222222222222", name: dev}]
+rules: [{name: a, who: [everyone], accounts: ["*"], roles: ["*"], max: 1h, approvals: none}]
+`
+	p, w := compiled(t, text), newWorkspace()
+	for _, want := range []access.Target{
+		{Account: "111111111111", AccountName: "prod", Region: "eu-central-1", Role: "Full", Path: "/team/x/", LandsOn: "/iam/home", AssumeRoles: true, MakeIdentities: true},
+		{Account: "222222222222", AccountName: "dev", Region: "us-east-1", Role: "Plain", Path: "/aws-access/"},
+	} {
+		got := p.Decide(Question{Who: w.person("dev1"), Account: want.Account, Role: want.Role, Directory: w.directory(noon), At: noon})
+		if diff := cmp.Diff(want, got.Target); diff != "" || got.Refusal != nil {
+			t.Errorf("%v (-want +got):\n%s", got.Refusal, diff)
+		}
+	}
+}
+
+func TestExplainSaysWhyOfEveryRule(t *testing.T) {
+	p, w := repository(t), newWorkspace()
+	q := Question{Who: w.person("lead1"), Account: "111111111111", Role: "Operator", Directory: w.directory(noon), At: noon}
+	got := make(map[string]string)
+	for _, r := range p.Explain(q) {
+		got[r.Rule] = string(r.Outcome) + ": " + r.Says
+		if r.Line == 0 || r.Col == 0 {
+			t.Errorf("%q has no place: %+v", r.Rule, r)
+		}
+	}
+	for rule, want := range map[string]string{
+		"look at production":               "no match: Operator is not among its roles.",
+		"change production":                "set aside: Set aside by “change production in an incident”.",
+		"change production in an incident": "binds: It matches.",
+		"look at development":              "no match: payments-prod is not among its accounts.",
+		"the archive keeps what it has":    "no match: payments-prod is not among its accounts.",
+	} {
+		if got[rule] != want {
+			t.Errorf("%q: got %q, want %q", rule, got[rule], want)
+		}
+	}
+	if len(got) != len(p.rules)+len(p.nevers) {
+		t.Errorf("%d reasons for %d rules and nevers", len(got), len(p.rules)+len(p.nevers))
+	}
+	q.Role = "Nothing"
+	if got := p.Explain(q); got != nil {
+		t.Errorf("of no role: %v", got)
+	}
+}
+
+// Sources is asked often, and by those who sort and cut what they get.
+func TestSourcesAreACopy(t *testing.T) {
+	p := repository(t)
+	p.Sources().Groups[0] = "S0OTHER"
+	if got := p.Sources().Groups[0]; got != "S0DEVS" {
+		t.Errorf("got %s, want S0DEVS", got)
+	}
+}
+
+func TestSourcesNameEverybodyWhoIsNamed(t *testing.T) {
+	p := compiled(t, `version: 1
+settings: {channel: C0A}
+roles: {A: {}}
+accounts: [{id: "111111111111", name: prod}]
+groups: {a: {slack: S0A}, b: {slack: S0A}, people: {people: [One@example.com, U0TWO]}, on-call: {pagerduty: PABC123}}
+rules:
+  - {name: a, who: [Three@example.com, everyone], accounts: [prod], roles: [A], max: 1h, approvals: [{from: [U0FOUR, a], need: 1}], review: {by: [five@example.com], within: 1h}}
+never:
+  - {name: y, who: [six@example.com], accounts: [prod], roles: [A]}
+`)
+	want := Sources{
+		Groups: []string{"S0A"}, OnCall: []string{"PABC123"},
+		People: []string{"U0FOUR", "U0TWO", "five@example.com", "one@example.com", "six@example.com", "three@example.com"},
+		Names:  map[string]string{"S0A": "a, b", "PABC123": "on-call"},
+	}
+	if diff := cmp.Diff(want, p.Sources()); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzCompile holds that any bytes are compiled or refused, with places that
+// lie in the file, and that what compiles can be asked.
+func FuzzCompile(f *testing.F) {
+	for _, pattern := range []string{"testdata/compile/yaml.txtar", "testdata/compile/shape.txtar", "testdata/compile/names.txtar"} {
+		src, err := os.ReadFile(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for part := range strings.SplitSeq(string(src), "\n-- ") {
+			_, text, _ := strings.Cut(part, "\n")
+			policy, _, _ := unmarked(assembled(text))
+			f.Add([]byte(policy))
+		}
+	}
+	src, err := os.ReadFile("../../policy.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(src)
+	w := newWorkspace()
+	f.Fuzz(func(t *testing.T, src []byte) {
+		p, warnings, err := Compile("policy.yaml", src, Options{Bastion: bastion, Now: noon, Read: noFile})
+		var problems Problems
+		if (p == nil) != errors.As(err, &problems) || (err != nil) != (len(problems) > 0) {
+			t.Fatalf("policy %v, error %v", p != nil, err)
+		}
+		lines := strings.Count(string(src), "\n") + strings.Count(string(src), "\r") + strings.Count(string(src), "\u0085") + strings.Count(string(src), "\u2028") + strings.Count(string(src), "\u2029") + 2
+		for _, one := range slices.Concat(problems, warnings) {
+			if one.Line < 1 || one.Line > lines || one.Col < 1 || !strings.Contains(one.Text, "; ") {
+				t.Errorf("a problem without place or words: %v", one)
+			}
+		}
+		if p == nil {
+			return
+		}
+		for _, a := range p.accounts {
+			for _, r := range p.Roles(w.person("dev1"), w.directory(noon), noon, a.ID) {
+				answer := p.Decide(Question{Who: w.person("dev1"), Account: a.ID, Role: r.Name, Asking: true, Directory: w.directory(noon), At: noon})
+				if code := access.Code(refusal(answer)); code == "not_allowed" || code == "never" || path.Clean(answer.Target.Path+"x") != answer.Target.Path+"x" {
+					t.Errorf("%s in %s is shown, and answered %q, at %q", r.Name, a.Name, code, answer.Target.Path)
+				}
+			}
+		}
+	})
+}

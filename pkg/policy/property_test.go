@@ -1,0 +1,612 @@
+package policy
+
+import (
+	"fmt"
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// model is a policy as the oracle reads it: plain lists, looked through from
+// the start each time.
+type model struct {
+	accounts []modelAccount
+	rules    []modelRule
+	nevers   []modelRule
+}
+
+type modelAccount struct {
+	id, name, env string // env "" for no such tag
+	roles         []string
+}
+
+type modelRule struct {
+	name      string
+	who       []string
+	accounts  []string // "*", a name, or "env=x"
+	roles     []string
+	max       int // minutes
+	needs     []modelNeed
+	ticket    bool
+	give      []string // nil: both
+	insteadOf []string
+	expired   bool
+}
+
+type modelNeed struct {
+	from []string
+	need int
+}
+
+// scene is a model, people, and a question about them.
+type scene struct {
+	model
+	people    map[string]access.Person // by short name
+	groups    map[string][]string      // by group; nil: not known
+	who       string
+	account   string
+	role      string
+	approvals []string
+}
+
+var (
+	sceneRoles  = []string{"Look", "Change", "Admin"}
+	sceneGroups = []string{"ga", "gb", "gc"}
+	scenePeople = []string{"p0", "p1", "p2", "p3", "p4"}
+	sceneWho    = []string{"ga", "gb", "gc", "people", "p0@example.com", "U0P1", "everyone"}
+	// people is a group that is written out.
+	scenePeopleGroup = []string{"p2@example.com", "U0P3"}
+)
+
+func some(t *rapid.T, from []string, least int, label string) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(from), least, 3, rapid.ID[string]).Draw(t, label)
+}
+
+func drawScene(t *rapid.T) scene {
+	s := scene{people: make(map[string]access.Person), groups: make(map[string][]string)}
+	for i := range rapid.IntRange(1, 4).Draw(t, "accounts") {
+		a := modelAccount{id: fmt.Sprintf("%012d", i+1), name: fmt.Sprint("acc", i), env: rapid.SampledFrom([]string{"prod", "dev", ""}).Draw(t, "env")}
+		a.roles = some(t, sceneRoles, 1, "roles of an account")
+		s.accounts = append(s.accounts, a)
+	}
+	for i := range rapid.IntRange(1, 6).Draw(t, "rules") {
+		s.rules = append(s.rules, s.drawRule(t, fmt.Sprint("r", i)))
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "nevers") {
+		s.nevers = append(s.nevers, s.drawScope(t, fmt.Sprint("n", i)))
+	}
+	for _, name := range scenePeople {
+		s.people[name] = drawPerson(t, name)
+	}
+	for _, g := range sceneGroups {
+		s.groups[g] = some(t, scenePeople, 0, g)
+		if rapid.IntRange(0, 3).Draw(t, "known") == 0 {
+			s.groups[g] = nil
+		}
+	}
+	s.who = rapid.SampledFrom(scenePeople).Draw(t, "who")
+	p := s.people[s.who]
+	p.Standing = access.Member
+	s.people[s.who] = p
+	a := rapid.SampledFrom(s.accounts).Draw(t, "account")
+	s.account, s.role = a.id, rapid.SampledFrom(a.roles).Draw(t, "role")
+	s.approvals = rapid.SliceOfN(rapid.SampledFrom(scenePeople), 0, 4).Draw(t, "approvals")
+	return s
+}
+
+// drawPerson is a member most of the time, whose address may be unproven,
+// another's, or not there.
+func drawPerson(t *rapid.T, name string) access.Person {
+	p := access.Person{ID: "U0" + strings.ToUpper(name), Name: name, Standing: access.Member}
+	switch rapid.IntRange(0, 7).Draw(t, "address of "+name) {
+	case 0:
+		p.Claims = rapid.SampledFrom(scenePeople).Draw(t, "claims") + "@Example.com"
+	case 1:
+	default:
+		p.Email = name + "@example.com"
+	}
+	if rapid.IntRange(0, 7).Draw(t, "standing of "+name) == 0 {
+		p.Standing = rapid.SampledFrom([]access.Standing{access.Guest, access.Deactivated, ""}).Draw(t, "standing")
+	}
+	return p
+}
+
+// drawScope draws what rules and nevers have in common, so that it matches
+// some account.
+func (s *scene) drawScope(t *rapid.T, name string) modelRule {
+	a := rapid.SampledFrom(s.accounts).Draw(t, "an account")
+	from := []string{"*", a.name}
+	if a.env != "" {
+		from = append(from, "env="+a.env)
+	}
+	r := modelRule{name: name, who: some(t, sceneWho, 1, "who"), accounts: some(t, from, 1, "where")}
+	r.roles = []string{rapid.SampledFrom(a.roles).Draw(t, "a role")}
+	if more := rapid.SampledFrom(append(sceneRoles, "*")).Draw(t, "another role"); more != r.roles[0] {
+		r.roles = append(r.roles, more)
+	}
+	r.expired = rapid.IntRange(0, 5).Draw(t, "expired") == 0
+	return r
+}
+
+func (s *scene) drawRule(t *rapid.T, name string) modelRule {
+	r := s.drawScope(t, name)
+	r.max = rapid.IntRange(5, 120).Draw(t, "max")
+	r.ticket = rapid.Bool().Draw(t, "ticket")
+	r.give = rapid.SampledFrom([][]string{nil, {"console"}, {"keys"}}).Draw(t, "give")
+	for range rapid.IntRange(0, 2).Draw(t, "needs") {
+		// With everyone in it a requirement is never too few people to compile.
+		from := append(some(t, sceneWho[:6], 1, "from"), "gc")
+		slices.Sort(from)
+		r.needs = append(r.needs, modelNeed{from: slices.Compact(from), need: rapid.IntRange(1, 2).Draw(t, "need")})
+	}
+	// Only earlier ones: no circle.
+	for _, other := range s.rules {
+		if rapid.IntRange(0, 3).Draw(t, "instead of "+other.name) == 0 {
+			r.insteadOf = append(r.insteadOf, other.name)
+		}
+	}
+	return r
+}
+
+// text is the model as a policy file.
+func (m model) text() string {
+	var b strings.Builder
+	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {Look: {}, Change: {}, Admin: {}}\naccounts:\n")
+	for _, a := range m.accounts {
+		tags := ""
+		if a.env != "" {
+			tags = ", tags: {env: " + a.env + "}"
+		}
+		fmt.Fprintf(&b, "  - {id: %q, name: %s, roles: [%s]%s}\n", a.id, a.name, strings.Join(a.roles, ", "), tags)
+	}
+	b.WriteString("groups: {ga: {slack: S0GA}, gb: {slack: S0GB}, gc: {slack: S0GC}, people: {people: [" + strings.Join(scenePeopleGroup, ", ") + "]}}\nrules:\n")
+	for _, r := range m.rules {
+		r.write(&b)
+		fmt.Fprintf(&b, ", max: %dm, approvals: ", r.max)
+		if r.needs == nil {
+			b.WriteString("none")
+		} else {
+			var needs []string
+			for _, n := range r.needs {
+				needs = append(needs, fmt.Sprintf("{from: [%s], need: %d}", strings.Join(n.from, ", "), n.need))
+			}
+			b.WriteString("[" + strings.Join(needs, ", ") + "]")
+		}
+		if r.ticket {
+			b.WriteString(", ask: [ticket]")
+		}
+		if r.give != nil {
+			b.WriteString(", give: [" + strings.Join(r.give, ", ") + "]")
+		}
+		if r.insteadOf != nil {
+			b.WriteString(", instead_of: [" + strings.Join(r.insteadOf, ", ") + "]")
+		}
+		b.WriteString("}\n")
+	}
+	if len(m.nevers) > 0 {
+		b.WriteString("never:\n")
+	}
+	for _, n := range m.nevers {
+		n.write(&b)
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
+
+func (r modelRule) write(b *strings.Builder) {
+	var accounts []string
+	for _, a := range r.accounts {
+		if env, ok := strings.CutPrefix(a, "env="); ok {
+			a = "{env: " + env + "}"
+		} else {
+			a = fmt.Sprintf("%q", a)
+		}
+		accounts = append(accounts, a)
+	}
+	fmt.Fprintf(b, "  - {name: %s, who: [%s], accounts: [%s], roles: [\"%s\"]", r.name, strings.Join(r.who, ", "), strings.Join(accounts, ", "), strings.Join(r.roles, `", "`))
+	if r.expired {
+		b.WriteString(", expires: 2026-11-20")
+	}
+}
+
+func (s scene) question() Question {
+	q := Question{Who: s.people[s.who], Account: s.account, Role: s.role, At: noon}
+	q.Directory = access.Directory{PeopleAt: noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person)}
+	for _, p := range s.people {
+		q.Directory.People[p.ID] = p
+	}
+	for g, names := range s.groups {
+		group := access.Group{ReadAt: noon, Gone: names == nil}
+		for _, name := range names {
+			group.Members = append(group.Members, s.people[name].ID)
+		}
+		q.Directory.Groups["S0"+strings.ToUpper(g)] = group
+	}
+	for _, name := range s.approvals {
+		q.Approvals = append(q.Approvals, s.people[name])
+	}
+	return q
+}
+
+// belongs is the oracle for who, from and by.
+func (s scene) belongs(p access.Person, principal string) belief {
+	var members []string
+	switch {
+	case principal == "everyone":
+		return map[access.Standing]belief{access.Member: yes, "": maybe}[p.Standing]
+	case principal == "people":
+		members = scenePeopleGroup
+	case s.groups[principal] != nil:
+		for _, name := range s.groups[principal] {
+			members = append(members, s.people[name].ID)
+		}
+	case slices.Contains(sceneGroups, principal):
+		return maybe
+	default:
+		members = []string{principal}
+	}
+	best := belief(0)
+	for _, m := range members {
+		best = max(best, s.is(p, m))
+	}
+	return best
+}
+
+// is says whether somebody is whom an id or an address names.
+func (s scene) is(p access.Person, named string) belief {
+	isAddress := strings.Contains(named, "@")
+	switch {
+	case p.ID == named, isAddress && p.Email == named:
+		return yes
+	case isAddress && strings.EqualFold(p.Claims, named), isAddress && p.Email == "" && p.Claims == "":
+		return maybe
+	}
+	if !isAddress && p.Claims != "" {
+		for _, other := range s.people {
+			if other.ID == named && other.Same(p) {
+				return maybe
+			}
+		}
+	}
+	return 0
+}
+
+func (s scene) where(r modelRule, forNever bool) bool {
+	i := slices.IndexFunc(s.accounts, func(a modelAccount) bool { return a.id == s.account })
+	a := s.accounts[i]
+	role := slices.ContainsFunc(r.roles, func(x string) bool { return x == "*" || x == s.role })
+	return role && !r.expired && slices.ContainsFunc(r.accounts, func(x string) bool {
+		return x == "*" || x == a.name || x == "env="+a.env || forNever && strings.HasPrefix(x, "env=") && a.env == ""
+	})
+}
+
+// worlds calls visit with every way in which what is not known about the
+// requester could be: in a world each principal holds them or does not.
+func (s scene) worlds(visit func(holds func(r modelRule) bool)) {
+	var unsure []string
+	for _, principal := range sceneWho {
+		if s.belongs(s.people[s.who], principal) == maybe {
+			unsure = append(unsure, principal)
+		}
+	}
+	for world := range 1 << len(unsure) {
+		visit(func(r modelRule) bool {
+			return slices.ContainsFunc(r.who, func(principal string) bool {
+				i := slices.Index(unsure, principal)
+				return i >= 0 && world&(1<<i) != 0 || i < 0 && s.belongs(s.people[s.who], principal) == yes
+			})
+		})
+	}
+}
+
+// active are the rules in force in one world, by looking again and again until
+// nothing changes.
+func (s scene) active(holds func(modelRule) bool) map[string]bool {
+	matches := make(map[string]bool)
+	for _, r := range s.rules {
+		matches[r.name] = s.where(r, false) && holds(r)
+	}
+	active := make(map[string]bool)
+	for range s.rules {
+		next := make(map[string]bool)
+		for _, r := range s.rules {
+			aside := slices.ContainsFunc(s.rules, func(o modelRule) bool { return active[o.name] && slices.Contains(o.insteadOf, r.name) })
+			if matches[r.name] && !aside {
+				next[r.name] = true
+			}
+		}
+		active = next
+	}
+	return active
+}
+
+// filled is the oracle for requirements: it tries every way to give people to
+// them.
+func (s scene) filled(r modelRule) bool {
+	var slots []modelNeed
+	for _, n := range r.needs {
+		for range n.need {
+			slots = append(slots, n)
+		}
+	}
+	who := s.people[s.who]
+	var used []access.Person
+	var try func(slot int) bool
+	try = func(slot int) bool {
+		if slot == len(slots) {
+			return true
+		}
+		for _, name := range s.approvals {
+			p := s.people[name]
+			counts := p.Standing == access.Member && !p.Same(who) && !slices.ContainsFunc(used, p.Same)
+			if counts && slices.ContainsFunc(slots[slot].from, func(f string) bool { return s.belongs(p, f) == yes }) {
+				used = append(used, p)
+				if try(slot + 1) {
+					return true
+				}
+				used = used[:len(used)-1]
+			}
+		}
+		return false
+	}
+	return try(0)
+}
+
+// A policy answers what a plain reading of the file answers. Where something
+// is not known, it is at least as strict as the strictest way it could be.
+func TestAnswersEqualAPlainReading(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		p := compiled(t, s.text())
+		q := s.question()
+		got := p.Decide(q)
+		worlds, forbidden, nobody := 0, false, false
+		inForce := make(map[string]bool)
+		s.worlds(func(holds func(modelRule) bool) {
+			worlds++
+			for _, n := range s.nevers {
+				forbidden = forbidden || s.where(n, true) && holds(n)
+			}
+			active := s.active(holds)
+			nobody = nobody || len(active) == 0
+			for name := range active {
+				inForce[name] = true
+			}
+		})
+		code := ""
+		if got.Refusal != nil {
+			code = got.Refusal.Code
+		}
+		switch {
+		case forbidden != (code == "never"):
+			rt.Fatalf("forbidden is %v, and the answer %q\n%s", forbidden, code, s.text())
+		case forbidden:
+			return
+		case nobody != (code == "not_allowed" || code == "unknown_group"):
+			rt.Fatalf("allowed is %v, and the answer %q\n%s", !nobody, code, s.text())
+		case nobody:
+			return
+		}
+		s.compare(rt, got, inForce, worlds > 1, p.Explain(q))
+	})
+}
+
+// compare checks the terms of an answer against the rules that are in force in
+// some world.
+func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure bool, reasons []Reason) {
+	binding := make(map[string]bool)
+	for _, r := range reasons {
+		if r.Outcome == Binds {
+			binding[r.Rule] = true
+		}
+	}
+	for name := range inForce {
+		if !binding[name] {
+			t.Fatalf("%s is in force, and does not bind\n%s", name, s.text())
+		}
+	}
+	if !unsure && !cmp.Equal(binding, inForce) {
+		t.Fatalf("all is known: in force %v, binding %v\n%s", inForce, binding, s.text())
+	}
+	least, ticket, console, keys, met := 30*24*60, false, true, true, true
+	for _, r := range s.rules {
+		if !binding[r.name] {
+			continue
+		}
+		least = min(least, r.max)
+		ticket = ticket || r.ticket
+		console = console && (r.give == nil || slices.Contains(r.give, "console"))
+		keys = keys && (r.give == nil || slices.Contains(r.give, "keys"))
+		met = met && s.filled(r)
+	}
+	if console == keys && !console != (access.Code(refusal(got)) == "nothing_to_give") {
+		t.Fatalf("gives nothing is %v, the answer %v", !console, got.Refusal)
+	}
+	met = met && got.Refusal == nil
+	want := []any{time.Duration(least) * time.Minute, ticket, console, keys, met}
+	have := []any{got.Terms.Max, got.Ticket, slices.Contains(got.Terms.Give, access.Console), slices.Contains(got.Terms.Give, access.Keys), got.Terms.Met}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Fatalf("max, ticket, console, keys, met (-want +got):\n%s\n%s", diff, s.text())
+	}
+}
+
+// refusal is an answer's refusal as an error, nil for none.
+func refusal(a Answer) error {
+	if a.Refusal == nil {
+		return nil
+	}
+	return a.Refusal
+}
+
+// sorted is an answer without what only shows the order of the file.
+func sorted(a Answer) Answer {
+	slices.SortFunc(a.Terms.Needs, func(x, y access.Need) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+	slices.Sort(a.Terms.Channels)
+	if a.Refusal != nil {
+		a.Refusal = &access.Refusal{Code: a.Refusal.Code}
+	}
+	return a
+}
+
+func TestTheOrderOfRulesMeansNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		q := s.question()
+		q.Asking = rapid.Bool().Draw(rt, "asking")
+		q.Reason = "why"
+		before := sorted(compiled(t, s.text()).Decide(q))
+		shuffle := rand.New(rand.NewSource(rapid.Int64().Draw(rt, "order")))
+		shuffle.Shuffle(len(s.rules), func(i, j int) { s.rules[i], s.rules[j] = s.rules[j], s.rules[i] })
+		shuffle.Shuffle(len(s.nevers), func(i, j int) { s.nevers[i], s.nevers[j] = s.nevers[j], s.nevers[i] })
+		shuffle.Shuffle(len(s.accounts), func(i, j int) { s.accounts[i], s.accounts[j] = s.accounts[j], s.accounts[i] })
+		shuffle.Shuffle(len(q.Approvals), func(i, j int) { q.Approvals[i], q.Approvals[j] = q.Approvals[j], q.Approvals[i] })
+		after := sorted(compiled(t, s.text()).Decide(q))
+		if diff := cmp.Diff(before, after); diff != "" {
+			rt.Fatalf("in another order:\n%s\n%s", diff, s.text())
+		}
+	})
+}
+
+// loosened says what an answer has become looser in, "" for nothing. Somebody
+// whom no rule allowed may be allowed by another: that loosens no rule.
+func loosened(before, after Answer) string {
+	switch access.Code(refusal(before)) {
+	case "not_allowed", "unknown_group":
+		return ""
+	case "never":
+		if access.Code(refusal(after)) != "never" {
+			return "never"
+		}
+		return ""
+	}
+	if code := access.Code(refusal(after)); code == "never" || code == "not_allowed" || code == "unknown_group" {
+		return ""
+	}
+	for _, kind := range after.Terms.Give {
+		if !slices.Contains(before.Terms.Give, kind) {
+			return "give"
+		}
+	}
+	switch {
+	case after.Terms.Max > before.Terms.Max:
+		return "max"
+	case before.Ticket && !after.Ticket:
+		return "ticket"
+	case after.Terms.Met && !before.Terms.Met:
+		return "approvals"
+	}
+	return ""
+}
+
+func TestAddingARuleLoosensNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		before := compiled(t, s.text()).Decide(s.question())
+		added := s.drawRule(rt, "added")
+		added.insteadOf = nil
+		s.rules = append(s.rules, added)
+		if what := loosened(before, compiled(t, s.text()).Decide(s.question())); what != "" {
+			rt.Fatalf("%s is looser with\n%s", what, s.text())
+		}
+	})
+}
+
+func TestNeverWinsOverEveryRule(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		s.nevers = append(s.nevers, modelRule{name: "added", who: []string{"everyone"}, accounts: []string{"*"}, roles: []string{s.role}})
+		p := compiled(t, s.text())
+		if code := access.Code(refusal(p.Decide(s.question()))); code != "never" {
+			rt.Fatalf("got %q\n%s", code, s.text())
+		}
+		for _, r := range p.Roles(s.people[s.who], s.question().Directory, noon, s.account) {
+			if r.Name == s.role {
+				rt.Fatalf("the form shows a role that is never given\n%s", s.text())
+			}
+		}
+	})
+}
+
+// Taking knowledge away, of a group or of a person's address, loosens nothing
+// and allows nobody.
+func TestNotKnowingLoosensNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		p := compiled(t, s.text())
+		before := p.Decide(s.question())
+		group := rapid.SampledFrom(sceneGroups).Draw(rt, "group")
+		s.groups[group] = nil
+		after := p.Decide(s.question())
+		allowed := refusal(after) == nil && access.Code(refusal(before)) == "not_allowed"
+		if what := loosened(before, after); what != "" || allowed {
+			rt.Fatalf("%s is looser (allowed %v) without %s\n%s", what, allowed, group, s.text())
+		}
+	})
+}
+
+// The form shows what the policy would let somebody ask for, no more, no less.
+func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		p, q := compiled(t, s.text()), s.question()
+		var want []access.Account
+		for _, a := range s.accounts {
+			var roles []string
+			for _, role := range sceneRoles {
+				q.Account, q.Role = a.id, role
+				if answer := p.Decide(q); answer.Refusal == nil || answer.Refusal.Code == "nothing_to_give" {
+					roles = append(roles, role+" "+access.Length(answer.Terms.Max))
+				}
+			}
+			var got []string
+			for _, r := range p.Roles(q.Who, q.Directory, q.At, a.id) {
+				got = append(got, r.Name+" "+access.Length(r.Max))
+			}
+			if !slices.Equal(got, roles) {
+				rt.Fatalf("roles of %s: got %q, want %q\n%s", a.name, got, roles, s.text())
+			}
+			if roles != nil {
+				want = append(want, access.Account{ID: a.id, Name: a.name})
+			}
+		}
+		if got, total := p.Accounts(q.Who, q.Directory, q.At, "", 100); !slices.Equal(got, want) || total != len(want) {
+			rt.Fatalf("accounts: got %v of %d, want %v\n%s", got, total, want, s.text())
+		}
+	})
+}
+
+// Accounts share their lists when the same rules hold them, and only then.
+func TestClassesAreWhatNoSetTellsApart(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		size := rapid.IntRange(1, 100).Draw(rt, "size")
+		sets := make([]set, rapid.IntRange(0, 6).Draw(rt, "sets"))
+		for k := range sets {
+			sets[k] = newSet(size)
+			for _, i := range rapid.SliceOf(rapid.IntRange(0, size-1)).Draw(rt, "members") {
+				sets[k].add(i)
+			}
+		}
+		class, count := classes(sets, size)
+		by := make(map[string]int)
+		for i, c := range class {
+			signature := ""
+			for _, s := range sets {
+				signature += fmt.Sprint(s.has(i))
+			}
+			if before, known := by[signature]; known && before != c {
+				rt.Fatalf("%d is in class %d, its like in %d", i, c, before)
+			}
+			by[signature] = c
+		}
+		if len(by) != count {
+			rt.Fatalf("%d classes, want %d", count, len(by))
+		}
+	})
+}
