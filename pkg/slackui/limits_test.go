@@ -322,3 +322,32 @@ func TestKeysAndLinksTravelInTheTextAtFullLength(t *testing.T) {
 		t.Errorf("the link is not whole and first: %.80q", m.Text)
 	}
 }
+
+// What does not fit is said, never left out in silence.
+func TestWhatIsNotShownIsSaid(t *testing.T) {
+	endless := must(pending().Deny(lead, strings.Repeat("word ", 20000), noon))
+	for name, c := range map[string]struct {
+		m    Message
+		says string
+	}{
+		"a text of 100,000 characters": {Card(endless, "", noon), "It goes on. The audit trail has it whole."},
+		"43 requests":                  {List(slices.Repeat([]access.Request{pending()}, 43), noon), "3 older ones are not shown."},
+	} {
+		if wrong := judgeMessage(c.m); wrong != nil || !strings.Contains(string(mustJSON(c.m.Blocks)), c.says) {
+			t.Errorf("%s: %v, want %q said", name, wrong, c.says)
+		}
+	}
+}
+
+func TestMarkupIsNotCutInTwo(t *testing.T) {
+	for _, unit := range []string{"<@U0LEAD1> ", "<https://t.example|a b c d> ", "a&amp;b&lt; ", "é "} {
+		got := clip(strings.Repeat(unit, maxText))
+		n, whole := utf8.RuneCountInString(got), strings.TrimSuffix(got, "…")+" "
+		if n > maxText || n < maxText-30 || strings.ReplaceAll(whole, unit, "") != "" {
+			t.Errorf("%q: %d characters, ending in %q", unit, n, got[len(got)-30:])
+		}
+	}
+	if fits := strings.Repeat("é", maxText); clip(fits) != fits {
+		t.Error("a text that fits was cut")
+	}
+}
