@@ -369,3 +369,17 @@ func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 		t.Error("a group that is not known lets somebody in")
 	}
 }
+
+// The directory may be two minutes old; whether the requester is still there
+// is asked at every vend.
+func TestSomebodyWhoHasJustLeftGetsNothing(t *testing.T) {
+	w := newWorld(t)
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
+	r := active(t, w)
+	w.stands("U0DEV1", access.Deactivated)
+	if _, err := w.order(r.ID, "U0DEV1", "o", access.Keys); access.Code(err) != "deactivated" || len(w.assumed) != 0 {
+		t.Errorf("got %v and %d sessions, want deactivated and none", err, len(w.assumed))
+	}
+}
