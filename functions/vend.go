@@ -36,21 +36,36 @@ func (h Vend) Handle(ctx context.Context, order access.Order) error {
 		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By, "error", err)
 		return err
 	}
-	var answer slackui.Message
-	if err == nil {
-		answer, err = h.draw(ctx, out)
-		if err != nil {
-			err = errors.Join(err, h.Step.Undelivered(ctx, out.Request.ID, order.ID, access.Code(err)))
-		}
-	}
 	if access.Code(err) == "order_repeated" {
 		return nil // the first delivery of this order answers
 	}
+	var answer slackui.Message
+	if err == nil {
+		answer, err = h.draw(ctx, out)
+	}
+	why := ""
 	if err != nil {
 		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
-		answer = slackui.NotVended(err, out.Request, order.ID)
+		answer, why = slackui.NotVended(err, out.Request, order.ID), whyFailed(err)
 	}
-	return h.answer(ctx, out, order, answer)
+	posted := h.post(ctx, out, answer)
+	if posted != nil {
+		// The stream tells the person to click again.
+		posted, why = fmt.Errorf("answer order %s of request %s: %w", order.ID, order.Request, posted), "undelivered"
+	}
+	if why == "" || !out.Ordered {
+		return posted
+	}
+	return errors.Join(posted, h.Step.Fail(ctx, out.Request.ID, order.ID, why))
+}
+
+// whyFailed is what the audit trail says about a failure: a refusal's code,
+// never the text of an AWS answer.
+func whyFailed(err error) string {
+	if code := access.Code(err); code != "" {
+		return code
+	}
+	return "error"
 }
 
 // draw makes the private answer out of what was vended.
@@ -65,20 +80,10 @@ func (h Vend) draw(ctx context.Context, out lifecycle.Handout) (slackui.Message,
 	return slackui.Link(link, out.Request, out.Credentials.Expires), nil
 }
 
-// answer posts to the requester. When that fails, the request records it, and
-// the stream tells the person to click again.
-func (h Vend) answer(ctx context.Context, out lifecycle.Handout, order access.Order, m slackui.Message) error {
-	err := h.post(ctx, out, m)
-	if err == nil {
-		return nil
-	}
-	return errors.Join(fmt.Errorf("answer order %s of request %s: %w", order.ID, order.Request, err),
-		h.Step.Undelivered(ctx, out.Request.ID, order.ID, "undelivered"))
-}
-
 // posts is how often the answer is posted before it counts as undelivered.
 const posts = 3
 
+// post answers the requester, in the direct channel with the bot.
 func (h Vend) post(ctx context.Context, out lifecycle.Handout, m slackui.Message) error {
 	channel := ""
 	if direct := out.Messages.At("grant"); direct != nil && direct.TS != undeliverable {

@@ -270,7 +270,7 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
 	}
 	next.Seen = append(next.Seen, Seen{Order: order, At: now})
-	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now})
+	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now, Denied: next.Ends})
 	next, event, err := next.move(Vend, Active, by, "", now)
 	event.Order, event.Outcome, event.Kind = order, Ordered, kind
 	return next, event, err

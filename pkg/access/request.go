@@ -110,6 +110,7 @@ type Session struct {
 	Ordered     time.Time
 	AccessKeyID string    // "" until STS answered
 	Expires     time.Time // STS's own expiry; the zero time until STS answered
+	Denied      time.Time // from when its own policy denies every action: the grant's end when it was ordered
 }
 
 // Seen is an order that was taken.
@@ -137,6 +138,24 @@ func (r Request) LiveUntil(now time.Time) time.Time {
 	for _, s := range r.Sessions {
 		if s.Issued() && s.Expires.After(now) && s.Expires.After(last) {
 			last = s.Expires
+		}
+	}
+	return last
+}
+
+// ActsUntil is when the last session that may live can no longer act: it has
+// expired, or its own policy denies every action. The zero time if none can
+// act at now. It may be later than Ends: a stricter policy ends a grant sooner
+// than sessions that were handed out before.
+func (r Request) ActsUntil(now time.Time) time.Time {
+	var last time.Time
+	for _, s := range r.Sessions {
+		end := s.Expires
+		if s.Denied.Before(end) {
+			end = s.Denied
+		}
+		if s.Issued() && end.After(now) && end.After(last) {
+			last = end
 		}
 	}
 	return last

@@ -26,13 +26,15 @@ type Handout struct {
 	Messages    access.Messages // where the requester is reached
 	Target      access.Target
 	Kind        access.Kind
+	Ordered     bool // the intent may be recorded: a failure has to be, too
 	Credentials access.Credentials
 }
 
 // Do takes an order. It fails closed, in two phases: the intent is recorded,
 // STS is asked, the session is recorded, and only then does anything leave.
 // The Handout names request and messages beside a refusal too, so that the
-// requester can be told; it holds credentials only without an error.
+// requester can be told; it holds credentials only without an error. Once the
+// requester was told of an error, or could not be, the caller says so to Fail.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	out := Handout{Kind: o.Kind}
 	r, d, messages, err := s.Store.Load(ctx, o.Request)
@@ -47,6 +49,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 		return out, err
 	}
 	out.Target = vending.Target
+	out.Ordered = true
 	// A lost race here means that the request has just changed: whoever
 	// clicked clicks again. An error means that the intent may not be known.
 	err = s.Store.Save(ctx, next, event, "")
@@ -60,7 +63,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 
 	credentials, err := s.STS.Assume(ctx, vending)
 	if err != nil {
-		return out, errors.Join(err, s.Undelivered(ctx, r.ID, o.ID, why(err)))
+		return out, err
 	}
 	out.Request, err = s.issued(ctx, next, o.ID, credentials)
 	if err != nil {
@@ -133,23 +136,14 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 	})
 }
 
-// Undelivered records that an order came to nothing, or that its session did
-// not reach the requester.
-func (s Vend) Undelivered(ctx context.Context, id, order, why string) error {
+// Fail records that an order came to nothing, or that its session did not
+// reach the requester.
+func (s Vend) Fail(ctx context.Context, id, order, why string) error {
 	_, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		return m.request.Fail(order, why, m.now)
 	})
-	if access.Code(err) == "unknown_order" { // recorded before: the answer was lost
+	if access.Code(err) == "unknown_order" { // never recorded, or failed before
 		return nil
 	}
 	return err
-}
-
-// why is what the audit trail says about a failure: a refusal's code, never
-// the text of an AWS answer.
-func why(err error) string {
-	if code := access.Code(err); code != "" {
-		return code
-	}
-	return "error"
 }

@@ -94,7 +94,8 @@ func (m Message) options(threaded bool) []slack.MsgOption {
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 	}
 	if threaded && m.Thread != "" {
-		options = append(options, slack.MsgOptionTS(m.Thread))
+		// A reply alone notifies only those who follow the thread.
+		options = append(options, slack.MsgOptionTS(m.Thread), slack.MsgOptionBroadcast())
 	}
 	return options
 }

@@ -163,11 +163,12 @@ func lives(r access.Request, now time.Time) string {
 		return ""
 	}
 	caller := "`sts:GetCallerIdentity`, and what signs in by it, such as EKS and Vault, answers until " + moment(until) + "."
-	if !now.Before(r.Ends) {
-		return "Sessions are denied every action since " + moment(r.Ends) + ". Only " + caller
-	}
-	if r.Ends.Before(until) {
-		return ":warning: No new session is given. One that was handed out before can act until " + moment(r.Ends) + "; " + caller
+	acts := r.ActsUntil(now)
+	switch {
+	case acts.IsZero():
+		return "Every session is denied every action. Only " + caller
+	case acts.Before(until):
+		return ":warning: No new session is given. One that was handed out before can act until " + moment(acts) + "; " + caller
 	}
 	return ":warning: No new session is given. One that was handed out before can act until " + moment(until) + "."
 }

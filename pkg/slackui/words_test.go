@@ -227,6 +227,13 @@ func TestButtonsAreThoseOfTheState(t *testing.T) {
 	}
 }
 
+// sooner is a grant that a stricter policy ended before the session that was
+// handed out under the looser one.
+func sooner(r access.Request, end time.Time) access.Request {
+	r.Ends = end
+	return ticked(r, end)
+}
+
 // Until live sessions are cut, the words say until when they can act, and until
 // when they answer sts:GetCallerIdentity.
 func TestWhatIsSaidOfLiveSessionsIsTrue(t *testing.T) {
@@ -239,8 +246,9 @@ func TestWhatIsSaidOfLiveSessionsIsTrue(t *testing.T) {
 	}{
 		"ended, session within the grant":      {must(used().End(dev, at(20))), at(20), []string{"can act until " + moment(at(70)) + "."}, false},
 		"ended, grant shorter than session":    {must(brief().End(dev, at(12))), at(12), []string{"can act until " + moment(at(15)), "GetCallerIdentity", "answers until " + moment(at(25))}, false},
-		"ended, seen after the grant":          {must(brief().End(dev, at(12))), at(15), []string{"denied every action since " + moment(at(15)), "answers until " + moment(at(25))}, false},
-		"expired, session lives at STS":        {ticked(brief(), at(15)), at(15), []string{"denied every action since " + moment(at(15)), "answers until " + moment(at(25))}, false},
+		"ended, seen after the grant":          {must(brief().End(dev, at(12))), at(15), []string{"Every session is denied every action", "answers until " + moment(at(25))}, false},
+		"expired, session lives at STS":        {ticked(brief(), at(15)), at(15), []string{"Every session is denied every action", "answers until " + moment(at(25))}, false},
+		"ended sooner by a stricter policy":    {sooner(used(), at(15)), at(15), []string{"can act until " + moment(at(70)) + "."}, false},
 		"expired, STS's own expiry is past":    {ticked(brief(), at(15)), at(25), nil, true},
 		"active":                               {used(), at(20), nil, true},
 		"revoked, nothing was ever handed out": {must(active().Revoke(lead, "", at(20))), at(20), nil, true},
