@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+)
+
+var exported = regexp.MustCompile(`(?m)^export (AWS_\w+)='?([^'\n]+)'?$`)
+
+// keys reads the keys out of the private message that holds them.
+func keys(b *sandbox, user string) aws.Config {
+	b.t.Helper()
+	text := b.private(user).Text
+	found := make(map[string]string)
+	for _, m := range exported.FindAllStringSubmatch(text, -1) {
+		found[m[1]] = m[2]
+	}
+	if !strings.HasPrefix(text, "export AWS_ACCESS_KEY_ID=") || found["AWS_SESSION_TOKEN"] == "" {
+		b.t.Fatalf("no keys in %q", text)
+	}
+	return aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String(b.url + "/aws"), RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: found["AWS_ACCESS_KEY_ID"], SecretAccessKey: found["AWS_SECRET_ACCESS_KEY"], SessionToken: found["AWS_SESSION_TOKEN"]}, nil
+		}),
+	}
+}
+
+// tried is what came of the two calls that everybody tries first: "" or AWS's
+// error code.
+func tried(t *testing.T, c aws.Config) (who, list string) {
+	t.Helper()
+	code := func(err error) string {
+		var api smithy.APIError
+		if err == nil || !errors.As(err, &api) {
+			return map[bool]string{true: "", false: "no answer of AWS"}[err == nil]
+		}
+		return api.ErrorCode()
+	}
+	_, err := sts.NewFromConfig(c).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	who = code(err)
+	_, err = s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+	return who, code(err)
+}
+
+// The SDK works with vended keys until the grant ends, to the second; the
+// session itself, which STS lets live longer, answers who it is until then.
+func TestVendedKeysWorkUntilTheGrantEnds(t *testing.T) {
+	b := start(t, repository(t))
+	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 10m "looking"`)
+	b.click("U0DEV1", "Get temporary keys", b.direct("U0DEV1"))
+	c := keys(b, "U0DEV1")
+	s := b.state()
+	session, ends := s.Sessions[0], *s.Requests[0].Ends
+	if session.Account != "222222222222" || session.Role != "ReadOnly" || session.Tags["GrantId"] != s.Requests[0].ID || session.SourceIdentity == "" ||
+		session.SessionName != "aws-access-"+s.Requests[0].ID || session.Expires.Sub(session.Issued) != 15*time.Minute || session.Policy == "" {
+		t.Errorf("the session: %+v", session)
+	}
+	for _, step := range []struct{ at, who, list string }{
+		{"", "", ""},
+		{ends.Add(-time.Second).Format(time.RFC3339Nano), "", ""},
+		{ends.Add(time.Second).Format(time.RFC3339Nano), "", "AccessDenied"},
+		{session.Expires.Add(time.Second).Format(time.RFC3339Nano), "ExpiredToken", "ExpiredToken"},
+	} {
+		if step.at != "" {
+			b.do("clock", `{"set":"`+step.at+`"}`)
+		}
+		if who, list := tried(t, c); who != step.who || list != step.list {
+			t.Errorf("at %s: got %q and %q, want %q and %q", step.at, who, list, step.who, step.list)
+		}
+	}
+	wrong := c
+	wrong.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		k, err := c.Credentials.Retrieve(ctx)
+		k.SecretAccessKey += "x"
+		return k, err
+	})
+	if who, _ := tried(t, wrong); who != "SignatureDoesNotMatch" {
+		t.Errorf("another secret: got %q", who)
+	}
+}
+
+// A grant of four hours is four sessions; the last is useless after it.
+func TestALongGrantIsManySessions(t *testing.T) {
+	b := start(t, repository(t))
+	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
+	grant := b.direct("U0DEV1")
+	for range 4 {
+		b.click("U0DEV1", "Get temporary keys", grant)
+		b.advance("59m59s")
+	}
+	s := b.state()
+	if len(s.Sessions) != 4 {
+		t.Fatalf("got %d sessions", len(s.Sessions))
+	}
+	for _, session := range s.Sessions {
+		if d := session.Expires.Sub(session.Issued); d > time.Hour {
+			t.Errorf("a session lasts %v", d)
+		}
+	}
+	last := keys(b, "U0DEV1")
+	b.advance("10s")
+	if who, list := tried(t, last); list == "" {
+		t.Errorf("after the grant: %q and %q", who, list)
+	}
+	b.click("U0DEV1", "Get temporary keys", grant)
+	if n := len(b.state().Sessions); n != 4 {
+		t.Errorf("after the grant there are %d sessions", n)
+	}
+}
+
+var linked = regexp.MustCompile(`^<(http[^|]+)\|`)
+
+// The link signs a browser in; the console says who that is, and refuses after
+// the end.
+func TestTheConsoleLink(t *testing.T) {
+	b := start(t, repository(t))
+	b.click("U0DEV1", "Open AWS console", granted(b))
+	m := linked.FindStringSubmatch(b.private("U0DEV1").Text)
+	if m == nil || !strings.HasPrefix(m[1], b.url+"/federation?") {
+		t.Fatalf("no link in %q", b.private("U0DEV1").Text)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	look := func(at string) (int, string) {
+		answer, err := browser.Get(strings.ReplaceAll(at, "&amp;", "&"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	if status, text := look(m[1]); status != http.StatusOK || !strings.Contains(text, "ReadOnly") || !strings.Contains(text, "222222222222") {
+		t.Errorf("signing in: got %d %s", status, text)
+	}
+	b.advance("61m")
+	if status, text := look(b.url + "/console"); status == http.StatusOK {
+		t.Errorf("after the end the console says %s", text)
+	}
+	if status, text := look(m[1]); status == http.StatusOK {
+		t.Errorf("after 15 minutes the link still signs in: %s", text)
+	}
+}
+
+// Each call can fail, be throttled, be slow or lose its answer; afterwards the
+// person is told, and a new click works.
+func TestFaultsOfAWS(t *testing.T) {
+	for _, at := range []string{"sts:AssumeRole", "signin:getSigninToken", "invoke:vend"} {
+		for _, how := range []string{"error", "429", "lost", "slow"} {
+			t.Run(at+" "+how, func(t *testing.T) {
+				t.Parallel()
+				b := start(t, repository(t))
+				grant := granted(b)
+				b.do("faults", `{"at":"`+at+`","how":"`+how+`","times":1}`)
+				b.click("U0DEV1", "Open AWS console", grant)
+				if left := b.state().Faults; len(left) != 0 {
+					t.Errorf("the fault did not happen: %+v", left)
+				}
+				b.advance("2m") // an order that came to nothing is told
+				b.click("U0DEV1", "Open AWS console", grant)
+				if m := b.private("U0DEV1"); !linked.MatchString(m.Text) {
+					t.Errorf("a new click: got %q", m.Text)
+				}
+				s := b.state()
+				issued := count(s.Audit, func(e auditState) bool { return e.Outcome == "issued" })
+				if how != "lost" && issued != len(s.Sessions) || issued > len(s.Sessions) {
+					t.Errorf("%d sessions, %d records", len(s.Sessions), issued)
+				}
+			})
+		}
+	}
+}
+
+// What Slack loses for a while arrives in the end, each message once.
+func TestNothingIsLostWhileSlackIsDown(t *testing.T) {
+	for _, how := range []string{"error", "429"} {
+		b := start(t, repository(t))
+		b.do("faults", `{"at":"slack:chat.*","how":"`+how+`","for":"1h"}`)
+		b.command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
+		b.command("U0DEV1", `/aws-access payments-prod ReadOnly 4h "looking"`)
+		if n := len(b.state().Messages); n != 2 {
+			t.Errorf("%s: while Slack is down there are %d messages, want the two answers", how, n)
+		}
+		b.advance("61m")
+		cards := count(b.state().Messages, func(m slackfake.Message) bool { return m.Channel == "C0APPROVALS" && m.ThreadTS == "" })
+		if cards != 2 {
+			t.Errorf("%s: afterwards there are %d cards, want 2", how, cards)
+		}
+		b.direct("U0DEV1")
+	}
+}
+
+// Faults are listed as they stand, and cleared.
+func TestFaultsAreListedAndCleared(t *testing.T) {
+	b := start(t, repository(t))
+	b.do("faults", `{"at":"slack:chat.postMessage","how":"error","times":3,"for":"30m"}`)
+	b.do("faults", `{"at":"feed","how":"delay"}`)
+	read := func() (list []fault) {
+		_, text := b.send(http.MethodGet, "/sandbox/faults", "")
+		if err := json.Unmarshal([]byte(text), &list); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return list
+	}
+	if list := read(); len(list) != 2 || list[0].At != "slack:chat.postMessage" || list[0].Times != 3 || list[0].Until == nil || list[1].How != "delay" {
+		t.Errorf("got %+v", list)
+	}
+	b.advance("31m")
+	if list := read(); len(list) != 1 {
+		t.Errorf("half an hour later: got %+v", list)
+	}
+	if status, _ := b.send(http.MethodDelete, "/sandbox/faults", ""); status != http.StatusOK || len(read()) != 0 {
+		t.Errorf("cleared: got %d, %+v", status, read())
+	}
+}

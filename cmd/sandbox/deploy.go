@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/handoff"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/vend"
+)
+
+// callPatience bounds one call to Slack or to the sign-in endpoint, as in the
+// functions' own main packages.
+const callPatience = 10 * time.Second
+
+// deploy builds the four functions as their main packages do, with a policy
+// and with nothing in their memory.
+func (s *stage) deploy(p *policy.Policy) *deployment {
+	b := s.parts(p)
+	return &deployment{policy: p, functions: deployed{
+		"slack":  lambda.NewHandler(b.slackFunction(s).Handle),
+		"notify": lambda.NewHandler(functions.Notify{Store: b.table, Slack: b.slack, Policy: p, Now: s.clock.Now, Log: s.log.With("function", "notify")}.Handle),
+		"vend":   lambda.NewHandler(b.vendFunction(s).Handle),
+		"tick": lambda.NewHandler(functions.Tick{
+			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Slack: b.slack,
+			Operators: p.Settings().Operators, Log: s.log.With("function", "tick"),
+		}.Handle),
+	}}
+}
+
+// parts is what every function has.
+type parts struct {
+	table  counted
+	slack  *slackapi.Client
+	roster lifecycle.Roster
+	step   lifecycle.Step
+}
+
+func (s *stage) parts(p *policy.Policy) parts {
+	b := parts{table: counted{table: s.store, calls: s.calls, faults: s.faults, written: s.engine.poke}}
+	b.slack = slackapi.New(slackapi.Options{
+		Token: kept(s.token), HTTP: &http.Client{Timeout: callPatience}, BaseURL: s.places.inside + "/slack-api", Team: team, AppID: app,
+	})
+	b.roster = lifecycle.Roster{
+		Slack: b.slack, OnCall: s.onCall, Store: b.table, Policy: p, Now: s.clock.Now,
+		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) || errors.Is(err, errNoSchedule) },
+	}
+	b.step = lifecycle.Step{Store: b.table, Roster: b.roster, Policy: p, Now: s.clock.Now}
+	return b
+}
+
+func (b parts) slackFunction(s *stage) *functions.Slack {
+	orders := lambdasdk.NewFromConfig(awsConfig(s.slackKeys, s.places.inside+"/lambda"))
+	return &functions.Slack{
+		SigningSecret: kept(s.signingSecret), Team: team, Policy: b.step.Policy, Store: b.table, Roster: b.roster,
+		Submit: lifecycle.Submit{Store: b.table, Roster: b.roster, Policy: b.step.Policy, Now: s.clock.Now, NewID: func() string { return ulid.Make().String() }},
+		Decide: lifecycle.Decide{Step: b.step}, Close: lifecycle.Close{Step: b.step},
+		Orders: handoff.Orders{Lambda: orders, Vend: functionARN("vend")},
+		Slack:  b.slack, Now: s.clock.Now, Log: s.log.With("function", "slack"),
+	}
+}
+
+func (b parts) vendFunction(s *stage) functions.Vend {
+	assumer := vend.Assumer{
+		STS:        sts.NewFromConfig(awsConfig(s.vendKeys, s.places.inside+"/aws")),
+		ExternalID: func(context.Context) (access.Secret, error) { return s.externalID, nil },
+	}
+	return functions.Vend{
+		Step:   lifecycle.Vend{Step: b.step, STS: assumer},
+		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: callPatience}, Endpoint: s.places.public + "/federation", Issuer: s.places.public + "/"},
+		Render: vend.KeysText, Slack: b.slack, Log: s.log.With("function", "vend"),
+	}
+}
+
+// awsConfig is what config.AWS makes of a function's environment, for the
+// players on loopback.
+func awsConfig(c access.Credentials, endpoint string) aws.Config {
+	return aws.Config{
+		Region: region, BaseEndpoint: aws.String(endpoint),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretKey.Reveal(), SessionToken: c.SessionToken.Reveal(), Source: "sandbox"}, nil
+		}),
+	}
+}
+
+// kept gives a secret that is never rotated.
+func kept(secret access.Secret) func(context.Context, bool) (access.Secret, error) {
+	return func(context.Context, bool) (access.Secret, error) { return secret, nil }
+}

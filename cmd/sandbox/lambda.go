@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/aws-access/aws-access/pkg/gateway"
+)
+
+// timeouts are how long the functions may run, in real time, as in the
+// template.
+var timeouts = map[string]time.Duration{
+	"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second,
+}
+
+// deployed are the functions of one deployment, by name.
+type deployed map[string]lambda.Handler
+
+// invoke runs a function on one serialised event, as Lambda does: with a
+// request id, a deadline, and a panic that is an error.
+func (d deployed) invoke(ctx context.Context, function string, event []byte) (answer []byte, err error) {
+	h, ok := d[function]
+	if !ok {
+		return nil, fmt.Errorf("there is no function %q", function)
+	}
+	ctx, stop := context.WithTimeout(ctx, timeouts[function])
+	defer stop()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID: ulid.Make().String(), InvokedFunctionArn: functionARN(function),
+	})
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			answer, err = nil, fmt.Errorf("function %s panicked: %v", function, panicked)
+		}
+	}()
+	return h.Invoke(ctx, event)
+}
+
+func functionARN(function string) string {
+	return "arn:aws:lambda:" + region + ":" + bastion + ":function:aws-access-" + function
+}
+
+// scheduled is the event of the schedule that runs every minute.
+func scheduled(at time.Time) []byte {
+	event, err := json.Marshal(events.EventBridgeEvent{
+		Version: "0", ID: ulid.Make().String(), DetailType: "Scheduled Event", Source: "aws.events", AccountID: bastion,
+		Time: at.UTC().Truncate(time.Second), Region: region,
+		Resources: []string{"arn:aws:events:" + region + ":" + bastion + ":rule/aws-access-tick"}, Detail: json.RawMessage("{}"),
+	})
+	if err != nil {
+		panic(err) // it holds nothing that JSON cannot write
+	}
+	return event
+}
+
+// maxBody is about the most that fits into an event of Lambda's 6 MB in base64.
+// What a handler itself refuses is far smaller.
+const maxBody = 4 << 20
+
+// endpoint is an HTTP API before a function: requests become events, and the
+// answers' events become answers.
+type endpoint struct {
+	invoke func(ctx context.Context, event []byte) ([]byte, error)
+	now    func() time.Time
+	log    *slog.Logger
+}
+
+func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	event, err := gateway.Event(r, e.now())
+	if err != nil {
+		http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
+		return
+	}
+	answer, err := e.answer(r.Context(), event)
+	if err != nil {
+		e.log.ErrorContext(r.Context(), "slack failed", "error", err)
+		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
+		return
+	}
+	for name, value := range answer.Headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(answer.StatusCode)
+	_, _ = io.WriteString(w, answer.Body) // whoever hung up does not read it
+}
+
+func (e endpoint) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, err error) {
+	payload, err := json.Marshal(event)
+	if err != nil {
+		return answer, fmt.Errorf("write the event: %w", err)
+	}
+	// A function does not notice that its caller hung up.
+	said, err := e.invoke(context.WithoutCancel(ctx), payload)
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal(said, &answer); err != nil {
+		return answer, fmt.Errorf("read the function's answer: %w", err)
+	}
+	if answer.IsBase64Encoded {
+		answer.Body, err = decodeBase64(answer.Body)
+	}
+	return answer, err
+}
+
+// invocations plays the part of Lambda's API that orders go through: the
+// asynchronous Invoke.
+type invocations struct {
+	accessKey string // who may call
+	function  string // ARN
+	calls     *calls
+	faults    *faults
+	order     func(payload []byte)
+}
+
+func (l invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, code, message string) {
+		w.Header().Set("X-Amzn-Errortype", code)
+		respond(w, status, map[string]string{"Message": message})
+	}
+	l.calls.count("invoke:vend")
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	switch {
+	case !strings.Contains(r.Header.Get("Authorization"), "Credential="+l.accessKey+"/"):
+		refuse(http.StatusForbidden, "AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction")
+		return
+	case r.PathValue("function") != l.function:
+		refuse(http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+r.PathValue("function"))
+		return
+	case r.Header.Get("X-Amz-Invocation-Type") != "Event":
+		refuse(http.StatusBadRequest, "InvalidParameterValueException", "Only asynchronous invocations are played.")
+		return
+	case err != nil || !json.Valid(payload):
+		refuse(http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
+		return
+	}
+	how := l.faults.take("invoke:vend")
+	switch how {
+	case howError:
+		refuse(http.StatusInternalServerError, "ServiceException", "a fault of the sandbox")
+		return
+	case howThrottled:
+		refuse(http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
+		return
+	case howSlow:
+		if pause(r.Context(), slowInvoke) != nil {
+			return
+		}
+	}
+	l.order(payload)
+	if how == howLost {
+		refuse(http.StatusInternalServerError, "ServiceException", "a fault of the sandbox: the work was done")
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// slowInvoke is how much later a slow invocation is accepted, in real time:
+// later than Slack waits.
+const slowInvoke = 4 * time.Second

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// table is what the handlers need of a store.
+type table interface {
+	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
+	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
+	ByState(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	Directory(ctx context.Context) (access.Directory, error)
+	SaveDirectory(ctx context.Context, next access.Directory) error
+	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
+	SaveMessages(ctx context.Context, id string, next access.Messages) error
+}
+
+// counted is a table whose calls are counted, and go wrong as the levers say.
+type counted struct {
+	table
+	calls   *calls
+	faults  *faults
+	written func() // after each write: the stream has something to carry
+}
+
+// slowTable is how much later a slow table answers, in real time.
+const slowTable = time.Second
+
+func (t counted) call(ctx context.Context, op string, do func() error) error {
+	t.calls.count(op)
+	names := []string{op}
+	if op != "store:save" {
+		names = append(names, "store:load") // every read is a load too
+	}
+	switch how := t.faults.take(names...); how {
+	case howError:
+		return fmt.Errorf("the table does not answer (a fault of the sandbox at %s)", op)
+	case howThrottled:
+		return fmt.Errorf("the table's throughput is exceeded (a fault of the sandbox at %s)", op)
+	case howLost:
+		if err := do(); err != nil {
+			return err
+		}
+		return fmt.Errorf("the table's answer was lost (a fault of the sandbox at %s)", op)
+	case howSlow:
+		if err := pause(ctx, slowTable); err != nil {
+			return err
+		}
+	}
+	return do()
+}
+
+// pause lets real time pass.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t counted) write(ctx context.Context, do func() error) error {
+	defer t.written()
+	return t.call(ctx, "store:save", do)
+}
+
+func (t counted) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { r, d, m, err = t.table.Load(ctx, id); return err })
+	return r, d, m, err
+}
+
+func (t counted) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+	return t.write(ctx, func() error { return t.table.Save(ctx, next, event, once) })
+}
+
+func (t counted) Due(ctx context.Context, now time.Time, most int) (ids []string, err error) {
+	err = t.call(ctx, "store:due", func() (err error) { ids, err = t.table.Due(ctx, now, most); return err })
+	return ids, err
+}
+
+func (t counted) ByRequester(ctx context.Context, user string, most int) (list []access.Request, err error) {
+	err = t.call(ctx, "store:list", func() (err error) { list, err = t.table.ByRequester(ctx, user, most); return err })
+	return list, err
+}
+
+func (t counted) ByState(ctx context.Context, state access.State, most int) (list []access.Request, err error) {
+	err = t.call(ctx, "store:list", func() (err error) { list, err = t.table.ByState(ctx, state, most); return err })
+	return list, err
+}
+
+func (t counted) Directory(ctx context.Context) (d access.Directory, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { d, err = t.table.Directory(ctx); return err })
+	return d, err
+}
+
+func (t counted) SaveDirectory(ctx context.Context, next access.Directory) error {
+	return t.write(ctx, func() error { return t.table.SaveDirectory(ctx, next) })
+}
+
+func (t counted) Messages(ctx context.Context, id string) (r access.Request, m access.Messages, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { r, m, err = t.table.Messages(ctx, id); return err })
+	return r, m, err
+}
+
+func (t counted) SaveMessages(ctx context.Context, id string, next access.Messages) error {
+	return t.write(ctx, func() error { return t.table.SaveMessages(ctx, id, next) })
+}

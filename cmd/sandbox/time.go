@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// heartbeat is how often the sandbox looks whether something fell due while
+// its clock runs, in real time.
+const heartbeat = 100 * time.Millisecond
+
+// pulse lets deliveries and ticks happen while the clock runs, until ctx ends.
+func (s *stage) pulse(ctx context.Context) {
+	defer close(s.done)
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		if s.clock.Running() && s.tickDue(s.clock.Now()) {
+			s.tick()
+		}
+		s.engine.poke()
+	}
+}
+
+// tickDue reports whether a minute has begun since the last tick.
+func (s *stage) tickDue(now time.Time) bool {
+	s.ticks.Lock()
+	defer s.ticks.Unlock()
+	return minute(now).After(s.ticks.last)
+}
+
+// tick asks for a tick now.
+func (s *stage) tick() {
+	s.ticks.Lock()
+	s.ticks.last = minute(s.clock.Now())
+	s.ticks.Unlock()
+	s.engine.tick()
+}
+
+func minute(t time.Time) time.Time { return t.Truncate(time.Minute) }
+
+// calm is how long every tick is run after something changed. By then all that
+// ticks do by themselves has happened: what can be read was read, what cannot
+// is not known any more, and the operators were told so. From then on a tick
+// matters only when a request falls due.
+const calm = access.StaleAfter + 2*time.Minute
+
+// advance lets time pass until a moment, from one that matters to the next,
+// with every tick and delivery that falls due on the way. The clock is held
+// meanwhile.
+func (s *stage) advance(ctx context.Context, to time.Time) error {
+	if s.clock.Hold() {
+		defer s.clock.Run()
+	}
+	now := s.clock.Now()
+	lively := now.Add(calm)
+	for {
+		if err := s.engine.settle(ctx); err != nil {
+			return err
+		}
+		if !now.Before(to) {
+			return nil
+		}
+		tick, err := s.nextTick(ctx, now, to, lively)
+		if err != nil {
+			return err
+		}
+		next := earliest(to, tick)
+		if at, ok := s.engine.next(); ok {
+			next = earliest(next, at)
+		}
+		if end, ok := s.faults.nextEnd(); ok && end.Before(next) {
+			next = end
+			lively = end.Add(calm)
+		}
+		if now, err = s.pass(ctx, next, tick); err != nil {
+			return err
+		}
+	}
+}
+
+// pass sets the clock and runs the tick if its time has come. Ticks that were
+// skipped did nothing but read the same again: what was known stays as fresh
+// as they would have left it.
+func (s *stage) pass(ctx context.Context, next, tick time.Time) (now time.Time, err error) {
+	if err := s.clock.Set(next); err != nil {
+		return next, err
+	}
+	if skipped := s.skipped(next, tick); skipped > 0 {
+		if err := s.changeDirectory(ctx, func(d *access.Directory) { carry(d, skipped, next) }); err != nil {
+			return next, err
+		}
+	}
+	if next.Equal(tick) {
+		s.tick()
+	}
+	return next, nil
+}
+
+// skipped is how much time went by without the ticks that it had.
+func (s *stage) skipped(next, tick time.Time) time.Duration {
+	s.ticks.Lock()
+	defer s.ticks.Unlock()
+	last := minute(next)
+	if next.Equal(tick) && next.Equal(last) {
+		last = last.Add(-time.Minute) // this minute's own tick comes now
+	}
+	skipped := last.Sub(s.ticks.last)
+	if skipped > 0 {
+		s.ticks.last = last
+	}
+	return skipped
+}
+
+// carry makes what was known before some time was skipped as fresh at now as it
+// was then.
+func carry(d *access.Directory, skipped time.Duration, now time.Time) {
+	known := func(read time.Time) bool {
+		return !read.IsZero() && now.Add(-skipped).Sub(read) < access.StaleAfter
+	}
+	if known(d.PeopleAt) {
+		d.PeopleAt = d.PeopleAt.Add(skipped)
+	}
+	for id, g := range d.Groups {
+		if known(g.ReadAt) {
+			g.ReadAt = g.ReadAt.Add(skipped)
+			d.Groups[id] = g
+		}
+	}
+}
+
+// nextTick is when the next tick can matter: each minute while things are
+// lively, then the minutes in which a request is due, and to itself, so that
+// whoever let time pass finds everything as that time leaves it.
+func (s *stage) nextTick(ctx context.Context, now, to, lively time.Time) (time.Time, error) {
+	first, last := minute(now).Add(time.Minute), minute(to)
+	if first.After(last) {
+		return to, nil
+	}
+	if !first.After(lively) {
+		return first, nil
+	}
+	ids, err := s.store.Due(ctx, last, 1)
+	if err != nil || len(ids) == 0 {
+		return to, err
+	}
+	r, _, err := s.store.Messages(ctx, ids[0])
+	if err != nil {
+		return to, err
+	}
+	due, _ := r.Due()
+	if up := minute(due.Add(time.Minute - 1)); up.After(first) {
+		return up, nil
+	}
+	return first, nil
+}
+
+// earliest is the earlier of two moments; the zero time is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
