@@ -3,6 +3,7 @@ package vendfake
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -94,8 +95,20 @@ func (w *world) config(c access.Credentials) aws.Config {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretKey.Reveal(), SessionToken: c.SessionToken.Reveal()}, nil
 		}),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Retryer:    func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient: plainBody{},
 	}
+}
+
+// plainBody hides the SDK's WriteTo, which can cost a long answer that comes at
+// once its connection.
+type plainBody struct{}
+
+func (plainBody) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return http.DefaultClient.Do(r)
 }
 
 func (w *world) sts(c access.Credentials) *sts.Client { return sts.NewFromConfig(w.config(c)) }

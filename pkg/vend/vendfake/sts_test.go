@@ -2,6 +2,7 @@ package vendfake
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,10 @@ func TestAssumeRoleRefusesWhatSTSRefuses(t *testing.T) {
 	role := func(r Role) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) { w.put(t, r) }
 	}
+	china := func(t *testing.T, w *world) {
+		w.put(t, Role{Name: "China", Partition: "aws-cn"})
+		w.function = mustKeys(t, w, allowAll)
+	}
 	const assumeOnly = `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`
 	for name, c := range map[string]struct {
 		source string
@@ -108,7 +113,7 @@ func TestAssumeRoleRefusesWhatSTSRefuses(t *testing.T) {
 		"another letter case":             {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String(strings.ToLower(admin)) }, "AccessDenied", "sts:AssumeRole"},
 		"without the path":                {"FACTS 0.20", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/Admin") }, "AccessDenied", "sts:AssumeRole"},
 		"a path that vend may not assume": {"FACTS G", role(Role{Name: "Deep", Path: "/other/"}), func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/other/Deep") }, "AccessDenied", "sts:AssumeRole"},
-		"a role of another partition": {"FACTS B2", role(Role{Name: "China", Partition: "aws-cn"}), func(in *sts.AssumeRoleInput) {
+		"a role of another partition": {"FACTS B2", china, func(in *sts.AssumeRoleInput) {
 			in.RoleArn = aws.String("arn:aws-cn:iam::111111111111:role/aws-access/China")
 		}, "AccessDenied", "sts:AssumeRole"},
 		"the caller may not":      {"FACTS A2", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
@@ -324,4 +329,24 @@ func TestPoliciesThatCannotBeReadStandNowhere(t *testing.T) {
 	if _, err := w.FunctionCredentials("arn:aws:iam::999999999999:user/x"); err == nil {
 		t.Error("a user passes for a function's role")
 	}
+}
+
+// Whatever a form holds, reading it ends, and what is accepted is within the
+// limits.
+func FuzzReadAssumption(f *testing.F) {
+	f.Add("Action=AssumeRole&RoleArn=arn:aws:iam::111111111111:role/x&RoleSessionName=xy&Tags.member.1.Key=a&Tags.member.1.Value=b&DurationSeconds=900")
+	f.Add("RoleArn=a&RoleArn=b&Tags.member.2.Key=a&DurationSeconds=-1&Policy=%7b%7d")
+	f.Fuzz(func(t *testing.T, body string) {
+		form, err := url.ParseQuery(body)
+		if err != nil {
+			return
+		}
+		a, refused := readAssumption(form)
+		if refused != nil {
+			return
+		}
+		if !isARN(a.role) || len(a.session) < 2 || len(a.session) > 64 || a.seconds < 900 || a.seconds > 43200 || len(a.tags) > 50 || len(a.policy) > 2*2048 || (a.policy != "") != (len(a.limits) == 1) {
+			t.Errorf("accepted %+v", a)
+		}
+	})
 }
