@@ -1,0 +1,188 @@
+package vend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Assumer assumes target roles. Its own credentials are a role's, so every
+// session is chained, and lasts an hour at most (FACTS A3).
+type Assumer struct {
+	STS        *sts.Client
+	ExternalID func(ctx context.Context) (access.Secret, error) // what target roles want as sts:ExternalId
+}
+
+const (
+	// least and most are what STS gives a chained session (FACTS A1, A3).
+	least, most = 900 * time.Second, 3600 * time.Second
+	// patience bounds one call, so that a step can still record and tell that
+	// nothing came of it.
+	patience = 10 * time.Second
+)
+
+// Assume makes one session. The errors are refusals that name account and role,
+// aws_refused, aws_unavailable, aws_invalid and expired, with what happened
+// behind them for the log.
+func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
+	if !v.Now.Before(v.Ends) {
+		return access.Credentials{}, access.Refuse("expired", "This access ended at "+access.Clockface(v.Ends)+".", "Ask again with /aws-access.")
+	}
+	in, err := input(v)
+	if err != nil {
+		return access.Credentials{}, refuse(v.Target, invalid, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	external, err := a.externalID(ctx)
+	if err != nil {
+		return access.Credentials{}, refuse(v.Target, unavailable, fmt.Errorf("read the external id: %w", err))
+	}
+	in.ExternalId = aws.String(external.Reveal())
+
+	out, err := a.STS.AssumeRole(ctx, in, sparingly, unhurried)
+	if err != nil {
+		f := faultOf("sts:AssumeRole", err)
+		return access.Credentials{}, refuse(v.Target, f.verdict(), f)
+	}
+	c, err := credentials(out)
+	if err != nil {
+		return access.Credentials{}, refuse(v.Target, unavailable, err)
+	}
+	return c, nil
+}
+
+func (a Assumer) externalID(ctx context.Context) (access.Secret, error) {
+	if a.ExternalID == nil {
+		return access.Secret{}, errors.New("there is none")
+	}
+	id, err := a.ExternalID(ctx)
+	if text := id.Reveal(); err == nil && (len(text) < 2 || len(text) > 1224 || !externalID.MatchString(text)) {
+		err = fmt.Errorf("it is not 2 to 1,224 characters of the form %s", externalID)
+	}
+	return id, err
+}
+
+// Alphabets and lengths of STS (FACTS A1). A session name has neither colon nor
+// slash, so an identity cannot begin with the reserved "aws:".
+var (
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]+$`) // and 2 to 1,224 characters
+	tagValue    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$`)
+)
+
+// input is the whole call but the external id.
+func input(v access.Vending) (*sts.AssumeRoleInput, error) {
+	role, err := roleARN(v.Target)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := SessionPolicy(v)
+	if err != nil {
+		return nil, err
+	}
+	who := identity(v.Who)
+	for name, value := range map[string]string{"session name": v.Session, "source identity": who} {
+		if !sessionName.MatchString(value) {
+			return nil, fmt.Errorf("%s %q is not of the form %s", name, value, sessionName)
+		}
+	}
+	tags, err := tags(v, who)
+	if err != nil {
+		return nil, err
+	}
+	return &sts.AssumeRoleInput{
+		RoleArn: aws.String(role), RoleSessionName: aws.String(v.Session), SourceIdentity: aws.String(who),
+		DurationSeconds: aws.Int32(seconds(v.Ends.Sub(v.Now))), Policy: aws.String(policy), Tags: tags,
+	}, nil
+}
+
+// identity is how AWS knows a person, for the life of the session and through
+// every further role: the address, folded so that one person is one identity,
+// or the Slack id where the address does not fit (an apostrophe, for one).
+func identity(p access.Person) string {
+	if address := access.FoldEmail(p.Email); sessionName.MatchString(address) {
+		return address
+	}
+	return p.ID
+}
+
+// tags are there for policies to use, as aws:PrincipalTag/GrantId. None is
+// transitive: a further role would need sts:TagSession in its trust to be
+// assumed at all, which most have not. SourceIdentity follows by itself.
+func tags(v access.Vending, who string) ([]types.Tag, error) {
+	list := make([]types.Tag, 0, 3)
+	for _, t := range [...]struct{ key, value string }{{"GrantId", v.Grant}, {"Person", who}, {"SlackUser", v.Who.ID}} {
+		if !tagValue.MatchString(t.value) {
+			return nil, fmt.Errorf("tag %s: %q is not of the form %s", t.key, t.value, tagValue)
+		}
+		list = append(list, types.Tag{Key: aws.String(t.key), Value: aws.String(t.value)})
+	}
+	return list, nil
+}
+
+// seconds is what STS is asked for: what remains of the grant, within what it
+// gives. A fraction is cut off.
+func seconds(remaining time.Duration) int32 {
+	return int32(min(max(remaining, least), most) / time.Second)
+}
+
+// sparingly has the SDK try again only when STS said that it did nothing.
+// AssumeRole is not idempotent: after a timeout or a 5xx there may be a session
+// already, and another try would make a second one for the same order, of which
+// nobody keeps a record. The person presses the button again, with an order of
+// its own.
+func sparingly(o *sts.Options) {
+	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = 3
+		s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{
+			"Throttling": {}, "ThrottlingException": {}, "RequestLimitExceeded": {},
+		}}}
+		s.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return time.Duration(1+attempt) * 100 * time.Millisecond, nil
+		})
+		s.RateLimiter = ratelimit.None
+	})
+}
+
+// unhurried keeps an answer that comes at once from being lost. The SDK closes
+// the body of a request when the answer begins; if net/http has not yet looked
+// past the end of that body, the SDK's own WriteTo tells it io.EOF as an error,
+// and it closes the connection under an answer of more than 4 KB, which one with
+// a full token is. Without WriteTo, the end of the body is just its end.
+func unhurried(o *sts.Options) { o.HTTPClient = readOnly{o.HTTPClient} }
+
+type readOnly struct{ sts.HTTPClient }
+
+// Do implements sts.HTTPClient.
+func (c readOnly) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
+}
+
+// credentials reads the answer. Nothing leaves that is not whole.
+func credentials(out *sts.AssumeRoleOutput) (access.Credentials, error) {
+	c := out.Credentials
+	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
+		aws.ToString(c.SessionToken) == "" || aws.ToTime(c.Expiration).IsZero() {
+		return access.Credentials{}, errors.New("sts:AssumeRole: the answer holds no whole credentials")
+	}
+	return access.Credentials{
+		AccessKeyID: *c.AccessKeyId, SecretKey: access.NewSecret(*c.SecretAccessKey),
+		SessionToken: access.NewSecret(*c.SessionToken), Expires: c.Expiration.UTC(),
+	}, nil
+}

@@ -1,0 +1,90 @@
+package vend
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// partition is a part of AWS that shares neither accounts nor credentials nor
+// host names with the others (FACTS B2).
+type partition struct {
+	id       string // second part of its ARNs
+	regions  string // what its regions' names begin with
+	signIn   string // host of its federation endpoint
+	bare     string // the region whose federation host has no prefix; "" if none has one
+	console  string // host of its console
+	regional bool   // the console's host names the region too
+}
+
+var partitions = [...]partition{
+	{"aws-cn", "cn-", "signin.amazonaws.cn", "cn-north-1", "console.amazonaws.cn", false},
+	{"aws-us-gov", "us-gov-", "signin.amazonaws-us-gov.com", "us-gov-west-1", "console.amazonaws-us-gov.com", false},
+	{"aws-eusc", "eusc-", "signin.amazonaws-eusc.eu", "", "console.amazonaws-eusc.eu", false},
+	{"aws", "", "signin.aws.amazon.com", "us-east-1", "console.aws.amazon.com", true},
+}
+
+var (
+	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+	secluded   = regexp.MustCompile(`^(us-iso|eu-iso)`) // partitions whose sign-in hosts are not published
+)
+
+// partitionOf finds the partition of a region. No region means that of most:
+// aws. The region becomes part of a host name, so it is read strictly.
+func partitionOf(region string) (partition, error) {
+	if region != "" && !regionName.MatchString(region) || secluded.MatchString(region) {
+		return partition{}, fmt.Errorf("region %q is not known", region)
+	}
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.regions) {
+			return p, nil // the last one fits every region
+		}
+	}
+	return partition{}, fmt.Errorf("region %q is not known", region)
+}
+
+// signInHost is where sign-in tokens of a region are made and used.
+func (p partition) signInHost(region string) string {
+	if region == "" || p.bare == "" || region == p.bare {
+		return p.signIn
+	}
+	return region + "." + p.signIn
+}
+
+// consoleHost is where the console of a region stands.
+func (p partition) consoleHost(region string) string {
+	if region == "" || !p.regional {
+		return p.console
+	}
+	return region + "." + p.console
+}
+
+// roleARN names the target role, path included. The policy that STS judges the
+// call by, and the one that limits the session, both hold it as a pattern: what
+// could be read there as a wildcard or a variable is refused.
+func roleARN(t access.Target) (string, error) {
+	p, err := partitionOf(t.Region)
+	if err != nil {
+		return "", err
+	}
+	for _, part := range [...]struct {
+		name, value string
+		form        *regexp.Regexp
+	}{{"account", t.Account, accountID}, {"path", t.Path, rolePath}, {"role", t.Role, roleName}} {
+		if !part.form.MatchString(part.value) {
+			return "", fmt.Errorf("%s %q is not of the form %s", part.name, part.value, part.form)
+		}
+	}
+	if len(t.Path) > 512 {
+		return "", fmt.Errorf("the path has %d characters, IAM takes 512", len(t.Path))
+	}
+	return "arn:" + p.id + ":iam::" + t.Account + ":role" + t.Path + t.Role, nil
+}
+
+var (
+	accountID = regexp.MustCompile(`^[0-9]{12}$`)
+	roleName  = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+	rolePath  = regexp.MustCompile(`^/([\w+=,.@-]+/)*$`) // narrower than IAM's U+0021 to U+007F
+)
