@@ -1,0 +1,222 @@
+package vend
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+var canary = access.Credentials{
+	AccessKeyID: "ASIACANARY0000000000", SecretKey: access.NewSecret("canary-secret-key"), SessionToken: access.NewSecret("canary-session-token"),
+	Expires: noon.Add(time.Hour),
+}
+
+func admin() access.Target { return vending("Admin", noon, noon.Add(time.Hour)).Target }
+
+// FACTS B2.
+func TestLinksLeadToTheConsoleOfPartitionRegionAndPage(t *testing.T) {
+	for _, c := range []struct{ region, page, endpoint, destination string }{
+		{"us-east-1", "", "https://signin.aws.amazon.com/federation", "https://us-east-1.console.aws.amazon.com/console/home?region=us-east-1"},
+		{"eu-west-1", "/iam/home", "https://eu-west-1.signin.aws.amazon.com/federation", "https://eu-west-1.console.aws.amazon.com/iam/home?region=eu-west-1"},
+		{"eu-west-1", "/iam/home#/roles", "https://eu-west-1.signin.aws.amazon.com/federation", "https://eu-west-1.console.aws.amazon.com/iam/home?region=eu-west-1#/roles"},
+		{"eu-west-1", "/s3/buckets?region=us-east-1", "https://eu-west-1.signin.aws.amazon.com/federation", "https://eu-west-1.console.aws.amazon.com/s3/buckets?region=us-east-1"},
+		{"", "", "https://signin.aws.amazon.com/federation", "https://console.aws.amazon.com/console/home"},
+		{"us-gov-west-1", "", "https://signin.amazonaws-us-gov.com/federation", "https://console.amazonaws-us-gov.com/console/home?region=us-gov-west-1"},
+		{"us-gov-east-1", "", "https://us-gov-east-1.signin.amazonaws-us-gov.com/federation", "https://console.amazonaws-us-gov.com/console/home?region=us-gov-east-1"},
+		{"cn-north-1", "", "https://signin.amazonaws.cn/federation", "https://console.amazonaws.cn/console/home?region=cn-north-1"},
+		{"cn-northwest-1", "", "https://cn-northwest-1.signin.amazonaws.cn/federation", "https://console.amazonaws.cn/console/home?region=cn-northwest-1"},
+		{"eusc-de-east-1", "", "https://signin.amazonaws-eusc.eu/federation", "https://console.amazonaws-eusc.eu/console/home?region=eusc-de-east-1"},
+	} {
+		var sent *http.Request
+		var body string
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			b, err := io.ReadAll(r.Body)
+			body = string(b)
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"SigninToken":"tok&en"}`))}, err
+		})}
+		target := admin()
+		target.Region, target.LandsOn = c.region, c.page
+		link, err := SignIn{HTTP: client, Issuer: "https://slack.com/app?a=b"}.Link(t.Context(), canary, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(link.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		u.RawQuery = ""
+		if sent.URL.String() != c.endpoint || u.String() != c.endpoint || q.Get("Destination") != c.destination {
+			t.Errorf("%s%s: asked %s, leads to %s and %s; want %s and %s", c.region, c.page, sent.URL, u, q.Get("Destination"), c.endpoint, c.destination)
+		}
+		if q.Get("Action") != "login" || q.Get("SigninToken") != "tok&en" || q.Get("Issuer") != "https://slack.com/app?a=b" || len(q) != 4 {
+			t.Errorf("%s: query %v", c.region, q)
+		}
+		form, err := url.ParseQuery(body)
+		const session = `{"sessionId":"ASIACANARY0000000000","sessionKey":"canary-secret-key","sessionToken":"canary-session-token"}`
+		if err != nil || sent.Method != http.MethodPost || form.Get("Action") != "getSigninToken" || form.Get("Session") != session || len(form) != 2 { // FACTS 0.3, 0.5
+			t.Errorf("%s: sent %s %v", c.region, sent.Method, form)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Over the wire, at full length, into the console that is played.
+func TestALinkOpensTheConsole(t *testing.T) {
+	c := newCloud(t)
+	k := c.session(t, vending("Admin", noon, noon.Add(30*time.Minute)))
+	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link.Reveal(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || !strings.HasPrefix(to, "/console?") || len(answer.Cookies()) != 1 {
+		t.Errorf("got %d to %q", answer.StatusCode, to)
+	}
+}
+
+func TestAnswersOfSignInBecomeWordsForPeople(t *testing.T) {
+	echo := `<html>canary {{all that was sent}}</html>`
+	for name, c := range map[string]struct {
+		status     int
+		body       string
+		code, logs string
+	}{
+		"refused (FACTS B)":           {400, echo, "aws_invalid", "signin:getSigninToken: answer 400"},
+		"forbidden":                   {403, echo, "aws_refused", "answer 403"},
+		"throttled":                   {429, echo, "aws_unavailable", "answer 429"},
+		"broken":                      {500, echo, "aws_unavailable", "answer 500"},
+		"a redirect":                  {302, echo, "aws_invalid", "answer 302"},
+		"a redirect with the body":    {307, echo, "aws_invalid", "answer 307"},
+		"HTML instead of JSON":        {200, echo, "aws_unavailable", "200 without a token"},
+		"JSON without a token":        {200, `{"Token":"canary"}`, "aws_unavailable", "200 without a token"},
+		"more than anybody answers":   {200, `{"x":"` + strings.Repeat("canary", maxAnswer) + `","SigninToken":"canary"}`, "aws_unavailable", "200 without a token"},
+		"a token of the wrong sort":   {200, `{"SigninToken":["canary"]}`, "aws_unavailable", "200 without a token"},
+		"nothing, with a good status": {204, "", "aws_invalid", "answer 204"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				calls++
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Location", "/elsewhere")
+				w.Header().Set("X-Amzn-Requestid", "canary request id")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.body)
+			}))
+			defer server.Close()
+			link, err := SignIn{Endpoint: server.URL}.Link(t.Context(), canary, admin())
+			checkRefusal(t, err, c.code, c.logs)
+			if !link.Empty() || calls != 1 {
+				t.Errorf("a link, or %d calls, came with an error", calls)
+			}
+		})
+	}
+}
+
+func TestSignInThatDoesNotAnswerIsSaidSo(t *testing.T) {
+	_, err := SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(t.Context(), canary, admin())
+	checkRefusal(t, err, "aws_unavailable", "connection refused")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(ctx, canary, admin())
+	checkRefusal(t, err, "aws_unavailable", "given up before the answer")
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v is no context.Canceled", err)
+	}
+	leaks := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("canary: the body was …") })}
+	_, err = SignIn{HTTP: leaks}.Link(t.Context(), canary, admin())
+	checkRefusal(t, err, "aws_unavailable", "no answer: *errors.errorString")
+}
+
+// Credentials go to AWS or to this computer.
+func TestOnlyLoopbackTakesThePlaceOfAWS(t *testing.T) {
+	for endpoint, ok := range map[string]bool{
+		"http://127.0.0.1:8080/federation": true, "http://localhost/federation": true, "http://[::1]:80/federation": true, "https://127.9.9.9/federation": true,
+		"http://10.0.0.1/federation": false, "https://signin.aws.amazon.com/federation": false, "http://127.0.0.1.evil.example/": false, "http://127.0.0.1@evil.example/": false,
+		"http://localhost.evil.example/": false, "ftp://127.0.0.1/": false, "127.0.0.1:80": false, "//127.0.0.1/": false, "http://127.0.0.1/?a=b": false, "http://2130706433/": false, "%": false,
+	} {
+		sent := 0
+		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			sent++
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"SigninToken":"t"}`))}, nil
+		})}
+		_, err := SignIn{HTTP: client, Endpoint: endpoint}.Link(t.Context(), canary, admin())
+		if (err == nil) != ok || (sent == 1) != ok || !ok && access.Code(err) != "aws_invalid" {
+			t.Errorf("%s: %v after %d calls, want it taken: %v", endpoint, err, sent, ok)
+		}
+	}
+}
+
+func TestALandingPageIsAPathAndNothingElse(t *testing.T) {
+	for _, page := range []string{"https://evil.example/", "//evil.example/", "evil", "@evil.example", `/\evil.example`, "javascript:x", "/%zz", "\x00"} {
+		target := admin()
+		target.LandsOn = page
+		c := newCloud(t)
+		_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), canary, target)
+		if access.Code(err) != "aws_invalid" || c.counts["signin:getSigninToken"] != 0 {
+			t.Errorf("%q: %v, want aws_invalid and no call", page, err)
+		}
+	}
+	target := admin()
+	target.Region = "evil.example/"
+	if _, err := (SignIn{}).Link(t.Context(), canary, target); access.Code(err) != "aws_invalid" {
+		t.Errorf("an odd region: %v", err)
+	}
+}
+
+// A session that is refused at sign-in, by AWS's own rule.
+func TestSignInRefusesWhatIsExpired(t *testing.T) {
+	c := newCloud(t)
+	k := c.session(t, vending("Admin", noon, noon.Add(time.Hour)))
+	c.now = k.Expires
+	_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	checkRefusal(t, err, "aws_invalid", "answer 400")
+	c.now = noon
+	c.fault = func(string) vendfake.Fault { return vendfake.Fault{How: vendfake.Lost} }
+	_, err = SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	checkRefusal(t, err, "aws_unavailable", "answer 500")
+}
+
+// Whatever a policy names as landing page, the link leads to the console.
+func FuzzALandingPageStaysOnTheConsole(f *testing.F) {
+	for _, page := range []string{"", "/iam/home#/roles", "/x?region=a", "//evil", `/\evil`, "/%2f%2fevil", "/..//evil", "/\t/evil"} {
+		f.Add(page, "eu-west-1")
+	}
+	f.Add("/", "cn-north-1")
+	f.Fuzz(func(t *testing.T, page, region string) {
+		p, err := partitionOf(region)
+		if err != nil {
+			return
+		}
+		text, err := destination(p, access.Target{LandsOn: page, Region: region})
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "https" || u.Host != p.consoleHost(region) || u.User != nil || !strings.HasPrefix(text, "https://"+u.Host+"/") {
+			t.Errorf("%q leads to %q (%v)", page, text, err)
+		}
+	})
+}
