@@ -75,7 +75,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Over the wire, at full length, into the console that is played.
-func TestALinkOpensTheConsole(t *testing.T) {
+func TestALinkOpensTheConsoleUntilTheGrantEnds(t *testing.T) {
 	c := newCloud(t)
 	k := c.session(t, vending("Admin", noon, noon.Add(30*time.Minute)))
 	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
@@ -92,7 +92,23 @@ func TestALinkOpensTheConsole(t *testing.T) {
 	}
 	_ = answer.Body.Close()
 	if to := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || !strings.HasPrefix(to, "/console?") || len(answer.Cookies()) != 1 {
-		t.Errorf("got %d to %q", answer.StatusCode, to)
+		t.Fatalf("got %d to %q", answer.StatusCode, to)
+	}
+	for after, want := range map[time.Duration]int{0: 200, 30*time.Minute - time.Second: 200, 30 * time.Minute: 403, time.Hour: 403} {
+		c.now = noon.Add(after)
+		page, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/console", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.AddCookie(answer.Cookies()[0])
+		shown, err := http.DefaultClient.Do(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = shown.Body.Close()
+		if shown.StatusCode != want {
+			t.Errorf("the console after %s: got %d, want %d", after, shown.StatusCode, want)
+		}
 	}
 }
 
