@@ -43,7 +43,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 // click does what a button or a menu is for.
 func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) error {
 	id := in.Action.Value
-	var r access.Request
+	var r lifecycle.Moved
 	var err error
 	switch in.Action.ID {
 	case slackui.ActionApprove:
@@ -51,7 +51,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 	case slackui.ActionDeny:
 		r, err = h.Decide.MayDeny(ctx, id, in.User)
 		if err == nil {
-			return opened(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r)))
+			return opened(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r.Request)))
 		}
 	case slackui.ActionCancel:
 		r, err = h.Close.Cancel(ctx, id, in.User)
@@ -70,7 +70,9 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 	default:
 		return access.Refuse("unknown_action", "This button is not known any more.", "Use /aws-access to begin again.")
 	}
-	if err != nil {
+	// Whoever decides or gives back sees the message change that was pressed; a
+	// message that gave a session stays as it is.
+	if err != nil || in.Action.ID == slackui.ActionApprove || r.State.Over() {
 		h.heal(ctx, in, r)
 	}
 	return err
@@ -78,8 +80,10 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 
 // order hands a vend to the private function. Whether the grant still holds is
 // asked there; here only what needs no secret is refused at once.
-func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, kind access.Kind) (access.Request, error) {
-	r, _, err := h.Store.Messages(ctx, in.Action.Value)
+func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, kind access.Kind) (lifecycle.Moved, error) {
+	var r lifecycle.Moved
+	var err error
+	r.Request, r.Messages, err = h.Store.Messages(ctx, in.Action.Value)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
 		return r, access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
@@ -93,24 +97,21 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, 
 	return r, h.Orders.Send(ctx, access.Order{ID: once, Request: r.ID, By: in.User, Kind: kind, At: h.Now()})
 }
 
-// heal redraws a message whose button was too late, if nobody knows of that
-// message: Slack had posted it, and the answer that named it was lost.
-func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r access.Request) {
+// heal redraws a message whose button was pressed, if nobody knows of that
+// message: Slack had posted it, and the answer that named it was lost. All
+// others are redrawn from the stream.
+func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Moved) {
 	if r.ID == "" || r.State == access.Pending || in.TS == "" {
 		return
 	}
-	_, posted, err := h.Store.Messages(ctx, r.ID)
-	if err != nil {
-		return
-	}
-	for _, m := range posted.Posted {
+	for _, m := range r.Messages.Posted {
 		if m.TS == in.TS && m.Channel == in.Channel {
 			return
 		}
 	}
-	m := slackui.Card(r, h.Policy.Settings().Link(r.Ticket), h.Now())
+	m := slackui.Card(r.Request, h.Policy.Settings().Link(r.Ticket), h.Now())
 	if in.Action.Direct() {
-		m = slackui.Grant(r, h.Now())
+		m = slackui.Grant(r.Request, h.Now())
 	}
 	if err := h.Slack.Update(ctx, in.Channel, in.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
 		h.Log.WarnContext(ctx, "a message could not be redrawn", "request", r.ID, "error", err)

@@ -11,7 +11,7 @@ import (
 type Decide struct{ Step }
 
 // Approve says yes for somebody. A positive upTo shortens the grant.
-func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (access.Request, error) {
+func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		actor := s.Roster.Person(ctx, m.directory, by)
 		if m.request.State == access.Active && m.request.Approved(actor) {
@@ -31,7 +31,7 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 }
 
 // Deny says no for somebody; one no ends the request.
-func (s Decide) Deny(ctx context.Context, id, by, why string) (access.Request, error) {
+func (s Decide) Deny(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		actor := s.Roster.Person(ctx, m.directory, by)
 		if settled(m.request, access.Denied, actor) {
@@ -46,17 +46,17 @@ func (s Decide) Deny(ctx context.Context, id, by, why string) (access.Request, e
 
 // MayDeny says whether somebody could deny the request now, before a form asks
 // for a reason.
-func (s Decide) MayDeny(ctx context.Context, id, by string) (access.Request, error) {
+func (s Decide) MayDeny(ctx context.Context, id, by string) (Moved, error) {
 	m, err := s.load(ctx, id)
 	if err != nil {
-		return access.Request{}, err
+		return Moved{}, err
 	}
 	actor := s.Roster.Person(ctx, m.directory, by)
 	if err := s.mayDecide(ctx, m, actor); err != nil {
-		return m.request, err
+		return m.moved(m.request), err
 	}
 	_, _, err = m.request.Deny(actor, "", m.now)
-	return m.request, err
+	return m.moved(m.request), err
 }
 
 // mayDecide refuses those who are nobody here, tells those who come late who
@@ -82,18 +82,18 @@ func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) er
 type Close struct{ Step }
 
 // Cancel takes a pending request back for its requester.
-func (s Close) Cancel(ctx context.Context, id, by string) (access.Request, error) {
+func (s Close) Cancel(ctx context.Context, id, by string) (Moved, error) {
 	return s.own(ctx, id, by, access.Cancelled, access.Request.Cancel)
 }
 
 // End gives an active grant back for its owner.
-func (s Close) End(ctx context.Context, id, by string) (access.Request, error) {
+func (s Close) End(ctx context.Context, id, by string) (Moved, error) {
 	return s.own(ctx, id, by, access.Ended, access.Request.End)
 }
 
 // own is a move that only the requester makes. It needs no standing: somebody
 // who may not ask any more may still give back.
-func (s Close) own(ctx context.Context, id, by string, to access.State, turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error)) (access.Request, error) {
+func (s Close) own(ctx context.Context, id, by string, to access.State, turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error)) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		actor := access.Person{ID: by, Name: by}
 		if by == m.request.Requester.ID {
@@ -107,7 +107,7 @@ func (s Close) own(ctx context.Context, id, by string, to access.State, turn fun
 }
 
 // Revoke takes an active grant away.
-func (s Close) Revoke(ctx context.Context, id, by, why string) (access.Request, error) {
+func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		actor := s.Roster.Person(ctx, m.directory, by)
 		if settled(m.request, access.Revoked, actor) {

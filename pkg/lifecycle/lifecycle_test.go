@@ -18,9 +18,11 @@ func active(t *testing.T, w *world) access.Request {
 		t.Fatal(err)
 	}
 	for _, by := range []string{"U0LEAD1", "U0SEC1"} {
-		if r, err = w.approve(r.ID, by); err != nil {
+		moved, err := w.approve(r.ID, by)
+		if err != nil {
 			t.Fatal(err)
 		}
+		r = moved.Request
 	}
 	if r.State != access.Active {
 		t.Fatalf("after a lead and security: %s, want active", r.State)
@@ -131,16 +133,16 @@ func TestOneWriteWithALostAnswerIsNotTwo(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost = true
-	if r, err = w.approve(r.ID, "U0SEC1"); err != nil || r.State != access.Active || r.Version != 3 {
-		t.Errorf("approve: %v, %s at %d, want active at 3", err, r.State, r.Version)
+	if moved, err := w.approve(r.ID, "U0SEC1"); err != nil || moved.State != access.Active || moved.Version != 3 {
+		t.Errorf("approve: %v, %s at %d, want active at 3", err, moved.State, moved.Version)
 	}
 }
 
 func TestDenyCancelEndRevokeAreFinalAndRepeatable(t *testing.T) {
 	ctx := context.Background()
-	for want, do := range map[access.State]func(w *world, id string) (access.Request, error){
-		access.Ended: func(w *world, id string) (access.Request, error) { return Close{w.step()}.End(ctx, id, "U0DEV1") },
-		access.Revoked: func(w *world, id string) (access.Request, error) {
+	for want, do := range map[access.State]func(w *world, id string) (Moved, error){
+		access.Ended: func(w *world, id string) (Moved, error) { return Close{w.step()}.End(ctx, id, "U0DEV1") },
+		access.Revoked: func(w *world, id string) (Moved, error) {
 			return Close{w.step()}.Revoke(ctx, id, "U0LEAD1", "")
 		},
 	} {

@@ -38,57 +38,68 @@ type Step struct {
 	Now    func() time.Time
 }
 
+// Moved is a request as it stands after a step, with what was posted about it
+// as the step found it.
+type Moved struct {
+	access.Request
+	Messages access.Messages
+}
+
 // moment is a request as a step finds it.
 type moment struct {
 	request   access.Request
 	directory access.Directory
+	messages  access.Messages
 	now       time.Time
 }
+
+// moved is the answer of a step that left the request as r.
+func (m moment) moved(r access.Request) Moved { return Moved{Request: r, Messages: m.messages} }
 
 // move loads a request, lets turn make the next one, and saves it. The request
 // is returned as it stands afterwards, also beside a refusal. A turn that
 // returns errSettled changes nothing and is a success: it was done before.
-func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Request, access.Event, error)) (access.Request, error) {
+func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Request, access.Event, error)) (Moved, error) {
 	var failed error
 	for range tries {
 		m, err := s.load(ctx, id)
 		if err != nil {
-			return access.Request{}, err
+			return Moved{}, err
 		}
 		next, event, err := turn(m)
 		if errors.Is(err, errSettled) {
-			return m.request, nil
+			return m.moved(m.request), nil
 		}
 		if err != nil {
-			return m.request, err
+			return m.moved(m.request), err
 		}
 		err = s.Store.Save(ctx, next, event, "")
 		if err == nil {
-			return next, nil
+			return m.moved(next), nil
 		}
 		if !errors.Is(err, access.ErrStale) {
 			// The write may have been done and its answer lost: look once.
 			if failed != nil {
-				return m.request, fmt.Errorf("save request %s: %w", id, err)
+				return m.moved(m.request), fmt.Errorf("save request %s: %w", id, err)
 			}
 			failed = err
 		}
 	}
-	return access.Request{}, access.Refuse("busy", "Too many people are deciding this request right now.", "Look at its card, and try again if it is still open.")
+	return Moved{}, access.Refuse("busy", "Too many people are deciding this request right now.", "Look at its card, and try again if it is still open.")
 }
 
 // errSettled says that what was asked for is so already, by the same person.
 var errSettled = errors.New("settled before")
 
 func (s Step) load(ctx context.Context, id string) (moment, error) {
-	r, d, _, err := s.Store.Load(ctx, id)
+	r, d, messages, err := s.Store.Load(ctx, id)
 	if errors.Is(err, access.ErrNotFound) {
 		return moment{}, access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
 	}
 	if err != nil {
 		return moment{}, fmt.Errorf("load request %s: %w", id, err)
 	}
-	return moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}, nil
+	return moment{request: r, directory: s.Roster.Fresh(ctx, d), messages: messages, now: s.Now()}, nil
 }
 
 // question is what the policy is asked about a request that exists, with

@@ -37,7 +37,7 @@ type Handout struct {
 // requester was told of an error, or could not be, the caller says so to Fail.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	out := Handout{Kind: o.Kind}
-	r, d, messages, err := s.Store.Load(ctx, o.Request)
+	r, d, messages, err := s.known(ctx, o.Request)
 	if err != nil {
 		return out, fmt.Errorf("load request %s: %w", o.Request, err)
 	}
@@ -74,6 +74,17 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	}
 	out.Credentials = credentials
 	return out, nil
+}
+
+// known loads the request of an order, once more if the table does not answer:
+// until it is loaded, nobody is known who could be told that nothing came of
+// the click, and no intent is recorded that the tick could give up.
+func (s Vend) known(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+	r, d, m, err = s.Store.Load(ctx, id)
+	if err != nil && !errors.Is(err, access.ErrNotFound) {
+		r, d, m, err = s.Store.Load(ctx, id)
+	}
+	return r, d, m, err
 }
 
 // order asks everybody again, and makes the move that records the intent.
@@ -126,7 +137,7 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 	if s.Store.Save(ctx, next, event, "") == nil {
 		return next, nil
 	}
-	return s.move(ctx, r.ID, func(m moment) (access.Request, access.Event, error) {
+	moved, err := s.move(ctx, r.ID, func(m moment) (access.Request, access.Event, error) {
 		for _, known := range m.request.Sessions {
 			if known.Order == order && known.AccessKeyID == c.AccessKeyID {
 				return m.request, access.Event{}, errSettled // the first write was done after all
@@ -134,6 +145,7 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 		}
 		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)
 	})
+	return moved.Request, err
 }
 
 // Fail records that an order came to nothing, or that its session did not

@@ -232,11 +232,11 @@ func (w *world) submit(by, role string, length time.Duration, once string) (acce
 	return s.Do(context.Background(), Asked{By: by, Account: "prod", Role: role, For: length, Reason: "why", Once: once})
 }
 
-func (w *world) approve(id, by string) (access.Request, error) {
+func (w *world) approve(id, by string) (Moved, error) {
 	return Decide{w.step()}.Approve(context.Background(), id, by, 0)
 }
 
-func (w *world) deny(id, by string) (access.Request, error) {
+func (w *world) deny(id, by string) (Moved, error) {
 	return Decide{w.step()}.Deny(context.Background(), id, by, "no")
 }
 
