@@ -204,24 +204,32 @@ func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Requ
 	})
 }
 
-// options answers a searchable menu with what this person may ask for. A menu
-// has no place for words: what cannot be offered is an empty one.
+// options answers a searchable menu. A menu has no place for words: what cannot
+// be offered is an empty one.
 func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	in, err := slackui.ParseInteraction(p.body)
-	if err != nil || in.Type != slackui.BlockSuggestion {
+	if err != nil {
 		return nil, errors.Join(errMalformed, err)
 	}
+	if in.Type != slackui.BlockSuggestion {
+		return nil, errMalformed
+	}
+	found, total, err := h.offer(ctx, in)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
+	}
+	return slackui.Options(found, total), nil
+}
+
+// offer is what this person may ask for.
+func (h *Slack) offer(ctx context.Context, in slackui.Interaction) (found []access.Account, total int, err error) {
 	if h.ours(in.Team, in.Enterprise) != nil || in.Action.ID != slackui.ActionAccount {
-		return slackui.Options(nil, 0), nil
+		return nil, 0, nil
 	}
 	who, d, err := h.glance(ctx, in.User)
-	switch {
-	case err != nil:
-		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
-		return slackui.Options(nil, 0), nil //nolint:nilerr // logged, and answered with an empty menu
-	case who.Refused() != nil:
-		return slackui.Options(nil, 0), nil
+	if err != nil || who.Refused() != nil {
+		return nil, 0, err
 	}
-	found, total := h.Policy.Accounts(who, d, h.Now(), in.Typed, slackui.MaxOptions)
-	return slackui.Options(found, total), nil
+	found, total = h.Policy.Accounts(who, d, h.Now(), in.Typed, slackui.MaxOptions)
+	return found, total, nil
 }
