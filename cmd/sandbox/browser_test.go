@@ -129,13 +129,13 @@ func openBrowser(t *testing.T, own string) *tab {
 	options := append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(findBrowser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TZ=UTC"),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.WindowSize(pageWidth, pageHeight), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("force-prefers-reduced-motion", true),
+		chromedp.WindowSize(pageWidth, pageHeight), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("force-prefers-reduced-motion", true), //nolint:misspell // Chromium's own spelling
 	}, off("quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "dev-shm-usage")...)
 	ctx, stop := context.WithTimeout(context.Background(), wholeStory)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)
-	return newTab(t, ctx, &watch{own: own + "/"})
+	return newTab(ctx, t, &watch{own: own + "/"})
 }
 
 func off(names ...string) (flags []chromedp.ExecAllocatorOption) {
@@ -156,7 +156,7 @@ func findBrowser(t *testing.T) string {
 	return ""
 }
 
-func newTab(t *testing.T, parent context.Context, w *watch) *tab {
+func newTab(parent context.Context, t *testing.T, w *watch) *tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(parent)
 	t.Cleanup(stop)
@@ -170,7 +170,7 @@ func newTab(t *testing.T, parent context.Context, w *watch) *tab {
 }
 
 // another opens a second tab of the same browser.
-func (b *tab) another() *tab { b.t.Helper(); return newTab(b.t, b.ctx, b.watch) }
+func (b *tab) another() *tab { b.t.Helper(); return newTab(b.ctx, b.t, b.watch) }
 
 // hook is the selector of an element that the page names for tests.
 func hook(name string) string { return `[data-test="` + name + `"]` }
