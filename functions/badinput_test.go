@@ -202,7 +202,7 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"a form of a guest": {"", func(w *world) []byte {
 			return w.sent("U0GUEST", "V1", "ask", "", form("222222222222", "ReadOnly", "1h"))
 		}, "guest"},
-		"a payload of another team": {access.Pending, foreign, "other_workspace"},
+		"a payload of another team": {access.Pending, ofAnotherTeam, "other_workspace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -231,7 +231,7 @@ func form(account, role, length string) map[string]string {
 	return map[string]string{"account": account, "role": role, "length": length, "reason": "why"}
 }
 
-func foreign(w *world) []byte {
+func ofAnotherTeam(w *world) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0OTHER"}, "user": map[string]any{"id": "U0LEAD1"}, "trigger_id": "1.2",
 		"response_url": w.slack.ResponseURL("U0LEAD1", "C0APPROVALS", ""),

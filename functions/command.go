@@ -34,8 +34,8 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 
 // commanded does what was typed; no text is an empty answer.
 func (h *Slack) commanded(ctx context.Context, c slackui.Command, once string) (slackui.Message, error) {
-	if refusal := h.ours(c.Team, c.Enterprise); refusal != nil {
-		return slackui.Message{}, refusal
+	if !h.ours(c.Team, c.Enterprise) {
+		return slackui.Message{}, foreign()
 	}
 	line, err := slackui.ParseLine(c.Text, policy.ParseLength)
 	if err != nil {

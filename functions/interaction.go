@@ -19,8 +19,8 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		return nil, errors.Join(errMalformed, err)
 	}
 	var refused error
-	if refusal := h.ours(in.Team, in.Enterprise); refusal != nil {
-		refused = refusal
+	if !h.ours(in.Team, in.Enterprise) {
+		refused = foreign()
 	}
 	switch in.Type {
 	case slackui.BlockActions:
@@ -223,7 +223,7 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 
 // offer is what this person may ask for.
 func (h *Slack) offer(ctx context.Context, in slackui.Interaction) (found []access.Account, total int, err error) {
-	if h.ours(in.Team, in.Enterprise) != nil || in.Action.ID != slackui.ActionAccount {
+	if !h.ours(in.Team, in.Enterprise) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
 	}
 	who, d, err := h.glance(ctx, in.User)

@@ -173,14 +173,14 @@ func opened(err error) error {
 	return err
 }
 
-// ours refuses payloads of another workspace. Who the person is, is asked of
-// Slack by the steps.
-func (h *Slack) ours(team, enterprise string) *access.Refusal {
-	if team == h.Team || (team == "" && h.Enterprise != "" && enterprise == h.Enterprise) {
-		return nil
-	}
-	return access.Person{Standing: access.Outsider}.Refused()
+// ours reports whether a payload is of this workspace, or of its organisation
+// where that has the app. Who the person is, is asked of Slack by the steps.
+func (h *Slack) ours(team, enterprise string) bool {
+	return team == h.Team || (team == "" && h.Enterprise != "" && enterprise == h.Enterprise)
 }
+
+// foreign is the refusal of everything that comes from elsewhere.
+func foreign() *access.Refusal { return access.Person{Standing: access.Outsider}.Refused() }
 
 // menu keeps the directory for a minute, for drawing menus only: what is
 // decided is decided by the steps, on a directory of their own.
