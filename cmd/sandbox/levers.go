@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,8 +57,16 @@ func done(w http.ResponseWriter, err error, body any) {
 
 var ok = map[string]bool{"ok": true}
 
+// quiet is how long a look at the state waits for what is under way, in real
+// time: who came through Slack's doors finds what that led to.
+const quiet = time.Second
+
 func (w *world) stateLever(rw http.ResponseWriter, r *http.Request) {
-	respond(rw, http.StatusOK, w.stage.Load().state(r.Context()))
+	st := w.stage.Load()
+	patient, stop := context.WithTimeout(r.Context(), quiet)
+	defer stop()
+	_ = st.engine.settle(patient) // what takes longer is looked at half-way
+	respond(rw, http.StatusOK, st.state(r.Context()))
 }
 
 func (w *world) actLever(rw http.ResponseWriter, r *http.Request) {

@@ -65,8 +65,8 @@ func (s *stage) advance(ctx context.Context, to time.Time) error {
 		if err := s.engine.settle(ctx); err != nil {
 			return err
 		}
-		if !now.Before(to) {
-			return nil
+		if !now.Before(to) || ctx.Err() != nil {
+			return ctx.Err()
 		}
 		tick, err := s.nextTick(ctx, now, to, lively)
 		if err != nil {
