@@ -47,6 +47,14 @@ func TestSentAgainItHappensOnce(t *testing.T) {
 	}
 }
 
+func TestARetryIsSentAgain(t *testing.T) {
+	b := start(t, repository(t))
+	b.act(map[string]any{"as": "U0DEV1", "command": "/aws-access list", "retry": 3})
+	if n := b.state().Calls["store:list"]; n != 3 {
+		t.Errorf("sent %d times, want 3", n)
+	}
+}
+
 // Acts work for anybody; the product refuses, not the sandbox.
 func TestAnybodyMayTry(t *testing.T) {
 	b := start(t, repository(t))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -92,6 +93,43 @@ func TestVendedKeysWorkUntilTheGrantEnds(t *testing.T) {
 	})
 	if who, _ := tried(t, wrong); who != "SignatureDoesNotMatch" {
 		t.Errorf("another secret: got %q", who)
+	}
+}
+
+// An administrator can list buckets, and cannot make what would outlive the
+// grant, nor touch the role that he has.
+func TestAnAdministratorCannotOutlastTheGrant(t *testing.T) {
+	b := start(t, repository(t))
+	b.command("U0DEV1", `/aws-access payments-dev Admin 1h "looking"`)
+	b.click("U0LEAD1", "Approve", b.card("C0APPROVALS"))
+	b.click("U0DEV1", "Get temporary keys", b.direct("U0DEV1"))
+	c := keys(b, "U0DEV1")
+	if who, list := tried(t, c); who != "" || list != "" {
+		t.Fatalf("at first: got %q and %q", who, list)
+	}
+	as, of := sts.NewFromConfig(c), iam.NewFromConfig(c)
+	for name, call := range map[string]func() error{
+		"assume another role": func() error {
+			_, err := as.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::222222222222:role/aws-access/ReadOnly"), RoleSessionName: aws.String("more")})
+			return err
+		},
+		"make a user": func() error {
+			_, err := of.CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("eve")})
+			return err
+		},
+		"make an access key": func() error {
+			_, err := of.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: aws.String("eve")})
+			return err
+		},
+		"delete what cuts": func() error {
+			_, err := of.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String("Admin"), PolicyName: aws.String("cut")})
+			return err
+		},
+	} {
+		var api smithy.APIError
+		if err := call(); !errors.As(err, &api) || !strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+			t.Errorf("%s: got %v, want AccessDenied", name, err)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // wired is an engine before functions that the test plays.
@@ -338,4 +340,20 @@ func FuzzParseLength(f *testing.F) {
 			t.Fatalf("%q is %v", text, d)
 		}
 	})
+}
+
+// What was known stays as fresh as it was; what was not known stays unknown.
+func TestWhatIsKnownIsCarriedOverSkippedTime(t *testing.T) {
+	d := access.Directory{PeopleAt: noon.Add(-time.Minute), Groups: map[string]access.Group{
+		"fresh": {ReadAt: noon.Add(-2 * time.Minute)}, "stale": {ReadAt: noon.Add(-11 * time.Minute)}, "never": {},
+	}}
+	carry(&d, time.Hour, noon.Add(time.Hour))
+	for name, c := range map[string]struct{ got, want time.Time }{
+		"people": {d.PeopleAt, noon.Add(59 * time.Minute)}, "fresh": {d.Groups["fresh"].ReadAt, noon.Add(58 * time.Minute)},
+		"stale": {d.Groups["stale"].ReadAt, noon.Add(-11 * time.Minute)}, "never": {d.Groups["never"].ReadAt, time.Time{}},
+	} {
+		if !c.got.Equal(c.want) {
+			t.Errorf("%s: read at %v, want %v", name, c.got, c.want)
+		}
+	}
 }

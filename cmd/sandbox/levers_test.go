@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +70,7 @@ func TestLeversRefuseInASentence(t *testing.T) {
 	}
 	after := b.state()
 	if !after.Now.Equal(before.Now) || len(after.Faults) != 0 || len(after.Audit) != len(before.Audit) || after.Users[0] != before.Users[0] {
-		t.Errorf("a lever that refused changed something: %+v", after)
+		t.Errorf("a lever that refused changed something: it is %v, %d faults, %d events, %+v", after.Now, len(after.Faults), len(after.Audit), after.Users[0])
 	}
 }
 
@@ -178,6 +180,46 @@ func TestAYearPasses(t *testing.T) {
 	}
 }
 
+// Many groups take several ticks to read: whatever is skipped, none of them
+// gets old on the way.
+func TestManyGroupsStayKnownWhileTimePasses(t *testing.T) {
+	b := start(t, repository(t))
+	policy := repository(t)
+	for i := range 40 {
+		policy = strings.Replace(policy, "groups:\n", fmt.Sprintf("groups:\n  more%d: {slack: S0MORE%d}\n", i, i), 1)
+		policy = strings.Replace(policy, "who: [developers, leads]", fmt.Sprintf("who: [developers, leads, more%d]", i), 1)
+		policy = strings.Replace(policy, "[developers, leads,", "[leads, developers,", 1)
+		b.do("people", fmt.Sprintf(`{"groups":{"S0MORE%d":["U0DEV1"]}}`, i))
+	}
+	policy = strings.ReplaceAll(policy, "[leads, developers,", "[developers, leads,")
+	b.do("policy", policy)
+	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 8h "looking"`)
+	before := count(b.state().Messages, func(m slackfake.Message) bool { return m.Channel == "C0OPS" })
+	b.advance("30d")
+	s := b.state()
+	if n := count(s.Messages, func(m slackfake.Message) bool { return m.Channel == "C0OPS" }); n != before {
+		t.Errorf("the operators were told %d times more that something is not known", n-before)
+	}
+	if r := s.Requests[0]; r.State != "expired" {
+		t.Errorf("the request is %s", r.State)
+	}
+}
+
+// Whoever lets time pass finds everything as that time leaves it, also between
+// two minutes.
+func TestTimeLeavesNothingUndone(t *testing.T) {
+	b := start(t, repository(t))
+	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 5m "looking"`)
+	b.advance("4m30s")
+	if r := b.request(); r.State != "active" {
+		t.Errorf("before the end: %s", r.State)
+	}
+	b.advance("30s")
+	if r := b.request(); r.State != "expired" {
+		t.Errorf("at the end: %s", r.State)
+	}
+}
+
 // What cannot be read is not known after ten minutes, and the operators hear
 // of it once, however the time passes.
 func TestWhatCannotBeReadIsToldOnceHoweverTimePasses(t *testing.T) {
@@ -187,25 +229,37 @@ func TestWhatCannotBeReadIsToldOnceHoweverTimePasses(t *testing.T) {
 		for _, d := range steps {
 			b.advance(d)
 		}
-		var told []string
+		var told, at []string
 		for _, m := range b.state().Messages {
 			if m.Channel == "C0OPS" {
-				told = append(told, m.Text)
+				told, at = append(told, m.Text), append(at, m.TS)
 			}
 		}
 		if len(told) != 2 || !strings.Contains(told[0], "not known right now") || !strings.Contains(told[1], "known again") {
 			t.Errorf("in steps of %v the operators were told %q", steps, told)
+			continue
+		}
+		again, err := strconv.ParseFloat(at[1], 64)
+		if late := time.Unix(int64(again), 0).Sub(noon); err != nil || late < time.Hour || late > 62*time.Minute {
+			t.Errorf("in steps of %v they were told after %v, want the minute after an hour", steps, late)
 		}
 	}
 }
 
+// typed is what the account menu offers somebody who types.
+func typed(b *sandbox, who, what string) string {
+	b.t.Helper()
+	b.command(who, "/aws-access")
+	views := b.state().Views
+	if len(views) == 0 || views[len(views)-1].User != who {
+		return "no form was opened"
+	}
+	return b.act(map[string]any{"as": who, "type": what, "into": "Account", "view": views[len(views)-1].ID}).Body
+}
+
 func TestAPolicyHoldsFromNowOn(t *testing.T) {
 	b := start(t, repository(t))
-	menu := func() string {
-		b.command("U0DEV1", "/aws-access")
-		views := b.state().Views
-		return b.act(map[string]any{"as": "U0DEV1", "type": "pay", "into": "Account", "view": views[len(views)-1].ID}).Body
-	}
+	menu := func() string { return typed(b, "U0DEV1", "pay") }
 	if got := menu(); !strings.Contains(got, "payments-prod (111111111111)") {
 		t.Errorf("the menu at first: got %s", got)
 	}
@@ -249,6 +303,9 @@ func TestANewPolicyKnowsItsPeople(t *testing.T) {
 
 func TestPeopleChangeFromNowOn(t *testing.T) {
 	b := start(t, repository(t))
+	if got := typed(b, "U0DEV2", "pay"); !strings.Contains(got, "payments-prod") {
+		t.Errorf("before: got %s", got)
+	}
 	b.do("people", `{"users":[{"id":"U0DEV1","name":"Dora"},{"id":"U0NEW"}],"groups":{"S0DEVS":["U0DEV1","U0NEW"]}}`)
 	for _, u := range b.state().Users {
 		if u.ID == "U0DEV1" && (u.Name != "Dora" || u.Email != "dev1@example.com") {
@@ -257,6 +314,10 @@ func TestPeopleChangeFromNowOn(t *testing.T) {
 		if u.ID == "U0NEW" && (u.Team != "T0SANDBOX" || u.Restricted || u.Bot || u.Deleted || !u.EmailConfirmed) {
 			t.Errorf("somebody new is no full member: %+v", u)
 		}
+	}
+	// The clock stands: what the functions kept would still be fresh.
+	if got := typed(b, "U0NEW", "pay"); !strings.Contains(got, "payments-prod") {
+		t.Errorf("the menu of somebody new: got %s", got)
 	}
 	for who, want := range map[string]string{"U0NEW": "Asked for", "U0DEV2": "may not ask", "U0DEV1": "Asked for"} {
 		if out := b.command(who, line); !strings.Contains(out.Body, want) {
@@ -335,7 +396,8 @@ func TestReset(t *testing.T) {
 	b.do("reset", "")
 	s := b.state()
 	if len(s.Requests)+len(s.Messages)+len(s.Views)+len(s.Sessions)+len(s.Audit)+len(s.Faults) != 0 || !s.Running || s.Now.Before(noon) || s.Now.After(noon.Add(time.Minute)) {
-		t.Errorf("after a reset: %+v", s)
+		t.Errorf("after a reset: %v, running %v, with %d requests, %d messages, %d views, %d sessions, %d events, faults %v",
+			s.Now, s.Running, len(s.Requests), len(s.Messages), len(s.Views), len(s.Sessions), len(s.Audit), s.Faults)
 	}
 	if out := b.command("U0DEV1", line); !strings.Contains(out.Body, "Asked for") {
 		t.Errorf("asking after a reset: got %s", out.Body)
