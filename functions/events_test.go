@@ -38,7 +38,11 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 			wantText(t, "answer", answer.Body, "payments-prod", theRequest)
 		}},
 		"slack-form-account-chosen.json": {"", func(t *testing.T, w *world, answer events.APIGatewayV2HTTPResponse) {
-			wantText(t, "answer", answer.Body, "")
+			// The file's form is none of the played Slack's: a redrawn one was tried.
+			if answer.StatusCode != http.StatusInternalServerError {
+				t.Errorf("status %d, want 500, which Slack shows as an error", answer.StatusCode)
+			}
+			wantText(t, "logs", w.logs.String(), "views.update", "not_found")
 		}},
 		"slack-form-sent.json": {"", func(t *testing.T, w *world, answer events.APIGatewayV2HTTPResponse) {
 			if r := w.request(); r.State != access.Pending || r.Reason != "INC-42: stuck payouts <!channel> & more" {
@@ -74,6 +78,7 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 		"slack-click-keys.json":    {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Keys) }},
 		"slack-click-unknown.json": {access.Pending, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 			wantText(t, "logs", w.logs.String(), `"code":"unknown_action"`)
+			wantText(t, "answer to the clicker", w.responded(), "This button is not known any more.", `"response_type":"ephemeral"`)
 		}},
 		"notify-insert.json": {access.Pending, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 			wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", `"Approve"`, `"Deny"`, theRequest)
@@ -128,7 +133,7 @@ func (w *world) give(name string) events.APIGatewayV2HTTPResponse {
 	var answer events.APIGatewayV2HTTPResponse
 	switch prefix, _, _ := strings.Cut(name, "-"); prefix {
 	case "slack":
-		if answer = w.http(event); answer.StatusCode != http.StatusOK {
+		if answer = w.http(event); answer.StatusCode != http.StatusOK && name != "slack-form-account-chosen.json" {
 			w.t.Fatalf("status %d: %s", answer.StatusCode, answer.Body)
 		}
 	case "notify":

@@ -27,8 +27,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		if refused == nil {
 			refused = h.click(ctx, in, p.once(in.TriggerID))
 		}
-		h.tell(ctx, in, refused)
-		return nil, nil
+		return nil, h.tell(ctx, in, refused)
 	case slackui.ViewSubmission:
 		if refused != nil {
 			return slackui.Replace(slackui.Problem(h.refused(ctx, refused))), nil
@@ -119,20 +118,18 @@ func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Mo
 }
 
 // tell answers one person, below the message or in the form that was clicked.
-func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error) {
+func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error) error {
 	if refused == nil {
-		return
+		return nil
 	}
 	m := h.refused(ctx, refused)
-	var err error
-	if in.ResponseURL != "" {
-		err = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
-	} else if in.View.ID != "" {
-		err = h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Problem(m))
+	switch {
+	case in.ResponseURL != "":
+		return h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+	case in.View.ID != "":
+		return h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Problem(m))
 	}
-	if err != nil {
-		h.Log.ErrorContext(ctx, "a refusal could not be told", "error", err)
-	}
+	return nil
 }
 
 // chooseAccount draws the form again with the roles of the account.

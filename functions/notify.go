@@ -93,9 +93,19 @@ func (t *telling) reconcile(ctx context.Context) error {
 	failed = append(failed, t.tell(ctx))
 	if t.changed {
 		t.posted.Version++
-		failed = append(failed, t.Store.SaveMessages(ctx, t.request.ID, t.posted))
+		failed = append(failed, t.remember(ctx))
 	}
 	return errors.Join(failed...)
+}
+
+// remember saves where messages stand, twice if need be: what is not remembered
+// is posted again.
+func (t *telling) remember(ctx context.Context) error {
+	err := t.Store.SaveMessages(ctx, t.request.ID, t.posted)
+	if err != nil && !errors.Is(err, access.ErrStale) {
+		err = t.Store.SaveMessages(ctx, t.request.ID, t.posted)
+	}
+	return err
 }
 
 func (t *telling) card() slackui.Message {

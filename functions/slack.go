@@ -135,9 +135,14 @@ var errMalformed = errors.New("not a payload of Slack")
 
 // answer writes what a route returned: nothing, or JSON.
 func (h *Slack) answer(ctx context.Context, w http.ResponseWriter, answer any, err error) {
-	if err != nil {
+	switch {
+	case errors.Is(err, errMalformed):
 		h.Log.WarnContext(ctx, "a signed request could not be read", "error", err)
 		http.Error(w, "not a payload of Slack", http.StatusBadRequest)
+		return
+	case err != nil: // Slack shows the person that something went wrong
+		h.Log.ErrorContext(ctx, "a signed request could not be answered", "error", err)
+		http.Error(w, "something went wrong", http.StatusInternalServerError)
 		return
 	}
 	if answer == nil {

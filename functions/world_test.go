@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -51,7 +52,8 @@ type world struct {
 	sends  func(access.Order) error
 	assume func(access.Vending) (access.Credentials, error)
 	logs   *bytes.Buffer
-	url    string // of the played Slack
+	hooks  bytes.Buffer // what was sent to Slack's own response URLs
+	url    string       // of the played Slack
 
 	Slack  *Slack
 	Notify Notify
@@ -104,7 +106,7 @@ func (w *world) rebuild() {
 	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
 	}
-	api := slackapi.New(slackapi.Options{Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", AppID: "A0SANDBOX"})
+	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", AppID: "A0SANDBOX"})
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
 	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}
@@ -127,6 +129,26 @@ func (w *world) rebuild() {
 		},
 	}
 	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Slack: api, Operators: w.policy.Settings().Operators, Log: log}
+}
+
+// RoundTrip lets nothing out of this computer: Slack's response URLs, which the
+// events in events/ name, are answered here.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host != "hooks.slack.com" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, err := io.Copy(&w.hooks, r.Body); err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("ok")), Header: make(http.Header), Request: r}, nil
+}
+
+func (w *world) responded() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hooks.String()
 }
 
 func (w *world) clock() time.Time {

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -383,5 +384,41 @@ func TestSomebodyWhoHasJustLeftGetsNothing(t *testing.T) {
 	w.stands("U0DEV1", access.Deactivated)
 	if _, err := w.order(r.ID, "U0DEV1", "o", access.Keys); access.Code(err) != "deactivated" || len(w.assumed) != 0 {
 		t.Errorf("got %v and %d sessions, want deactivated and none", err, len(w.assumed))
+	}
+}
+
+// Lambda may deliver an order twice at once: one delivery vends, the others
+// find it taken, and nothing that one did is undone by another.
+func TestOneOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
+	w := newWorld(t)
+	r := active(t, w)
+	for round := range 50 {
+		order := fmt.Sprint("order", round)
+		errs := make(chan error, 8)
+		for range cap(errs) {
+			go func() {
+				out, err := w.order(r.ID, "U0DEV1", order, access.Keys)
+				if err != nil && out.Ordered {
+					err = fmt.Errorf("an intent of its own, and %w", err)
+				}
+				errs <- err
+			}()
+		}
+		won := 0
+		for range cap(errs) {
+			switch err := <-errs; {
+			case err == nil:
+				won++
+			case access.Code(err) != "order_repeated" && access.Code(err) != "changed":
+				t.Errorf("a repeated delivery: %v", err)
+			}
+		}
+		if won != 1 || len(w.assumed) != round+1 {
+			t.Fatalf("round %d: %d deliveries vended, %d sessions in all", round, won, len(w.assumed))
+		}
+		w.pass(21 * time.Minute / 20) // sessions of the rounds before expire
+	}
+	if got := w.at(r.ID); len(got.Sessions) == 0 {
+		t.Error("no session is recorded")
 	}
 }

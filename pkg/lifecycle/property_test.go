@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,13 +101,15 @@ func (p *play) faults() {
 	if at == "" {
 		return
 	}
+	var left atomic.Int64
+	left.Store(int64(nth))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault = func(call string) (before, after error) {
 		if call != at {
 			return nil, nil
 		}
-		if nth--; nth != -1 {
+		if left.Add(-1) != -1 {
 			return nil, nil
 		}
 		if lost {

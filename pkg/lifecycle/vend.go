@@ -36,36 +36,15 @@ type Handout struct {
 // requester can be told; it holds credentials only without an error. Once the
 // requester was told of an error, or could not be, the caller says so to Fail.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
-	out := Handout{Kind: o.Kind}
-	r, d, messages, err := s.known(ctx, o.Request)
-	if err != nil {
-		return out, fmt.Errorf("load request %s: %w", o.Request, err)
-	}
-	out.Request, out.Messages = r, messages
-	m := moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}
-
-	vending, next, event, err := s.order(ctx, m, o)
+	out, vending, err := s.intend(ctx, o)
 	if err != nil {
 		return out, err
 	}
-	out.Target = vending.Target
-	out.Ordered = true
-	// A lost race here means that the request has just changed: whoever
-	// clicked clicks again. An error means that the intent may not be known.
-	err = s.Store.Save(ctx, next, event, "")
-	if errors.Is(err, access.ErrStale) {
-		return out, access.Refuse("changed", "This access changed at the moment of your click.", "Look at how it stands, and press the button again.")
-	}
-	if err != nil {
-		return out, fmt.Errorf("record the order to vend for request %s: %w", r.ID, err)
-	}
-	out.Request = next
-
 	credentials, err := s.STS.Assume(ctx, vending)
 	if err != nil {
 		return out, err
 	}
-	out.Request, err = s.issued(ctx, next, o.ID, credentials)
+	out.Request, err = s.issued(ctx, out.Request, o.ID, credentials)
 	if err != nil {
 		return out, err
 	}
@@ -74,6 +53,41 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	}
 	out.Credentials = credentials
 	return out, nil
+}
+
+// vendTries is how often an order is tried again because somebody else moved
+// the request: the other session of a double click, or another delivery of the
+// same order, which is then found to be taken.
+const vendTries = 4
+
+// intend asks everybody, and records the intent.
+func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vending, error) {
+	out := Handout{Kind: o.Kind}
+	for range vendTries {
+		r, d, messages, err := s.known(ctx, o.Request)
+		if err != nil {
+			return out, access.Vending{}, fmt.Errorf("load request %s: %w", o.Request, err)
+		}
+		out.Request, out.Messages = r, messages
+		m := moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}
+		vending, next, event, err := s.order(ctx, m, o)
+		if err != nil {
+			return out, vending, err
+		}
+		out.Target = vending.Target
+		err = s.Store.Save(ctx, next, event, "")
+		if errors.Is(err, access.ErrStale) {
+			continue
+		}
+		// An error means that the intent may be recorded: nothing is vended.
+		out.Ordered = true
+		if err != nil {
+			return out, vending, fmt.Errorf("record the order to vend for request %s: %w", r.ID, err)
+		}
+		out.Request = next
+		return out, vending, nil
+	}
+	return out, access.Vending{}, access.Refuse("changed", "This access changed at the moment of your click.", "Look at how it stands, and press the button again.")
 }
 
 // known loads the request of an order, once more if the table does not answer:
