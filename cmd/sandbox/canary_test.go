@@ -127,9 +127,9 @@ func newAviary(t *testing.T, echo string) *aviary {
 		v.Step.STS = vend.Assumer{STS: sts.NewFromConfig(config), ExternalID: func(context.Context) (access.Secret, error) { return st.externalID, nil }}
 	}
 	v.Step.STS, v.SignIn = caughtSessions{a, v.Step.STS.Assume}, caughtLinks{a, v.SignIn.Link}
-	live.functions["vend"] = lambda.NewHandler(v.Handle)
-	for name, h := range live.functions {
-		live.functions[name] = overheard{a, h}
+	live.functions["vend"] = instances(v.Handle)
+	for name, instance := range live.functions {
+		live.functions[name] = func() lambda.Handler { return overheard{a, instance()} }
 	}
 	st.live.Store(live)
 	return a

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -30,10 +29,10 @@ const callPatience = 10 * time.Second
 func (s *stage) deploy(p *policy.Policy) *deployment {
 	b := s.parts(p)
 	return &deployment{policy: p, functions: deployed{
-		"slack":  lambda.NewHandler(b.slackFunction(s).Handle),
-		"notify": lambda.NewHandler(functions.Notify{Store: b.table, Slack: b.slack, Policy: p, Now: s.clock.Now, Log: s.log.With("function", "notify")}.Handle),
-		"vend":   lambda.NewHandler(b.vendFunction(s).Handle),
-		"tick": lambda.NewHandler(functions.Tick{
+		"slack":  instances(b.slackFunction(s).Handle),
+		"notify": instances(functions.Notify{Store: b.table, Slack: b.slack, Policy: p, Now: s.clock.Now, Log: s.log.With("function", "notify")}.Handle),
+		"vend":   instances(b.vendFunction(s).Handle),
+		"tick": instances(functions.Tick{
 			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Slack: b.slack,
 			Operators: p.Settings().Operators, Log: s.log.With("function", "tick"),
 		}.Handle),

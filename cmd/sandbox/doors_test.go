@@ -47,7 +47,7 @@ func TestOnlySignedRequestsComeThroughSlacksDoors(t *testing.T) {
 	ask := b.world.stage.Load().slack.CommandPayload("U0DEV1", command, `payments-prod ReadOnly 1h "why"`).Encode()
 	stamp, signature := slackapi.Sign(access.NewSecret(testSecret), noon, []byte(ask))
 	b.send(http.MethodPost, "/slack/commands", ask, slackapi.TimestampHeader, stamp, slackapi.SignatureHeader, signature, "Content-Type", "application/x-www-form-urlencoded")
-	if n := len(b.state().Requests); n != 1 || len(cards(b.state(), "AWS access wanted")) != 1 {
+	if n := len(b.state().Requests); n != 1 || len(b.cards("AWS access wanted")) != 1 {
 		t.Errorf("asked from outside: %d requests, and what follows is not there yet", n)
 	}
 	if status, _ := b.send(http.MethodGet, "/slack/commands", ""); status != http.StatusMethodNotAllowed {

@@ -201,3 +201,19 @@ func grantOf(user string) func(slackfake.Message) bool {
 func privates(b *sandbox, beginning string) int {
 	return count(b.state().Messages, func(m slackfake.Message) bool { return m.To != "" && strings.HasPrefix(m.Text, beginning) })
 }
+
+// cards are the messages in channels whose text begins with title.
+func (b *sandbox) cards(title string) []slackfake.Message {
+	return messages(b.state(), func(m slackfake.Message) bool {
+		return m.DMWith == "" && m.To == "" && strings.HasPrefix(m.Text, title)
+	})
+}
+
+func messages(s state, is func(slackfake.Message) bool) (found []slackfake.Message) {
+	for _, m := range s.Messages {
+		if is(m) {
+			found = append(found, m)
+		}
+	}
+	return found
+}

@@ -24,13 +24,19 @@ var timeouts = map[string]time.Duration{
 	"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second,
 }
 
-// deployed are the functions of one deployment, by name.
-type deployed map[string]lambda.Handler
+// deployed makes instances of the functions of one deployment, by name. As on
+// Lambda, an instance runs one event at a time: it keeps a buffer of its own.
+type deployed map[string]func() lambda.Handler
+
+// instances makes them of what a main hands to lambda.Start.
+func instances(handler any) func() lambda.Handler {
+	return func() lambda.Handler { return lambda.NewHandler(handler) }
+}
 
 // invoke runs a function on one serialised event, as Lambda does: with a
 // request id, a deadline, and a panic that is an error.
 func (d deployed) invoke(ctx context.Context, function string, event []byte) (answer []byte, err error) {
-	h, ok := d[function]
+	instance, ok := d[function]
 	if !ok {
 		return nil, fmt.Errorf("there is no function %q", function)
 	}
@@ -44,7 +50,7 @@ func (d deployed) invoke(ctx context.Context, function string, event []byte) (an
 			answer, err = nil, fmt.Errorf("function %s panicked: %v", function, panicked)
 		}
 	}()
-	return h.Invoke(ctx, event)
+	return instance().Invoke(ctx, event)
 }
 
 func functionARN(function string) string {

@@ -273,7 +273,7 @@ func (b *sandbox) watch() *watched {
 	for name, function := range st.live.Load().functions {
 		live[name] = function
 	}
-	live["slack"] = w
+	live["slack"] = func() lambda.Handler { return w }
 	st.live.Store(&deployment{policy: st.policy(), functions: live})
 	return w
 }

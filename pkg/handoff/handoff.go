@@ -1,4 +1,4 @@
-// Package handoff sends orders from the public function to the private ones.
+// Package handoff sends orders from the public function to the private one.
 // An order holds no address and no secret; the private function loads the rest
 // and answers only the requester whom the table names.
 package handoff

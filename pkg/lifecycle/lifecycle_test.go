@@ -422,3 +422,22 @@ func TestOneOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 		t.Error("no session is recorded")
 	}
 }
+
+func TestAGrantThatEndsWhileSTSAnswersSaysSo(t *testing.T) {
+	w := newWorld(t)
+	r := active(t, w)
+	w.pass(r.Ends.Sub(w.clock()) - time.Second)
+	w.fault = func(call string) (error, error) {
+		if call == "sts:assume" {
+			return nil, nil
+		}
+		if call == "store:save" && len(w.assumed) == 1 {
+			w.pass(2 * time.Second)
+		}
+		return nil, nil
+	}
+	out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+	if access.Code(err) != "expired" || !out.Credentials.SecretKey.Empty() {
+		t.Errorf("got %v, credentials empty %v; want expired and none", err, out.Credentials.SecretKey.Empty())
+	}
+}

@@ -25,7 +25,7 @@ type loadSaver interface {
 	saver
 }
 
-// Tries bounds how often a step is tried again after a lost race. Each loss
+// tries bounds how often a step is tried again after a lost race. Each loss
 // means that somebody else moved the request, so this is how many people may
 // move one request within one click.
 const tries = 32

@@ -48,8 +48,8 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err != nil {
 		return out, err
 	}
-	if !out.Request.Open(s.Now()) {
-		return out, out.Request.Standing()
+	if refusal := out.Request.Shut(s.Now()); refusal != nil {
+		return out, refusal
 	}
 	out.Credentials = credentials
 	return out, nil

@@ -1,5 +1,5 @@
-// Package store is what the stores have in common: their errors, and the form
-// in which things are kept. A request and its events are one item each under
+// Package store is what the stores have in common: the form in which things are
+// kept. A request and its events are one item each under
 // one partition key; what is kept is JSON in the attribute "body", with the
 // few attributes that keys, indexes and conditions need beside it.
 //
