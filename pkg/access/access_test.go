@@ -219,6 +219,10 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 	for i := range MaxLive {
 		full.Sessions = append(full.Sessions, Session{Order: fmt.Sprint(i), AccessKeyID: "ASIA", Expires: noon.Add(time.Hour)})
 	}
+	clicked := r
+	for i := range MaxSeen {
+		clicked.Seen = append(clicked.Seen, Seen{Order: fmt.Sprint(i), At: noon})
+	}
 	for name, c := range map[string]struct {
 		r     Request
 		by    Person
@@ -233,6 +237,7 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 		"from the future":    {r, dev, noon.Add(OrderLife), met, "order_late"},
 		"somebody else's":    {r, lead, noon, met, "not_yours"},
 		"kind not given":     {r, dev, noon, narrow, "not_given"},
+		"too many clicks":    {clicked, dev, noon, met, "too_many_clicks"},
 		"too many live ones": {full, dev, noon, met, "too_many_sessions"},
 	} {
 		if _, _, err := c.r.Order(c.by, "o1", Keys, c.at, c.terms, noon); Code(err) != c.code {
@@ -257,6 +262,11 @@ func TestAStricterPolicyEndsTheGrantSooner(t *testing.T) {
 	late := noon.Add(time.Hour)
 	if _, _, err := made(t, Active).Order(dev, "o", Keys, late, strict, late); Code(err) != "expired" {
 		t.Errorf("an hour later: got %v, want expired", err)
+	}
+	console := made(t, Active)
+	console.Give = []Kind{Console}
+	if _, _, err := console.Order(dev, "o", Keys, noon, met, noon); Code(err) != "not_given" {
+		t.Errorf("keys, which a looser policy gives now: got %v, want not_given", err)
 	}
 	loose := met
 	loose.Max = 24 * time.Hour

@@ -244,7 +244,7 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 // what it gives.
 //
 // Refusals: not_yours, order_repeated, order_late, not_given,
-// too_many_sessions, and those of a grant that is not open.
+// too_many_clicks, too_many_sessions, and those of a grant that is not open.
 func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
 		return r, Event{}, Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.", "Ask for your own with /aws-access.")
@@ -253,12 +253,12 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		return r, Event{}, refusal
 	}
 	next := r.live(now)
-	next.Give = terms.Give
+	next.Give = narrowed(r.Give, terms.Give)
 	if end := r.Starts.Add(terms.Max); r.State == Active && end.Before(r.Ends) {
 		next.Ends, next.For = end, terms.Max
 	}
 	switch age := now.Sub(orderedAt); {
-	case slices.ContainsFunc(next.Seen, func(s Seen) bool { return s.Order == order }):
+	case next.Taken(order):
 		return r, Event{}, Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, Refuse("order_late", "That click came too late to be answered.", "Press the button again.")
@@ -266,6 +266,8 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		return r, Event{}, next.active(now)
 	case !next.Gives(kind):
 		return r, Event{}, notGiven(kind)
+	case len(next.Seen) >= MaxSeen:
+		return r, Event{}, Refuse("too_many_clicks", "That were "+itoa(MaxSeen)+" clicks in ten minutes.", "Wait a few minutes, then press the button again.")
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
 	}
@@ -274,6 +276,17 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 	next, event, err := next.move(Vend, Active, by, "", now)
 	event.Order, event.Outcome, event.Kind = order, Ordered, kind
 	return next, event, err
+}
+
+// narrowed is what was given before and still may be: a policy that got looser
+// widens nothing that people agreed to under a stricter one.
+func narrowed(before, now []Kind) (both []Kind) {
+	for _, k := range before {
+		if slices.Contains(now, k) {
+			both = append(both, k)
+		}
+	}
+	return both
 }
 
 func notGiven(kind Kind) *Refusal {

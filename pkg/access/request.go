@@ -44,9 +44,11 @@ const (
 	// SeenLife is how long a taken order is remembered: longer than a signed
 	// click can be replayed, which is five minutes.
 	SeenLife = 10 * time.Minute
-	// MaxLive is how many sessions of one grant may live at once. It bounds
-	// the stored request, and what a click that repeats itself can do.
+	// MaxLive is how many sessions of one grant may live at once, and MaxSeen
+	// how many orders are taken within SeenLife. They bound the stored request,
+	// and what a click that repeats itself can do.
 	MaxLive = 50
+	MaxSeen = 200
 )
 
 // Request is somebody's wish for a role in an account, and all that became of
@@ -117,6 +119,11 @@ type Session struct {
 type Seen struct {
 	Order string
 	At    time.Time
+}
+
+// Taken reports whether an order was taken before.
+func (r Request) Taken(order string) bool {
+	return slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order })
 }
 
 // Issued reports whether credentials exist for the session.

@@ -106,8 +106,13 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	refused := func(err error) (access.Vending, access.Request, access.Event, error) {
 		return access.Vending{}, m.request, access.Event{}, err
 	}
-	if o.By != m.request.Requester.ID {
+	// What needs nobody to be asked comes first: a click that repeats itself
+	// must not use up what Slack allows.
+	switch {
+	case o.By != m.request.Requester.ID:
 		return refused(ErrNotRequester)
+	case m.request.Taken(o.ID):
+		return refused(access.Refuse("order_repeated", "This click was answered already.", "Press the button again for another session."))
 	}
 	q := s.question(ctx, m)
 	// Whether the person is still here is asked of Slack at every vend.
@@ -129,8 +134,12 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	if err != nil {
 		return refused(err)
 	}
+	// Nobody agreed to more than the role could do when it was asked for.
+	target := answer.Target
+	target.AssumeRoles = target.AssumeRoles && next.AssumeRoles
+	target.MakeIdentities = target.MakeIdentities && next.MakeIdentities
 	return access.Vending{
-		Target: answer.Target, Grant: next.ID, Session: next.Name(), Who: q.Who, Ends: next.Ends,
+		Target: target, Grant: next.ID, Session: next.Name(), Who: q.Who, Ends: next.Ends,
 		ConsoleOnly: !slices.Contains(next.Give, access.Keys), Now: m.now,
 	}, next, event, nil
 }

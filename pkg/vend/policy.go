@@ -115,6 +115,9 @@ var chaining = []string{"sts:AssumeRole", "sts:AssumeRoot"}
 //   - IAM Roles Anywhere trusts certificates as an identity provider does;
 //     Identity Center's users and assignments do the same for an organisation,
 //     and service control policies do not bind the account where it stands.
+//   - Hybrid activations and role aliases give a machine elsewhere a role's
+//     credentials; Lightsail has bucket keys of its own; an account that leaves
+//     its organisation shakes off the service control policies.
 //   - Temporary delegation gives a third party a session of hours.
 //
 // iam:PassRole, iam:CreateRole and iam:UpdateAssumeRolePolicy stay open except
@@ -126,13 +129,14 @@ var identities = []string{
 	"iam:CreateUser", "iam:CreateLoginProfile", "iam:UpdateLoginProfile",
 	"iam:CreateAccessKey", "iam:UpdateAccessKey",
 	"iam:CreateServiceSpecificCredential", "iam:ResetServiceSpecificCredential", "iam:UpdateServiceSpecificCredential",
-	"iam:UploadSSHPublicKey", "iam:UploadSigningCertificate",
-	"iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:AddUserToGroup",
+	"iam:UploadSSHPublicKey", "iam:UploadSigningCertificate", "iam:UpdateSSHPublicKey", "iam:UpdateSigningCertificate",
+	"iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:AddUserToGroup", "iam:AttachGroupPolicy", "iam:PutGroupPolicy",
 	"iam:CreateOpenIDConnectProvider", "iam:UpdateOpenIDConnect*", "iam:AddClientID*",
 	"iam:CreateSAMLProvider", "iam:UpdateSAMLProvider",
 	"iam:AcceptDelegationRequest", "iam:SendDelegationToken",
 	"rolesanywhere:Create*", "rolesanywhere:Update*", "rolesanywhere:Enable*",
 	"sso:CreateAccountAssignment", "identitystore:Create*",
+	"ssm:CreateActivation", "iot:CreateRoleAlias", "lightsail:CreateBucketAccessKey", "organizations:LeaveOrganization",
 }
 
 // reading is what remains possible on what is protected. The rest is denied as
