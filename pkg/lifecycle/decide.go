@@ -22,7 +22,7 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 		}
 		q := s.question(ctx, m)
 		q.Approvals = append(q.Approvals, actor)
-		answer := s.Policy.Decide(q)
+		answer := s.decide(q)
 		if answer.Refusal != nil {
 			return m.request, access.Event{}, answer.Refusal
 		}
@@ -69,7 +69,7 @@ func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) er
 		return m.request.Standing()
 	}
 	q := s.question(ctx, m)
-	if refusal := s.Policy.Decide(q).Refusal; refusal != nil {
+	if refusal := s.decide(q).Refusal; refusal != nil {
 		return access.Refuse(refusal.Code, "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {

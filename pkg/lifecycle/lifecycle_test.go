@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,7 +172,10 @@ func TestWhatChangedSinceTheApprovalCountsAtTheVend(t *testing.T) {
 		"approver deactivated":  {func(w *world) { w.stands("U0SEC1", access.Deactivated) }, "no_longer_approved"},
 		"group deleted":         {func(w *world) { delete(w.groups, "S0LEADS") }, "no_longer_approved"},
 		"role gone":             {func(w *world) { w.policy = compiled(w.t, withoutChange) }, "unknown_role"},
-		"nothing changed":       {func(*world) {}, ""},
+		"a ticket is mandatory": {func(w *world) {
+			w.policy = compiled(w.t, strings.Replace(loose, "max: 2h", "ask: [reason, ticket]\n    max: 2h", 1))
+		}, "no_ticket"},
+		"nothing changed": {func(*world) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -439,5 +443,24 @@ func TestAGrantThatEndsWhileSTSAnswersSaysSo(t *testing.T) {
 	out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
 	if access.Code(err) != "expired" || !out.Credentials.SecretKey.Empty() {
 		t.Errorf("got %v, credentials empty %v; want expired and none", err, out.Credentials.SecretKey.Empty())
+	}
+}
+
+// Who may be the requester under another identity may not give access; taking
+// it away is not kept from anybody by a doubt.
+func TestADoubtAboutIdentityKeepsNobodyFromRevoking(t *testing.T) {
+	w := newWorld(t)
+	r := active(t, w)
+	w.mu.Lock()
+	lead := w.people["U0LEAD2"]
+	lead.Email, lead.Claims = "", "dev1@example.com"
+	w.people["U0LEAD2"] = lead
+	w.mu.Unlock()
+	w.pass(2 * time.Minute)
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (Close{w.step()}).Revoke(context.Background(), r.ID, "U0LEAD2", ""); err != nil || got.State != access.Revoked {
+		t.Errorf("got %s, %v; want revoked", got.State, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -115,4 +116,14 @@ func (s Step) question(ctx context.Context, m moment) policy.Question {
 		q.Approvals = append(q.Approvals, s.Roster.Person(ctx, m.directory, a.By.ID))
 	}
 	return q
+}
+
+// decide asks the policy about a request that exists. A ticket that became
+// mandatory since is missing, whoever was not asked for it.
+func (s Step) decide(q policy.Question) policy.Answer {
+	answer := s.Policy.Decide(q)
+	if answer.Refusal == nil && answer.Ticket && strings.TrimSpace(q.Ticket) == "" {
+		answer.Refusal = access.Refuse("no_ticket", "The policy asks for a ticket by now, and this request names none.", "Ask again, with a ticket.")
+	}
+	return answer
 }

@@ -123,7 +123,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	if m.request.State != access.Active {
 		return refused(m.request.Standing())
 	}
-	answer := s.Policy.Decide(q)
+	answer := s.decide(q)
 	switch {
 	case answer.Refusal != nil:
 		return refused(answer.Refusal)
