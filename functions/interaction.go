@@ -112,7 +112,13 @@ func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Mo
 	if in.Action.Direct() {
 		m = slackui.Grant(r.Request, h.Now())
 	}
-	if err := h.Slack.Update(ctx, in.Channel, in.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
+	err := h.Slack.Update(ctx, in.Channel, in.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+	if slackapi.Permanent(err) && in.User == r.Requester.ID {
+		// A list that one person sees cannot be redrawn: the person is told below it.
+		m = slackui.Grant(r.Request, h.Now())
+		err = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+	}
+	if err != nil {
 		h.Log.WarnContext(ctx, "a message could not be redrawn", "request", r.ID, "error", err)
 	}
 }

@@ -250,3 +250,16 @@ func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
 	w.feed()
 	wantText(t, "direct messages", w.seen(with("U0DEV1")), "came to nothing. Press the button again")
 }
+
+// The list of /aws-access list is seen by one person and cannot be redrawn:
+// what became of a click there is said below it.
+func TestAClickInTheListIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
+	w.http(w.clicked("U0DEV1", "cancel", w.request().ID))
+	if r := w.request(); r.State != access.Cancelled {
+		t.Fatalf("the request is %s", r.State)
+	}
+	wantText(t, "answer to the requester", w.seen(onlyTo("U0DEV1")), "Request cancelled")
+}

@@ -33,7 +33,7 @@ func (w *world) mountLevers(m *http.ServeMux) {
 		m.Handle(pattern, lever)
 	}
 	m.HandleFunc("/sandbox/", func(rw http.ResponseWriter, r *http.Request) {
-		sentence(rw, http.StatusNotFound, fmt.Errorf("there is no lever %s %s: see SANDBOX.md", r.Method, r.URL.Path))
+		sentence(rw, http.StatusNotFound, fmt.Errorf("there is no lever %s %s; there are GET state, POST act, clock, policy, people, roles, reset, and GET, POST and DELETE faults: docs/sandbox.md", r.Method, r.URL.Path))
 	})
 }
 

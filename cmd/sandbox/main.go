@@ -1,6 +1,6 @@
 // Command sandbox runs the whole product in one process on this computer: to
 // try it, to show it, to write a policy with it, and to test it from outside.
-// SANDBOX.md is its contract. Everything that decides is the code that runs in
+// docs/sandbox.md is its contract. Everything that decides is the code that runs in
 // Lambda, called with the events that Lambda gets; Slack and AWS are played on
 // loopback.
 //

@@ -37,7 +37,7 @@ export class Panel {
     const live = state.sessions.filter((s) => instant(s.expires) > clock.now);
     const grants = state.requests.filter(windowOpen);
     this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account })));
-    this.drawSessions({ live, gone: state.sessions.length - live.length, open: grants.map((r) => r.id), names: state.users }, state);
+    this.drawSessions({ live, gone: state.sessions.length - live.length, open: grants.map((r) => r.id), over: state.requests.filter((r) => r.ends && instant(r.ends) <= clock.now).map((r) => r.id), names: state.users }, state);
     this.drawRequests({ requests: state.requests, names: state.users }, state);
     this.drawDenies(state.denies, state);
     this.drawAudit({ audit: state.audit.length, last: state.audit.at(-1), names: state.users }, state);
@@ -113,12 +113,16 @@ export class Panel {
 
   session(s, state) {
     const request = requestOf(state, s);
-    const denied = request && !windowOpen(request);
+    // Only the end of the grant's window denies: a grant that was given back or
+    // revoked leaves its sessions acting until then.
+    const denied = request && request.ends && instant(request.ends) <= clock.now;
+    const left = request && !denied && !windowOpen(request);
     const summary = [
-      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : "active"}` }, denied ? "denies all" : "live")),
+      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : left ? "pending" : "active"}` }, denied ? "denies all" : left ? "still acts" : "live")),
       h("progress", { max: String(Math.max(1, instant(s.expires) - instant(s.issued))), data: { until: String(instant(s.expires)) }, "aria-label": "Remaining life", class: denied ? "refused" : "" }),
       h("div", { class: "line dim" }, h("span", {}, s.source_identity || s.session_name), h("span", { data: { until: String(instant(s.expires)), after: " left", over: "expired" } })),
       denied ? h("p", { class: "why" }, `The grant is over: its session policy refuses every call, although STS lets the session live until ${fullTime(instant(s.expires))}.`) : null,
+      left ? h("p", { class: "why" }, `The grant was given back or revoked: no new session is given. This one still acts until ${fullTime(Math.min(instant(s.expires), instant(request.ends)))}.`) : null,
     ];
     return this.fold(`session-${s.access_key_id}`, summary, this.sessionFacts(s));
   }
