@@ -63,9 +63,9 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 	case slackui.ActionKeys:
 		r, err = h.order(ctx, in, once, access.Keys)
 	case slackui.ActionAccount:
-		return h.chooseAccount(ctx, in)
+		return h.redraw(ctx, in, "") // another account: the roles follow
 	case slackui.ActionRole:
-		return h.chooseRole(ctx, in)
+		return h.redraw(ctx, in, in.Action.Value)
 	default:
 		return access.Refuse("unknown_action", "This button is not known any more.", "Use /aws-access to begin again.")
 	}
@@ -138,16 +138,8 @@ func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error)
 	return nil
 }
 
-// chooseAccount draws the form again with the roles of the account.
-func (h *Slack) chooseAccount(ctx context.Context, in slackui.Interaction) error {
-	return h.redraw(ctx, in, "")
-}
-
-// chooseRole draws the form again with what the role means.
-func (h *Slack) chooseRole(ctx context.Context, in slackui.Interaction) error {
-	return h.redraw(ctx, in, in.Action.Value)
-}
-
+// redraw draws the form again, with the roles of the chosen account and with
+// what the chosen role means.
 func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string) error {
 	who, d, err := h.glance(ctx, in.User)
 	if err != nil {

@@ -95,7 +95,7 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body is not UTF-8", http.StatusBadRequest)
 		return
 	}
-	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get("X-Slack-Signature")})
+	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader)})
 	h.answer(r.Context(), w, answer, err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -27,7 +26,6 @@ type Tick struct {
 	Store     directorySaver
 	Slack     *slackapi.Client
 	Operators string // channel
-	Log       *slog.Logger
 }
 
 // Handle takes the schedule's event. It may come twice or late.

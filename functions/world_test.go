@@ -128,7 +128,7 @@ func (w *world) rebuild() {
 			return access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal())
 		},
 	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Slack: api, Operators: w.policy.Settings().Operators, Log: log}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Slack: api, Operators: w.policy.Settings().Operators}
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the

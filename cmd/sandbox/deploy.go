@@ -34,7 +34,7 @@ func (s *stage) deploy(p *policy.Policy) *deployment {
 		"vend":   instances(b.vendFunction(s).Handle),
 		"tick": instances(functions.Tick{
 			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Slack: b.slack,
-			Operators: p.Settings().Operators, Log: s.log.With("function", "tick"),
+			Operators: p.Settings().Operators,
 		}.Handle),
 	}}
 }

@@ -17,7 +17,7 @@ func main() {
 	}
 	h := functions.Tick{
 		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Store: p.Store, Slack: p.Slack,
-		Operators: p.Policy.Settings().Operators, Log: p.Log,
+		Operators: p.Policy.Settings().Operators,
 	}
 	lambda.Start(h.Handle)
 }

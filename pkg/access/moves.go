@@ -258,8 +258,8 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		next.Ends, next.For = end, terms.Max
 	}
 	switch age := now.Sub(orderedAt); {
-	case next.Taken(order):
-		return r, Event{}, Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
+	case next.Taken(order) != nil:
+		return r, Event{}, next.Taken(order)
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, Refuse("order_late", "That click came too late to be answered.", "Press the button again.")
 	case next.active(now) != nil:
@@ -366,24 +366,25 @@ func (r Request) pending(by Person, now time.Time) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
 	}
+	if r.State == Pending && !now.Before(r.AnswerBy) {
+		r.State = TimedOut // the tick is late
+	}
 	if r.State != Pending {
 		return r.Standing()
-	}
-	if !now.Before(r.AnswerBy) {
-		return Refuse("timed_out", "Nobody decided this request by "+Clockface(r.AnswerBy)+": it has timed out.", "It can be asked for again.")
 	}
 	return nil
 }
 
 // active refuses unless the grant's window is open.
 func (r Request) active(now time.Time) error {
+	if r.State == Active && !now.Before(r.Ends) {
+		r.State = Expired // the tick is late
+	}
 	switch {
 	case r.State != Active:
 		return r.Standing()
 	case now.Before(r.Starts):
 		return Refuse("not_yet", "This access begins at "+Clockface(r.Starts)+".", "")
-	case !now.Before(r.Ends):
-		return Refuse("expired", "This access ended at "+Clockface(r.Ends)+".", "Ask again with /aws-access.")
 	}
 	return nil
 }
@@ -439,7 +440,7 @@ func (r Request) close(verb Verb, to State, by Person, why string, now time.Time
 	return next.move(verb, to, by, why, now)
 }
 
-// move is the only place that sets a state. It refuses what the table does not
+// move is the only place that sets the state of a request that is saved. It refuses what the table does not
 // hold.
 func (r Request) move(verb Verb, to State, by Person, why string, now time.Time) (Request, Event, error) {
 	from := r.State

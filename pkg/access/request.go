@@ -121,9 +121,12 @@ type Seen struct {
 	At    time.Time
 }
 
-// Taken reports whether an order was taken before.
-func (r Request) Taken(order string) bool {
-	return slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order })
+// Taken refuses an order that was taken before, with order_repeated.
+func (r Request) Taken(order string) *Refusal {
+	if slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order }) {
+		return Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
+	}
+	return nil
 }
 
 // Issued reports whether credentials exist for the session.

@@ -111,8 +111,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	switch {
 	case o.By != m.request.Requester.ID:
 		return refused(ErrNotRequester)
-	case m.request.Taken(o.ID):
-		return refused(access.Refuse("order_repeated", "This click was answered already.", "Press the button again for another session."))
+	case m.request.Taken(o.ID) != nil:
+		return refused(m.request.Taken(o.ID))
 	}
 	q := s.question(ctx, m)
 	// Whether the person is still here is asked of Slack at every vend.

@@ -12,10 +12,9 @@ import (
 // Callbacks of the forms, and action ids of what stands in forms and messages.
 // A button's value is the request's id and nothing else.
 const (
-	CallbackAsk    = "ask"
-	CallbackDeny   = "deny"
-	CallbackRevoke = "revoke"
-	callbackNone   = "none"
+	CallbackAsk  = "ask"
+	CallbackDeny = "deny"
+	callbackNone = "none"
 
 	ActionAccount = "account"
 	ActionRole    = "role"
@@ -177,16 +176,6 @@ func modal(callback, title, submit, away string, blocks []slack.Block) slack.Mod
 func DenyForm(r access.Request) slack.ModalViewRequest {
 	v := modal(CallbackDeny, "Deny a request", "Deny", "Back", []slack.Block{
 		mrkdwn(person(r.Requester) + " asks for " + what(r) + " for " + access.Length(r.Asked) + "."),
-		input("Reason", ActionReason, reason("The requester reads this"), ""),
-	})
-	v.PrivateMetadata = r.ID
-	return v
-}
-
-// RevokeForm asks why access is taken away. Its metadata is the request's id.
-func RevokeForm(r access.Request) slack.ModalViewRequest {
-	v := modal(CallbackRevoke, "Revoke access", "Revoke", "Back", []slack.Block{
-		mrkdwn(person(r.Requester) + " has " + what(r) + " until " + moment(r.Ends) + "."),
 		input("Reason", ActionReason, reason("The requester reads this"), ""),
 	})
 	v.PrivateMetadata = r.ID

@@ -236,7 +236,6 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		}
 		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)}, Roles: many})
 		all["extreme denial "+name] = DenyForm(extreme(text))
-		all["extreme revocation "+name] = RevokeForm(extreme(text))
 		all["extreme sent "+name] = Sent(extreme(text), noon)
 	}
 	for name, v := range all {

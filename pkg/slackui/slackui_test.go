@@ -181,7 +181,6 @@ func views() map[string]slack.ModalViewRequest {
 		"form-role":    Form(FormState{Account: account, Roles: roles, Role: "Admin"}),
 		"form-no-role": Form(FormState{Account: account}),
 		"form-deny":    DenyForm(pending()),
-		"form-revoke":  RevokeForm(active()),
 		"form-sent":    Sent(pending(), noon),
 		"form-problem": Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
 	}

@@ -91,7 +91,7 @@ func around(text string) map[string]Message {
 		"refused": Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
 		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": Link(access.NewSecret("https://signin.example/"), open, noon),
 		"keys":      Keys(access.NewSecret("export A=1"), open, noon),
-		"deny form": {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet}, "revoke form": {Text: "-", Blocks: RevokeForm(open).Blocks.BlockSet},
+		"deny form": {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
 	}
 }
 
