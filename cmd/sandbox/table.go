@@ -14,7 +14,6 @@ type table interface {
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
-	ByState(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
@@ -89,11 +88,6 @@ func (t counted) Due(ctx context.Context, now time.Time, most int) (ids []string
 
 func (t counted) ByRequester(ctx context.Context, user string, most int) (list []access.Request, err error) {
 	err = t.call(ctx, "store:list", func() (err error) { list, err = t.table.ByRequester(ctx, user, most); return err })
-	return list, err
-}
-
-func (t counted) ByState(ctx context.Context, state access.State, most int) (list []access.Request, err error) {
-	err = t.call(ctx, "store:list", func() (err error) { list, err = t.table.ByState(ctx, state, most); return err })
 	return list, err
 }
 

@@ -63,18 +63,18 @@ type Event struct {
 	At        time.Time
 	Actor     Person // Clock for tick
 	Verb      Verb
-	From, To  State
+	From, To  State  `json:",omitzero"`
 	Requester string // Slack id
 	Account   string
 	Role      string
-	Why       string // as typed, whole: the reason of submit, deny and revoke; else what happened
+	Why       string `json:",omitzero"` // as typed, whole: the reason of submit, deny and revoke; else what happened
 
 	// Of a vend, and of a tick that gave an order up.
-	Order       string
-	Outcome     Outcome
-	Kind        Kind
-	AccessKeyID string
-	Expires     time.Time
+	Order       string    `json:",omitzero"`
+	Outcome     Outcome   `json:",omitzero"`
+	Kind        Kind      `json:",omitzero"`
+	AccessKeyID string    `json:",omitzero"`
+	Expires     time.Time `json:",omitzero"`
 }
 
 // Clock is the actor of what time does by itself.

@@ -21,10 +21,10 @@ const (
 // Person is a Slack user as read at one moment.
 type Person struct {
 	ID       string   // Slack user id, U… or W…
-	Email    string   // confirmed address that this person alone holds, else ""
-	Claims   string   // address that is unconfirmed, or held by another user too: it proves nothing, and still excludes
-	Name     string   // what to show; never compared
-	Standing Standing // read from Slack, never from a payload
+	Email    string   `json:",omitzero"` // confirmed address that this person alone holds, else ""
+	Claims   string   `json:",omitzero"` // address that is unconfirmed, or held by another user too: it proves nothing, and still excludes
+	Name     string   `json:",omitzero"` // what to show; never compared
+	Standing Standing `json:",omitzero"` // read from Slack, never from a payload
 }
 
 // Same reports whether two values may be one person: the same Slack id, or the

@@ -52,7 +52,8 @@ const (
 )
 
 // Request is somebody's wish for a role in an account, and all that became of
-// it. It is a value: the moves return the next one.
+// it. It is a value: the moves return the next one. Stored, it should stay below
+// 1 KB, which is what DynamoDB counts in: what is mostly zero is left out.
 type Request struct {
 	ID      string // ULID
 	Version int    // number of its events; the sequence number of the last one
@@ -65,25 +66,25 @@ type Request struct {
 	Asked       time.Duration // what the requester asked for
 	For         time.Duration // what will be granted; only ever gets shorter
 	Reason      string        // as typed, whole
-	Ticket      string
+	Ticket      string        `json:",omitzero"`
 
-	AssumeRoles, MakeIdentities bool // what the role may, as in Target
+	AssumeRoles, MakeIdentities bool `json:",omitzero"` // what the role may, as in Target
 
 	Submitted time.Time
-	AnswerBy  time.Time // nobody decides from then on
-	RemindAt  time.Time // zero for never
-	Reminded  bool
-	Approvals []Approval
-	Needs     []Need   // what the policy wanted at the last decision, and how far it was filled
-	Channels  []string // where its card stands
+	AnswerBy  time.Time  // nobody decides from then on
+	RemindAt  time.Time  `json:",omitzero"` // zero for never
+	Reminded  bool       `json:",omitzero"`
+	Approvals []Approval `json:",omitzero"`
+	Needs     []Need     `json:",omitzero"` // what the policy wanted at the last decision, and how far it was filled
+	Channels  []string   // where its card stands
 
-	Starts, Ends time.Time // the grant's window, Ends excluded; zero while pending
-	Give         []Kind    // what the policy let this grant hand out when it was last asked
-	Review       *Review   // used first, looked at afterwards
+	Starts, Ends time.Time `json:",omitzero"` // the grant's window, Ends excluded; zero while pending
+	Give         []Kind    `json:",omitzero"` // what the policy let this grant hand out when it was last asked
+	Review       *Review   `json:",omitzero"` // used first, looked at afterwards
 
-	Closed   Closing   // who ended it, set in the final states
-	Sessions []Session // ordered or live; those that have expired are in the events
-	Seen     []Seen    // orders that were taken in the last SeenLife
+	Closed   Closing   `json:",omitzero"` // who ended it, set in the final states
+	Sessions []Session `json:",omitzero"` // ordered or live; those that have expired are in the events
+	Seen     []Seen    `json:",omitzero"` // orders that were taken in the last SeenLife
 }
 
 // Approval is one recorded yes.
@@ -110,9 +111,9 @@ type Session struct {
 	Order       string
 	Kind        Kind
 	Ordered     time.Time
-	AccessKeyID string    // "" until STS answered
-	Expires     time.Time // STS's own expiry; the zero time until STS answered
-	Denied      time.Time // from when its own policy denies every action: the grant's end when it was ordered
+	AccessKeyID string    `json:",omitzero"` // "" until STS answered
+	Expires     time.Time `json:",omitzero"` // STS's own expiry; the zero time until STS answered
+	Denied      time.Time `json:",omitzero"` // from when its own policy denies every action: the grant's end when it was ordered
 }
 
 // Seen is an order that was taken.

@@ -30,10 +30,10 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // requests, messages, directory: what a write is conditioned on
-	State     string    // requests
+	State     string    // open requests; "" once a request is over, so that no index holds it
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
-	Due       time.Time // requests: when time will next matter; zero for never
+	Due       time.Time // open requests: when time will next matter
 	Forget    time.Time // when the item may be swept; zero for never. Housekeeping only
 }
 
@@ -73,10 +73,11 @@ const (
 
 // RequestItem is how a request is kept.
 func RequestItem(r access.Request) (Item, error) {
-	due, _ := r.Due()
 	item, err := newItem(RequestKey(r.ID), RequestSort, r)
-	item.Version, item.State, item.Requester = r.Version, string(r.State), r.Requester.ID
-	item.Submitted, item.Due = TimeKey(r.Submitted), due
+	item.Version, item.Requester, item.Submitted = r.Version, r.Requester.ID, TimeKey(r.Submitted)
+	if due, open := r.Due(); open {
+		item.State, item.Due = string(r.State), due
+	}
 	return item, err
 }
 

@@ -45,8 +45,12 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 				unconditional(c.body)
 			}
 		}, []string{"the directory has its own versions", "messages have their own versions", "many writers of the directory: one winner each version"}},
-		"lists without their order": {func(c *call) { delete(c.body, "ScanIndexForward") }, []string{
-			"a requester's requests are listed newest first", "the requests in a state are listed newest first",
+		"lists in the other order": {func(c *call) {
+			if forward, said := c.body["ScanIndexForward"].(bool); said {
+				c.body["ScanIndexForward"] = !forward
+			}
+		}, []string{
+			"a requester's requests are listed newest first", "the open requests in a state are listed in the order of their time",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,8 +11,10 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,29 +98,44 @@ func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 // a request that is listed may have moved, and one that is missing comes with
 // the next tick.
 func (s *Store) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
-	found, err := s.query(ctx, IndexDue, most, &dynamodb.QueryInput{
-		KeyConditionExpression:    aws.String("sk = :request AND due <= :now"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":request": text(store.RequestSort), ":now": text(store.TimeKey(now))},
-	})
-	var ids []string
-	for _, k := range found {
-		ids = append(ids, strings.TrimPrefix(k.pk, store.RequestKey("")))
+	var found []listed
+	for _, state := range [...]access.State{access.Pending, access.Active} {
+		due, err := s.query(ctx, IndexState, most, &dynamodb.QueryInput{
+			KeyConditionExpression:    aws.String("#state = :state AND due <= :now"),
+			ExpressionAttributeNames:  map[string]string{"#state": IndexState},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":state": text(string(state)), ":now": text(store.TimeKey(now))},
+		})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, due...)
 	}
-	return ids, err
+	slices.SortStableFunc(found, func(a, b listed) int { return cmp.Compare(a.due, b.due) })
+	var ids []string
+	for _, one := range found[:min(most, len(found))] {
+		ids = append(ids, strings.TrimPrefix(one.pk, store.RequestKey("")))
+	}
+	return ids, nil
 }
 
 // ByRequester lists somebody's requests, the newest first, at most most of
 // them, each as it stands in the table. One that was submitted a moment ago may
 // be missing. Errors: access.ErrNewer.
 func (s *Store) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
-	return s.list(ctx, IndexRequester, user, most)
+	if user == "" || len(user) > store.MaxKey {
+		return nil, nil
+	}
+	return s.list(ctx, IndexRequester, user, most, false)
 }
 
-// ByState lists the requests in a state, the newest first, at most most of
-// them, each as it stands in the table. One that moved a moment ago may be
-// missing. Errors: access.ErrNewer.
-func (s *Store) ByState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
-	all, err := s.list(ctx, IndexState, string(state), most)
+// Open lists the requests in a state that is not final, the one that time will
+// matter to first coming first, at most most of them, each as it stands in the
+// table. One that moved a moment ago may be missing. Errors: access.ErrNewer.
+func (s *Store) Open(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+	if state != access.Pending && state != access.Active {
+		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
+	}
+	all, err := s.list(ctx, IndexState, string(state), most, true)
 	var found []access.Request
 	for _, r := range all {
 		if r.State == state { // the index may be behind
@@ -130,30 +147,31 @@ func (s *Store) ByState(ctx context.Context, state access.State, most int) ([]ac
 
 // list reads the requests that an index has under a partition key, which is
 // the attribute of the index's name.
-func (s *Store) list(ctx context.Context, index, partition string, most int) ([]access.Request, error) {
-	if partition == "" || len(partition) > store.MaxKey {
-		return nil, nil
-	}
-	keys, err := s.query(ctx, index, most, &dynamodb.QueryInput{
+func (s *Store) list(ctx context.Context, index, partition string, most int, forward bool) ([]access.Request, error) {
+	found, err := s.query(ctx, index, most, &dynamodb.QueryInput{
 		KeyConditionExpression:    aws.String("#partition = :partition"),
 		ExpressionAttributeNames:  map[string]string{"#partition": index},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":partition": text(partition)},
-		ScanIndexForward:          aws.Bool(false),
+		ScanIndexForward:          aws.Bool(forward),
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.read(ctx, keys...)
+	var keys []key
+	for _, one := range found {
+		keys = append(keys, one.key)
+	}
+	items, err := s.read(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
 	var requests []access.Request
 	for _, k := range keys {
-		if _, there := found[k]; !there {
+		if _, there := items[k]; !there {
 			continue
 		}
 		var r access.Request
-		if err := found.decode(k, &r); err != nil {
+		if err := items.decode(k, &r); err != nil {
 			return nil, err
 		}
 		requests = append(requests, r)

@@ -258,9 +258,9 @@ func TestATableThatIsGoneIsAnErrorOfItsOwn(t *testing.T) {
 	s := dynamo.New(table.Client(nil), "gone", now)
 	_, _, _, err := s.Load(t.Context(), "01A")
 	_, err2 := s.Due(t.Context(), now(), 1)
-	_, err3 := s.ByState(t.Context(), access.Pending, 1)
+	_, err3 := s.Open(t.Context(), access.Pending, 1)
 	for what, err := range map[string]error{
-		"load": err, "due": err2, "by state": err3, "save": save(t.Context(), s, "01A", 1, "form:1"),
+		"load": err, "due": err2, "open": err3, "save": save(t.Context(), s, "01A", 1, "form:1"),
 		"directory": s.SaveDirectory(t.Context(), access.Directory{Version: 1}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") || errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrStale) {

@@ -89,12 +89,18 @@ func (i items) add(held []map[string]types.AttributeValue) error {
 	return nil
 }
 
-// query returns the keys that an index holds, in its order, at most most.
-func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.QueryInput) ([]key, error) {
+// listed is an entry of an index.
+type listed struct {
+	key
+	due string // in IndexState; sorts by time
+}
+
+// query returns what an index holds, in its order, at most most.
+func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.QueryInput) ([]listed, error) {
 	in.TableName, in.IndexName = &s.table, &index
-	var keys []key
-	for len(keys) < most {
-		in.Limit = aws.Int32(int32(min(most-len(keys), 1000))) //nolint:gosec // at most 1000
+	var found []listed
+	for len(found) < most {
+		in.Limit = aws.Int32(int32(min(most-len(found), 1000))) //nolint:gosec // at most 1000
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("query index %s: %w", index, err)
@@ -105,13 +111,17 @@ func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.
 			if pk == nil || sk == nil {
 				return nil, fmt.Errorf("query index %s: an item without a key", index)
 			}
-			keys = append(keys, key{pk.Value, sk.Value})
+			one := listed{key: key{pk.Value, sk.Value}}
+			if due, ok := held["due"].(*types.AttributeValueMemberS); ok {
+				one.due = due.Value
+			}
+			found = append(found, one)
 		}
 		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			break
 		}
 	}
-	return keys, nil
+	return found, nil
 }
 
 // tries is how often something is tried that DynamoDB was too busy for. The

@@ -12,13 +12,12 @@ import (
 // The indexes. They project keys only: a move that changes neither state nor
 // due time then writes to none of them, and a list reads the table, not a copy.
 const (
-	// IndexDue holds the requests that time will matter to, because only they
-	// have the attribute "due". Its partition key is the sort key of all
-	// requests, so it is one partition: good for 1,000 writes a second, which
-	// is some 500 moves a second, and one query finds what is due.
-	IndexDue       = "due"
+	// IndexState holds the open requests, by state and by when time will next
+	// matter to them: only they have the attributes "state" and "due". One
+	// index does for both questions, because each one is written, and paid
+	// for, with every move. A partition is good for 1,000 writes a second.
+	IndexState     = "state"
 	IndexRequester = "requester"
-	IndexState     = "state" // a partition for each state, with the same limit
 )
 
 // Forget is the attribute with the time after which housekeeping may delete an
@@ -33,9 +32,8 @@ func TableInput(name string) *dynamodb.CreateTableInput {
 		BillingMode: types.BillingModePayPerRequest,
 		KeySchema:   keySchema("pk", "sk"),
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
-			index(IndexDue, "sk", "due"),
+			index(IndexState, "state", "due"),
 			index(IndexRequester, "requester", "submitted"),
-			index(IndexState, "state", "submitted"),
 		},
 		StreamSpecification: &types.StreamSpecification{
 			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,

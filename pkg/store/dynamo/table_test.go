@@ -83,7 +83,7 @@ func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
 		t.Fatal(err)
 	}
-	active, err := s.ByState(t.Context(), access.Active, 10)
+	active, err := s.Open(t.Context(), access.Active, 10)
 	if err != nil || len(active) != 0 {
 		t.Errorf("a pending request is listed as active: %+v, %v", active, err)
 	}
@@ -109,9 +109,9 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"load":             {func() error { _, _, _, err := s.Load(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"messages":         {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"directory":        {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
-		"due":              {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query"},
+		"due":              {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
 		"by requester":     {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err }, "Query BatchGetItem"},
-		"by state":         {func() error { _, err := s.ByState(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
+		"open":             {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
 		"save":             {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
 		"messages written": {func() error { return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1}) }, "PutItem"},
 	} {

@@ -147,10 +147,15 @@ func (s *Store) ByRequester(_ context.Context, user string, most int) ([]access.
 	return newest(s.pick(func(i store.Item) bool { return user != "" && i.Requester == user }), most)
 }
 
-// ByState lists the requests in a state, the newest first, at most most of
-// them. Errors: access.ErrNewer.
-func (s *Store) ByState(_ context.Context, state access.State, most int) ([]access.Request, error) {
-	return newest(s.pick(func(i store.Item) bool { return i.State == string(state) }), most)
+// Open lists the requests in a state that is not final, the one that time will
+// matter to first coming first, at most most of them. Errors: access.ErrNewer.
+func (s *Store) Open(_ context.Context, state access.State, most int) ([]access.Request, error) {
+	if state != access.Pending && state != access.Active {
+		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
+	}
+	found := s.pick(func(i store.Item) bool { return i.State == string(state) })
+	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
+	return decoded(first(found, most))
 }
 
 // All is every request, the oldest first, without those of a newer format.
@@ -205,8 +210,12 @@ func newest(found []store.Item, most int) ([]access.Request, error) {
 	slices.SortFunc(found, func(a, b store.Item) int {
 		return cmp.Or(cmp.Compare(b.Submitted, a.Submitted), cmp.Compare(b.PK, a.PK))
 	})
+	return decoded(first(found, most))
+}
+
+func decoded(found []store.Item) ([]access.Request, error) {
 	var requests []access.Request
-	for _, i := range first(found, most) {
+	for _, i := range found {
 		var r access.Request
 		if err := i.Decode(&r); err != nil {
 			return nil, err

@@ -85,7 +85,7 @@ func (s listing) ByRequester(ctx context.Context, user string, most int) ([]acce
 	return s.requester(ctx, user, most)
 }
 
-func (s listing) ByState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+func (s listing) Open(ctx context.Context, state access.State, most int) ([]access.Request, error) {
 	return s.state(ctx, state, most)
 }
 
@@ -217,9 +217,9 @@ func broken(m *memory.Store) map[string]Store {
 		found, err := m.ByRequester(ctx, user, most)
 		slices.Reverse(found)
 		return found, err
-	}, m.ByState}
-	stores["the requests in a state are listed newest first"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, most int) ([]access.Request, error) {
-		found, err := m.ByState(ctx, state, 1000)
+	}, m.Open}
+	stores["the open requests in a state are listed in the order of their time"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+		found, err := m.Open(ctx, state, 1000)
 		slices.Reverse(found)
 		return found[:min(most, len(found))], err
 	}}

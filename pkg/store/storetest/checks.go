@@ -22,7 +22,7 @@ func nothingThere(ctx context.Context, s Subject) error {
 	due, err2 := s.Due(ctx, Now.AddDate(100, 0, 0), 10)
 	mine, err3 := s.ByRequester(ctx, dev.ID, 10)
 	nobodys, err4 := s.ByRequester(ctx, "", 10)
-	pending, err5 := s.ByState(ctx, access.Pending, 10)
+	pending, err5 := s.Open(ctx, access.Pending, 10)
 	failed = append(failed, err, err2, err3, err4, err5,
 		same("directory", d, access.Directory{}), same("listed", len(due)+len(mine)+len(nobodys)+len(pending), 0))
 	return errors.Join(failed...)
@@ -63,11 +63,11 @@ func wholeAndUnchanged(ctx context.Context, s Subject) error {
 	r2, p2, err2 := s.Messages(ctx, m.next.ID)
 	d2, err3 := s.Directory(ctx)
 	mine, err4 := s.ByRequester(ctx, dev.ID, 10)
-	pending, err5 := s.ByState(ctx, access.Pending, 10)
+	pending, err5 := s.Open(ctx, access.Pending, 10)
 	return errors.Join(err, err2, err3, err4, err5,
 		same("loaded", r, m.next), same("with messages", r2, m.next),
 		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same("messages alone", p2, posted),
-		same("by requester", mine, []access.Request{m.next}), same("by state", pending, []access.Request{m.next}),
+		same("by requester", mine, []access.Request{m.next}), same("open", pending, []access.Request{m.next}),
 		stored(ctx, s, m.next, m.event))
 }
 
@@ -250,8 +250,8 @@ func newerRefused(ctx context.Context, s Subject) error {
 	refused("a key", yesB.save(ctx, s, "form:1"))
 	_, err = s.ByRequester(ctx, dev.ID, 10)
 	refused("by requester", err)
-	_, err = s.ByState(ctx, access.Pending, 10)
-	refused("by state", err)
+	_, err = s.Open(ctx, access.Pending, 10)
+	refused("open", err)
 	// The tick goes on to the others: each is refused or moved when loaded.
 	due, err := s.Due(ctx, Now.Add(time.Hour), 10)
 	failed = append(failed, err, same("due", due, []string{"01A", "01B"}))

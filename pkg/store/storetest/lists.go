@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -72,17 +73,26 @@ func byRequester(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, err3, same("all", all, want), same("seven", some, want[:7]), same("none", none, []string(nil)))
 }
 
-func byState(ctx context.Context, s Subject) error {
-	a, b, c := submit("01A", dev, Now), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now.Add(2*time.Second))
+func openRequests(ctx context.Context, s Subject) error {
+	// c is the first that time matters to, a the last.
+	a, b, c := submit("01A", dev, Now.Add(2*time.Second)), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now)
 	active := approve(b, Now.Add(time.Minute))
+	ended := moved(active.next.End(dev2, Now.Add(2*time.Minute)))
 	in := func(what string, state access.State, most int, want ...string) error {
-		got, err := listed(s.ByState(ctx, state, most))
+		got, err := listed(s.Open(ctx, state, most))
 		return errors.Join(err, same(what, got, want))
+	}
+	final := func(state access.State) error {
+		if got, err := s.Open(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "not kept in an index") {
+			return fmt.Errorf("%s: got %v, %v; want that it is refused", state, got, err)
+		}
+		return nil
 	}
 	return errors.Join(
 		a.save(ctx, s, ""), b.save(ctx, s, ""), c.save(ctx, s, ""),
 		in("all pending", access.Pending, 10, "01C", "01B", "01A"), in("two pending", access.Pending, 2, "01C", "01B"),
 		active.save(ctx, s, ""),
 		in("pending after the move", access.Pending, 10, "01C", "01A"), in("active", access.Active, 10, "01B"),
-		in("denied", access.Denied, 10), in("a state that does not exist", "frozen", 10))
+		ended.save(ctx, s, ""), in("active when it has ended", access.Active, 10),
+		final(access.Denied), final("frozen"), final(""))
 }

@@ -26,7 +26,7 @@ type Store interface {
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
-	ByState(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
@@ -81,7 +81,7 @@ func Checks() []Check {
 		{"due lists the longest overdue first", dueOrder},
 		{"due follows the request until it is over", dueFollows},
 		{"a requester's requests are listed newest first", byRequester},
-		{"the requests in a state are listed newest first", byState},
+		{"the open requests in a state are listed in the order of their time", openRequests},
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
 		{"the outbox carries every event in order", outbox},
