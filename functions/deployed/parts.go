@@ -27,7 +27,6 @@ import (
 // Parts is what a function is built from.
 type Parts struct {
 	Config config.Config
-	AWS    aws.Config
 	Policy *policy.Policy
 	Store  *dynamo.Store
 	Slack  *slackapi.Client
@@ -46,7 +45,7 @@ func New(f config.Function) (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	p := Parts{Config: c, AWS: config.AWS(c, os.Getenv), Log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
+	p := Parts{Config: c, Log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
 	text, err := os.ReadFile(c.Policy)
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
@@ -55,10 +54,10 @@ func New(f config.Function) (Parts, error) {
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: %w", err)
 	}
-	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS), c.Table, time.Now)
+	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now)
 	token := p.Secret(c.BotToken)
 	p.Slack = slackapi.New(slackapi.Options{
-		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Team: c.Team, Enterprise: c.Enterprise, AppID: c.App,
+		Token: token, HTTP: &http.Client{Timeout: slackPatience}, BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise, AppID: c.App,
 	})
 	p.Roster = lifecycle.Roster{
 		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,
@@ -68,9 +67,12 @@ func New(f config.Function) (Parts, error) {
 	return p, nil
 }
 
+// AWS configures the client of a service.
+func (p Parts) AWS(s config.Service) aws.Config { return config.AWS(p.Config, s, os.Getenv) }
+
 // Secret reads an SSM parameter on first use.
 func (p Parts) Secret(name string) func(context.Context, bool) (access.Secret, error) {
-	return (&config.Parameter{Client: ssm.NewFromConfig(p.AWS), Name: name, Now: time.Now}).Get
+	return (&config.Parameter{Client: ssm.NewFromConfig(p.AWS(config.SSM)), Name: name, Now: time.Now}).Get
 }
 
 // Stop says why a function cannot start, and ends it.

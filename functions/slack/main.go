@@ -26,7 +26,7 @@ func main() {
 		Policy: p.Policy, Store: p.Store, Roster: p.Roster,
 		Submit: lifecycle.Submit{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now, NewID: func() string { return ulid.Make().String() }},
 		Decide: lifecycle.Decide{Step: p.Step}, Close: lifecycle.Close{Step: p.Step},
-		Orders: handoff.Orders{Lambda: lambdasdk.NewFromConfig(p.AWS), Vend: p.Config.VendFunction},
+		Orders: handoff.Orders{Lambda: lambdasdk.NewFromConfig(p.AWS(config.Lambda)), Vend: p.Config.VendFunction},
 		Slack:  p.Slack, Now: time.Now, Log: p.Log,
 	}
 	lambda.Start(h.Handle)

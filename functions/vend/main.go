@@ -29,12 +29,12 @@ func main() {
 	}
 	external := p.Secret(p.Config.ExternalID)
 	assumer := vend.Assumer{
-		STS:        sts.NewFromConfig(p.AWS),
+		STS:        sts.NewFromConfig(p.AWS(config.STS)),
 		ExternalID: func(ctx context.Context) (access.Secret, error) { return external(ctx, false) },
 	}
 	h := functions.Vend{
 		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},
-		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Issuer: p.Config.Issuer},
+		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer},
 		Render: vend.KeysText, Slack: p.Slack, Log: p.Log,
 	}
 	lambda.Start(h.Handle)

@@ -4,12 +4,9 @@
 package config
 
 import (
-	"context"
 	"errors"
 	"regexp"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // Config is what a function runs with. Fields that a function does not need
@@ -27,6 +24,8 @@ type Config struct {
 	BotToken      string // SLACK_BOT_TOKEN_PARAMETER: name of an SSM parameter
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
 	Issuer        string // CONSOLE_ISSUER: where the console sends people whose sign-in has ended
+
+	elsewhere map[string]string // AWS_ENDPOINT_URL and the like
 }
 
 // Function is a set of variables that belong together.
@@ -86,23 +85,16 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 			wrong = append(wrong, v.name+" is wrong: "+v.form)
 		}
 	}
+	c.elsewhere = make(map[string]string)
+	for _, name := range elsewhere {
+		value := getenv(name)
+		if value != "" && !onThisComputer(value) {
+			wrong = append(wrong, name+" is wrong: "+elsewhereForm)
+		}
+		c.elsewhere[name] = value
+	}
 	if len(wrong) > 0 {
 		return Config{}, errors.New("configuration: " + strings.Join(wrong, "; "))
 	}
 	return c, nil
-}
-
-// AWS is the configuration of the SDK's clients, with the credentials that
-// Lambda puts into the environment. The SDK's own config package is not used: it
-// links the STS client into every function.
-func AWS(c Config, getenv func(string) string) aws.Config {
-	return aws.Config{
-		Region: c.Region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
-				SessionToken: getenv("AWS_SESSION_TOKEN"), Source: "environment",
-			}, nil
-		}),
-	}
 }

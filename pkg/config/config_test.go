@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
@@ -66,7 +65,8 @@ func TestASecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 		_, _ = w.Write([]byte(`{"Parameter":{"Value":"` + value + `"}}`))
 	}))
 	defer server.Close()
-	client := ssm.NewFromConfig(aws.Config{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: AWS(Config{}, func(string) string { return "x" }).Credentials})
+	c := Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL_SSM": server.URL}}
+	client := ssm.NewFromConfig(AWS(c, SSM, func(string) string { return "x" }))
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	p := &Parameter{Client: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
 	for _, step := range []struct {
@@ -88,5 +88,41 @@ func TestASecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 	value, now = "", now.Add(time.Hour)
 	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(), "/jit-access/x is empty") {
 		t.Errorf("an empty secret: got %v", err)
+	}
+}
+
+// Credentials and tokens go where these point.
+func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
+	for _, name := range elsewhere {
+		for value, want := range map[string]bool{
+			"": true, "http://127.0.0.1:4566": true, "http://[::1]:1/slack-api": true, "https://localhost/x": true,
+			"https://evil.example": false, "http://127.0.0.1.evil.example": false, "http://localhost@evil.example": false, "http://0.0.0.0:1": false,
+			"//127.0.0.1": false, "127.0.0.1:4566": false, "file:///etc/passwd": false, "http://169.254.169.254": false, "http://127.0.0.1/?x=1": false,
+		} {
+			_, err := Read(Vend, func(n string) string {
+				if n == name {
+					return value
+				}
+				return good[n]
+			})
+			if got := err == nil; got != want {
+				t.Errorf("%s=%q: %v", name, value, err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), name+" is wrong: "+elsewhereForm) || strings.Contains(err.Error(), value)) {
+				t.Errorf("%s=%q: the error is %q", name, value, err)
+			}
+		}
+	}
+}
+
+func TestAServicesOwnEndpointGoesBeforeTheGeneralOne(t *testing.T) {
+	c := Config{elsewhere: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2"}}
+	for service, want := range map[Service]string{STS: "http://127.0.0.1:2", DynamoDB: "http://127.0.0.1:1"} {
+		if got := AWS(c, service, func(string) string { return "" }).BaseEndpoint; got == nil || *got != want {
+			t.Errorf("%s: got %v, want %s", service, got, want)
+		}
+	}
+	if got := AWS(Config{}, STS, func(string) string { return "" }).BaseEndpoint; got != nil {
+		t.Errorf("without any: got %s, want AWS itself", *got)
 	}
 }
