@@ -47,7 +47,7 @@ func newRig(b *testing.B, text string, d access.Directory) *rig {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
 	}
 	r := &rig{b: b}
-	api := slackapi.New(slackapi.Options{Token: secret("xoxb-none"), HTTP: &http.Client{Transport: r}, Team: "T0SANDBOX", AppID: "A0SANDBOX"})
+	api := slackapi.New(slackapi.Options{Token: secret("xoxb-none"), HTTP: &http.Client{Transport: r}, Team: "T0SANDBOX"})
 	newID := func() string { r.ids++; return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", r.ids) }
 	store := memory.New(now)
 	roster := lifecycle.Roster{Slack: api, Store: store, Policy: p, Now: now}

@@ -106,7 +106,7 @@ func (w *world) rebuild() {
 	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
 	}
-	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", AppID: "A0SANDBOX"})
+	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX"})
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
 	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}

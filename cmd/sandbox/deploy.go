@@ -50,7 +50,7 @@ type parts struct {
 func (s *stage) parts(p *policy.Policy) parts {
 	b := parts{table: counted{table: s.store, calls: s.calls, faults: s.faults, written: s.engine.poke}}
 	b.slack = slackapi.New(slackapi.Options{
-		Token: kept(s.token), HTTP: &http.Client{Timeout: callPatience}, BaseURL: s.places.inside + "/slack-api", Team: team, AppID: app,
+		Token: kept(s.token), HTTP: &http.Client{Timeout: callPatience}, BaseURL: s.places.inside + "/slack-api", Team: team,
 	})
 	b.roster = lifecycle.Roster{
 		Slack: b.slack, OnCall: s.onCall, Store: b.table, Policy: p, Now: s.clock.Now,

@@ -262,7 +262,7 @@ func (b *sandbox) watch() *watched {
 	p := st.parts(st.policy())
 	p.table.table = noted{p.table.table, w.trips}
 	p.slack = slackapi.New(slackapi.Options{
-		Token: kept(st.token), HTTP: &http.Client{Transport: notedSlack{w.trips}}, BaseURL: st.places.inside + "/slack-api", Team: team, AppID: app,
+		Token: kept(st.token), HTTP: &http.Client{Transport: notedSlack{w.trips}}, BaseURL: st.places.inside + "/slack-api", Team: team,
 	})
 	p.roster.Slack, p.roster.Store = p.slack, p.table
 	p.step.Roster, p.step.Store = p.roster, p.table

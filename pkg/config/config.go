@@ -19,7 +19,6 @@ type Config struct {
 	VendFunction  string // VEND_FUNCTION: name or ARN
 	Team          string // SLACK_TEAM: T…
 	Enterprise    string // SLACK_ENTERPRISE: E…, empty outside Enterprise Grid
-	App           string // SLACK_APP: A…
 	SigningSecret string // SLACK_SIGNING_SECRET_PARAMETER: name of an SSM parameter
 	BotToken      string // SLACK_BOT_TOKEN_PARAMETER: name of an SSM parameter
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
@@ -58,7 +57,6 @@ var variables = [...]variable{
 	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},
 	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]{2,}`, "a workspace id such as T01234567", ""},
 	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]{2,})?`, "an organisation id such as E01234567, or nothing", ""},
-	{"SLACK_APP", func(c *Config) *string { return &c.App }, `A[A-Z0-9]{2,}`, "an app id such as A01234567", ""},
 	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameter, "the name of an SSM parameter under /jit-access/", ""},
 	{"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameter, "the name of an SSM parameter under /jit-access/", "slack"},
 	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]{1,140}`, "the name or ARN of the vend function", "slack"},

@@ -13,7 +13,7 @@ import (
 
 var good = map[string]string{
 	"AWS_REGION": "eu-west-1", "BASTION_ACCOUNT": "999999999999", "TABLE": "aws-access", "POLICY": "policy.yaml",
-	"SLACK_TEAM": "T01234567", "SLACK_APP": "A01234567",
+	"SLACK_TEAM":                     "T01234567",
 	"SLACK_BOT_TOKEN_PARAMETER":      "/jit-access/slack/bot-token",
 	"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack/signing-secret",
 	"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",

@@ -26,7 +26,6 @@ type Options struct {
 	// only when the app is installed in a whole organisation.
 	Team       string
 	Enterprise string // the organisation (E…), "" outside Enterprise Grid
-	AppID      string // A…
 }
 
 // Client calls Slack's Web API. It may be used by several goroutines.

@@ -57,7 +57,7 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) clientOf(base, team, enterprise string) *Client {
-	return New(Options{BaseURL: base, Team: team, Enterprise: enterprise, AppID: "A0SANDBOX", Token: b.token})
+	return New(Options{BaseURL: base, Team: team, Enterprise: enterprise, Token: b.token})
 }
 
 func (b *bench) token(_ context.Context, fresh bool) (access.Secret, error) {
