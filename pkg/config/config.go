@@ -47,19 +47,21 @@ type variable struct {
 	only    string // functions that read it; "" for all
 }
 
-const parameter = `/jit-access/[a-zA-Z0-9_./-]{1,500}`
+// Counted repetitions are left out of the patterns: each costs a start more than
+// all the others. What is too long, no AWS service has ever named so.
+const parameter, longest = `/jit-access/[a-zA-Z0-9_./-]+`, 512
 
 // variables is the whole environment; docs/configuration.md holds the same.
 var variables = [...]variable{
 	{"AWS_REGION", func(c *Config) *string { return &c.Region }, `[a-z]{2}(-[a-z]+)+-\d`, "a region such as eu-west-1", ""},
 	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits", ""},
-	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]{3,255}`, "the name of a DynamoDB table", ""},
+	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table", ""},
 	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},
-	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]{2,}`, "a workspace id such as T01234567", ""},
-	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]{2,})?`, "an organisation id such as E01234567, or nothing", ""},
+	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]+`, "a workspace id such as T01234567", ""},
+	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]+)?`, "an organisation id such as E01234567, or nothing", ""},
 	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameter, "the name of an SSM parameter under /jit-access/", ""},
 	{"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameter, "the name of an SSM parameter under /jit-access/", "slack"},
-	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]{1,140}`, "the name or ARN of the vend function", "slack"},
+	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]+`, "the name or ARN of the vend function", "slack"},
 	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameter, "the name of an SSM parameter under /jit-access/", "vend"},
 	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address", "vend"},
 }
@@ -75,7 +77,7 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 		}
 		value := getenv(v.name)
 		switch {
-		case regexp.MustCompile(`^(?:` + v.pattern + `)$`).MatchString(value):
+		case len(value) <= longest && regexp.MustCompile(`^(?:`+v.pattern+`)$`).MatchString(value):
 			*v.into(&c) = value
 		case value == "":
 			wrong = append(wrong, v.name+" is missing: "+v.form)

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+)
+
+const closeAllHelp = `aws-access close-all -table NAME -by PERSON -why TEXT [-yes]
+
+Ends every open request of a table: a pending one is denied, an active one
+revoked, each with its event. It is for a table that was restored from a backup,
+which brings requests back that were ended since, and for taking the product
+away. Freeze the stack first (Frozen=true), so that nobody asks meanwhile.
+
+Sessions that were handed out go on until their own end, an hour at the most.
+Without -yes it lists what it would end. The shell needs dynamodb:Query on the
+table's index "state", and dynamodb:BatchGetItem and dynamodb:PutItem on the table.
+
+`
+
+// requests is what close-all needs of a table.
+type requests interface {
+	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+}
+
+func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("close-all", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, closeAllHelp); flags.PrintDefaults() }
+	table := flags.String("table", "", "`name` of the table; the stack's output Table")
+	by := flags.String("by", "", "who does it, as the record shall say")
+	why := flags.String("why", "", "the reason, as people shall read it")
+	yes := flags.Bool("yes", false, "do it, not only list it")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return fine
+	case err != nil:
+		return usage
+	case flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "":
+		fmt.Fprintln(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h")
+		return usage
+	}
+	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "aws-access close-all: no way into AWS: %v\n", err)
+		return wrong
+	}
+	c := closer{store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now), now: time.Now, by: *by, why: *why, do: *yes, say: stdout}
+	n, err := c.run(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "aws-access close-all: after %d requests: %v\n", n, err)
+		return wrong
+	}
+	if !*yes {
+		fmt.Fprintf(stdout, "%d open requests. Nothing was done: say -yes to end them.\n", n)
+		return fine
+	}
+	fmt.Fprintf(stdout, "%d requests ended. Sessions that were handed out act until their own end, an hour at the most.\n", n)
+	return fine
+}
+
+// closer ends what is open.
+type closer struct {
+	store requests
+	now   func() time.Time
+	by    string
+	why   string
+	do    bool
+	say   io.Writer
+}
+
+// most is how many requests are read at a time.
+const most = 100
+
+// run ends requests until the table lists no more. An index may be behind by
+// moments, so what it lists again is read again.
+func (c closer) run(ctx context.Context) (n int, err error) {
+	for _, state := range []access.State{access.Pending, access.Active} {
+		for {
+			open, err := c.store.Open(ctx, state, c.page())
+			if err != nil {
+				return n, err
+			}
+			for _, r := range open {
+				if err := c.end(ctx, r); err != nil {
+					return n, err
+				}
+				n++
+			}
+			if len(open) == 0 || !c.do {
+				break
+			}
+		}
+	}
+	return n, nil
+}
+
+// page is everything when it is only listed: nothing moves on by itself then.
+func (c closer) page() int {
+	if c.do {
+		return most
+	}
+	return 1_000_000
+}
+
+// end takes one request to its end, as its state allows. One that somebody else
+// moves at this moment is listed again.
+func (c closer) end(ctx context.Context, r access.Request) error {
+	fmt.Fprintf(c.say, "%s %s %s %s by %s\n", r.State, r.ID, r.AccountName, r.Role, r.Requester.ID)
+	if !c.do {
+		return nil
+	}
+	next, event, err := c.move(r)
+	if err != nil {
+		return fmt.Errorf("end request %s: %w", r.ID, err)
+	}
+	if err := c.store.Save(ctx, next, event, ""); err != nil && !errors.Is(err, access.ErrStale) {
+		return err
+	}
+	return nil
+}
+
+// move is what time would do to the request, if that is due, or its end.
+func (c closer) move(r access.Request) (access.Request, access.Event, error) {
+	if next, event, due := r.Tick(c.now()); due {
+		return next, event, nil
+	}
+	operator := access.Person{ID: "operator", Name: c.by, Standing: access.Member}
+	if r.State == access.Pending {
+		return r.Deny(operator, c.why, c.now())
+	}
+	return r.Revoke(operator, c.why, c.now())
+}
