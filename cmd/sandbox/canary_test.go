@@ -124,7 +124,7 @@ func newAviary(t *testing.T, echo string) *aviary {
 	if echo == "sts" {
 		config := awsConfig(st.vendKeys, st.places.inside+"/aws")
 		config.HTTPClient = &http.Client{Transport: parrot{}}
-		v.Step.STS = vend.Assumer{STS: sts.NewFromConfig(config), ExternalID: func(context.Context) (access.Secret, error) { return st.externalID, nil }}
+		v.Step.STS = vend.Assumer{STS: sts.NewFromConfig(config), ExternalID: func(context.Context, bool) (access.Secret, error) { return st.externalID, nil }}
 	}
 	v.Step.STS, v.SignIn = caughtSessions{a, v.Step.STS.Assume}, caughtLinks{a, v.SignIn.Link}
 	live.functions["vend"] = instances(v.Handle)

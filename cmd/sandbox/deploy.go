@@ -74,7 +74,7 @@ func (b parts) slackFunction(s *stage) *functions.Slack {
 func (b parts) vendFunction(s *stage) functions.Vend {
 	assumer := vend.Assumer{
 		STS:        sts.NewFromConfig(awsConfig(s.vendKeys, s.places.inside+"/aws")),
-		ExternalID: func(context.Context) (access.Secret, error) { return s.externalID, nil },
+		ExternalID: func(context.Context, bool) (access.Secret, error) { return s.externalID, nil },
 	}
 	return functions.Vend{
 		Step:   lifecycle.Vend{Step: b.step, STS: assumer},

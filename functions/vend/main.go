@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
-	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/vend"
@@ -27,10 +25,9 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	external := p.Secret(p.Config.ExternalID)
 	assumer := vend.Assumer{
 		STS:        sts.NewFromConfig(p.AWS(config.STS)),
-		ExternalID: func(ctx context.Context) (access.Secret, error) { return external(ctx, false) },
+		ExternalID: p.Secret(p.Config.ExternalID),
 	}
 	h := functions.Vend{
 		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},

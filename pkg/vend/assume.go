@@ -21,8 +21,10 @@ import (
 // Assumer assumes target roles. Its own credentials are a role's, so every
 // session is chained, and lasts an hour at most (FACTS A3).
 type Assumer struct {
-	STS        *sts.Client
-	ExternalID func(ctx context.Context) (access.Secret, error) // what target roles want as sts:ExternalId
+	STS *sts.Client
+	// ExternalID gives what target roles want as sts:ExternalId; fresh asks to
+	// read it again, because STS has just refused the one that was given.
+	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
 }
 
 const (
@@ -46,16 +48,9 @@ func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentia
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	external, err := a.externalID(ctx)
+	out, err := a.assume(ctx, in)
 	if err != nil {
-		return access.Credentials{}, refuse(v.Target, unavailable, fmt.Errorf("read the external id: %w", err))
-	}
-	in.ExternalId = aws.String(external.Reveal())
-
-	out, err := a.STS.AssumeRole(ctx, in, sparingly, unhurried)
-	if err != nil {
-		f := faultOf("sts:AssumeRole", err)
-		return access.Credentials{}, refuse(v.Target, f.verdict(), f)
+		return access.Credentials{}, refuse(v.Target, verdictOf(err), err)
 	}
 	c, err := credentials(out)
 	if err != nil {
@@ -64,11 +59,39 @@ func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentia
 	return c, nil
 }
 
-func (a Assumer) externalID(ctx context.Context) (access.Secret, error) {
+// assume makes the call, and once more if STS refuses it and the external id
+// was rotated meanwhile: a refusal made no session.
+func (a Assumer) assume(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
+	out, err := a.once(ctx, in)
+	var f *fault
+	if !errors.As(err, &f) || f.code != "AccessDenied" {
+		return out, err
+	}
+	before := *in.ExternalId
+	if again, unread := a.externalID(ctx, true); unread != nil || again.Reveal() == before {
+		return nil, err
+	}
+	return a.once(ctx, in)
+}
+
+func (a Assumer) once(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
+	external, err := a.externalID(ctx, false)
+	if err != nil {
+		return nil, fmt.Errorf("read the external id: %w", err)
+	}
+	in.ExternalId = aws.String(external.Reveal())
+	out, err := a.STS.AssumeRole(ctx, in, sparingly, unhurried)
+	if err != nil {
+		return nil, faultOf("sts:AssumeRole", err)
+	}
+	return out, nil
+}
+
+func (a Assumer) externalID(ctx context.Context, fresh bool) (access.Secret, error) {
 	if a.ExternalID == nil {
 		return access.Secret{}, errors.New("there is none")
 	}
-	id, err := a.ExternalID(ctx)
+	id, err := a.ExternalID(ctx, fresh)
 	if text := id.Reveal(); err == nil && (len(text) < 2 || len(text) > 1224 || !externalID.MatchString(text)) {
 		err = fmt.Errorf("it is not 2 to 1,224 characters of the form %s", externalID)
 	}

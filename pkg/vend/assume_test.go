@@ -124,13 +124,13 @@ func TestWhatSTSWouldNotReadIsNotSent(t *testing.T) {
 }
 
 func TestAnUnknownExternalIDStopsTheCall(t *testing.T) {
-	for name, id := range map[string]func(context.Context) (access.Secret, error){
+	for name, id := range map[string]func(context.Context, bool) (access.Secret, error){
 		"not set": nil,
-		"unreadable": func(context.Context) (access.Secret, error) {
+		"unreadable": func(context.Context, bool) (access.Secret, error) {
 			return access.Secret{}, errors.New("parameter store is down")
 		},
-		"empty":   func(context.Context) (access.Secret, error) { return access.Secret{}, nil },
-		"too odd": func(context.Context) (access.Secret, error) { return access.NewSecret("canary external"), nil },
+		"empty":   func(context.Context, bool) (access.Secret, error) { return access.Secret{}, nil },
+		"too odd": func(context.Context, bool) (access.Secret, error) { return access.NewSecret("canary external"), nil },
 	} {
 		c := newCloud(t)
 		a := c.assumer()
@@ -138,6 +138,36 @@ func TestAnUnknownExternalIDStopsTheCall(t *testing.T) {
 		_, err := a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
 		if access.Code(err) != "aws_unavailable" || c.counts["sts:AssumeRole"] != 0 || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v after %d calls, want aws_unavailable after none", name, err, c.counts["sts:AssumeRole"])
+		}
+	}
+}
+
+// A new external id is put into SSM and into the members' trust: from then on
+// STS refuses the one that is kept.
+func TestARotatedExternalIDIsReadAgainOnce(t *testing.T) {
+	for now, want := range map[string]struct {
+		code          string
+		assumed, read int
+	}{
+		external:            {"", 2, 1},            // the kept one is old
+		"canary-never-4712": {"aws_refused", 2, 1}, // the new one is wrong too
+		"canary-kept-4710":  {"aws_refused", 1, 1}, // nothing was rotated
+	} {
+		c := newCloud(t)
+		a, read, kept := c.assumer(), 0, "canary-kept-4710"
+		a.ExternalID = func(_ context.Context, fresh bool) (access.Secret, error) {
+			if fresh {
+				read++
+				kept = now
+			}
+			return access.NewSecret(kept), nil
+		}
+		_, err := a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
+		if access.Code(err) != want.code || c.counts["sts:AssumeRole"] != want.assumed || read != want.read {
+			t.Errorf("now %s: %v after %d calls and %d reads, want %+v", now, err, c.counts["sts:AssumeRole"], read, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "canary") {
+			t.Errorf("the error shows it: %v", err)
 		}
 	}
 }

@@ -156,6 +156,15 @@ func (f *fault) verdict() verdict {
 	return invalid
 }
 
+// verdictOf judges an error of a call, or of what has to come before it.
+func verdictOf(err error) verdict {
+	var f *fault
+	if errors.As(err, &f) {
+		return f.verdict()
+	}
+	return unavailable
+}
+
 // refuse is the answer for a person, and the fault for the log.
 func refuse(t access.Target, v verdict, cause error) error {
 	return fmt.Errorf("%w [%w]", words(t, v), cause)

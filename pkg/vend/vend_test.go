@@ -82,7 +82,7 @@ func (c *cloud) config(k access.Credentials) aws.Config {
 }
 
 func (c *cloud) assumer() Assumer {
-	return Assumer{STS: sts.NewFromConfig(c.config(c.vend)), ExternalID: func(context.Context) (access.Secret, error) { return access.NewSecret(external), nil }}
+	return Assumer{STS: sts.NewFromConfig(c.config(c.vend)), ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(external), nil }}
 }
 
 func (c *cloud) s3(k access.Credentials) *s3.Client {
