@@ -1,10 +1,13 @@
 # What people type. Everything that a target needs, it sets up itself or names.
 GO       ?= go
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# Lambda's processors. The norpc tag leaves out net/rpc, which halves the binary.
-LAMBDA   := GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
+# Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64.
+ARCH     ?= arm64
+# The norpc tag leaves out net/rpc, which halves the binary.
+LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
+POLICY   ?= policy.yaml
 
-.PHONY: sandbox test check unit simulate lint format bench fuzz build clean help
+.PHONY: sandbox test check unit simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,8 +40,19 @@ bench: ## the figures of docs/performance.md
 fuzz: ## each fuzz test for FUZZTIME (60s)
 	@.ci/fuzz $(or $(FUZZTIME),60s)
 
-build: ## the functions as Lambda runs them, in bin/
-	@for f in slack notify vend tick; do $(LAMBDA) -o bin/$$f/bootstrap ./functions/$$f && cp policy.yaml bin/$$f/ || exit 1; done
+build: $(addprefix build-,SlackFunction NotifyFunction VendFunction TickFunction) ## the functions as Lambda runs them, in bin/
+
+# One function and its policy: what `sam build` calls, with its own directory.
+build-SlackFunction:  ; $(call package,slack)
+build-NotifyFunction: ; $(call package,notify)
+build-VendFunction:   ; $(call package,vend)
+build-TickFunction:   ; $(call package,tick)
+define package
+@$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
+@mkdir -p $(into)
+@$(LAMBDA) -o $(into)/bootstrap ./functions/$(1)
+@$(GO) run ./cmd/aws-access policy compile -o $(into)/policy.compiled $(POLICY)
+endef
 
 clean: ## remove what was built
 	rm -rf bin .aws-sam .cache

@@ -38,7 +38,7 @@ type requests interface {
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("close-all", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, closeAllHelp); flags.PrintDefaults() }
+	flags.Usage = func() { say(stderr, closeAllHelp); flags.PrintDefaults() }
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	by := flags.String("by", "", "who does it, as the record shall say")
 	why := flags.String("why", "", "the reason, as people shall read it")
@@ -49,25 +49,25 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	case err != nil:
 		return usage
 	case flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "":
-		fmt.Fprintln(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h")
+		say(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h\n")
 		return usage
 	}
 	aws, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "aws-access close-all: no way into AWS: %v\n", err)
+		say(stderr, "aws-access close-all: no way into AWS: %v\n", err)
 		return wrong
 	}
 	c := closer{store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now), now: time.Now, by: *by, why: *why, do: *yes, say: stdout}
 	n, err := c.run(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "aws-access close-all: after %d requests: %v\n", n, err)
+		say(stderr, "aws-access close-all: after %d requests: %v\n", n, err)
 		return wrong
 	}
 	if !*yes {
-		fmt.Fprintf(stdout, "%d open requests. Nothing was done: say -yes to end them.\n", n)
+		say(stdout, "%d open requests. Nothing was done: say -yes to end them.\n", n)
 		return fine
 	}
-	fmt.Fprintf(stdout, "%d requests ended. Sessions that were handed out act until their own end, an hour at the most.\n", n)
+	say(stdout, "%d requests ended. Sessions that were handed out act until their own end, an hour at the most.\n", n)
 	return fine
 }
 
@@ -118,7 +118,7 @@ func (c closer) page() int {
 // end takes one request to its end, as its state allows. One that somebody else
 // moves at this moment is listed again.
 func (c closer) end(ctx context.Context, r access.Request) error {
-	fmt.Fprintf(c.say, "%s %s %s %s by %s\n", r.State, r.ID, r.AccountName, r.Role, r.Requester.ID)
+	say(c.say, "%s %s %s %s by %s\n", r.State, r.ID, r.AccountName, r.Role, r.Requester.ID)
 	if !c.do {
 		return nil
 	}

@@ -26,21 +26,15 @@ func (c *compiler) linkAccounts() {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), cmp.Compare(a.name, b.name))
 	})
 	p := c.policy
-	p.byID, p.byName = make(map[string]int, len(drafts)), make(map[string]int, len(drafts))
-	p.having = make([]set, len(p.roles))
-	for i := range p.having {
-		p.having[i] = newSet(len(drafts))
+	p.accounts = make([]account, 0, len(drafts))
+	for _, d := range drafts {
+		p.accounts = append(p.accounts, account{
+			Account: access.Account{ID: d.id, Name: d.name},
+			folded:  strings.ToLower(d.name),
+			class:   &class{region: d.region, roles: c.rolesIn(d)},
+		})
 	}
-	for i, d := range drafts {
-		a := d.account
-		a.Account = access.Account{ID: d.id, Name: d.name}
-		a.folded = strings.ToLower(d.name)
-		a.roles = c.rolesIn(d)
-		a.roles.each(func(role int) bool { p.having[role].add(i); return true })
-		p.byID[a.ID], p.byName[a.folded] = i, i
-		p.accounts = append(p.accounts, a)
-	}
-	c.index = newAccountIndex(p.accounts)
+	c.index = newAccountIndex(drafts)
 }
 
 // rolesIn are the roles of the catalogue that an account has.
@@ -77,7 +71,7 @@ func (c *compiler) judgeAccounts() {
 // accountIndex finds accounts by what they have. Conditions are looked up
 // once, however many rules have them.
 type accountIndex struct {
-	accounts []account
+	accounts []accountDraft
 	tags     map[string]map[string][]int // accounts by tag and value
 	units    map[string][]int            // accounts by organisational unit
 	known    map[condition]answers
@@ -90,7 +84,7 @@ type condition struct{ key, pattern string }
 // nothing to compare it with.
 type answers struct{ yes, lacking set }
 
-func newAccountIndex(accounts []account) accountIndex {
+func newAccountIndex(accounts []accountDraft) accountIndex {
 	x := accountIndex{accounts: accounts, tags: make(map[string]map[string][]int), units: make(map[string][]int), known: make(map[condition]answers)}
 	for i := range accounts {
 		if unit := accounts[i].unit; unit != "" {
@@ -113,9 +107,9 @@ func (x *accountIndex) answer(c condition) answers {
 	a := answers{newSet(len(x.accounts)), newSet(len(x.accounts))}
 	switch c.key {
 	case "id":
-		x.compare(a.yes, c.pattern, func(one *account) string { return one.ID })
+		x.compare(a.yes, c.pattern, func(one *accountDraft) string { return one.id })
 	case "name":
-		x.compare(a.yes, c.pattern, func(one *account) string { return one.Name })
+		x.compare(a.yes, c.pattern, func(one *accountDraft) string { return one.name })
 	case "ou":
 		x.collect(a, x.units, func(unit string) bool { return matchesUnit(c.pattern, unit) })
 	default:
@@ -125,7 +119,7 @@ func (x *accountIndex) answer(c condition) answers {
 	return a
 }
 
-func (x *accountIndex) compare(yes set, pattern string, of func(*account) string) {
+func (x *accountIndex) compare(yes set, pattern string, of func(*accountDraft) string) {
 	for i := range x.accounts {
 		if matches(pattern, of(&x.accounts[i])) {
 			yes.add(i)
@@ -197,7 +191,7 @@ func (c *compiler) called(n *yaml.Node) set {
 		return none
 	}
 	by := condition{"name", text}
-	if accountID.MatchString(text) {
+	if accountID().MatchString(text) {
 		by.key = "id"
 	}
 	found := c.index.answer(by).yes
@@ -218,7 +212,7 @@ func (c *compiler) called(n *yaml.Node) set {
 // accountText reads text that may be an account id without quotes.
 func (c *compiler) accountText(n *yaml.Node, what string) (string, bool) {
 	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID.MatchString(n.Value) {
+	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID().MatchString(n.Value) {
 		return c.accountID(n), true
 	}
 	return c.text(n, what)

@@ -66,16 +66,15 @@ func (c *compiler) compile(src []byte) *Policy {
 	if len(c.problems) > 0 {
 		return nil
 	}
-	c.policy.indexRules()
+	c.classify()
+	c.policy.sortIndexes()
 	c.policy.listSources()
 	return c.policy
 }
 
 func (c *compiler) linkRoles() {
 	p := c.policy
-	p.byRole = make(map[string]int, len(c.draft.roles))
 	for _, d := range c.draft.roles {
-		p.byRole[d.name] = len(p.roles)
 		p.roles = append(p.roles, d.role)
 	}
 	if c.draft.rolesAt != nil && len(p.roles) == 0 && len(c.problems) == 0 {
@@ -161,9 +160,9 @@ func (c *compiler) principal(text string) (int32, bool) {
 	switch {
 	case text == everybody:
 		x.kind = everyone
-	case address.MatchString(text):
+	case address().MatchString(text):
 		x.addresses = []string{key}
-	case slackUser.MatchString(text):
+	case slackUser().MatchString(text):
 		x.ids = []string{text}
 	default:
 		return 0, false
@@ -190,9 +189,9 @@ func (c *compiler) linkRules() {
 		one.line, one.col = d.at.Line, d.at.Column
 		c.named(d, names)
 		one.who = c.principalsOf(d.who)
-		one.accounts, _ = c.accountsOf(d.accounts)
+		d.holds, _ = c.accountsOf(d.accounts)
 		one.roles = c.rolesOf(d.roles, &c.reader)
-		c.reachable(d, one.accounts, one.roles)
+		c.reachable(d, one.roles)
 		for _, need := range d.needs {
 			one.needs = append(one.needs, requirement{names: values(need.from), from: c.principalsOf(need.from), need: need.need})
 		}
@@ -227,12 +226,12 @@ func (c *compiler) named(d *ruleDraft, seen map[string]int) {
 }
 
 // reachable refuses a rule whose accounts have none of its roles.
-func (c *compiler) reachable(d *ruleDraft, accounts, roles set) {
-	if accounts.empty() || roles.empty() {
+func (c *compiler) reachable(d *ruleDraft, roles set) {
+	if d.holds.empty() || roles.empty() {
 		return // said already, with the name that is wrong
 	}
 	found := false
-	accounts.each(func(i int) bool {
+	d.holds.each(func(i int) bool {
 		found = c.policy.accounts[i].roles.meets(roles)
 		return !found
 	})
@@ -251,11 +250,11 @@ func (c *compiler) linkNevers() {
 		c.named(d, names)
 		yes, may := c.accountsOf(d.accounts)
 		n := never{name: d.rule.name, line: d.at.Line, col: d.at.Column, who: c.principalsOf(d.who), say: d.say, expires: d.rule.expires}
-		n.accounts = yes.clone()
-		n.accounts.addAll(may)
+		d.holds = yes.clone()
+		d.holds.addAll(may)
 		n.roles = c.rolesOf(d.roles, &c.reader)
 		if !yes.empty() {
-			c.reachable(d, n.accounts, n.roles)
+			c.reachable(d, n.roles)
 		}
 		c.policy.nevers = append(c.policy.nevers, n)
 	}

@@ -146,6 +146,9 @@ func checkCompile(t *testing.T, text string) (rewritten string) {
 	if (p == nil) != (len(gotProblems) > 0) {
 		t.Errorf("policy %v beside %d problems", p != nil, len(gotProblems))
 	}
+	if p != nil {
+		reloaded(t, p)
+	}
 	var got []string
 	for i := range gotProblems {
 		got = append(got, "error: "+gotProblems[i].Text)

@@ -75,11 +75,11 @@ func (p *Policy) Decide(q Question) Answer {
 // lookUp finds account and role. Roles that somebody may not ask for are not
 // told.
 func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal *access.Refusal) {
-	account, ok := p.byID[id]
+	account, ok := p.account(id)
 	if !ok {
 		return 0, 0, unknownAccount(id)
 	}
-	if role, ok = p.byRole[name]; ok && p.accounts[account].roles.has(role) {
+	if role, ok = p.role(name); ok && p.accounts[account].roles.has(role) {
 		return account, role, nil
 	}
 	var names []string

@@ -68,6 +68,7 @@ func TestPolicyAnswers(t *testing.T) {
 					t.Fatal(err)
 				}
 				q.check(t, p)
+				q.check(t, reloaded(t, p))
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -40,8 +41,10 @@ type accountDraft struct {
 	name   string
 	idAt   *yaml.Node
 	nameAt *yaml.Node
+	region string
+	unit   string
+	tags   map[string]string
 	roles  []*yaml.Node
-	account
 }
 
 type groupDraft struct {
@@ -59,6 +62,7 @@ type needDraft struct {
 type ruleDraft struct {
 	at        *yaml.Node // its name, else the whole of it
 	rule      rule
+	holds     set // accounts
 	who       []*yaml.Node
 	accounts  []*yaml.Node
 	roles     []*yaml.Node
@@ -91,26 +95,32 @@ func (r *reader) version(n *yaml.Node) {
 	}
 }
 
+// form compiles a pattern when it is first asked for: a program that only loads
+// a policy never does.
+func form(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
-	channelID = regexp.MustCompile(`^[CG][A-Z0-9]{2,}$`)
-	slackUser = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
-	slackTeam = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
-	onCallID  = regexp.MustCompile(`^[A-Z0-9]{3,}$`)
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-	roleName  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
-	rolePath  = regexp.MustCompile(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
-	landing   = regexp.MustCompile(`^/([!-.0-\[\]-~][!-\[\]-~]*)?$`)
-	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
-	address   = regexp.MustCompile(`^[^\s@<>,;"]+@[^\s@<>,;"]+$`)
+	channelID = form(`^[CG][A-Z0-9]{2,}$`)
+	slackUser = form(`^[UW][A-Z0-9]{2,}$`)
+	slackTeam = form(`^S[A-Z0-9]{2,}$`)
+	onCallID  = form(`^[A-Z0-9]{3,}$`)
+	accountID = form(`^[0-9]{12}$`)
+	roleName  = form(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+	rolePath  = form(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
+	landing   = form(`^/([!-.0-\[\]-~][!-\[\]-~]*)?$`)
+	region    = form(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	address   = form(`^[^\s@<>,;"]+@[^\s@<>,;"]+$`)
 )
 
 // word reads text of one form.
-func (r *reader) word(n *yaml.Node, what string, form *regexp.Regexp, write string) string {
+func (r *reader) word(n *yaml.Node, what string, form func() *regexp.Regexp, write string) string {
 	text, ok := r.text(n, what)
 	if !ok {
 		return ""
 	}
-	if !form.MatchString(text) {
+	if !form().MatchString(text) {
 		r.wrong(resolve(n), "%s cannot be %s; write %s", what, quoted(text), write)
 		return ""
 	}
@@ -186,7 +196,7 @@ func (r *reader) ticket(n *yaml.Node, s *Settings) {
 				return
 			}
 			_, err := regexp.Compile(text)
-			form, whole := regexp.Compile("^(?:" + text + ")$")
+			form, whole := wholeTicket(text)
 			if err = cmp.Or(err, whole); err != nil {
 				r.wrong(resolve(n), "the pattern of tickets is no regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
 				return
@@ -204,6 +214,11 @@ func (r *reader) ticket(n *yaml.Node, s *Settings) {
 			}
 		}},
 	)
+}
+
+// wholeTicket is what a whole ticket has to match.
+func wholeTicket(pattern string) (*regexp.Regexp, error) {
+	return regexp.Compile("^(?:" + pattern + ")$")
 }
 
 // entries reads a map of names to what they are.
@@ -232,7 +247,7 @@ func (r *reader) roles(n *yaml.Node) (all []roleDraft) {
 	r.entries(n, "roles", func(name string, key, value *yaml.Node) {
 		folded := strings.ToLower(name)
 		switch first, twice := seen[folded]; {
-		case !roleName.MatchString(name):
+		case !roleName().MatchString(name):
 			r.wrong(key, "a role cannot be called %s; write the name of an IAM role: letters, digits and _+=,.@-, 64 at most", quoted(name))
 		case twice:
 			r.wrong(key, "%s and %s are one role to IAM; keep one of them", quoted(first), quoted(name))
@@ -307,13 +322,12 @@ func (r *reader) accounts(n *yaml.Node) (all []accountDraft) {
 
 func (r *reader) account(n *yaml.Node) accountDraft {
 	n = resolve(n)
-	a := accountDraft{at: n, in: r, idAt: n, nameAt: n}
-	a.region = "us-east-1"
+	a := accountDraft{at: n, in: r, idAt: n, nameAt: n, region: "us-east-1"}
 	r.object(n, "an account",
 		field{"id", true, func(n *yaml.Node) { a.idAt, a.id = resolve(n), r.accountID(n) }},
 		field{"name", true, func(n *yaml.Node) {
 			a.nameAt, a.name = resolve(n), r.name(n, "the name of an account")
-			if strings.Contains(a.name, "*") || accountID.MatchString(a.name) {
+			if strings.Contains(a.name, "*") || accountID().MatchString(a.name) {
 				r.wrong(a.nameAt, "an account cannot be called %s; write a name that is no pattern and no id", quoted(a.name))
 			}
 		}},
@@ -331,10 +345,10 @@ func (r *reader) accountID(n *yaml.Node) string {
 	n = resolve(n)
 	plain := n.Kind == yaml.ScalarNode && n.Style == 0
 	switch {
-	case plain && accountID.MatchString(n.Value) && n.Value[0] == '0':
+	case plain && accountID().MatchString(n.Value) && n.Value[0] == '0':
 		r.wrong(n, "the account id %s is not quoted: YAML drops zeros in front of a number; write %q", n.Value, n.Value)
 		return n.Value
-	case plain && accountID.MatchString(n.Value):
+	case plain && accountID().MatchString(n.Value):
 		r.warn(n, "the account id %s is a number to YAML; write it in quotes: %q", n.Value, n.Value)
 		return n.Value
 	case plain && n.ShortTag() != "!!str" && !null(n):
@@ -375,7 +389,7 @@ func (r *reader) tags(n *yaml.Node) map[string]string {
 
 func (r *reader) groups(n *yaml.Node) (all []groupDraft) {
 	r.entries(n, "groups", func(name string, key, value *yaml.Node) {
-		if name == everybody || address.MatchString(name) || slackUser.MatchString(name) {
+		if name == everybody || address().MatchString(name) || slackUser().MatchString(name) {
 			r.wrong(key, "a group cannot be called %s, which names people by itself; choose another name", quoted(name))
 		}
 		all = append(all, groupDraft{at: key, principal: r.group(name, key, value)})
@@ -416,9 +430,9 @@ func (r *reader) people(n *yaml.Node, g *principal) {
 		case !ok:
 		case seen[folded]:
 			r.wrong(entry, "%s stands twice in the group %s; take one out", quoted(text), quoted(g.name))
-		case address.MatchString(text):
+		case address().MatchString(text):
 			g.addresses = append(g.addresses, folded)
-		case slackUser.MatchString(text):
+		case slackUser().MatchString(text):
 			g.ids = append(g.ids, text)
 		default:
 			r.wrong(entry, "%s is nobody; write an e-mail address or a Slack user id, like U0LEAD2", quoted(text))

@@ -43,7 +43,7 @@ func (p *Policy) Explain(q Question) []Reason {
 		all = append(all, r.explain(int32(i)))
 	}
 	for i := range p.nevers {
-		all = append(all, r.explainNever(&p.nevers[i]))
+		all = append(all, r.explainNever(int32(i)))
 	}
 	return all
 }
@@ -53,7 +53,7 @@ func (r *ruling) explain(i int32) Reason {
 	out := Reason{Rule: one.name, Line: one.line, Col: one.col}
 	switch {
 	case s.matches == no:
-		out.Outcome, out.Says = r.unmatched(one.expires, one.accounts, one.roles)
+		out.Outcome, out.Says = r.unmatched(one.expires, listed(r.accounts[r.account].rules, i), one.roles)
 	case !s.binds:
 		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(r.setBy(one), " and ")+"."
 	case s.matches == maybe:
@@ -74,11 +74,12 @@ func (r *ruling) setBy(one *rule) (names []string) {
 	return names
 }
 
-func (r *ruling) explainNever(n *never) Reason {
+func (r *ruling) explainNever(i int32) Reason {
+	n, here := &r.nevers[i], listed(r.accounts[r.account].nevers, i)
 	out := Reason{Rule: n.name, Never: true, Line: n.line, Col: n.col}
 	how := r.isAmong(n.who)
-	if over(n.expires, r.now.at) || !n.accounts.has(r.account) || !n.roles.has(r.role) || how == no {
-		out.Outcome, out.Says = r.unmatched(n.expires, n.accounts, n.roles)
+	if over(n.expires, r.now.at) || !here || !n.roles.has(r.role) || how == no {
+		out.Outcome, out.Says = r.unmatched(n.expires, here, n.roles)
 		return out
 	}
 	out.Outcome, out.Says = Forbids, "It matches."
@@ -90,12 +91,12 @@ func (r *ruling) explainNever(n *never) Reason {
 
 // unmatched says why a rule does not match: the first of when, where and what,
 // else who.
-func (r *ruling) unmatched(expires time.Time, accounts, roles set) (Outcome, string) {
+func (r *ruling) unmatched(expires time.Time, here bool, roles set) (Outcome, string) {
 	a := r.accounts[r.account].Name
 	switch {
 	case over(expires, r.now.at):
 		return Expired, "It ended on " + lastDay(expires) + "."
-	case !accounts.has(r.account):
+	case !here:
 		return NoMatch, a + " is not among its accounts."
 	case !roles.has(r.role):
 		return NoMatch, r.roles[r.role].name + " is not among its roles."

@@ -1,48 +1,89 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
 func lastDay(expires time.Time) string { return expires.Add(-day).Format(time.DateOnly) }
 
-// indexRules gives each account the list of rules and nevers that hold it.
-// Accounts that the same ones hold share the lists, so that an answer looks at
-// what concerns its account, however many accounts and rules there are.
-func (p *Policy) indexRules() {
-	sets := make([]set, 0, len(p.rules)+len(p.nevers))
-	for i := range p.rules {
-		sets = append(sets, p.rules[i].accounts)
+// listed reports whether a list in order has an entry.
+func listed(list []int32, entry int32) bool {
+	_, found := slices.BinarySearch(list, entry)
+	return found
+}
+
+// classify puts the accounts into classes.
+func (c *compiler) classify() {
+	type likeness struct {
+		held          int
+		region, roles string
 	}
-	for i := range p.nevers {
-		sets = append(sets, p.nevers[i].accounts)
-	}
-	class, count := classes(sets, len(p.accounts))
-	rules, nevers := make([][]int32, count), make([][]int32, count)
-	filled := make([]bool, count)
-	for i, c := range class {
-		if !filled[c] {
-			filled[c] = true
-			rules[c], nevers[c] = p.holding(i)
+	p := c.policy
+	held, _ := classes(c.holdings(), len(p.accounts))
+	known, at := make(map[likeness]int), make([]int, len(p.accounts))
+	for i := range p.accounts {
+		one := p.accounts[i].class
+		like := likeness{held[i], one.region, one.roles.key()}
+		n, found := known[like]
+		if !found {
+			n = len(p.classes)
+			known[like] = n
+			one.number, one.rules, one.nevers = n, holding(c.draft.rules, i), holding(c.draft.nevers, i)
+			p.classes = append(p.classes, *one)
 		}
-		p.accounts[i].rules, p.accounts[i].nevers = rules[c], nevers[c]
+		at[i] = n
+	}
+	for i, n := range at {
+		p.accounts[i].class = &p.classes[n]
 	}
 }
 
-// holding are the rules and nevers that hold an account.
-func (p *Policy) holding(account int) (rules, nevers []int32) {
-	for i := range p.rules {
-		if p.rules[i].accounts.has(account) {
-			rules = append(rules, int32(i))
+// holdings are the accounts of each rule and each never.
+func (c *compiler) holdings() (all []set) {
+	for i := range c.draft.rules {
+		all = append(all, c.draft.rules[i].holds)
+	}
+	for i := range c.draft.nevers {
+		all = append(all, c.draft.nevers[i].holds)
+	}
+	return all
+}
+
+// holding are those of the rules that hold an account.
+func holding(rules []ruleDraft, account int) (found []int32) {
+	for i := range rules {
+		if rules[i].holds.has(account) {
+			found = append(found, int32(i))
 		}
 	}
-	for i := range p.nevers {
-		if p.nevers[i].accounts.has(account) {
-			nevers = append(nevers, int32(i))
+	return found
+}
+
+// sortIndexes lists accounts in the order of their ids, and principals in the
+// order of their sources.
+func (p *Policy) sortIndexes() {
+	for i := range p.accounts {
+		p.byID = append(p.byID, int32(i))
+	}
+	for i := range p.principals {
+		if p.principals[i].source != "" {
+			p.bySource = append(p.bySource, int32(i))
 		}
 	}
-	return rules, nevers
+	slices.SortFunc(p.byID, p.compareIDs)
+	slices.SortFunc(p.bySource, p.compareSources)
+}
+
+func (p *Policy) compareIDs(a, b int32) int {
+	return strings.Compare(p.accounts[a].ID, p.accounts[b].ID)
+}
+
+// compareSources leaves principals of one source in the order of the file.
+func (p *Policy) compareSources(a, b int32) int {
+	return cmp.Or(strings.Compare(p.principals[a].source, p.principals[b].source), cmp.Compare(a, b))
 }
 
 // classes sorts members into classes: two are in one class when every set holds
@@ -76,29 +117,25 @@ func classes(sets []set, size int) (class []int, count int) {
 
 // listSources lists what has to be known of people.
 func (p *Policy) listSources() {
-	s := Sources{Names: make(map[string]string)}
-	for i := range p.principals {
+	s := Sources{Names: make(map[string]string, len(p.bySource))}
+	s.Groups = slices.Grow(s.Groups, len(p.bySource))
+	for _, i := range p.bySource {
 		x := &p.principals[i]
-		switch x.kind {
-		case slackGroup:
-			s.Groups = append(s.Groups, x.source)
-		case onCall:
-			s.OnCall = append(s.OnCall, x.source)
-		case named:
-			s.People = append(append(s.People, x.ids...), x.addresses...)
-		}
-		if x.source == "" {
+		if before, known := s.Names[x.source]; known {
+			s.Names[x.source] = before + ", " + x.name
 			continue
 		}
-		if before := s.Names[x.source]; before != "" {
-			s.Names[x.source] = before + ", " + x.name
+		s.Names[x.source] = x.name
+		if x.kind == slackGroup {
+			s.Groups = append(s.Groups, x.source)
 		} else {
-			s.Names[x.source] = x.name
+			s.OnCall = append(s.OnCall, x.source)
 		}
 	}
-	for _, list := range []*[]string{&s.Groups, &s.OnCall, &s.People} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
+	for i := range p.principals {
+		s.People = append(append(s.People, p.principals[i].ids...), p.principals[i].addresses...)
 	}
+	slices.Sort(s.People)
+	s.People = slices.Compact(s.People)
 	p.sources = s
 }

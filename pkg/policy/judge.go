@@ -93,7 +93,7 @@ func (c *compiler) loosened(ending int) *rule {
 	for i := range c.policy.rules {
 		other := &c.policy.rules[i]
 		stays := other.expires.IsZero() || other.expires.After(one.expires)
-		if i != ending && stays && one.stricter(other) && one.roles.meets(other.roles) && one.accounts.meets(other.accounts) {
+		if i != ending && stays && one.stricter(other) && one.roles.meets(other.roles) && c.draft.rules[ending].holds.meets(c.draft.rules[i].holds) {
 			return other
 		}
 	}

@@ -13,14 +13,33 @@ import (
 // does not know who asks.
 func (p *Policy) Find(text string) (access.Account, *access.Refusal) {
 	text = strings.TrimSpace(text)
-	i, ok := p.byID[text]
+	i, ok := p.account(text)
 	if !ok {
-		i, ok = p.byName[strings.ToLower(text)]
+		i, ok = slices.BinarySearchFunc(p.accounts, strings.ToLower(text), func(a account, folded string) int {
+			return strings.Compare(a.folded, folded)
+		})
 	}
 	if !ok {
 		return access.Account{}, unknownAccount(text)
 	}
 	return p.accounts[i].Account, nil
+}
+
+// account returns the index of the account that has an id.
+func (p *Policy) account(id string) (int, bool) {
+	at, ok := slices.BinarySearchFunc(p.byID, id, func(i int32, id string) int {
+		return strings.Compare(p.accounts[i].ID, id)
+	})
+	if !ok {
+		return 0, false
+	}
+	return int(p.byID[at]), true
+}
+
+// role returns the index of the role that has a name.
+func (p *Policy) role(name string) (int, bool) {
+	i := slices.IndexFunc(p.roles, func(r role) bool { return r.name == name })
+	return i, i >= 0
 }
 
 func unknownAccount(text string) *access.Refusal {
@@ -29,11 +48,11 @@ func unknownAccount(text string) *access.Refusal {
 
 // find returns the indexes of an account and of a role that it has.
 func (p *Policy) find(id, name string) (account, role int, ok bool) {
-	account, ok = p.byID[id]
+	account, ok = p.account(id)
 	if !ok {
 		return 0, 0, false
 	}
-	role, ok = p.byRole[name]
+	role, ok = p.role(name)
 	return account, role, ok && p.accounts[account].roles.has(role)
 }
 
@@ -47,15 +66,19 @@ func (p *Policy) Accounts(who access.Person, d access.Directory, at time.Time, t
 	v := p.view(who, moment{&d, at})
 	words := strings.Fields(strings.ToLower(typed))
 	var ranked [ranks][]access.Account
-	v.reachable().each(func(i int) bool {
-		if rank := p.accounts[i].rank(words); rank < ranks {
+	reachable := v.reachable()
+	for i := range p.accounts {
+		a := &p.accounts[i]
+		if !reachable[a.number] {
+			continue
+		}
+		if rank := a.rank(words); rank < ranks {
 			total++
 			if len(ranked[rank]) < most {
-				ranked[rank] = append(ranked[rank], p.accounts[i].Account)
+				ranked[rank] = append(ranked[rank], a.Account)
 			}
 		}
-		return true
-	})
+	}
 	found = slices.Concat(ranked[:]...)
 	return found[:min(len(found), max(0, most))], total
 }
@@ -87,35 +110,41 @@ func (a *account) has(words []string) bool {
 	return true
 }
 
-// reachable are the accounts in which somebody may ask for some role. It works
-// on whole sets, a role at a time. It need not look at instead_of: what a rule
-// sets aside, it allows itself.
-func (v *view) reachable() set {
-	all := newSet(len(v.accounts))
-	for role := range v.roles {
-		allowed := newSet(len(v.accounts))
-		for i := range v.rules {
-			one := &v.rules[i]
-			if one.roles.has(role) && !over(one.expires, v.now.at) && v.isAmong(one.who) == yes {
-				allowed.addAll(one.accounts)
-			}
-		}
-		for i := range v.nevers {
-			n := &v.nevers[i]
-			if n.roles.has(role) && !over(n.expires, v.now.at) && v.isAmong(n.who) != no {
-				allowed.drop(n.accounts)
-			}
-		}
-		allowed.keep(v.having[role])
-		all.addAll(allowed)
+// reachable says of each class whether somebody may ask for some role in its
+// accounts. It need not look at instead_of: what a rule sets aside, it allows
+// itself.
+func (v *view) reachable() []bool {
+	allows, forbids := make([]bool, len(v.rules)), make([]bool, len(v.nevers))
+	for i := range v.rules {
+		one := &v.rules[i]
+		allows[i] = !over(one.expires, v.now.at) && v.isAmong(one.who) == yes
 	}
-	return all
+	for i := range v.nevers {
+		n := &v.nevers[i]
+		forbids[i] = !over(n.expires, v.now.at) && v.isAmong(n.who) != no
+	}
+	found, roles := make([]bool, len(v.classes)), newSet(len(v.roles))
+	for i := range v.classes {
+		clear(roles)
+		for _, r := range v.classes[i].rules {
+			if allows[r] {
+				roles.addAll(v.rules[r].roles)
+			}
+		}
+		for _, n := range v.classes[i].nevers {
+			if forbids[n] {
+				roles.drop(v.nevers[n].roles)
+			}
+		}
+		found[i] = roles.meets(v.classes[i].roles)
+	}
+	return found
 }
 
 // Roles lists the roles that somebody may ask for in an account, in the order
 // of the catalogue, each with its terms for that person.
 func (p *Policy) Roles(who access.Person, d access.Directory, at time.Time, account string) []access.Role {
-	i, ok := p.byID[account]
+	i, ok := p.account(account)
 	if !ok || who.Refused() != nil {
 		return nil
 	}

@@ -15,15 +15,15 @@ import (
 type Policy struct {
 	settings   Settings
 	roles      []role
-	accounts   []account // by name
-	byID       map[string]int
-	byName     map[string]int // folded
-	byRole     map[string]int
-	having     []set // by role: the accounts that have it
+	accounts   []account // by folded name
+	byID       []int32   // accounts by their id
+	classes    []class
 	principals []principal
+	bySource   []int32 // principals that have a source, in its order
 	rules      []rule
 	nevers     []never
 	sources    Sources
+	encoded    string // what it was loaded from, "" if it was compiled
 }
 
 // Settings is what the policy says about the system itself.
@@ -76,12 +76,18 @@ type role struct {
 type account struct {
 	access.Account
 	folded string // its name, for searching
+	*class
+}
+
+// class is what accounts have in common that the policy does not tell apart. It
+// is how the policy knows which accounts a rule holds, so that an answer looks
+// at what concerns its account, however many accounts and rules there are.
+type class struct {
+	number int // its index
 	region string
-	unit   string
-	tags   map[string]string
-	roles  set     // of the catalogue, that exist here
-	rules  []int32 // whose accounts hold this one, in the order of the file; shared between accounts
-	nevers []int32
+	roles  set     // of the catalogue, that exist there
+	rules  []int32 // that hold these accounts, in the order of the file
+	nevers []int32 // those that hold them because a tag is missing included
 }
 
 // rule is an entry of rules.
@@ -89,7 +95,6 @@ type rule struct {
 	name      string
 	line, col int
 	who       []int32 // principals
-	accounts  set
 	roles     set
 	max       time.Duration
 	needs     []requirement
@@ -114,7 +119,6 @@ type never struct {
 	name      string
 	line, col int
 	who       []int32
-	accounts  set // those that lack a tag it asks for included
 	roles     set
 	say       string
 	expires   time.Time

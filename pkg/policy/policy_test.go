@@ -347,6 +347,7 @@ func FuzzCompile(f *testing.F) {
 		if p == nil {
 			return
 		}
+		reloaded(t, p)
 		for _, a := range p.accounts {
 			for _, r := range p.Roles(w.person("dev1"), w.directory(noon), noon, a.ID) {
 				answer := p.Decide(Question{Who: w.person("dev1"), Account: a.ID, Role: r.Name, Asking: true, Directory: w.directory(noon), At: noon})

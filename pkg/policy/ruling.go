@@ -97,7 +97,7 @@ func (r *ruling) state(i int32) ruleState {
 // matches says whether a rule matches, set aside or not (POLICY 2).
 func (r *ruling) matches(i int32) belief {
 	one := &r.rules[i]
-	if over(one.expires, r.now.at) || !one.accounts.has(r.account) || !one.roles.has(r.role) {
+	if over(one.expires, r.now.at) || !listed(r.accounts[r.account].rules, i) || !one.roles.has(r.role) {
 		return no
 	}
 	return r.isAmong(one.who)

@@ -1,6 +1,9 @@
 package policy
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // set is a set of small numbers: accounts or roles by their index.
 type set []uint64
@@ -49,6 +52,15 @@ func (s set) meets(other set) bool {
 }
 
 func (s set) clone() set { return append(set(nil), s...) }
+
+// key is the same for equal sets.
+func (s set) key() string {
+	var key []byte
+	for _, word := range s {
+		key = binary.LittleEndian.AppendUint64(key, word)
+	}
+	return string(key)
+}
 
 // each calls visit for every member, the least first, until it returns false.
 func (s set) each(visit func(i int) bool) {

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/policy"
+)
+
+const aboutCompile = `aws-access policy compile [-bastion ID] [-o policy.compiled] [policy.yaml]
+
+Makes of the policy file, and of the file of accounts_from beside it, the form
+that the functions load. What is wrong stands on standard error, a line each:
+policy.yaml:LINE:COL: what is wrong; what to write instead. Then there is no
+compiled policy, not even the one that was there before.
+
+`
+
+// compilePolicy is "policy compile".
+func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) int {
+	var job compilation
+	flags := flag.NewFlagSet("aws-access policy compile", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { say(stderr, aboutCompile); flags.PrintDefaults() }
+	flags.StringVar(&job.bastion, "bastion", "", "`id` of the account that the functions run in, which is never a target; they check it again")
+	flags.StringVar(&job.into, "o", "policy.compiled", "`file` to write")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return fine
+	case err != nil:
+		return usage
+	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
+		say(stderr, "aws-access: -bastion takes an account id of twelve digits, and there is one policy file\n")
+		return usage
+	}
+	job.from = "policy.yaml"
+	if flags.NArg() == 1 {
+		job.from = flags.Arg(0)
+	}
+	p, err := job.run(stderr)
+	if err != nil {
+		say(stderr, "%v\n", err)
+		return wrong
+	}
+	say(stdout, "%s: %v\n", job.into, p)
+	return fine
+}
+
+var bastionID = regexp.MustCompile(`^([0-9]{12})?$`)
+
+// compilation makes one file of another.
+type compilation struct{ from, into, bastion string }
+
+// run writes the compiled policy, or takes away the one that is there: whoever
+// deploys without looking at how the build ended must not deploy the policy of
+// yesterday.
+func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
+	if err := c.replaceable(); err != nil {
+		return nil, err
+	}
+	p, err := c.compile(stderr)
+	if err == nil {
+		err = write(c.into, p.Encode())
+	}
+	if err != nil {
+		if gone := os.Remove(c.into); gone != nil && !errors.Is(gone, os.ErrNotExist) {
+			err = fmt.Errorf("%w\naws-access: the compiled policy of before is still there: %w", err, gone)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// replaceable refuses to write over what this command did not make: a policy
+// file, for one, where the names were given the wrong way round.
+func (c compilation) replaceable() error {
+	before, err := os.ReadFile(c.into)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && len(before) == 0:
+		return nil
+	case err != nil:
+		return fmt.Errorf("aws-access: %s cannot be written over: %w", c.into, err)
+	}
+	if _, err := policy.Load(before, ""); errors.Is(err, policy.ErrNotCompiled) {
+		return fmt.Errorf("aws-access: %s is there and no compiled policy; write to another file with -o", c.into)
+	}
+	return nil
+}
+
+// compile also loads what it made, as the functions will.
+func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
+	src, err := os.ReadFile(c.from)
+	if err != nil {
+		return nil, fmt.Errorf("aws-access: the policy cannot be read: %w", err)
+	}
+	p, warnings, err := policy.Compile(c.from, src, policy.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile})
+	for _, w := range warnings {
+		w.Text = "warning: " + w.Text
+		say(stderr, "%v\n", w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := policy.Load(p.Encode(), c.bastion); err != nil {
+		return nil, fmt.Errorf("aws-access: %s compiles to what does not load, which is a mistake in this program: %w", c.from, err)
+	}
+	return p, nil
+}
+
+// write puts a file into place whole: who reads it reads all of the old one or
+// all of the new one.
+func write(name string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("aws-access: write %s: %w", name, err)
+	}
+	_, err = f.Write(text)
+	// Lambda runs the function as another user than the one that packs it.
+	err = errors.Join(err, f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("aws-access: write %s: %w", name, errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}

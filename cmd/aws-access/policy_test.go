@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws-access/aws-access/pkg/policy"
+)
+
+const sound = `version: 1
+settings: {channel: C0APPROVALS}
+roles: {ReadOnly: {}, Admin: {}}
+accounts: [{id: "111111111111", name: prod}]
+groups: {devs: {slack: S0DEVS}}
+rules: [{name: look, who: [devs], accounts: [prod], roles: [ReadOnly], max: 4h, approvals: none}]
+`
+
+// shell runs the command in a directory of its own, with files in it.
+type shell struct {
+	*testing.T
+	stdout, stderr string
+}
+
+func inDirectory(t *testing.T, files map[string]string) *shell {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	s := &shell{T: t}
+	for name, text := range files {
+		s.write(name, text)
+	}
+	return s
+}
+
+func (s *shell) write(name, text string) {
+	s.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// runs runs a command line, and wants it to end in a way.
+func (s *shell) runs(line string, want int) {
+	s.Helper()
+	var stdout, stderr bytes.Buffer
+	got := run(context.Background(), strings.Fields(line), &stdout, &stderr)
+	s.stdout, s.stderr = stdout.String(), stderr.String()
+	if got != want {
+		s.Fatalf("aws-access %s: ended with %d, want %d\n%s%s", line, got, want, s.stdout, s.stderr)
+	}
+}
+
+// has compares what stands in a file; want "" is for no such file.
+func (s *shell) has(name, want string) {
+	s.Helper()
+	got, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		s.Fatal(err)
+	}
+	if string(got) != want {
+		s.Errorf("%s: got %q, want %q", name, got, want)
+	}
+}
+
+func (s *shell) says(what, got, want string) {
+	s.Helper()
+	if got != want {
+		s.Errorf("%s: got:\n%s\nwant:\n%s", what, got, want)
+	}
+}
+
+// leaves wants these files in the directory, and no half-written one.
+func (s *shell) leaves(want string) {
+	s.Helper()
+	found, err := filepath.Glob("*")
+	if got := strings.Join(found, " "); err != nil || got != want {
+		s.Errorf("files: got %q (%v), want %q", got, err, want)
+	}
+}
+
+func TestCompileMakesWhatTheFunctionsLoad(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound})
+	s.runs("policy compile", fine)
+	src, err := os.ReadFile("policy.compiled")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(src, "999999999999")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.says("standard output", s.stdout, "policy.compiled: 1 account, 2 roles, 1 rule, 0 nevers, digest "+p.Digest()+"\n")
+	s.says("standard error", s.stderr, "")
+	if file, err := os.Stat("policy.compiled"); err != nil || file.Mode().Perm() != 0o644 {
+		t.Errorf("mode %v (%v), which another user cannot read", file.Mode(), err)
+	}
+	s.leaves("policy.compiled policy.yaml")
+	s.write("policy.yaml", sound)
+	s.runs("policy compile -o second.compiled policy.yaml", fine)
+	s.has("second.compiled", string(src))
+}
+
+func TestCompileReadsTheAccountsBesideThePolicy(t *testing.T) {
+	elsewhere := strings.Replace(sound, `accounts: [{id: "111111111111", name: prod}]`, "accounts_from: accounts.yaml", 1)
+	s := inDirectory(t, map[string]string{
+		"etc/policy.yaml": elsewhere, "etc/accounts.yaml": "- {id: \"111111111111\", name: prod}\n- {id: \"222222222222\", name: dev}\n",
+	})
+	s.runs("policy compile -o out etc/policy.yaml", fine)
+	if !strings.HasPrefix(s.stdout, "out: 2 accounts, ") {
+		t.Errorf("got %q", s.stdout)
+	}
+	s.write("etc/accounts.yaml", "- {id: \"111111111111\", name: prod, reggion: x}\n")
+	s.runs("policy compile -o out etc/policy.yaml", wrong)
+	s.says("standard error", s.stderr, "etc/accounts.yaml:1:36: an account has no key \"reggion\"; did you mean \"region\"?\n")
+}
+
+// Who deploys without looking at how the build ended must not deploy what was
+// built before.
+func TestWhatIsWrongLeavesNoCompiledPolicy(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound})
+	s.runs("policy compile", fine)
+	s.write("policy.yaml", strings.Replace(strings.Replace(sound, "prod]", "prd]", 1), "4h", "4y", 1))
+	s.runs("policy compile", wrong)
+	s.says("standard output", s.stdout, "")
+	s.says("standard error", s.stderr, `policy.yaml:6:46: no account is called "prd"; did you mean "prod"?
+policy.yaml:6:76: max is the word "4y", which is no length of time; write it like 30m, 4h, 1h30m or 2d
+`)
+	s.leaves("policy.yaml")
+	s.write("policy.yaml", sound)
+	s.runs("policy compile", fine)
+	s.runs("policy compile other.yaml", wrong)
+	s.says("standard error", s.stderr, "aws-access: the policy cannot be read: open other.yaml: no such file or directory\n")
+	s.leaves("policy.yaml")
+}
+
+func TestWarningsDoNotFailTheBuild(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": strings.Replace(sound, `"111111111111"`, "111111111111", 1)})
+	s.runs("policy compile", fine)
+	s.says("standard error", s.stderr, "policy.yaml:4:17: warning: the account id 111111111111 is a number to YAML; write it in quotes: \"111111111111\"\n")
+	s.leaves("policy.compiled policy.yaml")
+}
+
+func TestTheBastionIsNoTarget(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound})
+	s.runs("policy compile -bastion 111111111111", wrong)
+	s.says("standard error", s.stderr, "policy.yaml:4:17: the account 111111111111 is the bastion, which is never a target; take it out\n")
+	s.runs("policy compile -bastion 999999999999", fine)
+	s.runs("policy compile -bastion 12", usage)
+	s.says("standard error", s.stderr, "aws-access: -bastion takes an account id of twelve digits, and there is one policy file\n")
+}
+
+// Names the wrong way round must not cost somebody their policy.
+func TestOnlyACompiledPolicyIsWrittenOver(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound, "notes": "mine\n", "empty": ""})
+	for _, name := range []string{"policy.yaml", "notes"} {
+		s.runs("policy compile -o "+name, wrong)
+		s.says("standard error", s.stderr, "aws-access: "+name+" is there and no compiled policy; write to another file with -o\n")
+	}
+	s.has("policy.yaml", sound)
+	s.has("notes", "mine\n")
+	s.runs("policy compile -o empty", fine)
+	s.runs("policy compile -o none/such", wrong)
+	if !strings.HasPrefix(s.stderr, "aws-access: write none/such: ") {
+		t.Errorf("got %q", s.stderr)
+	}
+	src, err := os.ReadFile("empty")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src[len(src)-1] ^= 1
+	s.write("damaged", string(src))
+	s.runs("policy compile -o damaged", fine)
+}
+
+func TestHowTheCommandIsCalled(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound})
+	s.runs("", usage)
+	list := s.stderr
+	for _, line := range []string{"help", "-h", "--help"} {
+		s.runs(line, fine)
+		s.says(line, s.stdout, list)
+	}
+	for _, c := range commands() {
+		if !strings.Contains(list, "  "+c.name+" ") {
+			t.Errorf("help says nothing of %s", c.name)
+		}
+	}
+	s.runs("polcy compile", usage)
+	s.says("unknown", s.stderr, "aws-access: there is no command \"polcy\"; aws-access help lists them\n")
+	s.runs("policy", usage)
+	s.runs("policy compile -h", fine)
+	s.says("help", s.stderr[:min(len(s.stderr), len(aboutCompile))], aboutCompile)
+	for _, line := range []string{"policy compile -x", "policy compile a b"} {
+		s.runs(line, usage)
+	}
+	s.leaves("policy.yaml")
+}
