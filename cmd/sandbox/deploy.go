@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/oklog/ulid/v2"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/handoff"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/signed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
@@ -61,7 +61,7 @@ func (s *stage) parts(p *policy.Policy) parts {
 }
 
 func (b parts) slackFunction(s *stage) *functions.Slack {
-	orders := lambdasdk.NewFromConfig(awsConfig(s.slackKeys, s.places.inside+"/lambda"))
+	orders := signed.Client{Service: "lambda", Config: awsConfig(s.slackKeys, s.places.inside+"/lambda")}
 	return &functions.Slack{
 		SigningSecret: kept(s.signingSecret), Team: team, Policy: b.step.Policy, Store: b.table, Roster: b.roster,
 		Submit: lifecycle.Submit{Store: b.table, Roster: b.roster, Policy: b.step.Policy, Now: s.clock.Now, NewID: func() string { return ulid.Make().String() }},
@@ -87,7 +87,7 @@ func (b parts) vendFunction(s *stage) functions.Vend {
 // players on loopback.
 func awsConfig(c access.Credentials, endpoint string) aws.Config {
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(endpoint),
+		Region: region, BaseEndpoint: aws.String(endpoint), HTTPClient: &http.Client{Timeout: callPatience},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretKey.Reveal(), SessionToken: c.SessionToken.Reveal(), Source: "sandbox"}, nil
 		}),

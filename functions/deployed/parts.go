@@ -10,16 +10,17 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/signed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
@@ -50,7 +51,7 @@ func New(f config.Function) (Parts, error) {
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
 	}
-	p.Policy, _, err = policy.Compile(c.Policy, text, policy.Options{Bastion: c.Bastion, Now: time.Now(), Read: os.ReadFile})
+	p.Policy, err = policy.Load(text, c.Bastion)
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: %w", err)
 	}
@@ -70,9 +71,14 @@ func New(f config.Function) (Parts, error) {
 // AWS configures the client of a service.
 func (p Parts) AWS(s config.Service) aws.Config { return config.AWS(p.Config, s, os.Getenv) }
 
+// Signed calls a service without the SDK's client for it.
+func (p Parts) Signed(s config.Service) signed.Client {
+	return signed.Client{Service: strings.ToLower(string(s)), Config: p.AWS(s)}
+}
+
 // Secret reads an SSM parameter on first use.
 func (p Parts) Secret(name string) func(context.Context, bool) (access.Secret, error) {
-	return (&config.Parameter{Client: ssm.NewFromConfig(p.AWS(config.SSM)), Name: name, Now: time.Now}).Get
+	return (&config.Parameter{SSM: p.Signed(config.SSM), Name: name, Now: time.Now}).Get
 }
 
 // Stop says why a function cannot start, and ends it.

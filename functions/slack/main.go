@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	lambdasdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/aws-access/aws-access/functions"
@@ -26,7 +25,7 @@ func main() {
 		Policy: p.Policy, Store: p.Store, Roster: p.Roster,
 		Submit: lifecycle.Submit{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now, NewID: func() string { return ulid.Make().String() }},
 		Decide: lifecycle.Decide{Step: p.Step}, Close: lifecycle.Close{Step: p.Step},
-		Orders: handoff.Orders{Lambda: lambdasdk.NewFromConfig(p.AWS(config.Lambda)), Vend: p.Config.VendFunction},
+		Orders: handoff.Orders{Lambda: p.Signed(config.Lambda), Vend: p.Config.VendFunction},
 		Slack:  p.Slack, Now: time.Now, Log: p.Log,
 	}
 	lambda.Start(h.Handle)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws-access/aws-access/pkg/signed"
 )
 
 var good = map[string]string{
@@ -66,9 +66,9 @@ func TestASecretIsReadOnceAndAgainWhenAsked(t *testing.T) {
 	}))
 	defer server.Close()
 	c := Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL_SSM": server.URL}}
-	client := ssm.NewFromConfig(AWS(c, SSM, func(string) string { return "x" }))
+	client := signed.Client{Service: "ssm", Config: AWS(c, SSM, func(string) string { return "x" })}
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	p := &Parameter{Client: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
+	p := &Parameter{SSM: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
 	for _, step := range []struct {
 		is    string
 		pass  time.Duration

@@ -2,20 +2,21 @@ package config
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/signed"
 )
 
 // Parameter is a secret in SSM. It is read on first use and kept.
 type Parameter struct {
-	Client *ssm.Client
-	Name   string
+	SSM  signed.Client
+	Name string
 
 	Now func() time.Time
 
@@ -36,13 +37,32 @@ func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) 
 	if !p.kept.Empty() && (!fresh || p.Now().Sub(p.read) < rereadAfter) {
 		return p.kept, nil
 	}
-	out, err := p.Client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(p.Name), WithDecryption: aws.Bool(true)})
+	value, err := p.get(ctx)
 	if err != nil {
 		return access.Secret{}, fmt.Errorf("read the secret %s: %w", p.Name, err)
 	}
-	if aws.ToString(out.Parameter.Value) == "" {
+	if value.Empty() {
 		return access.Secret{}, fmt.Errorf("the secret %s is empty", p.Name)
 	}
-	p.kept, p.read = access.NewSecret(*out.Parameter.Value), p.Now()
+	p.kept, p.read = value, p.Now()
 	return p.kept, nil
 }
+
+// get calls ssm:GetParameter.
+func (p *Parameter) get(ctx context.Context) (access.Secret, error) {
+	asked, err := json.Marshal(map[string]any{"Name": p.Name, "WithDecryption": true})
+	if err != nil {
+		return access.Secret{}, err
+	}
+	said, err := p.SSM.Post(ctx, "/", http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM.GetParameter"}}, asked)
+	if err != nil {
+		return access.Secret{}, fmt.Errorf("ssm:GetParameter: %w", err)
+	}
+	var out struct{ Parameter struct{ Value string } }
+	if json.Unmarshal(said, &out) != nil { // its error could quote the answer
+		return access.Secret{}, errUnreadable
+	}
+	return access.NewSecret(out.Parameter.Value), nil
+}
+
+var errUnreadable = errors.New("ssm:GetParameter: the answer cannot be read")

@@ -7,31 +7,29 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"net/http"
+	"net/url"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/signed"
 )
 
 // Orders invokes the vend function.
 type Orders struct {
-	Lambda *lambda.Client
+	Lambda signed.Client
 	Vend   string // name or ARN of the vend function
 }
 
-// Send orders a vend and does not wait for it. An error means that the order
-// may not have arrived; since it is good for one vend only, whoever clicked
-// may click again.
+// Send orders a vend and does not wait for it: an asynchronous invocation
+// (lambda:InvokeFunction). An error means that the order may not have arrived;
+// since it is good for one vend only, whoever clicked may click again.
 func (o Orders) Send(ctx context.Context, order access.Order) error {
 	payload, err := json.Marshal(order)
 	if err != nil {
 		return fmt.Errorf("encode order %s: %w", order.ID, err)
 	}
-	_, err = o.Lambda.Invoke(ctx, &lambda.InvokeInput{
-		FunctionName: aws.String(o.Vend), InvocationType: types.InvocationTypeEvent, Payload: payload,
-	})
+	_, err = o.Lambda.Post(ctx, "/2015-03-31/functions/"+url.PathEscape(o.Vend)+"/invocations",
+		http.Header{"Content-Type": {"application/json"}, "X-Amz-Invocation-Type": {"Event"}}, payload)
 	if err != nil {
 		return fmt.Errorf("order a vend for request %s: %w", order.Request, err)
 	}

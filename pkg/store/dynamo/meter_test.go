@@ -23,6 +23,9 @@ type meter struct {
 	Index float64 // units of the indexes, before any factor for transactions
 }
 
+// wires is as many connections as DynamoDB Local takes at once.
+var wires = &http.Transport{MaxConnsPerHost: 50}
+
 // attributes is an item on the wire: text and numbers.
 type attributes map[string]map[string]string
 
@@ -35,7 +38,7 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := r.Clone(r.Context())
 	body := append([]byte(`{"ReturnConsumedCapacity":"TOTAL",`), asked[1:]...)
 	sent.Body, sent.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	answer, err := http.DefaultTransport.RoundTrip(sent)
+	answer, err := wires.RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}
