@@ -1,0 +1,191 @@
+package member
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/vend"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+const (
+	ownBoundary = "arn:aws:iam::111111111111:policy/aws-access/aws-access-boundary-Admin"
+	adminRole   = "arn:aws:iam::111111111111:role/aws-access/Admin"
+	madeRole    = "arn:aws:iam::111111111111:role/made-by-admin"
+	oldRole     = "arn:aws:iam::111111111111:role/deploy"
+)
+
+// ask is one call under a boundary, by a role that is allowed everything.
+type ask struct {
+	by, action, resource string
+	boundary             string // iam:PermissionsBoundary of the call
+}
+
+func (a ask) judged(t *testing.T, limits ...string) vendfake.Verdict {
+	t.Helper()
+	everything, err := vendfake.ParseDocument(allowed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := vendfake.Permissions{Identity: []vendfake.Document{everything}}
+	for _, text := range limits {
+		d, err := vendfake.ParseDocument(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Limits = append(p.Limits, d)
+	}
+	call := vendfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{
+		"aws:PrincipalArn": {a.by}, "aws:userid": {"AROAEXAMPLE:aws-access-01K"}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
+	}}
+	if a.boundary != "" {
+		call.Context["iam:PermissionsBoundary"] = []string{a.boundary}
+	}
+	if err := call.Check(); err != nil {
+		t.Fatal(err)
+	}
+	return p.Evaluate(call)
+}
+
+// What an administrator does all day stays possible, under the session policy
+// too.
+func TestAdministratorsDoTheirWork(t *testing.T) {
+	session, err := vend.SessionPolicy(access.Vending{
+		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
+		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC), Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []ask{
+		{adminRole, "s3:DeleteBucket", "arn:aws:s3:::logs", ""},
+		{adminRole, "ec2:TerminateInstances", "*", ""},
+		{adminRole, "iam:GetRole", adminRole, ""},
+		{adminRole, "iam:ListRoles", "*", ""},
+		{adminRole, "iam:PutRolePolicy", oldRole, ""}, // closed by the organisation's policy, where it is attached
+		{adminRole, "iam:DeleteRole", oldRole, ""},
+		{adminRole, "iam:PassRole", oldRole, ""},
+		{adminRole, "iam:CreatePolicy", "arn:aws:iam::111111111111:policy/app", ""},
+		{adminRole, "iam:CreateRole", madeRole, ownBoundary},
+		{adminRole, "iam:PutRolePermissionsBoundary", oldRole, ownBoundary},
+		{adminRole, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ""},
+		{adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", ""},
+		{adminRole, "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
+	} {
+		if got := a.judged(t, boundary(t, "Admin"), session); got != vendfake.Allowed {
+			t.Errorf("%s on %s: %s", a.action, a.resource, got)
+		}
+	}
+}
+
+// The boundary alone, as if the session policy were missing: whoever comes to
+// act as Admin opens no new way in.
+func TestAdministratorsOpenNoNewWayIn(t *testing.T) {
+	for name, a := range map[string]ask{
+		"a role without a boundary":                        {adminRole, "iam:CreateRole", madeRole, ""},
+		"a role with another boundary":                     {adminRole, "iam:CreateRole", madeRole, "arn:aws:iam::aws:policy/AdministratorAccess"},
+		"a role with the boundary of another account":      {adminRole, "iam:CreateRole", madeRole, "arn:aws:iam::222222222222:policy/aws-access/aws-access-boundary-Admin"},
+		"a role under our path, even bounded":              {adminRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/aws-access/Mine", ownBoundary},
+		"a role under the revoker's path":                  {adminRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/aws-access-revoker/Mine", ownBoundary},
+		"a user without a boundary":                        {adminRole, "iam:CreateUser", "arn:aws:iam::111111111111:user/me", ""},
+		"another boundary for an old role":                 {adminRole, "iam:PutRolePermissionsBoundary", oldRole, "arn:aws:iam::aws:policy/AdministratorAccess"},
+		"another boundary for a user":                      {adminRole, "iam:PutUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", "arn:aws:iam::aws:policy/AdministratorAccess"},
+		"no boundary for what was made":                    {adminRole, "iam:DeleteRolePermissionsBoundary", madeRole, ownBoundary},
+		"no boundary for a user":                           {adminRole, "iam:DeleteUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", ownBoundary},
+		"a foreign trust for an old role":                  {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
+		"a foreign trust for the own role":                 {adminRole, "iam:UpdateAssumeRolePolicy", adminRole, ""},
+		"the deny that ends the session taken away":        {adminRole, "iam:DeleteRolePolicy", adminRole, ownBoundary},
+		"the role's inline characters filled":              {adminRole, "iam:PutRolePolicy", adminRole, ownBoundary},
+		"the role deleted":                                 {adminRole, "iam:DeleteRole", "arn:aws:iam::111111111111:role/aws-access/ReadOnly", ""},
+		"the own boundary rewritten":                       {adminRole, "iam:CreatePolicyVersion", ownBoundary, ""},
+		"an older version of it":                           {adminRole, "iam:SetDefaultPolicyVersion", ownBoundary, ""},
+		"something that IAM learns tomorrow":               {adminRole, "iam:InventedTomorrow", adminRole, ""},
+		"another target role entered":                      {adminRole, "sts:AssumeRole", "arn:aws:iam::222222222222:role/aws-access/Admin", ""},
+		"the revoker entered":                              {adminRole, "sts:AssumeRole", "arn:aws:iam::111111111111:role/aws-access-revoker/Revoker", ""},
+		"a target role given to a service":                 {adminRole, "iam:PassRole", adminRole, ""},
+		"the stack changed":                                {adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
+		"the stack deleted":                                {adminRole, "cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/aws-access-roles/1", ""},
+		"what was made makes more":                         {madeRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/more", ownBoundary},
+		"what was made takes rights":                       {madeRole, "iam:AttachRolePolicy", oldRole, ""},
+		"what was made lends an old role":                  {madeRole, "iam:PassRole", oldRole, ""},
+		"what was made enters an old role":                 {madeRole, "sts:AssumeRole", oldRole, ""},
+		"what was made makes keys":                         {"arn:aws:iam::111111111111:user/made", "iam:CreateAccessKey", "arn:aws:iam::111111111111:user/made", ""},
+		"what was made under a path that only looks alike": {"arn:aws:iam::111111111111:role/aws-access-mine", "iam:PassRole", oldRole, ""},
+	} {
+		if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+			t.Errorf("%s: %s on %s: %s, want denied", name, a.action, a.resource, got)
+		}
+	}
+	// Not dead, though: a function's role that Admin made works.
+	for _, a := range []ask{{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""}, {madeRole, "iam:GetRole", madeRole, ""}} {
+		if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
+			t.Errorf("what was made: %s: %s, want allowed", a.action, got)
+		}
+	}
+}
+
+// Whatever is attached to Operator, it becomes no administrator.
+func TestOperatorsBecomeNoAdministrators(t *testing.T) {
+	const operator = "arn:aws:iam::111111111111:role/aws-access/Operator"
+	for _, c := range []struct {
+		action, resource string
+		want             vendfake.Verdict
+	}{
+		{"ecs:UpdateService", "arn:aws:ecs:eu-west-1:111111111111:service/a/b", vendfake.Allowed},
+		{"s3:PutObject", "arn:aws:s3:::b/k", vendfake.Allowed},
+		{"iam:GetRole", operator, vendfake.Allowed},
+		{"iam:PassRole", oldRole, vendfake.Allowed},
+		{"organizations:DescribeOrganization", "*", vendfake.Allowed},
+		{"cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", vendfake.Allowed},
+		{"iam:PassRole", adminRole, vendfake.Denied},
+		{"sts:AssumeRole", adminRole, vendfake.Denied},
+		{"iam:PutRolePolicy", operator, vendfake.Denied},
+		{"cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", vendfake.Denied},
+		{"iam:PutRolePolicy", oldRole, vendfake.Implicit},
+		{"iam:CreateRole", madeRole, vendfake.Implicit},
+		{"iam:CreateUser", "arn:aws:iam::111111111111:user/me", vendfake.Implicit},
+		{"iam:UpdateAssumeRolePolicy", oldRole, vendfake.Implicit},
+		{"rolesanywhere:CreateTrustAnchor", "*", vendfake.Implicit},
+		{"organizations:LeaveOrganization", "*", vendfake.Implicit},
+		{"account:CloseAccount", "*", vendfake.Implicit},
+		{"sso:CreateAccountAssignment", "*", vendfake.Implicit},
+		{"identitystore:CreateUser", "*", vendfake.Implicit},
+	} {
+		if got := (ask{operator, c.action, c.resource, ""}).judged(t, boundary(t, "Operator")); got != c.want {
+			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
+		}
+	}
+}
+
+// Each statement of Admin's boundary but the first denies something that no
+// other does.
+func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
+	needs := map[string]ask{
+		"OursStays":               {adminRole, "iam:DeleteRolePolicy", adminRole, ""},
+		"WhatIsMadeIsBounded":     {adminRole, "iam:CreateRole", madeRole, ""},
+		"BoundariesAndTrustsStay": {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
+		"WhatIsMadeMakesNothing":  {madeRole, "iam:PassRole", oldRole, ""},
+	}
+	policy := boundary(t, "Admin")
+	all := statements(t, policy)
+	if len(all) != len(needs)+1 {
+		t.Fatalf("%d statements", len(all))
+	}
+	for i := 1; i < len(all); i++ {
+		var rest []any
+		for j, s := range all {
+			if j != i {
+				rest = append(rest, s)
+			}
+		}
+		sid := all[i]["Sid"].(string)
+		looser := document(t, map[string]any{"Version": "2012-10-17", "Statement": rest})
+		if got := needs[sid].judged(t, policy); got != vendfake.Denied {
+			t.Errorf("%s: %s", sid, got)
+		}
+		if got := needs[sid].judged(t, looser); got != vendfake.Allowed {
+			t.Errorf("without %s: %s, want it allowed", sid, got)
+		}
+	}
+}

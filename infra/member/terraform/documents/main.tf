@@ -1,0 +1,56 @@
+# What stands in one account, without a provider: this module makes nothing, so
+# that `terraform apply` in a copy of it shows everything, and a test can compare
+# it with ../../roles.yaml, where the reasons are. The JSON files beside it are
+# the policies; they hold plain ${names} and nothing else of Terraform's.
+
+locals {
+  aws  = "arn:${var.partition}:iam::aws:policy/"
+  ours = "arn:${var.partition}:iam::${var.account_id}:policy${var.path}"
+
+  # Boundaries that are written here; all others are somebody else's policy.
+  own = ["operator", "admin"]
+
+  trust = templatefile("${path.module}/${var.organization_id == "" ? "trust" : "trust-in-organization"}.json", {
+    partition          = var.partition
+    bastion_account_id = var.bastion_account_id
+    organization_id    = var.organization_id
+    external_id        = var.external_id
+  })
+
+  roles = {
+    for name, role in var.roles : name => {
+      path        = var.path
+      description = role.description
+      boundary = (
+        contains(local.own, role.boundary) ? "${local.ours}aws-access-boundary-${name}" :
+        startswith(role.boundary, "arn:") ? role.boundary : "${local.aws}${role.boundary}"
+      )
+      policies = concat(
+        role.policies,
+        [for p in role.aws_policies : "${local.aws}${p}"],
+        role.example ? ["${local.ours}aws-access-${name}"] : [],
+      )
+    }
+  }
+
+  boundaries = {
+    for name, role in var.roles : "aws-access-boundary-${name}" => {
+      path        = var.path
+      description = "The most that ${name} can become"
+      document = templatefile("${path.module}/boundary-${role.boundary}.json", {
+        partition  = var.partition
+        account_id = var.account_id
+        path       = var.path
+        role       = name
+      })
+    } if contains(local.own, role.boundary)
+  }
+
+  examples = {
+    for name, role in var.roles : "aws-access-${name}" => {
+      path        = var.path
+      description = "What ${name} does beyond looking"
+      document    = templatefile("${path.module}/operator.json", {})
+    } if role.example
+  }
+}

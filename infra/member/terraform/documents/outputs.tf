@@ -1,0 +1,29 @@
+# Documents leave as IAM should store them: a trust policy has 2,048 characters,
+# and the white space of the files is not worth any.
+
+output "trust" {
+  description = "The trust policy, the same for every role. It holds the external id"
+  value       = jsonencode(jsondecode(local.trust))
+  sensitive   = true
+}
+
+output "roles" {
+  description = "By name: path, description, boundary and policies, both as ARNs"
+  value       = local.roles
+
+  # The bastion is never a target.
+  precondition {
+    condition     = var.account_id != var.bastion_account_id
+    error_message = "The bastion account is never a target: use the credentials of a member account."
+  }
+}
+
+output "policies" {
+  description = "The managed policies to make, by name: path, description, document"
+  value       = { for name, p in merge(local.boundaries, local.examples) : name => merge(p, { document = jsonencode(jsondecode(p.document)) }) }
+}
+
+output "attachments" {
+  description = "What is attached to which role"
+  value       = merge([for name, role in local.roles : { for arn in role.policies : "${name} ${arn}" => { role = name, policy = arn } }]...)
+}

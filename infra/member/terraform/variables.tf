@@ -1,0 +1,57 @@
+variable "bastion_account_id" {
+  description = "The account in which aws-access runs. Its role aws-access-vend may enter, nobody else."
+  type        = string
+}
+
+variable "organization_id" {
+  description = "The organisation that the bastion account must belong to, o-... Leave it out only where there is none."
+  type        = string
+  default     = ""
+}
+
+variable "external_id" {
+  description = "The external id, as in the bastion's SSM parameter /jit-access/external-id (32 to 128 characters). It stands in the state and in the trust; sensitive keeps it out of what Terraform prints."
+  type        = string
+  sensitive   = true
+}
+
+variable "path" {
+  description = "IAM path of the roles and their policies; /aws-access/ or below. Must be the path of the roles in policy.yaml."
+  type        = string
+  default     = "/aws-access/"
+}
+
+# A fourth role is a fourth entry. Names are those of policy.yaml.
+#   policies      ARNs of managed policies
+#   aws_policies  names of AWS's managed policies
+#   example       make the example policy of roles.yaml and attach it
+#   boundary      operator or admin (see roles.yaml), the name of one of AWS's
+#                 managed policies, or an ARN. There is no role without one.
+variable "roles" {
+  description = "The roles that people may ask for, by name"
+  type = map(object({
+    description  = string
+    policies     = optional(list(string), [])
+    aws_policies = optional(list(string), [])
+    example      = optional(bool, false)
+    boundary     = string
+  }))
+  default = {
+    ReadOnly = {
+      description  = "Looks at everything. Entered through aws-access only."
+      aws_policies = ["ReadOnlyAccess"]
+      boundary     = "ReadOnlyAccess"
+    }
+    Operator = {
+      description  = "Restarts, scales and deploys. Entered through aws-access only."
+      aws_policies = ["ReadOnlyAccess"]
+      example      = true
+      boundary     = "operator"
+    }
+    Admin = {
+      description  = "Does everything, but opens no new way in. Entered through aws-access only."
+      aws_policies = ["AdministratorAccess"]
+      boundary     = "admin"
+    }
+  }
+}
