@@ -1,0 +1,95 @@
+"""What CloudFormation calls the resources that it makes, as Ref and as GetAtt.
+
+Where a template gives no name, CloudFormation makes one up; so do we, with an
+end that no policy can guess.
+"""
+
+from intrinsics import Unresolved
+
+MADE_UP = "1A2B3C4D5E6F"
+REGION = "arn:{partition}:{service}:{region}:{account}:"
+
+# type: (property with the name, what Ref is, {attribute: what GetAtt is})
+# {name} is the resource's own name, {arn} the ARN of the service up to the account.
+KINDS = {
+    "AWS::Lambda::Function": ("FunctionName", "{name}", {"Arn": REGION + "function:{name}"}),
+    "AWS::DynamoDB::Table": ("TableName", "{name}", {
+        "Arn": REGION + "table/{name}", "StreamArn": REGION + "table/{name}/stream/2026-01-01T00:00:00.000"}),
+    "AWS::IAM::Role": ("RoleName", "{name}", {
+        "Arn": "arn:{partition}:iam::{account}:role{path}{name}", "RoleId": "AROA{name}"}),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName", "arn:{partition}:iam::{account}:policy{path}{name}", {}),
+    "AWS::SNS::Topic": ("TopicName", REGION + "{name}", {"TopicArn": REGION + "{name}", "TopicName": "{name}"}),
+    "AWS::SQS::Queue": ("QueueName", "https://sqs.{region}.amazonaws.com/{account}/{name}", {
+        "Arn": REGION + "{name}", "QueueName": "{name}"}),
+    "AWS::S3::Bucket": ("BucketName", "{name}", {"Arn": "arn:{partition}:s3:::{name}"}),
+    "AWS::Logs::LogGroup": ("LogGroupName", "{name}", {"Arn": REGION + "log-group:{name}:*"}),
+    "AWS::Events::Rule": ("Name", "{name}", {"Arn": REGION + "rule/{name}"}),
+    "AWS::Events::EventBus": ("Name", "{name}", {"Arn": REGION + "event-bus/{name}", "Name": "{name}"}),
+    "AWS::Scheduler::Schedule": ("Name", "{name}", {"Arn": REGION + "schedule/default/{name}"}),
+    "AWS::Scheduler::ScheduleGroup": ("Name", "{name}", {"Arn": REGION + "schedule-group/{name}"}),
+    "AWS::KMS::Key": (None, "{name}", {"Arn": REGION + "key/{name}", "KeyId": "{name}"}),
+    "AWS::ApiGatewayV2::Api": (None, "{name}", {"ApiId": "{name}"}),
+    "AWS::ApiGatewayV2::Integration": (None, "{name}", {}),
+    "AWS::ApiGatewayV2::Stage": ("StageName", "{name}", {}),
+    "AWS::CloudWatch::Alarm": ("AlarmName", "{name}", {"Arn": REGION + "alarm:{name}"}),
+    "AWS::EC2::SecurityGroup": (None, "sg-{name}", {"GroupId": "sg-{name}"}),
+}
+SERVICES = {"Lambda": "lambda", "DynamoDB": "dynamodb", "SNS": "sns", "SQS": "sqs", "Logs": "logs", "Events": "events",
+            "Scheduler": "scheduler", "KMS": "kms", "CloudWatch": "cloudwatch"}
+
+
+class Names:
+    """The names of a template's resources in one deployment."""
+
+    def __init__(self, resources, pseudo):
+        self.resources, self.pseudo = resources, pseudo
+        self.resolver = None  # set by whoever makes both: each needs the other
+
+    def attributes(self, resource):
+        """The attributes that are known of a resource."""
+        return KINDS.get(self.resources[resource]["Type"], (None, None, {}))[2]
+
+    def attribute(self, resource, attribute=None):
+        if resource not in self.resources:
+            raise Unresolved(f"there is no {resource} in this deployment")
+        kind = self.resources[resource]["Type"]
+        if kind == "AWS::Lambda::Alias":
+            return self._qualified(resource, "Name", attribute, ("AliasArn",))
+        if kind == "AWS::Lambda::Version":
+            return "1" if attribute == "Version" else self._qualified(resource, None, attribute, ("FunctionArn",))
+        if kind not in KINDS:
+            raise Unresolved(f"what {kind} is called is not known here")
+        _, ref, attributes = KINDS[kind]
+        if attribute is not None and attribute not in attributes:
+            raise Unresolved(f"what {resource}.{attribute} is, is not known here")
+        return self._fill(resource, ref if attribute is None else attributes[attribute])
+
+    def _fill(self, resource, pattern):
+        properties = self.resources[resource].get("Properties", {})
+        kind = self.resources[resource]["Type"]
+        given = KINDS[kind][0]
+        name = f"{self.pseudo['AWS::StackName']}-{resource}-{MADE_UP}"
+        if given in properties:
+            name = self.resolver.resolve(properties[given], f"{resource}.{given}")
+        elif kind.startswith(("AWS::S3", "AWS::ApiGatewayV2")):
+            name = name.lower()
+        path = self.resolver.resolve(properties.get("Path", "/"), f"{resource}.Path") if "{path}" in pattern else "/"
+        return pattern.format(
+            name=name, path=path, service=SERVICES.get(kind.split("::")[1], ""),
+            partition=self.pseudo["AWS::Partition"], region=self.pseudo["AWS::Region"], account=self.pseudo["AWS::AccountId"])
+
+    def _qualified(self, resource, qualifier, attribute, known):
+        """Versions and aliases are a function's ARN with one more part."""
+        if attribute is not None and attribute not in known:
+            raise Unresolved(f"what {resource}.{attribute} is, is not known here")
+        properties = self.resources[resource]["Properties"]
+        function = function_arn(self.resolver.resolve(properties["FunctionName"], f"{resource}.FunctionName"), self.pseudo)
+        return f"{function}:{self.resolver.resolve(properties[qualifier], resource) if qualifier else '1'}"
+
+
+def function_arn(name, pseudo):
+    """A function's ARN; a name, an ARN and either with a qualifier are all taken."""
+    if name.startswith("arn:"):
+        return name
+    return REGION.format(partition=pseudo["AWS::Partition"], service="lambda", region=pseudo["AWS::Region"],
+                         account=pseudo["AWS::AccountId"]) + "function:" + name

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Proves table.md against template.yaml and infra/member/roles.yaml. Needs node 20,
+# npm and Python, and their registries when the packages are not in the caches.
+#
+#   run.sh          everything: the table, and that widening a statement turns it red
+#   run.sh --all    also says, for each widened statement, which row turned red
+set -euo pipefail
+cd "$(dirname "$0")"
+export PYTHONDONTWRITEBYTECODE=1
+PYTHON=$(../../.ci/tools/venv sam)/python
+export PYTHON
+npm ci --loglevel=error --prefer-offline --no-audit --no-fund >/dev/null
+"$PYTHON" translate_test.py
+exec node prove.mjs --mutate "$@"

@@ -1,0 +1,103 @@
+// Reads table.md: the tables in it are the expectations, written by hand; the
+// text around them is for people.
+import { readFileSync } from 'node:fs'
+
+const cells = (line) => line.trim().replace(/^\||\|$/g, '').split('|').map((c) => c.trim())
+
+// Every table of the file, as rows with the names of their columns and their line.
+function tables(path) {
+  const found = []
+  let rows = null
+  readFileSync(path, 'utf8').split('\n').forEach((line, i) => {
+    if (!line.startsWith('|')) {
+      rows = null
+      return
+    }
+    const values = cells(line)
+    if (!rows) return found.push((rows = { columns: values, rows: [] }))
+    if (values.every((v) => /^:?-+:?$/.test(v))) return
+    if (values.length !== rows.columns.length) throw new Error(`${at(path, i + 1)}: ${values.length} cells under ${rows.columns.length} columns`)
+    rows.rows.push({ at: at(path, i + 1), ...Object.fromEntries(rows.columns.map((c, n) => [c, values[n]])) })
+  })
+  return found
+}
+
+const at = (path, line) => `${String(path).split('/').pop()}:${line}`
+const code = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1])
+const split = (cell, by) => cell.split(by).map((s) => s.trim()).filter(Boolean)
+const list = (cell) => split(cell, ',')
+// Names may hold a comma; then they are separated by semicolons.
+const things = (cell, known) => (cell.includes(';') ? split(cell, ';') : known.has(cell) ? [cell] : list(cell))
+
+// "key=value" pairs; a value ends where the next key begins.
+export function pairs(cell) {
+  const out = {}
+  for (const pair of code(cell)) {
+    const [key, ...value] = pair.split('=')
+    if (!value.length) throw new Error(`${pair} is not key=value`)
+    out[key] = value.join('=')
+  }
+  return out
+}
+
+// "service: A, B" as [service:A, service:B].
+function actions(row) {
+  const [service, names] = row.action.split(/:\s*/)
+  if (!names) throw new Error(`${row.at}: ${row.action} is not "service: Action, Action"`)
+  return list(names).map((name) => `${service}:${name}`)
+}
+
+export function answer(row, column) {
+  if (row[column] !== 'yes' && row[column] !== 'no') throw new Error(`${row.at}: ${column} is ${row[column] || 'empty'}, neither yes nor no`)
+  return row[column] === 'yes'
+}
+
+// The columns that tell which table it is, and where it belongs.
+const kinds = {
+  deployments: ['deployment', 'template'],
+  names: ['name', 'ARN'],
+  rights: ['action', 'on', 'slack'],
+  doors: ['who', 'action', 'on', 'answer'],
+  trust: ['case', 'call', 'caller', 'target'],
+}
+
+export function read(path) {
+  const out = { deployments: [], names: [], rights: [], doors: [], trust: [], columns: {} }
+  for (const t of tables(path)) {
+    const kind = Object.keys(kinds).find((k) => kinds[k].every((c) => t.columns.includes(c)))
+    if (!kind) throw new Error(`${path}: a table of unknown columns: ${t.columns}`)
+    if (out.columns[kind] && `${out.columns[kind]}` !== `${t.columns}`) throw new Error(`${path}: two tables of ${kind} with other columns`)
+    out.columns[kind] = t.columns
+    out[kind].push(...t.rows)
+  }
+  const called = new Set(out.names.map((n) => n.name))
+  for (const row of [...out.rights, ...out.doors]) Object.assign(row, { actions: actions(row), things: things(row.on, called) })
+  for (const row of [...out.names, ...out.rights, ...out.doors, ...out.trust]) row.deployments = list(row.when)
+  const origins = (r) => [...(r.from ?? '').matchAll(/<([^>]+)>/g)].map((m) => m[1])
+  const used = new Set([...out.rights, ...out.doors].flatMap((r) => [...r.things, r.who, ...origins(r)]).concat(out.trust.map((r) => r.caller)))
+  for (const row of out.names) if (!used.has(row.name)) throw new Error(`${row.at}: no row asks about ${row.name}`)
+  const known = new Set(out.deployments.map((d) => d.deployment))
+  for (const row of [...out.names, ...out.rights, ...out.doors, ...out.trust]) {
+    for (const d of row.deployments) if (!known.has(d)) throw new Error(`${row.at}: there is no deployment ${d}`)
+  }
+  return out
+}
+
+export const holds = (row, deployment) => row.deployments.length === 0 || row.deployments.includes(deployment)
+
+// What a name stands for in one deployment: [{arn, context}]. {Table.Arn} is what
+// CloudFormation calls it there, {account} and the like where it is.
+export function names(table, deployment, translated) {
+  const p = translated.pseudo
+  const known = { ...translated.names, partition: p['AWS::Partition'], region: p['AWS::Region'], account: p['AWS::AccountId'] }
+  return (name, row) => {
+    const found = table.names.filter((r) => r.name === name && holds(r, deployment))
+    if (found.length !== 1) throw new Error(`${row.at}: ${found.length} names ${name} in ${deployment}`)
+    const fill = (text) => text.replace(/\{([^}]+)\}/g, (_, id) => {
+      if (!(id in known)) throw new Error(`${found[0].at}: ${deployment} has no ${id}`)
+      return known[id]
+    })
+    const context = Object.fromEntries(Object.entries(pairs(found[0].context)).map(([k, v]) => [k, fill(v)]))
+    return code(found[0].ARN).map((arn) => ({ name, arn: fill(arn), context }))
+  }
+}
