@@ -1,0 +1,162 @@
+package lambdafake
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestNoProcessRemainsAfterClose(t *testing.T) {
+	d := newDesk(t)
+	s := serve(t, Options{}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+	pids := []int{look(t, s).PID} // frozen
+	answer := make(chan error, 1)
+	go func() { _, err := s.Invoke(t.Context(), "echo", []byte("{}")); answer <- err }()
+	d.next(t) // the same one runs; another one waits
+	pids = append(pids, look(t, s).PID)
+	if s.Instances("echo") != 2 {
+		t.Fatalf("%d instances", s.Instances("echo"))
+	}
+	s.Close()
+	for _, pid := range pids {
+		if _, err := os.Stat("/proc/" + strconv.Itoa(pid)); runtime.GOOS == "linux" && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("process %d is still there: %v", pid, err)
+		}
+	}
+	if failed, ok := errors.AsType[*FunctionError](<-answer); !ok || failed.Type != TypeExit {
+		t.Errorf("what ran: got %v", failed)
+	}
+	if _, err := s.Invoke(t.Context(), "echo", []byte("{}")); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: got %v", err)
+	}
+	if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: got %v", err)
+	}
+	s.Close() // twice is harmless
+}
+
+// panics is what TestMain runs in a process of its own, for the next test: with
+// one instance that runs and one that is frozen.
+func panics() {
+	s := New(Options{})
+	if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap, Timeout: time.Minute}); err != nil {
+		panic(err)
+	}
+	go func() { _, _ = s.Invoke(context.Background(), "echo", []byte(`{"do":"hang"}`)) }()
+	for len(s.Logs("echo")) == 0 { // until it runs
+		runtime.Gosched()
+	}
+	text, err := s.Invoke(context.Background(), "echo", []byte(`{"do":"look"}`))
+	var frozen seen
+	if err == nil {
+		err = json.Unmarshal(text, &frozen)
+	}
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(s.Logs("echo")[0])
+	fmt.Println("frozen", frozen.PID)
+	go panic("no Close")
+	select {}
+}
+
+func TestNoProcessRemainsAfterAPanic(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.SysProcAttr = attributes() // nor does this one
+	cmd.Env = append(os.Environ(), "LAMBDAFAKE_PANICS="+bootstrap)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if state, text, ok := strings.Cut(lines.Text(), " "); ok && (state == "hanging" || state == "frozen") {
+			pid, _ := strconv.Atoi(text)
+			pids = append(pids, pid)
+		}
+	}
+	if err := cmd.Wait(); err == nil || len(pids) != 2 {
+		t.Fatalf("it did not panic (%v), or named no two processes (%v)", err, pids)
+	}
+	for _, pid := range pids {
+		if !gone(pid) {
+			t.Errorf("process %d is still there", pid)
+		}
+	}
+}
+
+// A function with a tenth of a processor takes at least as long as that; where
+// there is no right to set shares, nothing is measured without them.
+func TestAShareOfAProcessorIsKept(t *testing.T) {
+	s := New(Options{})
+	defer s.Close()
+	err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap, CPU: 0.1, Timeout: time.Minute})
+	if err != nil {
+		if !strings.Contains(err.Error(), "a share of a CPU needs the right to write") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	burnt, err := strconv.Atoi(string(do(t, s, map[string]any{"do": "burn", "count": 50})))
+	if took := time.Duration(burnt); err != nil || took < 350*time.Millisecond {
+		t.Errorf("50 ms of work took %v (%v), not some 500 ms", took, err)
+	}
+	s.Close()
+	left, err := filepath.Glob("/sys/fs/cgroup/cpu/lambdafake-" + strconv.Itoa(os.Getpid()) + "-*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("groups are left: %v, %v", left, err)
+	}
+}
+
+// Quiet waits for what is queued and what runs, and for nothing else.
+func TestQuietWaitsForWhatRuns(t *testing.T) {
+	d := newDesk(t)
+	s := serve(t, Options{}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+	quiet(t, s)
+	f, err := s.function("echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.queue(f, newID(), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	call := d.next(t)
+	ctx, stop := contextFor(t, 20*time.Millisecond)
+	defer stop()
+	if err := s.Quiet(ctx); err == nil || !strings.Contains(err.Error(), "1 invocations or events are not done") {
+		t.Errorf("got %v", err)
+	}
+	call.answer("1")
+	quiet(t, s)
+}
+
+// BenchmarkWarm is what this package itself costs an invocation.
+func BenchmarkWarm(b *testing.B) {
+	for name, o := range map[string]Options{"frozen between": {}, "not frozen": {NoFreeze: true}} {
+		b.Run(name, func(b *testing.B) {
+			s := New(o)
+			defer s.Close()
+			if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap}); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if _, err := s.Invoke(b.Context(), "echo", []byte("{}")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

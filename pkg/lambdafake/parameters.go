@@ -1,0 +1,197 @@
+package lambdafake
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Sizes that SSM takes.
+const (
+	maxParameter = 4 << 10 // bytes of a standard parameter
+	maxNames     = 10      // of one GetParameters
+)
+
+// Parameters plays the part of Systems Manager that functions read: SecureStrings,
+// for AWS_ENDPOINT_URL_SSM. The zero value holds none.
+type Parameters struct {
+	Region string // "" is eu-west-1
+
+	mu       sync.Mutex
+	held     map[string]parameter
+	refused  map[string]bool
+	throttle int
+	reads    map[string]int
+}
+
+type parameter struct {
+	value   string
+	version int
+	at      time.Time
+}
+
+var parameterName = regexp.MustCompile(`^(/?[a-zA-Z0-9_.-]+)(/[a-zA-Z0-9_.-]+){0,14}$`)
+
+// Put sets a SecureString, as PutParameter with Overwrite. It refuses names that
+// begin with aws or ssm, as SSM does, in any case of letters.
+func (p *Parameters) Put(name, value string) error {
+	lower := strings.ToLower(strings.TrimPrefix(name, "/"))
+	switch {
+	case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "ssm"):
+		return fmt.Errorf("parameter name %s: cannot be prefixed with aws or ssm (case-insensitive)", name)
+	case !parameterName.MatchString(name), strings.Contains(name[1:], "/") && !strings.HasPrefix(name, "/"):
+		return fmt.Errorf("parameter name %s: letters, digits, . - _ and, if it begins with one, slashes", name)
+	case value == "" || len(value) > maxParameter:
+		return fmt.Errorf("parameter %s: a value is 1 to 4,096 bytes", name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(map[string]parameter)
+	}
+	p.held[name] = parameter{value: value, version: p.held[name].version + 1, at: time.Now()}
+	return nil
+}
+
+// Delete removes a parameter.
+func (p *Parameters) Delete(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.held, name)
+}
+
+// Refuse has reads of a parameter refused with AccessDenied, or no longer.
+func (p *Parameters) Refuse(name string, refused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refused == nil {
+		p.refused = make(map[string]bool)
+	}
+	p.refused[name] = refused
+}
+
+// Throttle has the next calls, so many, refused.
+func (p *Parameters) Throttle(times int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.throttle = times
+}
+
+// Reads counts how often a value was given out.
+func (p *Parameters) Reads(name string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reads[name]
+}
+
+// ssmError is what SSM answers instead.
+type ssmError struct{ code, message string }
+
+func (e ssmError) Error() string { return e.code + ": " + e.message }
+
+// asked is the body of both calls.
+type asked struct {
+	Name           string
+	Names          []string
+	WithDecryption bool
+}
+
+func (p *Parameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := p.answer(r)
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-RequestId", newID())
+	if refused, ok := errors.AsType[ssmError](err); ok {
+		w.WriteHeader(http.StatusBadRequest) // whatever it is
+		answer = map[string]string{"__type": refused.code, "message": refused.message, "Message": refused.message}
+	}
+	_, _ = w.Write(mustJSON(answer))
+}
+
+func (p *Parameters) answer(r *http.Request) (any, error) {
+	if _, ok := signer(r, or(p.Region, "eu-west-1"), "ssm"); !ok {
+		return nil, ssmError{"MissingAuthenticationToken", "Missing Authentication Token"}
+	}
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	var in asked
+	if err != nil || json.Unmarshal(text, &in) != nil {
+		return nil, ssmError{"SerializationException", "the body is not JSON"}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.throttle > 0 {
+		p.throttle--
+		return nil, ssmError{"ThrottlingException", "Rate exceeded"}
+	}
+	switch target := r.Header.Get("X-Amz-Target"); target {
+	case "AmazonSSM.GetParameter":
+		return p.one(in)
+	case "AmazonSSM.GetParameters":
+		return p.several(in)
+	default:
+		return nil, ssmError{"UnknownOperationException", "only GetParameter and GetParameters are played"}
+	}
+}
+
+func (p *Parameters) one(in asked) (any, error) {
+	if p.refused[in.Name] {
+		return nil, accessDenied("ssm:GetParameter", in.Name)
+	}
+	found, ok := p.find(in.Name, in.WithDecryption)
+	if !ok {
+		return nil, ssmError{"ParameterNotFound", ""}
+	}
+	return map[string]any{"Parameter": found}, nil
+}
+
+func (p *Parameters) several(in asked) (any, error) {
+	if len(in.Names) < 1 || len(in.Names) > maxNames {
+		return nil, ssmError{"ValidationException", "1 to 10 names are taken"}
+	}
+	found, missing := []any{}, []string{}
+	for _, name := range in.Names {
+		if p.refused[name] {
+			return nil, accessDenied("ssm:GetParameters", name)
+		}
+	}
+	for _, name := range in.Names {
+		if v, ok := p.find(name, in.WithDecryption); ok {
+			found = append(found, v)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return map[string]any{"Parameters": found, "InvalidParameters": missing}, nil
+}
+
+func accessDenied(action, name string) error {
+	return ssmError{"AccessDeniedException", "User is not authorized to perform: " + action + " on resource: parameter" + name +
+		" because no identity-based policy allows the " + action + " action"}
+}
+
+// find is a parameter as SSM writes it. Without decryption the value is a
+// cipher text that means nothing.
+func (p *Parameters) find(name string, decrypt bool) (map[string]any, bool) {
+	held, ok := p.held[name]
+	if !ok {
+		return nil, false
+	}
+	value := "AQICAHhsealed"
+	if decrypt {
+		value = held.value
+	}
+	if p.reads == nil {
+		p.reads = make(map[string]int)
+	}
+	p.reads[name]++
+	return map[string]any{
+		"Name": name, "Type": "SecureString", "Value": value, "Version": held.version, "DataType": "text",
+		"LastModifiedDate": float64(held.at.UnixMilli()) / 1000,
+		"ARN":              "arn:aws:ssm:" + or(p.Region, "eu-west-1") + ":999999999999:parameter/" + strings.TrimPrefix(name, "/"),
+	}, true
+}
