@@ -1,0 +1,140 @@
+// Command fits reads what a deployment of template.yaml comes to (see
+// template.py), and says what the code would not agree with: the environment of
+// each function, the table, and the filter of its stream.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/store"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
+)
+
+// deployment is as template.py writes it.
+type deployment struct {
+	Name      string
+	Functions map[config.Function]map[string]string // environment
+	Table     map[string]any                        // properties; nil when a table is brought along
+	Filters   []string                              // of the stream mapping
+}
+
+func main() {
+	var all []deployment
+	if err := json.NewDecoder(os.Stdin).Decode(&all); err != nil {
+		fmt.Fprintln(os.Stderr, "read the deployments:", err)
+		os.Exit(2)
+	}
+	wrong := 0
+	for _, d := range all {
+		for _, problem := range d.problems() {
+			fmt.Printf("template.yaml, deployed as %q: %s\n", d.Name, problem)
+			wrong++
+		}
+	}
+	if wrong > 0 || len(all) == 0 {
+		os.Exit(1)
+	}
+}
+
+func (d deployment) problems() []string {
+	var out []string
+	for _, f := range []config.Function{config.Slack, config.Notify, config.Vend, config.Tick} {
+		out = append(out, environment(f, d.Functions[f])...)
+	}
+	if d.Table != nil {
+		out = append(out, table(d.Table)...)
+	}
+	if want := `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + store.EventPrefix + `"}]}}}}`; !slices.Equal(d.Filters, []string{want}) {
+		out = append(out, fmt.Sprintf("the stream's filter is %q, and events are %s", d.Filters, want))
+	}
+	return out
+}
+
+// environment says what a function would not start with, and what it does not
+// read: a variable that nobody reads is one that somebody believes in.
+func environment(f config.Function, variables map[string]string) []string {
+	asked := make(map[string]bool)
+	_, err := config.Read(f, func(name string) string {
+		asked[name] = true
+		if name == "AWS_REGION" { // from Lambda
+			return "eu-west-1"
+		}
+		return variables[name]
+	})
+	var out []string
+	if err != nil {
+		out = append(out, fmt.Sprintf("%s: %v", f, err))
+	}
+	for name := range variables {
+		if !asked[name] {
+			out = append(out, fmt.Sprintf("%s does not read %s", f, name))
+		}
+	}
+	return out
+}
+
+// table compares with the table that the tests use.
+func table(have map[string]any) []string {
+	var out []string
+	want := plain(dynamo.TableInput(""))
+	for _, property := range []string{"BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"} {
+		if one, other := sorted(have[property]), sorted(want[property]); !reflect.DeepEqual(one, other) {
+			out = append(out, fmt.Sprintf("the table's %s is %v, and in pkg/store/dynamo %v", property, one, other))
+		}
+	}
+	stream, _ := have["StreamSpecification"].(map[string]any)
+	if stream["StreamViewType"] != want["StreamSpecification"].(map[string]any)["StreamViewType"] {
+		out = append(out, fmt.Sprintf("the table's stream is %v", stream))
+	}
+	if forget, _ := have["TimeToLiveSpecification"].(map[string]any); forget["AttributeName"] != dynamo.Forget {
+		out = append(out, fmt.Sprintf("the table forgets by %v, and pkg/store/dynamo by %s", forget, dynamo.Forget))
+	}
+	return out
+}
+
+// plain is a value as JSON has it, without what is null.
+func plain(v any) map[string]any {
+	text, err := json.Marshal(v)
+	var out map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	if err != nil {
+		panic(err) // our own table
+	}
+	return bare(out).(map[string]any)
+}
+
+func bare(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, item := range v {
+			if v[name] = bare(item); item == nil {
+				delete(v, name)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = bare(v[i])
+		}
+	}
+	return v
+}
+
+// sorted is a list in an order that does not depend on how it was written; that
+// of a key schema is given by its own names, HASH before RANGE.
+func sorted(v any) any {
+	list, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return list
+}
