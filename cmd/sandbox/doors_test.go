@@ -11,12 +11,13 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // An outside client may use Slack's doors, if it signs as Slack does.
 func TestOnlySignedRequestsComeThroughSlacksDoors(t *testing.T) {
 	b := start(t, repository(t))
-	body := b.world.stage.Load().slack.CommandPayload("U0DEV1", command, "help").Encode()
+	body := b.world.stage.Load().slack.CommandPayload("U0DEV1", slackfake.Command, "help").Encode()
 	large := "payload=" + strings.Repeat("x", 1<<20)
 	for name, c := range map[string]struct {
 		path, body, secret string
@@ -44,7 +45,7 @@ func TestOnlySignedRequestsComeThroughSlacksDoors(t *testing.T) {
 			t.Errorf("%s: got %d %.200s, want %d", name, status, said, c.want)
 		}
 	}
-	ask := b.world.stage.Load().slack.CommandPayload("U0DEV1", command, `payments-prod ReadOnly 1h "why"`).Encode()
+	ask := b.world.stage.Load().slack.CommandPayload("U0DEV1", slackfake.Command, `payments-prod ReadOnly 1h "why"`).Encode()
 	stamp, signature := slackapi.Sign(access.NewSecret(testSecret), noon, []byte(ask))
 	b.send(http.MethodPost, "/slack/commands", ask, slackapi.TimestampHeader, stamp, slackapi.SignatureHeader, signature, "Content-Type", "application/x-www-form-urlencoded")
 	if n := len(b.state().Requests); n != 1 || len(b.cards("AWS access wanted")) != 1 {

@@ -99,25 +99,25 @@ func (b *sandbox) do(name, body string) string {
 }
 
 // act does something in Slack that has to be done.
-func (b *sandbox) act(what map[string]any) outcome {
+func (b *sandbox) act(what map[string]any) slackfake.Outcome {
 	b.t.Helper()
 	body, err := json.Marshal(what)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var out outcome
+	var out slackfake.Outcome
 	if err := json.Unmarshal([]byte(b.do("act", string(body))), &out); err != nil {
 		b.t.Fatal(err)
 	}
 	return out
 }
 
-func (b *sandbox) command(as, line string) outcome {
+func (b *sandbox) command(as, line string) slackfake.Outcome {
 	b.t.Helper()
 	return b.act(map[string]any{"as": as, "command": line})
 }
 
-func (b *sandbox) click(as, label string, on slackfake.Message) outcome {
+func (b *sandbox) click(as, label string, on slackfake.Message) slackfake.Outcome {
 	b.t.Helper()
 	return b.act(map[string]any{"as": as, "click": label, "on": on.Channel + "/" + on.TS})
 }
@@ -216,4 +216,10 @@ func messages(s state, is func(slackfake.Message) bool) (found []slackfake.Messa
 		}
 	}
 	return found
+}
+
+// quoted is a text as JSON.
+func quoted(text string) json.RawMessage {
+	out, _ := json.Marshal(text) // a text can be written
+	return out
 }

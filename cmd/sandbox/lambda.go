@@ -84,17 +84,7 @@ type endpoint struct {
 
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	event, err := gateway.Event(r, e.now())
-	if err != nil {
-		http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
-		return
-	}
-	answer, err := e.answer(r.Context(), event)
-	if err != nil {
-		e.log.ErrorContext(r.Context(), "slack failed", "error", err)
-		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
-		return
-	}
+	answer := e.answer(r)
 	for name, value := range answer.Headers {
 		w.Header().Set(name, value)
 	}
@@ -102,13 +92,34 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, answer.Body) // whoever hung up does not read it
 }
 
-func (e endpoint) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, err error) {
+// answer is what the API says to a request.
+func (e endpoint) answer(r *http.Request) events.APIGatewayV2HTTPResponse {
+	event, err := gateway.Event(r, e.now())
+	if err != nil {
+		return failed(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+	}
+	// A function does not notice that its caller hung up.
+	answer, err := e.ask(context.WithoutCancel(r.Context()), event)
+	if err != nil {
+		e.log.ErrorContext(r.Context(), "slack failed", "error", err)
+		return failed(http.StatusInternalServerError, "Internal Server Error")
+	}
+	return answer
+}
+
+// failed is an answer of the API's own.
+func failed(status int, message string) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status, Headers: map[string]string{"content-type": "application/json"}, Body: `{"message":"` + message + `"}`,
+	}
+}
+
+func (e endpoint) ask(ctx context.Context, event events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, err error) {
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return answer, fmt.Errorf("write the event: %w", err)
 	}
-	// A function does not notice that its caller hung up.
-	said, err := e.invoke(context.WithoutCancel(ctx), payload)
+	said, err := e.invoke(ctx, payload)
 	if err != nil {
 		return answer, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +69,7 @@ func (w *world) stateLever(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *world) actLever(rw http.ResponseWriter, r *http.Request) {
-	var a act
+	var a slackfake.Act
 	if err := read(rw, r, &a); err != nil {
 		sentence(rw, http.StatusBadRequest, err)
 		return
@@ -338,11 +337,4 @@ func (w *world) resetLever(rw http.ResponseWriter, r *http.Request) {
 		err = w.begin(r.Context())
 	}
 	done(rw, err, ok)
-}
-
-// text is a JSON string, or "".
-func text(value json.RawMessage) string {
-	var s string
-	_ = json.Unmarshal(value, &s) // what is none is ""
-	return s
 }

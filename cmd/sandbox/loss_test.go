@@ -242,10 +242,10 @@ func (p *play) tell(wrong *call, how string) bool {
 
 // do does something in Slack. What cannot be done at all is an error that the
 // person sees: there is no such button or input.
-func (p *play) do(a act) outcome {
+func (p *play) do(a slackfake.Act) slackfake.Outcome {
 	out, err := p.stage.act(context.Background(), a)
 	if err != nil {
-		return outcome{Shown: err.Error()}
+		return slackfake.Outcome{Shown: err.Error()}
 	}
 	return out
 }
@@ -267,7 +267,7 @@ const peoplesTries = 2
 
 // until has somebody act until it has come to what it was for. Who waits in
 // vain is told so: nothing fails in silence.
-func (p *play) until(who string, reached func() bool, acts func() outcome) {
+func (p *play) until(who string, reached func() bool, acts func() slackfake.Outcome) {
 	p.t.Helper()
 	for range peoplesTries {
 		seen := p.sees(who)
@@ -310,11 +310,11 @@ func (p *play) asks(who, line string) { p.reads(who, line, "Asked for", "You hav
 // reads types a command whose answer begins like one of these.
 func (p *play) reads(who, line string, beginnings ...string) {
 	p.t.Helper()
-	var out outcome
+	var out slackfake.Outcome
 	p.until(who, func() bool {
 		return slices.ContainsFunc(beginnings, func(b string) bool { return strings.Contains(out.Body, b) })
-	}, func() outcome {
-		out = p.do(act{As: who, Command: &line})
+	}, func() slackfake.Outcome {
+		out = p.do(slackfake.Act{As: who, Command: &line})
 		return out
 	})
 }
@@ -323,32 +323,32 @@ func (p *play) reads(who, line string, beginnings ...string) {
 func (p *play) asksByForm() {
 	p.t.Helper()
 	const who = "U0DEV1"
-	var out outcome
-	p.until(who, func() bool { return strings.Contains(out.Body, "Asked for") }, func() outcome {
+	var out slackfake.Outcome
+	p.until(who, func() bool { return strings.Contains(out.Body, "Asked for") }, func() slackfake.Outcome {
 		out = p.fillsForm(who)
 		return out
 	})
 }
 
-func (p *play) fillsForm(who string) outcome {
-	bare := command
-	if out := p.do(act{As: who, Command: &bare}); out.Shown != "" {
+func (p *play) fillsForm(who string) slackfake.Outcome {
+	bare := slackfake.Command
+	if out := p.do(slackfake.Act{As: who, Command: &bare}); out.Shown != "" {
 		return out
 	}
 	view := p.form(who)
 	for range peoplesTries { // an empty menu is looked at twice
 		typed := "payments-p"
-		if out := p.do(act{As: who, View: view, Type: &typed, Into: "Account"}); strings.Contains(out.Body, "payments-prod") {
+		if out := p.do(slackfake.Act{As: who, View: view, Type: &typed, Into: "Account"}); strings.Contains(out.Body, "payments-prod") {
 			break
 		}
 		p.again++
 	}
 	for _, choice := range [][2]string{{"Account", "payments-prod"}, {"Role", p.tale.role}} {
-		if out := p.do(act{As: who, View: view, Choose: &choice[1], Into: choice[0]}); out.Shown != "" {
+		if out := p.do(slackfake.Act{As: who, View: view, Choose: &choice[1], Into: choice[0]}); out.Shown != "" {
 			return out
 		}
 	}
-	return p.do(act{As: who, Submit: view, Values: map[string]json.RawMessage{"How long": quoted("2h"), "Reason": quoted("stuck payouts")}})
+	return p.do(slackfake.Act{As: who, Submit: view, Values: map[string]json.RawMessage{"How long": quoted("2h"), "Reason": quoted("stuck payouts")}})
 }
 
 // form is the newest form of somebody, "" if there is none.
@@ -372,12 +372,12 @@ func (p *play) approves(who string) {
 // presses presses a button of a message of a kind.
 func (p *play) presses(who, label string, on func(slackfake.Message) bool, reached func() bool) {
 	p.t.Helper()
-	p.until(who, reached, func() outcome { return p.press(who, label, on) })
+	p.until(who, reached, func() slackfake.Outcome { return p.press(who, label, on) })
 }
 
 // press waits for the message, if it has to, and presses its button. Of two, it
 // is that of the older one: whoever posted twice knows of the newer.
-func (p *play) press(who, label string, on func(slackfake.Message) bool) outcome {
+func (p *play) press(who, label string, on func(slackfake.Message) bool) slackfake.Outcome {
 	p.t.Helper()
 	with := func(m slackfake.Message) bool { return on(m) && strings.Contains(string(m.Blocks), `"`+label+`"`) }
 	m, found := p.oldest(with)
@@ -387,7 +387,7 @@ func (p *play) press(who, label string, on func(slackfake.Message) bool) outcome
 			p.t.Fatalf("there is no message on which %s could press %s; logs:\n%s", who, label, strings.Join(p.logs.all(), ""))
 		}
 	}
-	return p.do(act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	return p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
 }
 
 // oldest finds the oldest message of a kind.
@@ -432,11 +432,11 @@ func (p *play) isRefused(who, label string) {
 func (p *play) denies() {
 	p.t.Helper()
 	const who = "U0LEAD2"
-	p.until(who, p.is(access.Denied), func() outcome {
+	p.until(who, p.is(access.Denied), func() slackfake.Outcome {
 		if out := p.press(who, "Deny", p.cards("C0APPROVALS")); out.Shown != "" || p.form(who) == "" {
 			return out
 		}
-		return p.do(act{As: who, Submit: p.form(who), Values: map[string]json.RawMessage{"Reason": quoted("not today")}})
+		return p.do(slackfake.Act{As: who, Submit: p.form(who), Values: map[string]json.RawMessage{"Reason": quoted("not today")}})
 	})
 }
 
@@ -621,7 +621,7 @@ func (p *play) heals(m slackfake.Message, title string) {
 			label = "Approve"
 		}
 	}
-	p.do(act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
 	if now, ok := p.stage.slack.Message(m.Channel, m.TS); !ok || !strings.HasPrefix(now.Text, title) {
 		p.t.Errorf("%s pressed %s on a message that nobody knew of, and it says: %s", who, label, now.Text)
 	}

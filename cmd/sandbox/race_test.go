@@ -81,7 +81,7 @@ func atOnce(b *sandbox, acts map[string]string) map[string]string {
 	var all sync.WaitGroup
 	for who, act := range acts {
 		all.Go(func() {
-			var out outcome
+			var out slackfake.Outcome
 			text := b.do("act", act)
 			if err := json.Unmarshal([]byte(text), &out); err != nil || out.Status != 200 {
 				b.t.Errorf("%s: got %s", who, text)

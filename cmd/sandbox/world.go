@@ -146,7 +146,7 @@ func (w *world) shared(of func(*stage) http.Handler) http.Handler {
 }
 
 // front is the product's own endpoint behind Lambda's event layer.
-func (s *stage) front() http.Handler {
+func (s *stage) front() endpoint {
 	return endpoint{
 		invoke: func(ctx context.Context, event []byte) ([]byte, error) { return s.invoke(ctx, "slack", event) },
 		now:    s.clock.Now, log: s.log,

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // Server is a workspace and its Web API. All of it is safe for concurrent use.
@@ -49,6 +51,14 @@ func (s *Server) SetBaseURL(base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.base = base
+}
+
+// SetToken says which bot token is good from now on: the one before was
+// revoked.
+func (s *Server) SetToken(token access.Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Token = token
 }
 
 // SlowFor is how long a slow call takes, unless the caller hangs up before: a
@@ -109,6 +119,8 @@ func (s *Server) answer(method, id string, args args, refused *refusal) (status 
 func (s *Server) call(method string, a args) (any, *refusal) {
 	do, ok := s.methods()[method]
 	token := a.get("token")
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case !ok:
 		return nil, no("unknown_method")
@@ -117,8 +129,6 @@ func (s *Server) call(method string, a args) (any, *refusal) {
 	case s.o.Token.Empty() || subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token.Reveal())) != 1:
 		return nil, no("invalid_auth")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	said, refused := do(a)
 	if refused != nil {
 		return nil, refused

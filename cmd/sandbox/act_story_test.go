@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake/stories"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+var rewrite = flag.Bool("stories", false, "write down how the stories end; review reads the difference")
+
+// The sandbox ends every story as it is written down; the real binaries, on
+// DynamoDB Local, are held to the same words in functions/deployed.
+func TestTheStoriesEndAsWrittenDown(t *testing.T) {
+	all, err := stories.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			st := start(t, repository(t)).world.stage.Load()
+			ends, err := s.Tell(st.told())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *rewrite {
+				if err := os.WriteFile(filepath.Join("../../pkg/slackapi/slackfake/stories", s.File()), []byte(ends), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := stories.Difference(s.Golden(), ends); d != "" {
+				t.Errorf("it ends otherwise (-stories writes it down anew):\n%s", d)
+			}
+		})
+	}
+}
+
+// told is the sandbox as a world of stories.
+func (s *stage) told() stories.World {
+	ctx := context.Background()
+	return stories.World{
+		Slack:    s.slack,
+		Do:       func(a slackfake.Act) (slackfake.Outcome, error) { return s.act(ctx, a) },
+		Pass:     func(d time.Duration) error { return s.advance(ctx, s.clock.Now().Add(d)) },
+		Requests: func() ([]access.Request, error) { return s.store.All(ctx), nil },
+		Events:   func() ([]access.Event, error) { return s.store.Events(), nil },
+		Sessions: func() []vendfake.Session { return s.aws.Sessions() },
+	}
+}
