@@ -7,7 +7,7 @@ ARCH     ?= arm64
 LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
 POLICY   ?= policy.yaml
 
-.PHONY: sandbox test check unit simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
+.PHONY: sandbox test check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,13 +15,22 @@ help: ## what there is
 sandbox: ## run the whole product on this computer: http://127.0.0.1:8080
 	$(GO) run ./cmd/sandbox
 
-test: check lint unit simulate ## everything: what CI runs
+test: check lint template proof unit simulate deploy-local ## everything: what CI runs
 
 check: ## are the tools there that the tests need
 	@.ci/need
 
 unit: ## every Go test, among them the browser's and DynamoDB Local's
 	@.ci/unit
+
+template: ## lint, validate and build template.yaml
+	@.ci/template
+
+proof: ## every right that the templates give, by an independent IAM evaluator
+	@infra/proof/run.sh
+
+deploy-local: ## sam deploy into an AWS on this computer, with the story, an update and a removal
+	@infra/local/run.sh
 
 simulate: ## our IAM evaluator against an independent one
 	@pkg/vend/vendfake/simulate/run.sh

@@ -49,6 +49,10 @@ func New(f config.Function) (Parts, error) {
 	p := Parts{Config: c, Log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
 	text, err := os.ReadFile(c.Policy)
 	if err != nil {
+		var at *os.PathError // which shows the path
+		if errors.As(err, &at) {
+			err = at.Err
+		}
 		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
 	}
 	p.Policy, err = policy.Load(text, c.Bastion)

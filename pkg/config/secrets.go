@@ -20,13 +20,14 @@ type Parameter struct {
 
 	Now func() time.Time
 
-	mu   sync.Mutex
-	kept access.Secret
-	read time.Time
+	mu     sync.Mutex
+	kept   access.Secret
+	reread time.Time // last, because the kept one was refused
 }
 
-// rereadAfter is how old a kept secret must be before it is read again: whoever
-// sends forged requests must not make every one of them cost a read.
+// rereadAfter is how long ago a kept secret must have been read again before it
+// is once more: a rotation is noticed at once, and whoever sends forged requests
+// cannot make every one of them cost a read.
 const rereadAfter = time.Minute
 
 // Get returns the secret; fresh reads it again, for when whoever it is shown
@@ -34,8 +35,11 @@ const rereadAfter = time.Minute
 func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.kept.Empty() && (!fresh || p.Now().Sub(p.read) < rereadAfter) {
+	if !p.kept.Empty() && (!fresh || p.Now().Sub(p.reread) < rereadAfter) {
 		return p.kept, nil
+	}
+	if !p.kept.Empty() {
+		p.reread = p.Now()
 	}
 	value, err := p.get(ctx)
 	if err != nil {
@@ -44,7 +48,7 @@ func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) 
 	if value.Empty() {
 		return access.Secret{}, fmt.Errorf("the secret %s is empty", p.Name)
 	}
-	p.kept, p.read = value, p.Now()
+	p.kept = value
 	return p.kept, nil
 }
 

@@ -1,0 +1,174 @@
+package deployed_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+)
+
+// secretIn finds what is secret in a private answer.
+var secretIn = regexp.MustCompile(`(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SigninToken)=([A-Za-z0-9+/=_%-]{16,})`)
+
+// canaries are all secrets of a world, by what they are. Those that were vended
+// are read where they belong, in the private messages of whoever asked.
+func (w *world) canaries() map[string]string {
+	w.t.Helper()
+	all := map[string]string{
+		"the signing secret": w.signing.Reveal(), "the bot token": "xoxb-canary-bot-token-0", "the external id": w.external,
+	}
+	for function, key := range w.keys {
+		all["the key of "+function], all["the session token of "+function] = key.SecretKey.Reveal(), key.SessionToken.Reveal()
+	}
+	for _, m := range w.messages(onlyTo("U0DEV1")) {
+		for _, found := range secretIn.FindAllStringSubmatch(m.Text, -1) {
+			all[found[1]+" in message "+m.TS] = strings.ReplaceAll(found[2], "%2B", "+")
+		}
+	}
+	return all
+}
+
+// places are all in which no secret may stand.
+func (w *world) places() map[string]string {
+	w.t.Helper()
+	all := map[string]string{
+		"the table": plain(w, w.items()), "the stream": plain(w, w.records()), "what functions sent to the table and to the queue": w.wire.bodies(),
+		"the records that were given up": string(join(w.given(&w.parked))) + string(join(w.given(&w.undone))),
+	}
+	for function := range functions {
+		all["the log of "+function] = w.logs(function)
+	}
+	var others []slackfake.Message
+	for _, m := range w.slack.Messages() {
+		if m.To != "U0DEV1" || m.DMWith != "U0DEV1" {
+			others = append(others, m)
+		}
+	}
+	all["what others see in Slack"] = plain(w, others)
+	return all
+}
+
+// plain is JSON in which nothing hides behind an escape.
+func plain(w *world, v any) string {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	w.must(e.Encode(v))
+	return out.String()
+}
+
+// found says where a secret stands that must not.
+func (w *world) found() (found []string) {
+	places := w.places()
+	for what, secret := range w.canaries() {
+		if len(secret) < 16 {
+			w.t.Errorf("%s is too short to be looked for", what)
+		}
+		for place, text := range places {
+			for _, form := range forms(secret) {
+				if strings.Contains(text, form) {
+					found = append(found, what+" stands in "+place)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// forms are the shapes in which a secret could stand somewhere: for each the
+// middle of it, so that one that was cut is found too.
+func forms(secret string) []string {
+	all := []string{secret, url.QueryEscape(secret), html.EscapeString(secret), base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))}
+	for i, text := range all {
+		if cut := len(text) / 4; len(text) >= 40 {
+			all[i] = text[cut : len(text)-cut]
+		}
+	}
+	return all
+}
+
+// Secrets reach the person who asked, and nothing that is written down: no log,
+// item, record, queue or message of others, whatever goes wrong.
+func TestSecretsAreWrittenDownNowhere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wrong []rule
+		gets  int // secrets that reach the person; -1 for any
+	}{
+		"nothing goes wrong":           {nil, 3},
+		"posting fails":                {[]rule{{op: "slack:chat.postEphemeral", how: repeats}}, 0},
+		"posted, and the answer lost":  {[]rule{{op: "slack:chat.postEphemeral", most: 2, lost: true}}, -1},
+		"the table is away after STS":  {[]rule{{op: "dynamodb:TransactWriteItems", by: "vend", skip: 1, how: repeats}}, 0},
+		"STS repeats what it was sent": {[]rule{{op: "sts:", how: repeats}}, 0},
+		"STS loses its answer":         {[]rule{{op: "sts:", lost: true}}, 0},
+		"sign-in repeats it":           {[]rule{{op: "federation", how: repeats}}, 2},
+		"SSM loses its answer":         {[]rule{{op: "ssm:", by: "vend", most: 1, lost: true}}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := granted(t)
+			for _, r := range c.wrong {
+				w.wire.breaks(r)
+			}
+			w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+			w.click("U0DEV1", "Open AWS console", "@U0DEV1")
+			w.click("U0DEV2", "Get temporary keys", "@U0DEV1") // a tampered client
+			w.wire.mends()
+			w.put(item{"pk": text("request#01BAD"), "sk": text("event#000001"), "format": number("1"), "body": text("{")}) // something is parked
+			w.pass(2 * time.Minute)
+			w.click("U0DEV1", "I'm done", "@U0DEV1")
+			gets := len(w.canaries()) - 3 - 2*len(functions)
+			if c.gets >= 0 && gets != c.gets {
+				t.Errorf("%d secrets reached the person, want %d", gets, c.gets)
+			}
+			for place, text := range w.places() {
+				if len(text) < 40 && !strings.HasPrefix(place, "the log") {
+					t.Errorf("%s holds nothing: the search looks at the wrong thing", place)
+				}
+			}
+			for _, found := range w.found() {
+				t.Error(found)
+			}
+		})
+	}
+}
+
+// The search finds a secret in each of the places.
+func TestTheSearchFindsAPlantedSecret(t *testing.T) {
+	t.Parallel()
+	w := granted(t)
+	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+	secret := exported(w.keysOf("U0DEV1")[0])["AWS_SECRET_ACCESS_KEY"]
+	if found := w.found(); secret == "" || len(found) != 0 {
+		t.Fatalf("before anything is planted: %s", found)
+	}
+	for place, plant := range map[string]func(){
+		"the table":                        func() { w.put(item{"pk": text("x"), "sk": text("y"), "body": text(secret)}) },
+		"the stream":                       func() { w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)}) },
+		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
+		"what others see in Slack":         func() { w.slack.Say("U0LEAD1", "C0OPS", secret) },
+		"the log of vend":                  func() { w.orders(secret) },
+		"what functions sent to the table": func() { w.command("U0DEV1", `/aws-access payments-prod ReadOnly 2h "`+secret+`"`) },
+	} {
+		plant()
+		if found := strings.Join(w.found(), "\n"); !strings.Contains(found, "stands in "+place) {
+			t.Errorf("the search does not find what was planted in %s: %s", place, found)
+		}
+	}
+}
+
+// orders gives vend an order for a request that there is not.
+func (w *world) orders(id string) {
+	w.t.Helper()
+	event, err := json.Marshal(map[string]string{"ID": id, "Request": "01NONE", "By": "U0DEV1"})
+	w.must(err)
+	if _, err := w.lambda.Invoke(w.t.Context(), name("vend"), event); err == nil {
+		w.t.Error("vend takes an order for a request that there is not")
+	}
+}

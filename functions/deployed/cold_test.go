@@ -1,0 +1,73 @@
+package deployed_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/lambdafake"
+)
+
+// coldStarts is how often each function is started.
+const coldStarts = 30
+
+// BenchmarkColdStart starts the slack function and the barest one in turns, on
+// all of a processor and on the share that Lambda gives to 256 MB, and reports
+// the median milliseconds until each asks for work. The share needs the right
+// to write cgroups.
+func BenchmarkColdStart(b *testing.B) {
+	dir, err := packages()
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := filepath.Join(b.TempDir(), "bootstrap")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bare, "./testdata/bare")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, said)
+	}
+	env := map[string]string{
+		"BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "VEND_FUNCTION": "vend",
+		"SLACK_BOT_TOKEN_PARAMETER": tokenAt, "SLACK_SIGNING_SECRET_PARAMETER": signingAt,
+	}
+	for _, cpu := range []float64{0, 0.145} {
+		b.Run(fmt.Sprintf("cpu=%v", cpu), func(b *testing.B) {
+			s := lambdafake.New(lambdafake.Options{})
+			defer s.Close()
+			for function, bootstrap := range map[string]string{"bare": bare, "slack": filepath.Join(dir, "slack", "bootstrap")} {
+				if err := s.Deploy(lambdafake.Function{Name: function, Bootstrap: bootstrap, Env: env, CPU: cpu, MemoryMB: 256}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				for range coldStarts {
+					for _, function := range []string{"bare", "slack"} {
+						if _, err := s.Invoke(b.Context(), function, []byte(`{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`)); err != nil {
+							b.Fatal(err)
+						}
+						s.Kill(function)
+					}
+				}
+			}
+			medians := make(map[string]float64)
+			for _, function := range []string{"bare", "slack"} {
+				medians[function] = median(s.Starts(function))
+				b.ReportMetric(medians[function], function+"-ms")
+			}
+			b.ReportMetric(medians["slack"]/medians["bare"], "times-bare")
+		})
+	}
+}
+
+func median(starts []lambdafake.Start) float64 {
+	var took []time.Duration
+	for _, one := range starts {
+		took = append(took, one.Init)
+	}
+	slices.Sort(took)
+	return took[len(took)/2].Seconds() * 1000
+}

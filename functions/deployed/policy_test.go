@@ -1,0 +1,26 @@
+package deployed_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+// A function starts with a policy that was compiled for it, and with no other.
+func TestAPolicyThatIsNotForItStopsEachFunction(t *testing.T) {
+	t.Parallel()
+	for function := range functions {
+		for what, c := range map[string]struct{ name, value, says string }{
+			"not a policy":                 {"POLICY", "bootstrap", "compiled policy"},
+			"a directory":                  {"POLICY", ".", "POLICY cannot be read"},
+			"grants in the bastion itself": {"BASTION_ACCOUNT", "111111111111", "bastion"},
+		} {
+			env := maps.Clone(complete(function))
+			env[c.name] = c.value
+			said, asked := start(t, function, env)
+			if oneLine(t, function+" with "+what, said); asked || !strings.Contains(said, c.says) {
+				t.Errorf("%s with %s: started %v, and said %s", function, what, asked, said)
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package deployed_test
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wrongValues is what each variable must not be; a canary in it must not be
+// shown. docs/configuration.md tells what they mean.
+var wrongValues = map[string]string{
+	"AWS_REGION": "canary", "BASTION_ACCOUNT": "canary-12345678901", "TABLE": "ca:nary", "POLICY": "nowhere/canary",
+	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary", "SLACK_SIGNING_SECRET_PARAMETER": "canary",
+	"VEND_FUNCTION": "no such/canary", "EXTERNAL_ID_PARAMETER": "/other/canary", "CONSOLE_ISSUER": "http://canary",
+	"AWS_ENDPOINT_URL": "https://canary.example.com", "AWS_ENDPOINT_URL_DYNAMODB": "http://10.0.0.1/canary", "AWS_ENDPOINT_URL_SSM": "http://127.0.0.1.canary.example.com",
+	"AWS_ENDPOINT_URL_LAMBDA": "http://localhost@canary.example.com", "AWS_ENDPOINT_URL_STS": "http://169.254.169.254/canary",
+	"SLACK_API_URL": "https://slack.com.canary.example/api", "SIGNIN_URL": "http://0.0.0.0/canary",
+}
+
+// mayBeMissing are variables that may be left out, or empty.
+func mayBeMissing(name string) bool {
+	return name == "SLACK_ENTERPRISE" || name == "SLACK_API_URL" || name == "SIGNIN_URL" || strings.HasPrefix(name, "AWS_ENDPOINT_URL")
+}
+
+// readBy reports whether a function reads a variable.
+func readBy(function, name string) bool {
+	switch name {
+	case "SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION":
+		return function == "slack"
+	case "EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER":
+		return function == "vend"
+	}
+	return true
+}
+
+// Each function says in one line what is missing or wrong in its environment,
+// without showing it, and does not start.
+func TestWrongConfigurationStopsEachFunction(t *testing.T) {
+	t.Parallel()
+	for function := range functions {
+		t.Run(function, func(t *testing.T) {
+			t.Parallel()
+			good := complete(function)
+			if said, asked := start(t, function, good); !asked {
+				t.Fatalf("it does not start with everything right: %s", said)
+			}
+			for name, wrong := range wrongValues {
+				for how, value := range map[string]*string{"missing": nil, "empty": new(string), "wrong": &wrong} {
+					env := maps.Clone(good)
+					delete(env, name)
+					if value != nil {
+						env[name] = *value
+					}
+					refused := readBy(function, name) && (how == "wrong" || !mayBeMissing(name))
+					said, asked := start(t, function, env)
+					if refused {
+						oneLine(t, function+" with "+name+" "+how, said, name)
+					}
+					if asked == refused {
+						t.Errorf("%s with %s %s: started %v, want %v; it said %s", function, name, how, asked, !refused, said)
+					}
+				}
+			}
+		})
+	}
+}
+
+// All that is wrong is named at once.
+func TestEveryProblemIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	for function := range functions {
+		said, asked := start(t, function, map[string]string{"SLACK_API_URL": wrongValues["SLACK_API_URL"]})
+		if asked {
+			t.Errorf("%s starts with nothing at all", function)
+		}
+		var names []string
+		for name := range wrongValues {
+			if readBy(function, name) && (!mayBeMissing(name) || name == "SLACK_API_URL") {
+				names = append(names, name)
+			}
+		}
+		oneLine(t, function, said, names...)
+	}
+}
+
+// oneLine checks what a function said before it gave up.
+func oneLine(t *testing.T, what, said string, names ...string) {
+	t.Helper()
+	if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "configuration: ") || strings.Contains(said, "canary") {
+		t.Errorf("%s: it said %q, want one line about the configuration, without a value", what, said)
+	}
+	for _, name := range names {
+		if !strings.Contains(said, name+" ") {
+			t.Errorf("%s: it does not name %s: %s", what, name, said)
+		}
+	}
+}
+
+// complete is an environment with which a function starts.
+func complete(function string) map[string]string {
+	env := map[string]string{
+		"AWS_REGION": region, "BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
+		"SLACK_BOT_TOKEN_PARAMETER": tokenAt,
+	}
+	for name, value := range map[string]string{
+		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": "aws-access-vend", "EXTERNAL_ID_PARAMETER": externAt, "CONSOLE_ISSUER": "https://access.example.com/",
+	} {
+		if readBy(function, name) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// start runs a function's binary until it ends, or asks a Runtime API for work;
+// said is what it wrote to stderr.
+func start(t *testing.T, function string, env map[string]string) (said string, asked bool) {
+	t.Helper()
+	dir, err := packages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks, gone := make(chan bool, 8), make(chan struct{})
+	var ended error
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		asks <- true
+		<-req.Context().Done() // nothing comes
+	}))
+	defer api.Close()
+	run := exec.Command(filepath.Join(dir, function, "bootstrap"))
+	run.Dir = filepath.Join(dir, function)
+	run.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://")}
+	for name, value := range env {
+		run.Env = append(run.Env, name+"="+value)
+	}
+	var stderr, stdout bytes.Buffer
+	run.Stderr, run.Stdout = &stderr, &stdout
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		ended = run.Wait()
+		close(gone)
+	}()
+	patience := time.NewTimer(20 * time.Second)
+	defer patience.Stop()
+	select {
+	case <-asks:
+		asked = true
+		_ = run.Process.Kill()
+		<-gone
+	case <-gone:
+		var exit *exec.ExitError
+		if !errors.As(ended, &exit) || exit.ExitCode() == 0 {
+			t.Errorf("%s ended with %v, want a code other than 0", function, ended)
+		}
+	case <-patience.C:
+		_ = run.Process.Kill()
+		<-gone
+		t.Errorf("%s neither starts nor ends", function)
+	}
+	if stdout.Len() > 0 && !asked {
+		t.Errorf("%s wrote to stdout: %s", function, stdout.String())
+	}
+	return stderr.String(), asked
+}

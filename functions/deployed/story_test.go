@@ -1,0 +1,42 @@
+package deployed_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake/stories"
+)
+
+// The real binaries on DynamoDB Local end every story in the words in which the
+// sandbox ends it on its store in memory (cmd/sandbox writes them down).
+func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
+	t.Parallel()
+	all, err := stories.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		t.Run(s.Name, func(t *testing.T) {
+			w := newWorld(t)
+			ends, err := s.Tell(w.told())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := stories.Difference(s.Golden(), ends); d != "" {
+				t.Errorf("it does not end as in the sandbox:\n%s", d)
+			}
+		})
+	}
+}
+
+// told is this world as one of stories.
+func (w *world) told() stories.World {
+	return stories.World{
+		Slack: w.slack, Do: w.do,
+		Pass:     func(d time.Duration) error { w.pass(d); return nil },
+		Requests: func() ([]access.Request, error) { return w.requests(), nil },
+		Events:   func() ([]access.Event, error) { return w.events(), nil },
+		Sessions: w.aws.Sessions,
+	}
+}

@@ -1,0 +1,217 @@
+package deployed_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lambdafake"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+// streamRetries is how often a batch is tried again; the template says more.
+const streamRetries = 6
+
+// mapStream connects the table's stream to notify, as the template does.
+func (w *world) mapStream() {
+	w.t.Helper()
+	table, err := w.table.Client(nil).DescribeTable(w.t.Context(), &dynamodb.DescribeTableInput{TableName: &w.table.Name})
+	w.must(err)
+	_, err = w.lambda.Map(lambdafake.Mapping{
+		Function: name("notify"), StreamARN: *table.Table.LatestStreamArn,
+		Streams: dynamodbstreams.New(dynamodbstreams.Options{
+			Region: region, BaseEndpoint: &w.table.Endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		}),
+		Filter: func(r events.DynamoDBEventRecord) bool {
+			return r.EventName == "INSERT" && strings.HasPrefix(r.Change.Keys["sk"].String(), store.EventPrefix)
+		},
+		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour, OnFailure: w.keep(&w.parked), Retry: soon,
+	})
+	w.must(err)
+}
+
+// item is an item as the table holds it.
+type item = map[string]types.AttributeValue
+
+// items is the whole table.
+func (w *world) items() (all []item) {
+	w.t.Helper()
+	pages := dynamodb.NewScanPaginator(w.table.Client(nil), &dynamodb.ScanInput{TableName: &w.table.Name, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(w.t.Context())
+		w.must(err)
+		all = append(all, page.Items...)
+	}
+	return all
+}
+
+// put writes an item behind the functions' backs.
+func (w *world) put(i item) {
+	w.t.Helper()
+	_, err := w.table.Client(nil).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.table.Name, Item: i})
+	w.must(err)
+}
+
+func textOf(i item, name string) string {
+	s, _ := i[name].(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+// bodies decodes everything of a kind.
+func bodies[T any](w *world, is func(sk string) bool) (all []T) {
+	w.t.Helper()
+	for _, i := range w.items() {
+		if !is(textOf(i, "sk")) {
+			continue
+		}
+		var one T
+		w.must(json.Unmarshal([]byte(textOf(i, "body")), &one))
+		all = append(all, one)
+	}
+	return all
+}
+
+// requests are all requests, oldest first.
+func (w *world) requests() []access.Request {
+	w.t.Helper()
+	all := bodies[access.Request](w, func(sk string) bool { return sk == store.RequestSort })
+	slices.SortFunc(all, func(a, b access.Request) int {
+		return cmp.Or(a.Submitted.Compare(b.Submitted), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// request is the only one.
+func (w *world) request() access.Request {
+	w.t.Helper()
+	all := w.requests()
+	if len(all) != 1 {
+		w.t.Fatalf("there are %d requests, want one", len(all))
+	}
+	return all[0]
+}
+
+// events are all events, request by request.
+func (w *world) events() []access.Event {
+	w.t.Helper()
+	var order []string
+	for _, r := range w.requests() {
+		order = append(order, r.ID)
+	}
+	all := bodies[access.Event](w, func(sk string) bool { return strings.HasPrefix(sk, store.EventPrefix) })
+	slices.SortFunc(all, func(a, b access.Event) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Request), slices.Index(order, b.Request)), cmp.Compare(a.Seq, b.Seq))
+	})
+	return all
+}
+
+// moment is a time as the table holds it, in bodies and in keys.
+var moment = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z`)
+
+// age makes every request older: all its times move into the past, as if
+// nothing had happened meanwhile.
+func (w *world) age(d time.Duration) {
+	w.t.Helper()
+	earlier := func(in string) string {
+		return moment.ReplaceAllStringFunc(in, func(at string) string {
+			t, err := time.Parse(time.RFC3339Nano, at)
+			w.must(err)
+			return store.TimeKey(t.Add(-d))
+		})
+	}
+	for _, i := range w.items() {
+		if textOf(i, "sk") != store.RequestSort {
+			continue
+		}
+		for _, attribute := range []string{"body", "due", "submitted"} {
+			if was := textOf(i, attribute); was != "" {
+				i[attribute] = text(earlier(was))
+			}
+		}
+		w.put(i)
+	}
+}
+
+// pass lets time pass for what is in the table, with a tick at its end.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	w.age(d)
+	w.tick()
+}
+
+// messages are those that pass a filter, oldest first.
+func (w *world) messages(is func(slackfake.Message) bool) (found []slackfake.Message) {
+	for _, m := range w.slack.Messages() {
+		if is(m) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+func in(channel string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.Channel == channel && m.To == "" }
+}
+
+func with(user string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.DMWith == user && m.To == "" }
+}
+
+func onlyTo(user string) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.To == user }
+}
+
+// last is the text of the newest message that passes, "" for none.
+func (w *world) last(is func(slackfake.Message) bool) string {
+	found := w.messages(is)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1].Text
+}
+
+// pressing is a click on the newest message in a place that has, or had, the
+// button; @ and a person is that person's direct channel.
+func (w *world) pressing(as, label, on string) slackfake.Act {
+	w.t.Helper()
+	is := in(on)
+	if user, direct := strings.CutPrefix(on, "@"); direct {
+		is = with(user)
+	}
+	for _, m := range slices.Backward(w.messages(is)) {
+		if _, found := w.slack.Button(m.Channel, m.TS, label, 0); found {
+			return slackfake.Act{As: as, Click: label, On: m.Channel + "/" + m.TS}
+		}
+	}
+	w.t.Fatalf("nothing on %s has, or had, a button %q", on, label)
+	return slackfake.Act{}
+}
+
+func number(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
+
+func join(all [][]byte) []byte { return bytes.Join(all, []byte("\n")) }
+
+// keysOf are the private messages that brought somebody keys.
+func (w *world) keysOf(user string) []slackfake.Message {
+	return w.messages(func(m slackfake.Message) bool {
+		return m.To == user && m.DMWith == user && strings.HasPrefix(m.Text, "export AWS_ACCESS_KEY_ID=")
+	})
+}

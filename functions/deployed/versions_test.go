@@ -1,0 +1,198 @@
+package deployed_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+// redeploy puts up the next version of everything.
+func (w *world) redeploy() {
+	w.t.Helper()
+	dir, err := packages()
+	w.must(err)
+	for function := range functions {
+		w.deploy(dir, function)
+	}
+}
+
+// served are the versions of a function that have been started.
+func (w *world) served(function string) map[int]bool {
+	versions := make(map[int]bool)
+	for _, s := range w.lambda.Starts(name(function)) {
+		versions[s.Version] = true
+	}
+	return versions
+}
+
+// A deploy in the middle of what people do: what runs is finished by the old
+// version, what comes next is done by the new one, over the same open requests.
+func TestTwoVersionsOverOpenRequests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.command("U0DEV1", line) // before
+	w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", most: 1, then: w.redeploy})
+	w.click("U0LEAD1", "Approve", "C0APPROVALS") // while
+	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+	w.click("U0DEV1", "I'm done", "@U0DEV1") // after
+	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end"; got != want {
+		t.Errorf("the events are %s, want %s", got, want)
+	}
+	for _, function := range []string{"slack", "notify"} {
+		if v := w.served(function); !v[1] || !v[2] {
+			t.Errorf("%s was served by versions %v, want both", function, v)
+		}
+	}
+	if cards := w.messages(in("C0APPROVALS")); len(cards) != 1 || !strings.Contains(cards[0].Text, "given back") {
+		t.Errorf("the cards are %+v", cards)
+	}
+}
+
+// Twelve people ask at once while everything is deployed twice: each has one
+// request, and one card.
+func TestADeployLosesNobodysCommand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.must(w.slack.SetGroup("S0DEVS", people(12))) })
+	var all sync.WaitGroup
+	for n, who := range people(12) {
+		all.Go(func() {
+			typed := line
+			out, err := w.hands().Do(t.Context(), slackfake.Act{As: who, Command: &typed})
+			if err != nil || !strings.Contains(out.Body, "Asked for") {
+				t.Errorf("%s asks: %+v, %v", who, out, err)
+			}
+		})
+		if n%5 == 4 {
+			w.redeploy()
+		}
+	}
+	all.Wait()
+	w.must(w.quiet())
+	if requests, cards := len(w.requests()), len(w.messages(in("C0APPROVALS"))); requests != 12 || cards != 12 {
+		t.Errorf("%d requests and %d cards, want 12 each", requests, cards)
+	}
+}
+
+// people are full members of the workspace who were never seen.
+func people(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("U0MANY%02d", i))
+	}
+	return ids
+}
+
+// newer are the ways in which a newer version may have written an item.
+var newer = map[string]func(item){
+	"a later format": func(i item) { i["format"] = number(fmt.Sprint(store.Format + 1)) },
+	"a new field": func(i item) {
+		i["body"] = text(strings.Replace(textOf(i, "body"), "{", `{"Invented":{"Later":true},`, 1))
+	},
+}
+
+// rewrite changes the items of a request, or of the directory, as a newer
+// version might have left them.
+func (w *world) rewrite(sk string, change func(item)) {
+	w.t.Helper()
+	for _, i := range w.items() {
+		if textOf(i, "sk") == sk {
+			change(i)
+			w.put(i)
+		}
+	}
+}
+
+// What a newer version wrote is neither guessed at nor overwritten: people are
+// told that it failed, the log says which item and why, and everything else
+// goes on.
+func TestAnItemOfANewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for how, change := range newer {
+		t.Run(how, func(t *testing.T) {
+			w := granted(t)
+			id := w.request().ID
+			w.rewrite(store.RequestSort, change)
+			before := w.items()
+			for _, label := range []string{"I'm done", "Open AWS console", "Get temporary keys"} {
+				w.click("U0DEV1", label, "@U0DEV1")
+				if told := w.last(onlyTo("U0DEV1")); !strings.Contains(told, "Something went wrong") {
+					t.Errorf("%s: told %q", label, told)
+				}
+			}
+			if out := w.command("U0DEV1", "/aws-access list"); !strings.Contains(out.Body, "Something went wrong") {
+				t.Errorf("the list: %s", out.Body)
+			}
+			if !reflect.DeepEqual(before, w.items()) || len(w.aws.Sessions()) != 0 {
+				t.Error("something was written, or vended")
+			}
+			if log := w.logs("slack"); !strings.Contains(log, access.ErrNewer.Error()) || !strings.Contains(log, id) {
+				t.Errorf("the log does not say which item is newer: %.2000s", log)
+			}
+			w.othersGoOn(id)
+		})
+	}
+}
+
+// othersGoOn has the tick move somebody else's request beside one that it
+// cannot read, and say so.
+func (w *world) othersGoOn(id string) {
+	w.t.Helper()
+	w.age(3 * time.Hour) // the one that cannot be read is due first
+	w.command("U0DEV2", line)
+	w.age(time.Hour)
+	event, _ := json.Marshal(scheduled())
+	_, err := w.lambda.Invoke(w.t.Context(), name("tick"), event)
+	if err == nil || !strings.Contains(err.Error(), id) || !strings.Contains(err.Error(), access.ErrNewer.Error()) {
+		w.t.Errorf("the tick says %v", err)
+	}
+	w.must(w.quiet())
+	if told := w.last(with("U0DEV2")); !strings.Contains(told, "timed out") {
+		w.t.Errorf("the other person was told %q", told)
+	}
+}
+
+// A directory of a newer version stops what is decided by it.
+func TestADirectoryOfANewerVersionDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for how, change := range newer {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t)
+			w.rewrite(store.DirectoryKey, change)
+			if out := w.command("U0DEV1", line); !strings.Contains(out.Body, "Something went wrong") || len(w.requests()) != 0 {
+				t.Errorf("asked: %s, %d requests", out.Body, len(w.requests()))
+			}
+			if log := w.logs("slack"); !strings.Contains(log, access.ErrNewer.Error()) || !strings.Contains(log, store.DirectoryKey) {
+				t.Errorf("the log does not say which item is newer: %s", log)
+			}
+		})
+	}
+}
+
+// An event of a newer version is kept, for when the newer version runs again.
+func TestAnEventOfANewerVersionIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(item{
+		"pk": text(store.RequestKey("01NEWER")), "sk": text(store.EventPrefix + "000001"),
+		"format": number(fmt.Sprint(store.Format + 1)), "body": &types.AttributeValueMemberS{Value: `{"Invented":true}`},
+	})
+	w.command("U0DEV1", line)
+	if n := len(w.messages(in("C0APPROVALS"))); n != 1 {
+		t.Errorf("%d cards were posted, want one", n)
+	}
+	if kept := string(join(w.given(&w.parked))); !strings.Contains(kept, "01NEWER") || !strings.Contains(kept, "Invented") {
+		t.Errorf("kept: %s", kept)
+	}
+	if log := w.logs("notify"); !strings.Contains(log, access.ErrNewer.Error()) {
+		t.Errorf("the log: %s", log)
+	}
+}

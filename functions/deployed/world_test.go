@@ -1,0 +1,339 @@
+package deployed_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lambdafake"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+// The functions, as the template calls them here, and how long each may run.
+var functions = map[string]time.Duration{"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second}
+
+func name(function string) string { return "aws-access-" + function }
+
+const (
+	bastion = "999999999999"
+	region  = "eu-west-1"
+	org     = "o-example123"
+)
+
+// Where the secrets stand in SSM.
+const (
+	tokenAt   = "/jit-access/slack/bot-token"
+	signingAt = "/jit-access/slack/signing-secret"
+	externAt  = "/jit-access/external-id"
+)
+
+// room is a directory for packages, set before the first test.
+var room string
+
+// packages makes each function as it is deployed, once, and returns their
+// directory: by what `sam build` calls, for this machine's processor.
+var packages = sync.OnceValues(func() (string, error) {
+	made := make(chan error)
+	for function := range functions {
+		go func() { made <- makePackage(filepath.Join(room, function), function) }()
+	}
+	var failed []error
+	for range functions {
+		failed = append(failed, <-made)
+	}
+	return room, errors.Join(failed...)
+})
+
+func makePackage(dir, function string) error {
+	target := "build-" + strings.ToUpper(function[:1]) + function[1:] + "Function"
+	//nolint:misspell // it is SAM's own name
+	build := exec.Command("make", "-s", "-C", "../..", target, "ARTIFACTS_DIR="+dir, "ARCH="+runtime.GOARCH)
+	for _, v := range os.Environ() {
+		if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" && n != "MAKELEVEL" { // of a make that runs the tests
+			build.Env = append(build.Env, v)
+		}
+	}
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("make %s: %w\n%s", target, err, said)
+	}
+	return nil
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(inARoom(m.Run))
+}
+
+func inARoom(run func() int) int {
+	var err error
+	if room, err = os.MkdirTemp("", "aws-access-packages-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(room) }()
+	return run()
+}
+
+// world is the product as it is deployed: its real binaries on a played Lambda,
+// its table in DynamoDB Local, and all that they reach beyond on loopback. Time
+// is real.
+type world struct {
+	t      testing.TB
+	table  dynamotest.Table
+	slack  *slackfake.Server
+	aws    *vendfake.Server
+	ssm    *lambdafake.Parameters
+	lambda *lambdafake.Server
+	wire   *wire
+	url    string // of everything that is played
+
+	mu       sync.Mutex
+	signing  access.Secret // what Slack signs with
+	external string        // what the roles' trust wants
+	keys     map[string]access.Credentials
+	parked   [][]byte // stream records that were given up
+	undone   [][]byte // orders that were given up
+	double   bool
+}
+
+// newWorld deploys everything, and lets the first tick read who is who; before
+// that it lets the tests change what they want.
+func newWorld(t testing.TB, change ...func(*world)) *world {
+	t.Helper()
+	dir, err := packages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, table: dynamotest.Open(t), wire: newWire(), ssm: new(lambdafake.Parameters), keys: make(map[string]access.Credentials)}
+	w.play()
+	for function := range functions {
+		w.deploy(dir, function)
+	}
+	w.connect()
+	for _, c := range change {
+		c(w)
+	}
+	w.tick()
+	return w
+}
+
+// play sets the players up.
+func (w *world) play() {
+	w.signing, w.external = access.NewSecret("canary-signing-secret-0"), "canary-external-id-0"
+	token := access.NewSecret("xoxb-canary-bot-token-0")
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	w.t.Cleanup(server.Close)
+	w.url = server.URL
+	w.slack = slackfake.Sandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
+	w.aws = vendfake.New(vendfake.Options{Org: org})
+	w.lambda = lambdafake.New(lambdafake.Options{
+		Poll: 20 * time.Millisecond, Double: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
+		MayInvoke:  func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
+		AsyncRetry: soon, Throttled: soon,
+	})
+	w.t.Cleanup(w.lambda.Close)
+	w.stock(token.Reveal())
+	w.mount(mux)
+}
+
+// slowly is Slack's clock: a busy machine has thirty seconds for what Slack gives
+// three, the life of a trigger.
+func slowly() func() time.Time {
+	began := time.Now()
+	return func() time.Time { return began.Add(time.Since(began) / 10) }
+}
+
+// soon is the pause before another try, which nothing here needs to be long.
+func soon(int) time.Duration { return 20 * time.Millisecond }
+
+// mount puts everything that functions reach behind the wire.
+func (w *world) mount(mux *http.ServeMux) {
+	for path, next := range map[string]http.Handler{
+		"/slack-api": w.slack, "/aws": w.aws.AWS(), "/federation": w.aws.Federation(), "/console": w.aws.Console(),
+		"/ssm": w.ssm, "/lambda": w.lambda.API(), "/dynamodb": forward(w.table.Endpoint),
+	} {
+		if path != "/federation" && path != "/console" {
+			next = http.StripPrefix(path, next)
+		}
+		mux.Handle(path, w.wire.before(next))
+		mux.Handle(path+"/", w.wire.before(next))
+	}
+	mux.Handle("/slack/", w.lambda.Front(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+}
+
+// stock puts up the secrets, the functions' roles, and the roles of the policy.
+func (w *world) stock(token string) {
+	for at, secret := range map[string]string{tokenAt: token, signingAt: w.signing.Reveal(), externAt: w.external} {
+		w.must(w.ssm.Put(at, secret))
+	}
+	var err error
+	for function := range functions {
+		role, may := "arn:aws:iam::"+bastion+":role/aws-access-"+function, []string{denyAll}
+		if function == "vend" {
+			may = nil
+		}
+		w.keys[function], err = w.aws.FunctionCredentials(role, may...)
+		w.must(err)
+		w.wire.callers[w.keys[function].AccessKeyID] = function
+	}
+	w.trust(w.external)
+}
+
+const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
+
+// trust puts up the roles of policy.yaml in its accounts; their trust wants an
+// external id.
+func (w *world) trust(external string) {
+	trust := vendfake.DefaultTrust("arn:aws:iam::"+bastion+":role/aws-access-vend", external, org)
+	for _, account := range []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"} {
+		for _, role := range []string{"ReadOnly", "Operator", "Admin"} {
+			w.must(w.aws.PutRole(account, vendfake.Role{Name: role, Path: "/aws-access/", Trust: trust}))
+		}
+	}
+}
+
+// environment is what the template gives a function; the rest is for this
+// computer.
+func (w *world) environment(function string) map[string]string {
+	key := w.keys[function]
+	env := map[string]string{
+		"BASTION_ACCOUNT": bastion, "TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
+		"SLACK_BOT_TOKEN_PARAMETER": tokenAt,
+		"AWS_ACCESS_KEY_ID":         key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretKey.Reveal(), "AWS_SESSION_TOKEN": key.SessionToken.Reveal(),
+		"AWS_ENDPOINT_URL_DYNAMODB": w.url + "/dynamodb", "AWS_ENDPOINT_URL_SSM": w.url + "/ssm", "AWS_ENDPOINT_URL_LAMBDA": w.url + "/lambda",
+		"AWS_ENDPOINT_URL_STS": w.url + "/aws", "SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
+	}
+	switch function {
+	case "slack":
+		env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, w.lambda.ARN(name("vend"))
+	case "vend":
+		env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = externAt, "https://access.example.com/"
+	}
+	return env
+}
+
+// deploy puts a function up, or a new version of it.
+func (w *world) deploy(dir, function string) {
+	w.t.Helper()
+	w.must(w.lambda.Deploy(lambdafake.Function{
+		Name: name(function), Bootstrap: filepath.Join(dir, function, "bootstrap"), Env: w.environment(function),
+		Timeout: functions[function], MemoryMB: 256,
+	}))
+}
+
+// connect is what the template connects: the stream to notify, and what becomes
+// of orders that fail.
+func (w *world) connect() {
+	w.t.Helper()
+	w.must(w.lambda.Async(name("vend"), lambdafake.Async{MaxAge: time.Minute, OnFailure: w.keep(&w.undone)}))
+	w.mapStream()
+}
+
+// keep collects records of what was given up.
+func (w *world) keep(into *[][]byte) func([]byte) {
+	return func(record []byte) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		*into = append(*into, bytes.Clone(record))
+	}
+}
+
+func (w *world) given(up *[][]byte) [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([][]byte{}, *up...)
+}
+
+// hands are people's, who use the public address. How fast the answers come is
+// measured elsewhere; this machine may be busy.
+func (w *world) hands() slackfake.Hands {
+	return slackfake.Hands{
+		Slack: w.slack, Post: slackfake.Over(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now, Patience: time.Minute,
+	}
+}
+
+// do does something for somebody, and waits for all that it leads to.
+func (w *world) do(a slackfake.Act) (slackfake.Outcome, error) {
+	out, err := w.hands().Do(w.t.Context(), a)
+	if err == nil {
+		err = w.quiet()
+	}
+	return out, err
+}
+
+// acts is do of what has to work.
+func (w *world) acts(a slackfake.Act) slackfake.Outcome {
+	w.t.Helper()
+	out, err := w.do(a)
+	w.must(err)
+	return out
+}
+
+func (w *world) command(as, line string) slackfake.Outcome {
+	w.t.Helper()
+	return w.acts(slackfake.Act{As: as, Command: &line})
+}
+
+// click presses a button on the newest message in a place that has it.
+func (w *world) click(as, label, on string) slackfake.Outcome {
+	w.t.Helper()
+	return w.acts(w.pressing(as, label, on))
+}
+
+func (w *world) quiet() error {
+	ctx, stop := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer stop()
+	return w.lambda.Quiet(ctx)
+}
+
+// invoke runs a function on an event that has to be taken.
+func (w *world) invoke(function string, event any) []byte {
+	w.t.Helper()
+	text, err := json.Marshal(event)
+	w.must(err)
+	answer, err := w.lambda.Invoke(w.t.Context(), name(function), text)
+	w.must(err)
+	return answer
+}
+
+// tick is the minute's.
+func (w *world) tick() {
+	w.t.Helper()
+	w.invoke("tick", scheduled())
+	w.must(w.quiet())
+}
+
+func scheduled() map[string]any {
+	return map[string]any{
+		"version": "0", "id": "0a1b2c3d", "detail-type": "Scheduled Event", "source": "aws.events", "account": bastion,
+		"time": time.Now().UTC().Format(time.RFC3339), "region": region, "resources": []string{"arn:aws:events:" + region + ":" + bastion + ":rule/tick"},
+		"detail": map[string]any{},
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// logs is everything that a function has written.
+func (w *world) logs(function string) string {
+	return strings.Join(w.lambda.Logs(name(function)), "\n")
+}
