@@ -19,9 +19,6 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	if err != nil {
 		return nil, errors.Join(errMalformed, err)
 	}
-	if c.SSLCheck {
-		return nil, nil
-	}
 	m, err := h.commanded(ctx, c, p.once(c.TriggerID))
 	if err != nil {
 		m = h.refused(ctx, err)

@@ -1,9 +1,12 @@
 package functions
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -25,7 +28,54 @@ type Vend struct {
 	SignIn signIn
 	Render func(access.Credentials, access.Target) access.Secret // keys as text
 	Slack  *slackapi.Client
+	Checks Checks // what doctor asks; the zero value refuses
 	Log    *slog.Logger
+}
+
+// Take is what Lambda runs: an order, which is answered in Slack and nowhere
+// else, or a check, {"check": {…}}, whose answer is returned. What is neither,
+// or both, is refused before anything is done.
+func (h Vend) Take(ctx context.Context, payload json.RawMessage) (any, error) {
+	order, check, err := readTask(payload)
+	switch {
+	case err != nil:
+		h.Log.ErrorContext(ctx, "vend was called with neither an order nor a check", "error", err)
+		return nil, err
+	case check != nil:
+		return h.Checks.Do(ctx, *check), nil
+	}
+	return nil, h.Handle(ctx, order)
+}
+
+// errNoTask says no more: a decoder's own error may quote what was sent.
+var errNoTask = errors.New("the payload is neither an order nor a check")
+
+func readTask(payload []byte) (order access.Order, check *Check, err error) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(payload, &fields) != nil {
+		return order, nil, errNoTask
+	}
+	asked, isCheck := fields["check"]
+	switch {
+	case isCheck && (len(fields) > 1 || strictly(asked, &check) != nil || check == nil):
+		return order, nil, errNoTask
+	case !isCheck && strictly(payload, &order) != nil:
+		return order, nil, errNoTask
+	}
+	return order, check, nil
+}
+
+// strictly decodes one JSON value whose fields are all known.
+func strictly(text []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errNoTask
+	}
+	return nil
 }
 
 // Handle takes one order. It answers the person, and an error only when the

@@ -3,7 +3,8 @@
 // what it may do in AWS is what the shell that it runs in may do.
 //
 // It ends with 0 when all is well, with 1 when something is wrong that it has
-// said, and with 2 when it was called in a way that it does not know.
+// said, and with 2 when it was called in a way that it does not know. Doctor ends
+// with 3 when it found nothing wrong and could not look at everything.
 package main
 
 import (
@@ -34,6 +35,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"policy compile", "make of the policy what the functions load", compilePolicy},
+		{"manifest", "print the Slack app's manifest, with the stack's addresses", manifestMain},
+		{"doctor", "tell whether a deployment is right", doctorMain},
 		{"close-all", "end every open request of a table", closeAll},
 	}
 }

@@ -31,7 +31,7 @@ func (s *stage) deploy(p *policy.Policy) *deployment {
 	return &deployment{policy: p, functions: deployed{
 		"slack":  instances(b.slackFunction(s).Handle),
 		"notify": instances(functions.Notify{Store: b.table, Slack: b.slack, Policy: p, Now: s.clock.Now, Log: s.log.With("function", "notify")}.Handle),
-		"vend":   instances(b.vendFunction(s).Handle),
+		"vend":   instances(b.vendFunction(s).Take),
 		"tick": instances(functions.Tick{
 			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Slack: b.slack,
 			Operators: p.Settings().Operators,
@@ -80,6 +80,10 @@ func (b parts) vendFunction(s *stage) functions.Vend {
 		Step:   lifecycle.Vend{Step: b.step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: callPatience}, Endpoint: s.places.public + "/federation", Issuer: s.places.public + "/"},
 		Render: vend.KeysText, Slack: b.slack, Log: s.log.With("function", "vend"),
+		Checks: functions.Checks{
+			Policy: b.step.Policy, Store: b.table, Slack: b.slack, Team: team,
+			Roles: vend.Trials{Assumer: assumer, Now: s.clock.Now}, Now: s.clock.Now, Log: s.log.With("function", "vend"),
+		},
 	}
 }
 

@@ -1,6 +1,6 @@
 // Command vend is the one function that assumes target roles. It has no public
 // way in: it takes orders by invocation, and answers the requester whom the
-// table names.
+// table names. aws-access doctor invokes it for checks, which hand out nothing.
 package main
 
 import (
@@ -33,6 +33,10 @@ func main() {
 		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer},
 		Render: vend.KeysText, Slack: p.Slack, Log: p.Log,
+		Checks: functions.Checks{
+			Policy: p.Policy, Store: p.Store, Slack: p.Slack, Team: p.Config.Team, Enterprise: p.Config.Enterprise,
+			Roles: vend.Trials{Assumer: assumer, Now: time.Now}, Now: time.Now, Log: p.Log,
+		},
 	}
-	lambda.Start(h.Handle)
+	lambda.Start(h.Take)
 }

@@ -1,6 +1,7 @@
 package vend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type Assumer struct {
 	// ExternalID gives what target roles want as sts:ExternalId; fresh asks to
 	// read it again, because STS has just refused the one that was given.
 	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
+
+	attempts int // at a call that STS throttles; 3 if zero
 }
 
 const (
@@ -80,7 +83,12 @@ func (a Assumer) once(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Assume
 		return nil, fmt.Errorf("read the external id: %w", err)
 	}
 	in.ExternalId = aws.String(external.Reveal())
-	out, err := a.STS.AssumeRole(ctx, in, sparingly, unhurried)
+	return a.call(ctx, in)
+}
+
+// call is where the product calls STS.
+func (a Assumer) call(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
+	out, err := a.STS.AssumeRole(ctx, in, a.sparingly, unhurried)
 	if err != nil {
 		return nil, faultOf("sts:AssumeRole", err)
 	}
@@ -167,9 +175,9 @@ func seconds(remaining time.Duration) int32 {
 // already, and another try would make a second one for the same order, of which
 // nobody keeps a record. The person presses the button again, with an order of
 // its own.
-func sparingly(o *sts.Options) {
+func (a Assumer) sparingly(o *sts.Options) {
 	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = 3
+		s.MaxAttempts = cmp.Or(a.attempts, 3)
 		s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{
 			"Throttling": {}, "ThrottlingException": {}, "RequestLimitExceeded": {},
 		}}}

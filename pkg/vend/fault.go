@@ -24,6 +24,7 @@ type fault struct {
 	status  int    // 0 when there was no answer
 	code    string
 	request string
+	action  string // what was refused, where the answer names one of two
 	why     string // when no answer explains it
 	err     error  // what errors.Is finds, never printed
 }
@@ -68,7 +69,7 @@ func faultOf(call string, err error) *fault {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api):
-		f.code = plainly(api.ErrorCode())
+		f.code, f.action = plainly(api.ErrorCode()), actionIn(api.ErrorMessage())
 	case f.status != 0:
 		f.why = "that cannot be read"
 	default:
@@ -76,6 +77,23 @@ func faultOf(call string, err error) *fault {
 	}
 	return f
 }
+
+// actionIn finds which of the three actions of a call was refused (FACTS A5).
+// Nothing else of a message is read: its wording is nobody's promise.
+func actionIn(message string) string {
+	for _, action := range [...]string{tagging, naming} {
+		if strings.Contains(message, action) {
+			return action
+		}
+	}
+	return ""
+}
+
+// What AssumeRole stands for beside itself when it passes tags and an identity.
+const (
+	tagging = "sts:TagSession"
+	naming  = "sts:SetSourceIdentity"
+)
 
 // silence says why there was no answer. The text of an error is used only
 // where it cannot hold what was sent or received.

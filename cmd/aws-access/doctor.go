@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/aws-access/aws-access/pkg/policy"
+)
+
+const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml] [-only stack|slack|accounts] [-accounts PATTERN] [-json]
+aws-access doctor -rights [-stack aws-access]
+
+Tells whether a deployment is right: the stack, Slack, and every role of every
+account of the deployed policy. It changes nothing, and may assume no role: it
+asks the deployed vend function, which assumes each role with a session policy
+that denies everything, drops the credentials where they arrive, and answers
+with codes. Each trial stands in CloudTrail with the source identity
+aws-access-doctor and the session name aws-access-doctor-…; one that lacks a
+thing, to see it refused, lacks that.
+
+It ends with 0 when nothing is wrong (there may be warnings), with 1 when there
+are problems, with 2 when it could not run, and with 3 when it found no problem
+but could not check everything.
+
+`
+
+// unchecked is how doctor ends when it found nothing wrong and not everything out.
+const unchecked = 3
+
+// What doctor looks at.
+const (
+	inStack    = "stack"
+	inSlack    = "slack"
+	inAccounts = "accounts"
+)
+
+// examination is what the command line asks for.
+type examination struct {
+	stack, region, policy, only, accounts string
+	json, rights                          bool
+	patience                              time.Duration // in all
+	rest                                  time.Duration // before roles are tried again that AWS did not judge
+}
+
+// doctorMain is "doctor".
+func doctorMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	e, code := readExamination(args, stderr)
+	switch {
+	case code != fine || e == nil:
+		return code
+	case e.rights:
+		say(stdout, "%s", rights(e.stack))
+		return fine
+	}
+	ctx, stop := context.WithTimeout(ctx, e.patience)
+	defer stop()
+	d, err := newDoctor(ctx, *e, stderr)
+	if err == nil {
+		err = d.examine(ctx)
+	}
+	if err != nil {
+		say(stderr, "aws-access doctor: %s\n", plainError(err))
+		return usage
+	}
+	if e.json {
+		d.report.writeJSON(stdout)
+	} else {
+		d.report.write(stdout)
+	}
+	return d.report.exit()
+}
+
+var (
+	stackName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`)
+	regionForm = regexp.MustCompile(`^([a-z]{2,4}(-[a-z]+)+-[0-9])?$`)
+)
+
+// readExamination reads the command line; nil with fine means that help was
+// asked for.
+func readExamination(args []string, stderr io.Writer) (*examination, int) {
+	e := new(examination)
+	flags := flag.NewFlagSet("aws-access doctor", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { say(stderr, "%s", aboutDoctor); flags.PrintDefaults() }
+	flags.StringVar(&e.stack, "stack", "aws-access", "`name` of the stack")
+	flags.StringVar(&e.region, "region", "", "AWS `region` of the stack; the shell's own if empty")
+	flags.StringVar(&e.policy, "policy", "", "policy `file`, or compiled policy, that should be deployed")
+	flags.StringVar(&e.only, "only", "", "`part` to look at: stack, slack or accounts")
+	flags.StringVar(&e.accounts, "accounts", "", "`names` or ids of accounts to try, with commas between; * stands for anything")
+	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
+	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that whoever runs doctor needs")
+	flags.DurationVar(&e.patience, "patience", 20*time.Minute, "how `long` it may take in all")
+	flags.DurationVar(&e.rest, "rest", 3*time.Second, "how `long` to wait before roles are tried again that AWS had no time for; it doubles")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, fine
+	case err != nil:
+		return nil, usage
+	}
+	switch {
+	case flags.NArg() > 0:
+		say(stderr, "aws-access doctor: %q is not understood; see aws-access doctor -h\n", flags.Arg(0))
+	case !stackName.MatchString(e.stack):
+		say(stderr, "aws-access doctor: -stack takes the name of a CloudFormation stack\n")
+	case !regionForm.MatchString(e.region):
+		say(stderr, "aws-access doctor: -region takes a region such as eu-west-1\n")
+	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
+		say(stderr, "aws-access doctor: -only takes stack, slack or accounts\n")
+	case !goodPatterns(e.accounts):
+		say(stderr, "aws-access doctor: -accounts takes names and ids of accounts, where * stands for anything\n")
+	default:
+		return e, fine
+	}
+	return nil, usage
+}
+
+func goodPatterns(list string) bool {
+	for pattern := range strings.SplitSeq(list, ",") {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// doctor looks at one deployment.
+type doctor struct {
+	examination
+	cfn      *cloudformation.Client
+	lambda   *lambda.Client
+	ssm      *ssm.Client
+	http     *http.Client
+	now      func() time.Time
+	progress func(done, total int)
+	given    *policy.Policy // of -policy, else nil
+	report   *report
+
+	found deployment
+	skew  time.Duration // of the function's clock against this computer's
+}
+
+// How long one call may take. Vend's own limit is 30 s.
+const (
+	callPatience = 45 * time.Second
+	pingPatience = 15 * time.Second
+)
+
+// inRegion has the SDK use a region, or what the shell says if there is none.
+func inRegion(region string) awsconfig.LoadOptionsFunc {
+	return func(o *awsconfig.LoadOptions) error {
+		if region != "" {
+			o.Region = region
+		}
+		return nil
+	}
+}
+
+func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, error) {
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), inRegion(e.region))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("no way into AWS: %w", err)
+	case c.Region == "":
+		return nil, errors.New("no region is set; say which with -region")
+	}
+	e.region = c.Region
+	d := &doctor{
+		examination: e, cfn: cloudformation.NewFromConfig(c), lambda: lambda.NewFromConfig(c), ssm: ssm.NewFromConfig(c),
+		http: pingClient(), now: time.Now, progress: progressOn(stderr), report: &report{Stack: e.stack, Region: c.Region},
+	}
+	if e.policy == "" {
+		return d, nil
+	}
+	d.given, err = readPolicy(e.policy)
+	return d, err
+}
+
+// readPolicy reads a policy file, or what was compiled of one.
+func readPolicy(name string) (*policy.Policy, error) {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("the policy cannot be read: %w", err)
+	}
+	if p, err := policy.Load(src, ""); err == nil {
+		return p, nil
+	} else if !errors.Is(err, policy.ErrNotCompiled) {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p, _, err := policy.Compile(name, src, policy.Options{Now: time.Now(), Read: os.ReadFile})
+	return p, err
+}
+
+// progressOn writes how far doctor is, where somebody watches.
+func progressOn(w io.Writer) func(done, total int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return func(int, int) {}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return func(int, int) {}
+	}
+	return func(done, total int) {
+		say(f, "\r%d of %d roles", done, total)
+		if done == total {
+			say(f, "\r\x1b[K")
+		}
+	}
+}
+
+// wants reports whether a part is to be looked at.
+func (d *doctor) wants(part string) bool { return d.only == "" || d.only == part }
+
+// examine looks at everything that was asked for. An error means that doctor
+// could not begin; what goes wrong later is a finding.
+func (d *doctor) examine(ctx context.Context) error {
+	if err := d.findStack(ctx); err != nil {
+		return err
+	}
+	if d.wants(inStack) {
+		d.checkStack()
+		d.checkFunctions()
+		d.checkStream(ctx)
+		d.checkOrders(ctx)
+		d.checkDoors(ctx)
+	}
+	inner := d.askStack(ctx)
+	if inner != nil && d.wants(inStack) {
+		d.checkInner(inner)
+	}
+	if d.wants(inSlack) {
+		d.checkPing(ctx, inner)
+		if inner != nil && inner.Stack != nil {
+			d.checkGroups(inner)
+		}
+		d.checkSlack(ctx)
+	}
+	if d.wants(inAccounts) {
+		return d.checkRoles(ctx)
+	}
+	return nil
+}
+
+// plainError is the text of an error, without what a terminal would obey.
+func plainError(err error) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, err.Error())
+}
+
+// str reads what AWS may have left out.
+func str(s *string) string { return aws.ToString(s) }

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+// change gives a role another trust.
+func (c *clinic) change(account, role, from, to string) {
+	r, ok := c.aws.Role(account, role)
+	if !ok || !strings.Contains(r.Trust, from) {
+		c.t.Fatalf("%s in %s: no %s in its trust", role, account, from)
+	}
+	r.Trust = strings.Replace(r.Trust, from, to, 1)
+	c.must(c.aws.PutRole(account, r))
+}
+
+// breakages are what may be wrong, and how doctor has to name each: check,
+// verdict, code, and words of reason and advice. Nothing else may be found.
+var breakages = map[string]struct {
+	breaks func(c *clinic)
+	want   []string
+	words  []string
+	exit   int
+}{
+	"a trust that refuses": {
+		func(c *clinic) { c.change("222222222222", "Admin", theVendRole, theVendRole+"-of-yesterday") },
+		[]string{"roles problem refused"}, []string{"1 of 14 roles: Admin in payments-dev (222222222222)", "1. Is the role there", "3. Is its external id the one in the SSM parameter /jit-access/external-id"}, wrong,
+	},
+	"a role that is missing": {
+		func(c *clinic) { c.aws.RemoveRole("333333333333", "Operator") },
+		[]string{"roles problem refused"}, []string{"Operator in data-prod (333333333333)", "gives the same answer for every cause"}, wrong,
+	},
+	"another external id everywhere": {
+		func(c *clinic) { c.external = "canary-other-external-id" },
+		[]string{"roles problem refused"}, []string{"14 of 14 roles", "look first at what they have in common, which is the external id"}, wrong,
+	},
+	"a trust open without the external id": {
+		func(c *clinic) {
+			c.change("111111111111", "ReadOnly", `,"sts:ExternalId":"`+canaryExternal+`"`, "")
+		},
+		[]string{"roles problem open_without_external_id"}, []string{"SECURITY: they can be assumed without the external id", "ReadOnly in payments-prod"}, wrong,
+	},
+	"a trust open without tags": {
+		func(c *clinic) { c.change("111111111111", "Admin", `"aws:RequestTag/GrantId":"?*",`, "") },
+		[]string{"roles problem open_without_tags"}, []string{"SECURITY", "without the tag GrantId"}, wrong,
+	},
+	"a trust open without a source identity": {
+		func(c *clinic) { c.change("111111111111", "Admin", `,"sts:SourceIdentity":"?*"`, "") },
+		[]string{"roles problem open_without_source_identity"}, []string{"SECURITY", "nobody in particular"}, wrong,
+	},
+	"a trust open under any session name": {
+		func(c *clinic) { c.change("111111111111", "Admin", `"sts:RoleSessionName":"aws-access-*",`, "") },
+		[]string{"roles problem open_under_any_session_name"}, []string{"SECURITY", "cut by their name"}, wrong,
+	},
+	"a trust that allows no tags": {
+		func(c *clinic) { c.change("444444444444", "ReadOnly", "sts:TagSession", "sts:Nothing") },
+		[]string{"roles problem refused_tags"}, []string{"AWS refuses sts:TagSession"}, wrong,
+	},
+	"an external id that cannot be read": {
+		func(c *clinic) { c.external = "" },
+		[]string{"roles problem no_external_id"}, []string{"Vend cannot read the SSM parameter /jit-access/external-id"}, wrong,
+	},
+	"an STS that has no time": {
+		func(c *clinic) { c.throttle = func(int) string { return vendfake.Throttles } },
+		[]string{"roles not checked throttled"}, []string{"says nothing about the roles"}, unchecked,
+	},
+	"a bot token that was revoked": {
+		func(c *clinic) { c.slack.SetToken(access.NewSecret("xoxb-canary-new")) },
+		[]string{"bot token problem invalid_auth"}, []string{"Slack refuses the bot token", "Install the app again", "/jit-access/slack/bot-token"}, wrong,
+	},
+	"a scope that is missing": {
+		func(c *clinic) {
+			c.scopes = slices.DeleteFunc(c.scopes, func(s string) bool { return s == "users:read.email" })
+		},
+		[]string{"scopes problem missing_scope"}, []string{"The token lacks users:read.email", "aws-access manifest"}, wrong,
+	},
+	"a scope too many": {
+		func(c *clinic) { c.scopes = append(c.scopes, "channels:history") },
+		[]string{"scopes warning more_than_needed"}, []string{"channels:history"}, fine,
+	},
+	"scopes with which channels cannot be seen": {
+		func(c *clinic) {
+			c.scopes = slices.DeleteFunc(c.scopes, func(s string) bool { return s == "channels:read" || s == "groups:read" })
+		},
+		[]string{"channel C0APPROVALS not checked missing_scope", "channel C0OPS not checked missing_scope", "channel C0PAYMENTS not checked missing_scope"}, []string{"lacks channels:read and groups:read"}, unchecked,
+	},
+	"a channel without the bot": {
+		func(c *clinic) {
+			c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
+		},
+		[]string{"channel C0APPROVALS problem not_member"}, []string{"/invite @aws-access"}, wrong,
+	},
+	"a channel without the bot, which may post to all": {
+		func(c *clinic) {
+			c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
+			c.scopes = append(c.scopes, "chat:write.public")
+		},
+		[]string{"channel C0APPROVALS warning not_member", "scopes warning more_than_needed"}, []string{"as long as the channel is public"}, fine,
+	},
+	"a private channel without the bot": {
+		func(c *clinic) {
+			c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", Private: true, BotOut: true})
+		},
+		[]string{"channel C0APPROVALS problem channel_not_found"}, []string{"private and the bot is not in it"}, wrong,
+	},
+	"a channel shared with another company": {
+		func(c *clinic) { c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", Shared: true}) },
+		[]string{"channel C0APPROVALS warning shared"}, []string{"whose people read the cards"}, fine,
+	},
+	"a channel that is archived": {
+		func(c *clinic) { c.slack.SetChannel(slackfake.Channel{ID: "C0OPS", Archived: true}) },
+		[]string{"channel C0OPS problem archived"}, []string{"nothing can be posted"}, wrong,
+	},
+	"a group that is gone": {
+		func(c *clinic) {
+			c.slack.RemoveGroup("S0LEADS")
+			c.now = 2 * time.Minute
+			c.must(c.tick.Handle(c.t.Context(), tickEvent))
+			c.now = 0
+		},
+		[]string{"group leads (S0LEADS) problem gone"}, []string{"no such user group", "approves nothing"}, wrong,
+	},
+	"a group without members": {
+		func(c *clinic) {
+			c.must(c.slack.SetGroup("S0LEADS", nil))
+			c.now = 2 * time.Minute
+			c.must(c.tick.Handle(c.t.Context(), tickEvent))
+			c.now = 0
+		},
+		[]string{"group leads (S0LEADS) warning empty"}, []string{"has no members"}, fine,
+	},
+	"a tick that is silent": {
+		func(c *clinic) { c.forget(20 * time.Minute) },
+		[]string{
+			"group developers (S0DEVS) problem unknown", "group leads (S0LEADS) problem unknown", "group security (S0SECURITY) problem unknown", "tick problem silent",
+		}, []string{"People and groups were last read 20m", "rule of the tick enabled"}, wrong,
+	},
+	"a tick that is late": {
+		func(c *clinic) { c.forget(6 * time.Minute) },
+		[]string{"tick warning late"}, []string{"it should be each minute"}, fine,
+	},
+	"a stream mapping that is disabled": {
+		func(c *clinic) { c.api.mapping[0]["State"] = "Disabled" },
+		[]string{"stream problem disabled"}, []string{"is Disabled", "update-event-source-mapping --uuid u-1 --enabled"}, wrong,
+	},
+	"a stream mapping that retries for ever": {
+		func(c *clinic) {
+			c.api.mapping[0]["MaximumRetryAttempts"], c.api.mapping[0]["BisectBatchOnFunctionError"] = -1, false
+		},
+		[]string{"stream problem settings"}, []string{"-1 retries, not 1000", "a batch that fails is not split"}, wrong,
+	},
+	"a stream mapping without filter": {
+		func(c *clinic) { delete(c.api.mapping[0], "FilterCriteria") },
+		[]string{"stream problem settings"}, []string{"not filtered to events alone"}, wrong,
+	},
+	"no stream mapping": {
+		func(c *clinic) { c.api.mapping = nil },
+		[]string{"stream problem missing"}, []string{"no card is posted"}, wrong,
+	},
+	"orders that are tried again": {
+		func(c *clinic) { c.api.async["MaximumRetryAttempts"] = 2 },
+		[]string{"orders problem settings"}, []string{"might vend twice"}, wrong,
+	},
+	"orders as Lambda has them by itself": {
+		func(c *clinic) { c.api.async = nil },
+		[]string{"orders problem settings"}, []string{"three times, for six hours"}, wrong,
+	},
+	"a URL of vend": {
+		func(c *clinic) {
+			c.api.urls = []map[string]any{{"AuthType": "NONE", "FunctionUrl": "https://x.lambda-url.eu-west-1.on.aws/", "FunctionArn": functionARN("v"), "CreationTime": "2026-11-21T12:00:00Z"}}
+		},
+		[]string{"ways into vend problem open"}, []string{"a URL with the authorisation NONE"}, wrong,
+	},
+	"somebody else who may invoke vend": {
+		func(c *clinic) {
+			c.api.policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::666666666666:root"},"Action":"lambda:InvokeFunction","Resource":"*"}]}`
+		},
+		[]string{"ways into vend problem open"}, []string{"a resource policy that allows arn:aws:iam::666666666666:root"}, wrong,
+	},
+	"a function that was changed by hand": {
+		func(c *clinic) { c.api.env("TickFunction")["TABLE"] = "another-table" },
+		[]string{"functions alike problem not_alike"}, []string{"differ in TABLE"}, wrong,
+	},
+	"a function that failed to update": {
+		func(c *clinic) {
+			c.api.set("VendFunction", "LastUpdateStatus", "Failed")
+			c.api.set("VendFunction", "LastUpdateStatusReason", "InvalidImage")
+		},
+		[]string{"function vend problem not_updated"}, []string{"Failed: InvalidImage"}, wrong,
+	},
+	"a function that was deleted": {
+		func(c *clinic) { delete(c.api.config, c.api.names["TickFunction"]) },
+		[]string{"function tick problem missing", "functions alike not checked unreadable"}, []string{"TickFunction was deleted outside of the stack"}, wrong,
+	},
+	"a secret in an environment": {
+		func(c *clinic) { c.api.env("NotifyFunction")["TOKEN"] = "xoxb-canary-in-the-environment" },
+		[]string{"function notify problem secret_in_environment"}, []string{"TOKEN holds what looks like a secret"}, wrong,
+	},
+	"a function that calls elsewhere": {
+		func(c *clinic) { c.api.env("VendFunction")["SLACK_API_URL"] = "http://127.0.0.1:1/" },
+		[]string{"function vend warning elsewhere"}, []string{"SLACK_API_URL"}, fine,
+	},
+	"an update that was taken back": {
+		func(c *clinic) { c.api.state = "UPDATE_ROLLBACK_COMPLETE" },
+		[]string{"stack warning rolled_back"}, []string{"failed and was taken back"}, fine,
+	},
+	"a stack that is broken": {
+		func(c *clinic) { c.api.state = "UPDATE_ROLLBACK_FAILED" },
+		[]string{"stack problem broken"}, []string{"UPDATE_ROLLBACK_FAILED"}, wrong,
+	},
+	"a stack that is frozen": {
+		func(c *clinic) { c.api.outputs["State"], c.api.frozen = "frozen", true },
+		[]string{"bot token not checked frozen", "public door not checked frozen", "roles not checked frozen", "stack warning frozen", "vend not checked frozen"}, []string{"Frozen=false"}, unchecked,
+	},
+	"a clock that is wrong": {
+		func(c *clinic) { c.skew = -4 * time.Minute },
+		[]string{"clock problem clock"}, []string{"4m0s apart", "set this computer's"}, wrong,
+	},
+	"a signing secret that the function does not have": {
+		func(c *clinic) { c.signing = "canary-old-signing-secret" },
+		[]string{"signing secret problem refused"}, []string{"/slack/commands refuses what the secret in /jit-access/slack/signing-secret signs"}, wrong,
+	},
+	"a signing secret that the shell may not read": {
+		func(c *clinic) { c.ssm.Refuse(signingAt, true) },
+		[]string{"signing secret not checked not_allowed"}, []string{"ssm:GetParameter", "aws-access doctor -rights"}, unchecked,
+	},
+	"a door that takes anything": {
+		func(c *clinic) { c.api.outputs["CommandsUrl"] = c.everything() },
+		[]string{"public door problem open"}, []string{"takes what nobody signed", "Frozen=true"}, wrong,
+	},
+	"a shell that may not look": {
+		func(c *clinic) { c.api.refuse["lambda:GetPolicy"] = true },
+		[]string{"ways into vend not checked not_allowed"}, []string{"lambda:GetPolicy", "-rights"}, unchecked,
+	},
+	"a shell that may not ask vend": {
+		func(c *clinic) { c.api.refuse["lambda:InvokeFunction"] = true },
+		[]string{"bot token not checked not_allowed", "roles not checked not_allowed", "vend not checked not_allowed"}, []string{"lambda:InvokeFunction", "-rights"}, unchecked,
+	},
+	"a vend that knows no checks": {
+		func(c *clinic) {
+			c.api.invoke = func([]byte) ([]byte, error) { return nil, fmt.Errorf("load request : not found") }
+		},
+		[]string{"bot token problem vend_failed", "roles problem vend_failed", "vend problem vend_failed"}, []string{"An older vend knows no checks"}, wrong,
+	},
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// What the template says of notify's stream mapping and of vend's orders.
+const (
+	streamBatch = 25
+	streamTries = 1000
+	streamAge   = 7200
+	orderAge    = 60
+)
+
+func (d *doctor) mappings(ctx context.Context, function string) ([]types.EventSourceMappingConfiguration, error) {
+	var all []types.EventSourceMappingConfiguration
+	pages := lambda.NewListEventSourceMappingsPaginator(d.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &function})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.EventSourceMappings...)
+	}
+	return all, nil
+}
+
+// checkStream looks at what takes the table's events to notify.
+func (d *doctor) checkStream(ctx context.Context) {
+	const check = "stream"
+	name := d.found.functions["NotifyFunction"]
+	if name == "" {
+		return // said already
+	}
+	again := "Deploy the stack again; nobody should change a mapping by hand."
+	all, err := d.mappings(ctx, name)
+	switch {
+	case err != nil:
+		d.unread(inStack, check, err)
+		return
+	case len(all) == 0:
+		d.report.add(finding{inStack, check, problem, "missing", "Nothing takes the table's stream to notify: no card is posted, and nobody is told anything.", again})
+		return
+	case len(all) > 1:
+		d.report.add(finding{inStack, check, problem, "twice", fmt.Sprintf("%d mappings take streams to notify: of them one is the stack's.", len(all)),
+			"Look at the triggers of notify in the Lambda console, and delete those that the stack did not make."})
+		return
+	}
+	m := all[0]
+	if state := str(m.State); state != "Enabled" {
+		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state + ": cards and messages wait, and are lost after " + hours(streamAge) + ".",
+			"aws lambda update-event-source-mapping --uuid " + str(m.UUID) + " --enabled"})
+		return
+	}
+	if result := str(m.LastProcessingResult); strings.HasPrefix(result, "PROBLEM") {
+		d.report.add(finding{inStack, check, problem, "failing", "Lambda says of the stream mapping of notify: " + result, "Look at notify's log; docs/deploy.md says where undelivered records are kept."})
+		return
+	}
+	if wrong := d.wrongMapping(m); len(wrong) > 0 {
+		d.report.add(finding{inStack, check, problem, "settings", "The stream mapping of notify is not the template's: " + strings.Join(wrong, "; ") + ".", again})
+		return
+	}
+	d.report.ok(inStack, check, "notify's mapping is enabled, and set as the template sets it")
+}
+
+func hours(seconds int) string { return fmt.Sprintf("%d hours", seconds/3600) }
+
+// wrongMapping compares a mapping with the template's.
+func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []string) {
+	see := func(good bool, what string) {
+		if !good {
+			wrong = append(wrong, what)
+		}
+	}
+	if notify := d.found.settings["notify"]; notify != nil && notify.Environment != nil {
+		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify.Environment.Variables["TABLE"]+"/"), "it reads another table than TABLE")
+	}
+	see(aws.ToBool(m.BisectBatchOnFunctionError), "a batch that fails is not split")
+	see(slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), "partial failures are not reported")
+	see(m.DestinationConfig != nil && m.DestinationConfig.OnFailure != nil && str(m.DestinationConfig.OnFailure.Destination) != "", "records that are given up are not kept")
+	see(aws.ToInt32(m.ParallelizationFactor) <= 1, "batches run beside each other")
+	see(aws.ToInt32(m.BatchSize) == streamBatch, fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch))
+	see(aws.ToInt32(m.MaximumRetryAttempts) == streamTries, fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries))
+	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge, fmt.Sprintf("an age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
+	see(onlyEvents(m.FilterCriteria), "it is not filtered to events alone")
+	return wrong
+}
+
+// onlyEvents reports whether a filter lets new events through, and nothing else.
+func onlyEvents(f *types.FilterCriteria) bool {
+	if f == nil || len(f.Filters) != 1 {
+		return false
+	}
+	var pattern struct {
+		EventName []string `json:"eventName"`
+		DynamoDB  struct {
+			Keys struct {
+				SK struct {
+					S []struct {
+						Prefix string `json:"prefix"`
+					}
+				} `json:"sk"`
+			}
+		} `json:"dynamodb"`
+	}
+	if json.Unmarshal([]byte(str(f.Filters[0].Pattern)), &pattern) != nil {
+		return false
+	}
+	keys := pattern.DynamoDB.Keys.SK.S
+	return slices.Equal(pattern.EventName, []string{"INSERT"}) && len(keys) == 1 && keys[0].Prefix == "event#"
+}
+
+// checkOrders looks at how Lambda delivers orders to vend: once, at once, or to
+// the operators.
+func (d *doctor) checkOrders(ctx context.Context) {
+	const check = "orders"
+	name := d.found.functions["VendFunction"]
+	c, err := d.lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name, Qualifier: aws.String("$LATEST")})
+	var missing *types.ResourceNotFoundException
+	again := "Deploy the stack again; nobody should change a function by hand."
+	switch {
+	case errors.As(err, &missing):
+		d.report.add(finding{inStack, check, problem, "settings", "Lambda would try an order to vend three times, for six hours.", again})
+		return
+	case err != nil:
+		d.unread(inStack, check, err)
+		return
+	}
+	var wrong []string
+	if n := c.MaximumRetryAttempts; n == nil || *n != 0 {
+		wrong = append(wrong, "an order that failed is tried again, and might vend twice")
+	}
+	if age := aws.ToInt32(c.MaximumEventAgeInSeconds); age != orderAge {
+		wrong = append(wrong, fmt.Sprintf("an order may be %d s old, not %d", age, orderAge))
+	}
+	if c.DestinationConfig == nil || c.DestinationConfig.OnFailure == nil || str(c.DestinationConfig.OnFailure.Destination) == "" {
+		wrong = append(wrong, "nobody hears of an order that failed")
+	}
+	if len(wrong) > 0 {
+		d.report.add(finding{inStack, check, problem, "settings", "Orders to vend are not delivered as the template says: " + strings.Join(wrong, "; ") + ".", again})
+		return
+	}
+	d.report.ok(inStack, check, "no retries, 60 s, and the operators hear of what failed")
+}
+
+// checkDoors looks for ways into vend that are not the template's: it has none
+// but what the roles of the account's own users and functions may.
+func (d *doctor) checkDoors(ctx context.Context) {
+	const check = "ways into vend"
+	name := d.found.functions["VendFunction"]
+	doors, err := d.doors(ctx, name)
+	switch {
+	case err != nil:
+		d.unread(inStack, check, err)
+	case len(doors) > 0:
+		d.report.add(finding{inStack, check, problem, "open", "Vend has ways in that the template does not make: " + names(doors) + ".",
+			"Find out who made them, take them away (aws lambda delete-function-url-config, remove-permission, delete-event-source-mapping), and look at vend's log for what came that way."})
+	default:
+		d.report.ok(inStack, check, "no URL, no trigger, no resource policy")
+	}
+}
+
+// All lists are read to their end: what is to be hidden would stand there.
+func (d *doctor) doors(ctx context.Context, name string) (doors []string, err error) {
+	urls := lambda.NewListFunctionUrlConfigsPaginator(d.lambda, &lambda.ListFunctionUrlConfigsInput{FunctionName: &name})
+	for urls.HasMorePages() {
+		page, err := urls.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range page.FunctionUrlConfigs {
+			doors = append(doors, "a URL with the authorisation "+string(u.AuthType))
+		}
+	}
+	mappings, err := d.mappings(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range mappings {
+		doors = append(doors, "a trigger by "+str(m.EventSourceArn))
+	}
+	qualifiers, err := d.qualifiers(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range qualifiers {
+		more, err := d.allowed(ctx, name, q)
+		if err != nil {
+			return nil, err
+		}
+		doors = append(doors, more...)
+	}
+	return doors, nil
+}
+
+// qualifiers are what a resource policy may belong to: the function itself, an
+// alias, a version.
+func (d *doctor) qualifiers(ctx context.Context, name string) ([]string, error) {
+	list := []string{""}
+	aliases := lambda.NewListAliasesPaginator(d.lambda, &lambda.ListAliasesInput{FunctionName: &name})
+	for aliases.HasMorePages() {
+		page, err := aliases.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page.Aliases {
+			list = append(list, str(a.Name))
+		}
+	}
+	versions := lambda.NewListVersionsByFunctionPaginator(d.lambda, &lambda.ListVersionsByFunctionInput{FunctionName: &name})
+	for versions.HasMorePages() {
+		page, err := versions.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Versions {
+			if version := str(v.Version); version != "$LATEST" {
+				list = append(list, version)
+			}
+		}
+	}
+	return list, nil
+}
+
+// allowed names who a resource policy lets in.
+func (d *doctor) allowed(ctx context.Context, name, qualifier string) (who []string, err error) {
+	in := &lambda.GetPolicyInput{FunctionName: &name}
+	if qualifier != "" {
+		in.Qualifier = &qualifier
+	}
+	out, err := d.lambda.GetPolicy(ctx, in)
+	var missing *types.ResourceNotFoundException
+	switch {
+	case errors.As(err, &missing):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	var p struct {
+		Statement []struct {
+			Effect    string
+			Principal any
+		}
+	}
+	if err := json.Unmarshal([]byte(str(out.Policy)), &p); err != nil {
+		return []string{"a resource policy that cannot be read"}, nil //nolint:nilerr // it is the finding
+	}
+	for _, s := range p.Statement {
+		if s.Effect != "Deny" {
+			who = append(who, "a resource policy that allows "+principal(s.Principal))
+		}
+	}
+	return who, nil
+}
+
+func principal(p any) string {
+	switch p := p.(type) {
+	case string:
+		return p
+	case map[string]any:
+		for _, v := range p {
+			return strings.Trim(fmt.Sprint(v), "[]")
+		}
+	}
+	return "somebody"
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// The public routes, by the outputs of the stack that name them.
+var routes = [...]string{"CommandsUrl", "InteractionsUrl", "OptionsUrl"}
+
+// pingBody is what Slack sends to ask whether an address is there. It leads to
+// nothing, so nothing is lost when somebody on the way sends it again.
+const pingBody = "ssl_check=1"
+
+// pong is what a public route says to a ping.
+type pong struct {
+	status int
+	ok     bool
+	policy string
+	took   time.Duration
+}
+
+// checkPing goes through the public door: what nobody signed has to be refused,
+// and what the secret in SSM signs has to be taken.
+func (d *doctor) checkPing(ctx context.Context, inner *functions.CheckAnswer) {
+	var addresses []string
+	for _, output := range routes {
+		address := d.found.outputs[output]
+		if !safeAddress(address) {
+			d.report.add(finding{inSlack, "public door", problem, "no_address", "The stack's output " + output + " is no https address.", "Deploy the product's own template.yaml again."})
+			return
+		}
+		addresses = append(addresses, address)
+	}
+	if d.frozen() {
+		d.report.add(finding{inSlack, "public door", notKnown, "frozen", "The stack is frozen: its door is shut.", "Run doctor again when it is open."})
+		return
+	}
+	if d.checkUnsigned(ctx, addresses) {
+		d.checkSigned(ctx, addresses, inner)
+	}
+}
+
+// safeAddress reports whether doctor may send something signed there.
+func safeAddress(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || u.Hostname() == "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && onThisComputer(u.Hostname())
+}
+
+func onThisComputer(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, localName) || err == nil && ip.IsLoopback()
+}
+
+// pingClient follows nobody elsewhere. Names below localhost are this computer,
+// whatever a name server says: http is allowed there alone.
+func pingClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	dialer := &net.Dialer{Timeout: pingPatience / 3}
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, localName) {
+			address = net.JoinHostPort("127.0.0.1", port)
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
+	return &http.Client{
+		Timeout: pingPatience, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+const localName = ".localhost"
+
+// checkUnsigned knocks with a signature that nobody's secret makes; false means
+// that the door does not answer at all.
+func (d *doctor) checkUnsigned(ctx context.Context, addresses []string) bool {
+	const check = "public door"
+	for _, address := range addresses {
+		got, err := d.ping(ctx, address, access.NewSecret("not the signing secret"))
+		place := where(address)
+		switch {
+		case err != nil:
+			d.report.add(finding{inSlack, check, problem, "unreachable", place + " does not answer: " + plainError(err), "Is the address reachable from here? Slack has to reach it from the internet."})
+			return false
+		case got.status == http.StatusOK:
+			d.report.add(finding{inSlack, check, problem, "open", place + " takes what nobody signed.", "Freeze the stack (Frozen=true), and find out what answers at this address."})
+			return false
+		case got.status == http.StatusNotFound:
+			d.report.add(finding{inSlack, check, problem, "no_route", place + " is not a route of the API.", "Deploy the product's own template.yaml again."})
+			return false
+		case got.status != http.StatusUnauthorized:
+			d.report.add(finding{inSlack, check, problem, "failing", fmt.Sprintf("%s answers %d to what is not signed, not 401.", place, got.status),
+				"Look at slack's log, and at whether API Gateway may call the function."})
+			return false
+		}
+	}
+	d.report.ok(inSlack, check, "all three routes refuse what is not signed")
+	return true
+}
+
+// where names an address without what may be private in it.
+func where(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the address"
+	}
+	return u.Path
+}
+
+// tooSlow leaves no room within the three seconds that Slack waits.
+const tooSlow = 2500 * time.Millisecond
+
+// checkSigned knocks as Slack does.
+func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *functions.CheckAnswer) {
+	const check = "signing secret"
+	secret, name, err := d.signingSecret(ctx)
+	if err != nil {
+		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(), "Is the parameter there? See docs/deploy.md."}
+		if denied(err) {
+			f.Code, f.Do = "not_allowed", "Give whoever runs doctor ssm:GetParameter on it (`aws-access doctor -rights`), or type /aws-access help in Slack: an answer proves the same."
+		}
+		d.report.add(f)
+		return
+	}
+	var slowest time.Duration
+	for _, address := range addresses {
+		got, err := d.ping(ctx, address, secret)
+		switch {
+		case err != nil:
+			d.report.add(finding{inSlack, check, problem, "unreachable", where(address) + " does not answer: " + plainError(err), "Run doctor again."})
+			return
+		case got.status == http.StatusUnauthorized:
+			d.report.add(finding{inSlack, check, problem, "refused", where(address) + " refuses what the secret in " + name + " signs.",
+				"After a rotation, run doctor again in a minute. Else: may slack's function read that parameter, and has it that name in its environment?"})
+			return
+		case got.status != http.StatusOK || !got.ok:
+			d.report.add(finding{inSlack, check, problem, "failing", fmt.Sprintf("%s answers %d to a signed ping.", where(address), got.status), "Look at slack's log. An older version knows no pings: deploy the one that this doctor is of."})
+			return
+		case inner != nil && got.policy != inner.Policy:
+			d.report.add(finding{inSlack, "policy of slack", problem, "policies_differ", "Slack's function has the policy " + got.policy + ", vend has " + inner.Policy + ".", "Deploy the whole stack again."})
+			return
+		}
+		slowest = max(slowest, got.took)
+	}
+	if slowest > tooSlow {
+		d.report.add(finding{inSlack, check, warning, "slow", fmt.Sprintf("A signed ping took %s; Slack hangs up after 3 s.", slowest.Round(time.Millisecond)), "Run doctor again: the first one may have been a cold start. If it stays, give slack more memory or ProvisionedConcurrency."})
+		return
+	}
+	d.report.ok(inSlack, check, fmt.Sprintf("all three routes take what it signs, in %s at most; that it is Slack's own, the first command tells", max(slowest.Round(time.Millisecond), time.Millisecond)))
+}
+
+// signingSecret reads the secret with the rights of whoever runs doctor.
+func (d *doctor) signingSecret(ctx context.Context) (secret access.Secret, name string, err error) {
+	slack := d.found.settings["slack"]
+	if slack == nil || slack.Environment == nil || slack.Environment.Variables["SLACK_SIGNING_SECRET_PARAMETER"] == "" {
+		return secret, "the signing secret", fmt.Errorf("the settings of slack's function are not known")
+	}
+	name = slack.Environment.Variables["SLACK_SIGNING_SECRET_PARAMETER"]
+	out, err := d.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+	if err != nil {
+		return secret, name, err
+	}
+	if out.Parameter == nil || aws.ToString(out.Parameter.Value) == "" {
+		return secret, name, fmt.Errorf("it is empty")
+	}
+	return access.NewSecret(*out.Parameter.Value), name, nil
+}
+
+// ping sends Slack's question, signed by a secret. The function's clock counts.
+func (d *doctor) ping(ctx context.Context, address string, secret access.Secret) (got pong, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(pingBody))
+	if err != nil {
+		return got, fmt.Errorf("make the ping: %w", err)
+	}
+	timestamp, signature := slackapi.Sign(secret, d.now().Add(d.skew), []byte(pingBody))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set(slackapi.TimestampHeader, timestamp)
+	r.Header.Set(slackapi.SignatureHeader, signature)
+	began := time.Now()
+	answer, err := d.http.Do(r)
+	if err != nil {
+		return got, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var said struct {
+		OK     bool   `json:"ok"`
+		Policy string `json:"policy"`
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+	got.status, got.took = answer.StatusCode, time.Since(began)
+	if err == nil && json.Unmarshal(body, &said) == nil {
+		got.ok, got.policy = said.OK, said.Policy
+	}
+	return got, nil
+}

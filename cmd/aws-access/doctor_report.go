@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// verdict is what doctor thinks of something.
+type verdict string
+
+// The verdicts.
+const (
+	healthy  verdict = "ok"
+	problem  verdict = "problem"
+	warning  verdict = "warning"
+	notKnown verdict = "not checked"
+)
+
+// finding is one check and what came of it.
+type finding struct {
+	Part    string  `json:"part"`  // stack, slack or accounts
+	Check   string  `json:"check"` // what was looked at
+	Verdict verdict `json:"verdict"`
+	Code    string  `json:"code"` // for machines: ok, or what is wrong
+	Reason  string  `json:"reason"`
+	Do      string  `json:"do,omitempty"`
+}
+
+// report is all that doctor found.
+type report struct {
+	Stack     string     `json:"stack"`
+	Region    string     `json:"region"`
+	Policy    string     `json:"policy,omitempty"` // digest of the deployed one
+	Verdict   verdict    `json:"verdict"`          // the worst of the checks
+	Checks    []finding  `json:"checks"`
+	Roles     []roleTold `json:"roles,omitempty"` // every role that was tried
+	Reminders []string   `json:"reminders,omitempty"`
+}
+
+// roleTold is what came of one role.
+type roleTold struct {
+	Account string   `json:"account"`
+	Name    string   `json:"account_name"`
+	Role    string   `json:"role"`
+	Codes   []string `json:"codes"` // of the trials; ok alone when all is well
+}
+
+func (r *report) add(f finding) { r.Checks = append(r.Checks, f) }
+
+// ok notes what is as it should be.
+func (r *report) ok(part, check, reason string) {
+	r.add(finding{Part: part, Check: check, Verdict: healthy, Code: "ok", Reason: reason})
+}
+
+// remind says what no API tells.
+func (r *report) remind(text string) { r.Reminders = append(r.Reminders, text) }
+
+func (r *report) count(v verdict) (n int) {
+	for _, f := range r.Checks {
+		if f.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+// worst is the verdict of the whole.
+func (r *report) worst() verdict {
+	for _, v := range []verdict{problem, notKnown, warning} {
+		if r.count(v) > 0 {
+			return v
+		}
+	}
+	if len(r.Checks) == 0 {
+		return notKnown
+	}
+	return healthy
+}
+
+// exit is how the command ends.
+func (r *report) exit() int {
+	switch r.worst() {
+	case problem:
+		return wrong
+	case notKnown:
+		return unchecked
+	}
+	return fine
+}
+
+func (r *report) writeJSON(w io.Writer) {
+	r.Verdict = r.worst()
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(r) // whoever does not read it does not want it
+}
+
+// indent is where the text of a finding begins.
+const indent = "             "
+
+func (r *report) write(w io.Writer) {
+	for _, f := range r.Checks {
+		if f.Verdict == healthy {
+			say(w, "%-12s %s: %s\n", f.Verdict, f.Check, f.Reason)
+			continue
+		}
+		say(w, "%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)
+		say(w, "%s\n", indented(f.Reason))
+		if f.Do != "" {
+			say(w, "%s\n", indented("do: "+f.Do))
+		}
+	}
+	for _, text := range r.Reminders {
+		say(w, "%-12s %s\n", "remember", strings.ReplaceAll(text, "\n", "\n"+indent))
+	}
+	say(w, "\n%s in %s: %d checks, %d ok, %d problems, %d warnings, %d not checked\n", r.Stack, r.Region,
+		len(r.Checks), r.count(healthy), r.count(problem), r.count(warning), r.count(notKnown))
+}
+
+func indented(text string) string { return indent + strings.ReplaceAll(text, "\n", "\n"+indent) }
+
+// listed is how many names a finding shows.
+const listed = 10
+
+// names writes a list, cut where nobody reads on.
+func names(all []string) string {
+	all = slices.Clone(all)
+	if len(all) > listed {
+		rest := fmt.Sprintf("and %d more (-json lists all)", len(all)-listed)
+		all = append(all[:listed], rest)
+	}
+	return strings.Join(all, ", ")
+}

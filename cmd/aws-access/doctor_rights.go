@@ -1,0 +1,55 @@
+package main
+
+import "strings"
+
+// rightsPolicy is what whoever runs doctor needs, and no more. There is no
+// sts:AssumeRole in it. The list of mappings knows no narrower resource.
+//
+// lambda:InvokeFunction on vend is also the right to send orders; vend answers
+// those to the person in Slack whom the table names, and to nobody else.
+const rightsPolicy = `{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Sid": "ReadTheStack",
+      "Effect": "Allow",
+      "Action": ["cloudformation:DescribeStacks", "cloudformation:ListStackResources"],
+      "Resource": "arn:*:cloudformation:*:*:stack/{{STACK}}/*"
+    },
+    {
+      "Sid": "ReadTheFunctions",
+      "Effect": "Allow",
+      "Action": [
+        "lambda:GetFunctionConfiguration",
+        "lambda:GetFunctionEventInvokeConfig",
+        "lambda:GetPolicy",
+        "lambda:ListAliases",
+        "lambda:ListFunctionUrlConfigs",
+        "lambda:ListVersionsByFunction"
+      ],
+      "Resource": "arn:*:lambda:*:*:function:{{STACK}}-*"
+    },
+    {
+      "Sid": "ListTriggers",
+      "Effect": "Allow",
+      "Action": "lambda:ListEventSourceMappings",
+      "Resource": "*"
+    },
+    {
+      "Sid": "AskVend",
+      "Effect": "Allow",
+      "Action": "lambda:InvokeFunction",
+      "Resource": "arn:*:lambda:*:*:function:{{STACK}}-VendFunction-*"
+    },
+    {
+      "Sid": "SignAPing",
+      "Effect": "Allow",
+      "Action": "ssm:GetParameter",
+      "Resource": "arn:*:ssm:*:*:parameter/jit-access/slack/signing-secret"
+    }
+  ]
+}
+`
+
+// rights is the policy for one stack.
+func rights(stack string) string { return strings.ReplaceAll(rightsPolicy, "{{STACK}}", stack) }

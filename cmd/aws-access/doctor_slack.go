@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// checkSlack asks vend what Slack says of the token, its scopes and the
+// policy's channels.
+func (d *doctor) checkSlack(ctx context.Context) {
+	a, err := d.ask(ctx, functions.Check{Kind: functions.CheckSlack})
+	if err != nil || a.Slack == nil {
+		if err == nil {
+			err = fmt.Errorf("%w: its answer is not one of this version", errVend)
+		}
+		d.unasked(inSlack, "bot token", err)
+		return
+	}
+	s := a.Slack
+	if !d.checkToken(s.Token) {
+		return
+	}
+	if s.Workspace != functions.CheckOK {
+		d.report.add(finding{inSlack, "workspace", problem, "other_workspace", "The bot token is of another workspace or organisation than the stack's SlackTeamId and SlackEnterpriseId.",
+			"Put the token of the right workspace into SSM, or deploy with the right ids."})
+	} else {
+		d.report.ok(inSlack, "workspace", "the token is of the configured one")
+	}
+	d.checkScopes(s.Scopes)
+	for _, c := range s.Channels {
+		d.checkChannel(c, s.Scopes)
+	}
+}
+
+// checkToken judges the token; false means that nothing else can be known.
+func (d *doctor) checkToken(code string) bool {
+	const check = "bot token"
+	name := "the SSM parameter of the bot token"
+	if vend := d.found.settings["vend"]; vend != nil && vend.Environment != nil {
+		name = vend.Environment.Variables["SLACK_BOT_TOKEN_PARAMETER"]
+	}
+	switch code {
+	case functions.CheckOK:
+		d.report.ok(inSlack, check, "Slack takes it")
+		return true
+	case "token_unreadable":
+		d.report.add(finding{inSlack, check, problem, code, "Vend cannot read " + name + ".",
+			"Is it there, a SecureString, in this region, and under a key that vend's role may use? See docs/deploy.md."})
+	case "not_a_bot":
+		d.report.add(finding{inSlack, check, problem, code, "The token is a person's, not the bot's.", "Put the Bot User OAuth Token (xoxb-…) into " + name + "."})
+	case "ratelimited", "unreachable":
+		d.report.add(finding{inSlack, check, notKnown, code, "Slack did not answer vend (" + code + ").", "Run doctor again in a minute; does vend have a way to slack.com?"})
+	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
+		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the bot token (" + code + "): nobody is told anything, and nobody gets access.",
+			"Install the app again (api.slack.com/apps, Install App), and put the Bot User OAuth Token into " + name + "; the functions read it again by themselves."})
+	default:
+		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").", "Look the code up in Slack's documentation of auth.test."})
+	}
+	return false
+}
+
+// checkScopes compares the token's scopes with those of the manifest.
+func (d *doctor) checkScopes(scopes []string) {
+	const check = "scopes"
+	if scopes == nil {
+		d.report.add(finding{inSlack, check, notKnown, "not_told", "Slack did not say which scopes the token has.", "Compare them with `aws-access manifest` by hand: api.slack.com/apps, OAuth & Permissions."})
+		return
+	}
+	var lacking, extra []string
+	for _, s := range slackapi.Needed() {
+		if !slices.Contains(scopes, s) {
+			lacking = append(lacking, s)
+		}
+	}
+	for _, s := range scopes {
+		if !slices.Contains(slackapi.Needed(), s) && !slices.Contains(slackapi.Optional(), s) {
+			extra = append(extra, s)
+		}
+	}
+	switch {
+	case len(lacking) > 0:
+		d.report.add(finding{inSlack, check, problem, "missing_scope", "The token lacks " + names(lacking) + ".",
+			"Paste what `aws-access manifest` prints into the app's manifest, and install the app again: a token never gets scopes by itself."})
+	case len(extra) > 0:
+		d.report.add(finding{inSlack, check, warning, "more_than_needed", "The token may more than the product needs: " + names(extra) + ".",
+			"Take them out of the app's manifest, and install it again."})
+	default:
+		d.report.ok(inSlack, check, "all that are needed, and no others")
+	}
+}
+
+// checkChannel judges one channel that the policy posts to.
+func (d *doctor) checkChannel(c functions.ChannelAnswer, scopes []string) {
+	check := "channel " + c.ID
+	invite := "In Slack, invite the app to the channel: /invite @aws-access."
+	switch {
+	case c.Code == functions.CheckOK && c.Shared && c.Cards:
+		d.report.add(finding{inSlack, check, warning, "shared", "It is shared with another company, whose people read the cards: names, accounts, reasons. They cannot decide.",
+			"Use a channel of your own in policy.yaml."})
+	case c.Code == functions.CheckOK:
+		d.report.ok(inSlack, check, "the bot is in it")
+	case c.Code == "missing_scope":
+		d.report.add(finding{inSlack, check, notKnown, c.Code, "The token lacks channels:read and groups:read, without which nobody can tell whether the bot may post there.",
+			"Look in Slack whether the app is in the channel, or install the app again with the manifest that `aws-access manifest` prints."})
+	case c.Code == "not_member" && slices.Contains(scopes, "chat:write.public"):
+		d.report.add(finding{inSlack, check, warning, c.Code, "The bot is not in it. It may post there all the same (chat:write.public), as long as the channel is public.", invite})
+	case c.Code == "not_member":
+		d.report.add(finding{inSlack, check, problem, c.Code, "The bot is not in it, and its cards are lost.", invite})
+	case c.Code == "channel_not_found":
+		d.report.add(finding{inSlack, check, problem, c.Code, "Slack knows no such channel, or it is private and the bot is not in it.", invite + " Or write the right id into policy.yaml: it stands at the end of the channel's details."})
+	case c.Code == "archived":
+		d.report.add(finding{inSlack, check, problem, c.Code, "It is archived: nothing can be posted there.", "Write another channel into policy.yaml, or bring this one back."})
+	case c.Code == "not_asked":
+		d.report.add(finding{inSlack, check, notKnown, c.Code, fmt.Sprintf("The policy has more than %d channels; this one was not asked for.", functions.MaxChannels), "Look in Slack whether the app is in the channel."})
+	default:
+		d.report.add(finding{inSlack, check, notKnown, c.Code, "Slack did not tell (" + c.Code + ").", "Run doctor again in a minute."})
+	}
+}

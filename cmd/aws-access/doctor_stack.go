@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go"
+)
+
+// deployment is what stands in AWS.
+type deployment struct {
+	state     string            // of the stack
+	why       string            // it is in that state
+	account   string            // where it stands: the bastion
+	outputs   map[string]string // of the stack
+	functions map[string]string // physical names by logical id
+	settings  map[string]*lambda.GetFunctionConfigurationOutput
+	unread    map[string]error // functions whose settings could not be read
+}
+
+// The functions as the template calls them, and what each needs beside what all
+// have.
+var ours = [...]struct {
+	id    string
+	short string
+	own   []string // variables of the environment that others do not have
+}{
+	{"SlackFunction", "slack", []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"}},
+	{"VendFunction", "vend", []string{"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER"}},
+	{"NotifyFunction", "notify", nil},
+	{"TickFunction", "tick", nil},
+}
+
+// shared are the variables that must be there and alike in all functions, but
+// the one that is empty outside Enterprise Grid.
+var shared = [...]string{"BASTION_ACCOUNT", "TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_BOT_TOKEN_PARAMETER"}
+
+const mayBeEmpty = "SLACK_ENTERPRISE"
+
+// describe reads a stack.
+func describe(ctx context.Context, api *cloudformation.Client, name, region string) (s types.Stack, err error) {
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	switch {
+	case err != nil && strings.Contains(err.Error(), "does not exist"), err == nil && len(out.Stacks) != 1:
+		return s, fmt.Errorf("there is no stack %s in %s; say which with -stack and -region", name, region)
+	case err != nil:
+		return s, fmt.Errorf("the stack %s cannot be read: %w", name, said(err))
+	}
+	return out.Stacks[0], nil
+}
+
+func outputsOf(s types.Stack) map[string]string {
+	outputs := map[string]string{}
+	for _, o := range s.Outputs {
+		outputs[str(o.OutputKey)] = str(o.OutputValue)
+	}
+	return outputs
+}
+
+// findStack reads what stands there. Without it there is nothing to look at.
+func (d *doctor) findStack(ctx context.Context) error {
+	s, err := describe(ctx, d.cfn, d.stack, d.region)
+	if err != nil {
+		return err
+	}
+	d.found = deployment{
+		state: string(s.StackStatus), why: str(s.StackStatusReason), outputs: outputsOf(s), functions: map[string]string{},
+		settings: map[string]*lambda.GetFunctionConfigurationOutput{}, unread: map[string]error{},
+	}
+	if parts := strings.Split(str(s.StackId), ":"); len(parts) > 4 {
+		d.found.account = parts[4]
+	}
+	return d.findFunctions(ctx)
+}
+
+func (d *doctor) findFunctions(ctx context.Context) error {
+	pages := cloudformation.NewListStackResourcesPaginator(d.cfn, &cloudformation.ListStackResourcesInput{StackName: &d.stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("the resources of the stack %s cannot be read: %w", d.stack, said(err))
+		}
+		for _, r := range page.StackResourceSummaries {
+			if str(r.ResourceType) == "AWS::Lambda::Function" && r.ResourceStatus != types.ResourceStatusDeleteComplete {
+				d.found.functions[str(r.LogicalResourceId)] = str(r.PhysicalResourceId)
+			}
+		}
+	}
+	if d.found.functions["VendFunction"] == "" {
+		return fmt.Errorf("the stack %s has no function VendFunction: it is not aws-access, or was never deployed whole", d.stack)
+	}
+	for _, f := range ours {
+		name := d.found.functions[f.id]
+		if name == "" {
+			continue
+		}
+		settings, err := d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		if err != nil {
+			d.found.unread[f.short] = err
+			continue
+		}
+		d.found.settings[f.short] = settings
+	}
+	return nil
+}
+
+// frozen reports whether the stack was shut on purpose.
+func (d *doctor) frozen() bool { return d.found.outputs["State"] == "frozen" }
+
+// wholeStack are the states in which a stack is whole.
+var wholeStack = regexp.MustCompile(`^(CREATE|UPDATE|IMPORT)_COMPLETE$`)
+
+func (d *doctor) checkStack() {
+	const check = "stack"
+	switch state := d.found.state; {
+	case d.frozen():
+		d.report.add(finding{inStack, check, warning, "frozen", "The stack is frozen: nobody gets access, and vend cannot be asked.",
+			"Deploy it with Frozen=false when that is over."})
+	case wholeStack.MatchString(state):
+		d.report.ok(inStack, check, d.stack+" in "+d.region+" is "+state)
+	case strings.HasSuffix(state, "_ROLLBACK_COMPLETE") && state != "ROLLBACK_COMPLETE":
+		d.report.add(finding{inStack, check, warning, "rolled_back", "The last change of the stack failed and was taken back (" + state + ").",
+			"Look at the stack's events, and deploy again."})
+	case strings.HasSuffix(state, "_IN_PROGRESS"):
+		d.report.add(finding{inStack, check, warning, "changing", "The stack is being changed (" + state + "): what stands below may be of before or after.",
+			"Run doctor again when it is done."})
+	default:
+		d.report.add(finding{inStack, check, problem, "broken", strings.TrimSpace("The stack is " + state + ". " + d.found.why),
+			"Look at the stack's events, and deploy again."})
+	}
+}
+
+// said is what AWS says of an error: its code and message, without the SDK's
+// own chain of calls.
+func said(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	}
+	return err
+}
+
+// codeOf is AWS's code of an error, or "".
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+func denied(err error) bool {
+	code := codeOf(err)
+	return code == "AccessDenied" || code == "AccessDeniedException" || code == "UnauthorizedOperation"
+}
+
+// unread is the finding of what AWS did not let doctor see.
+func (d *doctor) unread(part, check string, err error) {
+	f := finding{part, check, notKnown, "unreadable", "AWS did not answer: " + said(err).Error(), "Run doctor again."}
+	if denied(err) {
+		f.Code, f.Do = "not_allowed", "Give whoever runs doctor what `aws-access doctor -rights` prints."
+		f.Reason = "This shell may not look at it: " + said(err).Error()
+	}
+	d.report.add(f)
+}
+
+// checkFunctions looks at each function, and whether all are configured alike.
+func (d *doctor) checkFunctions() {
+	for _, f := range ours {
+		check := "function " + f.short
+		settings := d.found.settings[f.short]
+		switch {
+		case d.found.functions[f.id] == "":
+			d.report.add(finding{inStack, check, problem, "missing", "The stack has no " + f.id + ".", "Deploy the product's own template.yaml again."})
+		case codeOf(d.found.unread[f.short]) == "ResourceNotFoundException":
+			d.report.add(finding{inStack, check, problem, "missing", f.id + " was deleted outside of the stack.",
+				"Deploy the stack again; if CloudFormation finds nothing to change, delete and make it again: the table stays."})
+		case settings == nil:
+			d.unread(inStack, check, d.found.unread[f.short])
+		default:
+			d.checkFunction(check, f.own, settings)
+		}
+	}
+	d.checkAlike()
+}
+
+func (d *doctor) checkFunction(check string, own []string, s *lambda.GetFunctionConfigurationOutput) {
+	var env map[string]string
+	if s.Environment != nil {
+		env = s.Environment.Variables
+	}
+	var lacking, elsewhere []string
+	for _, name := range append(shared[:len(shared):len(shared)], own...) {
+		if env[name] == "" && name != mayBeEmpty {
+			lacking = append(lacking, name)
+		}
+	}
+	for name, value := range env {
+		if strings.HasPrefix(name, "AWS_ENDPOINT_URL") || name == "SLACK_API_URL" || name == "SIGNIN_URL" {
+			elsewhere = append(elsewhere, name)
+		}
+		if secretLike.MatchString(value) {
+			d.report.add(finding{inStack, check, problem, "secret_in_environment", name + " holds what looks like a secret, which whoever may look at the function reads.",
+				"Take it out, put it into SSM, and make a new one where it came from."})
+			return
+		}
+	}
+	switch {
+	case s.State != "" && s.State != "Active":
+		d.report.add(finding{inStack, check, problem, "not_active", fmt.Sprintf("It is %s: %s", s.State, str(s.StateReason)), "Look at the function in the Lambda console, and deploy again."})
+	case s.LastUpdateStatus != "" && s.LastUpdateStatus != "Successful":
+		d.report.add(finding{inStack, check, problem, "not_updated", fmt.Sprintf("Its last update is %s: %s", s.LastUpdateStatus, str(s.LastUpdateStatusReason)), "Deploy again."})
+	case len(lacking) > 0:
+		d.report.add(finding{inStack, check, problem, "not_configured", "Its environment lacks " + names(lacking) + ", so it does not start.", "Deploy the product's own template.yaml again; nobody should change a function by hand."})
+	case len(elsewhere) > 0:
+		d.report.add(finding{inStack, check, warning, "elsewhere", "It calls another place than AWS or Slack: " + names(elsewhere) + ". That is right on one computer only.",
+			"In AWS, deploy the product's own template.yaml again."})
+	default:
+		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", orElse(string(s.State), "there"), orElse(string(s.LastUpdateStatus), "done")))
+	}
+}
+
+// secretLike is what Slack's tokens and AWS's long-lived keys look like.
+var secretLike = regexp.MustCompile(`xox[a-z]-|xapp-|AKIA[A-Z0-9]{16}`)
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// checkAlike compares the functions with each other. Values are not shown: what
+// was put into the wrong variable may be a secret.
+func (d *doctor) checkAlike() {
+	var differ []string
+	for _, name := range shared {
+		if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string {
+			if s.Environment == nil {
+				return ""
+			}
+			return s.Environment.Variables[name]
+		}) {
+			differ = append(differ, name)
+		}
+	}
+	if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return fmt.Sprint(s.Architectures) }) {
+		differ = append(differ, "the processor")
+	}
+	slack, vend := d.found.settings["slack"], d.found.settings["vend"]
+	const check = "functions alike"
+	switch {
+	case len(differ) > 0:
+		d.report.add(finding{inStack, check, problem, "not_alike", "The functions differ in " + names(differ) + ".", "Deploy the whole stack again; nobody should change a function by hand."})
+	case vend != nil && vend.Environment != nil && d.found.account != "" && vend.Environment.Variables["BASTION_ACCOUNT"] != d.found.account:
+		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account that the stack stands in, which must never be a target.", "Deploy the product's own template.yaml again."})
+	case slack != nil && vend != nil && slack.Environment != nil && !isFunction(slack.Environment.Variables["VEND_FUNCTION"], vend):
+		d.report.add(finding{inStack, check, problem, "other_vend", "Slack's function orders from another function than the stack's vend.", "Deploy the product's own template.yaml again."})
+	case len(d.found.settings) < len(ours):
+		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.", "See above."})
+	default:
+		d.report.ok(inStack, check, "table, workspace, secrets' names and processor are the same")
+	}
+}
+
+func (d *doctor) differs(of func(*lambda.GetFunctionConfigurationOutput) string) bool {
+	values := map[string]bool{}
+	for _, s := range d.found.settings {
+		values[of(s)] = true
+	}
+	return len(values) > 1
+}
+
+// isFunction reports whether a name or an ARN is that of a function.
+func isFunction(called string, f *lambda.GetFunctionConfigurationOutput) bool {
+	return called == aws.ToString(f.FunctionArn) || called == aws.ToString(f.FunctionName)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+func TestAHealthyDeploymentIsAllWell(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	r, code := c.doctor("-policy", filepath.Join("..", "..", "policy.yaml"))
+	for _, f := range r.Checks {
+		if f.Verdict != healthy || f.Code != "ok" || f.Reason == "" || f.Do != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if code != fine || r.Verdict != healthy || r.Policy != c.policy.Digest() {
+		t.Errorf("ended with %d, %s, policy %q", code, r.Verdict, r.Policy)
+	}
+	if len(r.Roles) != len(c.policy.Targets()) || len(r.Reminders) != 1 || !strings.Contains(r.Reminders[0], "leads (S0LEADS)") {
+		t.Errorf("%d roles, reminders %q", len(r.Roles), r.Reminders)
+	}
+	text, code := c.read()
+	if lines := strings.Count(text, "\n"); code != fine || !strings.Contains(text, "0 problems, 0 warnings, 0 not checked\n") || lines > len(r.Checks)+5 {
+		t.Errorf("ended with %d and %d lines:\n%s", code, lines, text)
+	}
+}
+
+func TestEachBreakageIsNamedRightly(t *testing.T) {
+	for name, b := range breakages {
+		t.Run(name, func(t *testing.T) {
+			c := newClinic(t, thePolicy(t))
+			b.breaks(c)
+			r, code := c.doctor("-rest", "1ms")
+			var got []string
+			told := ""
+			for _, f := range r.Checks {
+				if f.Verdict != healthy {
+					got = append(got, f.Check+" "+string(f.Verdict)+" "+f.Code)
+					told += f.Reason + "\n" + f.Do + "\n"
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(b.want, got); diff != "" {
+				t.Errorf("found (-want +got):\n%s%s", diff, told)
+			}
+			for _, words := range b.words {
+				if !strings.Contains(told, words) {
+					t.Errorf("%q is not said: %s", words, told)
+				}
+			}
+			if code != b.exit {
+				t.Errorf("ended with %d, want %d", code, b.exit)
+			}
+			text, _ := c.read("-rest", "1ms")
+			for _, f := range r.Checks {
+				if f.Verdict != healthy && (!strings.Contains(text, fmt.Sprintf("%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)) || !strings.Contains(text, "\n"+indent+"do: ")) {
+					t.Errorf("the text does not say %s %s:\n%s", f.Check, f.Code, text)
+				}
+			}
+		})
+	}
+}
+
+func TestTheGivenPolicyIsComparedWithTheDeployed(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	other := filepath.Join(t.TempDir(), "policy.yaml")
+	c.must(os.WriteFile(other, []byte(sound), 0o600))
+	r, code := c.doctor("-policy", other)
+	i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "policy" })
+	if code != wrong || i < 0 || r.Checks[i].Code != "other_policy" || !strings.Contains(r.Checks[i].Reason, c.policy.Digest()) {
+		t.Errorf("ended with %d, %+v", code, r.Checks)
+	}
+	compiled := filepath.Join(t.TempDir(), "policy.compiled")
+	c.must(os.WriteFile(compiled, c.policy.Encode(), 0o600))
+	if _, code := c.doctor("-policy", compiled); code != fine {
+		t.Errorf("the compiled policy: ended with %d", code)
+	}
+}
+
+func TestDoctorSaysWhyItCannotRun(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	for line, want := range map[string]string{
+		"-stack other":              "there is no stack other in eu-west-1",
+		"-policy none.yaml":         "the policy cannot be read",
+		"-accounts nothing-like-it": `no account of the deployed policy is called "nothing-like-it"`,
+		"-accounts [":               "-accounts takes names",
+		"-only everything":          "-only takes stack, slack or accounts",
+		"-stack a/b":                "-stack takes the name",
+		"-region nowhere":           "-region takes a region",
+		"more":                      `"more" is not understood`,
+	} {
+		text, code := c.read(strings.Fields(line)...)
+		if code != usage || !strings.Contains(text, want) {
+			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)
+		}
+	}
+	c.api.refuse["cloudformation:DescribeStacks"] = true
+	if text, code := c.read(); code != usage || !strings.Contains(text, "not authorized to perform: cloudformation:DescribeStacks") {
+		t.Errorf("without rights: ended with %d, %q", code, text)
+	}
+}
+
+func TestOnlyWhatWasAskedForIsLookedAt(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	for only, parts := range map[string][]string{inStack: {inStack}, inSlack: {inSlack}, inAccounts: {inAccounts}} {
+		r, code := c.doctor("-only", only)
+		seen := map[string]bool{}
+		for _, f := range r.Checks {
+			seen[f.Part] = true
+		}
+		if got := slices.Sorted(maps.Keys(seen)); code != fine || !slices.Equal(got, parts) {
+			t.Errorf("-only %s: ended with %d, looked at %v", only, code, got)
+		}
+	}
+	for pattern, want := range map[string]int{"payments-*": 6, "*-DEV,333333333333": 8, "555555555555": 3, "": 14} {
+		r, _ := c.doctor("-only", "accounts", "-accounts", pattern)
+		if len(r.Roles) != want {
+			t.Errorf("-accounts %q: %d roles, want %d", pattern, len(r.Roles), want)
+		}
+	}
+}
+
+func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"doctor", "-rights", "-stack", "jit"}, &out, &errs); code != fine {
+		t.Fatalf("ended with %d, %s", code, errs.String())
+	}
+	text := out.String()
+	if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") || !strings.Contains(text, "function:jit-VendFunction-*") {
+		t.Errorf("rights:\n%s", text)
+	}
+	if _, err := vendfake.ParseDocument(text); err != nil {
+		t.Errorf("IAM would not take it: %v", err)
+	}
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lambdafake"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/store/memory"
+	"github.com/aws-access/aws-access/pkg/vend"
+	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+)
+
+const (
+	theBastion  = "999999999999"
+	theVendRole = "arn:aws:iam::" + theBastion + ":role/aws-access-vend"
+	theOrg      = "o-example123"
+	signingAt   = "/jit-access/slack/signing-secret"
+)
+
+// What must never be seen.
+const (
+	canaryToken    = "xoxb-canary-token"
+	canarySigning  = "canary-signing-secret"
+	canaryExternal = "canary-external-id"
+)
+
+// clinic is a deployment, with its handlers in this process and everything else
+// behind HTTP, and the shell of somebody who runs doctor on it.
+type clinic struct {
+	t      *testing.T
+	api    *stackAPI
+	aws    *vendfake.Server
+	slack  *slackfake.Server
+	ssm    *lambdafake.Parameters
+	policy *policy.Policy
+	store  *memory.Store
+	log    *bytes.Buffer
+
+	token, external, signing string // as the functions read them
+	scopes                   []string
+	skew                     time.Duration // of the functions' clock
+	now                      time.Duration // that has passed
+	throttle                 func(call int) string
+	pace                     time.Duration
+	vend                     functions.Vend
+	slackFunction            *functions.Slack
+	tick                     functions.Tick
+
+	mu    sync.Mutex
+	calls int // of STS
+}
+
+func newClinic(t *testing.T, source string) *clinic {
+	t.Helper()
+	c := &clinic{
+		t: t, ssm: new(lambdafake.Parameters), log: new(bytes.Buffer), token: canaryToken, external: canaryExternal, signing: canarySigning,
+		scopes: append(slackapi.Needed(), slackapi.Optional()...), pace: time.Microsecond, throttle: func(int) string { return "" },
+	}
+	var err error
+	c.policy, _, err = policy.Compile("policy.yaml", []byte(source), policy.Options{Bastion: theBastion, Now: time.Now()})
+	c.must(err)
+	c.store = memory.New(c.clock)
+	c.slack = slackfake.Sandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})
+	c.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", Name: "payments"}) // the sandbox's is shared with another company
+	c.aws = vendfake.New(vendfake.Options{Org: theOrg, Fault: func(op string) vendfake.Fault {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.calls++
+		return vendfake.Fault{How: c.throttle(c.calls)}
+	}})
+	for _, target := range c.policy.Targets() {
+		c.must(c.aws.PutRole(target.Account, vendfake.Role{Name: target.Role, Path: target.Path, Trust: theTrust()}))
+	}
+	c.must(c.ssm.Put(signingAt, canarySigning))
+	c.serve()
+	return c
+}
+
+func theTrust() string { return vendfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }
+
+func (c *clinic) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *clinic) clock() time.Time { return time.Now().Add(c.now + c.skew) }
+
+// serve starts the players, and points the shell's SDK at them.
+func (c *clinic) serve() {
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	c.t.Cleanup(server.Close)
+	c.api = newStackAPI(server.URL)
+	c.api.invoke = func(payload []byte) ([]byte, error) {
+		answer, err := lambda.NewHandler(c.vend.Take).Invoke(context.Background(), payload)
+		c.spotless("vend's answer", string(answer))
+		return answer, err
+	}
+	mux.Handle("/sts", http.StripPrefix("/sts", c.aws.AWS()))
+	mux.Handle("/sts/", http.StripPrefix("/sts", c.aws.AWS()))
+	mux.Handle("/slack-api/", http.StripPrefix("/slack-api", slackfake.Scoped(c.slack, func() []string { return c.scopes })))
+	mux.Handle("/ssm/", c.ssm)
+	mux.HandleFunc("/cfn/", c.api.cloudformation)
+	mux.Handle("/lambda/", http.StripPrefix("/lambda", c.api.lambda()))
+	mux.HandleFunc("/slack/", func(w http.ResponseWriter, r *http.Request) { c.slackFunction.ServeHTTP(w, r) })
+	c.deploy(server.URL)
+	c.must(c.tick.Handle(c.t.Context(), tickEvent))
+
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_CLOUDFORMATION": server.URL + "/cfn/", "AWS_ENDPOINT_URL_LAMBDA": server.URL + "/lambda", "AWS_ENDPOINT_URL_SSM": server.URL + "/ssm/",
+		"AWS_ACCESS_KEY_ID": "AKIAOPERATOR", "AWS_SECRET_ACCESS_KEY": "canary-operator-key", "AWS_REGION": "eu-west-1",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
+	} {
+		c.t.Setenv(name, value)
+	}
+}
+
+// deploy makes the handlers as the functions' mains do.
+func (c *clinic) deploy(url string) {
+	secret := func(text *string) func(context.Context, bool) (access.Secret, error) {
+		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(*text), nil }
+	}
+	api := slackapi.New(slackapi.Options{Token: secret(&c.token), BaseURL: url + "/slack-api", Team: "T0SANDBOX"})
+	log := slog.New(slog.NewJSONHandler(c.log, nil))
+	roster := lifecycle.Roster{Slack: api, Store: c.store, Policy: c.policy, Now: c.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
+	step := lifecycle.Step{Store: c.store, Roster: roster, Policy: c.policy, Now: c.clock}
+	keys, err := c.aws.FunctionCredentials(theVendRole)
+	c.must(err)
+	assumer := vend.Assumer{ExternalID: secret(&c.external), STS: sts.NewFromConfig(aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String(url + "/sts"),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal()}, nil
+		}),
+	})}
+	c.tick = functions.Tick{Step: lifecycle.Tick{Step: step, DueIn: c.store}, Store: c.store, Slack: api, Operators: "C0OPS"}
+	c.slackFunction = &functions.Slack{SigningSecret: secret(&c.signing), Policy: c.policy, Now: c.clock, Log: log}
+	c.vend = functions.Vend{Step: lifecycle.Vend{Step: step, STS: assumer}, Slack: api, Log: log, Checks: functions.Checks{
+		Policy: c.policy, Store: c.store, Slack: api, Team: "T0SANDBOX", Now: c.clock, Log: log,
+		Roles: slowly{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Every: c.pace} }},
+	}}
+}
+
+// slowly tries at the pace that the test has now.
+type slowly struct{ trials func() vend.Trials }
+
+func (s slowly) Try(ctx context.Context, targets []access.Target) [][]string {
+	return s.trials().Try(ctx, targets)
+}
+
+// doctor runs the command, and reads what it printed as JSON.
+func (c *clinic) doctor(args ...string) (r report, code int) {
+	c.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(c.t.Context(), append([]string{"doctor", "-json"}, args...), &stdout, &stderr)
+	c.spotless("the JSON", stdout.String()+stderr.String())
+	c.spotless("vend's log", c.log.String())
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		c.t.Fatalf("doctor ended with %d and printed %q, %q", code, stdout.String(), stderr.String())
+	}
+	return r, code
+}
+
+// spotless checks that text holds nothing secret.
+func (c *clinic) spotless(what, text string) {
+	c.t.Helper()
+	for _, canary := range []string{"canary", "xoxb-", "IQoJb3JpZ2luX2Vj", "SecretAccessKey", "ASIA"} {
+		if strings.Contains(text, canary) {
+			c.t.Errorf("%s: there is %q in it", what, canary)
+		}
+	}
+}
+
+// read is what a person reads.
+func (c *clinic) read(args ...string) (text string, code int) {
+	c.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(c.t.Context(), append([]string{"doctor"}, args...), &stdout, &stderr)
+	c.spotless("the text", stdout.String()+stderr.String())
+	return stdout.String() + stderr.String(), code
+}
+
+// thePolicy is the repository's own.
+func thePolicy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// large is a policy of so many accounts with three roles each.
+func large(accounts int) string {
+	var b strings.Builder
+	b.WriteString("version: 1\nsettings: {channel: C0APPROVALS}\nroles: {ReadOnly: {}, Operator: {}, Admin: {}}\naccounts:\n")
+	for i := range accounts {
+		fmt.Fprintf(&b, "  - {id: \"%012d\", name: account-%04d}\n", 100000000000+i, i)
+	}
+	b.WriteString("groups: {devs: {slack: S0DEVS}}\nrules: [{name: look, who: [devs], accounts: [\"*\"], roles: [\"*\"], max: 1h, approvals: none}]\n")
+	return b.String()
+}
+
+var tickEvent events.EventBridgeEvent
+
+// forget makes what was read from Slack older.
+func (c *clinic) forget(age time.Duration) {
+	d, err := c.store.Directory(c.t.Context())
+	c.must(err)
+	for id, g := range d.Groups {
+		g.ReadAt = g.ReadAt.Add(-age)
+		d.Groups[id] = g
+	}
+	d.PeopleAt, d.Version = d.PeopleAt.Add(-age), d.Version+1
+	c.must(c.store.SaveDirectory(c.t.Context(), d))
+}
+
+// everything is an address that says yes.
+func (c *clinic) everything() string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { yes(w, map[string]bool{"ok": true}) }))
+	c.t.Cleanup(server.Close)
+	return server.URL + "/slack/commands"
+}

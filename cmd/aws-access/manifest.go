@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+
+	"github.com/aws-access/aws-access/infra/slack"
+)
+
+const aboutManifest = `aws-access manifest [-stack aws-access] [-region R]
+aws-access manifest -url https://…
+
+Prints the manifest of the Slack app, with the addresses of the stack filled in:
+paste it at api.slack.com/apps, Create New App, From a manifest. With -url it
+asks nobody: that is the address of the API (the stack's CommandsUrl without
+/slack/commands).
+
+`
+
+// manifestMain is "manifest".
+func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("aws-access manifest", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { say(stderr, "%s", aboutManifest); flags.PrintDefaults() }
+	stack := flags.String("stack", "aws-access", "`name` of the stack")
+	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
+	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return fine
+	case err != nil:
+		return usage
+	case flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region):
+		say(stderr, "aws-access manifest: -stack takes the name of a stack, -region a region such as eu-west-1, and there is nothing else; see aws-access manifest -h\n")
+		return usage
+	}
+	addresses := [3]string{*base + "/slack/commands", *base + "/slack/interactions", *base + "/slack/options"}
+	if *base == "" {
+		var err error
+		if addresses, err = addressesOf(ctx, *stack, *region); err != nil {
+			say(stderr, "aws-access manifest: %s\n", plainError(err))
+			return wrong
+		}
+	}
+	for _, address := range addresses {
+		if !publicAddress(address) {
+			say(stderr, "aws-access manifest: %q is no address that Slack can call: https://, a host, and at most a path; on this computer http:// too\n", address)
+			return wrong
+		}
+	}
+	say(stdout, "%s", slack.Manifest(addresses[0], addresses[1], addresses[2]))
+	return fine
+}
+
+// plainAddress has nothing in it that could end a string in YAML, or begin
+// another line.
+var plainAddress = regexp.MustCompile(`^[a-zA-Z0-9._~:/\[\]-]+$`)
+
+// publicAddress reports whether an address may stand in the manifest.
+func publicAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && safeAddress(address) && plainAddress.MatchString(address) && u.RawQuery == "" && u.Fragment == "" && len(address) <= 3000
+}
+
+// addressesOf asks the stack for its public addresses.
+func addressesOf(ctx context.Context, stack, region string) (found [3]string, err error) {
+	ctx, stop := context.WithTimeout(ctx, callPatience)
+	defer stop()
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), inRegion(region))
+	switch {
+	case err != nil:
+		return found, fmt.Errorf("no way into AWS: %w", err)
+	case c.Region == "":
+		return found, errors.New("no region is set; say which with -region")
+	}
+	s, err := describe(ctx, cloudformation.NewFromConfig(c), stack, c.Region)
+	if err != nil {
+		return found, err
+	}
+	outputs := outputsOf(s)
+	for i, output := range routes {
+		if found[i] = outputs[output]; found[i] == "" {
+			return found, fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole", stack, output)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// appManifest is what of the manifest is looked at here.
+type appManifest struct {
+	Features struct {
+		SlashCommands []struct{ Command, URL string } `yaml:"slash_commands"`
+	}
+	OAuth struct {
+		Scopes struct{ Bot, User []string }
+	} `yaml:"oauth_config"`
+	Settings struct {
+		Interactivity struct {
+			Request string `yaml:"request_url"`
+			Options string `yaml:"message_menu_options_url"`
+		}
+	}
+}
+
+func manifestOf(t *testing.T, args ...string) (m appManifest, text, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), append([]string{"manifest"}, args...), &out, &errs)
+	if err := yaml.Unmarshal(out.Bytes(), &m); err != nil {
+		t.Errorf("%v: no YAML: %v\n%s", args, err, out.String())
+	}
+	return m, out.String(), errs.String(), code
+}
+
+func TestTheManifestHasTheAddresses(t *testing.T) {
+	for _, base := range []string{"https://abc123.execute-api.eu-west-1.amazonaws.com", "https://access.example.com/slack-api", "http://127.0.0.1:8080", "http://localhost:4566"} {
+		m, text, stderr, code := manifestOf(t, "-url", base)
+		if code != fine || strings.Contains(text, "{{") || stderr != "" {
+			t.Fatalf("%s: ended with %d, %s%s", base, code, stderr, text)
+		}
+		got := []string{m.Features.SlashCommands[0].URL, m.Settings.Interactivity.Request, m.Settings.Interactivity.Options}
+		if want := []string{base + "/slack/commands", base + "/slack/interactions", base + "/slack/options"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	m, _, _, _ := manifestOf(t, "-url", "https://x.example")
+	want := append(slackapi.Needed(), slackapi.Optional()...)
+	slices.Sort(want)
+	if slices.Sort(m.OAuth.Scopes.Bot); !slices.Equal(m.OAuth.Scopes.Bot, want) || len(m.OAuth.Scopes.User) > 0 {
+		t.Errorf("scopes %v, doctor wants %v", m.OAuth.Scopes, want)
+	}
+}
+
+func TestTheManifestTakesNoOtherAddress(t *testing.T) {
+	for _, base := range []string{
+		"http://access.example.com", "ftp://127.0.0.1", "https://", "access.example.com", "https://a b", "https://x\n  evil: y", `https://x"`, "https://x?y=", "https://x#y",
+		"https://user@x", "https://x/{{OPTIONS_URL}}", "http://127.0.0.1.example.com",
+	} {
+		if _, text, stderr, code := manifestOf(t, "-url", base); code != wrong || text != "" || !strings.Contains(stderr, "no address that Slack can call") {
+			t.Errorf("%q: ended with %d, %q %q", base, code, text, stderr)
+		}
+	}
+}
+
+func TestTheManifestIsFilledInFromTheStack(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	m, _, stderr, code := manifestOf(t)
+	if code != fine || m.Settings.Interactivity.Options != c.api.outputs["OptionsUrl"] {
+		t.Errorf("ended with %d, %+v %s", code, m, stderr)
+	}
+	delete(c.api.outputs, "OptionsUrl")
+	for line, want := range map[string]string{"": "has no output OptionsUrl", "-stack other": "there is no stack other"} {
+		if _, text, stderr, code := manifestOf(t, strings.Fields(line)...); code != wrong || text != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: ended with %d, %q, want %q", line, code, stderr, want)
+		}
+	}
+	if _, _, _, code := manifestOf(t, "more"); code != usage {
+		t.Errorf("called wrongly: ended with %d", code)
+	}
+}

@@ -1,0 +1,195 @@
+package functions
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// Check is what aws-access doctor asks vend. Whoever may invoke vend may ask: an
+// answer holds codes, ids of the deployed policy and times, and never a
+// credential, a secret, a name of a person or a text of somebody else's.
+type Check struct {
+	Kind string `json:"kind"`
+	// From is the first target to list; of targets.
+	From int `json:"from,omitempty"`
+	// Roles are what to try; of roles. All must be in the deployed policy: vend
+	// is no scanner for other roles.
+	Roles []CheckRole `json:"roles,omitempty"`
+}
+
+// CheckRole names a role of the deployed policy.
+type CheckRole struct {
+	Account string `json:"account"`
+	Name    string `json:"account_name,omitempty"` // in answers
+	Role    string `json:"role"`
+}
+
+// The kinds of checks.
+const (
+	CheckStack   = "stack"   // clock, policy, table, tick, groups
+	CheckSlack   = "slack"   // token, scopes, workspace, channels
+	CheckTargets = "targets" // the roles of the deployed policy, a page of them
+	CheckRoles   = "roles"   // can these be assumed, and only rightly
+)
+
+// Sizes of a check.
+const (
+	// MaxRoles is how many roles one check tries: five calls each, at 50 a
+	// second, leave most of vend's 30 s for an STS that throttles.
+	MaxRoles = 40
+	// PageOfTargets is how many targets one answer lists: about 100 KB.
+	PageOfTargets = 1000
+	// MaxChannels is how many channels a check looks at: Slack gives about 50
+	// answers a minute.
+	MaxChannels = 40
+)
+
+// CheckAnswer is the answer to a check.
+type CheckAnswer struct {
+	Refused string    `json:"refused,omitempty"` // a code: the check itself was wrong
+	At      time.Time `json:"at"`                // the function's clock
+	Policy  string    `json:"policy"`            // digest of the deployed policy
+
+	Stack   *StackAnswer  `json:"stack,omitempty"`
+	Slack   *SlackAnswer  `json:"slack,omitempty"`
+	Targets []CheckRole   `json:"targets,omitempty"`
+	Total   int           `json:"total,omitempty"` // of targets
+	Roles   []RolesAnswer `json:"roles,omitempty"`
+}
+
+// StackAnswer is what vend knows without Slack.
+type StackAnswer struct {
+	Table  string        `json:"table"`             // ok, or unreadable
+	ReadAt time.Time     `json:"read_at,omitzero"`  // when Slack's people or groups were last read
+	Size   int           `json:"size,omitempty"`    // users in the workspace
+	Groups []GroupAnswer `json:"groups"`            // of the policy
+	People int           `json:"people"`            // whom the policy names, or a group holds
+	Named  int           `json:"named,omitempty"`   // ids and addresses that the policy names itself
+	OnCall int           `json:"on_call,omitempty"` // schedules of the policy
+}
+
+// GroupAnswer is a group of the policy.
+type GroupAnswer struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`             // in the policy
+	Code    string    `json:"code"`             // ok, gone, unknown
+	Members int       `json:"members"`          // how many
+	ReadAt  time.Time `json:"read_at,omitzero"` // zero for never
+}
+
+// SlackAnswer is what Slack says. Codes are ok or Slack's own.
+type SlackAnswer struct {
+	Token     string          `json:"token"`
+	Workspace string          `json:"workspace"` // ok, or another
+	Scopes    []string        `json:"scopes"`    // null when Slack did not say
+	Channels  []ChannelAnswer `json:"channels"`
+}
+
+// ChannelAnswer is a channel that the policy posts to.
+type ChannelAnswer struct {
+	ID     string `json:"id"`
+	Cards  bool   `json:"cards"`
+	Tells  bool   `json:"tells"`
+	Code   string `json:"code"`             // ok, not_member, archived, not_asked, or Slack's code
+	Shared bool   `json:"shared,omitempty"` // with another company
+}
+
+// RolesAnswer is what came of the trials of a role: codes of pkg/vend.
+type RolesAnswer struct {
+	CheckRole
+	Codes []string `json:"codes"`
+}
+
+type directoryReader interface {
+	Directory(ctx context.Context) (access.Directory, error)
+}
+
+type trier interface {
+	// Try returns the codes of each target, in their order.
+	Try(ctx context.Context, targets []access.Target) [][]string
+}
+
+// Checks answers checks.
+type Checks struct {
+	Policy           *policy.Policy
+	Store            directoryReader
+	Slack            *slackapi.Client
+	Team, Enterprise string
+	Roles            trier
+	Now              func() time.Time
+	Log              *slog.Logger
+}
+
+// CheckOK is the code of what is as it should be.
+const CheckOK = "ok"
+
+// spare is what is left of the function's time for the answer to leave.
+const spare = 4 * time.Second
+
+// Do answers a check. What is wrong with the check itself is answered too, and
+// is no failure of the function, which would raise an alarm.
+func (h Checks) Do(ctx context.Context, c Check) CheckAnswer {
+	if h.Policy == nil {
+		return CheckAnswer{Refused: "not_ready"}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		shorter, stop := context.WithDeadline(ctx, deadline.Add(-spare))
+		defer stop()
+		ctx = shorter
+	}
+	out := CheckAnswer{At: h.Now().UTC(), Policy: h.Policy.Digest()}
+	switch c.Kind {
+	case CheckStack:
+		out.Stack = h.stack(ctx)
+	case CheckSlack:
+		out.Slack = h.slack(ctx)
+	case CheckTargets:
+		out.Targets, out.Total, out.Refused = h.targets(c.From)
+	case CheckRoles:
+		out.Roles, out.Refused = h.roles(ctx, c.Roles)
+	default:
+		out.Refused = "unknown_kind"
+	}
+	h.Log.InfoContext(ctx, "a check was answered", "kind", c.Kind, "roles", len(out.Roles), "refused", out.Refused)
+	return out
+}
+
+// targets lists a page of the policy's roles.
+func (h Checks) targets(from int) (page []CheckRole, total int, refused string) {
+	all := h.Policy.Targets()
+	if from < 0 || from > len(all) {
+		return nil, len(all), "out_of_range"
+	}
+	for _, t := range all[from:min(from+PageOfTargets, len(all))] {
+		page = append(page, CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role})
+	}
+	return page, len(all), ""
+}
+
+// roles tries roles of the policy, and no others.
+func (h Checks) roles(ctx context.Context, asked []CheckRole) (answers []RolesAnswer, refused string) {
+	if len(asked) == 0 || len(asked) > MaxRoles {
+		return nil, "wrong_size"
+	}
+	var targets []access.Target
+	for _, r := range asked {
+		t, known := h.Policy.Target(r.Account, r.Role)
+		if !known {
+			return nil, "not_in_policy"
+		}
+		targets = append(targets, t)
+		answers = append(answers, RolesAnswer{CheckRole: CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}})
+	}
+	for i, codes := range h.Roles.Try(ctx, targets) {
+		answers[i].Codes = codes
+		if len(codes) != 1 || codes[0] != CheckOK {
+			h.Log.InfoContext(ctx, "a check found something", "account", targets[i].Account, "role", targets[i].Role, "codes", codes)
+		}
+	}
+	return answers, ""
+}

@@ -1,0 +1,105 @@
+package functions
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// stack tells how table, tick and groups stand: all of it is in the directory
+// that the tick keeps.
+func (h Checks) stack(ctx context.Context) *StackAnswer {
+	sources := h.Policy.Sources()
+	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}, Named: len(sources.People), OnCall: len(sources.OnCall)}
+	d, err := h.Store.Directory(ctx)
+	if err != nil {
+		h.Log.WarnContext(ctx, "a check could not read the table", "error", err)
+		out.Table = "unreadable"
+		return out
+	}
+	out.ReadAt, out.Size, out.People = d.PeopleAt.UTC(), d.Size, len(d.People)
+	for _, id := range sources.Groups {
+		g := group(d, id, h.Now())
+		g.Name = sources.Names[id]
+		out.Groups = append(out.Groups, g)
+		if g.ReadAt.After(out.ReadAt) {
+			out.ReadAt = g.ReadAt
+		}
+	}
+	return out
+}
+
+// group tells how a group stands, as the policy would take it now.
+func group(d access.Directory, id string, now time.Time) GroupAnswer {
+	g := d.Groups[id]
+	out := GroupAnswer{ID: id, Code: CheckOK, ReadAt: g.ReadAt.UTC(), Members: len(g.Members)}
+	if _, known := d.Group(id, now); !known {
+		out.Code = "unknown"
+	}
+	if g.Gone {
+		out.Code = "gone"
+	}
+	return out
+}
+
+// slack asks Slack about the token and the channels.
+func (h Checks) slack(ctx context.Context) *SlackAnswer {
+	bot, err := h.Slack.Bot(ctx)
+	if err != nil {
+		h.Log.WarnContext(ctx, "a check got no answer about the bot token", "error", err)
+		return &SlackAnswer{Token: codeOf(err)}
+	}
+	out := &SlackAnswer{Token: CheckOK, Workspace: CheckOK, Scopes: bot.Scopes, Channels: []ChannelAnswer{}}
+	if !bot.IsBot {
+		out.Token = "not_a_bot"
+	}
+	if !h.ours(bot) {
+		out.Workspace = "another"
+	}
+	for i, c := range h.Policy.Channels() {
+		answer := ChannelAnswer{ID: c.ID, Cards: c.Cards, Tells: c.Tells, Code: "not_asked"}
+		if i < MaxChannels {
+			answer.Code, answer.Shared = h.channel(ctx, c)
+		}
+		out.Channels = append(out.Channels, answer)
+	}
+	return out
+}
+
+// ours reports whether a token is of the configured workspace, and organisation
+// if there is one. An app of a whole organisation has that one's id alone.
+func (h Checks) ours(bot slackapi.Bot) bool {
+	if h.Enterprise == "" {
+		return bot.Team == h.Team
+	}
+	return bot.Enterprise == h.Enterprise && (h.Team == "" || bot.Team == h.Team || bot.Team == h.Enterprise)
+}
+
+func (h Checks) channel(ctx context.Context, c policy.Channel) (code string, shared bool) {
+	found, err := h.Slack.Channel(ctx, c.ID)
+	switch {
+	case err != nil:
+		return codeOf(err), false
+	case found.Archived:
+		return "archived", found.Shared
+	case !found.Member:
+		return "not_member", found.Shared
+	}
+	return CheckOK, found.Shared
+}
+
+// codeOf is Slack's code of an error, or one of ours when there is none.
+func codeOf(err error) string {
+	if _, limited := slackapi.RetryAfter(err); limited {
+		return "ratelimited"
+	}
+	if _, slacks := errors.AsType[*slackapi.Error](err); !slacks {
+		return "token_unreadable"
+	}
+	return cmp.Or(slackapi.Code(err), "unreachable")
+}

@@ -1,0 +1,56 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+const targetsSource = `version: 1
+settings: {channel: C0ONE, operators: C0OPS}
+roles: {ReadOnly: {}, Admin: {path: /aws-access/data/, lands_on: /iam/home, may: [assume_roles]}}
+accounts:
+  - {id: "222222222222", name: Zebra, region: eu-west-1}
+  - {id: "333333333333", name: ant, roles: [Admin]}
+groups: {devs: {slack: S0DEVS}}
+rules:
+  - {name: one, who: [devs], accounts: ["*"], roles: ["*"], max: 1h, approvals: none}
+  - {name: two, who: [devs], accounts: ["*"], roles: ["*"], max: 1h, approvals: none, card: [C0TWO, C0OPS]}
+`
+
+func TestTargetsAreAllRolesInAStableOrder(t *testing.T) {
+	p, _, err := Compile("policy.yaml", []byte(targetsSource), Options{Bastion: "999999999999"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(p.Encode(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := access.Target{Account: "333333333333", AccountName: "ant", Region: "us-east-1", Role: "Admin", Path: "/aws-access/data/", LandsOn: "/iam/home", AssumeRoles: true}
+	want := []access.Target{
+		admin,
+		{Account: "222222222222", AccountName: "Zebra", Region: "eu-west-1", Role: "ReadOnly", Path: "/aws-access/"},
+		{Account: "222222222222", AccountName: "Zebra", Region: "eu-west-1", Role: "Admin", Path: "/aws-access/data/", LandsOn: "/iam/home", AssumeRoles: true},
+	}
+	for _, one := range []*Policy{p, loaded} {
+		if diff := cmp.Diff(want, one.Targets()); diff != "" {
+			t.Errorf("targets (-want +got):\n%s", diff)
+		}
+		if got, ok := one.Target("333333333333", "Admin"); !ok || got != admin {
+			t.Errorf("got %+v, %v, want %+v", got, ok, admin)
+		}
+		for _, unknown := range [][2]string{{"333333333333", "ReadOnly"}, {"999999999999", "Admin"}, {"ant", "Admin"}, {"222222222222", "admin"}, {"", ""}} {
+			if got, ok := one.Target(unknown[0], unknown[1]); ok {
+				t.Errorf("%v: got %+v, want none", unknown, got)
+			}
+		}
+		channels := []Channel{{"C0ONE", true, false}, {"C0OPS", true, true}, {"C0TWO", true, false}}
+		if !slices.Equal(one.Channels(), channels) {
+			t.Errorf("channels %v, want %v", one.Channels(), channels)
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package slackfake
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// needs are the scopes of which a method wants one. Methods that are not here
+// want none.
+var needs = map[string][]string{
+	"users.info":            {"users:read"},
+	"users.list":            {"users:read"},
+	"users.lookupByEmail":   {"users:read.email"},
+	"usergroups.list":       {"usergroups:read"},
+	"usergroups.users.list": {"usergroups:read"},
+	"conversations.open":    {"im:write", "mpim:write", "channels:manage", "groups:write"},
+	"conversations.info":    {"channels:read", "groups:read", "im:read", "mpim:read"},
+	"chat.postMessage":      {"chat:write"},
+	"chat.postEphemeral":    {"chat:write"},
+	"chat.update":           {"chat:write"},
+	"chat.delete":           {"chat:write"},
+}
+
+// Scoped is a Web API whose token has these scopes: it names them in a header of
+// every answer, and refuses what they do not cover, both as Slack does
+// (docs.slack.dev/authentication/installing-with-oauth). A token's scopes cover
+// a method whole here: that channels:read shows public channels alone is not
+// played.
+func Scoped(next http.Handler, scopes func() []string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		has := scopes()
+		method := strings.TrimPrefix(r.URL.Path, "/")
+		w.Header().Set("X-Oauth-Scopes", strings.Join(has, ","))
+		wants := needs[method]
+		if wants == nil || slices.ContainsFunc(wants, func(s string) bool { return slices.Contains(has, s) }) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("X-Accepted-Oauth-Scopes", strings.Join(wants, ","))
+		write(w, http.StatusOK, object{"ok": false, "error": "missing_scope", "needed": wants[0], "provided": strings.Join(has, ",")})
+	})
+}
