@@ -1,0 +1,204 @@
+//go:build deployed
+
+package local
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+)
+
+// story is the life of a request, from the form to the end.
+func (w *world) story() {
+	w.command("U0DEV1", "/aws-access")
+	form := w.form("U0DEV1")
+	w.acts(slackfake.Act{As: "U0DEV1", Submit: form, Values: map[string]json.RawMessage{
+		"Account": quoted("payments-prod"), "Role": quoted("ReadOnly"), "How long": quoted("2h"), "Reason": quoted("stuck payouts <&> für Eve"),
+	}})
+	w.told("C0APPROVALS", "stuck payouts")
+	w.click("U0DEV2", "Approve", "C0APPROVALS")
+	w.told("@U0DEV2", "You are not among those who are asked")
+	w.click("U0LEAD1", "Approve", "C0APPROVALS")
+	w.told("C0APPROVALS", "AWS access granted")
+
+	who := "arn:aws:sts::" + production + ":assumed-role/ReadOnly/aws-access-"
+	w.click("U0DEV1", "Open AWS console", "@U0DEV1")
+	if page := w.browse(w.link("U0DEV1")); !strings.HasPrefix(page, who) || !strings.HasSuffix(page, "region=eu-west-1") {
+		w.t.Errorf("the console is %q, want that of %s…", page, who)
+	}
+	k := w.takeKeys("U0DEV1")
+	if got := w.whoIs(k); !strings.HasPrefix(got, who) {
+		w.t.Errorf("the keys are %s, want %s…", got, who)
+	}
+	_, err := w.s3(k).ListBuckets(w.t.Context(), nil)
+	w.wants("a reader lists buckets", err, "")
+	_, err = w.s3(k).CreateBucket(w.t.Context(), &s3.CreateBucketInput{Bucket: aws.String("made-by-a-reader")})
+	w.wants("a reader makes a bucket", err, "AccessDenied")
+
+	w.click("U0DEV1", "I'm done", "@U0DEV1")
+	w.told("C0APPROVALS", "AWS access given back")
+	w.told("@U0DEV1", "You gave back")
+	w.pressAgain("U0DEV1", "Get temporary keys")
+	w.told("@U0DEV1", "This access was given back by dev1")
+	if n := len(w.keyMessages("U0DEV1")); n != 1 {
+		w.t.Errorf("dev1 was given keys %d times, want once", n)
+	}
+}
+
+// form is the view that somebody has open.
+func (w *world) form(user string) (id string) {
+	w.t.Helper()
+	w.eventually(user+" has a form open", func() bool {
+		for _, v := range w.slack.Views() {
+			if v.User == user {
+				id = v.ID
+			}
+		}
+		return id != ""
+	})
+	return id
+}
+
+func quoted(s string) json.RawMessage {
+	text, _ := json.Marshal(s)
+	return text
+}
+
+// takeKeys presses the button, and takes what comes out of the message as a
+// shell would.
+func (w *world) takeKeys(user string) keys {
+	w.t.Helper()
+	before := len(w.keyMessages(user))
+	w.click(user, "Get temporary keys", "@"+user)
+	w.eventually(user+" is given keys", func() bool { return len(w.keyMessages(user)) > before })
+	return exported(w.keyMessages(user)[before])
+}
+
+func exported(m slackfake.Message) keys {
+	given := make(map[string]string)
+	for _, found := range regexp.MustCompile(`(?m)^export (\w+)=(\S+)$`).FindAllStringSubmatch(m.Text, -1) {
+		given[found[1]] = found[2]
+	}
+	return keys{given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], given["AWS_SESSION_TOKEN"]}
+}
+
+func (w *world) keyMessages(user string) (found []slackfake.Message) {
+	for _, m := range w.slack.Messages() {
+		if m.To == user && strings.Contains(m.Text, "export AWS_ACCESS_KEY_ID=") {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// link is the sign-in link that somebody was given.
+func (w *world) link(user string) string {
+	w.t.Helper()
+	m := w.told("@"+user, "/federation?")
+	found := regexp.MustCompile(`<(http[^|>]+/federation\?[^|>]+)\|`).FindStringSubmatch(m.Text)
+	if found == nil {
+		w.t.Fatal("the message has no link")
+	}
+	return strings.ReplaceAll(found[1], "&amp;", "&")
+}
+
+func (w *world) browse(link string) string {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, link, nil)
+	w.must(err)
+	answer, err := http.DefaultClient.Do(r)
+	w.must(err)
+	defer func() { _ = answer.Body.Close() }()
+	page, err := io.ReadAll(answer.Body)
+	w.must(err)
+	return string(page)
+}
+
+// whoIs is who holds the keys, by STS.
+func (w *world) whoIs(k keys) string {
+	w.t.Helper()
+	who, err := w.sts(k).GetCallerIdentity(w.t.Context(), &sts.GetCallerIdentityInput{})
+	w.must(err)
+	return text(who.Arn)
+}
+
+// wants is that something is refused with a code, or not, with "".
+func (w *world) wants(what string, err error, want string) {
+	w.t.Helper()
+	if got := code(err); got != want {
+		w.t.Errorf("%s: %q, want %q (%v)", what, got, want, err)
+	}
+}
+
+// pressAgain presses a button that the newest message of somebody's direct
+// channel had, as a client would that shows an old state of it.
+func (w *world) pressAgain(user, label string) {
+	w.t.Helper()
+	for _, m := range slices.Backward(w.slack.Messages()) {
+		if _, had := w.slack.Button(m.Channel, m.TS, label, 0); had && m.DMWith == user {
+			w.acts(slackfake.Act{As: user, Click: label, On: m.Channel + "/" + m.TS})
+			return
+		}
+	}
+	w.t.Fatalf("nothing that %s was told has, or had, a button %q", user, label)
+}
+
+func (w *world) ownRequest() {
+	w.command("U0LEAD1", `/aws-access payments-prod ReadOnly 1h "looking"`)
+	w.told("C0APPROVALS", "looking")
+	w.click("U0LEAD1", "Approve", "C0APPROVALS")
+	w.told("@U0LEAD1", "your own request")
+	w.click("U0LEAD1", "Cancel", "C0APPROVALS")
+	w.told("C0APPROVALS", "Request cancelled")
+}
+
+func (w *world) notInThePolicy() {
+	before := w.items()
+	for line, want := range map[string]string{
+		`/aws-access payments-prod Root 1h "why"`:      "There is no role",
+		`/aws-access 123456789012 ReadOnly 1h "why"`:   "There is no account",
+		`/aws-access log-archive Admin 1h "why"`:       "Nobody changes the log archive by hand",
+		`/aws-access payments-prod ReadOnly 9h "long"`: "At most 4h",
+	} {
+		if out := w.command("U0DEV1", line); !strings.Contains(out.Body, want) {
+			w.t.Errorf("%s: answered %s, want %q", line, out.Body, want)
+		}
+	}
+	if after := w.items(); after != before {
+		w.t.Errorf("%d items are in the table, %d before", after, before)
+	}
+}
+
+// forgeries are commands by somebody who does not have Slack's secret, or has
+// kept what Slack signed ten minutes ago.
+func (w *world) forgeries() {
+	before := w.items()
+	for what, forged := range map[string]func(*slackfake.Hands){
+		"another secret": func(h *slackfake.Hands) { h.Secret = access.NewSecret("guessed") },
+		"long ago":       func(h *slackfake.Hands) { h.Now = func() time.Time { return time.Now().Add(-10 * time.Minute) } },
+		"to come":        func(h *slackfake.Hands) { h.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } },
+	} {
+		h := w.hands()
+		forged(&h)
+		line := `/aws-access payments-prod ReadOnly 2h "forged"`
+		out, err := h.Do(w.t.Context(), slackfake.Act{As: "U0DEV1", Command: &line})
+		w.must(err)
+		if out.Status != http.StatusUnauthorized {
+			w.t.Errorf("%s: answered %d %s, want 401", what, out.Status, out.Body)
+		}
+	}
+	if after := w.items(); after != before {
+		w.t.Errorf("%d items are in the table, %d before", after, before)
+	}
+}
