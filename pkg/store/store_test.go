@@ -80,7 +80,7 @@ func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
 		want string
 	}{
 		"request":      {request, "body due format pk requester sk state submitted version"},
-		"over":         {over, "body format pk requester sk state submitted version"},
+		"over":         {over, "body format pk requester sk submitted version"},
 		"event":        {event, "body format pk sk"},
 		"unique key":   {once, "body forget format pk sk"},
 		"of no person": {Item{PK: "p", SK: "s"}, "body format pk sk"},
