@@ -60,7 +60,7 @@ define package
 @$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
 @mkdir -p $(into)
 @$(LAMBDA) -o $(into)/bootstrap ./functions/$(1)
-@$(GO) run ./cmd/aws-access policy compile -o $(into)/policy.compiled $(POLICY)
+@$(GO) run ./cmd/aws-access policy compile $(if $(BASTION),-bastion $(BASTION)) -o $(into)/policy.compiled $(POLICY)
 endef
 
 clean: ## remove what was built

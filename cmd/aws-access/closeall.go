@@ -11,6 +11,7 @@ import (
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
@@ -40,6 +41,7 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	flags.SetOutput(stderr)
 	flags.Usage = func() { say(stderr, closeAllHelp); flags.PrintDefaults() }
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
+	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who does it, as the record shall say")
 	why := flags.String("why", "", "the reason, as people shall read it")
 	yes := flags.Bool("yes", false, "do it, not only list it")
@@ -52,15 +54,21 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		say(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h\n")
 		return usage
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, inRegion(*region))
+	if err == nil && aws.Region == "" {
+		err = errors.New("no region is set; say which with -region")
+	}
 	if err != nil {
-		say(stderr, "aws-access close-all: no way into AWS: %v\n", err)
+		say(stderr, "aws-access close-all: %s\n", plainError(err))
 		return wrong
 	}
 	c := closer{store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now), now: time.Now, by: *by, why: *why, do: *yes, say: stdout}
 	n, err := c.run(ctx)
 	if err != nil {
-		say(stderr, "aws-access close-all: after %d requests: %v\n", n, err)
+		if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
+			err = fmt.Errorf("there is no table %s with the product's indexes in %s", *table, aws.Region)
+		}
+		say(stderr, "aws-access close-all: after %d requests: %s\n", n, plainError(err))
 		return wrong
 	}
 	if !*yes {

@@ -257,8 +257,12 @@ func (d *doctor) examine(ctx context.Context) error {
 	return nil
 }
 
-// plainError is the text of an error, without what a terminal would obey.
+// plainError is the text of an error, without what a terminal would obey. What
+// the SDK says when it finds no credentials tells nobody what to do.
 func plainError(err error) string {
+	if strings.Contains(err.Error(), "get credentials: failed to refresh cached credentials") {
+		return "there are no AWS credentials in this shell that are good: sign in (aws sso login), or set AWS_PROFILE"
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' || r == 0x7f {
 			return -1

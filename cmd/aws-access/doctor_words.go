@@ -45,7 +45,7 @@ func (d *doctor) trouble(code string, all bool) finding {
 		f.Do = "Switch the region on there (Account, AWS Regions; for a region that is on by default: IAM, Account settings, STS), or deploy the stack in another region."
 	case vend.NoExternalID:
 		f.Reason = "Vend cannot read " + external + "."
-		f.Do = "Is it there, a SecureString of 2 to 1,224 letters, digits or +=,.@:/-, in this region, and under a key that vend's role may use?"
+		f.Do = "Is it there, a SecureString of 32 to 128 letters, digits or _+=,.@:/-, in this region, and under a key that vend's role may use?"
 	case vend.Impossible:
 		f.Reason = "AWS takes no such call: name, path or region of the role are not what AWS allows."
 		f.Do = "Look at the account and the role in policy.yaml."

@@ -76,7 +76,7 @@ func help(w io.Writer) {
 	for _, c := range append(commands(), command{name: "help", about: "this list"}) {
 		say(w, "  %-16s %s\n", c.name, c.about)
 	}
-	say(w, "\nIt ends with 0 when all is well, 1 when something is wrong, 2 when it was called wrongly.\n")
+	say(w, "\nIt ends with 0 when all is well, 1 when something is wrong, 2 when it was called\nwrongly; doctor ends with 3 when something could not be checked.\n")
 }
 
 // say writes for people. When that fails there is nobody to tell.

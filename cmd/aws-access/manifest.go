@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -43,7 +44,8 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		say(stderr, "aws-access manifest: -stack takes the name of a stack, -region a region such as eu-west-1, and there is nothing else; see aws-access manifest -h\n")
 		return usage
 	}
-	addresses := [3]string{*base + "/slack/commands", *base + "/slack/interactions", *base + "/slack/options"}
+	door := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")
+	addresses := [3]string{door + "/slack/commands", door + "/slack/interactions", door + "/slack/options"}
 	if *base == "" {
 		var err error
 		if addresses, err = addressesOf(ctx, *stack, *region); err != nil {

@@ -83,3 +83,12 @@ func TestTheManifestIsFilledInFromTheStack(t *testing.T) {
 		t.Errorf("called wrongly: ended with %d", code)
 	}
 }
+
+func TestAnAddressMayEndInASlashOrItsRoute(t *testing.T) {
+	for _, base := range []string{"https://x.example.com", "https://x.example.com/", "https://x.example.com/slack/commands"} {
+		var out, said strings.Builder
+		if code := manifestMain(t.Context(), []string{"-url", base}, &out, &said); code != fine || !strings.Contains(out.String(), `request_url: "https://x.example.com/slack/interactions"`) {
+			t.Errorf("%s: ends with %d and says %q", base, code, said.String())
+		}
+	}
+}

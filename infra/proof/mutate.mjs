@@ -94,7 +94,7 @@ export async function mutate(all, granted, { verdict, unruly }, tell) {
     for (const { how, statement } of mutants(g.statement, g.kind)) {
       const says = `${g.deployment}: ${g.says}: ${how}`
       const row = await redBy(near, g, statement, verdict)
-      if (row) red.push(`  ${says}\n    red: ${row.at} ${row.says}, ${row.want ? 'yes' : 'no'} expected`)
+      if (row) red.push(`  ${says}\n    noticed: ${row.at} ${row.says}, ${row.want ? 'yes' : 'no'} expected`)
       else if (statement && unruly(statement)) ruled++ // no call would notice, the rule does
       else survivors.push(says)
     }
