@@ -10,7 +10,7 @@ POLICY   ?= policy.yaml
 .PHONY: sandbox test check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 sandbox: ## run the whole product on this computer: http://127.0.0.1:8080
 	$(GO) run ./cmd/sandbox

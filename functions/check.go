@@ -64,13 +64,10 @@ type CheckAnswer struct {
 
 // StackAnswer is what vend knows without Slack.
 type StackAnswer struct {
-	Table  string        `json:"table"`             // ok, or unreadable
-	ReadAt time.Time     `json:"read_at,omitzero"`  // when Slack's people or groups were last read
-	Size   int           `json:"size,omitempty"`    // users in the workspace
-	Groups []GroupAnswer `json:"groups"`            // of the policy
-	People int           `json:"people"`            // whom the policy names, or a group holds
-	Named  int           `json:"named,omitempty"`   // ids and addresses that the policy names itself
-	OnCall int           `json:"on_call,omitempty"` // schedules of the policy
+	Table  string        `json:"table"`            // ok, or unreadable
+	ReadAt time.Time     `json:"read_at,omitzero"` // when Slack's people or groups were last read
+	Size   int           `json:"size,omitempty"`   // users in the workspace
+	Groups []GroupAnswer `json:"groups"`           // of the policy
 }
 
 // GroupAnswer is a group of the policy.
@@ -94,7 +91,6 @@ type SlackAnswer struct {
 type ChannelAnswer struct {
 	ID     string `json:"id"`
 	Cards  bool   `json:"cards"`
-	Tells  bool   `json:"tells"`
 	Code   string `json:"code"`             // ok, not_member, archived, not_asked, or Slack's code
 	Shared bool   `json:"shared,omitempty"` // with another company
 }

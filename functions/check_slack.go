@@ -15,14 +15,14 @@ import (
 // that the tick keeps.
 func (h Checks) stack(ctx context.Context) *StackAnswer {
 	sources := h.Policy.Sources()
-	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}, Named: len(sources.People), OnCall: len(sources.OnCall)}
+	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}}
 	d, err := h.Store.Directory(ctx)
 	if err != nil {
 		h.Log.WarnContext(ctx, "a check could not read the table", "error", err)
 		out.Table = "unreadable"
 		return out
 	}
-	out.ReadAt, out.Size, out.People = d.PeopleAt.UTC(), d.Size, len(d.People)
+	out.ReadAt, out.Size = d.PeopleAt.UTC(), d.Size
 	for _, id := range sources.Groups {
 		g := group(d, id, h.Now())
 		g.Name = sources.Names[id]
@@ -62,7 +62,7 @@ func (h Checks) slack(ctx context.Context) *SlackAnswer {
 		out.Workspace = "another"
 	}
 	for i, c := range h.Policy.Channels() {
-		answer := ChannelAnswer{ID: c.ID, Cards: c.Cards, Tells: c.Tells, Code: "not_asked"}
+		answer := ChannelAnswer{ID: c.ID, Cards: c.Cards, Code: "not_asked"}
 		if i < MaxChannels {
 			answer.Code, answer.Shared = h.channel(ctx, c)
 		}

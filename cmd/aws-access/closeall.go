@@ -17,7 +17,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-const closeAllHelp = `aws-access close-all -table NAME -by PERSON -why TEXT [-yes]
+const aboutCloseAll = `aws-access close-all -table NAME -by PERSON -why TEXT [-yes]
 
 Ends every open request of a table: a pending one is denied, an active one
 revoked, each with its event. It is for a table that was restored from a backup,
@@ -39,7 +39,7 @@ type requests interface {
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("close-all", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { say(stderr, closeAllHelp); flags.PrintDefaults() }
+	flags.Usage = func() { say(stderr, aboutCloseAll); flags.PrintDefaults() }
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who does it, as the record shall say")

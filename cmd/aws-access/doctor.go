@@ -55,7 +55,6 @@ const (
 type examination struct {
 	stack, region, policy, only, accounts string
 	json, rights                          bool
-	patience                              time.Duration // in all
 	rest                                  time.Duration // before roles are tried again that AWS did not judge
 }
 
@@ -69,7 +68,7 @@ func doctorMain(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		say(stdout, "%s", rights(e.stack))
 		return fine
 	}
-	ctx, stop := context.WithTimeout(ctx, e.patience)
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	d, err := newDoctor(ctx, *e, stderr)
 	if err == nil {
@@ -106,7 +105,6 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.StringVar(&e.accounts, "accounts", "", "`names` or ids of accounts to try, with commas between; * stands for anything")
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
 	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that whoever runs doctor needs")
-	flags.DurationVar(&e.patience, "patience", 20*time.Minute, "how `long` it may take in all")
 	flags.DurationVar(&e.rest, "rest", 3*time.Second, "how `long` to wait before roles are tried again that AWS had no time for; it doubles")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -156,8 +154,9 @@ type doctor struct {
 	skew  time.Duration // of the function's clock against this computer's
 }
 
-// How long one call may take. Vend's own limit is 30 s.
+// How long doctor may take in all, and one call. Vend's own limit is 30 s.
 const (
+	patience     = 20 * time.Minute
 	callPatience = 45 * time.Second
 	pingPatience = 15 * time.Second
 )
@@ -246,7 +245,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	}
 	if d.wants(inSlack) {
 		d.checkPing(ctx, inner)
-		if inner != nil && inner.Stack != nil {
+		if inner != nil {
 			d.checkGroups(inner)
 		}
 		d.checkSlack(ctx)

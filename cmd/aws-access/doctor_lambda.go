@@ -11,13 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/aws-access/aws-access/pkg/store"
 )
 
 // What the template says of notify's stream mapping and of vend's orders.
 const (
 	streamBatch = 25
 	streamTries = 1000
-	streamAge   = 7200
+	streamAge   = 7200 // two hours
 	orderAge    = 60
 )
 
@@ -57,7 +59,7 @@ func (d *doctor) checkStream(ctx context.Context) {
 	}
 	m := all[0]
 	if state := str(m.State); state != "Enabled" {
-		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state + ": cards and messages wait, and are lost after " + hours(streamAge) + ".",
+		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state + ": cards and messages wait, and are lost after two hours.",
 			"aws lambda update-event-source-mapping --uuid " + str(m.UUID) + " --enabled"})
 		return
 	}
@@ -72,8 +74,6 @@ func (d *doctor) checkStream(ctx context.Context) {
 	d.report.ok(inStack, check, "notify's mapping is enabled, and set as the template sets it")
 }
 
-func hours(seconds int) string { return fmt.Sprintf("%d hours", seconds/3600) }
-
 // wrongMapping compares a mapping with the template's.
 func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []string) {
 	see := func(good bool, what string) {
@@ -81,8 +81,8 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 			wrong = append(wrong, what)
 		}
 	}
-	if notify := d.found.settings["notify"]; notify != nil && notify.Environment != nil {
-		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify.Environment.Variables["TABLE"]+"/"), "it reads another table than TABLE")
+	if notify := d.found.env("notify"); notify != nil {
+		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify["TABLE"]+"/"), "it reads another table than TABLE")
 	}
 	see(aws.ToBool(m.BisectBatchOnFunctionError), "a batch that fails is not split")
 	see(slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), "partial failures are not reported")
@@ -91,32 +91,8 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 	see(aws.ToInt32(m.BatchSize) == streamBatch, fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch))
 	see(aws.ToInt32(m.MaximumRetryAttempts) == streamTries, fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries))
 	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge, fmt.Sprintf("an age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
-	see(onlyEvents(m.FilterCriteria), "it is not filtered to events alone")
+	see(m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 && str(m.FilterCriteria.Filters[0].Pattern) == store.StreamFilter, "it is not filtered to events alone")
 	return wrong
-}
-
-// onlyEvents reports whether a filter lets new events through, and nothing else.
-func onlyEvents(f *types.FilterCriteria) bool {
-	if f == nil || len(f.Filters) != 1 {
-		return false
-	}
-	var pattern struct {
-		EventName []string `json:"eventName"`
-		DynamoDB  struct {
-			Keys struct {
-				SK struct {
-					S []struct {
-						Prefix string `json:"prefix"`
-					}
-				} `json:"sk"`
-			}
-		} `json:"dynamodb"`
-	}
-	if json.Unmarshal([]byte(str(f.Filters[0].Pattern)), &pattern) != nil {
-		return false
-	}
-	keys := pattern.DynamoDB.Keys.SK.S
-	return slices.Equal(pattern.EventName, []string{"INSERT"}) && len(keys) == 1 && keys[0].Prefix == "event#"
 }
 
 // checkOrders looks at how Lambda delivers orders to vend: once, at once, or to

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -169,17 +170,16 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 
 // signingSecret reads the secret with the rights of whoever runs doctor.
 func (d *doctor) signingSecret(ctx context.Context) (secret access.Secret, name string, err error) {
-	slack := d.found.settings["slack"]
-	if slack == nil || slack.Environment == nil || slack.Environment.Variables["SLACK_SIGNING_SECRET_PARAMETER"] == "" {
-		return secret, "the signing secret", fmt.Errorf("the settings of slack's function are not known")
+	name = d.found.env("slack")["SLACK_SIGNING_SECRET_PARAMETER"]
+	if name == "" {
+		return secret, "the signing secret", errors.New("the settings of slack's function are not known")
 	}
-	name = slack.Environment.Variables["SLACK_SIGNING_SECRET_PARAMETER"]
 	out, err := d.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 	if err != nil {
 		return secret, name, err
 	}
-	if out.Parameter == nil || aws.ToString(out.Parameter.Value) == "" {
-		return secret, name, fmt.Errorf("it is empty")
+	if out.Parameter == nil || str(out.Parameter.Value) == "" {
+		return secret, name, errors.New("it is empty")
 	}
 	return access.NewSecret(*out.Parameter.Value), name, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/aws-access/aws-access/functions"
 )
 
 // verdict is what doctor thinks of something.
@@ -31,21 +33,13 @@ type finding struct {
 
 // report is all that doctor found.
 type report struct {
-	Stack     string     `json:"stack"`
-	Region    string     `json:"region"`
-	Policy    string     `json:"policy,omitempty"` // digest of the deployed one
-	Verdict   verdict    `json:"verdict"`          // the worst of the checks
-	Checks    []finding  `json:"checks"`
-	Roles     []roleTold `json:"roles,omitempty"` // every role that was tried
-	Reminders []string   `json:"reminders,omitempty"`
-}
-
-// roleTold is what came of one role.
-type roleTold struct {
-	Account string   `json:"account"`
-	Name    string   `json:"account_name"`
-	Role    string   `json:"role"`
-	Codes   []string `json:"codes"` // of the trials; ok alone when all is well
+	Stack     string                  `json:"stack"`
+	Region    string                  `json:"region"`
+	Policy    string                  `json:"policy,omitempty"` // digest of the deployed one
+	Verdict   verdict                 `json:"verdict"`          // the worst of the checks
+	Checks    []finding               `json:"checks"`
+	Roles     []functions.RolesAnswer `json:"roles,omitempty"` // every role that was tried
+	Reminders []string                `json:"reminders,omitempty"`
 }
 
 func (r *report) add(f finding) { r.Checks = append(r.Checks, f) }

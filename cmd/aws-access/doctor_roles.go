@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
+
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
@@ -85,14 +87,7 @@ func called(patterns string, r functions.CheckRole) bool {
 
 // pause waits; false means that the time is over.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return smithytime.SleepWithContext(ctx, d) == nil
 }
 
 // judged reports whether everything was found out about a role.
@@ -166,7 +161,7 @@ func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.Chec
 			codes = []string{vend.Unfinished}
 		}
 		accounts[r.Account] = true
-		d.report.Roles = append(d.report.Roles, roleTold{r.Account, r.Name, r.Role, codes})
+		d.report.Roles = append(d.report.Roles, functions.RolesAnswer{CheckRole: r, Codes: codes})
 		for _, code := range codes {
 			by[code] = append(by[code], r.Role+" in "+cmp.Or(r.Name, r.Account)+" ("+r.Account+")")
 		}

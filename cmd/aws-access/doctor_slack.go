@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,10 +14,7 @@ import (
 // policy's channels.
 func (d *doctor) checkSlack(ctx context.Context) {
 	a, err := d.ask(ctx, functions.Check{Kind: functions.CheckSlack})
-	if err != nil || a.Slack == nil {
-		if err == nil {
-			err = fmt.Errorf("%w: its answer is not one of this version", errVend)
-		}
+	if err != nil {
 		d.unasked(inSlack, "bot token", err)
 		return
 	}
@@ -39,10 +37,7 @@ func (d *doctor) checkSlack(ctx context.Context) {
 // checkToken judges the token; false means that nothing else can be known.
 func (d *doctor) checkToken(code string) bool {
 	const check = "bot token"
-	name := "the SSM parameter of the bot token"
-	if vend := d.found.settings["vend"]; vend != nil && vend.Environment != nil {
-		name = vend.Environment.Variables["SLACK_BOT_TOKEN_PARAMETER"]
-	}
+	name := cmp.Or(d.found.env("vend")["SLACK_BOT_TOKEN_PARAMETER"], "the SSM parameter of the bot token")
 	switch code {
 	case functions.CheckOK:
 		d.report.ok(inSlack, check, "Slack takes it")

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -43,6 +43,18 @@ var ours = [...]struct {
 var shared = [...]string{"BASTION_ACCOUNT", "TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_BOT_TOKEN_PARAMETER"}
 
 const mayBeEmpty = "SLACK_ENTERPRISE"
+
+// env is a function's environment; nothing when it could not be read.
+func (d deployment) env(function string) map[string]string {
+	return environment(d.settings[function])
+}
+
+func environment(s *lambda.GetFunctionConfigurationOutput) map[string]string {
+	if s == nil || s.Environment == nil {
+		return nil
+	}
+	return s.Environment.Variables
+}
 
 // describe reads a stack.
 func describe(ctx context.Context, api *cloudformation.Client, name, region string) (s types.Stack, err error) {
@@ -192,10 +204,7 @@ func (d *doctor) checkFunctions() {
 }
 
 func (d *doctor) checkFunction(check string, own []string, s *lambda.GetFunctionConfigurationOutput) {
-	var env map[string]string
-	if s.Environment != nil {
-		env = s.Environment.Variables
-	}
+	env := environment(s)
 	var lacking, elsewhere []string
 	for _, name := range append(shared[:len(shared):len(shared)], own...) {
 		if env[name] == "" && name != mayBeEmpty {
@@ -223,45 +232,33 @@ func (d *doctor) checkFunction(check string, own []string, s *lambda.GetFunction
 		d.report.add(finding{inStack, check, warning, "elsewhere", "It calls another place than AWS or Slack: " + names(elsewhere) + ". That is right on one computer only.",
 			"In AWS, deploy the product's own template.yaml again."})
 	default:
-		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", orElse(string(s.State), "there"), orElse(string(s.LastUpdateStatus), "done")))
+		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", cmp.Or(string(s.State), "there"), cmp.Or(string(s.LastUpdateStatus), "done")))
 	}
 }
 
 // secretLike is what Slack's tokens and AWS's long-lived keys look like.
 var secretLike = regexp.MustCompile(`xox[a-z]-|xapp-|AKIA[A-Z0-9]{16}`)
 
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
 // checkAlike compares the functions with each other. Values are not shown: what
 // was put into the wrong variable may be a secret.
 func (d *doctor) checkAlike() {
 	var differ []string
 	for _, name := range shared {
-		if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string {
-			if s.Environment == nil {
-				return ""
-			}
-			return s.Environment.Variables[name]
-		}) {
+		if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return environment(s)[name] }) {
 			differ = append(differ, name)
 		}
 	}
 	if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return fmt.Sprint(s.Architectures) }) {
 		differ = append(differ, "the processor")
 	}
-	slack, vend := d.found.settings["slack"], d.found.settings["vend"]
+	slack, vend := d.found.env("slack"), d.found.env("vend")
 	const check = "functions alike"
 	switch {
 	case len(differ) > 0:
 		d.report.add(finding{inStack, check, problem, "not_alike", "The functions differ in " + names(differ) + ".", "Deploy the whole stack again; nobody should change a function by hand."})
-	case vend != nil && vend.Environment != nil && d.found.account != "" && vend.Environment.Variables["BASTION_ACCOUNT"] != d.found.account:
+	case vend != nil && d.found.account != "" && vend["BASTION_ACCOUNT"] != d.found.account:
 		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account that the stack stands in, which must never be a target.", "Deploy the product's own template.yaml again."})
-	case slack != nil && vend != nil && slack.Environment != nil && !isFunction(slack.Environment.Variables["VEND_FUNCTION"], vend):
+	case slack != nil && d.found.settings["vend"] != nil && !isFunction(slack["VEND_FUNCTION"], d.found.settings["vend"]):
 		d.report.add(finding{inStack, check, problem, "other_vend", "Slack's function orders from another function than the stack's vend.", "Deploy the product's own template.yaml again."})
 	case len(d.found.settings) < len(ours):
 		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.", "See above."})
@@ -280,5 +277,5 @@ func (d *doctor) differs(of func(*lambda.GetFunctionConfigurationOutput) string)
 
 // isFunction reports whether a name or an ARN is that of a function.
 func isFunction(called string, f *lambda.GetFunctionConfigurationOutput) bool {
-	return called == aws.ToString(f.FunctionArn) || called == aws.ToString(f.FunctionName)
+	return called == str(f.FunctionArn) || called == str(f.FunctionName)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,11 +39,13 @@ func (d *doctor) ask(ctx context.Context, c functions.Check) (answer functions.C
 	case out.FunctionError != nil:
 		return answer, fmt.Errorf("%w: %s", errVend, functionError(out.Payload))
 	}
-	if err := json.Unmarshal(out.Payload, &answer); err != nil || answer.Policy == "" && answer.Refused == "" {
-		return answer, fmt.Errorf("%w: its answer is not one of this version", errVend)
-	}
-	if answer.Refused != "" {
+	err = json.Unmarshal(out.Payload, &answer)
+	lacks := c.Kind == functions.CheckStack && answer.Stack == nil || c.Kind == functions.CheckSlack && answer.Slack == nil
+	switch {
+	case err == nil && answer.Refused != "":
 		return answer, fmt.Errorf("%w: it refused with %s", errVend, answer.Refused)
+	case err != nil || answer.Policy == "" || lacks:
+		return answer, fmt.Errorf("%w: its answer is not one of this version", errVend)
 	}
 	return answer, nil
 }
@@ -75,15 +78,8 @@ func (d *doctor) unasked(part, check string, err error) {
 func (d *doctor) askStack(ctx context.Context) *functions.CheckAnswer {
 	before := d.now()
 	answer, err := d.ask(ctx, functions.Check{Kind: functions.CheckStack})
-	if err != nil || answer.Stack == nil {
-		if err == nil {
-			err = fmt.Errorf("%w: its answer is not one of this version", errVend)
-		}
-		part := d.only
-		if part == "" {
-			part = inStack
-		}
-		d.unasked(part, "vend", err)
+	if err != nil {
+		d.unasked(cmp.Or(d.only, inStack), "vend", err)
 		return nil
 	}
 	// The function read its clock somewhere between: the middle is the guess

@@ -12,8 +12,8 @@ const redeploy = "Deploy infra/member there again (StackSet, or the account's ow
 func (d *doctor) trouble(code string, all bool) finding {
 	f := finding{Part: inAccounts, Check: "roles", Verdict: problem, Code: code, Do: redeploy}
 	external := "the external id"
-	if s := d.found.settings["vend"]; s != nil && s.Environment != nil {
-		external = "the SSM parameter " + s.Environment.Variables["EXTERNAL_ID_PARAMETER"]
+	if name := d.found.env("vend")["EXTERNAL_ID_PARAMETER"]; name != "" {
+		external = "the SSM parameter " + name
 	}
 	switch code {
 	case vend.Refused:

@@ -114,13 +114,13 @@ class Deployment:
     def roles(self):
         roles, managed = {}, {}
         for name, p in self.of("AWS::IAM::ManagedPolicy"):
-            managed[self.names.attribute(name)] = {"name": name, "document": self.document(p["PolicyDocument"], name)}
+            managed[self.names.attribute(name)] = {"name": name, "document": self.resolver.resolve(p["PolicyDocument"], name)}
         for name, p in self.of("AWS::IAM::Role"):
             inline = self.resolver.resolve(p.get("Policies", []), f"{name}.Policies")
             arns = self.resolver.resolve(p.get("ManagedPolicyArns", []), f"{name}.ManagedPolicyArns")
             roles[name] = {
                 "arn": self.names.attribute(name, "Arn"),
-                "trust": self.document(p["AssumeRolePolicyDocument"], f"{name}.AssumeRolePolicyDocument"),
+                "trust": self.resolver.resolve(p["AssumeRolePolicyDocument"], f"{name}.AssumeRolePolicyDocument"),
                 "policies": [{"name": i["PolicyName"], "document": i["PolicyDocument"]} for i in inline]
                 + [managed[arn] for arn in arns if arn in managed],
                 "foreign": [arn for arn in arns if arn not in managed],
@@ -140,10 +140,7 @@ class Deployment:
             for holder in holders:
                 if holder not in named:
                     raise Unresolved(f"{name}: the role {holder} is not in the template")
-                named[holder]["policies"].append({"name": name, "document": self.document(p["PolicyDocument"], name)})
-
-    def document(self, value, where):
-        return self.resolver.resolve(value, where)
+                named[holder]["policies"].append({"name": name, "document": self.resolver.resolve(p["PolicyDocument"], name)})
 
     def functions(self):
         out, named = {}, {}
@@ -185,7 +182,7 @@ class Deployment:
             p = resource["Properties"]
             things = self.resolver.resolve(p[on], f"{name}.{on}")
             things = things if isinstance(things, list) else [things]
-            out.append({"name": name, "on": [self.arn_of(t) for t in things], "document": self.document(p[document], name)})
+            out.append({"name": name, "on": [self.arn_of(t) for t in things], "document": self.resolver.resolve(p[document], name)})
         return out
 
     def arn_of(self, thing):

@@ -1,6 +1,7 @@
 package lambdafake
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -22,7 +23,7 @@ func (s *Server) API() http.Handler {
 func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	id := newID()
 	w.Header().Set("X-Amzn-RequestId", id)
-	key, ok := signer(r, s.o.Region, "lambda")
+	key, ok := signer(r, "lambda")
 	if !ok {
 		refuse(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
 		return
@@ -39,7 +40,7 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	most := maxSync
-	kind := or(r.Header.Get("X-Amz-Invocation-Type"), "RequestResponse")
+	kind := cmp.Or(r.Header.Get("X-Amz-Invocation-Type"), "RequestResponse")
 	if kind == "Event" {
 		most = maxAsync
 	}
@@ -127,7 +128,7 @@ func (s *Server) nameOf(called string) string {
 	if name, ok := strings.CutPrefix(called, s.ARN("")); ok {
 		return name
 	}
-	if name, ok := strings.CutPrefix(called, s.o.Account+":function:"); ok {
+	if name, ok := strings.CutPrefix(called, account+":function:"); ok {
 		return name
 	}
 	return called
@@ -136,7 +137,7 @@ func (s *Server) nameOf(called string) string {
 var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z0-9a-z]+)/\d{8}/([a-z0-9-]+)/([a-z]+)/aws4_request, ?SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$`)
 
 // signer is the access key id that a call is signed with, for a service.
-func signer(r *http.Request, region, service string) (key string, ok bool) {
+func signer(r *http.Request, service string) (key string, ok bool) {
 	parts := signed.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil || parts[2] != region || parts[3] != service {
 		return "", false

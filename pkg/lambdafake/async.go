@@ -1,6 +1,7 @@
 package lambdafake
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (s *Server) Async(name string, a Async) error {
 	if err != nil {
 		return err
 	}
-	a.MaxAge = or(a.MaxAge, defaultAsync.MaxAge)
+	a.MaxAge = cmp.Or(a.MaxAge, defaultAsync.MaxAge)
 	if a.Retries < 0 || a.Retries > 2 || a.MaxAge < time.Minute || a.MaxAge > defaultAsync.MaxAge {
 		return fmt.Errorf("asynchronous invocations of %s: 0 to 2 retries and an age of 60 s to 6 h, not %d and %v", name, a.Retries, a.MaxAge)
 	}

@@ -33,7 +33,7 @@ func TestNoProcessRemainsAfterClose(t *testing.T) {
 			t.Errorf("process %d is still there: %v", pid, err)
 		}
 	}
-	if failed, ok := errors.AsType[*FunctionError](<-answer); !ok || failed.Type != TypeExit {
+	if failed, ok := errors.AsType[*FunctionError](<-answer); !ok || failed.Type != typeExit {
 		t.Errorf("what ran: got %v", failed)
 	}
 	if _, err := s.Invoke(t.Context(), "echo", []byte("{}")); !errors.Is(err, ErrClosed) {
@@ -145,18 +145,14 @@ func TestQuietWaitsForWhatRuns(t *testing.T) {
 
 // BenchmarkWarm is what this package itself costs an invocation.
 func BenchmarkWarm(b *testing.B) {
-	for name, o := range map[string]Options{"frozen between": {}, "not frozen": {NoFreeze: true}} {
-		b.Run(name, func(b *testing.B) {
-			s := New(o)
-			defer s.Close()
-			if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap}); err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				if _, err := s.Invoke(b.Context(), "echo", []byte("{}")); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	s := New(Options{})
+	defer s.Close()
+	if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Invoke(b.Context(), "echo", []byte("{}")); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

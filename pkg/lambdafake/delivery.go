@@ -26,12 +26,10 @@ type outcome struct {
 	stopped   bool
 }
 
-func (d *delivery) hand(batch []events.DynamoDBEventRecord) { d.handAfter(batch, 0) }
-
-// handAfter hands over records that were tried so often already. The tries of
+// hand hands over records that were tried so often already. The tries of
 // what is left are not counted anew when it gets shorter, and a half inherits
 // them: Lambda's documentation promises no more than that halving is no retry.
-func (d *delivery) handAfter(records []events.DynamoDBEventRecord, tries int) {
+func (d *delivery) hand(records []events.DynamoDBEventRecord, tries int) {
 	m := d.r.m
 	for throttled := 0; ; {
 		if records = d.tooOld(records); len(records) == 0 {
@@ -50,7 +48,7 @@ func (d *delivery) handAfter(records []events.DynamoDBEventRecord, tries int) {
 			continue
 		case said.broken && m.Bisect && len(records) > 1:
 			half := len(records) / 2
-			d.handAfter(records[:half], tries)
+			d.hand(records[:half], tries)
 			records = records[half:]
 			continue
 		case m.Retries >= 0 && tries >= m.Retries:

@@ -51,7 +51,7 @@ func checkEnvironment(env map[string]string) error {
 }
 
 // environment is all that a function sees: nothing of this process's own.
-func (v *version) environment(region, api, stream string) []string {
+func (v *version) environment(api, stream string) []string {
 	env := map[string]string{
 		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC",
 		"LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",

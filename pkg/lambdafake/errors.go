@@ -17,10 +17,10 @@ var (
 
 // Types of errors that are not the function's own words.
 const (
-	TypeTimeout    = "Sandbox.Timedout"
-	TypeExit       = "Runtime.ExitError"
-	TypeEntrypoint = "Runtime.InvalidEntrypoint"
-	TypeTooLarge   = "Function.ResponseSizeTooLarge"
+	typeTimeout    = "Sandbox.Timedout"
+	typeExit       = "Runtime.ExitError"
+	typeEntrypoint = "Runtime.InvalidEntrypoint"
+	typeTooLarge   = "Function.ResponseSizeTooLarge"
 )
 
 // FunctionError is an error of a function: one that it answered with, or what
@@ -28,13 +28,13 @@ const (
 type FunctionError struct {
 	Type, Message string
 	Payload       []byte // JSON, as Lambda answers with it
-	LastLine      string // the last line that the instance wrote, if the instance is gone
+	lastLine      string // the last line that the instance wrote, if the instance is gone
 }
 
 func (e *FunctionError) Error() string {
 	text := e.Type + ": " + e.Message
-	if e.LastLine != "" {
-		text += " (its last line: " + e.LastLine + ")"
+	if e.lastLine != "" {
+		text += " (its last line: " + e.lastLine + ")"
 	}
 	return text
 }

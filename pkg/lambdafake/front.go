@@ -79,7 +79,7 @@ func (f front) event(r *http.Request) ([]byte, error) {
 		source = r.RemoteAddr
 	}
 	c := &e.RequestContext
-	c.AccountID, c.RequestID, c.HTTP.SourceIP = f.s.o.Account, strings.ReplaceAll(newID(), "-", "")[:16], source
+	c.AccountID, c.RequestID, c.HTTP.SourceIP = account, strings.ReplaceAll(newID(), "-", "")[:16], source
 	e.Headers["x-forwarded-for"], e.Headers["x-forwarded-proto"], e.Headers["x-forwarded-port"] = source, "https", "443"
 	for name, values := range r.URL.Query() {
 		if e.QueryStringParameters == nil {

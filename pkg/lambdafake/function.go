@@ -1,6 +1,7 @@
 package lambdafake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -82,10 +83,10 @@ func (s *Server) Deploy(f Function) error {
 
 // complete fills in Lambda's defaults, and refuses what Lambda refuses.
 func (f *Function) complete() error {
-	f.Timeout = or(f.Timeout, 3*time.Second)
-	f.MemoryMB = or(f.MemoryMB, 128)
-	f.Concurrency = or(f.Concurrency, accountLimit)
-	f.Dir = or(f.Dir, filepath.Dir(f.Bootstrap))
+	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
+	f.MemoryMB = cmp.Or(f.MemoryMB, 128)
+	f.Concurrency = cmp.Or(f.Concurrency, accountLimit)
+	f.Dir = cmp.Or(f.Dir, filepath.Dir(f.Bootstrap))
 	f.Env = maps.Clone(f.Env)
 	var wrong []error
 	check := func(ok bool, what string) {

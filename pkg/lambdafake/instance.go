@@ -89,11 +89,11 @@ func newInstance(f *function, v *version) (*instance, error) {
 	}
 	stream := f.s.o.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + strings.ReplaceAll(newID(), "-", "")
 	f.remember(i.record)
-	i.process, err = f.s.launcher.run(v, v.environment(f.s.o.Region, listener.Addr().String(), stream), out)
+	i.process, err = f.s.launcher.run(v, v.environment(listener.Addr().String(), stream), out)
 	if err != nil {
 		_ = listener.Close()
 		out.close()
-		e := ended(TypeEntrypoint, "", "%v", err)
+		e := ended(typeEntrypoint, "", "%v", err)
 		i.record.set(func(s *Start) { s.Failed = e.Error() })
 		return nil, e
 	}
@@ -114,7 +114,7 @@ func (i *instance) live() {
 		return
 	}
 	for {
-		i.freeze()
+		i.process.freeze()
 		if inv != nil { // answered, and free for the next one
 			wanted := i.f.put(i)
 			if !wanted {
@@ -155,14 +155,14 @@ func (i *instance) begin() *FunctionError {
 		case told = <-i.failed: // and now it will exit
 		case <-limit.C:
 			i.kill()
-			e := ended(TypeTimeout, "", "Initialization timed out after %.2f seconds", i.f.s.o.InitLimit.Seconds())
-			e.LastLine = i.record.output.last()
+			e := ended(typeTimeout, "", "Initialization timed out after %.2f seconds", i.f.s.o.InitLimit.Seconds())
+			e.lastLine = i.record.output.last()
 			return e
 		case <-i.process.exited:
 			if told == nil {
-				told = ended(TypeExit, "", "%s", i.process.ending())
+				told = ended(typeExit, "", "%s", i.process.ending())
 			}
-			told.LastLine = i.record.output.last()
+			told.lastLine = i.record.output.last()
 			return told
 		}
 	}
@@ -182,7 +182,7 @@ func (i *instance) reach(inv *invocation) bool {
 // serve runs one invocation; false says that the instance came to its end.
 func (i *instance) serve(inv *invocation) bool {
 	inv.until = time.Now().Add(i.version.Timeout)
-	i.thaw()
+	i.process.thaw()
 	limit := time.NewTimer(i.version.Timeout)
 	defer limit.Stop()
 	i.next.reply <- inv
@@ -229,27 +229,15 @@ func (i *instance) serve(inv *invocation) bool {
 }
 
 func (i *instance) exit(inv *invocation) *FunctionError {
-	e := ended(TypeExit, inv.id, "%s", i.process.ending())
-	e.LastLine = i.record.output.last()
+	e := ended(typeExit, inv.id, "%s", i.process.ending())
+	e.lastLine = i.record.output.last()
 	return e
 }
 
 func (i *instance) timedOut(inv *invocation) *FunctionError {
-	e := ended(TypeTimeout, inv.id, "Task timed out after %.2f seconds", i.version.Timeout.Seconds())
-	e.LastLine = i.record.output.last()
+	e := ended(typeTimeout, inv.id, "Task timed out after %.2f seconds", i.version.Timeout.Seconds())
+	e.lastLine = i.record.output.last()
 	return e
-}
-
-func (i *instance) freeze() {
-	if !i.f.s.o.NoFreeze {
-		i.process.freeze()
-	}
-}
-
-func (i *instance) thaw() {
-	if !i.f.s.o.NoFreeze {
-		i.process.thaw()
-	}
 }
 
 // kill ends the process and waits until it is gone.

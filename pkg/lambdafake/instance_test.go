@@ -110,34 +110,30 @@ func TestOneInvocationAtATimeAndIdleInstancesAreUsedFirst(t *testing.T) {
 }
 
 func TestAnInstanceIsFrozenBetweenInvocations(t *testing.T) {
-	for name, frozen := range map[string]bool{"frozen": true, "not frozen": false} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, Options{NoFreeze: !frozen}, nil)
-			if err := s.Deploy(Function{Name: "other", Bootstrap: bootstrap}); err != nil {
-				t.Fatal(err)
-			}
-			do(t, s, map[string]any{"do": "tick"})
-			before := len(s.Logs("echo"))
-			// Other work takes its time, many ticks of it.
-			for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
-				if _, err := s.Invoke(t.Context(), "other", []byte("{}")); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if after := len(s.Logs("echo")); (after == before) != frozen {
-				t.Errorf("%d ticks before, %d after", before, after)
-			}
-			// It goes on where it stood.
-			for begin := time.Now(); len(s.Logs("echo")) <= before; {
-				do(t, s, map[string]any{})
-				if time.Since(begin) > 10*time.Second {
-					t.Fatal("it never ticks again")
-				}
-			}
-			if n := len(s.Starts("echo")); n != 1 {
-				t.Errorf("%d starts", n)
-			}
-		})
+	s := serve(t, Options{}, nil)
+	if err := s.Deploy(Function{Name: "other", Bootstrap: bootstrap}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, s, map[string]any{"do": "tick"})
+	before := len(s.Logs("echo"))
+	// Other work takes its time, many ticks of it.
+	for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
+		if _, err := s.Invoke(t.Context(), "other", []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := len(s.Logs("echo")); after != before {
+		t.Errorf("%d ticks before, %d after", before, after)
+	}
+	// It goes on where it stood.
+	for begin := time.Now(); len(s.Logs("echo")) <= before; {
+		do(t, s, map[string]any{})
+		if time.Since(begin) > 10*time.Second {
+			t.Fatal("it never ticks again")
+		}
+	}
+	if n := len(s.Starts("echo")); n != 1 {
+		t.Errorf("%d starts", n)
 	}
 }
 
@@ -186,14 +182,14 @@ func TestEndOfAProcessBeforeItAnswered(t *testing.T) {
 		order               map[string]any
 		kind, message, line string
 	}{
-		{map[string]any{"do": "exit", "count": 3, "text": "disk full"}, TypeExit, "Error: Runtime exited with error: exit status 3", "disk full"},
-		{map[string]any{"do": "exit"}, TypeExit, "Error: Runtime exited without providing a reason", ""},
+		{map[string]any{"do": "exit", "count": 3, "text": "disk full"}, typeExit, "Error: Runtime exited with error: exit status 3", "disk full"},
+		{map[string]any{"do": "exit"}, typeExit, "Error: Runtime exited without providing a reason", ""},
 		{map[string]any{"do": "panic", "text": "oh"}, "string", "oh", ""},
 		{map[string]any{"do": "fail", "text": "no"}, "errorString", "no", ""},
 	} {
 		failed := fails(t, s, c.order)
-		if failed.Type != c.kind || !strings.HasSuffix(failed.Message, c.message) || failed.LastLine != c.line {
-			t.Errorf("%v: got %q %q %q", c.order, failed.Type, failed.Message, failed.LastLine)
+		if failed.Type != c.kind || !strings.HasSuffix(failed.Message, c.message) || failed.lastLine != c.line {
+			t.Errorf("%v: got %q %q %q", c.order, failed.Type, failed.Message, failed.lastLine)
 		}
 		do(t, s, map[string]any{"do": "look"}) // another instance
 	}
@@ -240,7 +236,7 @@ func TestARuntimeThatBreaksTheRulesIsRefused(t *testing.T) {
 	if got := string(do(t, s, map[string]any{"do": "early"})); !strings.Contains(got, "InvalidStateTransition") || !strings.Contains(got, "403") {
 		t.Errorf("next before an answer: got %s", got)
 	}
-	if failed := fails(t, s, map[string]any{"do": "large", "count": maxSync + 1000}); failed.Type != TypeTooLarge {
+	if failed := fails(t, s, map[string]any{"do": "large", "count": maxSync + 1000}); failed.Type != typeTooLarge {
 		t.Errorf("an answer too large: got %v", failed)
 	}
 	if got := do(t, s, map[string]any{"do": "large", "count": maxSync - 2}); len(got) != maxSync {
@@ -301,7 +297,7 @@ func TestAnInstanceIsKilledInMidInvocation(t *testing.T) {
 		t.Errorf("%d instances were ended", n)
 	}
 	failed, _ := errors.AsType[*FunctionError](<-answer)
-	if failed == nil || failed.Type != TypeExit || !strings.HasSuffix(failed.Message, "Runtime exited with error: signal: killed") {
+	if failed == nil || failed.Type != typeExit || !strings.HasSuffix(failed.Message, "Runtime exited with error: signal: killed") {
 		t.Errorf("got %v", failed)
 	}
 	do(t, s, map[string]any{"do": "look"})
@@ -315,7 +311,7 @@ func TestAnInstanceCrashesAsItAnswers(t *testing.T) {
 	d.attend(t, func([]byte) (string, bool) { done++; return `"done"`, true })
 	s.Crash("echo", func(n int) bool { return n == 2 })
 	do(t, s, map[string]any{})
-	if failed := fails(t, s, map[string]any{}); failed.Type != TypeExit {
+	if failed := fails(t, s, map[string]any{}); failed.Type != typeExit {
 		t.Errorf("got %v", failed)
 	}
 	do(t, s, map[string]any{})

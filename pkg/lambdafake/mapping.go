@@ -1,6 +1,7 @@
 package lambdafake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -97,7 +98,7 @@ func (s *Server) add(m *mapping) bool {
 
 // complete fills in Lambda's defaults, and refuses what Lambda refuses.
 func (m *Mapping) complete() error {
-	m.BatchSize = or(m.BatchSize, 100)
+	m.BatchSize = cmp.Or(m.BatchSize, 100)
 	if m.Retry == nil {
 		m.Retry = backoff
 	}

@@ -12,22 +12,16 @@ import (
 	"time"
 )
 
-// Sizes that SSM takes.
-const (
-	maxParameter = 4 << 10 // bytes of a standard parameter
-	maxNames     = 10      // of one GetParameters
-)
+// maxParameter is the size of a standard parameter that SSM takes, in bytes.
+const maxParameter = 4 << 10
 
 // Parameters plays the part of Systems Manager that functions read: SecureStrings,
 // for AWS_ENDPOINT_URL_SSM. The zero value holds none.
 type Parameters struct {
-	Region string // "" is eu-west-1
-
-	mu       sync.Mutex
-	held     map[string]parameter
-	refused  map[string]bool
-	throttle int
-	reads    map[string]int
+	mu      sync.Mutex
+	held    map[string]parameter
+	refused map[string]bool
+	reads   map[string]int
 }
 
 type parameter struct {
@@ -76,13 +70,6 @@ func (p *Parameters) Refuse(name string, refused bool) {
 	p.refused[name] = refused
 }
 
-// Throttle has the next calls, so many, refused.
-func (p *Parameters) Throttle(times int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.throttle = times
-}
-
 // Reads counts how often a value was given out.
 func (p *Parameters) Reads(name string) int {
 	p.mu.Lock()
@@ -94,13 +81,6 @@ func (p *Parameters) Reads(name string) int {
 type ssmError struct{ code, message string }
 
 func (e ssmError) Error() string { return e.code + ": " + e.message }
-
-// asked is the body of both calls.
-type asked struct {
-	Name           string
-	Names          []string
-	WithDecryption bool
-}
 
 func (p *Parameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := p.answer(r)
@@ -114,64 +94,32 @@ func (p *Parameters) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Parameters) answer(r *http.Request) (any, error) {
-	if _, ok := signer(r, or(p.Region, "eu-west-1"), "ssm"); !ok {
+	if _, ok := signer(r, "ssm"); !ok {
 		return nil, ssmError{"MissingAuthenticationToken", "Missing Authentication Token"}
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	var in asked
+	var in struct {
+		Name           string
+		WithDecryption bool
+	}
 	if err != nil || json.Unmarshal(text, &in) != nil {
 		return nil, ssmError{"SerializationException", "the body is not JSON"}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.throttle > 0 {
-		p.throttle--
-		return nil, ssmError{"ThrottlingException", "Rate exceeded"}
+	if r.Header.Get("X-Amz-Target") != "AmazonSSM.GetParameter" {
+		return nil, ssmError{"UnknownOperationException", "only GetParameter is played"}
 	}
-	switch target := r.Header.Get("X-Amz-Target"); target {
-	case "AmazonSSM.GetParameter":
-		return p.one(in)
-	case "AmazonSSM.GetParameters":
-		return p.several(in)
-	default:
-		return nil, ssmError{"UnknownOperationException", "only GetParameter and GetParameters are played"}
-	}
-}
-
-func (p *Parameters) one(in asked) (any, error) {
 	if p.refused[in.Name] {
-		return nil, accessDenied("ssm:GetParameter", in.Name)
+		const action = "ssm:GetParameter"
+		return nil, ssmError{"AccessDeniedException", "User is not authorized to perform: " + action + " on resource: parameter" + in.Name +
+			" because no identity-based policy allows the " + action + " action"}
 	}
 	found, ok := p.find(in.Name, in.WithDecryption)
 	if !ok {
 		return nil, ssmError{"ParameterNotFound", ""}
 	}
 	return map[string]any{"Parameter": found}, nil
-}
-
-func (p *Parameters) several(in asked) (any, error) {
-	if len(in.Names) < 1 || len(in.Names) > maxNames {
-		return nil, ssmError{"ValidationException", "1 to 10 names are taken"}
-	}
-	found, missing := []any{}, []string{}
-	for _, name := range in.Names {
-		if p.refused[name] {
-			return nil, accessDenied("ssm:GetParameters", name)
-		}
-	}
-	for _, name := range in.Names {
-		if v, ok := p.find(name, in.WithDecryption); ok {
-			found = append(found, v)
-		} else {
-			missing = append(missing, name)
-		}
-	}
-	return map[string]any{"Parameters": found, "InvalidParameters": missing}, nil
-}
-
-func accessDenied(action, name string) error {
-	return ssmError{"AccessDeniedException", "User is not authorized to perform: " + action + " on resource: parameter" + name +
-		" because no identity-based policy allows the " + action + " action"}
 }
 
 // find is a parameter as SSM writes it. Without decryption the value is a
@@ -192,6 +140,6 @@ func (p *Parameters) find(name string, decrypt bool) (map[string]any, bool) {
 	return map[string]any{
 		"Name": name, "Type": "SecureString", "Value": value, "Version": held.version, "DataType": "text",
 		"LastModifiedDate": float64(held.at.UnixMilli()) / 1000,
-		"ARN":              "arn:aws:ssm:" + or(p.Region, "eu-west-1") + ":999999999999:parameter/" + strings.TrimPrefix(name, "/"),
+		"ARN":              "arn:aws:ssm:" + region + ":" + account + ":parameter/" + strings.TrimPrefix(name, "/"),
 	}, true
 }

@@ -3,6 +3,7 @@ package lambdafake
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -106,10 +107,12 @@ func (r *reader) position() (*string, error) {
 
 // pause waits for the next poll, or for somebody who wants it now.
 func (r *reader) pause() {
+	timer := time.NewTimer(r.m.s.o.Poll)
+	defer timer.Stop()
 	select {
+	case <-timer.C:
 	case <-r.wake:
-	default:
-		waitOr(r.m.ctx, r.m.s.o.Poll, r.wake)
+	case <-r.m.ctx.Done():
 	}
 }
 
@@ -150,6 +153,6 @@ func (r *reader) hand(records []events.DynamoDBEventRecord) {
 		}
 		passed = passed[len(batch):]
 		d := delivery{r: r}
-		d.hand(batch)
+		d.hand(batch, 0)
 	}
 }

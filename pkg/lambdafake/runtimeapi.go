@@ -69,7 +69,7 @@ func (i *instance) serveResponse(w http.ResponseWriter, r *http.Request) {
 	a := answer{id: r.PathValue("id"), body: body}
 	large := len(body) > maxSync+overshoot
 	if large {
-		a.err = ended(TypeTooLarge, a.id, "Response payload size exceeded maximum allowed payload size (%d bytes).", maxSync+overshoot)
+		a.err = ended(typeTooLarge, a.id, "Response payload size exceeded maximum allowed payload size (%d bytes).", maxSync+overshoot)
 	}
 	// What was read is not all: the function failed while it wrote.
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {

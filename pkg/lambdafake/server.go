@@ -1,18 +1,21 @@
 package lambdafake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Options say where the played Lambda stands. The zero value is usable.
+// Where the played Lambda stands.
+const region, account = "eu-west-1", "999999999999"
+
+// Options are how it is played. The zero value is usable.
 type Options struct {
-	Region  string // "" is eu-west-1
-	Account string // "" is 999999999999
-	Log     *slog.Logger
+	Log *slog.Logger
 
 	// Now is the clock for ages and time stamps; nil is time.Now. Deadlines and
 	// waits are in real time always: the binaries know no other.
@@ -35,8 +38,6 @@ type Options struct {
 	// Poll is the pause between two reads of an idle shard; 0 is 50 ms. (Lambda
 	// reads four times a second.)
 	Poll time.Duration
-	// NoFreeze leaves idle instances running, which Lambda never does.
-	NoFreeze bool
 }
 
 // Server plays Lambda in one account and region.
@@ -58,11 +59,9 @@ type Server struct {
 
 // New starts nothing yet; Close must be called all the same.
 func New(o Options) *Server {
-	o.Region = or(o.Region, "eu-west-1")
-	o.Account = or(o.Account, "999999999999")
-	o.HTTPLimit = or(o.HTTPLimit, 30*time.Second)
-	o.InitLimit = or(o.InitLimit, 10*time.Second)
-	o.Poll = or(o.Poll, 50*time.Millisecond)
+	o.HTTPLimit = cmp.Or(o.HTTPLimit, 30*time.Second)
+	o.InitLimit = cmp.Or(o.InitLimit, 10*time.Second)
+	o.Poll = cmp.Or(o.Poll, 50*time.Millisecond)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -83,14 +82,6 @@ func New(o Options) *Server {
 	return s
 }
 
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
-}
-
 // backoff is the wait after so many failures: 1 s, 2 s, 4 s, up to 30 s.
 func backoff(times int) time.Duration {
 	return min(time.Second<<min(times-1, 10), 30*time.Second)
@@ -98,7 +89,7 @@ func backoff(times int) time.Duration {
 
 // ARN is the function's, whether it is there or not.
 func (s *Server) ARN(name string) string {
-	return "arn:aws:lambda:" + s.o.Region + ":" + s.o.Account + ":function:" + name
+	return "arn:aws:lambda:" + region + ":" + account + ":function:" + name
 }
 
 func (s *Server) function(name string) (*function, error) {
@@ -143,7 +134,7 @@ func (s *Server) moved() {
 func (s *Server) Quiet(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		busy, moves, changed, mappings := s.busy, s.moves, s.changed, append([]*mapping{}, s.mappings...)
+		busy, moves, changed, mappings := s.busy, s.moves, s.changed, slices.Clone(s.mappings)
 		s.mu.Unlock()
 		if busy > 0 {
 			select {
@@ -202,15 +193,4 @@ func (s *Server) Close() {
 	}
 	s.work.Wait()
 	s.launcher.close()
-}
-
-// waitOr is wait, cut short by wake.
-func waitOr(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-wake:
-	case <-ctx.Done():
-	}
 }

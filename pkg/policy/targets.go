@@ -34,8 +34,7 @@ func (p *Policy) Target(account, role string) (t access.Target, ok bool) {
 // Channel is a Slack channel that the policy posts to.
 type Channel struct {
 	ID    string
-	Cards bool // cards are posted there, which name people, accounts and reasons
-	Tells bool // operators are told there
+	Cards bool // cards are posted there, which name people, accounts and reasons; else operators are told there alone
 }
 
 // Channels are all channels that the policy posts to, by id. A rule without
@@ -46,8 +45,7 @@ func (p *Policy) Channels() []Channel {
 		if id == "" {
 			return
 		}
-		c := byID[id]
-		byID[id] = Channel{ID: id, Cards: c.Cards || cards, Tells: c.Tells || !cards}
+		byID[id] = Channel{ID: id, Cards: cards || byID[id].Cards}
 	}
 	note(p.settings.Operators, false)
 	for i := range p.rules {

@@ -56,7 +56,6 @@ func scopes(header string) (list []string) {
 type Channel struct {
 	Member   bool // the bot is in it
 	Archived bool
-	Private  bool
 	Shared   bool // with another company
 }
 
@@ -72,5 +71,5 @@ func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 	if err != nil {
 		return Channel{}, err
 	}
-	return Channel{Member: said.IsMember, Archived: said.IsArchived, Private: said.IsPrivate, Shared: said.IsExtShared}, nil
+	return Channel{Member: said.IsMember, Archived: said.IsArchived, Shared: said.IsExtShared}, nil
 }

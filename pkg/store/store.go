@@ -37,8 +37,12 @@ type Item struct {
 	Forget    time.Time // when the item may be swept; zero for never. Housekeeping only
 }
 
-// EventPrefix begins the sort key of every event: the stream's filter.
+// EventPrefix begins the sort key of every event.
 const EventPrefix = "event#"
+
+// StreamFilter lets new events through to notify, and nothing else, in the words
+// of template.yaml.
+const StreamFilter = `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + EventPrefix + `"}]}}}}`
 
 // OnceKey is the partition key of a unique key.
 func OnceKey(key string) string { return "once#" + key }

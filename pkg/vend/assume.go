@@ -170,6 +170,10 @@ func seconds(remaining time.Duration) int32 {
 	return int32(min(max(remaining, least), most) / time.Second)
 }
 
+// throttling are the codes by which STS says that it did nothing, for want of
+// time.
+var throttling = map[string]struct{}{"Throttling": {}, "ThrottlingException": {}, "RequestLimitExceeded": {}}
+
 // sparingly has the SDK try again only when STS said that it did nothing.
 // AssumeRole is not idempotent: after a timeout or a 5xx there may be a session
 // already, and another try would make a second one for the same order, of which
@@ -178,9 +182,7 @@ func seconds(remaining time.Duration) int32 {
 func (a Assumer) sparingly(o *sts.Options) {
 	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = cmp.Or(a.attempts, 3)
-		s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: map[string]struct{}{
-			"Throttling": {}, "ThrottlingException": {}, "RequestLimitExceeded": {},
-		}}}
+		s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: throttling}}
 		s.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
 			return time.Duration(1+attempt) * 100 * time.Millisecond, nil
 		})

@@ -177,6 +177,7 @@ func outcome(err error) string {
 	if !errors.As(err, &f) {
 		return NoExternalID
 	}
+	_, throttled := throttling[f.code]
 	switch {
 	case f.code == "AccessDenied" && f.action == tagging:
 		return RefusedTags
@@ -186,16 +187,12 @@ func outcome(err error) string {
 		return Refused
 	case f.code == "RegionDisabledException":
 		return RegionDisabled
-	case throttles(f.code), f.status == http.StatusTooManyRequests:
+	case throttled, f.status == http.StatusTooManyRequests:
 		return Throttled
 	case f.verdict() == invalid:
 		return Impossible
 	}
 	return Unavailable
-}
-
-func throttles(code string) bool {
-	return code == "Throttling" || code == "ThrottlingException" || code == "RequestLimitExceeded"
 }
 
 // gate lets calls through one by one. It waits in real time: STS does.

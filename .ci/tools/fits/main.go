@@ -50,8 +50,8 @@ func (d deployment) problems() []string {
 	if d.Table != nil {
 		out = append(out, table(d.Table)...)
 	}
-	if want := `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + store.EventPrefix + `"}]}}}}`; !slices.Equal(d.Filters, []string{want}) {
-		out = append(out, fmt.Sprintf("the stream's filter is %q, and events are %s", d.Filters, want))
+	if !slices.Equal(d.Filters, []string{store.StreamFilter}) {
+		out = append(out, fmt.Sprintf("the stream's filter is %q, and events are %s", d.Filters, store.StreamFilter))
 	}
 	return out
 }

@@ -73,6 +73,8 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"Path: /p/}", "Path: /p/, Path: /q/}", "given twice"},
 		{"\nResources:", "\nTransform: x\nResources:", "section Transform"},
 		{"\nResources:", "\nMappings: {}\nResources:", "section Mappings"},
+		{"Path: /p/}", "Path: !Transform {Name: AWS::Include}}", "Fn::Transform is not known"},
+		{"Path: /p/}", "Path: &a /p/}", "an anchor or alias"},
 	} {
 		if !strings.Contains(sample, c.from) {
 			t.Fatalf("the sample has no %q", c.from)
