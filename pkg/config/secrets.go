@@ -13,7 +13,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/signed"
 )
 
-// Parameter is a secret in SSM. It is read on first use and kept.
+// Parameter is a secret in SSM. It is read on first use, and kept for
+// some minutes.
 type Parameter struct {
 	SSM  signed.Client
 	Name string
@@ -22,8 +23,14 @@ type Parameter struct {
 
 	mu     sync.Mutex
 	kept   access.Secret
+	read   time.Time
 	reread time.Time // last, because the kept one was refused
 }
+
+// keptFor is how old a secret may be that is used. One that leaked and was
+// rotated is never refused by whoever has it: without an end, an instance that
+// only the thief calls would go on believing him.
+const keptFor = 5 * time.Minute
 
 // rereadAfter is how long ago a kept secret must have been read again before it
 // is once more: a rotation is noticed at once, and whoever sends forged requests
@@ -35,11 +42,13 @@ const rereadAfter = time.Minute
 func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.kept.Empty() && (!fresh || p.Now().Sub(p.reread) < rereadAfter) {
+	now := p.Now()
+	old := p.kept.Empty() || now.Sub(p.read) >= keptFor
+	if !old && (!fresh || now.Sub(p.reread) < rereadAfter) {
 		return p.kept, nil
 	}
-	if !p.kept.Empty() {
-		p.reread = p.Now()
+	if !old {
+		p.reread = now
 	}
 	value, err := p.get(ctx)
 	if err != nil {
@@ -48,7 +57,7 @@ func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) 
 	if value.Empty() {
 		return access.Secret{}, fmt.Errorf("the secret %s is empty", p.Name)
 	}
-	p.kept = value
+	p.kept, p.read = value, now
 	return p.kept, nil
 }
 
