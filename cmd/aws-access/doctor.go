@@ -25,7 +25,7 @@ import (
 )
 
 const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml] [-only stack|slack|accounts] [-accounts PATTERN] [-json]
-aws-access doctor -rights [-stack aws-access]
+aws-access doctor -rights [-ping] [-stack aws-access]
 
 Tells whether a deployment is right: the stack, Slack, and every role of every
 account of the deployed policy. It changes nothing, and may assume no role: it
@@ -34,6 +34,11 @@ that denies everything, drops the credentials where they arrive, and answers
 with codes. Each trial stands in CloudTrail with the source identity
 aws-access-doctor and the session name aws-access-doctor-…; one that lacks a
 thing, to see it refused, lacks that.
+
+-rights prints the IAM policy that whoever runs doctor needs; with -ping also
+the right to read the signing secret, which is the right to approve anything as
+anybody. Without it doctor sends no signed ping: type /aws-access help in Slack,
+an answer proves the same.
 
 It ends with 0 when nothing is wrong (there may be warnings), with 1 when there
 are problems, with 2 when it could not run, and with 3 when it found no problem
@@ -54,7 +59,7 @@ const (
 // examination is what the command line asks for.
 type examination struct {
 	stack, region, policy, only, accounts string
-	json, rights                          bool
+	json, rights, ping                    bool
 	rest                                  time.Duration // before roles are tried again that AWS did not judge
 }
 
@@ -65,7 +70,7 @@ func doctorMain(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	case code != fine || e == nil:
 		return code
 	case e.rights:
-		say(stdout, "%s", rights(e.stack))
+		say(stdout, "%s", rights(e.stack, e.ping))
 		return fine
 	}
 	ctx, stop := context.WithTimeout(ctx, patience)
@@ -105,6 +110,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.StringVar(&e.accounts, "accounts", "", "`names` or ids of accounts to try, with commas between; * stands for anything")
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
 	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that whoever runs doctor needs")
+	flags.BoolVar(&e.ping, "ping", false, "with -rights: also the right to read the signing secret, which is the right to approve anything as anybody")
 	flags.DurationVar(&e.rest, "rest", 3*time.Second, "how `long` to wait before roles are tried again that AWS had no time for; it doubles")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -115,6 +121,8 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	switch {
 	case flags.NArg() > 0:
 		say(stderr, "aws-access doctor: %q is not understood; see aws-access doctor -h\n", flags.Arg(0))
+	case e.ping && !e.rights:
+		say(stderr, "aws-access doctor: -ping goes with -rights\n")
 	case !stackName.MatchString(e.stack):
 		say(stderr, "aws-access doctor: -stack takes the name of a CloudFormation stack\n")
 	case !regionForm.MatchString(e.region):

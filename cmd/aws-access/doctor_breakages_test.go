@@ -201,11 +201,99 @@ var breakages = map[string]struct {
 	},
 	"a secret in an environment": {
 		func(c *clinic) { c.api.env("NotifyFunction")["TOKEN"] = "xoxb-canary-in-the-environment" },
-		[]string{"function notify problem secret_in_environment"}, []string{"TOKEN holds what looks like a secret"}, wrong,
+		[]string{"function notify problem changed", "function notify problem secret_in_environment"}, []string{"its environment has TOKEN, which", "TOKEN holds what looks like a secret"}, wrong,
 	},
 	"a function that calls elsewhere": {
 		func(c *clinic) { c.api.env("VendFunction")["SLACK_API_URL"] = "http://127.0.0.1:1/" },
-		[]string{"function vend warning elsewhere"}, []string{"SLACK_API_URL"}, fine,
+		[]string{"function vend problem changed"}, []string{"its environment has SLACK_API_URL, which the product does not set"}, wrong,
+	},
+	"a function that trusts and asks somebody else": {
+		func(c *clinic) {
+			for _, name := range []string{"HTTPS_PROXY", "SSL_CERT_FILE", "GODEBUG", "AWS_ENDPOINT_URL_STS", "AWS_LAMBDA_EXEC_WRAPPER"} {
+				c.api.env("SlackFunction")[name] = "canary-of-the-environment"
+			}
+		},
+		[]string{"function slack problem changed"}, []string{"AWS_ENDPOINT_URL_STS, AWS_LAMBDA_EXEC_WRAPPER, GODEBUG, HTTPS_PROXY, SSL_CERT_FILE, which"}, wrong,
+	},
+	"a function with another's variable": {
+		func(c *clinic) { c.api.env("NotifyFunction")["EXTERNAL_ID_PARAMETER"] = "/jit-access/external-id" },
+		[]string{"function notify problem changed"}, []string{"its environment has EXTERNAL_ID_PARAMETER"}, wrong,
+	},
+	"a function with a layer": {
+		func(c *clinic) {
+			c.api.set("VendFunction", "Layers", []map[string]any{{"Arn": "arn:aws:lambda:eu-west-1:666666666666:layer:canary:1"}})
+		},
+		[]string{"function vend problem changed"}, []string{"SECURITY", "it has layers"}, wrong,
+	},
+	"a vend with another role": {
+		func(c *clinic) { c.api.set("VendFunction", "Role", theVendRole+"-too") },
+		[]string{"function vend problem changed"}, []string{"its role is not role/aws-access-vend of this account"}, wrong,
+	},
+	"a vend with a role of that name below a path": {
+		func(c *clinic) {
+			c.api.set("VendFunction", "Role", "arn:aws:iam::"+theBastion+":role/other/aws-access-vend")
+		},
+		[]string{"function vend problem changed"}, []string{"its role is not role/aws-access-vend of this account"}, wrong,
+	},
+	"a public function with vend's role": {
+		func(c *clinic) { c.api.set("SlackFunction", "Role", theVendRole) },
+		[]string{"function slack problem changed"}, []string{"its role is role/aws-access-vend, which is vend's alone"}, wrong,
+	},
+	"functions with another policy": {
+		func(c *clinic) {
+			for _, f := range ours {
+				c.api.env(f.id)["POLICY"] = "/opt/canary.compiled"
+			}
+		},
+		[]string{"function notify problem changed", "function slack problem changed", "function tick problem changed", "function vend problem changed"}, []string{"POLICY is not policy.compiled"}, wrong,
+	},
+	"a function of another runtime": {
+		func(c *clinic) { c.api.set("TickFunction", "Runtime", "python3.13") },
+		[]string{"function tick problem changed"}, []string{"it is not bootstrap on provided.al2023"}, wrong,
+	},
+	"a function with another handler": {
+		func(c *clinic) { c.api.set("TickFunction", "Handler", "other") },
+		[]string{"function tick problem changed"}, []string{"it is not bootstrap on provided.al2023"}, wrong,
+	},
+	"a function that was changed and fails": {
+		func(c *clinic) {
+			c.api.set("VendFunction", "State", "Failed")
+			c.api.env("VendFunction")["HTTPS_PROXY"] = "canary"
+		},
+		[]string{"function vend problem changed", "function vend problem not_active"}, []string{"its environment has HTTPS_PROXY"}, wrong,
+	},
+	"failed orders that go elsewhere": {
+		func(c *clinic) {
+			c.api.async["DestinationConfig"] = map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:666666666666:operators"}}
+		},
+		[]string{"orders problem settings"}, []string{"elsewhere than to the stack's own topic (output OperatorsTopicArn)"}, wrong,
+	},
+	"failed orders of which nobody hears": {
+		func(c *clinic) { delete(c.api.async, "DestinationConfig") },
+		[]string{"orders problem settings"}, []string{"nobody hears of an order that failed"}, wrong,
+	},
+	"orders of which somebody hears": {
+		func(c *clinic) {
+			c.api.async["DestinationConfig"].(map[string]any)["OnSuccess"] = map[string]any{"Destination": "arn:aws:sqs:eu-west-1:" + theBastion + ":other"}
+		},
+		[]string{"orders problem settings"}, []string{"somebody hears of each order that vend carried out"}, wrong,
+	},
+	"undelivered records that go elsewhere": {
+		func(c *clinic) {
+			c.api.mapping[0]["DestinationConfig"] = map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::other-undelivered"}}
+		},
+		[]string{"stream problem settings"}, []string{"elsewhere than into the stack's own bucket (output UndeliveredBucketName)"}, wrong,
+	},
+	"undelivered records that are not kept": {
+		func(c *clinic) { delete(c.api.mapping[0], "DestinationConfig") },
+		[]string{"stream problem settings"}, []string{"records that are given up are not kept"}, wrong,
+	},
+	"a stack that does not tell its topic and bucket": {
+		func(c *clinic) {
+			delete(c.api.outputs, "OperatorsTopicArn")
+			delete(c.api.outputs, "UndeliveredBucketName")
+		},
+		[]string{"orders problem settings", "stream problem settings"}, []string{"OperatorsTopicArn", "UndeliveredBucketName"}, wrong,
 	},
 	"an update that was taken back": {
 		func(c *clinic) { c.api.state = "UPDATE_ROLLBACK_COMPLETE" },
@@ -229,7 +317,7 @@ var breakages = map[string]struct {
 	},
 	"a signing secret that the shell may not read": {
 		func(c *clinic) { c.ssm.Refuse(signingAt, true) },
-		[]string{"signing secret not checked not_allowed"}, []string{"ssm:GetParameter", "aws-access doctor -rights"}, unchecked,
+		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer proves the same", "may approve anything as anybody", "aws-access doctor -rights -ping"}, unchecked,
 	},
 	"a door that takes anything": {
 		func(c *clinic) { c.api.outputs["CommandsUrl"] = c.everything() },

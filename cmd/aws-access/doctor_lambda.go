@@ -86,13 +86,23 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 	}
 	see(aws.ToBool(m.BisectBatchOnFunctionError), "a batch that fails is not split")
 	see(slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), "partial failures are not reported")
-	see(m.DestinationConfig != nil && m.DestinationConfig.OnFailure != nil && str(m.DestinationConfig.OnFailure.Destination) != "", "records that are given up are not kept")
+	bucket, kept := d.found.outputs["UndeliveredBucketName"], onFailure(m.DestinationConfig)
+	see(kept != "", "records that are given up are not kept")
+	see(kept == "" || strings.HasSuffix(kept, ":s3:::"+bucket), "records that are given up go elsewhere than into the stack's own bucket (output UndeliveredBucketName)")
 	see(aws.ToInt32(m.ParallelizationFactor) <= 1, "batches run beside each other")
 	see(aws.ToInt32(m.BatchSize) == streamBatch, fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch))
 	see(aws.ToInt32(m.MaximumRetryAttempts) == streamTries, fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries))
 	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge, fmt.Sprintf("an age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
 	see(m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 && str(m.FilterCriteria.Filters[0].Pattern) == store.StreamFilter, "it is not filtered to events alone")
 	return wrong
+}
+
+// onFailure is where what failed goes; "" for nowhere.
+func onFailure(c *types.DestinationConfig) string {
+	if c == nil || c.OnFailure == nil {
+		return ""
+	}
+	return str(c.OnFailure.Destination)
 }
 
 // checkOrders looks at how Lambda delivers orders to vend: once, at once, or to
@@ -111,21 +121,34 @@ func (d *doctor) checkOrders(ctx context.Context) {
 		d.unread(inStack, check, err)
 		return
 	}
-	var wrong []string
+	if wrong := d.wrongOrders(c); len(wrong) > 0 {
+		d.report.add(finding{inStack, check, problem, "settings", "Orders to vend are not delivered as the template says: " + strings.Join(wrong, "; ") + ".", again})
+		return
+	}
+	d.report.ok(inStack, check, "no retries, 60 s, and the operators hear of what failed")
+}
+
+// wrongOrders compares how orders are delivered with the template. A destination
+// is sent the order, and on success vend's answer: none but the operators' topic
+// may hear of either.
+func (d *doctor) wrongOrders(c *lambda.GetFunctionEventInvokeConfigOutput) (wrong []string) {
 	if n := c.MaximumRetryAttempts; n == nil || *n != 0 {
 		wrong = append(wrong, "an order that failed is tried again, and might vend twice")
 	}
 	if age := aws.ToInt32(c.MaximumEventAgeInSeconds); age != orderAge {
 		wrong = append(wrong, fmt.Sprintf("an order may be %d s old, not %d", age, orderAge))
 	}
-	if c.DestinationConfig == nil || c.DestinationConfig.OnFailure == nil || str(c.DestinationConfig.OnFailure.Destination) == "" {
+	switch to := onFailure(c.DestinationConfig); to {
+	case "":
 		wrong = append(wrong, "nobody hears of an order that failed")
+	case d.found.outputs["OperatorsTopicArn"]:
+	default:
+		wrong = append(wrong, "orders that failed go elsewhere than to the stack's own topic (output OperatorsTopicArn)")
 	}
-	if len(wrong) > 0 {
-		d.report.add(finding{inStack, check, problem, "settings", "Orders to vend are not delivered as the template says: " + strings.Join(wrong, "; ") + ".", again})
-		return
+	if to := c.DestinationConfig; to != nil && to.OnSuccess != nil && str(to.OnSuccess.Destination) != "" {
+		wrong = append(wrong, "somebody hears of each order that vend carried out")
 	}
-	d.report.ok(inStack, check, "no retries, 60 s, and the operators hear of what failed")
+	return wrong
 }
 
 // checkDoors looks for ways into vend that are not the template's: it has none

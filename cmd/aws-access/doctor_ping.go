@@ -136,7 +136,7 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 	if err != nil {
 		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(), "Is the parameter there? See docs/deploy.md."}
 		if denied(err) {
-			f.Code, f.Do = "not_allowed", "Give whoever runs doctor ssm:GetParameter on it (`aws-access doctor -rights`), or type /aws-access help in Slack: an answer proves the same."
+			f.Code, f.Do = "not_allowed", "Type /aws-access help in Slack: an answer proves the same. Whoever may read the secret may approve anything as anybody; `aws-access doctor -rights -ping` prints that right."
 		}
 		d.report.add(f)
 		return

@@ -3,7 +3,8 @@ package main
 import "strings"
 
 // rightsPolicy is what whoever runs doctor needs, and no more. There is no
-// sts:AssumeRole in it. The list of mappings knows no narrower resource.
+// sts:AssumeRole in it, and no secret. The list of mappings knows no narrower
+// resource.
 //
 // lambda:InvokeFunction on vend is also the right to send orders; vend answers
 // those to the person in Slack whom the table names, and to nobody else.
@@ -40,16 +41,26 @@ const rightsPolicy = `{
       "Effect": "Allow",
       "Action": "lambda:InvokeFunction",
       "Resource": "arn:*:lambda:*:*:function:{{STACK}}-VendFunction-*"
-    },
+    }{{PING}}
+  ]
+}
+`
+
+// pingRight is what the signed ping needs beside. It is never given unasked:
+// whoever reads the secret signs clicks as anybody, and so approves anything.
+const pingRight = `,
     {
       "Sid": "SignAPing",
       "Effect": "Allow",
       "Action": "ssm:GetParameter",
       "Resource": "arn:*:ssm:*:*:parameter/jit-access/slack/signing-secret"
-    }
-  ]
-}
-`
+    }`
 
 // rights is the policy for one stack.
-func rights(stack string) string { return strings.ReplaceAll(rightsPolicy, "{{STACK}}", stack) }
+func rights(stack string, ping bool) string {
+	more := ""
+	if ping {
+		more = pingRight
+	}
+	return strings.NewReplacer("{{STACK}}", stack, "{{PING}}", more).Replace(rightsPolicy)
+}

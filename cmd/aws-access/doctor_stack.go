@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -25,13 +28,16 @@ type deployment struct {
 	unread    map[string]error // functions whose settings could not be read
 }
 
-// The functions as the template calls them, and what each needs beside what all
-// have.
-var ours = [...]struct {
+// function is one as the template has it.
+type function struct {
 	id    string
 	short string
 	own   []string // variables of the environment that others do not have
-}{
+}
+
+// The functions as the template calls them, and what each needs beside what all
+// have.
+var ours = [...]function{
 	{"SlackFunction", "slack", []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"}},
 	{"VendFunction", "vend", []string{"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER"}},
 	{"NotifyFunction", "notify", nil},
@@ -197,24 +203,65 @@ func (d *doctor) checkFunctions() {
 		case settings == nil:
 			d.unread(inStack, check, d.found.unread[f.short])
 		default:
-			d.checkFunction(check, f.own, settings)
+			d.checkFunction(check, f, settings)
 		}
 	}
 	d.checkAlike()
 }
 
-func (d *doctor) checkFunction(check string, own []string, s *lambda.GetFunctionConfigurationOutput) {
+// variables are all that the template sets in the environment.
+func (f function) variables() []string { return slices.Concat(shared[:], f.own) }
+
+// What the template says of code and rights. Member accounts trust vend's role
+// by its name.
+const (
+	theRuntime = lambdatypes.RuntimeProvidedal2023
+	theHandler = "bootstrap"
+	policyFile = "policy.compiled"
+	vendRole   = "role/aws-access-vend"
+)
+
+// changed tells what of a function is not the template's, and would let somebody
+// else's code or rules into it: a layer runs before it (extensions), GODEBUG and
+// SSL_CERT_FILE weaken its TLS, a proxy or an endpoint hears its secrets. Names
+// are told, never values.
+func (d *doctor) changed(f function, s *lambda.GetFunctionConfigurationOutput) (changed []string) {
+	see := func(good bool, what string) {
+		if !good {
+			changed = append(changed, what)
+		}
+	}
+	env, variables := environment(s), f.variables()
+	see(len(s.Layers) == 0, "it has layers, whose code runs with its rights")
+	hasVendRole := strings.HasSuffix(str(s.Role), ":iam::"+d.found.account+":"+vendRole)
+	see(hasVendRole || f.short != "vend", "its role is not "+vendRole+" of this account")
+	see(!hasVendRole || f.short == "vend", "its role is "+vendRole+", which is vend's alone")
+	see(s.Runtime == theRuntime && str(s.Handler) == theHandler, "it is not "+theHandler+" on "+string(theRuntime))
+	see(env["POLICY"] == "" || env["POLICY"] == policyFile, "POLICY is not "+policyFile)
+	var foreign []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if !slices.Contains(variables, name) {
+			foreign = append(foreign, name)
+		}
+	}
+	see(len(foreign) == 0, "its environment has "+names(foreign)+", which the product does not set")
+	return changed
+}
+
+func (d *doctor) checkFunction(check string, f function, s *lambda.GetFunctionConfigurationOutput) {
 	env := environment(s)
-	var lacking, elsewhere []string
-	for _, name := range append(shared[:len(shared):len(shared)], own...) {
+	changed := d.changed(f, s)
+	if len(changed) > 0 {
+		d.report.add(finding{inStack, check, problem, "changed", "SECURITY: it is not as the template makes it: " + strings.Join(changed, "; ") + ".",
+			"Find out who changed it (CloudTrail: UpdateFunctionConfiguration), and deploy the product's own template.yaml again; nobody should change a function by hand."})
+	}
+	var lacking []string
+	for _, name := range f.variables() {
 		if env[name] == "" && name != mayBeEmpty {
 			lacking = append(lacking, name)
 		}
 	}
 	for name, value := range env {
-		if strings.HasPrefix(name, "AWS_ENDPOINT_URL") || name == "SLACK_API_URL" || name == "SIGNIN_URL" {
-			elsewhere = append(elsewhere, name)
-		}
 		if secretLike.MatchString(value) {
 			d.report.add(finding{inStack, check, problem, "secret_in_environment", name + " holds what looks like a secret, which whoever may look at the function reads.",
 				"Take it out, put it into SSM, and make a new one where it came from."})
@@ -228,10 +275,7 @@ func (d *doctor) checkFunction(check string, own []string, s *lambda.GetFunction
 		d.report.add(finding{inStack, check, problem, "not_updated", fmt.Sprintf("Its last update is %s: %s", s.LastUpdateStatus, str(s.LastUpdateStatusReason)), "Deploy again."})
 	case len(lacking) > 0:
 		d.report.add(finding{inStack, check, problem, "not_configured", "Its environment lacks " + names(lacking) + ", so it does not start.", "Deploy the product's own template.yaml again; nobody should change a function by hand."})
-	case len(elsewhere) > 0:
-		d.report.add(finding{inStack, check, warning, "elsewhere", "It calls another place than AWS or Slack: " + names(elsewhere) + ". That is right on one computer only.",
-			"In AWS, deploy the product's own template.yaml again."})
-	default:
+	case len(changed) == 0:
 		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", cmp.Or(string(s.State), "there"), cmp.Or(string(s.LastUpdateStatus), "done")))
 	}
 }

@@ -36,8 +36,9 @@ func newStackAPI(url string) *stackAPI {
 		state: "UPDATE_COMPLETE", names: map[string]string{}, config: map[string]map[string]any{}, refuse: map[string]bool{},
 		outputs: map[string]string{
 			"CommandsUrl": url + "/slack/commands", "InteractionsUrl": url + "/slack/interactions", "OptionsUrl": url + "/slack/options", "State": "open",
+			"OperatorsTopicArn": "arn:aws:sns:eu-west-1:" + theBastion + ":operators", "UndeliveredBucketName": "undelivered",
 		},
-		async: map[string]any{"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60, "DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:" + theBastion + ":operators"}}},
+		async: map[string]any{"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60, "DestinationConfig": map[string]any{"OnSuccess": map[string]any{}, "OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:" + theBastion + ":operators"}}},
 		mapping: []map[string]any{{
 			"UUID": "u-1", "State": "Enabled", "BatchSize": 25, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": true, "FunctionResponseTypes": []string{"ReportBatchItemFailures"},
 			"MaximumRetryAttempts": 1000, "MaximumRecordAgeInSeconds": 7200, "LastProcessingResult": "OK",
@@ -53,15 +54,17 @@ func newStackAPI(url string) *stackAPI {
 			"BASTION_ACCOUNT": theBastion, "TABLE": "aws-access-Table-1", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_ENTERPRISE": "",
 			"SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack/bot-token",
 		}
+		role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.id + "Role-1"
 		switch f.short {
 		case "slack":
 			env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, functionARN("aws-access-VendFunction-1")
 		case "vend":
 			env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = "/jit-access/external-id", "https://slack.com/"
+			role = theVendRole
 		}
 		a.config[name] = map[string]any{
 			"FunctionName": name, "FunctionArn": functionARN(name), "State": "Active", "LastUpdateStatus": "Successful", "Architectures": []string{"arm64"},
-			"Runtime": "provided.al2023", "Environment": map[string]any{"Variables": env},
+			"Runtime": "provided.al2023", "Handler": "bootstrap", "Role": role, "Environment": map[string]any{"Variables": env},
 		}
 	}
 	return a

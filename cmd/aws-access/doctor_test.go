@@ -97,6 +97,7 @@ func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 		"-only everything":          "-only takes stack, slack or accounts",
 		"-stack a/b":                "-stack takes the name",
 		"-region nowhere":           "-region takes a region",
+		"-ping":                     "-ping goes with -rights",
 		"more":                      `"more" is not understood`,
 	} {
 		text, code := c.read(strings.Fields(line)...)
@@ -130,16 +131,38 @@ func TestOnlyWhatWasAskedForIsLookedAt(t *testing.T) {
 	}
 }
 
-func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
+// printed is what `doctor -rights` prints.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"doctor", "-rights", "-stack", "jit"}, &out, &errs); code != fine {
+	if code := run(t.Context(), append([]string{"doctor", "-rights"}, args...), &out, &errs); code != fine {
 		t.Fatalf("ended with %d, %s", code, errs.String())
 	}
-	text := out.String()
-	if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") || !strings.Contains(text, "function:jit-VendFunction-*") {
+	return out.String()
+}
+
+func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
+	for _, text := range []string{printed(t, "-stack", "jit"), printed(t, "-ping", "-stack", "jit")} {
+		if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") || !strings.Contains(text, "function:jit-VendFunction-*") {
+			t.Errorf("rights:\n%s", text)
+		}
+		if _, err := vendfake.ParseDocument(text); err != nil {
+			t.Errorf("IAM would not take it: %v", err)
+		}
+	}
+}
+
+// Whoever reads the signing secret signs clicks as anybody.
+func TestTheRightsHoldNoSecretUnasked(t *testing.T) {
+	if text := printed(t); strings.Contains(text, "ssm:") || strings.Contains(text, "secret") {
 		t.Errorf("rights:\n%s", text)
 	}
-	if _, err := vendfake.ParseDocument(text); err != nil {
-		t.Errorf("IAM would not take it: %v", err)
+	if text := printed(t, "-ping"); strings.Count(text, "ssm:") != 1+1 || !strings.Contains(text, `parameter/jit-access/slack/signing-secret"`) { // action and resource
+		t.Errorf("rights with -ping:\n%s", text)
+	}
+	var help bytes.Buffer
+	run(t.Context(), []string{"doctor", "-h"}, &help, &help)
+	if words := strings.Join(strings.Fields(help.String()), " "); !strings.Contains(words, "with -ping also the right to read the signing secret, which is the right to approve anything as anybody") {
+		t.Errorf("help does not say what -ping gives:\n%s", words)
 	}
 }
