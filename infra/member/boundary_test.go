@@ -1,6 +1,8 @@
 package member
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,7 +70,6 @@ func TestAdministratorsDoTheirWork(t *testing.T) {
 		{adminRole, "iam:PassRole", oldRole, ""},
 		{adminRole, "iam:CreatePolicy", "arn:aws:iam::111111111111:policy/app", ""},
 		{adminRole, "iam:CreateRole", madeRole, ownBoundary},
-		{adminRole, "iam:PutRolePermissionsBoundary", oldRole, ownBoundary},
 		{adminRole, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ""},
 		{adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", ""},
 		{adminRole, "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
@@ -91,6 +92,8 @@ func TestAdministratorsOpenNoNewWayIn(t *testing.T) {
 		"a user without a boundary":                        {adminRole, "iam:CreateUser", "arn:aws:iam::111111111111:user/me", ""},
 		"another boundary for an old role":                 {adminRole, "iam:PutRolePermissionsBoundary", oldRole, "arn:aws:iam::aws:policy/AdministratorAccess"},
 		"another boundary for a user":                      {adminRole, "iam:PutUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", "arn:aws:iam::aws:policy/AdministratorAccess"},
+		"our boundary for a stricter one":                  {adminRole, "iam:PutRolePermissionsBoundary", oldRole, ownBoundary},
+		"our boundary for a user's stricter one":           {adminRole, "iam:PutUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", ownBoundary},
 		"no boundary for what was made":                    {adminRole, "iam:DeleteRolePermissionsBoundary", madeRole, ownBoundary},
 		"no boundary for a user":                           {adminRole, "iam:DeleteUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", ownBoundary},
 		"a foreign trust for an old role":                  {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
@@ -121,6 +124,60 @@ func TestAdministratorsOpenNoNewWayIn(t *testing.T) {
 	for _, a := range []ask{{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""}, {madeRole, "iam:GetRole", madeRole, ""}} {
 		if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
 			t.Errorf("what was made: %s: %s, want allowed", a.action, got)
+		}
+	}
+}
+
+// What Admin made has no session policy and no end. So its boundary denies
+// whatever the session policy denies to the session itself, also what is added
+// to that one day.
+func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
+	session, err := vend.SessionPolicy(access.Vending{
+		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"}, Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Statement []struct {
+			Effect    string
+			Action    []string
+			Condition map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(session), &policy); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, s := range policy.Statement {
+		if s.Effect != "Deny" || s.Condition != nil {
+			continue
+		}
+		for _, action := range s.Action {
+			resource := "*"
+			if strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") {
+				resource = oldRole // IAM's resources all begin alike
+			}
+			a := ask{madeRole, strings.ReplaceAll(action, "*", "InventedTomorrow"), resource, ""}
+			if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+				t.Errorf("what was made: %s: %s, want denied as in the session policy", action, got)
+			}
+			asked++
+		}
+	}
+	if asked < 30 {
+		t.Errorf("the session policy denies %d actions: is it read as it is written?", asked)
+	}
+	// The services whose whole point is to let people in, and their like.
+	for _, action := range []string{
+		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "rolesanywhere:ImportCrl", "organizations:MoveAccount", "account:CloseAccount",
+		"signin:CreateOAuth2Token", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey", "eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
+	} {
+		if got := (ask{madeRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+			t.Errorf("what was made: %s: %s, want denied", action, got)
+		}
+		if got := (ask{adminRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
+			t.Errorf("Admin: %s: %s, want it left to the session policy", action, got)
 		}
 	}
 }
@@ -166,6 +223,7 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 		"WhatIsMadeIsBounded":     {adminRole, "iam:CreateRole", madeRole, ""},
 		"BoundariesAndTrustsStay": {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
 		"WhatIsMadeMakesNothing":  {madeRole, "iam:PassRole", oldRole, ""},
+		"WhatIsMadeAdmitsNobody":  {madeRole, "ssm:CreateActivation", "*", ""},
 	}
 	policy := boundary(t, "Admin")
 	all := statements(t, policy)

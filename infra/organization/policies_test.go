@@ -113,6 +113,20 @@ var open = []ask{
 	{admin, "iam:PutRolePermissionsBoundary", standing, otherBound},
 	{admin, "iam:PassRole", pipeline, nil},
 	{admin, "iam:PassRole", deputy, nil},
+	{admin, "iam:DeleteRolePolicy", standing, nil}, // a deny is a policy too
+	{admin, "iam:DeleteUserPolicy", "arn:aws:iam::111111111111:user/x", nil},
+	{admin, "iam:DeleteGroupPolicy", "arn:aws:iam::111111111111:group/x", nil},
+	{admin, "iam:DetachRolePolicy", standing, nil},
+	{admin, "iam:DetachUserPolicy", "arn:aws:iam::111111111111:user/x", nil},
+	{admin, "iam:DetachGroupPolicy", "arn:aws:iam::111111111111:group/x", nil},
+	{admin, "iam:RemoveUserFromGroup", "arn:aws:iam::111111111111:group/x", nil},
+	{admin, "iam:TagRole", standing, nil}, // rights by tags
+	{admin, "iam:TagUser", "arn:aws:iam::111111111111:user/x", nil},
+	{admin, "iam:UntagRole", standing, nil},
+	{admin, "iam:UntagUser", "arn:aws:iam::111111111111:user/x", nil},
+	{admin, "iam:DeactivateMFADevice", "arn:aws:iam::111111111111:user/x", nil},
+	{admin, "eks:CreateAccessEntry", "arn:aws:eks:eu-west-1:111111111111:cluster/c", nil},
+	{admin, "eks:AssociateAccessPolicy", "arn:aws:eks:eu-west-1:111111111111:access-entry/c/role/111111111111/x/y", nil},
 	{admin, "sso:CreateInstance", "*", nil},
 	{admin, "iot:UpdateRoleAlias", "*", nil},
 	{admin, "transfer:CreateUser", "*", nil},
@@ -143,6 +157,13 @@ func TestWhatTheSessionPolicyLeavesOpenIsClosed(t *testing.T) {
 		{admin, "cloudformation:ExecuteChangeSet", otherStack, nil},
 		{admin, "codebuild:UpdateProject", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
 		{admin, "codebuild:StartBuild", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
+		{admin, "codebuild:StartBuildBatch", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
+		{admin, "codebuild:StartSandbox", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
+		{admin, "codebuild:StartCommandExecution", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
+		{admin, "codebuild:StartSandboxConnection", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil},
+		{service, "sts:AssumeRole", pipeline, nil}, // a function with a wide role that was passed to it
+		{standing, "sts:AssumeRole", pipeline, nil},
+		{service, "sts:AssumeRole", deputy, nil},
 		{admin, "codepipeline:UpdatePipeline", "arn:aws:codepipeline:eu-west-1:111111111111:deploy", nil},
 	} {
 		if !a.denied(t, layer) {
@@ -154,9 +175,10 @@ func TestWhatTheSessionPolicyLeavesOpenIsClosed(t *testing.T) {
 func TestEverydayWorkGoesOn(t *testing.T) {
 	layer := deny(t, content(t, "NewWaysIn", nil))
 	for _, a := range []ask{
-		{admin, "iam:PassRole", service, nil}, {admin, "iam:DeleteRolePolicy", service, nil}, {admin, "iam:DeleteAccessKey", "arn:aws:iam::111111111111:user/x", nil},
-		{admin, "iam:DetachRolePolicy", service, nil}, {admin, "cloudformation:DeleteStack", otherStack, nil}, {standing, "cloudformation:UpdateStack", otherStack, nil}, {admin, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/x/y", nil},
-		{admin, "s3:DeleteBucket", "arn:aws:s3:::b", nil}, {standing, "lambda:UpdateFunctionCode", "*", nil}, {standing, "sts:AssumeRole", pipeline, nil},
+		{admin, "iam:PassRole", service, nil}, {admin, "iam:DeleteAccessKey", "arn:aws:iam::111111111111:user/x", nil},
+		{admin, "iam:DeleteRole", service, nil}, {admin, "iam:TagPolicy", "arn:aws:iam::111111111111:policy/team", nil}, {admin, "codebuild:StopBuild", "arn:aws:codebuild:eu-west-1:111111111111:project/deploy", nil}, {admin, "cloudformation:DeleteStack", otherStack, nil}, {standing, "cloudformation:UpdateStack", otherStack, nil}, {admin, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/x/y", nil},
+		{admin, "s3:DeleteBucket", "arn:aws:s3:::b", nil}, {standing, "lambda:UpdateFunctionCode", "*", nil}, {standing, "sts:AssumeRole", service, nil},
+		{deputy, "sts:AssumeRole", pipeline, nil}, {pipeline, "sts:AssumeRole", pipeline, nil}, {pipeline, "iam:DetachRolePolicy", service, nil}, {pipeline, "iam:TagRole", service, nil},
 		{pipeline, "iam:CreateRole", "arn:aws:iam::111111111111:role/new", nil}, {pipeline, "iam:PutRolePolicy", service, nil}, {pipeline, "iam:PassRole", pipeline, nil},
 		{pipeline, "iam:CreateUser", "arn:aws:iam::111111111111:user/x", nil},
 		{admin, "codepipeline:StartPipelineExecution", "arn:aws:codepipeline:eu-west-1:111111111111:deploy", nil}, {pipeline, "cloudformation:UpdateStack", otherStack, nil},
