@@ -1,0 +1,42 @@
+package functions
+
+import (
+	"encoding/json"
+	"net/url"
+	"testing"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Whatever vend is invoked with is an order, a check, or refused: never both.
+func FuzzReadTask(f *testing.F) {
+	for _, seed := range []string{
+		`{"ID":"01J","Request":"01A","By":"U0DEV1","Kind":"keys","At":"2026-11-21T12:00:00Z"}`, `{"check":{"kind":"stack"}}`,
+		`{"check":{"kind":"roles","roles":[{"account":"111111111111","role":"Admin"}]},"ID":"01J"}`, `{"Check":{}}`, `{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		order, check, err := readTask(payload)
+		if check != nil && (err != nil || order != (access.Order{})) {
+			t.Errorf("%q: a check beside %+v, %v", payload, order, err)
+		}
+		var fields map[string]json.RawMessage
+		_ = json.Unmarshal(payload, &fields) // what is no object has no fields
+		if _, asked := fields["check"]; err == nil && (!json.Valid(payload) || asked != (check != nil) || asked && len(fields) > 1) {
+			t.Errorf("%q is taken", payload)
+		}
+	})
+}
+
+// A ping is a form that asks for nothing else.
+func FuzzIsPing(f *testing.F) {
+	for _, seed := range []string{"ssl_check=1", "ssl_check=1&token=x", "ssl_check=1&command=%2Faws-access", "payload=%7B%7D&ssl_check=1", "ssl_check=1;payload=x"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if form, err := url.ParseQuery(string(body)); isPing(body) && (err != nil || form.Has("command") || form.Has("payload")) {
+			t.Errorf("%q is a ping", body)
+		}
+	})
+}
