@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"pkg/store":        {"pkg/access"},
 	"pkg/store/memory": {"pkg/access", "pkg/store"},
 	"pkg/store/dynamo": {"pkg/access", "pkg/store"},
-	"pkg/vend":         {"pkg/access"},
+	"pkg/vend":         {"pkg/access", "pkg/signed"},
 	"pkg/slackapi":     {"pkg/access"},
 	"pkg/signed":       {},
 	"pkg/handoff":      {"pkg/access", "pkg/signed"},

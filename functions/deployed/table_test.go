@@ -192,14 +192,8 @@ func (w *world) last(is func(slackfake.Message) bool) string {
 // button; @ and a person is that person's direct channel.
 func (w *world) pressing(as, label, on string) slackfake.Act {
 	w.t.Helper()
-	is := in(on)
-	if user, direct := strings.CutPrefix(on, "@"); direct {
-		is = with(user)
-	}
-	for _, m := range slices.Backward(w.messages(is)) {
-		if _, found := w.slack.Button(m.Channel, m.TS, label, 0); found {
-			return slackfake.Act{As: as, Click: label, On: m.Channel + "/" + m.TS}
-		}
+	if m, found := w.slack.Newest(on, label, 0); found {
+		return slackfake.Act{As: as, Click: label, On: m.Channel + "/" + m.TS}
 	}
 	w.t.Fatalf("nothing on %s has, or had, a button %q", on, label)
 	return slackfake.Act{}

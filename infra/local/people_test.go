@@ -3,15 +3,12 @@
 package local
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
@@ -96,13 +93,11 @@ func (w *world) told(where, what string) slackfake.Message {
 // ping asks, signed as Slack signs, whether the signature is good.
 func (w *world) ping() (said []byte) {
 	w.t.Helper()
-	body, stamp := "ssl_check=1", strconv.FormatInt(time.Now().Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(w.signing.Reveal()))
-	mac.Write([]byte("v0:" + stamp + ":" + body))
+	body := []byte("ssl_check=1")
+	stamp, signature := slackapi.Sign(w.signing, time.Now(), body)
 	status, said, err := w.hands().Post(w.t.Context(), "/slack/commands", http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, "X-Slack-Request-Timestamp": {stamp},
-		"X-Slack-Signature": {"v0=" + hex.EncodeToString(mac.Sum(nil))},
-	}, []byte(body))
+		"Content-Type": {"application/x-www-form-urlencoded"}, slackapi.TimestampHeader: {stamp}, slackapi.SignatureHeader: {signature},
+	}, body)
 	w.must(err)
 	if status != http.StatusOK {
 		w.t.Fatalf("the ping is answered %d %s", status, said)

@@ -2,10 +2,7 @@ package config
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -13,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"github.com/aws-access/aws-access/pkg/signed"
 )
 
 // Service is what AWS_ENDPOINT_URL_… calls an AWS service.
@@ -60,9 +59,9 @@ func (c Config) SlackURL() string { return c.elsewhere["SLACK_API_URL"] }
 // SignInURL is where AWS's sign-in is played, "" for AWS itself.
 func (c Config) SignInURL() string { return c.elsewhere["SIGNIN_URL"] }
 
-// How long a call to AWS may take, and how often it is tried. A click has three seconds in all, and a call
-// within a region answers in milliseconds: what takes longer is lost, and is
-// better asked again.
+// How long a call to AWS may take, and how often it is tried. A click has three
+// seconds in all, and a call within a region answers in milliseconds: what takes
+// longer is lost, and is better asked again.
 const (
 	attempt  = 2 * time.Second
 	assuming = 10 * time.Second // of STS: a session whose answer is lost is one that nobody knows
@@ -80,7 +79,7 @@ func AWS(c Config, s Service, getenv func(string) string) aws.Config {
 	}
 	out := aws.Config{
 		Region:     c.Region,
-		HTTPClient: readOnly{awshttp.NewBuildableClient().WithTimeout(patience).WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 })},
+		HTTPClient: signed.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 })},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, backoff })
 		},
@@ -95,23 +94,4 @@ func AWS(c Config, s Service, getenv func(string) string) aws.Config {
 		out.BaseEndpoint = aws.String(url)
 	}
 	return out
-}
-
-// readOnly keeps an answer that comes at once from being lost. The SDK closes
-// the body of a request when the answer begins; if net/http has not yet looked
-// past the end of that body, the SDK's own WriteTo tells it io.EOF as an error,
-// and it closes the connection under an answer of more than 4 KB. Without
-// WriteTo, the end of the body is just its end.
-type readOnly struct{ aws.HTTPClient }
-
-// Do implements aws.HTTPClient.
-func (c readOnly) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	answer, err := c.HTTPClient.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("call %s: %w", r.URL.Host, err)
-	}
-	return answer, nil
 }

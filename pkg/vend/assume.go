@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/signed"
 )
 
 // Assumer assumes target roles. Its own credentials are a role's, so every
@@ -190,22 +189,8 @@ func (a Assumer) sparingly(o *sts.Options) {
 	})
 }
 
-// unhurried keeps an answer that comes at once from being lost. The SDK closes
-// the body of a request when the answer begins; if net/http has not yet looked
-// past the end of that body, the SDK's own WriteTo tells it io.EOF as an error,
-// and it closes the connection under an answer of more than 4 KB, which one with
-// a full token is. Without WriteTo, the end of the body is just its end.
-func unhurried(o *sts.Options) { o.HTTPClient = readOnly{o.HTTPClient} }
-
-type readOnly struct{ sts.HTTPClient }
-
-// Do implements sts.HTTPClient.
-func (c readOnly) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return c.HTTPClient.Do(r)
-}
+// unhurried loses no answer, whatever HTTP client the settings have.
+func unhurried(o *sts.Options) { o.HTTPClient = signed.ReadOnly{HTTPClient: o.HTTPClient} }
 
 // credentials reads the answer. Nothing leaves that is not whole.
 func credentials(out *sts.AssumeRoleOutput) (access.Credentials, error) {

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // verificationToken is the old, deprecated proof that payloads still carry.
@@ -193,6 +195,22 @@ func (s *Server) ClosePayload(user, viewID string) ([]byte, error) {
 	p := s.payload("view_closed", user)
 	p["view"], p["is_cleared"] = s.wireView(v), false
 	return encode(p), nil
+}
+
+// Newest finds the newest message that has, or had, a button of this label, in a
+// channel, or for @ and a person in that person's direct channel. Messages that
+// one person alone sees do not count.
+func (s *Server) Newest(on, label string, nth int) (found Message, ok bool) {
+	user, direct := strings.CutPrefix(on, "@")
+	for _, m := range slices.Backward(s.Messages()) {
+		if m.To != "" || direct && m.DMWith != user || !direct && m.Channel != on {
+			continue
+		}
+		if _, has := s.Button(m.Channel, m.TS, label, nth); has {
+			return m, true
+		}
+	}
+	return Message{}, false
 }
 
 // Button finds the button with this label in a message: in its blocks as they

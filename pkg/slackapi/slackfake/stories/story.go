@@ -126,9 +126,11 @@ func (s Step) do(w World) (slackfake.Outcome, error) {
 func (s Step) named(slack *slackfake.Server) (a slackfake.Act, err error) {
 	a = s.Act
 	if a.On != "" {
-		if a.On, err = newest(slack, a); err != nil {
-			return a, err
+		m, found := slack.Newest(a.On, a.Click, a.Nth)
+		if !found {
+			return a, fmt.Errorf("no message on %s has, or had, a button %q", a.On, a.Click)
 		}
+		a.On = m.Channel + "/" + m.TS
 	}
 	for _, id := range []*string{&a.View, &a.Submit, &a.Close} {
 		if *id == "form" {
@@ -138,20 +140,6 @@ func (s Step) named(slack *slackfake.Server) (a slackfake.Act, err error) {
 		}
 	}
 	return a, nil
-}
-
-// newest is the last message with a button of this label.
-func newest(slack *slackfake.Server, a slackfake.Act) (string, error) {
-	user, direct := strings.CutPrefix(a.On, "@")
-	for _, m := range slices.Backward(slack.Messages()) {
-		if m.To != "" || direct && m.DMWith != user || !direct && m.Channel != a.On {
-			continue
-		}
-		if _, found := slack.Button(m.Channel, m.TS, a.Click, a.Nth); found {
-			return m.Channel + "/" + m.TS, nil
-		}
-	}
-	return "", fmt.Errorf("no message on %s has, or had, a button %q", a.On, a.Click)
 }
 
 // open is the form that somebody has open.
