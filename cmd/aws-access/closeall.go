@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -54,10 +53,7 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		say(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h\n")
 		return usage
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx, inRegion(*region))
-	if err == nil && aws.Region == "" {
-		err = errors.New("no region is set; say which with -region")
-	}
+	aws, err := intoAWS(ctx, *region)
 	if err != nil {
 		say(stderr, "aws-access close-all: %s\n", plainError(err))
 		return wrong

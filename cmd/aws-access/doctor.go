@@ -169,23 +169,23 @@ const (
 	pingPatience = 15 * time.Second
 )
 
-// inRegion has the SDK use a region, or what the shell says if there is none.
-func inRegion(region string) awsconfig.LoadOptionsFunc {
-	return func(o *awsconfig.LoadOptions) error {
-		if region != "" {
-			o.Region = region
-		}
-		return nil
+// intoAWS is the way into AWS that the shell has, to a region, or to the shell's
+// own if there is none.
+func intoAWS(ctx context.Context, region string) (aws.Config, error) {
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), awsconfig.WithRegion(region))
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("no way into AWS: %w", err)
+	case c.Region == "":
+		return c, errors.New("no region is set; say which with -region")
 	}
+	return c, nil
 }
 
 func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), inRegion(e.region))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("no way into AWS: %w", err)
-	case c.Region == "":
-		return nil, errors.New("no region is set; say which with -region")
+	c, err := intoAWS(ctx, e.region)
+	if err != nil {
+		return nil, err
 	}
 	e.region = c.Region
 	d := &doctor{

@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"strings"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"github.com/aws-access/aws-access/infra/slack"
@@ -77,12 +75,9 @@ func publicAddress(address string) bool {
 func addressesOf(ctx context.Context, stack, region string) (found [3]string, err error) {
 	ctx, stop := context.WithTimeout(ctx, callPatience)
 	defer stop()
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), inRegion(region))
-	switch {
-	case err != nil:
-		return found, fmt.Errorf("no way into AWS: %w", err)
-	case c.Region == "":
-		return found, errors.New("no region is set; say which with -region")
+	c, err := intoAWS(ctx, region)
+	if err != nil {
+		return found, err
 	}
 	s, err := describe(ctx, cloudformation.NewFromConfig(c), stack, c.Region)
 	if err != nil {
