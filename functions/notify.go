@@ -27,11 +27,12 @@ type messageStore interface {
 // what was posted with what should stand there now, so that records may come
 // twice, late, or not at all.
 type Notify struct {
-	Store  messageStore
-	Slack  *slackapi.Client
-	Policy *policy.Policy
-	Now    func() time.Time
-	Log    *slog.Logger
+	Store     messageStore
+	Slack     *slackapi.Client
+	Policy    *policy.Policy
+	Operators Operators
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Handle takes a batch of stream records. The first one that failed is named,

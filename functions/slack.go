@@ -54,6 +54,7 @@ type Slack struct {
 	Close         lifecycle.Close
 	Orders        orders
 	Slack         *slackapi.Client
+	Operators     Operators
 	Now           func() time.Time
 	Log           *slog.Logger
 

@@ -24,8 +24,7 @@ type directorySaver interface {
 type Tick struct {
 	Step      lifecycle.Tick
 	Store     directorySaver
-	Slack     *slackapi.Client
-	Operators string // channel
+	Operators Operators
 }
 
 // Handle takes the schedule's event. It may come twice or late.
@@ -35,7 +34,7 @@ func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
 		err = h.tellOperators(ctx, directory, unknown)
 	}
 	// What Slack cannot say does not keep time from moving requests.
-	return errors.Join(err, h.Step.Do(ctx))
+	return errors.Join(err, h.Step.Do(ctx), h.Operators.Deliver(ctx))
 }
 
 // tellOperators says once which groups are not known, and once that they are
@@ -47,7 +46,7 @@ func (h Tick) tellOperators(ctx context.Context, d access.Directory, unknown []s
 			". They allow nobody and approve nothing until they can be read again."
 	}
 	m := slackui.Operators(text)
-	if _, _, err := h.Slack.Post(ctx, h.Operators, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
+	if _, _, err := h.Operators.Slack.Post(ctx, h.Operators.Channel, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
 		return fmt.Errorf("tell the operators about groups: %w", err)
 	}
 	d.Told, d.Version = unknown, d.Version+1

@@ -29,7 +29,9 @@ type Vend struct {
 	Render func(access.Credentials, access.Target) access.Secret // keys as text
 	Slack  *slackapi.Client
 	Checks Checks // what doctor asks; the zero value refuses
-	Log    *slog.Logger
+
+	Operators Operators
+	Log       *slog.Logger
 }
 
 // Take is what Lambda runs: an order, which is answered in Slack and nowhere

@@ -55,10 +55,11 @@ type world struct {
 	hooks  bytes.Buffer // what was sent to Slack's own response URLs
 	url    string       // of the played Slack
 
-	Slack  *Slack
-	Notify Notify
-	Vend   Vend
-	Tick   Tick
+	Slack     *Slack
+	Notify    Notify
+	Vend      Vend
+	Tick      Tick
+	Operators Operators
 }
 
 func newWorld(t *testing.T) *world {
@@ -116,19 +117,21 @@ func (w *world) rebuild() {
 		w.ids++
 		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
 	}
+	w.Operators = Operators{Store: w.store, Slack: api, Channel: w.policy.Settings().Operators, Now: w.clock, Log: log}
 	w.Slack = &Slack{
 		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Policy: w.policy, Store: w.store, Roster: roster,
 		Submit: lifecycle.Submit{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock, NewID: newID},
-		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api, Now: w.clock, Log: log,
+		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api,
+		Operators: w.Operators, Now: w.clock, Log: log,
 	}
-	w.Notify = Notify{Store: w.store, Slack: api, Policy: w.policy, Now: w.clock, Log: log}
+	w.Notify = Notify{Store: w.store, Slack: api, Policy: w.policy, Operators: w.Operators, Now: w.clock, Log: log}
 	w.Vend = Vend{
-		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Log: log,
+		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Operators: w.Operators, Log: log,
 		Render: func(c access.Credentials, _ access.Target) access.Secret {
 			return access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal())
 		},
 	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Slack: api, Operators: w.policy.Settings().Operators}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Operators: w.Operators}
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the

@@ -29,12 +29,13 @@ const callPatience = 10 * time.Second
 func (s *stage) deploy(p *policy.Policy) *deployment {
 	b := s.parts(p)
 	return &deployment{policy: p, functions: deployed{
-		"slack":  instances(b.slackFunction(s).Handle),
-		"notify": instances(functions.Notify{Store: b.table, Slack: b.slack, Policy: p, Now: s.clock.Now, Log: s.log.With("function", "notify")}.Handle),
-		"vend":   instances(b.vendFunction(s).Take),
+		"slack": instances(b.slackFunction(s).Handle),
+		"notify": instances(functions.Notify{
+			Store: b.table, Slack: b.slack, Policy: p, Operators: b.operators(s, "notify"), Now: s.clock.Now, Log: s.log.With("function", "notify"),
+		}.Handle),
+		"vend": instances(b.vendFunction(s).Take),
 		"tick": instances(functions.Tick{
-			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Slack: b.slack,
-			Operators: p.Settings().Operators,
+			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Operators: b.operators(s, "tick"),
 		}.Handle),
 	}}
 }
@@ -60,6 +61,13 @@ func (s *stage) parts(p *policy.Policy) parts {
 	return b
 }
 
+// operators are told by a function what is wrong.
+func (b parts) operators(s *stage, function string) functions.Operators {
+	return functions.Operators{
+		Store: b.table, Slack: b.slack, Channel: b.step.Policy.Settings().Operators, Now: s.clock.Now, Log: s.log.With("function", function),
+	}
+}
+
 func (b parts) slackFunction(s *stage) *functions.Slack {
 	orders := signed.Client{Service: "lambda", Config: awsConfig(s.slackKeys, s.places.inside+"/lambda")}
 	return &functions.Slack{
@@ -67,7 +75,7 @@ func (b parts) slackFunction(s *stage) *functions.Slack {
 		Submit: lifecycle.Submit{Store: b.table, Roster: b.roster, Policy: b.step.Policy, Now: s.clock.Now, NewID: func() string { return ulid.Make().String() }},
 		Decide: lifecycle.Decide{Step: b.step}, Close: lifecycle.Close{Step: b.step},
 		Orders: handoff.Orders{Lambda: orders, Vend: functionARN("vend")},
-		Slack:  b.slack, Now: s.clock.Now, Log: s.log.With("function", "slack"),
+		Slack:  b.slack, Operators: b.operators(s, "slack"), Now: s.clock.Now, Log: s.log.With("function", "slack"),
 	}
 }
 
@@ -79,7 +87,7 @@ func (b parts) vendFunction(s *stage) functions.Vend {
 	return functions.Vend{
 		Step:   lifecycle.Vend{Step: b.step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: callPatience}, Endpoint: s.places.public + "/federation", Issuer: s.places.public + "/"},
-		Render: vend.KeysText, Slack: b.slack, Log: s.log.With("function", "vend"),
+		Render: vend.KeysText, Slack: b.slack, Operators: b.operators(s, "vend"), Log: s.log.With("function", "vend"),
 		Checks: functions.Checks{
 			Policy: b.step.Policy, Store: b.table, Slack: b.slack, Team: team,
 			Roles: vend.Trials{Assumer: assumer, Now: s.clock.Now}, Now: s.clock.Now, Log: s.log.With("function", "vend"),

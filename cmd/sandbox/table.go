@@ -16,6 +16,8 @@ type table interface {
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
+	Problems(ctx context.Context) (access.Problems, error)
+	SaveProblems(ctx context.Context, next access.Problems) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
 }
@@ -98,6 +100,15 @@ func (t counted) Directory(ctx context.Context) (d access.Directory, err error) 
 
 func (t counted) SaveDirectory(ctx context.Context, next access.Directory) error {
 	return t.write(ctx, func() error { return t.table.SaveDirectory(ctx, next) })
+}
+
+func (t counted) Problems(ctx context.Context) (p access.Problems, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { p, err = t.table.Problems(ctx); return err })
+	return p, err
+}
+
+func (t counted) SaveProblems(ctx context.Context, next access.Problems) error {
+	return t.write(ctx, func() error { return t.table.SaveProblems(ctx, next) })
 }
 
 func (t counted) Messages(ctx context.Context, id string) (r access.Request, m access.Messages, err error) {

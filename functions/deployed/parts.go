@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
@@ -34,6 +35,8 @@ type Parts struct {
 	Roster lifecycle.Roster
 	Step   lifecycle.Step
 	Log    *slog.Logger
+
+	Operators functions.Operators
 }
 
 // slackPatience bounds one call to Slack, which gives a click three seconds.
@@ -69,6 +72,7 @@ func New(f config.Function) (Parts, error) {
 		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
 	}
 	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
+	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators, Now: time.Now, Log: p.Log}
 	return p, nil
 }
 

@@ -16,6 +16,6 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	h := functions.Notify{Store: p.Store, Slack: p.Slack, Policy: p.Policy, Now: time.Now, Log: p.Log}
+	h := functions.Notify{Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Log: p.Log}
 	lambda.Start(h.Handle)
 }

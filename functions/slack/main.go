@@ -26,7 +26,7 @@ func main() {
 		Submit: lifecycle.Submit{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now, NewID: func() string { return ulid.Make().String() }},
 		Decide: lifecycle.Decide{Step: p.Step}, Close: lifecycle.Close{Step: p.Step},
 		Orders: handoff.Orders{Lambda: p.Signed(config.Lambda), Vend: p.Config.VendFunction},
-		Slack:  p.Slack, Now: time.Now, Log: p.Log,
+		Slack:  p.Slack, Operators: p.Operators, Now: time.Now, Log: p.Log,
 	}
 	lambda.Start(h.Handle)
 }

@@ -16,8 +16,7 @@ func main() {
 		deployed.Stop(err)
 	}
 	h := functions.Tick{
-		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Store: p.Store, Slack: p.Slack,
-		Operators: p.Policy.Settings().Operators,
+		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Store: p.Store, Operators: p.Operators,
 	}
 	lambda.Start(h.Handle)
 }

@@ -67,12 +67,14 @@ const OnceLife = 24 * time.Hour
 func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 // RequestSort, MessagesSort and OnceSort are the sort keys of a request, of the
-// record of its messages and of a unique key; DirectoryKey is both keys of the directory.
+// record of its messages and of a unique key; DirectoryKey and ProblemsKey are
+// both keys of the directory and of what the operators were told.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
 	OnceSort     = "once"
 	DirectoryKey = "directory"
+	ProblemsKey  = "problems"
 )
 
 // RequestItem is how a request is kept.
@@ -101,6 +103,13 @@ func MessagesItem(request string, m access.Messages) (Item, error) {
 func DirectoryItem(d access.Directory) (Item, error) {
 	item, err := newItem(DirectoryKey, DirectoryKey, d)
 	item.Version = d.Version
+	return item, err
+}
+
+// ProblemsItem is how the record of what the operators were told is kept.
+func ProblemsItem(p access.Problems) (Item, error) {
+	item, err := newItem(ProblemsKey, ProblemsKey, p)
+	item.Version = p.Version
 	return item, err
 }
 

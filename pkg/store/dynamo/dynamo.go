@@ -93,6 +93,16 @@ func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 	return d, err
 }
 
+// Problems reads what the operators were told, the zero value if it was never
+// written. Errors: access.ErrNewer.
+func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
+	found, err := s.read(ctx, problemsKey)
+	if err == nil {
+		err = found.decode(problemsKey, &p)
+	}
+	return p, err
+}
+
 // Due lists the requests that time matters to at now, the longest overdue
 // first, at most most of them. The index may lag behind the table by moments:
 // a request that is listed may have moved, and one that is missing comes with

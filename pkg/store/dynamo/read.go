@@ -19,7 +19,10 @@ import (
 // key is the primary key of an item.
 type key struct{ pk, sk string }
 
-var directoryKey = key{store.DirectoryKey, store.DirectoryKey}
+var (
+	directoryKey = key{store.DirectoryKey, store.DirectoryKey}
+	problemsKey  = key{store.ProblemsKey, store.ProblemsKey}
+)
 
 func requestKey(id string) key  { return key{store.RequestKey(id), store.RequestSort} }
 func messagesKey(id string) key { return key{store.RequestKey(id), store.MessagesSort} }

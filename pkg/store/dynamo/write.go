@@ -88,6 +88,18 @@ func (s *Store) SaveDirectory(ctx context.Context, next access.Directory) error 
 	return nil
 }
 
+// SaveProblems writes what the operators were told. Errors: as SaveDirectory.
+func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
+	item, err := store.ProblemsItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save what the operators were told: %w", err)
+	}
+	return nil
+}
+
 // SaveMessages writes the record of a request's messages. Errors: as
 // SaveDirectory.
 func (s *Store) SaveMessages(ctx context.Context, id string, next access.Messages) error {

@@ -107,6 +107,20 @@ func (s *Store) SaveDirectory(_ context.Context, next access.Directory) error {
 	return s.replace(store.DirectoryItem(next))
 }
 
+// Problems reads what the operators were told, the zero value if it was never
+// written. Errors: access.ErrNewer.
+func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.ProblemsKey, store.ProblemsKey, &p)
+	return p, err
+}
+
+// SaveProblems writes what the operators were told. Errors: as SaveDirectory.
+func (s *Store) SaveProblems(_ context.Context, next access.Problems) error {
+	return s.replace(store.ProblemsItem(next))
+}
+
 // SaveMessages writes the record of a request's messages. Errors: as
 // SaveDirectory.
 func (s *Store) SaveMessages(_ context.Context, id string, next access.Messages) error {

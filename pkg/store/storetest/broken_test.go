@@ -62,6 +62,10 @@ type (
 		requester func(context.Context, string, int) ([]access.Request, error)
 		state     func(context.Context, access.State, int) ([]access.Request, error)
 	}
+	warning struct {
+		Store
+		problems func(context.Context, access.Problems) error
+	}
 	keeping struct {
 		Store
 		directory func(context.Context, access.Directory) error
@@ -91,6 +95,10 @@ func (s listing) Open(ctx context.Context, state access.State, most int) ([]acce
 
 func (s keeping) SaveDirectory(ctx context.Context, next access.Directory) error {
 	return s.directory(ctx, next)
+}
+
+func (s warning) SaveProblems(ctx context.Context, next access.Problems) error {
+	return s.problems(ctx, next)
 }
 
 func (s keeping) SaveMessages(ctx context.Context, id string, next access.Messages) error {
@@ -238,6 +246,11 @@ func broken(m *memory.Store) map[string]Store {
 		m.Put(item)
 		return nil
 	}, m.SaveMessages}
+	stores["problems have their own versions"] = warning{m, func(_ context.Context, next access.Problems) error {
+		item, _ := store.ProblemsItem(next)
+		m.Put(item)
+		return nil
+	}}
 	stores["messages have their own versions"] = keeping{m, m.SaveDirectory, func(ctx context.Context, id string, next access.Messages) error {
 		item, _ := store.MessagesItem(id, next)
 		m.Put(item)

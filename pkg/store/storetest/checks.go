@@ -191,6 +191,19 @@ func directoryVersions(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
 }
 
+func problemVersions(ctx context.Context, s Subject) error {
+	problems := func(n int, text string) access.Problems {
+		return access.Problems{Version: n, Open: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}
+	}
+	save := func(n int, text string) error { return s.SaveProblems(ctx, problems(n, text)) }
+	none, err := s.Problems(ctx)
+	err = errors.Join(err, same("never written", none, access.Problems{}),
+		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil), is("1 over 1", save(1, "b"), access.ErrStale),
+		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+	p, err2 := s.Problems(ctx)
+	return errors.Join(err, err2, same("problems", p, problems(2, "c")))
+}
+
 func messageVersions(ctx context.Context, s Subject) error {
 	posted := func(n int, ts string) access.Messages {
 		return access.Messages{Version: n, Posted: []access.Message{{Slot: "card:C1", TS: ts}}}

@@ -29,6 +29,8 @@ type Store interface {
 	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
+	Problems(ctx context.Context) (access.Problems, error)
+	SaveProblems(ctx context.Context, next access.Problems) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
 }
@@ -84,6 +86,7 @@ func Checks() []Check {
 		{"the open requests in a state are listed in the order of their time", openRequests},
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
+		{"problems have their own versions", problemVersions},
 		{"the outbox carries every event in order", outbox},
 		{"what a newer version wrote is refused", newerRefused},
 		{"many movers: one winner each version, one event each", manyMovers},
