@@ -164,8 +164,15 @@ func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Dur
 
 const wantChannel = "a Slack channel's id, like C0APPROVALS: Slack shows it at the end of the channel's details"
 
+// What one person may ask for if the policy says nothing, and the most that it
+// can say: the table keeps both lists in one item of each person.
+const (
+	usualPending, maxPending = 5, 50
+	usualAsks, maxAsks       = 30, 1000
+)
+
 func (r *reader) settings(n *yaml.Node, d *draft) Settings {
-	s := Settings{AnswerWithin: time.Hour}
+	s := Settings{AnswerWithin: time.Hour, PendingAtMost: usualPending, AsksPerHour: usualAsks}
 	var remind *yaml.Node
 	ok := r.object(n, "settings",
 		field{"channel", false, func(n *yaml.Node) {
@@ -177,6 +184,10 @@ func (r *reader) settings(n *yaml.Node, d *draft) Settings {
 			remind, s.RemindAfter = resolve(n), r.length(n, "remind_after", time.Minute)
 		}},
 		field{"ticket", false, func(n *yaml.Node) { r.ticket(n, &s) }},
+		field{"pending_at_most", false, func(n *yaml.Node) {
+			s.PendingAtMost = r.count(n, "pending_at_most", "requests", maxPending)
+		}},
+		field{"asks_per_hour", false, func(n *yaml.Node) { s.AsksPerHour = r.count(n, "asks_per_hour", "requests", maxAsks) }},
 	)
 	d.channel = d.channel || !ok
 	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {
@@ -518,21 +529,22 @@ func (r *reader) approvals(n *yaml.Node) (needs []needDraft) {
 		d := needDraft{at: resolve(entry)}
 		r.object(entry, "an approval",
 			field{"from", true, func(n *yaml.Node) { d.from = r.texts(n, "from") }},
-			field{"need", true, func(n *yaml.Node) { d.need = r.need(n) }},
+			field{"need", true, func(n *yaml.Node) { d.need = r.count(n, "need", "people", maxNeed) }},
 		)
 		needs = append(needs, d)
 	}
 	return needs
 }
 
-func (r *reader) need(n *yaml.Node) int {
+// count reads how many there may be of something, 0 if it is no such number.
+func (r *reader) count(n *yaml.Node, what, of string, most int) int {
 	n = resolve(n)
-	need, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil || need < 1 || need > maxNeed {
-		r.wrong(n, "need is not a number of people; write a whole number from 1 to %d", maxNeed)
+	count, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil || count < 1 || count > most {
+		r.wrong(n, "%s is not a number of %s; write a whole number from 1 to %d", what, of, most)
 		return 0
 	}
-	return need
+	return count
 }
 
 // ask reports whether a ticket is asked for. A reason always is.

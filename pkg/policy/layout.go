@@ -29,6 +29,15 @@ func (l *layout) settings(s *Settings) {
 	l.length(&s.RemindAfter)
 	l.text(&s.TicketPattern)
 	l.text(&s.TicketLink)
+	l.atLeastOne(&s.PendingAtMost, maxPending)
+	l.atLeastOne(&s.AsksPerHour, maxAsks)
+}
+
+// atLeastOne is a whole number from 1 to most.
+func (l *layout) atLeastOne(n *int, most int) {
+	if number(l.coder, n, most+1); *n == 0 {
+		l.fail()
+	}
 }
 
 func (l *layout) role(r *role) {
@@ -77,10 +86,7 @@ func (l *layout) people(who *[]int32) { l.indexes(who, len(l.policy.principals))
 func (l *layout) requirement(need *requirement) {
 	l.textList(&need.names)
 	l.people(&need.from)
-	number(l.coder, &need.need, maxNeed+1)
-	if need.need == 0 {
-		l.fail() // nothing is met because nobody is wanted
-	}
+	l.atLeastOne(&need.need, maxNeed) // nothing is met because nobody is wanted
 }
 
 func (l *layout) review(r *rule) {

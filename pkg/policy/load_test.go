@@ -57,7 +57,7 @@ func reloaded(t fatal, p *Policy) *Policy {
 func everything(roles int) string {
 	var b strings.Builder
 	b.WriteString(`version: 1
-settings: {channel: C0A, operators: C0B, answer_within: 2d, remind_after: 30m, ticket: {pattern: '[A-ZÄ]+-[0-9]+', link: 'https://x.example.com/{ticket}'}}
+settings: {channel: C0A, operators: C0B, answer_within: 2d, remind_after: 30m, pending_at_most: 7, asks_per_hour: 70, ticket: {pattern: '[A-ZÄ]+-[0-9]+', link: 'https://x.example.com/{ticket}'}}
 accounts:
   - {id: "111111111111", name: Prod, region: eu-central-1, ou: /work/prod, tags: {env: prod, team: ä}, roles: [Role0, Full, Role2]}
   - {id: "000000000002", name: dev ü, tags: {env: dev}}
@@ -141,7 +141,7 @@ func TestTheSameSourceHasTheSameForm(t *testing.T) {
 // A program must not take another form for its own. When this fails, and the
 // layout has changed, formByte wants another number, and want this digest.
 func TestTheFormKeepsItsNumber(t *testing.T) {
-	const number, want = 1, "ee190db455f9"
+	const number, want = 2, "daa622cc32f7"
 	if got := compiled(t, everything(3)).Digest(); formByte != number || got != want {
 		t.Errorf("form %d: got %s, want %s of form %d", formByte, got, want, number)
 	}
@@ -270,6 +270,10 @@ func TestWhatNoPolicyCanSayDoesNotLoad(t *testing.T) {
 		"too many are needed":          func(p *Policy) { p.rules[0].needs[0].need = maxNeed + 1 },
 		"a length past the longest":    func(p *Policy) { p.rules[0].max = maxMax + time.Minute },
 		"an end past the last":         func(p *Policy) { p.rules[0].expires = p.rules[0].expires.Add(day) },
+		"nothing may wait":             func(p *Policy) { p.settings.PendingAtMost = 0 },
+		"too much may wait":            func(p *Policy) { p.settings.PendingAtMost = maxPending + 1 },
+		"nothing may be asked for":     func(p *Policy) { p.settings.AsksPerHour = 0 },
+		"too much may be asked for":    func(p *Policy) { p.settings.AsksPerHour = maxAsks + 1 },
 		"a pattern that is none":       func(p *Policy) { p.settings.TicketPattern = "(" },
 	} {
 		p := compiled(t, everything(70))

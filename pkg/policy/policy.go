@@ -34,6 +34,8 @@ type Settings struct {
 	RemindAfter   time.Duration // 0 for no reminder
 	TicketPattern string        // of a whole ticket; "" if any will do
 	TicketLink    string        // holds {ticket} once; "" if there is none
+	PendingAtMost int           // requests of one person that may wait at once
+	AsksPerHour   int           // requests that one person may make within an hour
 
 	ticket *regexp.Regexp
 }
