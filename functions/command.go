@@ -82,5 +82,5 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command) error {
 	if _, total := h.Policy.Accounts(who, d, h.Now(), "", 1); total == 0 {
 		return access.Refuse("not_allowed", "There is nothing that you may ask for.", "The policy names who may ask for which accounts: talk to the people who keep it.")
 	}
-	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{})))
+	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
 }

@@ -152,7 +152,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string)
 	if refusal != nil {
 		return refusal
 	}
-	state := slackui.FormState{Account: account, Roles: h.Policy.Roles(who, d, h.Now(), account.ID), Role: role}
+	state := slackui.FormState{Account: account, Roles: h.Policy.Roles(who, d, h.Now(), account.ID), Role: role, Ticket: h.Policy.Settings().TicketExample}
 	return h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Form(state))
 }
 

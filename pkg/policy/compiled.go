@@ -22,7 +22,7 @@ const (
 	formAt   = len(magic)
 	sumAt    = formAt + 1
 	bodyAt   = sumAt + crc32.Size
-	formByte = 2 // to be changed with the layout, or with what it means
+	formByte = 3 // to be changed with the layout, or with what it means
 )
 
 // ErrNotCompiled is what Load says of what was never a compiled policy.

@@ -16,6 +16,9 @@ func (p *Policy) connect() bool {
 		}
 		p.settings.ticket = form
 	}
+	if !p.settings.fits(p.settings.TicketExample) {
+		return false
+	}
 	for i := range p.accounts {
 		p.accounts[i].folded = strings.ToLower(p.accounts[i].Name)
 	}

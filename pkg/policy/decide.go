@@ -209,9 +209,6 @@ func (r *ruling) unfit(q *Question, a *Answer) *access.Refusal {
 	return nil
 }
 
-// maxTicket is the longest ticket, in characters.
-const maxTicket = 100
-
 // incomplete refuses what was asked for without what the rules ask.
 func (r *ruling) incomplete(q *Question, a *Answer) *access.Refusal {
 	ticket := strings.TrimSpace(q.Ticket)
@@ -232,10 +229,7 @@ func (r *ruling) incomplete(q *Question, a *Answer) *access.Refusal {
 }
 
 func (r *ruling) ticketForm() string {
-	if r.settings.TicketPattern == "" {
-		return "Write its number."
-	}
-	return "It has to look like " + r.settings.TicketPattern + "."
+	return "Write it like " + r.settings.TicketExample + "."
 }
 
 // needs counts who said yes: what each requirement of the rules that bind has,

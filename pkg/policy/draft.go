@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -172,7 +171,7 @@ const (
 )
 
 func (r *reader) settings(n *yaml.Node, d *draft) Settings {
-	s := Settings{AnswerWithin: time.Hour, PendingAtMost: usualPending, AsksPerHour: usualAsks}
+	s := Settings{AnswerWithin: time.Hour, PendingAtMost: usualPending, AsksPerHour: usualAsks, TicketExample: usualExample}
 	var remind *yaml.Node
 	ok := r.object(n, "settings",
 		field{"channel", false, func(n *yaml.Node) {
@@ -197,39 +196,6 @@ func (r *reader) settings(n *yaml.Node, d *draft) Settings {
 		s.Operators = s.Channel
 	}
 	return s
-}
-
-func (r *reader) ticket(n *yaml.Node, s *Settings) {
-	r.object(n, "ticket",
-		field{"pattern", false, func(n *yaml.Node) {
-			text, ok := r.text(n, "the pattern of tickets")
-			if !ok {
-				return
-			}
-			_, err := regexp.Compile(text)
-			form, whole := wholeTicket(text)
-			if err = cmp.Or(err, whole); err != nil {
-				r.wrong(resolve(n), "the pattern of tickets is no regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
-				return
-			}
-			s.TicketPattern, s.ticket = text, form
-		}},
-		field{"link", false, func(n *yaml.Node) {
-			text, ok := r.text(n, "the link to tickets")
-			switch {
-			case !ok:
-			case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") || strings.Count(text, "{ticket}") != 1:
-				r.wrong(resolve(n), "the link to tickets cannot be %s; write an https address that holds {ticket} once", quoted(text))
-			default:
-				s.TicketLink = text
-			}
-		}},
-	)
-}
-
-// wholeTicket is what a whole ticket has to match.
-func wholeTicket(pattern string) (*regexp.Regexp, error) {
-	return regexp.Compile("^(?:" + pattern + ")$")
 }
 
 // entries reads a map of names to what they are.

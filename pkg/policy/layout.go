@@ -28,6 +28,7 @@ func (l *layout) settings(s *Settings) {
 	l.length(&s.AnswerWithin)
 	l.length(&s.RemindAfter)
 	l.text(&s.TicketPattern)
+	l.text(&s.TicketExample)
 	l.text(&s.TicketLink)
 	l.atLeastOne(&s.PendingAtMost, maxPending)
 	l.atLeastOne(&s.AsksPerHour, maxAsks)

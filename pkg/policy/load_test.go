@@ -141,7 +141,7 @@ func TestTheSameSourceHasTheSameForm(t *testing.T) {
 // A program must not take another form for its own. When this fails, and the
 // layout has changed, formByte wants another number, and want this digest.
 func TestTheFormKeepsItsNumber(t *testing.T) {
-	const number, want = 2, "daa622cc32f7"
+	const number, want = 3, "1fcbe576e34c"
 	if got := compiled(t, everything(3)).Digest(); formByte != number || got != want {
 		t.Errorf("form %d: got %s, want %s of form %d", formByte, got, want, number)
 	}
@@ -274,6 +274,8 @@ func TestWhatNoPolicyCanSayDoesNotLoad(t *testing.T) {
 		"too much may wait":            func(p *Policy) { p.settings.PendingAtMost = maxPending + 1 },
 		"nothing may be asked for":     func(p *Policy) { p.settings.AsksPerHour = 0 },
 		"too much may be asked for":    func(p *Policy) { p.settings.AsksPerHour = maxAsks + 1 },
+		"an example that is no ticket": func(p *Policy) { p.settings.TicketPattern, p.settings.TicketExample = "[0-9]", "A" },
+		"no example":                   func(p *Policy) { p.settings.TicketExample = "" },
 		"a pattern that is none":       func(p *Policy) { p.settings.TicketPattern = "(" },
 	} {
 		p := compiled(t, everything(70))

@@ -33,6 +33,7 @@ type Settings struct {
 	AnswerWithin  time.Duration // an hour if the policy says nothing
 	RemindAfter   time.Duration // 0 for no reminder
 	TicketPattern string        // of a whole ticket; "" if any will do
+	TicketExample string        // a ticket as people know them, which fits the pattern
 	TicketLink    string        // holds {ticket} once; "" if there is none
 	PendingAtMost int           // requests of one person that may wait at once
 	AsksPerHour   int           // requests that one person may make within an hour

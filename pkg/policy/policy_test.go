@@ -86,13 +86,13 @@ func TestTheRepositoryNamesWhatTheSandboxHas(t *testing.T) {
 func TestSettingsHaveDefaults(t *testing.T) {
 	least := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
 	for text, want := range map[string]Settings{
-		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30},
+		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30, TicketExample: "INC-42"},
 		strings.Replace(least, "C0A", "C0A, pending_at_most: 50, asks_per_hour: 1000", 1): {
-			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000,
+			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000, TicketExample: "INC-42",
 		},
 		strings.Replace(least, "C0A", "C0A, operators: C0B, answer_within: 2h, remind_after: 30m, ticket: {pattern: '[A-Z]+', link: 'https://x.example.com/{ticket}'}", 1): {
 			Channel: "C0A", Operators: "C0B", AnswerWithin: 2 * time.Hour, RemindAfter: 30 * time.Minute, TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}",
-			PendingAtMost: 5, AsksPerHour: 30,
+			TicketExample: "ABC", PendingAtMost: 5, AsksPerHour: 30,
 		},
 	} {
 		got := compiled(t, text).Settings()

@@ -41,6 +41,7 @@ type FormState struct {
 	Account access.Account // zero until one was chosen
 	Roles   []access.Role  // that this person may ask for there
 	Role    string         // the one that was chosen
+	Ticket  string         // an example, as people know them
 }
 
 // Form is the form behind /aws-access. Inputs keep what was typed while their
@@ -51,7 +52,10 @@ func Form(s FormState) slack.ModalViewRequest {
 	account.MinQueryLength = new(int)
 	role := s.chosen()
 	length := slack.NewPlainTextInputBlockElement(plain("2h"), ActionLength)
-	ticket := slack.NewPlainTextInputBlockElement(plain("INC-42"), ActionTicket)
+	ticket := slack.NewPlainTextInputBlockElement(nil, ActionTicket)
+	if s.Ticket != "" {
+		ticket.Placeholder = plain(cut(oneLine(s.Ticket), maxName))
+	}
 	blocks := []slack.Block{follows(input("Account", ActionAccount, account, ""))}
 	blocks = append(blocks, s.roles()...)
 	blocks = append(blocks,

@@ -234,7 +234,7 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		for i := range many {
 			many[i] = access.Role{Name: fmt.Sprint("Role", i), About: long(text, 300), Max: time.Hour}
 		}
-		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)}, Roles: many})
+		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)}, Roles: many, Ticket: long(text, 300)})
 		all["extreme denial "+name] = DenyForm(extreme(text))
 		all["extreme sent "+name] = Sent(extreme(text), noon)
 	}

@@ -176,10 +176,10 @@ func views() map[string]slack.ModalViewRequest {
 	}
 	account := access.Account{ID: "111111111111", Name: "payments-prod"}
 	return map[string]slack.ModalViewRequest{
-		"form-empty":   Form(FormState{}),
-		"form-account": Form(FormState{Account: account, Roles: roles}),
-		"form-role":    Form(FormState{Account: account, Roles: roles, Role: "Admin"}),
-		"form-no-role": Form(FormState{Account: account}),
+		"form-empty":   Form(FormState{Ticket: "INC-42"}),
+		"form-account": Form(FormState{Ticket: "INC-42", Account: account, Roles: roles}),
+		"form-role":    Form(FormState{Ticket: "INC-42", Account: account, Roles: roles, Role: "Admin"}),
+		"form-no-role": Form(FormState{Ticket: "INC-42", Account: account}),
 		"form-deny":    DenyForm(pending()),
 		"form-sent":    Sent(pending(), noon),
 		"form-problem": Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
