@@ -38,22 +38,23 @@ func (d *doctor) checkSlack(ctx context.Context) {
 func (d *doctor) checkToken(code string) bool {
 	const check = "bot token"
 	name := cmp.Or(d.found.env("vend")["SLACK_BOT_TOKEN_PARAMETER"], "the SSM parameter of the bot token")
-	switch code {
-	case functions.CheckOK:
+	class := slackapi.ClassOf("auth.test", code)
+	switch {
+	case code == functions.CheckOK:
 		d.report.ok(inSlack, check, "Slack takes it")
 		return true
-	case "token_unreadable":
+	case code == "token_unreadable":
 		d.report.add(finding{inSlack, check, problem, code, "Vend cannot read " + name + ".",
 			"Is it there, a SecureString, in this region, and under a key that vend's role may use? See docs/deploy.md."})
-	case "not_a_bot":
+	case code == "not_a_bot":
 		d.report.add(finding{inSlack, check, problem, code, "The token is a person's, not the bot's.", "Put the Bot User OAuth Token (xoxb-…) into " + name + "."})
-	case "ratelimited", "unreachable":
+	case class == slackapi.Wait, code == "unreachable":
 		d.report.add(finding{inSlack, check, notKnown, code, "Slack did not answer vend (" + code + ").", "Run doctor again in a minute; does vend have a way to slack.com?"})
-	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
+	case class == slackapi.Token:
 		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the bot token (" + code + "): nobody is told anything, and nobody gets access.",
 			"Install the app again (api.slack.com/apps, Install App), and put the Bot User OAuth Token into " + name + "; the functions read it again by themselves."})
 	default:
-		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").", "Look the code up in Slack's documentation of auth.test."})
+		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").", slackapi.AdviceOn(class, code)})
 	}
 	return false
 }
@@ -111,6 +112,9 @@ func (d *doctor) checkChannel(c functions.ChannelAnswer, scopes []string) {
 		d.report.add(finding{inSlack, check, problem, c.Code, "It is archived: nothing can be posted there.", "Write another channel into policy.yaml, or bring this one back."})
 	case c.Code == "not_asked":
 		d.report.add(finding{inSlack, check, notKnown, c.Code, fmt.Sprintf("The policy has more than %d channels; this one was not asked for.", functions.MaxChannels), "Look in Slack whether the app is in the channel."})
+	case slackapi.ClassOf("conversations.info", c.Code) == slackapi.Operator:
+		d.report.add(finding{inSlack, check, problem, c.Code, "Slack refuses to show it (" + c.Code + ").",
+			slackapi.AdviceOn(slackapi.Operator, c.Code)})
 	default:
 		d.report.add(finding{inSlack, check, notKnown, c.Code, "Slack did not tell (" + c.Code + ").", "Run doctor again in a minute."})
 	}

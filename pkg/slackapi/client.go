@@ -82,10 +82,5 @@ func bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
-func refusedToken(err error) bool {
-	switch Code(err) {
-	case "invalid_auth", "token_revoked", "token_expired", "not_authed":
-		return true
-	}
-	return false
-}
+// refusedToken reports whether Slack refused the token that it was given.
+func refusedToken(err error) bool { return Code(err) != "" && Classify(err) == Token }

@@ -71,22 +71,15 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 	return 0, false
 }
 
-// permanent are the codes after which the same call will fail again. What an
-// operator puts right while messages wait (a token, a scope) is not among them.
-var permanent = map[string]bool{
-	"account_inactive": true, "cannot_dm_bot": true, "cant_delete_message": true, "cant_update_message": true,
-	"channel_not_found": true, "duplicate_external_id": true, "edit_window_closed": true, "exchanged_trigger_id": true,
-	"expired_trigger_id": true, "expired_url": true, "hash_conflict": true, "invalid_arguments": true,
-	"invalid_blocks": true, "invalid_blocks_format": true, "invalid_payload": true, "invalid_trigger_id": true,
-	"is_archived": true, "is_inactive": true, "message_not_found": true, "messages_tab_disabled": true,
-	"msg_blocks_too_long": true, "msg_too_long": true, "no_permission": true, "no_such_subteam": true, "no_text": true,
-	"not_found": true, "not_in_channel": true, "not_slack": true, "push_limit_reached": true, "restricted_action": true,
-	"too_many_attachments": true, "used_url": true, "user_disabled": true, "user_not_found": true,
-	"user_not_in_channel": true, "user_not_visible": true, "users_not_found": true, "view_too_large": true,
+// Permanent reports whether trying the same call again cannot help unless
+// somebody changes something first.
+func Permanent(err error) bool {
+	switch Classify(err) {
+	case Gone, Ours, Operator:
+		return true
+	}
+	return false
 }
-
-// Permanent reports whether trying the same call again cannot help.
-func Permanent(err error) bool { return permanent[Code(err)] }
 
 // place is how Slack names what it refused. Only this is taken out of its
 // messages: the rest may quote what was sent.

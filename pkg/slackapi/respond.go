@@ -71,7 +71,7 @@ func responded(r *http.Response) error {
 	}
 	var said struct{ Error string }
 	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<12))
-	if err == nil && json.Unmarshal(text, &said) == nil && permanent[said.Error] {
+	if err == nil && json.Unmarshal(text, &said) == nil && ClassOf(respondOp, said.Error) != Unknown {
 		e.Code = said.Error
 	} else if r.StatusCode == http.StatusNotFound {
 		e.Code = "expired_url"
