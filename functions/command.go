@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
@@ -19,7 +20,7 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	if err != nil {
 		return nil, errors.Join(errMalformed, err)
 	}
-	m, err := h.commanded(ctx, c, p.once(c.TriggerID))
+	m, err := h.commanded(ctx, c, p)
 	if err != nil {
 		m = h.refused(ctx, err)
 	}
@@ -30,7 +31,7 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 }
 
 // commanded does what was typed; no text is an empty answer.
-func (h *Slack) commanded(ctx context.Context, c slackui.Command, once string) (slackui.Message, error) {
+func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (slackui.Message, error) {
 	if !h.ours(c.Team, c.Enterprise) {
 		return slackui.Message{}, foreign()
 	}
@@ -42,44 +43,44 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, once string) (
 	case slackui.VerbHelp:
 		return slackui.Help(), nil
 	case slackui.VerbList:
-		return h.list(ctx, c.User)
+		return h.list(ctx, c.User, p.at)
 	case slackui.VerbAsk:
-		return h.ask(ctx, c.User, line, once)
+		return h.ask(ctx, line, c, p)
 	}
-	return slackui.Message{}, h.openForm(ctx, c)
+	return slackui.Message{}, h.openForm(ctx, c, p.at)
 }
 
-func (h *Slack) list(ctx context.Context, user string) (slackui.Message, error) {
+func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
 	requests, err := h.Store.ByRequester(ctx, user, listed)
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	return slackui.List(requests, h.Now()), nil
+	return slackui.List(requests, now), nil
 }
 
 // ask submits the one-line form. The same command sent twice asks once.
-func (h *Slack) ask(ctx context.Context, user string, line slackui.Line, once string) (slackui.Message, error) {
+func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p payload) (slackui.Message, error) {
 	r, err := h.Submit.Do(ctx, lifecycle.Asked{
-		By: user, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
-		Once: "command:" + once,
+		By: c.User, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
+		Once: "command:" + p.once(c.TriggerID),
 	})
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	return slackui.Asked(r, h.Now()), nil
+	return slackui.Asked(r, p.at), nil
 }
 
 // openForm opens the form, unless there is nothing that this person may ask
 // for.
-func (h *Slack) openForm(ctx context.Context, c slackui.Command) error {
-	who, d, err := h.glance(ctx, c.User)
+func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) error {
+	who, d, err := h.glance(ctx, c.User, now)
 	if err != nil {
 		return err
 	}
 	if refusal := who.Refused(); refusal != nil {
 		return refusal
 	}
-	if _, total := h.Policy.Accounts(who, d, h.Now(), "", 1); total == 0 {
+	if _, total := h.Policy.Accounts(who, d, now, "", 1); total == 0 {
 		return access.Refuse("not_allowed", "There is nothing that you may ask for.", "The policy names who may ask for which accounts: talk to the people who keep it.")
 	}
 	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
@@ -25,14 +26,14 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 	switch in.Type {
 	case slackui.BlockActions:
 		if refused == nil {
-			refused = h.click(ctx, in, p.once(in.TriggerID))
+			refused = h.click(ctx, in, p)
 		}
 		return nil, h.tell(ctx, in, refused)
 	case slackui.ViewSubmission:
 		if refused != nil {
 			return slackui.Replace(slackui.Problem(h.refused(ctx, refused))), nil
 		}
-		return h.form(ctx, in), nil
+		return h.form(ctx, in, p.at), nil
 	case slackui.ViewClosed:
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 }
 
 // click does what a button or a menu is for.
-func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) error {
+func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) error {
 	id := in.Action.Value
 	var r lifecycle.Moved
 	var err error
@@ -59,27 +60,27 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, once string) 
 	case slackui.ActionRevoke:
 		r, err = h.Close.Revoke(ctx, id, in.User, "")
 	case slackui.ActionConsole:
-		r, err = h.order(ctx, in, once, access.Console)
+		r, err = h.order(ctx, in, p, access.Console)
 	case slackui.ActionKeys:
-		r, err = h.order(ctx, in, once, access.Keys)
+		r, err = h.order(ctx, in, p, access.Keys)
 	case slackui.ActionAccount:
-		return h.redraw(ctx, in, "") // another account: the roles follow
+		return h.redraw(ctx, in, "", p.at) // another account: the roles follow
 	case slackui.ActionRole:
-		return h.redraw(ctx, in, in.Action.Value)
+		return h.redraw(ctx, in, in.Action.Value, p.at)
 	default:
 		return access.Refuse("unknown_action", "This button is not known any more.", "Use /aws-access to begin again.")
 	}
 	// Whoever decides or gives back sees the message change that was pressed; a
 	// message that gave a session stays as it is.
 	if err != nil || in.Action.ID == slackui.ActionApprove || r.State.Over() {
-		h.heal(ctx, in, r)
+		h.heal(ctx, in, r, p.at)
 	}
 	return err
 }
 
 // order hands a vend to the private function. Whether the grant still holds is
 // asked there; here only what needs no secret is refused at once.
-func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, kind access.Kind) (lifecycle.Moved, error) {
+func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, kind access.Kind) (lifecycle.Moved, error) {
 	var r lifecycle.Moved
 	var err error
 	r.Request, r.Messages, err = h.Store.Messages(ctx, in.Action.Value)
@@ -90,16 +91,16 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, once string, 
 		return r, fmt.Errorf("load request %s: %w", in.Action.Value, err)
 	case r.Requester.ID != in.User:
 		return r, access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.", "Ask for your own with /aws-access.")
-	case !r.Open(h.Now()):
-		return r, r.Shut(h.Now())
+	case r.Shut(p.at) != nil:
+		return r, r.Shut(p.at)
 	}
-	return r, h.Orders.Send(ctx, access.Order{ID: once, Request: r.ID, By: in.User, Kind: kind, At: h.Now()})
+	return r, h.Orders.Send(ctx, access.Order{ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, At: p.at})
 }
 
 // heal redraws a message whose button was pressed, if nobody knows of that
 // message: Slack had posted it, and the answer that named it was lost. All
 // others are redrawn from the stream.
-func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Moved) {
+func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Moved, now time.Time) {
 	if r.ID == "" || r.State == access.Pending || in.TS == "" {
 		return
 	}
@@ -108,14 +109,14 @@ func (h *Slack) heal(ctx context.Context, in slackui.Interaction, r lifecycle.Mo
 			return
 		}
 	}
-	m := slackui.Card(r.Request, h.Policy.Settings().Link(r.Ticket), h.Now())
+	m := slackui.Card(r.Request, h.Policy.Settings().Link(r.Ticket), now)
 	if in.Action.Direct() {
-		m = slackui.Grant(r.Request, h.Now())
+		m = slackui.Grant(r.Request, now)
 	}
 	err := h.Slack.Update(ctx, in.Channel, in.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	if slackapi.Permanent(err) && in.User == r.Requester.ID {
 		// A list that one person sees cannot be redrawn: the person is told below it.
-		m = slackui.Grant(r.Request, h.Now())
+		m = slackui.Grant(r.Request, now)
 		err = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
 	if err != nil {
@@ -140,8 +141,8 @@ func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error)
 
 // redraw draws the form again, with the roles of the chosen account and with
 // what the chosen role means.
-func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string) error {
-	who, d, err := h.glance(ctx, in.User)
+func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string, now time.Time) error {
+	who, d, err := h.glance(ctx, in.User, now)
 	if err != nil {
 		return err
 	}
@@ -152,15 +153,17 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string)
 	if refusal != nil {
 		return refusal
 	}
-	state := slackui.FormState{Account: account, Roles: h.Policy.Roles(who, d, h.Now(), account.ID), Role: role, Ticket: h.Policy.Settings().TicketExample}
+	state := slackui.FormState{
+		Account: account, Roles: h.Policy.Roles(who, d, now, account.ID), Role: role, Ticket: h.Policy.Settings().TicketExample,
+	}
 	return h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Form(state))
 }
 
 // form takes a form that was sent; the answer says what becomes of the form.
-func (h *Slack) form(ctx context.Context, in slackui.Interaction) any {
+func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	switch in.View.Callback {
 	case slackui.CallbackAsk:
-		return h.submitted(ctx, in)
+		return h.submitted(ctx, in, now)
 	case slackui.CallbackDeny:
 		_, err := h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 		if err != nil {
@@ -174,12 +177,12 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction) any {
 
 // submitted asks for what the form says. The same form sent twice asks once;
 // one that was refused may be mended and sent again.
-func (h *Slack) submitted(ctx context.Context, in slackui.Interaction) any {
+func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
 	switch {
 	case err == nil:
-		return slackui.Replace(slackui.Sent(r, h.Now()))
+		return slackui.Replace(slackui.Sent(r, now))
 	case errors.As(err, &refusal):
 		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
 		return slackui.Errors(refusal, in.View)
@@ -209,7 +212,7 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	if in.Type != slackui.BlockSuggestion {
 		return nil, errMalformed
 	}
-	found, total, err := h.offer(ctx, in)
+	found, total, err := h.offer(ctx, in, p.at)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
 	}
@@ -217,14 +220,14 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 }
 
 // offer is what this person may ask for.
-func (h *Slack) offer(ctx context.Context, in slackui.Interaction) (found []access.Account, total int, err error) {
+func (h *Slack) offer(ctx context.Context, in slackui.Interaction, now time.Time) (found []access.Account, total int, err error) {
 	if !h.ours(in.Team, in.Enterprise) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
 	}
-	who, d, err := h.glance(ctx, in.User)
+	who, d, err := h.glance(ctx, in.User, now)
 	if err != nil || who.Refused() != nil {
 		return nil, 0, err
 	}
-	found, total = h.Policy.Accounts(who, d, h.Now(), in.Typed, slackui.MaxOptions)
+	found, total = h.Policy.Accounts(who, d, now, in.Typed, slackui.MaxOptions)
 	return found, total, nil
 }

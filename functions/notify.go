@@ -61,7 +61,7 @@ func (h Notify) record(ctx context.Context, record events.DynamoDBEventRecord) e
 	if err != nil {
 		return fmt.Errorf("load request %s: %w", event.Request, err)
 	}
-	t := telling{Notify: h, request: r, posted: posted, event: event}
+	t := telling{Notify: h, request: r, posted: posted, event: event, now: h.Now()}
 	return t.reconcile(ctx)
 }
 
@@ -78,6 +78,7 @@ type telling struct {
 	request access.Request
 	posted  access.Messages
 	event   access.Event
+	now     time.Time // one reading of the clock for all that is told
 	changed bool
 }
 
@@ -89,7 +90,7 @@ func (t *telling) reconcile(ctx context.Context) error {
 		failed = append(failed, t.show(ctx, "card:"+channel, channel, t.card()))
 	}
 	if to, ok := t.direct(); ok {
-		failed = append(failed, t.show(ctx, "grant", to, slackui.Grant(t.request, t.Now())))
+		failed = append(failed, t.show(ctx, "grant", to, slackui.Grant(t.request, t.now)))
 	}
 	failed = append(failed, t.tell(ctx))
 	if t.changed {
@@ -110,7 +111,7 @@ func (t *telling) remember(ctx context.Context) error {
 }
 
 func (t *telling) card() slackui.Message {
-	return slackui.Card(t.request, t.Policy.Settings().Link(t.request.Ticket), t.Now())
+	return slackui.Card(t.request, t.Policy.Settings().Link(t.request.Ticket), t.now)
 }
 
 // direct says whom the direct message goes to, if one is due: whoever cancelled
@@ -163,7 +164,7 @@ func (t *telling) post(ctx context.Context, slot, channel, thread string, m slac
 // tell posts the notice that belongs to this event alone, if there is one: to
 // the requester, or below each card.
 func (t *telling) tell(ctx context.Context) error {
-	notice, ok := slackui.Told(t.event, t.request, t.Now())
+	notice, ok := slackui.Told(t.event, t.request, t.now)
 	if !ok {
 		return nil
 	}

@@ -89,7 +89,8 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	if err := h.verify(r.Context(), r.Header, body); err != nil {
+	now := h.Now()
+	if err := h.verify(r.Context(), r.Header, body, now); err != nil {
 		h.Log.WarnContext(r.Context(), "a request was not signed by Slack", "path", r.URL.Path, "from", r.RemoteAddr, "error", err)
 		http.Error(w, "not signed by Slack", http.StatusUnauthorized)
 		return
@@ -102,7 +103,7 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(r.Context(), w, pong{OK: true, Policy: h.Policy.Digest()}, nil)
 		return
 	}
-	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader)})
+	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader), at: now})
 	h.answer(r.Context(), w, answer, err)
 }
 
@@ -127,6 +128,7 @@ type pong struct {
 type payload struct {
 	body      []byte
 	signature string
+	at        time.Time // the one reading of the clock that the handler goes by
 }
 
 // once is the unique key of what a payload leads to: Slack's trigger id, or the
@@ -140,14 +142,14 @@ func (p payload) once(trigger string) string {
 
 // verify checks the signature; when it does not fit, once more with the secret
 // read again.
-func (h *Slack) verify(ctx context.Context, header http.Header, body []byte) error {
+func (h *Slack) verify(ctx context.Context, header http.Header, body []byte, now time.Time) error {
 	var refused error
 	for _, fresh := range []bool{false, true} {
 		secret, err := h.SigningSecret(ctx, fresh)
 		if err != nil {
 			return err
 		}
-		if refused = slackapi.Verify(secret, header, body, h.Now()); refused == nil {
+		if refused = slackapi.Verify(secret, header, body, now); refused == nil {
 			return nil
 		}
 	}
@@ -209,7 +211,7 @@ func (h *Slack) ours(team, enterprise string) bool {
 }
 
 // foreign is the refusal of everything that comes from elsewhere.
-func foreign() *access.Refusal { return access.Person{Standing: access.Outsider}.Refused() }
+func foreign() error { return access.Person{Standing: access.Outsider}.Refused() }
 
 // menu keeps the directory for a minute, for drawing menus only: what is
 // decided is decided by the steps, on a directory of their own.
@@ -222,8 +224,8 @@ type menu struct {
 const menuLife = time.Minute
 
 // glance returns somebody, and the directory, as menus may show them.
-func (h *Slack) glance(ctx context.Context, user string) (access.Person, access.Directory, error) {
-	d, err := h.menu.fresh(h.Now(), func() (access.Directory, error) {
+func (h *Slack) glance(ctx context.Context, user string, now time.Time) (access.Person, access.Directory, error) {
+	d, err := h.menu.fresh(now, func() (access.Directory, error) {
 		d, err := h.Store.Directory(ctx)
 		if err != nil {
 			return d, err

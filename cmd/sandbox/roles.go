@@ -127,7 +127,7 @@ func (r *roles) inPolicy(account, name string) bool {
 	a := r.policy().Decide(policy.Question{Who: access.Person{ID: "U0NOBODY", Standing: access.Member}, Account: account, Role: name})
 	code := ""
 	if a.Refusal != nil {
-		code = a.Refusal.Code
+		code = access.Code(a.Refusal)
 	}
 	return code != "unknown_account" && code != "unknown_role"
 }

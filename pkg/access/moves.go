@@ -147,12 +147,12 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 }
 
 // TooManyCharacters is the refusal of a reason of n characters.
-func TooManyCharacters(n int) *Refusal {
+func TooManyCharacters(n int) error {
 	return Refuse("reason_too_long", "The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
 }
 
 // TooLong is the refusal of more time than the policy gives.
-func TooLong(most, asked time.Duration) *Refusal {
+func TooLong(most, asked time.Duration) error {
 	return Refuse("too_long", "At most "+Length(most)+" here, you asked for "+Length(asked)+".", "Ask for "+Length(most)+" or less.")
 }
 
@@ -289,7 +289,7 @@ func narrowed(before, now []Kind) (both []Kind) {
 	return both
 }
 
-func notGiven(kind Kind) *Refusal {
+func notGiven(kind Kind) error {
 	if kind == Keys {
 		return Refuse("not_given", "This access is for the console only: no keys are given.", "Open the AWS console instead.")
 	}
@@ -391,7 +391,7 @@ func (r Request) active(now time.Time) error {
 
 // Standing says how a request stands, for somebody who came too late or too
 // early to move it: who won, and when.
-func (r Request) Standing() *Refusal {
+func (r Request) Standing() error {
 	who := r.Closed.By.Name + " at " + Clockface(r.Closed.At)
 	switch r.State {
 	case Pending:

@@ -45,7 +45,7 @@ func (p Person) Same(q Person) bool {
 }
 
 // Refused says why this person may not take part at all, or nil for a member.
-func (p Person) Refused() *Refusal {
+func (p Person) Refused() error {
 	switch p.Standing {
 	case Member:
 		return nil

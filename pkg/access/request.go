@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"slices"
 	"time"
 )
@@ -123,7 +122,7 @@ type Seen struct {
 }
 
 // Taken refuses an order that was taken before, with order_repeated.
-func (r Request) Taken(order string) *Refusal {
+func (r Request) Taken(order string) error {
 	if slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order }) {
 		return Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
 	}
@@ -203,10 +202,4 @@ func (r Request) Due() (at time.Time, ok bool) {
 }
 
 // Shut says why a grant cannot be used now, or nil when it can.
-func (r Request) Shut(now time.Time) *Refusal {
-	var refusal *Refusal
-	if err := r.active(now); errors.As(err, &refusal) {
-		return refusal
-	}
-	return nil
-}
+func (r Request) Shut(now time.Time) error { return r.active(now) }

@@ -70,7 +70,7 @@ func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) er
 	}
 	q := s.question(ctx, m)
 	if refusal := s.decide(q).Refusal; refusal != nil {
-		return access.Refuse(refusal.Code, "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
+		return access.Refuse(access.Code(refusal), "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
 		return refusal

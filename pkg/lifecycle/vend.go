@@ -48,8 +48,8 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err != nil {
 		return out, err
 	}
-	if refusal := out.Request.Shut(s.Now()); refusal != nil {
-		return out, refusal
+	if err := out.Request.Shut(s.Now()); err != nil {
+		return out, err
 	}
 	out.Credentials = credentials
 	return out, nil

@@ -33,7 +33,7 @@ type Answer struct {
 	// are those of Person.Refused, unknown_account, unknown_role, never,
 	// not_allowed, unknown_group, nothing_to_give, too_long and, when Asking,
 	// no_reason, no_ticket, bad_ticket, no_approver.
-	Refusal *access.Refusal
+	Refusal error
 	Terms   access.Terms // zero unless some rule allows
 	Target  access.Target
 	Ticket  bool // a ticket is mandatory
@@ -74,7 +74,7 @@ func (p *Policy) Decide(q Question) Answer {
 
 // lookUp finds account and role. Roles that somebody may not ask for are not
 // told.
-func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal *access.Refusal) {
+func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal error) {
 	account, ok := p.account(id)
 	if !ok {
 		return 0, 0, unknownAccount(id)
@@ -111,7 +111,7 @@ func (p *Policy) target(account, role int) access.Target {
 }
 
 // forbidden words a never.
-func (v *view) forbidden(n *never, how belief) *access.Refusal {
+func (v *view) forbidden(n *never, how belief) error {
 	if how != yes {
 		return access.Refuse("never", "“"+n.name+"” may concern you, and that cannot be told right now.", v.cannotRead(n.who))
 	}
@@ -137,7 +137,7 @@ func (v *view) cannotRead(principals []int32) string {
 }
 
 // notAllowed refuses without a word about who could.
-func (r *ruling) notAllowed(allows belief) *access.Refusal {
+func (r *ruling) notAllowed(allows belief) error {
 	a, what := &r.accounts[r.account], r.roles[r.role].name
 	if allows == no {
 		return access.Refuse("not_allowed", "You may not ask for "+what+" in "+a.Name+".", "The form shows what you may ask for: /aws-access.")
@@ -199,7 +199,7 @@ func (r *ruling) wantsTicket(rules []int32) bool {
 }
 
 // unfit refuses what no approval could mend, at any time.
-func (r *ruling) unfit(q *Question, a *Answer) *access.Refusal {
+func (r *ruling) unfit(q *Question, a *Answer) error {
 	switch {
 	case len(a.Terms.Give) == 0:
 		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+" have nothing in common that could be given: one wants the console alone, another keys alone.", "Tell the people who keep the policy.")
@@ -210,7 +210,7 @@ func (r *ruling) unfit(q *Question, a *Answer) *access.Refusal {
 }
 
 // incomplete refuses what was asked for without what the rules ask.
-func (r *ruling) incomplete(q *Question, a *Answer) *access.Refusal {
+func (r *ruling) incomplete(q *Question, a *Answer) error {
 	ticket := strings.TrimSpace(q.Ticket)
 	form := r.settings.ticket
 	switch {
@@ -270,7 +270,7 @@ func (r *ruling) asks(from []int32, p access.Person) bool {
 }
 
 // noApprover refuses what nobody could approve, as far as people are known.
-func (r *ruling) noApprover(rules []int32) *access.Refusal {
+func (r *ruling) noApprover(rules []int32) error {
 	for _, i := range rules {
 		one := &r.rules[i]
 		if short, have, ok := r.fillable(one); !ok {
@@ -336,7 +336,7 @@ func (r *ruling) anybody(need requirement) bool {
 }
 
 // nobody words that a requirement cannot be filled.
-func (r *ruling) nobody(one *rule, short, have int) *access.Refusal {
+func (r *ruling) nobody(one *rule, short, have int) error {
 	need := one.needs[short]
 	var unknown []int32
 	for _, i := range need.from {

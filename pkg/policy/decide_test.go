@@ -145,7 +145,7 @@ func (q *question) check(t *testing.T, p *Policy) {
 		t.Errorf("there is no refusal, want one with %q", q.Says)
 	}
 	if a.Refusal != nil && a.Terms.Met {
-		t.Errorf("refused with %q, and met", a.Refusal.Code)
+		t.Errorf("refused with %q, and met", access.Code(a.Refusal))
 	}
 	q.checkTerms(t, a)
 	for name, want := range q.Decide {
@@ -207,16 +207,16 @@ func (q *question) checkTerms(t *testing.T, a Answer) {
 func answer(a Answer) string {
 	switch {
 	case a.Refusal != nil:
-		return a.Refusal.Code
+		return access.Code(a.Refusal)
 	case a.Terms.Met:
 		return "granted"
 	}
 	return "asks"
 }
 
-func may(refusal *access.Refusal) string {
+func may(refusal error) string {
 	if refusal == nil {
 		return "yes"
 	}
-	return refusal.Code
+	return access.Code(refusal)
 }

@@ -9,7 +9,7 @@ import (
 // MayDecide says whether somebody's approval could count for a request now,
 // whatever was approved before; whoever may approve may deny. Refusals: those
 // of Person.Refused, self_approval, not_approver.
-func (p *Policy) MayDecide(q Question, by access.Person) *access.Refusal {
+func (p *Policy) MayDecide(q Question, by access.Person) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
 	}
@@ -26,7 +26,7 @@ func (p *Policy) MayDecide(q Question, by access.Person) *access.Refusal {
 // MayRevoke says whether somebody may take away what was granted: those who
 // may decide, those who did (q.Approvals), and those who are to review it. The
 // owner gives it back instead. Refusals: those of Person.Refused, not_approver.
-func (p *Policy) MayRevoke(q Question, by access.Person) *access.Refusal {
+func (p *Policy) MayRevoke(q Question, by access.Person) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
 	}

@@ -11,7 +11,7 @@ import (
 // Find returns the account of an id or a name. A name counts whole, whatever
 // its case. The refusal is unknown_account; it suggests nothing, because it
 // does not know who asks.
-func (p *Policy) Find(text string) (access.Account, *access.Refusal) {
+func (p *Policy) Find(text string) (access.Account, error) {
 	text = strings.TrimSpace(text)
 	i, ok := p.account(text)
 	if !ok {
@@ -42,7 +42,7 @@ func (p *Policy) role(name string) (int, bool) {
 	return i, i >= 0
 }
 
-func unknownAccount(text string) *access.Refusal {
+func unknownAccount(text string) error {
 	return access.Refuse("unknown_account", "There is no account "+said(text)+".", "Choose one in the form: /aws-access.")
 }
 

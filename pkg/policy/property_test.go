@@ -382,7 +382,7 @@ func TestAnswersEqualAPlainReading(t *testing.T) {
 		})
 		code := ""
 		if got.Refusal != nil {
-			code = got.Refusal.Code
+			code = access.Code(got.Refusal)
 		}
 		switch {
 		case forbidden != (code == "never"):
@@ -426,7 +426,7 @@ func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure b
 		keys = keys && (r.give == nil || slices.Contains(r.give, "keys"))
 		met = met && s.filled(r)
 	}
-	if console == keys && !console != (access.Code(refusal(got)) == "nothing_to_give") {
+	if console == keys && !console != (access.Code(got.Refusal) == "nothing_to_give") {
 		t.Fatalf("gives nothing is %v, the answer %v", !console, got.Refusal)
 	}
 	met = met && got.Refusal == nil
@@ -437,20 +437,12 @@ func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure b
 	}
 }
 
-// refusal is an answer's refusal as an error, nil for none.
-func refusal(a Answer) error {
-	if a.Refusal == nil {
-		return nil
-	}
-	return a.Refusal
-}
-
 // sorted is an answer without what only shows the order of the file.
 func sorted(a Answer) Answer {
 	slices.SortFunc(a.Terms.Needs, func(x, y access.Need) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
 	slices.Sort(a.Terms.Channels)
 	if a.Refusal != nil {
-		a.Refusal = &access.Refusal{Code: a.Refusal.Code}
+		a.Refusal = &access.Refusal{Code: access.Code(a.Refusal)}
 	}
 	return a
 }
@@ -477,16 +469,16 @@ func TestTheOrderOfRulesMeansNothing(t *testing.T) {
 // loosened says what an answer has become looser in, "" for nothing. Somebody
 // whom no rule allowed may be allowed by another: that loosens no rule.
 func loosened(before, after Answer) string {
-	switch access.Code(refusal(before)) {
+	switch access.Code(before.Refusal) {
 	case "not_allowed", "unknown_group":
 		return ""
 	case "never":
-		if access.Code(refusal(after)) != "never" {
+		if access.Code(after.Refusal) != "never" {
 			return "never"
 		}
 		return ""
 	}
-	if code := access.Code(refusal(after)); code == "never" || code == "not_allowed" || code == "unknown_group" {
+	if code := access.Code(after.Refusal); code == "never" || code == "not_allowed" || code == "unknown_group" {
 		return ""
 	}
 	for _, kind := range after.Terms.Give {
@@ -523,7 +515,7 @@ func TestNeverWinsOverEveryRule(t *testing.T) {
 		s := drawScene(rt)
 		s.nevers = append(s.nevers, modelRule{name: "added", who: []string{"everyone"}, accounts: []string{"*"}, roles: []string{s.role}})
 		p := compiled(t, s.text())
-		if code := access.Code(refusal(p.Decide(s.question()))); code != "never" {
+		if code := access.Code(p.Decide(s.question()).Refusal); code != "never" {
 			rt.Fatalf("got %q\n%s", code, s.text())
 		}
 		for _, r := range p.Roles(s.people[s.who], s.question().Directory, noon, s.account) {
@@ -544,7 +536,7 @@ func TestNotKnowingLoosensNothing(t *testing.T) {
 		group := rapid.SampledFrom(sceneGroups).Draw(rt, "group")
 		s.groups[group] = nil
 		after := p.Decide(s.question())
-		allowed := refusal(after) == nil && access.Code(refusal(before)) == "not_allowed"
+		allowed := after.Refusal == nil && access.Code(before.Refusal) == "not_allowed"
 		if what := loosened(before, after); what != "" || allowed {
 			rt.Fatalf("%s is looser (allowed %v) without %s\n%s", what, allowed, group, s.text())
 		}
@@ -561,7 +553,7 @@ func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
 			var roles []string
 			for _, role := range sceneRoles {
 				q.Account, q.Role = a.id, role
-				if answer := p.Decide(q); answer.Refusal == nil || answer.Refusal.Code == "nothing_to_give" {
+				if answer := p.Decide(q); answer.Refusal == nil || access.Code(answer.Refusal) == "nothing_to_give" {
 					roles = append(roles, role+" "+access.Length(answer.Terms.Max))
 				}
 			}

@@ -209,8 +209,8 @@ var fields = map[string]string{
 
 // Errors is the answer that shows a refusal below the input that it is about,
 // else below the role. A form without such an input gives way to the refusal.
-func Errors(refusal *access.Refusal, v View) any {
-	for _, action := range [...]string{fields[refusal.Code], ActionRole, ActionAccount} {
+func Errors(refusal error, v View) any {
+	for _, action := range [...]string{fields[access.Code(refusal)], ActionRole, ActionAccount} {
 		if block := v.Blocks[action]; block != "" {
 			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: visible(refusal.Error())})
 		}

@@ -76,7 +76,7 @@ func ParseLine(text string, length func(string) (time.Duration, error)) (Line, e
 	return line, nil
 }
 
-func badLine(what string) *access.Refusal {
+func badLine(what string) error {
 	return access.Refuse("bad_line", what, "Write it like "+lineForm+", or just /aws-access for a form.")
 }
 

@@ -190,7 +190,7 @@ func refuse(t access.Target, v verdict, cause error) error {
 
 // words name the account and the role. STS does not tell a role that is
 // missing from one that does not trust us (FACTS A5), so neither do we.
-func words(t access.Target, v verdict) *access.Refusal {
+func words(t access.Target, v verdict) error {
 	role := t.Role + " in " + t.Account
 	if t.AccountName != "" {
 		role = t.Role + " in " + t.AccountName + " (" + t.Account + ")"
