@@ -164,7 +164,13 @@ func (l invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	how := l.faults.take("invoke:vend")
+	if code, ok := strings.CutPrefix(how, howCode); ok {
+		refuse(lambdaStatus(code), code, "a fault of the sandbox")
+		return
+	}
 	switch how {
+	case howDead:
+		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case howError:
 		refuse(http.StatusInternalServerError, "ServiceException", "a fault of the sandbox")
 		return
@@ -182,6 +188,24 @@ func (l invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// lambdaStatus is the HTTP status of an error of Lambda's Invoke, as its
+// reference lists them (docs.aws.amazon.com/lambda, API_Invoke).
+func lambdaStatus(code string) int {
+	switch code {
+	case "AccessDeniedException", "KMSAccessDeniedException":
+		return http.StatusForbidden
+	case "ResourceNotFoundException":
+		return http.StatusNotFound
+	case "ResourceConflictException":
+		return http.StatusConflict
+	case "TooManyRequestsException":
+		return http.StatusTooManyRequests
+	case "ServiceException":
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
 }
 
 // slowInvoke is how much later a slow invocation is accepted, in real time:

@@ -284,10 +284,11 @@ func (w *world) rolesLever(rw http.ResponseWriter, r *http.Request) {
 
 // faultChange is what the faults lever takes.
 type faultChange struct {
-	At    string  `json:"at"`
-	How   string  `json:"how"`
-	Times *int    `json:"times"`
-	For   *string `json:"for"`
+	At        string  `json:"at"`
+	How       string  `json:"how"`
+	Times     *int    `json:"times"`
+	For       *string `json:"for"`
+	PerMinute *int    `json:"per_minute"` // of a quota
 }
 
 func (w *world) setFault(rw http.ResponseWriter, r *http.Request) {
@@ -308,6 +309,11 @@ func (c faultChange) fault(now time.Time) (fault, error) {
 	if c.Times != nil {
 		if f.Times = *c.Times; f.Times == 0 {
 			return f, errors.New(`"times" is 0: write 1 or more, or leave it out for no limit`)
+		}
+	}
+	if c.PerMinute != nil {
+		if f.PerMinute = *c.PerMinute; f.PerMinute == 0 {
+			return f, errors.New(`"per_minute" is 0: write 1 or more, or leave it out for what Slack documents`)
 		}
 	}
 	if c.For != nil {

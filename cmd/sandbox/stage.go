@@ -87,6 +87,7 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 	st.slack = slackfake.Sandbox(slackfake.Options{
 		Team: team, AppID: app, Token: st.token, Now: st.clock.Now, BaseURL: at.inside + "/slack-api", Count: st.calls.count,
 		Fault: func(op string) slackfake.Fault { return slackfake.Fault{How: st.faults.take(op)} },
+		Quota: st.faults.quota,
 	})
 	st.aws = vendfake.New(vendfake.Options{
 		Now: st.clock.Now, Org: orgID, Count: st.calls.count,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -39,8 +40,12 @@ func (t counted) call(ctx context.Context, op string, do func() error) error {
 	if op != "store:save" {
 		names = append(names, "store:load") // every read is a load too
 	}
-	switch how := t.faults.take(names...); how {
-	case howError:
+	how := t.faults.take(names...)
+	if code, ok := strings.CutPrefix(how, howCode); ok {
+		return fmt.Errorf("the table refuses: %s (a fault of the sandbox at %s)", code, op)
+	}
+	switch how {
+	case howError, howDead:
 		return fmt.Errorf("the table does not answer (a fault of the sandbox at %s)", op)
 	case howThrottled:
 		return fmt.Errorf("the table's throughput is exceeded (a fault of the sandbox at %s)", op)

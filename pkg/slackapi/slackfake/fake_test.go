@@ -25,14 +25,17 @@ type bench struct {
 	count sync.Mutex // of calls
 	now   time.Time
 	fault map[string]string
+	quota map[string]*Quota
 	calls map[string]int
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, now: noon, fault: make(map[string]string), calls: make(map[string]int)}
+	b := &bench{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota), calls: make(map[string]int)}
 	b.Server = Sandbox(Options{
 		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
-		Fault: func(op string) Fault { return Fault{b.fault[op]} }, Count: func(op string) { b.count.Lock(); defer b.count.Unlock(); b.calls[op]++ },
+		Fault: func(op string) Fault { return Fault{How: b.fault[op]} },
+		Quota: func(op string) *Quota { return b.quota[op] },
+		Count: func(op string) { b.count.Lock(); defer b.count.Unlock(); b.calls[op]++ },
 	})
 	return b
 }

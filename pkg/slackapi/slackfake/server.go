@@ -31,6 +31,9 @@ func start(o Options, seed func(*world)) *Server {
 	if o.Count == nil {
 		o.Count = func(string) {}
 	}
+	if o.Quota == nil {
+		o.Quota = func(string) *Quota { return nil }
+	}
 	s := &Server{o: o, seed: seed, base: o.BaseURL}
 	s.Reset()
 	return s
@@ -74,15 +77,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op := "slack:" + method
 	s.o.Count(op)
 	args, refused := arguments(r)
+	if wait, over := s.over(method, args); over {
+		limited(w, seconds(wait))
+		return
+	}
 	fault := s.o.Fault(op)
+	if code, ok := fault.code(); ok {
+		write(w, statusOf(method, code), no(code).answer())
+		return
+	}
 	switch fault.How {
 	case "error":
 		broken(w)
 		return
 	case "429":
-		w.Header().Set("Retry-After", retryAfter)
-		write(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
+		limited(w, retryAfter)
 		return
+	case "dead":
+		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case "slow":
 		linger(r)
 	}
@@ -101,7 +113,7 @@ func (s *Server) answer(method, id string, args args, refused *refusal) (status 
 			refused = s.respond(id, args)
 		}
 		if refused != nil {
-			return refused.status(), refused.answer()
+			return statusOf(method, refused.code), refused.answer()
 		}
 		return http.StatusOK, "ok"
 	}

@@ -24,6 +24,9 @@ type Options struct {
 	// Fault says what goes wrong with the call that is made now; nil: nothing.
 	// op is "slack:" and the method, or "slack:response" for a response URL.
 	Fault func(op string) Fault
+	// Quota says how often the method that is called now may be called; nil, or
+	// a nil answer: as often as one likes. op is as in Fault.
+	Quota func(op string) *Quota
 	// Count is told each call, with the same op; may be nil.
 	Count func(op string)
 	// BaseURL is where response URLs point, such as
@@ -35,7 +38,9 @@ type Options struct {
 type Fault struct {
 	// How is "" for not at all, "error" (503, nothing was done), "429" (with
 	// Retry-After), "slow" (the answer takes SlowFor), "lost" (the work is
-	// done, the answer is an error).
+	// done, the answer is an error), "dead" (nothing was done, the connection
+	// closes without an answer), or "code:" and the error code with which Slack
+	// refuses, such as code:account_inactive.
 	How string
 }
 

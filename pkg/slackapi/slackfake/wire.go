@@ -125,12 +125,30 @@ func (r *refusal) answer() object {
 	return a
 }
 
-// status is the HTTP status with which a response URL refuses.
-func (r *refusal) status() int {
-	if r.code == "expired_url" || r.code == "used_url" {
+// statusOf is the HTTP status of a refusal. Methods refuse with 200. Response
+// URLs refuse with a status, as incoming webhooks do
+// (api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks).
+func statusOf(method, code string) int {
+	if method != "response" {
+		return http.StatusOK
+	}
+	switch code {
+	case "expired_url", "used_url", "channel_not_found", "no_service", "no_team":
 		return http.StatusNotFound
+	case "action_prohibited", "invalid_token", "posting_to_general_channel_denied":
+		return http.StatusForbidden
+	case "channel_is_archived":
+		return http.StatusGone
+	case "rollup_error":
+		return http.StatusInternalServerError
 	}
 	return http.StatusBadRequest
+}
+
+// limited is how Slack answers who comes too often.
+func limited(w http.ResponseWriter, after string) {
+	w.Header().Set("Retry-After", after)
+	write(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
 }
 
 func write(w http.ResponseWriter, status int, answer any) {

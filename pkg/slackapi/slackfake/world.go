@@ -19,11 +19,14 @@ type world struct {
 	views     []*modal
 	triggers  map[string]*trigger
 	responses map[string]*responseURL
-	last      time.Time // of the last ts: each is later than the one before
+	calls     map[string][]time.Time // that a quota let through, by what shares it
+	last      time.Time              // of the last ts: each is later than the one before
 }
 
 func newWorld() *world {
-	return &world{triggers: make(map[string]*trigger), responses: make(map[string]*responseURL)}
+	return &world{
+		triggers: make(map[string]*trigger), responses: make(map[string]*responseURL), calls: make(map[string][]time.Time),
+	}
 }
 
 // number makes the next of this server's numbers.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -78,7 +79,12 @@ func (s *Server) play(ctx context.Context, op string, do func() answer, failed f
 	if s.options.Fault != nil {
 		how = s.options.Fault(op).How
 	}
+	if code, ok := strings.CutPrefix(how, Refuses); ok {
+		return failed(fail(statusOf(code), code, "The sandbox was told to refuse this call."))
+	}
 	switch how {
+	case Dead:
+		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case Fails:
 		return failed(broken)
 	case Throttles:
@@ -97,6 +103,29 @@ var (
 	broken    = fail(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error.")
 	throttled = fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
 )
+
+// statuses are the HTTP statuses of error codes, where it is not 400: those of
+// the common errors of STS and IAM and of the errors of S3, as their references
+// list them (docs.aws.amazon.com, CommonErrors and ErrorResponses).
+var statuses = map[int]string{
+	http.StatusForbidden: `AccessDenied AccountProblem AllAccessDisabled ExpiredToken IDPRejectedClaim InvalidAccessKeyId
+		InvalidClientTokenId InvalidSecurity MissingAuthenticationToken NotSignedUp OptInRequired RegionDisabledException
+		RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch`,
+	http.StatusNotFound:            `NoSuchBucket NoSuchEntity NoSuchKey`,
+	http.StatusConflict:            `ConcurrentModification DeleteConflict EntityAlreadyExists LimitExceeded OperationAborted`,
+	http.StatusInternalServerError: `InternalError InternalFailure ServiceFailure`,
+	http.StatusServiceUnavailable:  `RequestLimitExceeded ServiceUnavailable SlowDown`,
+}
+
+// statusOf is the HTTP status that an error code comes with.
+func statusOf(code string) int {
+	for status, codes := range statuses {
+		if slices.Contains(strings.Fields(codes), code) {
+			return status
+		}
+	}
+	return http.StatusBadRequest
+}
 
 // failed is an error in the form of the service that was called.
 func (q request) failed(f *failure) answer {

@@ -34,7 +34,9 @@ type Options struct {
 
 // Fault is what goes wrong with one call: error (nothing is done, 5xx), 429
 // (nothing is done, throttled), slow (done late), lost (done, and answered with
-// an error). The zero value is nothing.
+// an error), dead (nothing is done, the connection closes without an answer),
+// or code: and the error code that is answered, such as code:AccessDenied
+// (nothing is done). The zero value is nothing.
 type Fault struct{ How string }
 
 // Ways to fail.
@@ -43,6 +45,8 @@ const (
 	Throttles = "429"
 	Slowly    = "slow"
 	Lost      = "lost"
+	Dead      = "dead"
+	Refuses   = "code:" // and the error code
 )
 
 // Server plays STS, IAM, S3 and sign-in for all accounts. Its zero value is not
