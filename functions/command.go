@@ -64,10 +64,24 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 		By: c.User, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
 		Once: "command:" + p.once(c.TriggerID),
 	})
+	if m, there := h.already(ctx, r, err); there {
+		return m, nil
+	}
 	if err != nil {
 		return slackui.Message{}, err
 	}
 	return slackui.Asked(r, p.at), nil
+}
+
+// already is the answer to somebody who asked again for what is pending or
+// active.
+func (h *Slack) already(ctx context.Context, r access.Request, err error) (m slackui.Message, there bool) {
+	code := access.Code(err)
+	if code != "already_asked" && code != "already_granted" {
+		return m, false
+	}
+	h.Log.InfoContext(ctx, "refused", "code", code, "request", r.ID)
+	return slackui.Already(r), true
 }
 
 // openForm opens the form, unless there is nothing that this person may ask

@@ -180,7 +180,10 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
+	already, there := h.already(ctx, r, err)
 	switch {
+	case there:
+		return slackui.Replace(slackui.Problem(already))
 	case err == nil:
 		return slackui.Replace(slackui.Sent(r, now))
 	case errors.As(err, &refusal):

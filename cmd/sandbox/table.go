@@ -13,6 +13,10 @@ import (
 type table interface {
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	Requests(ctx context.Context, ids []string) ([]access.Request, error)
+	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
+	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
@@ -86,6 +90,24 @@ func (t counted) Load(ctx context.Context, id string) (r access.Request, d acces
 
 func (t counted) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
 	return t.write(ctx, func() error { return t.table.Save(ctx, next, event, once) })
+}
+
+func (t counted) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { d, a, err = t.table.Asking(ctx, user, once); return err })
+	return d, a, err
+}
+
+func (t counted) Requests(ctx context.Context, ids []string) (found []access.Request, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { found, err = t.table.Requests(ctx, ids); return err })
+	return found, err
+}
+
+func (t counted) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	return t.write(ctx, func() error { return t.table.Submit(ctx, r, event, next, once) })
+}
+
+func (t counted) SaveAsker(ctx context.Context, user string, next access.Asker) error {
+	return t.write(ctx, func() error { return t.table.SaveAsker(ctx, user, next) })
 }
 
 func (t counted) Due(ctx context.Context, now time.Time, most int) (ids []string, err error) {

@@ -189,6 +189,21 @@ func (n noted) Save(ctx context.Context, next access.Request, event access.Event
 	return n.table.Save(ctx, next, event, once)
 }
 
+func (n noted) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	defer n.trips.begin("store:save")()
+	return n.table.Submit(ctx, r, event, next, once)
+}
+
+func (n noted) Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+	defer n.trips.begin("store:load")()
+	return n.table.Asking(ctx, user, once)
+}
+
+func (n noted) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
+	defer n.trips.begin("store:load")()
+	return n.table.Requests(ctx, ids)
+}
+
 func (n noted) SaveDirectory(ctx context.Context, next access.Directory) error {
 	defer n.trips.begin("store:save")()
 	return n.table.SaveDirectory(ctx, next)
@@ -300,14 +315,18 @@ func TestRoundTripsInSeriesBeforeSlackIsAnswered(t *testing.T) {
 		{"form", "1 slack:views.open", func() { b.command("U0DEV1", "/aws-access") }},
 		{"menu", "0", func() { b.act(map[string]any{"as": "U0DEV1", "type": "pay", "into": "Account", "view": view()}) }},
 		{"menu, account, role, send", "0; 1 slack:views.update; 1 slack:views.update; 2 store:load store:save", func() {
-			submit(map[string]string{"Account": "payments-prod", "Role": "ReadOnly", "How long": "2h", "Reason": "why"})
+			submit(map[string]string{"Account": "payments-prod", "Role": "Operator", "How long": "2h", "Reason": "why"})
 		}},
-		{"one line", "2 store:load store:save", func() { b.command("U0DEV1", line); card = b.card("C0APPROVALS") }},
+		{"Cancel", "2 store:load store:save", func() { b.click("U0DEV1", "Cancel", b.card("C0PAYMENTS")) }},
+		// The cancelled one is read once more, and then forgotten.
+		{"one line, after one that waited", "3 store:load store:load store:save", func() { b.command("U0DEV1", line) }},
+		{"Cancel again", "2 store:load store:save", func() { b.click("U0DEV1", "Cancel", b.card("C0APPROVALS")) }},
+		{"the first line of somebody", "2 store:load store:save", func() { b.command("U0DEV2", line); card = b.card("C0APPROVALS") }},
 		{"Deny", "2 store:load slack:views.open", func() { b.click("U0LEAD1", "Deny", card) }},
-		{"Approve", "2 store:load store:save", func() { b.click("U0LEAD1", "Approve", card); grant = b.direct("U0DEV1") }},
-		{"Get temporary keys", "2 store:load invoke:vend", func() { b.click("U0DEV1", "Get temporary keys", grant) }},
-		{"Open AWS console", "2 store:load invoke:vend", func() { b.click("U0DEV1", "Open AWS console", grant) }},
-		{"I'm done", "2 store:load store:save", func() { b.click("U0DEV1", "I'm done", grant) }},
+		{"Approve", "2 store:load store:save", func() { b.click("U0LEAD1", "Approve", card); grant = b.direct("U0DEV2") }},
+		{"Get temporary keys", "2 store:load invoke:vend", func() { b.click("U0DEV2", "Get temporary keys", grant) }},
+		{"Open AWS console", "2 store:load invoke:vend", func() { b.click("U0DEV2", "Open AWS console", grant) }},
+		{"I'm done", "2 store:load store:save", func() { b.click("U0DEV2", "I'm done", grant) }},
 	} {
 		w.answers = nil
 		step.do()

@@ -154,7 +154,7 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
 		"what others see in Slack":         func() { w.slack.Say("U0LEAD1", "C0OPS", secret) },
 		"the log of vend":                  func() { w.orders(secret) },
-		"what functions sent to the table": func() { w.command("U0DEV1", `/aws-access payments-prod ReadOnly 2h "`+secret+`"`) },
+		"what functions sent to the table": func() { w.command("U0DEV1", `/aws-access payments-dev Admin 1h "`+secret+`"`) },
 	} {
 		plant()
 		if found := strings.Join(w.found(), "\n"); !strings.Contains(found, "stands in "+place) {

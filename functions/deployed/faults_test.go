@@ -131,6 +131,7 @@ func TestNotifyGoesOnWhenTheTableIsBack(t *testing.T) {
 			t.Errorf("%s: %d cards were posted, want one", how, n)
 		}
 		w.wire.mends()
+		w.click("U0DEV1", "Cancel", "C0APPROVALS") // else the next one is told that this one waits
 	}
 	if n := len(w.given(&w.parked)); n != 0 {
 		t.Errorf("%d records were given up", n)

@@ -349,8 +349,12 @@ func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 	}
 	w.groups["S0DEVS"] = nil
 	w.pass(access.RefreshAfter - time.Second)
-	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err != nil {
+	r, err := w.submit("U0DEV1", "Look", time.Hour, "")
+	if err != nil {
 		t.Errorf("within two minutes the last reading holds: %v", err)
+	}
+	if _, err := (Close{w.step()}).End(context.Background(), r.ID, "U0DEV1"); err != nil {
+		t.Fatal(err)
 	}
 	w.pass(time.Second)
 	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "not_allowed" {

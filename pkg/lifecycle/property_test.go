@@ -276,8 +276,15 @@ func (p *play) invariants() {
 	for _, e := range p.store.Events() {
 		events[e.Request] = append(events[e.Request], e)
 	}
+	open := make(map[string]string)
 	for _, r := range p.store.All(context.Background()) {
 		p.history(r, events[r.ID])
+		if target := r.Requester.ID + r.Account + r.Role; r.State == access.Pending && p.clock().Before(r.AnswerBy) || r.Open(p.clock()) {
+			if open[target] != "" {
+				p.t.Errorf("%s and %s are open for one person and role", open[target], r.ID)
+			}
+			open[target] = r.ID
+		}
 		if r.For > r.Asked || (!r.Ends.IsZero() && r.Ends.Sub(r.Starts) > r.For) {
 			p.t.Errorf("4.2.4: %s got %s of %s asked", r.ID, r.For, r.Asked)
 		}
@@ -314,6 +321,7 @@ func (p *play) history(r access.Request, events []access.Event) {
 // one event for each move, and everybody else is told who won.
 func TestSixteenPeopleAtOnceOneOutcome(t *testing.T) {
 	w := newWorld(t)
+	w.policy = compiled(t, strings.Replace(loose, "remind_after: 15m", "remind_after: 15m, asks_per_hour: 1000", 1))
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
@@ -335,6 +343,11 @@ func TestSixteenPeopleAtOnceOneOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 		crowd(t, w, r.ID)
+		if w.at(r.ID).State == access.Active {
+			if _, err := (Close{w.step()}).End(context.Background(), r.ID, "U0DEV1"); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -10,9 +10,19 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy"
 )
 
+type submitStore interface {
+	// Asking is one consistent read of what a request of somebody depends on.
+	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	// Requests reads requests consistently.
+	Requests(ctx context.Context, ids []string) ([]access.Request, error)
+	// Submit writes request, event and asker as one, the asker on the version before.
+	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
+	SaveAsker(ctx context.Context, user string, next access.Asker) error
+}
+
 // Submit is the step that begins a request.
 type Submit struct {
-	Store  saver
+	Store  submitStore
 	Roster Roster
 	Policy *policy.Policy
 	Now    func() time.Time
@@ -30,56 +40,132 @@ type Asked struct {
 	Once    string // unique key of the form or the command: a second one makes nothing
 }
 
+// asking is what a submit knows when it asks the policy.
+type asking struct {
+	Asked
+	id        string // of the request that may be made
+	account   access.Account
+	directory access.Directory
+	asker     access.Asker // as it stands now
+	now       time.Time
+}
+
 // Do submits. Sent twice, it answers the request that the first one made: its
-// id is then all that is filled in.
+// id is then all that is filled in. Beside the refusals already_asked and
+// already_granted it returns the request that is there.
+//
+// The limits of one person are judged by a read that is conditioned on: who
+// loses the race of two requests reads again, and is then within the limits or
+// refused.
 func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
-	d, err := s.Roster.Store.Directory(ctx)
-	if err != nil {
-		return access.Request{}, fmt.Errorf("load the directory: %w", err)
+	id := s.NewID()
+	for range tries {
+		r, err := s.ask(ctx, in, id)
+		var taken *access.Taken
+		switch {
+		case errors.As(err, &taken):
+			return access.Request{ID: taken.Request}, nil
+		case errors.Is(err, access.ErrStale):
+			continue
+		}
+		return r, err
 	}
-	d = s.Roster.Fresh(ctx, d)
-	who := s.Roster.Person(ctx, d, in.By)
-	if refusal := who.Refused(); refusal != nil {
-		return access.Request{}, refusal
+	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be taken.", "Wait a moment, then look at /aws-access list.")
+}
+
+// ask is one try. What needs nobody to be asked is judged first, so that a
+// flood of requests is refused before it uses up what Slack allows.
+func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, error) {
+	d, asker, err := s.Store.Asking(ctx, in.By, in.Once)
+	if err != nil {
+		return access.Request{}, fmt.Errorf("load what %s asked for: %w", in.By, err)
 	}
 	account, refusal := s.Policy.Find(in.Account)
 	if refusal != nil {
 		return access.Request{}, refusal
 	}
-	now := s.Now()
-	answer := s.Policy.Decide(policy.Question{
-		Who: who, Account: account.ID, Role: in.Role, For: in.For, Reason: in.Reason, Ticket: in.Ticket,
-		Asking: true, Directory: d, At: now,
-	})
-	if answer.Refusal != nil {
-		return access.Request{}, answer.Refusal
+	m := asking{Asked: in, id: id, account: account, directory: d, now: s.Now()}
+	var open []access.Request
+	if ids := asker.Unsure(account.ID, in.Role, m.now); len(ids) > 0 {
+		if open, err = s.Store.Requests(ctx, ids); err != nil {
+			return access.Request{}, fmt.Errorf("load the open requests of %s: %w", in.By, err)
+		}
 	}
-	r, event, err := access.New(access.Ask{
-		ID: s.NewID(), Requester: who, Account: account.ID, AccountName: account.Name, Role: in.Role,
-		For: in.For, Reason: in.Reason, Ticket: in.Ticket,
-		AssumeRoles: answer.Target.AssumeRoles, MakeIdentities: answer.Target.MakeIdentities,
-	}, answer.Terms, now)
+	m.asker = asker.After(open, m.now)
+	if there := m.asker.Has(account.ID, in.Role); there != "" {
+		return m.already(open, there)
+	}
+	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
+		return access.Request{}, refusal
+	}
+	r, event, err := s.judge(ctx, m)
 	if err != nil {
+		s.count(ctx, m)
 		return access.Request{}, err
 	}
-	return s.save(ctx, r, event, in.Once)
+	return s.save(ctx, r, event, m)
+}
+
+// already is the request that is there. It is no repetition if it is the one
+// that this very ask has made, and the answer of the table was lost.
+func (m asking) already(open []access.Request, there string) (access.Request, error) {
+	for _, r := range open {
+		switch {
+		case r.ID == there && r.ID == m.id:
+			return r, nil
+		case r.ID == there:
+			return r, r.Already()
+		}
+	}
+	return access.Request{}, fmt.Errorf("request %s was not read", there)
+}
+
+// judge asks Slack and the policy, and makes the first move.
+func (s Submit) judge(ctx context.Context, m asking) (access.Request, access.Event, error) {
+	d := s.Roster.Fresh(ctx, m.directory)
+	who := s.Roster.Person(ctx, d, m.By)
+	if refusal := who.Refused(); refusal != nil {
+		return access.Request{}, access.Event{}, refusal
+	}
+	answer := s.Policy.Decide(policy.Question{
+		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
+		Asking: true, Directory: d, At: m.now,
+	})
+	if answer.Refusal != nil {
+		return access.Request{}, access.Event{}, answer.Refusal
+	}
+	if refusal := m.asker.TooManyPending(s.Policy.Settings().PendingAtMost); refusal != nil && !answer.Terms.Met {
+		return access.Request{}, access.Event{}, refusal
+	}
+	return access.New(access.Ask{
+		ID: m.id, Requester: who, Account: m.account.ID, AccountName: m.account.Name, Role: m.Role,
+		For: m.For, Reason: m.Reason, Ticket: m.Ticket,
+		AssumeRoles: answer.Target.AssumeRoles, MakeIdentities: answer.Target.MakeIdentities,
+	}, answer.Terms, m.now)
+}
+
+// count notes an ask that was refused after people and policy were asked: it
+// cost as much as one that is made. Losing this write costs one count: of
+// several at once one is counted.
+func (s Submit) count(ctx context.Context, m asking) {
+	_ = s.Store.SaveAsker(ctx, m.By, m.asker.Counts(m.now))
 }
 
 // save writes the request. After an error that is not an answer it is tried
-// once more: the unique key tells whether the first try was done after all.
-func (s Submit) save(ctx context.Context, r access.Request, event access.Event, once string) (access.Request, error) {
-	err := s.Store.Save(ctx, r, event, once)
+// once more: the unique key tells whether the first try was done after all, and
+// so does the next read where there is none.
+func (s Submit) save(ctx context.Context, r access.Request, event access.Event, m asking) (access.Request, error) {
+	next := m.asker.Opens(r, m.now)
+	err := s.Store.Submit(ctx, r, event, next, m.Once)
 	var taken *access.Taken
-	if err != nil && !errors.As(err, &taken) {
-		err = s.Store.Save(ctx, r, event, once)
+	if err != nil && !errors.As(err, &taken) && !errors.Is(err, access.ErrStale) {
+		err = s.Store.Submit(ctx, r, event, next, m.Once)
 	}
 	switch {
 	case err == nil:
 		return r, nil
 	case errors.As(err, &taken) && taken.Request == r.ID:
 		return r, nil
-	case errors.As(err, &taken):
-		return access.Request{ID: taken.Request}, nil
 	}
 	return access.Request{}, fmt.Errorf("save request %s: %w", r.ID, err)
 }

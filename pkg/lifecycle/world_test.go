@@ -178,6 +178,30 @@ func (w *world) Save(ctx context.Context, next access.Request, event access.Even
 	return w.call("store:save", func() error { return w.store.Save(ctx, next, event, once) })
 }
 
+func (w *world) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+	err = w.call("store:load", func() error {
+		d, a, err = w.store.Asking(ctx, user, once)
+		return err
+	})
+	return d, a, err
+}
+
+func (w *world) Requests(ctx context.Context, ids []string) (found []access.Request, err error) {
+	err = w.call("store:load", func() error {
+		found, err = w.store.Requests(ctx, ids)
+		return err
+	})
+	return found, err
+}
+
+func (w *world) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	return w.call("store:save", func() error { return w.store.Submit(ctx, r, event, next, once) })
+}
+
+func (w *world) SaveAsker(ctx context.Context, user string, next access.Asker) error {
+	return w.call("store:save", func() error { return w.store.SaveAsker(ctx, user, next) })
+}
+
 func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credentials, err error) {
 	err = w.call("sts:assume", func() error {
 		r, _, _, err := w.store.Load(ctx, v.Grant)

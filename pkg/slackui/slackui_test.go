@@ -148,6 +148,8 @@ func messages() map[string]Message {
 		"failed":           Refused(errors.New("dial tcp: secret-host refused"), ref),
 		"asked-pending":    Asked(pending(), noon),
 		"asked-active":     Asked(active(), noon),
+		"already-asked":    Already(half()),
+		"already-granted":  Already(active()),
 		"asked-before":     Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
 		"help":             Help(),
 		"list-empty":       List(nil, noon),

@@ -50,6 +50,9 @@ func OnceKey(key string) string { return "once#" + key }
 // RequestKey is the partition key of a request and of all that belongs to it.
 func RequestKey(id string) string { return "request#" + id }
 
+// AskerKey is the partition key of what limits one person.
+func AskerKey(user string) string { return "asker#" + user }
+
 // MaxItem is the largest item that is written, in bytes. DynamoDB takes 400 KB
 // with the names and the attributes beside the body; the rest is left for them.
 const MaxItem = 390 << 10
@@ -63,16 +66,22 @@ const MaxKey = 1024
 // are good for five minutes, so a day is plenty.
 const OnceLife = 24 * time.Hour
 
+// AskerLife is how long it is kept at the least what somebody asked for: longer
+// than a request can wait (30 days) and its grant can last (30 days).
+const AskerLife = 90 * 24 * time.Hour
+
 // TimeKey is a time as text that sorts by time.
 func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// RequestSort, MessagesSort and OnceSort are the sort keys of a request, of the
-// record of its messages and of a unique key; DirectoryKey and ProblemsKey are
+// RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a
+// request, of the record of its messages, of a unique key and of what limits
+// one person; DirectoryKey and ProblemsKey are
 // both keys of the directory and of what the operators were told.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
 	OnceSort     = "once"
+	AskerSort    = "asker"
 	DirectoryKey = "directory"
 	ProblemsKey  = "problems"
 )
@@ -113,6 +122,13 @@ func ProblemsItem(p access.Problems) (Item, error) {
 	return item, err
 }
 
+// AskerItem is how it is kept what one person asked for.
+func AskerItem(user string, a access.Asker, forget time.Time) (Item, error) {
+	item, err := newItem(AskerKey(user), AskerSort, a)
+	item.Version, item.Forget = a.Version, forget
+	return item, err
+}
+
 // OnceItem keeps a unique key, with the request that it led to.
 func OnceItem(key, request string, forget time.Time) (Item, error) {
 	item, err := newItem(OnceKey(key), OnceSort, request)
@@ -134,6 +150,14 @@ func MoveItems(next access.Request, event access.Event, once string, now time.Ti
 	}
 	key, err3 := OnceItem(once, next.ID, now.Add(OnceLife))
 	return append(items, key), errors.Join(err, err2, err3)
+}
+
+// SubmitItems are the items that a new request writes, all or none: those of
+// its move and, last, what limits the person who made it.
+func SubmitItems(r access.Request, event access.Event, a access.Asker, once string, now time.Time) ([]Item, error) {
+	items, err := MoveItems(r, event, once, now)
+	asker, err2 := AskerItem(r.Requester.ID, a, now.Add(AskerLife))
+	return append(items, asker), errors.Join(err, err2)
 }
 
 func newItem(pk, sk string, body any) (Item, error) {

@@ -93,6 +93,41 @@ func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 	return d, err
 }
 
+// Asking reads all that somebody's next request depends on, in one call: the
+// directory, and what limits that person. Errors: *access.Taken if the key once
+// was used, access.ErrNewer.
+func (s *Store) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+	keys := []key{directoryKey, askerKey(user)}
+	if once != "" {
+		keys = append(keys, onceKey(once))
+	}
+	found, err := s.read(ctx, keys...)
+	if err != nil {
+		return d, a, err
+	}
+	if item, used := found[onceKey(once)]; used {
+		var taken access.Taken
+		if err := item.Decode(&taken.Request); err != nil {
+			return d, a, err
+		}
+		return d, a, &taken
+	}
+	if err = found.decode(directoryKey, &d); err == nil {
+		err = found.decode(askerKey(user), &a)
+	}
+	return d, a, err
+}
+
+// Requests reads requests as they stand now, in one call for each 100; those
+// that do not exist are left out. Errors: access.ErrNewer.
+func (s *Store) Requests(ctx context.Context, ids []string) (found []access.Request, err error) {
+	keys := make([]key, len(ids))
+	for i, id := range ids {
+		keys[i] = requestKey(id)
+	}
+	return s.requests(ctx, keys)
+}
+
 // Problems reads what the operators were told, the zero value if it was never
 // written. Errors: access.ErrNewer.
 func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
@@ -171,6 +206,11 @@ func (s *Store) list(ctx context.Context, index, partition string, most int, for
 	for _, one := range found {
 		keys = append(keys, one.key)
 	}
+	return s.requests(ctx, keys)
+}
+
+// requests are those that exist, in the order of their keys.
+func (s *Store) requests(ctx context.Context, keys []key) ([]access.Request, error) {
 	items, err := s.read(ctx, keys...)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,8 @@ var (
 )
 
 func requestKey(id string) key  { return key{store.RequestKey(id), store.RequestSort} }
+func askerKey(user string) key  { return key{store.AskerKey(user), store.AskerSort} }
+func onceKey(once string) key   { return key{store.OnceKey(once), store.OnceSort} }
 func messagesKey(id string) key { return key{store.RequestKey(id), store.MessagesSort} }
 
 // items are what a read found.

@@ -106,13 +106,23 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		do    func() error
 		calls string
 	}{
-		"load":             {func() error { _, _, _, err := s.Load(t.Context(), "01A"); return err }, "BatchGetItem"},
-		"messages":         {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
-		"directory":        {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
-		"due":              {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
-		"by requester":     {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err }, "Query BatchGetItem"},
-		"open":             {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
-		"save":             {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
+		"load":      {func() error { _, _, _, err := s.Load(t.Context(), "01A"); return err }, "BatchGetItem"},
+		"messages":  {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
+		"directory": {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
+		"asking": {func() error {
+			_, _, err := s.Asking(t.Context(), "U0DEV1", "form:1")
+			return err
+		}, "BatchGetItem"},
+		"requests":     {func() error { _, err := s.Requests(t.Context(), []string{"01A", "01B"}); return err }, "BatchGetItem"},
+		"due":          {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
+		"by requester": {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err }, "Query BatchGetItem"},
+		"open":         {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
+		"save":         {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
+		"submit": {func() error {
+			r, e := version("01S", 1)
+			return s.Submit(t.Context(), r, e, access.Asker{}.Opens(r, now()), "form:1")
+		}, "TransactWriteItems"},
+		"asker written":    {func() error { return s.SaveAsker(t.Context(), "U0DEV2", access.Asker{Version: 1}) }, "PutItem"},
 		"messages written": {func() error { return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1}) }, "PutItem"},
 	} {
 		w.calls = nil

@@ -27,28 +27,56 @@ import (
 // callers who write the same at the same instant both win.
 func (s *Store) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
-	if err != nil {
-		return fmt.Errorf("save request %s: %w", next.ID, err)
+	if err == nil {
+		err = s.commit(ctx, items, once)
 	}
+	return saved(next.ID, err)
+}
+
+// Submit writes a new request and its event, as Save does, and with them what
+// limits the person who made it. Errors: as Save; access.ErrStale also if
+// somebody wrote next's Asker meanwhile.
+func (s *Store) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	items, err := store.SubmitItems(r, event, next, once, s.now())
+	if err == nil {
+		err = s.commit(ctx, items, once)
+	}
+	return saved(r.ID, err)
+}
+
+// saved says what an error of commit is about. That a key was taken names the
+// other request by itself.
+func saved(id string, err error) error {
+	if used := (*access.Taken)(nil); err == nil || errors.As(err, &used) {
+		return err
+	}
+	return fmt.Errorf("save request %s: %w", id, err)
+}
+
+// commit writes the items of a move, all or none; the third is the unique key,
+// if there is one.
+func (s *Store) commit(ctx context.Context, items []store.Item, once string) error {
 	for try := 1; ; try++ {
 		reasons, err := s.transact(ctx, items)
 		switch {
 		case err == nil:
 			return nil
 		case reasons == nil:
-			return fmt.Errorf("save request %s: %w", next.ID, err)
+			return err
 		case once != "" && failed(reasons[2]):
 			return taken(reasons[2].Item)
 		case busy(reasons) && try < tries:
 			if err := pause(ctx, try); err != nil {
-				return fmt.Errorf("save request %s: %w", next.ID, err)
+				return err
 			}
 		case failed(reasons[0]):
-			return fmt.Errorf("save request %s: %w", next.ID, stale(reasons[0].Item))
+			return stale(reasons[0].Item)
+		case items[len(items)-1].SK == store.AskerSort && failed(reasons[len(items)-1]):
+			return stale(reasons[len(items)-1].Item)
 		case conflict(reasons):
-			return fmt.Errorf("save request %s: %w", next.ID, access.ErrStale)
+			return access.ErrStale
 		default:
-			return fmt.Errorf("save request %s: %w", next.ID, err)
+			return err
 		}
 	}
 }
@@ -84,6 +112,18 @@ func (s *Store) SaveDirectory(ctx context.Context, next access.Directory) error 
 	}
 	if err != nil {
 		return fmt.Errorf("save the directory: %w", err)
+	}
+	return nil
+}
+
+// SaveAsker writes what limits somebody. Errors: as SaveDirectory.
+func (s *Store) SaveAsker(ctx context.Context, user string, next access.Asker) error {
+	item, err := store.AskerItem(user, next, s.now().Add(store.AskerLife))
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save what %s asked for: %w", user, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,8 +81,21 @@ func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
 // access.ErrNewer if a newer version of the software wrote what is there.
 func (s *Store) Save(_ context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
+	return s.commit(items, err, once)
+}
+
+// Submit writes a new request and its event, as Save does, and with them what
+// limits the person who made it. Errors: as Save; access.ErrStale also if
+// somebody wrote next's Asker meanwhile.
+func (s *Store) Submit(_ context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	items, err := store.SubmitItems(r, event, next, once, s.now())
+	return s.commit(items, err, once)
+}
+
+// commit writes the items of a move, all or none.
+func (s *Store) commit(items []store.Item, err error, once string) error {
 	if err != nil {
-		return fmt.Errorf("save request %s: %w", next.ID, err)
+		return fmt.Errorf("save a request: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,11 +104,16 @@ func (s *Store) Save(_ context.Context, next access.Request, event access.Event,
 			return err
 		}
 	}
-	if err := s.before(items[0]); err != nil {
-		return err
+	for _, item := range items {
+		if item.Version == 0 {
+			continue
+		}
+		if err := s.before(item); err != nil {
+			return err
+		}
 	}
 	if _, found := s.items[keyOf(items[1])]; found {
-		return fmt.Errorf("save request %s: event %d is there already", next.ID, event.Seq)
+		return fmt.Errorf("save a request: %s %s is there already", items[1].PK, items[1].SK)
 	}
 	s.write(items...)
 	return nil
@@ -114,6 +133,45 @@ func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
 	defer s.mu.Unlock()
 	err = s.read(store.ProblemsKey, store.ProblemsKey, &p)
 	return p, err
+}
+
+// Asking reads all that somebody's next request depends on: the directory, and
+// what limits that person. Errors: *access.Taken if the key once was used,
+// access.ErrNewer.
+func (s *Store) Asking(_ context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if once != "" {
+		if err := s.taken(once); err != nil {
+			return d, a, err
+		}
+	}
+	if err = s.read(store.DirectoryKey, store.DirectoryKey, &d); err == nil {
+		err = s.read(store.AskerKey(user), store.AskerSort, &a)
+	}
+	return d, a, err
+}
+
+// Requests reads requests as they stand now; those that do not exist are left
+// out. Errors: access.ErrNewer.
+func (s *Store) Requests(_ context.Context, ids []string) (found []access.Request, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		var r access.Request
+		if err := s.request(id, &r); errors.Is(err, access.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// SaveAsker writes what limits somebody. Errors: as SaveDirectory.
+func (s *Store) SaveAsker(_ context.Context, user string, next access.Asker) error {
+	return s.replace(store.AskerItem(user, next, s.now().Add(store.AskerLife)))
 }
 
 // SaveProblems writes what the operators were told. Errors: as SaveDirectory.

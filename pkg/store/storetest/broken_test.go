@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -66,6 +67,13 @@ type (
 		Store
 		problems func(context.Context, access.Problems) error
 	}
+	asking struct {
+		Store
+		submit   func(context.Context, access.Request, access.Event, access.Asker, string) error
+		asker    func(context.Context, string, access.Asker) error
+		asking   func(context.Context, string, string) (access.Directory, access.Asker, error)
+		requests func(context.Context, []string) ([]access.Request, error)
+	}
 	keeping struct {
 		Store
 		directory func(context.Context, access.Directory) error
@@ -91,6 +99,22 @@ func (s listing) ByRequester(ctx context.Context, user string, most int) ([]acce
 
 func (s listing) Open(ctx context.Context, state access.State, most int) ([]access.Request, error) {
 	return s.state(ctx, state, most)
+}
+
+func (s asking) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+	return s.submit(ctx, r, event, next, once)
+}
+
+func (s asking) SaveAsker(ctx context.Context, user string, next access.Asker) error {
+	return s.asker(ctx, user, next)
+}
+
+func (s asking) Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+	return s.asking(ctx, user, once)
+}
+
+func (s asking) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
+	return s.requests(ctx, ids)
 }
 
 func (s keeping) SaveDirectory(ctx context.Context, next access.Directory) error {
@@ -185,6 +209,53 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 	}
 }
 
+// brokenAsking are stores that do not keep what limits a person as they should.
+func brokenAsking(m *memory.Store) map[string]Store {
+	sound := func(change func(*asking)) Store {
+		s := asking{m, m.Submit, m.SaveAsker, m.Asking, m.Requests}
+		change(&s)
+		return s
+	}
+	put := func(user string, a access.Asker) {
+		item, _ := store.AskerItem(user, a, Now)
+		m.Put(item)
+	}
+	return map[string]Store{
+		"what limits a person has its own versions": sound(func(s *asking) {
+			s.asker = func(_ context.Context, user string, next access.Asker) error { put(user, next); return nil }
+		}),
+		"a request is written with what limits its person, or not at all": sound(func(s *asking) {
+			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+				return errors.Join(m.Save(ctx, r, event, once), m.SaveAsker(ctx, r.Requester.ID, next)) // one after the other
+			}
+		}),
+		"a used key is found before a request is made": sound(func(s *asking) {
+			s.asking = func(ctx context.Context, user, _ string) (access.Directory, access.Asker, error) {
+				return m.Asking(ctx, user, "")
+			}
+		}),
+		"requests are read as they stand": sound(func(s *asking) {
+			s.requests = func(ctx context.Context, ids []string) ([]access.Request, error) {
+				found, err := m.Requests(ctx, ids)
+				for i := range found {
+					found[i].State = access.Pending // as they were when they were listed
+				}
+				return found, err
+			}
+		}),
+		"many submits of one person: one winner each version": sound(func(s *asking) {
+			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+				if _, a, _ := m.Asking(ctx, r.Requester.ID, ""); a.Version != next.Version-1 { // read and compared, then written
+					return access.ErrStale
+				}
+				runtime.Gosched()
+				put(r.Requester.ID, next)
+				return m.Save(ctx, r, event, once)
+			}
+		}),
+	}
+}
+
 // broken are stores that break one promise each, by the promise.
 func broken(m *memory.Store) map[string]Store {
 	stores := make(map[string]Store)
@@ -256,6 +327,7 @@ func broken(m *memory.Store) map[string]Store {
 		m.Put(item)
 		return nil
 	}}
+	maps.Copy(stores, brokenAsking(m))
 	stores["moves without a key are not held against each other"] = saving{m, func(ctx context.Context, next access.Request, event access.Event, once string) error {
 		return m.Save(ctx, next, event, "key "+once)
 	}}

@@ -221,6 +221,67 @@ func messageVersions(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, same("messages", m, posted(3, "f")), same("request", r, second.next))
 }
 
+// asked is what limits somebody after n asks.
+func asked(version int, at ...int64) access.Asker { return access.Asker{Version: version, Asked: at} }
+
+func askerVersions(ctx context.Context, s Subject) error {
+	save := func(user string, n int, at ...int64) error { return s.SaveAsker(ctx, user, asked(n, at...)) }
+	err := errors.Join(
+		is("2 before 1", save(dev.ID, 2, 1), access.ErrStale), is("1", save(dev.ID, 1, 1), nil), is("1 over 1", save(dev.ID, 1, 2), access.ErrStale),
+		is("3 over 1", save(dev.ID, 3, 3), access.ErrStale), is("2", save(dev.ID, 2, 1, 5), nil), is("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
+		is("2 again, word for word", save(dev.ID, 2, 1, 5), nil), is("1 of somebody else", save(dev2.ID, 1, 7), nil))
+	_, a, err2 := s.Asking(ctx, dev.ID, "")
+	_, nobody, err3 := s.Asking(ctx, lead.ID, "form:1")
+	return errors.Join(err, err2, err3, same("asker", a, asked(2, 1, 5)), same("somebody who never asked", nobody, access.Asker{}))
+}
+
+func submitOrNothing(ctx context.Context, s Subject) error {
+	d := access.Directory{Version: 1, Size: 2}
+	first, second, third := submit("01A", dev, Now), submit("01B", dev, Now), submit("01C", dev, Now)
+	one := access.Asker{}.Opens(first.next, Now)
+	two := one.Opens(second.next, Now)
+	err := errors.Join(
+		s.SaveDirectory(ctx, d),
+		is("the second before the first", s.Submit(ctx, second.next, second.event, two, "form:2"), access.ErrStale), absent(ctx, s, "01B"),
+		is("the first", s.Submit(ctx, first.next, first.event, one, "form:1"), nil),
+		is("another on the same version", s.Submit(ctx, third.next, third.event, one, "form:3"), access.ErrStale), absent(ctx, s, "01C"),
+		isTaken("the first again", s.Submit(ctx, first.next, first.event, one, "form:1"), "01A"),
+		isTaken("another by the same form", s.Submit(ctx, second.next, second.event, two, "form:1"), "01A"), absent(ctx, s, "01B"),
+		is("the second, whose key was not used up", s.Submit(ctx, second.next, second.event, two, "form:2"), nil),
+		is("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""), access.ErrStale))
+	known, a, err2 := s.Asking(ctx, dev.ID, "")
+	return errors.Join(err, err2, same("asker", a, two), same("directory", known, d),
+		stored(ctx, s, first.next, first.event), stored(ctx, s, second.next, second.event))
+}
+
+func usedKeyFound(ctx context.Context, s Subject) error {
+	first := submit("01A", dev, Now)
+	if err := s.Submit(ctx, first.next, first.event, access.Asker{}.Opens(first.next, Now), "form:1"); err != nil {
+		return err
+	}
+	_, _, err := s.Asking(ctx, dev.ID, "form:1")
+	_, _, other := s.Asking(ctx, dev.ID, "form:2")
+	_, _, none := s.Asking(ctx, dev.ID, "")
+	failed := []error{isTaken("the key of a form", err, "01A"), is("another key", other, nil), is("no key", none, nil)}
+	item, err := store.AskerItem(dev2.ID, asked(1), Now)
+	failed = append(failed, s.Plant(ctx, newer(store.OnceItem("form:3", "01A", Now))), s.Plant(ctx, newer(item, err)))
+	_, _, err = s.Asking(ctx, dev.ID, "form:3")
+	failed = append(failed, is("a key of a newer version", err, access.ErrNewer))
+	_, _, err = s.Asking(ctx, dev2.ID, "")
+	failed = append(failed, is("an asker of a newer version", err, access.ErrNewer),
+		is("save over a newer asker", s.SaveAsker(ctx, dev2.ID, asked(2)), access.ErrNewer))
+	return errors.Join(failed...)
+}
+
+func requestsAsTheyStand(ctx context.Context, s Subject) error {
+	first, second := submit("01A", dev, Now), submit("01B", dev2, Now)
+	ended := moved(second.next.Cancel(dev2, Now))
+	err := errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), ended.save(ctx, s, ""))
+	found, err2 := s.Requests(ctx, []string{"01B", "01GONE", "01A"})
+	none, err3 := s.Requests(ctx, nil)
+	return errors.Join(err, err2, err3, same("requests", found, []access.Request{ended.next, first.next}), same("of no ids", len(none), 0))
+}
+
 func outbox(ctx context.Context, s Subject) error {
 	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
 	a2, b2 := approve(a, Now), approve(b, Now)

@@ -117,6 +117,43 @@ func absentRequest(ctx context.Context, s Subject, id string) error {
 	return is("load the loser's", err, access.ErrNotFound)
 }
 
+// manyAsks lets one person ask from many places at once: each version of what
+// limits that person has one winner, and the requests are those of the winners.
+func manyAsks(ctx context.Context, s Subject) error {
+	const last = 6
+	var won [last + 1]atomic.Pointer[access.Request]
+	err := race(func(racer int) error {
+		for try := 0; ; try++ {
+			_, a, err := s.Asking(ctx, dev.ID, "")
+			if err != nil || a.Version >= last {
+				return err
+			}
+			m := submit(fmt.Sprintf("01-%d-%d", racer, try), dev, Now)
+			next := a.Opens(m.next, Now)
+			err = s.Submit(ctx, m.next, m.event, next, "form:"+m.next.ID)
+			if err == nil && !won[next.Version].CompareAndSwap(nil, &m.next) {
+				return fmt.Errorf("version %d was won twice", next.Version)
+			}
+			if err != nil && !errors.Is(err, access.ErrStale) {
+				return err
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, a, err := s.Asking(ctx, dev.ID, "")
+	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
+	failed := []error{err, err2, same("version", a.Version, last), same("requests", len(made), last), same("open", len(a.Open), last)}
+	for i, o := range a.Open {
+		r := won[i+1].Load()
+		if r == nil || r.ID != o.Request {
+			failed = append(failed, fmt.Errorf("version %d holds request %s, which did not win it", i+1, o.Request))
+		}
+	}
+	return errors.Join(failed...)
+}
+
 // manyReaders is what ticks and steps do to the directory.
 func manyReaders(ctx context.Context, s Subject) error {
 	const last = 6

@@ -24,6 +24,10 @@ import (
 type Store interface {
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	Requests(ctx context.Context, ids []string) ([]access.Request, error)
+	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
+	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
@@ -87,10 +91,15 @@ func Checks() []Check {
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
 		{"problems have their own versions", problemVersions},
+		{"what limits a person has its own versions", askerVersions},
+		{"a request is written with what limits its person, or not at all", submitOrNothing},
+		{"a used key is found before a request is made", usedKeyFound},
+		{"requests are read as they stand", requestsAsTheyStand},
 		{"the outbox carries every event in order", outbox},
 		{"what a newer version wrote is refused", newerRefused},
 		{"many movers: one winner each version, one event each", manyMovers},
 		{"many submits of one form: one request", manySubmits},
+		{"many submits of one person: one winner each version", manyAsks},
 		{"many writers of the directory: one winner each version", manyReaders},
 	}
 }
