@@ -20,7 +20,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		return nil, errors.Join(errMalformed, err)
 	}
 	var refused error
-	if !h.ours(in.Team, in.Enterprise) {
+	if !h.sentToUs(in) {
 		refused = foreign()
 	}
 	switch in.Type {
@@ -224,7 +224,7 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 
 // offer is what this person may ask for.
 func (h *Slack) offer(ctx context.Context, in slackui.Interaction, now time.Time) (found []access.Account, total int, err error) {
-	if !h.ours(in.Team, in.Enterprise) || in.Action.ID != slackui.ActionAccount {
+	if !h.sentToUs(in) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
 	}
 	who, d, err := h.glance(ctx, in.User, now)

@@ -204,10 +204,22 @@ func opened(err error) error {
 	return err
 }
 
-// ours reports whether a payload is of this workspace, or of its organisation
-// where that has the app. Who the person is, is asked of Slack by the steps.
+// ours reports whether something was sent from this workspace, or from another
+// one of its organisation: on Enterprise Grid, a member works in any of them. It
+// keeps other companies out before anything is done; who the person is, and
+// whether a member of this workspace, the steps ask Slack (users.info).
 func (h *Slack) ours(team, enterprise string) bool {
-	return team == h.Team || (team == "" && h.Enterprise != "" && enterprise == h.Enterprise)
+	return team == h.Team || h.Enterprise != "" && enterprise == h.Enterprise
+}
+
+// sentToUs is ours for an interaction. A form names the installation that opened
+// it, which decides: the workspace beside it is where the person happens to be.
+// See extract_team_id in Slack's Bolt for Python.
+func (h *Slack) sentToUs(in slackui.Interaction) bool {
+	if id := in.View.Installed; id != "" {
+		return id == h.Team || h.Enterprise != "" && id == h.Enterprise
+	}
+	return h.ours(in.Team, in.Enterprise)
 }
 
 // foreign is the refusal of everything that comes from elsewhere.

@@ -55,6 +55,8 @@ type world struct {
 	hooks  bytes.Buffer // what was sent to Slack's own response URLs
 	url    string       // of the played Slack
 
+	enterprise string // of the workspace, "" outside Enterprise Grid
+
 	Slack     *Slack
 	Notify    Notify
 	Vend      Vend
@@ -107,7 +109,7 @@ func (w *world) rebuild() {
 	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
 	}
-	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX"})
+	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", Enterprise: w.enterprise})
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
 	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}
@@ -119,7 +121,7 @@ func (w *world) rebuild() {
 	}
 	w.Operators = Operators{Store: w.store, Slack: api, Channel: w.policy.Settings().Operators, Now: w.clock, Log: log}
 	w.Slack = &Slack{
-		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Policy: w.policy, Store: w.store, Roster: roster,
+		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store, Roster: roster,
 		Submit: lifecycle.Submit{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock, NewID: newID},
 		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api,
 		Operators: w.Operators, Now: w.clock, Log: log,

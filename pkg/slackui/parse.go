@@ -63,7 +63,7 @@ const (
 // Interaction is a click, a form that was sent, or a menu that wants options.
 type Interaction struct {
 	Type                   string
-	Team, Enterprise       string // where the app is installed
+	Team, Enterprise       string // from where it was sent; on Enterprise Grid, any workspace of the organisation
 	User, UserTeam         string // who, and of which workspace
 	TriggerID, ResponseURL string
 	Action                 Action
@@ -83,6 +83,7 @@ type Action struct {
 type View struct {
 	ID, RootID, Hash   string
 	Callback, Metadata string
+	Installed          string            // id of the workspace, or organisation, whose installation opened it
 	Values             map[string]string // by action id, without the suffix that makes a menu forget
 	Blocks             map[string]string // action id to block id
 }
@@ -117,9 +118,12 @@ type named struct {
 // payload is what is read of Slack's JSON. slack-go's own type refuses a whole
 // payload for one element that it does not know.
 type payload struct {
-	Type       string `json:"type"`
-	Team       named  `json:"team"` // null for a whole organisation
-	Enterprise named  `json:"enterprise"`
+	Type string `json:"type"`
+	Team struct {
+		ID           string `json:"id"`
+		EnterpriseID string `json:"enterprise_id"`
+	} `json:"team"` // null for a whole organisation
+	Enterprise named `json:"enterprise"` // null in some forms, which name it in team
 	User       struct {
 		ID     string `json:"id"`
 		TeamID string `json:"team_id"`
@@ -147,6 +151,9 @@ func (p payload) interaction() Interaction {
 		Type: p.Type, Team: p.Team.ID, Enterprise: p.Enterprise.ID, User: p.User.ID, UserTeam: p.User.TeamID,
 		TriggerID: p.TriggerID, ResponseURL: p.ResponseURL, Channel: p.Channel.ID, TS: p.Message.TS, Typed: p.Value,
 		Action: Action{ID: bare(p.ActionID), BlockID: p.BlockID},
+	}
+	if in.Enterprise == "" {
+		in.Enterprise = p.Team.EnterpriseID
 	}
 	if in.Channel == "" {
 		in.Channel = p.Container.ChannelID
@@ -194,6 +201,7 @@ type viewPayload struct {
 	Hash            string `json:"hash"`
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`
+	Installed       string `json:"app_installed_team_id"`
 	State           struct {
 		Values map[string]map[string]struct {
 			Value          *string `json:"value"`
@@ -204,7 +212,7 @@ type viewPayload struct {
 
 func (p viewPayload) view() View {
 	v := View{
-		ID: p.ID, RootID: p.RootID, Hash: p.Hash, Callback: p.CallbackID, Metadata: p.PrivateMetadata,
+		ID: p.ID, RootID: p.RootID, Hash: p.Hash, Callback: p.CallbackID, Metadata: p.PrivateMetadata, Installed: p.Installed,
 		Values: make(map[string]string), Blocks: make(map[string]string),
 	}
 	for block, actions := range p.State.Values {

@@ -157,11 +157,12 @@ func TestParseInteraction(t *testing.T) {
 			},
 		},
 		"a form": {
-			`{"type":"view_submission","team":{"id":"T"},"user":{"id":"U"},"response_urls":[],"view":{"id":"V1","hash":"h","callback_id":"ask","private_metadata":"m",
+			`{"type":"view_submission","team":{"id":"T2","enterprise_id":"E0"},"enterprise":null,"user":{"id":"U"},"response_urls":[],
+			"view":{"id":"V1","team_id":"T2","app_installed_team_id":"T","hash":"h","callback_id":"ask","private_metadata":"m",
 			"state":{"values":{"role:1":{"role:1":{"type":"static_select","selected_option":{"value":"Admin"}}},"reason":{"reason":{"type":"plain_text_input","value":"a &amp; <b>\n“c”"}},
 			"ticket":{"ticket":{"type":"plain_text_input","value":null}},"account":{"account":{"type":"external_select","selected_option":null}}}}}}`,
-			Interaction{Type: ViewSubmission, Team: "T", User: "U", View: View{
-				ID: "V1", Hash: "h", Callback: "ask", Metadata: "m", Values: map[string]string{"role": "Admin", "reason": "a &amp; <b>\n“c”"},
+			Interaction{Type: ViewSubmission, Team: "T2", Enterprise: "E0", User: "U", View: View{
+				ID: "V1", Hash: "h", Callback: "ask", Metadata: "m", Installed: "T", Values: map[string]string{"role": "Admin", "reason": "a &amp; <b>\n“c”"},
 				Blocks: map[string]string{"role": "role:1", "reason": "reason", "ticket": "ticket", "account": "account"},
 			}},
 		},
