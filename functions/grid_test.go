@@ -118,7 +118,7 @@ func TestACardIsClickedFromASiblingWorkspace(t *testing.T) {
 			"channel": map[string]any{"id": "C0APPROVALS"}, "response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""),
 			"container": map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": "1.1"},
 			"message":   map[string]any{"ts": "1.1"},
-			"actions": []any{map[string]any{"type": "button", "action_id": "approve", "block_id": "b", "value": theRequest}},
+			"actions":   []any{map[string]any{"type": "button", "action_id": "approve", "block_id": "b", "value": theRequest}},
 		}))
 	}
 	corp := map[string]any{"id": "E0CORP", "name": "Enterprise"}

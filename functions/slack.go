@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -68,13 +69,13 @@ func (h *Slack) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (e
 
 // ServeHTTP checks where a request comes from, and what it is.
 func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	routes := map[string]func(context.Context, payload) (any, error){
-		"/slack/commands": h.command, "/slack/interactions": h.interaction, "/slack/options": h.options,
-	}
-	route, found := routes[r.URL.Path]
+	route := h.route(r.URL.Path)
 	switch {
-	case !found:
+	case route == nil:
 		http.Error(w, "not found", http.StatusNotFound)
+		return
+	case r.Method == http.MethodGet && isPing(r.URL.RawQuery):
+		_, _ = w.Write([]byte("ok")) // nobody signed it: it learns nothing
 		return
 	case r.Method != http.MethodPost:
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
@@ -99,7 +100,7 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body is not UTF-8", http.StatusBadRequest)
 		return
 	}
-	if isPing(body) {
+	if isPing(string(body)) {
 		h.answer(r.Context(), w, pong{OK: true, Policy: h.Policy.Digest()}, nil)
 		return
 	}
@@ -107,13 +108,37 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(r.Context(), w, answer, err)
 }
 
-// isPing reports whether a signed body only asks whether the signature is good.
-// Slack asks so (ssl_check=1), and aws-access doctor does, of every route.
-func isPing(body []byte) bool {
-	if !bytes.Contains(body, []byte("ssl_check=1")) {
+// route finds the handler of a path. The HTTP API puts the name of a stage, or
+// the mapping of a custom domain, before the route.
+func (h *Slack) route(asked string) func(context.Context, payload) (any, error) {
+	for route, handle := range map[string]func(context.Context, payload) (any, error){
+		"/slack/commands": h.command, "/slack/interactions": h.interaction, "/slack/options": h.options,
+	} {
+		if base, ok := strings.CutSuffix(asked, route); ok && isBase(base) {
+			return handle
+		}
+	}
+	return nil
+}
+
+// isBase reports whether something may stand before a route: nothing, or whole
+// segments of the characters that API Gateway takes in a mapping. A path that
+// something else could read in another way is refused.
+func isBase(base string) bool {
+	odd := func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("/$-_.+!*'()", r)
+	}
+	return base == "" || base[0] == '/' && base != "/" && path.Clean(base) == base && !strings.ContainsFunc(base, odd)
+}
+
+// isPing reports whether a form only asks whether the address is good. Slack asks
+// so (ssl_check=1), and aws-access doctor does, of every route.
+func isPing(text string) bool {
+	if !strings.Contains(text, "ssl_check=1") {
 		return false
 	}
-	form, err := url.ParseQuery(string(body))
+	form, err := url.ParseQuery(text)
 	return err == nil && form.Get("ssl_check") == "1" && !form.Has("command") && !form.Has("payload")
 }
 
