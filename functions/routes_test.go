@@ -37,7 +37,7 @@ func TestAStageOrABasePathMayStandBeforeTheRoute(t *testing.T) {
 		"/%2e%2e/slack/commands": false, "/prod%2Fslack/commands": false, "/prod/slack%2Fcommands": false, "/pröd/slack/commands": false,
 		"/a b/slack/commands": false, "/a\\b/slack/commands": false, "/a;b/slack/commands": false,
 		"/a\x00b/slack/commands": false,
-		"/SLACK/commands": false, "": false, "/": false,
+		"/SLACK/commands":        false, "": false, "/": false,
 	} {
 		w := newWorld(t)
 		answer := w.http(at(t, "slack-command-ask.json", path))

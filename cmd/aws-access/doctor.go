@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy"
 )
 
@@ -93,7 +94,7 @@ func doctorMain(ctx context.Context, args []string, stdout, stderr io.Writer) in
 
 var (
 	stackName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,127}$`)
-	regionForm = regexp.MustCompile(`^([a-z]{2,4}(-[a-z]+)+-[0-9])?$`)
+	regionForm = regexp.MustCompile("^(" + access.RegionPattern + ")?$")
 )
 
 // readExamination reads the command line; nil with fine means that help was

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // Config is what a function runs with. Fields that a function does not need
@@ -53,7 +55,7 @@ const parameter, longest = `/jit-access/[a-zA-Z0-9_./-]+`, 512
 
 // variables is the whole environment; docs/configuration.md holds the same.
 var variables = [...]variable{
-	{"AWS_REGION", func(c *Config) *string { return &c.Region }, `[a-z]{2}(-[a-z]+)+-\d`, "a region such as eu-west-1", ""},
+	{"AWS_REGION", func(c *Config) *string { return &c.Region }, access.RegionPattern, "a region such as eu-west-1", ""},
 	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits", ""},
 	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table", ""},
 	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},

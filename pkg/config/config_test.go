@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,30 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: "+v.form); named != needed {
 				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
 			}
+		}
+	}
+}
+
+func TestAFunctionStartsInEveryRegion(t *testing.T) {
+	text, err := os.ReadFile("../access/testdata/regions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	regions := map[string]bool{"eu-west": false, "EU-WEST-1": false, "eu-west-1.evil.example": false, "eu-west-1a": false}
+	for line := range strings.Lines(string(text)) {
+		if name, _, _ := strings.Cut(line, " "); name != "#" {
+			regions[name] = true
+		}
+	}
+	for region, want := range regions {
+		_, err := Read(Vend, func(name string) string {
+			if name == "AWS_REGION" {
+				return region
+			}
+			return good[name]
+		})
+		if got := err == nil; got != want || err != nil && !strings.Contains(err.Error(), "AWS_REGION is wrong") {
+			t.Errorf("%s: %v, want it taken: %v", region, err, want)
 		}
 	}
 }

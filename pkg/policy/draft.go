@@ -109,7 +109,7 @@ var (
 	roleName  = form(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 	rolePath  = form(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
 	landing   = form(`^/([!-.0-\[\]-~][!-\[\]-~]*)?$`)
-	region    = form(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+	region    = form("^" + access.RegionPattern + "$")
 	address   = form(`^[^\s@<>,;"]+@[^\s@<>,;"]+$`)
 )
 

@@ -99,17 +99,22 @@ func (c Client) once(ctx context.Context, path string, header http.Header, body 
 	return said, nil
 }
 
+// suffixes are the ends of host names in the partitions that have one of their own.
+var suffixes = [...]struct{ regions, suffix string }{
+	{"cn-", "amazonaws.com.cn"}, {"eusc-", "amazonaws.eu"}, {"us-iso-", "c2s.ic.gov"}, {"us-isob-", "sc2s.sgov.gov"},
+	{"us-isof-", "csp.hci.ic.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
+}
+
 // endpoint is the service's own in the client's region.
 func (c Client) endpoint() string {
 	if c.Config.BaseEndpoint != nil {
 		return strings.TrimSuffix(*c.Config.BaseEndpoint, "/")
 	}
 	suffix := "amazonaws.com"
-	switch {
-	case strings.HasPrefix(c.Config.Region, "cn-"):
-		suffix = "amazonaws.com.cn"
-	case strings.HasPrefix(c.Config.Region, "eusc-"):
-		suffix = "amazonaws.eu"
+	for _, other := range suffixes {
+		if strings.HasPrefix(c.Config.Region, other.regions) {
+			suffix = other.suffix
+		}
 	}
 	return "https://" + c.Service + "." + c.Config.Region + "." + suffix
 }

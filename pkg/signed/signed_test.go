@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -99,11 +100,18 @@ func TestNobodyThereIsAnErrorInTime(t *testing.T) {
 	}
 }
 
+// The list holds what botocore knows of each Region.
 func TestEndpointsOfPartitions(t *testing.T) {
-	for region, want := range map[string]string{
-		"eu-west-1": "https://ssm.eu-west-1.amazonaws.com", "us-gov-west-1": "https://ssm.us-gov-west-1.amazonaws.com",
-		"cn-north-1": "https://ssm.cn-north-1.amazonaws.com.cn", "eusc-de-east-1": "https://ssm.eusc-de-east-1.amazonaws.eu",
-	} {
+	text, err := os.ReadFile("../access/testdata/regions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		row := strings.Fields(line)
+		region, want := row[0], "https://ssm."+row[0]+"."+row[2]
 		if got := (Client{Service: "ssm", Config: aws.Config{Region: region}}).endpoint(); got != want {
 			t.Errorf("%s: got %s, want %s", region, got, want)
 		}

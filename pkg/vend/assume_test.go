@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,25 @@ func TestTheRoleIsNamedInItsPartition(t *testing.T) {
 		}
 		if policy, _ := SessionPolicy(v); !strings.Contains(policy, strings.Split(want, "iam::")[0]+"iam::*:role/aws-access*") {
 			t.Errorf("%q: the policy protects another partition: %s", region, policy)
+		}
+	}
+}
+
+// Every Region has the partition that botocore knows it by. Those of the secret
+// partitions are refused: where people sign in there is not published.
+func TestEveryRegionHasItsPartition(t *testing.T) {
+	text, err := os.ReadFile("../access/testdata/regions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		row := strings.Fields(line)
+		p, err := partitionOf(row[0])
+		if secret := strings.HasPrefix(row[1], "aws-iso"); (err != nil) != secret || err == nil && p.id != row[1] {
+			t.Errorf("%s: got %q %v, want %s, refused: %v", row[0], p.id, err, row[1], secret)
 		}
 	}
 }

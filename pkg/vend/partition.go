@@ -27,7 +27,7 @@ var partitions = [...]partition{
 }
 
 var (
-	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+	regionName = regexp.MustCompile("^" + access.RegionPattern + "$")
 	secluded   = regexp.MustCompile(`^(us-iso|eu-iso)`) // partitions whose sign-in hosts are not published
 )
 
