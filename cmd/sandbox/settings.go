@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type settings struct {
 	Policy        []byte
 	SigningSecret access.Secret
 	Start         time.Time // the zero time for now
+	TokenBytes    int       // the least length of a session token; 0 for what vendfake gives
 }
 
 // readSettings reads the environment, and reports all of its problems at once.
@@ -56,11 +58,20 @@ func readSettings(getenv func(string) string) (settings, error) {
 			wrong = append(wrong, fmt.Errorf("SANDBOX_START is %q: write a time such as 2026-12-31T23:30:00Z", text))
 		}
 	}
+	if text := getenv("SANDBOX_TOKEN_BYTES"); text != "" {
+		if s.TokenBytes, err = strconv.Atoi(text); err != nil || s.TokenBytes < 1 || s.TokenBytes > longestToken {
+			wrong = append(wrong, fmt.Errorf("SANDBOX_TOKEN_BYTES is %q: write a number from 1 to %d", text, longestToken))
+		}
+	}
 	if getenv("SANDBOX_DYNAMODB") != "" {
 		wrong = append(wrong, errors.New("SANDBOX_DYNAMODB is not supported yet: leave it out to use the memory store"))
 	}
 	return s, joined(wrong)
 }
+
+// longestToken is the longest session token that STS gives, in bytes (sts:AssumeRole,
+// since September 2026).
+const longestToken = 4096
 
 // joined is all problems as one error, one a line; nil if there are none.
 func joined(wrong []error) error {

@@ -90,7 +90,7 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 		Quota: st.faults.quota,
 	})
 	st.aws = vendfake.New(vendfake.Options{
-		Now: st.clock.Now, Org: orgID, Count: st.calls.count,
+		Now: st.clock.Now, Org: orgID, TokenBytes: s.TokenBytes, Count: st.calls.count,
 		Fault: func(op string) vendfake.Fault { return vendfake.Fault{How: st.faults.take(op)} },
 	})
 	st.roles = &roles{aws: st.aws, trust: vendfake.DefaultTrust(vendRole, st.externalID.Reveal(), orgID), policy: st.policy}

@@ -1,6 +1,7 @@
 package vendfake
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -61,6 +62,10 @@ var badCredentials = fail(http.StatusBadRequest, "Invalid credentials parameter"
 // getSigninToken takes temporary credentials in the form of a JSON object. For
 // a session that was begun by another, as every session here was,
 // SessionDuration makes it fail (FACTS 0.3).
+//
+// AWS does not say how long a sign-in token is. It holds the session, so here it
+// is as long as the session in base64; the example in the IAM User Guide ("Enable
+// custom identity broker access to the AWS console") has about 1,000 characters.
 func (s *Server) getSigninToken(r *http.Request) (answer, *failure) {
 	var session struct{ SessionID, SessionKey, SessionToken string }
 	if err := json.Unmarshal([]byte(r.Form.Get("Session")), &session); err != nil || r.Form.Has("SessionDuration") {
@@ -74,7 +79,7 @@ func (s *Server) getSigninToken(r *http.Request) (answer, *failure) {
 	}
 	now := s.options.Now()
 	maps.DeleteFunc(s.tokens, func(_ string, g grant) bool { return !now.Before(g.until) })
-	token := "VCQgs5" + urlSafe(512)
+	token := "VCQgs5" + urlSafe(base64.RawURLEncoding.EncodedLen(len(r.Form.Get("Session"))))
 	s.tokens[token] = grant{to: c, until: now.Add(tokenLife)}
 	body, err := json.Marshal(map[string]string{"SigninToken": token})
 	if err != nil {
