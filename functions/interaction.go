@@ -61,7 +61,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 		r, err = h.Close.Revoke(ctx, id, in.User, "")
 	case slackui.ActionConsole:
 		r, err = h.order(ctx, in, p, access.Console)
-	case slackui.ActionKeys:
+	case slackui.ActionKeys, slackui.ActionPowerShell, slackui.ActionProfile, slackui.ActionJSON:
 		r, err = h.order(ctx, in, p, access.Keys)
 	case slackui.ActionAccount:
 		return h.redraw(ctx, in, "", p.at) // another account: the roles follow
@@ -94,7 +94,9 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 	case r.Shut(p.at) != nil:
 		return r, r.Shut(p.at)
 	}
-	return r, h.Orders.Send(ctx, access.Order{ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, At: p.at})
+	return r, h.Orders.Send(ctx, access.Order{
+		ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.FormOf(in.Action.ID), At: p.at,
+	})
 }
 
 // heal redraws a message whose button was pressed, if nobody knows of that

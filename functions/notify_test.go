@@ -2,12 +2,14 @@ package functions
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 // granted is the story up to the grant: asked, approved, told.
@@ -200,11 +202,14 @@ func TestVendAnswersTheRequesterAlone(t *testing.T) {
 // An order that somebody else made up gets nobody anything, whoever it names.
 func TestAForgedOrderIsNotAnswered(t *testing.T) {
 	for name, change := range map[string]func(*access.Order){
-		"by somebody else":  func(o *access.Order) { o.By = "U0LEAD1" },
-		"by nobody":         func(o *access.Order) { o.By = "" },
-		"no such request":   func(o *access.Order) { o.Request = "01NOSUCH" },
-		"of yesterday":      func(o *access.Order) { o.At = o.At.Add(-24 * time.Hour) },
-		"of a kind unknown": func(o *access.Order) { o.Kind = "root" },
+		"by somebody else":   func(o *access.Order) { o.By = "U0LEAD1" },
+		"by nobody":          func(o *access.Order) { o.By = "" },
+		"no such request":    func(o *access.Order) { o.Request = "01NOSUCH" },
+		"of yesterday":       func(o *access.Order) { o.At = o.At.Add(-24 * time.Hour) },
+		"of a kind unknown":  func(o *access.Order) { o.Kind = "root" },
+		"of a form unknown":  func(o *access.Order) { o.Form = "JSON" },
+		"of a form too long": func(o *access.Order) { o.Form = access.Form(strings.Repeat("json", 1<<18)) },
+		"of a form of links": func(o *access.Order) { o.Kind, o.Form = access.Console, access.JSON },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -221,6 +226,35 @@ func TestAForgedOrderIsNotAnswered(t *testing.T) {
 				t.Errorf("%d sessions", n)
 			}
 		})
+	}
+}
+
+// A form that is not known is refused in words; orders of older versions name
+// none, and mean sh.
+func TestTheFormOfAnOrder(t *testing.T) {
+	for form, want := range map[string]string{
+		``: "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE canary-secret\n", `,"form":"json"`: "canary-secretjson\n",
+		`,"form":"toml"`: "This version of AWS access cannot write keys in that form. Press Get temporary keys instead.",
+	} {
+		w := newWorld(t)
+		r := w.granted()
+		order := fmt.Sprintf(`{"id":"o","request":%q,"by":"U0DEV1","kind":"keys","at":%q%s}`, r.ID, w.clock().Format(time.RFC3339), form)
+		invoke(t, w.Vend.Take, []byte(order))
+		wantText(t, "answer to the form "+form, w.seen(onlyTo("U0DEV1")), want)
+	}
+}
+
+func TestTheButtonsBelowKeysOrderTheirForm(t *testing.T) {
+	w := newWorld(t)
+	r := w.granted()
+	for action, want := range map[string]access.Form{
+		slackui.ActionKeys: access.Shell, slackui.ActionPowerShell: access.PowerShell, slackui.ActionProfile: access.Profile, slackui.ActionJSON: access.JSON,
+	} {
+		w.orders = nil
+		w.http(w.clicked("U0DEV1", action, r.ID))
+		if len(w.orders) != 1 || w.orders[0].Form != want || w.orders[0].Kind != access.Keys || !want.Known() {
+			t.Errorf("%s orders %+v, want the form %q", action, w.orders, want)
+		}
 	}
 }
 

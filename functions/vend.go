@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
@@ -26,7 +27,8 @@ type signIn interface {
 type Vend struct {
 	Step   lifecycle.Vend
 	SignIn signIn
-	Render func(access.Credentials, access.Target) access.Secret // keys as text
+	// Render writes keys in a form, in parts of which each fits into a post.
+	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
 	Slack  *slackapi.Client
 	Checks Checks // what doctor asks; the zero value refuses
 
@@ -91,14 +93,14 @@ func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	if access.Code(err) == "order_repeated" {
 		return nil // the first delivery of this order answers
 	}
-	var answer slackui.Message
+	var answer []slackui.Message
 	if err == nil {
 		answer, err = h.draw(ctx, out)
 	}
 	why := ""
 	if err != nil {
 		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
-		answer, why = slackui.NotVended(err, out.Request, order.ID), whyFailed(err)
+		answer, why = []slackui.Message{slackui.NotVended(err, out.Request, order.ID)}, whyFailed(err)
 	}
 	posted := h.post(ctx, out, answer)
 	if posted != nil {
@@ -120,38 +122,72 @@ func whyFailed(err error) string {
 	return "error"
 }
 
-// draw makes the private answer out of what was vended.
-func (h Vend) draw(ctx context.Context, out lifecycle.Handout) (slackui.Message, error) {
+// draw makes the private answer out of what was vended: one post or more.
+// Nothing in it names a later end than the grant's.
+func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
+	c := out.Credentials
+	c.Expires = out.Request.UsefulUntil(c.Expires)
 	if out.Kind == access.Keys {
-		return slackui.Keys(h.Render(out.Credentials, out.Target), out.Request, out.Credentials.Expires), nil
+		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.Fits), out.Request, c.Expires), nil
 	}
-	link, err := h.SignIn.Link(ctx, out.Credentials, out.Target)
+	link, err := h.SignIn.Link(ctx, c, out.Target)
 	if err != nil {
-		return slackui.Message{}, err
+		return nil, err
 	}
-	return slackui.Link(link, out.Request, out.Credentials.Expires), nil
+	answer, err := slackui.Link(link, out.Request, c.Expires)
+	if err != nil {
+		h.tellOperators(ctx, out.Target, err)
+	}
+	return answer, err
 }
 
-// posts is how often the answer is posted before it counts as undelivered.
+// tellOperators says once a day that a role's console link is too long: nobody
+// else can shorten it.
+func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
+	role := t.Role + " in " + t.AccountName + " (" + t.Account + ")"
+	text := "The console could not be opened as " + role + ": " + cause.Error() +
+		" The link grows with the session token, and the token with the session policy and the tags." +
+		" A shorter path of the role shortens the policy; keys work at any length."
+	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, text, 24*time.Hour)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "the operators cannot be told that a link is too long", "account", t.Account, "role", t.Role, "error", err)
+	}
+}
+
+// posts is how often one message of the answer is posted before the answer
+// counts as undelivered.
 const posts = 3
 
-// post answers the requester, in the direct channel with the bot.
-func (h Vend) post(ctx context.Context, out lifecycle.Handout, m slackui.Message) error {
+// post answers the requester, in the direct channel with the bot. What follows
+// a message that does not arrive is not posted: it would be of no use.
+func (h Vend) post(ctx context.Context, out lifecycle.Handout, answer []slackui.Message) error {
 	channel := ""
 	if direct := out.Messages.At("grant"); direct != nil && direct.TS != undeliverable {
 		channel = direct.Channel
 	}
-	var err error
-	for range posts {
-		if channel == "" {
-			channel, err = h.Slack.OpenDM(ctx, out.Request.Requester.ID)
-		}
-		if channel != "" {
-			err = h.Slack.PostEphemeral(ctx, channel, out.Request.Requester.ID, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
-		}
-		if err == nil || slackapi.Permanent(err) {
+	for _, m := range answer {
+		var err error
+		if channel, err = h.postOne(ctx, out.Request.Requester.ID, channel, m); err != nil {
 			return err
 		}
 	}
-	return err
+	return nil
+}
+
+// postOne posts a message, and returns the direct channel, which it opens if
+// channel is "".
+func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message) (string, error) {
+	var err error
+	for range posts {
+		if channel == "" {
+			channel, err = h.Slack.OpenDM(ctx, to)
+		}
+		if channel != "" {
+			err = h.Slack.PostEphemeral(ctx, channel, to, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+		}
+		if err == nil || slackapi.Permanent(err) {
+			break
+		}
+	}
+	return channel, err
 }

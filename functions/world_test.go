@@ -129,8 +129,8 @@ func (w *world) rebuild() {
 	w.Notify = Notify{Store: w.store, Slack: api, Policy: w.policy, Operators: w.Operators, Now: w.clock, Log: log}
 	w.Vend = Vend{
 		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Operators: w.Operators, Log: log,
-		Render: func(c access.Credentials, _ access.Target) access.Secret {
-			return access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal())
+		Render: func(form access.Form, c access.Credentials, _ access.Target, _ func(string) bool) []access.Secret {
+			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal() + string(form))}
 		},
 	}
 	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Operators: w.Operators}

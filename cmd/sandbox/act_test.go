@@ -34,7 +34,7 @@ func TestSentAgainItHappensOnce(t *testing.T) {
 		}
 		grant := b.direct("U0DEV1")
 		b.act(map[string]any{"as": "U0DEV1", "click": "Get temporary keys", "on": grant.Channel + "/" + grant.TS, "retry": 2})
-		if s := b.state(); len(s.Sessions) != 1 || privates(b, "export AWS_ACCESS_KEY_ID=") != 1 {
+		if s := b.state(); len(s.Sessions) != 1 || privates(b, keysBegin) != 1 {
 			t.Errorf("%s: a click for keys sent twice: %d sessions, %d messages", clock, len(s.Sessions), privates(b, "export"))
 		}
 		b.command("U0DEV1", "/aws-access")

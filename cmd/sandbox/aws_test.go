@@ -31,15 +31,27 @@ func keys(b *sandbox, user string) aws.Config {
 	for _, m := range exported.FindAllStringSubmatch(text, -1) {
 		found[m[1]] = m[2]
 	}
-	if !strings.HasPrefix(text, "export AWS_ACCESS_KEY_ID=") || found["AWS_SESSION_TOKEN"] == "" {
+	if !strings.HasPrefix(text, keysBegin) || found["AWS_SESSION_TOKEN"] == "" {
 		b.t.Fatalf("no keys in %q", text)
 	}
+	return configured(b, found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found["AWS_SESSION_TOKEN"])
+}
+
+// configured is a client with keys.
+func configured(b *sandbox, id, secret, token string) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(b.url + "/aws"), RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: found["AWS_ACCESS_KEY_ID"], SecretAccessKey: found["AWS_SECRET_ACCESS_KEY"], SessionToken: found["AWS_SESSION_TOKEN"]}, nil
+			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
 		}),
 	}
+}
+
+// works reports whether AWS takes keys.
+func works(t *testing.T, c aws.Config) bool {
+	t.Helper()
+	who, list := tried(t, c)
+	return who == "" && list == ""
 }
 
 // tried is what came of the two calls that everybody tries first: "" or AWS's

@@ -34,13 +34,16 @@ func TestCanariesAreSeenByTheRequesterAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		faults []fault
 		echo   string // the service that answers with a page that repeats what was sent
+		tokens int    // bytes of a session token
 		gets   int    // private answers with a secret
 	}{
-		"nothing goes wrong":          {gets: 2},
+		"nothing goes wrong":          {gets: 2 + otherForms},
+		"tokens of full length":       {tokens: longestToken, gets: 2 + 2*otherForms},
+		"half of the keys is lost":    {tokens: longestToken, faults: []fault{{At: "slack:chat.postEphemeral", How: passed, Times: 1}, {At: "slack:chat.postEphemeral", How: howError}}, gets: 1},
 		"no answer can be posted":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howError}}},
-		"posted, and answered so":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howLost, Times: 2}}, gets: 4},
-		"sign-in fails with a page":   {faults: []fault{{At: "signin:getSigninToken", How: howError}}, gets: 1},
-		"sign-in repeats what it got": {echo: "signin", gets: 1},
+		"posted, and answered so":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howLost, Times: 2}}, gets: 4 + otherForms},
+		"sign-in fails with a page":   {faults: []fault{{At: "signin:getSigninToken", How: howError}}, gets: 1 + otherForms},
+		"sign-in repeats what it got": {echo: "signin", gets: 1 + otherForms},
 		"STS fails":                   {faults: []fault{{At: "sts:AssumeRole", How: howError}}},
 		"STS loses its answer":        {faults: []fault{{At: "sts:AssumeRole", How: howLost}}},
 		"STS repeats what it got":     {echo: "sts"},
@@ -49,7 +52,7 @@ func TestCanariesAreSeenByTheRequesterAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newAviary(t, c.echo)
+			a := newAviary(t, c.echo, func(s *settings) { s.TokenBytes = c.tokens })
 			a.lives(c.faults)
 			if got := len(a.posted()); got != c.gets && c.gets >= 0 {
 				t.Errorf("%d private answers carry a secret, want %d", got, c.gets)
@@ -105,8 +108,8 @@ type aviary struct {
 	events   strings.Builder   // what the functions were called with, and answered
 }
 
-func newAviary(t *testing.T, echo string) *aviary {
-	b := start(t, repository(t))
+func newAviary(t *testing.T, echo string, change ...func(*settings)) *aviary {
+	b := start(t, repository(t), change...)
 	a := &aviary{sandbox: b, stage: b.world.stage.Load(), canaries: make(map[string]string)}
 	st := a.stage
 	a.keep("the signing secret", testSecret)
@@ -147,6 +150,11 @@ func (a *aviary) lives(faults []fault) {
 	a.click(canaryOwner, "Get temporary keys", grant)
 	a.click(canaryOwner, "Open AWS console", grant)
 	a.click("U0DEV2", "Get temporary keys", grant) // a tampered client
+	if below := messages(a.state(), func(m slackfake.Message) bool { return strings.Contains(string(m.Blocks), `"JSON"`) }); len(below) > 0 {
+		for _, label := range []string{"PowerShell", "Credentials file", "JSON"} {
+			a.click(canaryOwner, label, below[0])
+		}
+	}
 	a.advance("3m")
 	a.stage.faults.clear()
 	a.click(canaryOwner, "I'm done", grant)
@@ -168,8 +176,13 @@ func (a *aviary) keep(name, secret string) {
 	a.canaries[fmt.Sprintf("%s (%d)", name, len(a.canaries))] = secret
 }
 
-// secretIn finds what is secret in a private answer.
-var secretIn = regexp.MustCompile(`(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SigninToken)=['"]?([A-Za-z0-9+/=_%-]{16,})`)
+// secretIn finds what is secret in a private answer:
+// of each form of keys, and of the parts that continue a token, which
+// begin with it in the two files.
+var secretIn = regexp.MustCompile("(?i)(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SecretAccessKey|SessionToken|SigninToken|^```)(?:\"? ?[:+]?= ?|\"|\": |\\n)['\"]?([A-Za-z0-9+/=_%-]{16,})")
+
+// otherForms is how many buttons stand below keys.
+const otherForms = 3
 
 // posted are the private answers that carry a secret; what they carry is
 // looked for too.

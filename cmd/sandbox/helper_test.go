@@ -21,6 +21,9 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 const testSecret = "test-signing-secret"
 
+// keysBegin is how the private message begins that carries keys.
+const keysBegin = "```\nexport AWS_ACCESS_KEY_ID="
+
 // sandbox is a world over HTTP, with its clock held at noon.
 type sandbox struct {
 	t     *testing.T
@@ -29,10 +32,13 @@ type sandbox struct {
 	url   string
 }
 
-func start(t *testing.T, policy string) *sandbox {
+func start(t *testing.T, policy string, change ...func(*settings)) *sandbox {
 	t.Helper()
 	l, log := newLogs(nil)
 	s := settings{PolicyDir: ".", Policy: []byte(policy), SigningSecret: access.NewSecret(testSecret), Start: noon}
+	for _, one := range change {
+		one(&s)
+	}
 	server := httptest.NewUnstartedServer(nil)
 	url := "http://" + server.Listener.Addr().String()
 	w, err := newWorld(s, url, log)

@@ -80,7 +80,7 @@ func story(b *sandbox, ask func(*sandbox), late bool) {
 	if m := b.private("U0DEV1"); !strings.Contains(m.Text, b.url+"/federation?") {
 		t.Errorf("no link in the last private message: %s", m.Text)
 	}
-	if n := privates(b, "export AWS_ACCESS_KEY_ID="); n != 1 {
+	if n := privates(b, keysBegin); n != 1 {
 		t.Errorf("keys came %d times, want once", n)
 	}
 	b.advance("2h")

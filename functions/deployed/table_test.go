@@ -206,6 +206,6 @@ func join(all [][]byte) []byte { return bytes.Join(all, []byte("\n")) }
 // keysOf are the private messages that brought somebody keys.
 func (w *world) keysOf(user string) []slackfake.Message {
 	return w.messages(func(m slackfake.Message) bool {
-		return m.To == user && m.DMWith == user && strings.HasPrefix(m.Text, "export AWS_ACCESS_KEY_ID=")
+		return m.To == user && m.DMWith == user && strings.HasPrefix(m.Text, "```\nexport AWS_ACCESS_KEY_ID=")
 	})
 }

@@ -141,6 +141,15 @@ func (r Request) Open(now time.Time) bool {
 	return r.State == Active && !now.Before(r.Starts) && now.Before(r.Ends)
 }
 
+// UsefulUntil is when a session that expires at STS then stops being of use: at
+// its own expiry, or at the end of the grant if that comes first.
+func (r Request) UsefulUntil(expires time.Time) time.Time {
+	if r.Ends.Before(expires) {
+		return r.Ends
+	}
+	return expires
+}
+
 // LiveUntil is when the last session that may live expires by itself at STS,
 // the zero time if none lives at now.
 func (r Request) LiveUntil(now time.Time) time.Time {

@@ -52,9 +52,29 @@ type Vending struct {
 // Order asks the vend function for a session. It names no address: the answer
 // goes to the requester who is stored in the table.
 type Order struct {
-	ID      string    `json:"id"` // one for each click
-	Request string    `json:"request"`
-	By      string    `json:"by"` // Slack id of who clicked
-	Kind    Kind      `json:"kind"`
-	At      time.Time `json:"at"`
+	ID      string `json:"id"` // one for each click
+	Request string `json:"request"`
+	By      string `json:"by"` // Slack id of who clicked
+	Kind    Kind   `json:"kind"`
+	// Form is how keys are to be written. A vend function of an older version
+	// refuses an order that names one; the buttons that do so stand only below
+	// keys that a newer one has handed out.
+	Form Form      `json:"form,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// Form is a way to write keys down.
+type Form string
+
+// The forms. An order that names none is for sh.
+const (
+	Shell      Form = ""           // export NAME=value, for sh, bash and zsh
+	PowerShell Form = "powershell" // $Env:NAME = 'value'
+	Profile    Form = "file"       // a section of ~/.aws/credentials
+	JSON       Form = "json"       // the answer of a credential_process
+)
+
+// Known reports whether f is one of the forms.
+func (f Form) Known() bool {
+	return f == Shell || f == PowerShell || f == Profile || f == JSON
 }

@@ -26,7 +26,8 @@ type Handout struct {
 	Messages    access.Messages // where the requester is reached
 	Target      access.Target
 	Kind        access.Kind
-	Ordered     bool // the intent may be recorded: a failure has to be, too
+	Form        access.Form // of keys
+	Ordered     bool        // the intent may be recorded: a failure has to be, too
 	Credentials access.Credentials
 }
 
@@ -62,7 +63,7 @@ const vendTries = 4
 
 // intend asks everybody, and records the intent.
 func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vending, error) {
-	out := Handout{Kind: o.Kind}
+	out := Handout{Kind: o.Kind, Form: o.Form}
 	for range vendTries {
 		r, d, messages, err := s.known(ctx, o.Request)
 		if err != nil {
@@ -113,6 +114,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 		return refused(ErrNotRequester)
 	case m.request.Taken(o.ID) != nil:
 		return refused(m.request.Taken(o.ID))
+	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
+		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.", "Press Get temporary keys instead."))
 	}
 	q := s.question(ctx, m)
 	// Whether the person is still here is asked of Slack at every vend.

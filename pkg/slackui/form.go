@@ -31,9 +31,13 @@ const (
 	ActionEnd     = "end"
 )
 
-// Direct reports whether the action belongs to the requester's direct message.
+// Direct reports whether the action belongs to the requester's direct messages.
 func (a Action) Direct() bool {
-	return a.ID == ActionConsole || a.ID == ActionKeys || a.ID == ActionEnd
+	switch a.ID {
+	case ActionConsole, ActionKeys, ActionPowerShell, ActionProfile, ActionJSON, ActionEnd:
+		return true
+	}
+	return false
 }
 
 // FormState is what the form knows besides what Slack keeps in its inputs.

@@ -299,26 +299,59 @@ func TestALongMenuSaysWhatItDoesNotShow(t *testing.T) {
 	}
 }
 
-// Tokens have up to 4,096 bytes and links more: only a message's text holds
-// them, so nothing may stand in blocks.
-func TestKeysAndLinksTravelInTheTextAtFullLength(t *testing.T) {
-	token := strings.Repeat("IQoJb3JpZ2luX2VjE+/=", 205)[:4096]
-	one := "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SESSION_TOKEN=" + token + "\n"
-	keys := access.NewSecret(one + "# PowerShell\n" + strings.Repeat(one, 3))
-	m := Keys(keys, active(), noon.Add(time.Hour))
-	if wrong := judgeMessage(m); wrong != nil || m.Blocks != nil {
-		t.Errorf("keys: %v, %d blocks", wrong, len(m.Blocks))
+// maxWhole is what Slack's server does not split, with room to spare
+// (github.com/slackapi/java-slack-sdk/issues/704).
+const maxWhole = 3900
+
+// Whatever is written into the keys, and whatever account and role are called,
+// every post is below the limits of its text and of its blocks.
+func TestKeysFitIntoTheirPosts(t *testing.T) {
+	r := active()
+	r.AccountName, r.Role = strings.Repeat("&", 300), strings.Repeat("<", 300)
+	for _, unit := range []string{"a", "&", "<", "é", "\n"} {
+		n := 0
+		for Fits(strings.Repeat(unit, n+1)) {
+			n++
+		}
+		if n < 500 {
+			t.Fatalf("only %d of %q fit", n, unit)
+		}
+		full := access.NewSecret(strings.Repeat(unit, n))
+		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, noon.Add(time.Hour)) {
+			fence := "```\n" + entities.Replace(strings.TrimSuffix(full.Reveal(), "\n")) + "\n```"
+			if wrong := judgeMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxWhole || !strings.HasPrefix(m.Text, fence) {
+				t.Errorf("%d of %q: %v, a text of %d characters", n, unit, wrong, utf8.RuneCountInString(m.Text))
+			}
+			section := objectOf(objectOf(listOf(raw(m.Blocks))[0])["text"])
+			if textOf(section["text"]) != fence {
+				t.Errorf("%d of %q: the first block is not the keys", n, unit)
+			}
+		}
 	}
-	if want := one + "```\n# PowerShell\n" + strings.TrimSpace(strings.Repeat(one, 3)) + "\n```\n"; !strings.HasPrefix(m.Text, want) {
-		t.Errorf("the keys are not whole, or not first: %.80q", m.Text)
-	}
-	address := "https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + strings.Repeat("t", 10000)
-	m = Link(access.NewSecret(address), active(), noon.Add(time.Hour))
-	if wrong := judgeMessage(m); wrong != nil || m.Blocks != nil {
-		t.Errorf("link: %v, %d blocks", wrong, len(m.Blocks))
-	}
-	if want := "<" + strings.ReplaceAll(address, "&", "&amp;") + "|Open AWS console: payments-prod, ReadOnly>"; !strings.HasPrefix(m.Text, want) {
-		t.Errorf("the link is not whole and first: %.80q", m.Text)
+}
+
+// A link of any length arrives whole or is refused; the words are always there.
+func TestALinkIsWholeOrRefused(t *testing.T) {
+	for length := 3000; length < 4300; length += 7 {
+		link := "https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + strings.Repeat("t", length)
+		want := "<" + strings.ReplaceAll(link, "&", "&amp;") + "|Open AWS console: payments-prod, ReadOnly>"
+		posts, err := Link(access.NewSecret(link), active(), noon.Add(time.Hour))
+		if (utf8.RuneCountInString(want) > maxWhole) != (access.Code(err) == "link_too_long") {
+			t.Fatalf("a link of %d characters: %v", len(want), err)
+		}
+		if err != nil {
+			continue
+		}
+		all := ""
+		for _, m := range posts {
+			if wrong := judgeMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxWhole || m.Blocks != nil {
+				t.Errorf("a link of %d characters: %v, %d blocks", len(want), wrong, len(m.Blocks))
+			}
+			all += m.Text + "\n"
+		}
+		if !strings.HasPrefix(posts[0].Text, want) || !strings.Contains(all, "do not pass it on") {
+			t.Errorf("a link of %d characters is not whole, or without words: %.80q", len(want), all)
+		}
 	}
 }
 

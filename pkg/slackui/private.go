@@ -1,41 +1,144 @@
 package slackui
 
 import (
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// The private answers have no blocks: beside blocks, a message's text is only
-// what a notification shows. A block's text has 3,000 characters and a button's
-// address as many, a token alone 4,096 bytes; a message's text has 40,000.
+// Private answers carry secrets, and have to arrive whole. Slack splits a
+// message's text after about 4,000 characters, in the middle of whatever stands
+// there (github.com/slackapi/java-slack-sdk/issues/704), and refuses more than
+// 3,000 in a block's text or in a button's address (docs.slack.dev, Block Kit).
+// A session token alone may have 4,096.
+const (
+	maxPost  = 3900 // characters of one post's text
+	maxFence = 2900 // characters of keys in one post, which stand in one block
+)
 
-// Keys is the private answer that carries keys. It reveals them. The first form
-// begins the text, so that whoever reads the message by a program finds it
-// there; the others stand in a code fence below.
-func Keys(text access.Secret, r access.Request, expires time.Time) Message {
-	first, others, more := strings.Cut(entities.Replace(strings.TrimSuffix(text.Reveal(), "\n")), "\n#")
-	if more {
-		first += "\n```\n#" + others + "\n```"
+// Fits reports whether keys can stand in one post.
+func Fits(keys string) bool { return utf8.RuneCountInString(entities.Replace(keys)) <= maxFence }
+
+// Actions of the buttons below keys.
+const (
+	ActionPowerShell = "keys_powershell"
+	ActionProfile    = "keys_file"
+	ActionJSON       = "keys_json"
+)
+
+// FormOf is the form of keys that a button asks for.
+func FormOf(action string) access.Form {
+	switch action {
+	case ActionPowerShell:
+		return access.PowerShell
+	case ActionProfile:
+		return access.Profile
+	case ActionJSON:
+		return access.JSON
 	}
-	return Message{Text: first + "\nTemporary keys for " + what(r) + ": good until " + moment(useful(r, expires)) + ". Only you can see this."}
+	return access.Shell
 }
 
-// Link is the private answer that carries a sign-in link. It reveals it.
-func Link(link access.Secret, r access.Request, expires time.Time) Message {
+// Keys is the private answer that carries keys in one form: a post for each
+// part, to be posted in this order. It reveals them. The keys begin each post,
+// in a code fence. They stand in the text as well as in the block that is
+// drawn, so that programs and screen readers find them.
+func Keys(form access.Form, parts []access.Secret, r access.Request, expires time.Time) []Message {
+	posts := make([]Message, 0, len(parts))
+	for i, part := range parts {
+		fence := "```\n" + entities.Replace(strings.TrimSuffix(part.Reveal(), "\n")) + "\n```"
+		words, last := continued(form, i+1, len(parts)), i == len(parts)-1
+		if last {
+			words = strings.TrimSpace(words + "\n" + aboutKeys(form, r, expires))
+		}
+		m := Message{Text: fence, Blocks: []slack.Block{fenced(fence), mrkdwn(words)}}
+		if all := fence + "\n" + words; utf8.RuneCountInString(all) <= maxPost {
+			m.Text = all
+		}
+		if last {
+			m.Blocks = append(m.Blocks, otherForms(r), small(ownSession))
+		}
+		posts = append(posts, m)
+	}
+	return posts
+}
+
+const ownSession = "Each of these buttons makes a session of its own, with keys of its own. The keys above stay as they are."
+
+// fenced is the block of a code fence. It is never cut, and never folded.
+func fenced(fence string) slack.Block {
+	text := slack.NewTextBlockObject(slack.MarkdownType, fence, false, true)
+	return slack.NewSectionBlock(text, nil, nil, slack.SectionBlockOptionExpand(true))
+}
+
+// continued says which part of the keys a post is, "" if there is only one.
+func continued(form access.Form, part, of int) string {
+	if of == 1 {
+		return ""
+	}
+	how := "Paste all parts, one after the other: the session token is too long for one message."
+	if form == access.Profile || form == access.JSON {
+		how = "Put the parts together without a line break between them: the session token is too long for one message."
+	}
+	text := fmt.Sprintf("*Part %d of %d.* %s", part, of, how)
+	if part < of {
+		text += fmt.Sprintf(" If part %d does not follow, the keys are of no use: press the button again.", part+1)
+	}
+	return text
+}
+
+func aboutKeys(form access.Form, r access.Request, expires time.Time) string {
+	use := map[access.Form]string{
+		access.Shell:      "Paste them into sh, bash or zsh.",
+		access.PowerShell: "Paste them into PowerShell.",
+		access.Profile:    "Add them to `~/.aws/credentials`. The name in brackets is the profile.",
+		access.JSON:       "This is what a `credential_process` prints.",
+	}
+	until := moment(r.UsefulUntil(expires))
+	return "Temporary keys for " + what(r) + ": good until " + until + ". " + use[form] + " Only you can see this."
+}
+
+// otherForms are the buttons that give keys written in another way than for sh.
+func otherForms(r access.Request) slack.Block {
+	return buttons(
+		button("PowerShell", ActionPowerShell, r.ID, slack.StyleDefault),
+		button("Credentials file", ActionProfile, r.ID, slack.StyleDefault),
+		button("JSON", ActionJSON, r.ID, slack.StyleDefault),
+	)
+}
+
+// Link is the private answer that carries a sign-in link. It reveals it. A link
+// that leaves no room for the words has a post of its own, before them.
+//
+// Refusal: link_too_long, for a link that Slack would split.
+func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, error) {
 	label := "Open AWS console: " + called(r.AccountName) + ", " + called(r.Role)
-	return Message{Text: "<" + address(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">\n" +
-		"The link works for 15 minutes and signs in whoever has it: do not pass it on. The session lasts until " + moment(useful(r, expires)) + ". Only you can see this."}
+	signIn := "<" + address(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">"
+	words := "The link works for 15 minutes and signs in whoever has it: do not pass it on. " +
+		"The session lasts until " + moment(r.UsefulUntil(expires)) + ". Only you can see this.\n" +
+		"If AWS says that you must log out first: sign out there, or turn on multi-session support in the console's account menu."
+	length := utf8.RuneCountInString(signIn)
+	switch {
+	case length > maxPost:
+		return nil, linkTooLong(r, length)
+	case length+1+utf8.RuneCountInString(words) > maxPost:
+		return []Message{{Text: signIn}, {Text: words}}, nil
+	}
+	return []Message{{Text: signIn + "\n" + words}}, nil
 }
 
-// useful is when a session stops being of use: at its own expiry, or at the end
-// of the grant if that comes first.
-func useful(r access.Request, expires time.Time) time.Time {
-	if r.Ends.Before(expires) {
-		return r.Ends
+func linkTooLong(r access.Request, length int) error {
+	next := "Tell the people who run AWS access: this access gives no keys that you could take instead."
+	if r.Gives(access.Keys) {
+		next = "Press Get temporary keys instead."
 	}
-	return expires
+	says := fmt.Sprintf("The console link has %d characters, and a Slack message carries %d of them whole.", length, maxPost)
+	return access.Refuse("link_too_long", says, next)
 }
 
 // NotVended is the private answer when there is nothing to hand out.

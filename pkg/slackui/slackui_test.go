@@ -141,8 +141,14 @@ func messages() map[string]Message {
 		"grant-ended":      Grant(ended, later),
 		"grant-ended-soon": Grant(must(brief().End(dev, noon.Add(12*time.Minute))), noon.Add(12*time.Minute)),
 		"grant-revoked":    Grant(revoked, later),
-		"keys":             Keys(access.NewSecret("export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SECRET_ACCESS_KEY='a&b'\n"), active(), later.Add(time.Hour)),
-		"link":             Link(access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=x"), active(), later.Add(2*time.Hour)),
+		"keys":             keysOf(access.Shell, "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SECRET_ACCESS_KEY='a&b'\n")[0],
+		"keys-part-1":      keysOf(access.Profile, "[a]\naws_session_token = one", "two\n")[0],
+		"keys-part-2":      keysOf(access.Profile, "[a]\naws_session_token = one", "two\n")[1],
+		"keys-powershell":  keysOf(access.PowerShell, "$Env:AWS_ACCESS_KEY_ID = 'ASIAEXAMPLE'\n")[0],
+		"keys-json":        keysOf(access.JSON, "{}\n")[0],
+		"link":             linkOf("x")[0],
+		"link-alone":       linkOf(strings.Repeat("x", 3600))[0],
+		"link-words":       linkOf(strings.Repeat("x", 3600))[1],
 		"not-vended":       NotVended(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.", "Tell the people who run AWS access."), active(), ref),
 		"refused":          Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."), ref),
 		"failed":           Refused(errors.New("dial tcp: secret-host refused"), ref),
@@ -161,6 +167,23 @@ func messages() map[string]Message {
 		"told-ended":       notice(ended, access.Event{Verb: access.End, From: access.Active, To: access.Ended}),
 		"told-revoked":     notice(revoked, access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked, Actor: lead}),
 	}
+}
+
+func keysOf(form access.Form, parts ...string) []Message {
+	secrets := make([]access.Secret, len(parts))
+	for i, part := range parts {
+		secrets[i] = access.NewSecret(part)
+	}
+	return Keys(form, secrets, active(), later.Add(time.Hour))
+}
+
+func linkOf(token string) []Message {
+	link := access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + token)
+	posts, err := Link(link, active(), later.Add(2*time.Hour))
+	if err != nil {
+		panic(err)
+	}
+	return posts
 }
 
 func notice(r access.Request, e access.Event) Message {

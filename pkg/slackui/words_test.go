@@ -89,10 +89,18 @@ func around(text string) map[string]Message {
 		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": Grant(denied, noon),
 		"list": List([]access.Request{r, denied, open}, noon), "asked": Asked(r, noon), "operators": Operators(text),
 		"refused": Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
-		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": Link(access.NewSecret("https://signin.example/"), open, noon),
-		"keys":      Keys(access.NewSecret("export A=1"), open, noon),
+		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": linked(open),
+		"keys":      Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, open, noon)[0],
 		"deny form": {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
 	}
+}
+
+func linked(r access.Request) Message {
+	posts, err := Link(access.NewSecret("https://signin.example/"), r, noon)
+	if err != nil {
+		panic(err)
+	}
+	return posts[0]
 }
 
 // What somebody typed stays what it is: no mention, no link, no formatting, no

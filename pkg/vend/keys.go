@@ -2,76 +2,77 @@ package vend
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
+	"sort"
 	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Form is a way to write keys down.
-type Form string
-
-// The forms, in the order in which people are shown them.
-const (
-	Shell      Form = "sh"          // export NAME=value, for sh, bash and zsh
-	PowerShell Form = "PowerShell"  // $Env:NAME = 'value'
-	Profile    Form = "credentials" // a section of ~/.aws/credentials
-	JSON       Form = "JSON"        // what a credential_process prints
-)
-
-// Forms lists all of them.
-func Forms() []Form { return []Form{Shell, PowerShell, Profile, JSON} }
-
-// KeysText writes keys in every form, sh first, so that the text begins with
-// "export AWS_ACCESS_KEY_ID=" and the first lines can be pasted as they are.
+// KeysIn writes keys in one form, in parts of which each fits. There is one
+// part unless the session token is too long for it: STS gives up to 4,096
+// bytes. The token stands last, so that it alone is continued. Parts for sh and
+// PowerShell are pasted one after the other; those of the two files are put
+// together without a line break.
 //
-// With a token of STS's full 4,096 bytes it has about 17,500 characters: a
-// Slack message's text takes 40,000, a block 3,000 and a button's URL 3,000
-// (FACTS E4), so it must travel as a message's text.
-func KeysText(c access.Credentials, t access.Target) access.Secret {
-	parts := make([]string, 0, len(titles))
-	for _, form := range Forms() {
-		parts = append(parts, titles[form]+KeysIn(form, c, t).Reveal())
-	}
-	return access.NewSecret(strings.Join(parts, "\n"))
+// c.Expires is printed as it is: it must be no later than the end of the grant.
+func KeysIn(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret {
+	return layoutOf(form, c, t).parts([]rune(c.SessionToken.Reveal()), fits)
 }
 
-// titles stand above the forms. They are comments in the language of the form
-// before, so that pasting one line too many does nothing.
-var titles = map[Form]string{
-	Shell:      "",
-	PowerShell: "# PowerShell\n",
-	Profile:    "# ~/.aws/credentials\n",
-	JSON:       "# JSON, for a credential_process\n",
+// layout is what stands around the session token.
+type layout struct {
+	before, after string
+	stop, resume  string // around the place where the token is continued in the next part
+	quote         func(string) string
 }
 
-// KeysIn writes keys in one form. It ends with a newline.
-func KeysIn(form Form, c access.Credentials, t access.Target) access.Secret {
+func layoutOf(form access.Form, c access.Credentials, t access.Target) layout {
 	switch form {
-	case PowerShell:
-		return access.NewSecret(assignments(c, t, func(name, value string) string {
+	case access.PowerShell:
+		set := func(name, value string) string {
 			return "$Env:" + name + " = '" + powerQuotes.Replace(value) + "'\n"
-		}))
-	case Profile:
-		return access.NewSecret("[" + profile(t) + "]\n" + assignments(c, t, profileLine))
-	case JSON:
-		return access.NewSecret(processOutput(c))
+		}
+		return layout{
+			before: variables(c, t, set) + "$Env:AWS_SESSION_TOKEN = '", after: "'\n",
+			stop: "'\n", resume: "$Env:AWS_SESSION_TOKEN += '", quote: powerQuotes.Replace,
+		}
+	case access.Profile:
+		return layout{before: profile(c, t) + "aws_session_token = ", after: "\n", quote: inProfile}
+	case access.JSON:
+		return layout{before: processOutput(c) + `  "SessionToken": "`, after: "\"\n}\n", quote: inJSON}
 	}
-	return access.NewSecret(assignments(c, t, func(name, value string) string {
-		return "export " + name + "=" + shellWord(value) + "\n"
-	}))
+	export := func(name, value string) string { return "export " + name + "=" + shellWord(value) + "\n" }
+	return layout{
+		before: variables(c, t, export) + "export AWS_SESSION_TOKEN=", after: "\n",
+		stop: "\n", resume: `export AWS_SESSION_TOKEN="$AWS_SESSION_TOKEN"`, quote: shellWord,
+	}
 }
 
-// assignments writes a line for each variable. The region is there because
-// without one half of the tools do nothing.
-func assignments(c access.Credentials, t access.Target, line func(name, value string) string) string {
-	text := line("AWS_ACCESS_KEY_ID", c.AccessKeyID) +
-		line("AWS_SECRET_ACCESS_KEY", c.SecretKey.Reveal()) +
-		line("AWS_SESSION_TOKEN", c.SessionToken.Reveal())
+// parts cuts the text inside the token, wherever the next character would not
+// fit.
+func (l layout) parts(token []rune, fits func(string) bool) (all []access.Secret) {
+	begin := l.before
+	for {
+		if whole := begin + l.quote(string(token)) + l.after; len(token) < 2 || fits(whole) {
+			return append(all, access.NewSecret(whole))
+		}
+		piece := func(n int) string { return begin + l.quote(string(token[:n])) + l.stop }
+		n := max(1, sort.Search(len(token), func(n int) bool { return !fits(piece(n)) })-1)
+		n = min(n, len(token)-1)
+		all = append(all, access.NewSecret(piece(n)))
+		token, begin = token[n:], l.resume
+	}
+}
+
+// variables writes a line for each variable but the token. The region is there
+// under both names: botocore reads AWS_DEFAULT_REGION, and the SDKs for Go and
+// JavaScript read AWS_REGION.
+func variables(c access.Credentials, t access.Target, line func(name, value string) string) string {
+	text := line("AWS_ACCESS_KEY_ID", c.AccessKeyID) + line("AWS_SECRET_ACCESS_KEY", c.SecretKey.Reveal())
 	if t.Region != "" {
-		text += line("AWS_DEFAULT_REGION", t.Region)
+		text += line("AWS_REGION", t.Region) + line("AWS_DEFAULT_REGION", t.Region)
 	}
 	return text
 }
@@ -89,24 +90,31 @@ func shellWord(value string) string {
 
 // powerQuotes doubles what PowerShell takes as the end of a quoted text:
 // typographic quotes too.
-var powerQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
+var powerQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019",
+	"\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
 
-// profileLine knows no quotes, for the file has none: a line break is all that
-// could do harm, and ends nothing here.
-func profileLine(name, value string) string {
-	names := map[string]string{"AWS_DEFAULT_REGION": "region"}
-	key, ok := names[name]
-	if !ok {
-		key = strings.ToLower(name)
+// profile begins a section of ~/.aws/credentials. The file outlives the grant,
+// so it says until when the keys work; its readers pass over comments.
+func profile(c access.Credentials, t access.Target) string {
+	text := "[" + profileName(t) + "]\n" +
+		"# These keys work until " + c.Expires.UTC().Format("2006-01-02 15:04:05 UTC") + ".\n" +
+		"aws_access_key_id = " + inProfile(c.AccessKeyID) + "\n" +
+		"aws_secret_access_key = " + inProfile(c.SecretKey.Reveal()) + "\n"
+	if t.Region != "" {
+		text += "region = " + inProfile(t.Region) + "\n"
 	}
-	return key + " = " + strings.Map(printable, value) + "\n"
+	return text
 }
+
+// inProfile knows no quotes, for the file has none: only a line break could do
+// harm, and it is left out.
+func inProfile(value string) string { return strings.Map(printable, value) }
 
 var notInProfile = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
-// profile names the section after account and role: people with several grants
-// keep several.
-func profile(t access.Target) string {
+// profileName names the section after account and role: people with several
+// grants keep several.
+func profileName(t access.Target) string {
 	account := t.AccountName
 	if account == "" {
 		account = t.Account
@@ -114,14 +122,18 @@ func profile(t access.Target) string {
 	return notInProfile.ReplaceAllString(account+"-"+t.Role, "-")
 }
 
-// processOutput is the answer of a credential_process, version 1.
+// processOutput begins the answer of a credential_process, version 1.
 func processOutput(c access.Credentials) string {
-	text, err := json.MarshalIndent(map[string]any{
-		"Version": 1, "AccessKeyId": c.AccessKeyID, "SecretAccessKey": c.SecretKey.Reveal(),
-		"SessionToken": c.SessionToken.Reveal(), "Expiration": c.Expires.UTC().Format(time.RFC3339),
-	}, "", "  ")
+	return "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"" + inJSON(c.AccessKeyID) + "\",\n" +
+		"  \"SecretAccessKey\": \"" + inJSON(c.SecretKey.Reveal()) + "\",\n" +
+		"  \"Expiration\": \"" + c.Expires.UTC().Format(time.RFC3339) + "\",\n"
+}
+
+// inJSON writes a value as it stands between the quotes of a JSON text.
+func inJSON(value string) string {
+	text, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Sprintf("%T", err) // strings and a number always marshal
+		return "" // a string always marshals
 	}
-	return string(text) + "\n"
+	return string(text[1 : len(text)-1])
 }

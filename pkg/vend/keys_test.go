@@ -12,7 +12,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// full are keys of the longest that STS gives (FACTS 0.8).
+// full are keys of the longest that STS gives: a session token has up to 4,096
+// bytes since September 2026 (aws-sdk-go-v2, service/sts v1.51.0).
 func full() access.Credentials {
 	return access.Credentials{
 		AccessKeyID: "ASIAFULLLENGTH000000", SecretKey: access.NewSecret(strings.Repeat("s/+=", 10)),
@@ -20,42 +21,123 @@ func full() access.Credentials {
 	}
 }
 
-func TestKeysFitIntoOneMessageInEveryForm(t *testing.T) {
+func upTo(most int) func(string) bool { return func(s string) bool { return len(s) <= most } }
+
+// whole are keys that fit into one part.
+func whole(t *testing.T, form access.Form, c access.Credentials, target access.Target) string {
+	t.Helper()
+	parts := KeysIn(form, c, target, upTo(1<<20))
+	if len(parts) != 1 {
+		t.Fatalf("%q: %d parts, want one", form, len(parts))
+	}
+	return parts[0].Reveal()
+}
+
+func TestTheFormsOfKeys(t *testing.T) {
 	c := full()
-	text := KeysText(c, admin()).Reveal()
-	if n := len(text); n > 40000 { // FACTS E4: hard limit of a message's text
-		t.Errorf("%d characters do not fit", n)
-	}
-	if !strings.HasPrefix(text, "export AWS_ACCESS_KEY_ID=ASIAFULLLENGTH000000\nexport AWS_SECRET_ACCESS_KEY=") {
-		t.Errorf("begins with %q", text[:80])
-	}
-	token := c.SessionToken.Reveal()
-	if got := strings.Count(text, token); got != len(Forms()) {
-		t.Errorf("the whole token stands there %d times, want %d", got, len(Forms()))
-	}
-	for _, line := range []string{
-		"export AWS_SESSION_TOKEN=" + token + "\n", "$Env:AWS_SESSION_TOKEN = '" + token + "'\n",
-		"[payments-prod-Admin]\naws_access_key_id = ASIAFULLLENGTH000000\n", "aws_session_token = " + token + "\nregion = eu-west-1\n",
-		`"SessionToken": "` + token + `"`, "export AWS_DEFAULT_REGION=eu-west-1\n",
+	c.SessionToken = access.NewSecret("IQo/+=")
+	secret := c.SecretKey.Reveal()
+	for form, want := range map[access.Form]string{
+		access.Shell: "export AWS_ACCESS_KEY_ID=ASIAFULLLENGTH000000\nexport AWS_SECRET_ACCESS_KEY=" + secret +
+			"\nexport AWS_REGION=eu-west-1\nexport AWS_DEFAULT_REGION=eu-west-1\nexport AWS_SESSION_TOKEN=IQo/+=\n",
+		access.PowerShell: "$Env:AWS_ACCESS_KEY_ID = 'ASIAFULLLENGTH000000'\n$Env:AWS_SECRET_ACCESS_KEY = '" + secret +
+			"'\n$Env:AWS_REGION = 'eu-west-1'\n$Env:AWS_DEFAULT_REGION = 'eu-west-1'\n$Env:AWS_SESSION_TOKEN = 'IQo/+='\n",
+		access.Profile: "[payments-prod-Admin]\n# These keys work until 2026-11-21 13:00:00 UTC.\naws_access_key_id = ASIAFULLLENGTH000000\n" +
+			"aws_secret_access_key = " + secret + "\nregion = eu-west-1\naws_session_token = IQo/+=\n",
+		access.JSON: "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"ASIAFULLLENGTH000000\",\n  \"SecretAccessKey\": \"" + secret +
+			"\",\n  \"Expiration\": \"2026-11-21T13:00:00Z\",\n  \"SessionToken\": \"IQo/+=\"\n}\n",
 	} {
-		if !strings.Contains(text, line) {
-			t.Errorf("%.60q… is not there", line)
+		if got := whole(t, form, c, admin()); got != want {
+			t.Errorf("%q: got %q, want %q", form, got, want)
+		}
+	}
+	target := admin()
+	target.Region, target.AccountName = "", ""
+	if text := whole(t, access.Shell, c, target) + whole(t, access.Profile, c, target); strings.Contains(text, "REGION") ||
+		strings.Contains(text, "region") || !strings.Contains(text, "[111111111111-Admin]") {
+		t.Errorf("an account without name and region is written with them: %s", text)
+	}
+}
+
+// Each part fits, the token is cut nowhere but inside itself, and the parts
+// together are the keys: pasted in order, or put together without a line break.
+func TestPartsOfKeysFitAndAreWhole(t *testing.T) {
+	c := full()
+	token := c.SessionToken.Reveal()
+	for form, together := range map[access.Form]string{
+		access.Profile: whole(t, access.Profile, c, admin()), access.JSON: whole(t, access.JSON, c, admin()),
+		access.Shell: "", access.PowerShell: "",
+	} {
+		// From a part that holds little more than what stands before the token
+		// to one that holds all, and each length around that.
+		for most := 500; most < 4700; most += 37 {
+			parts, all := KeysIn(form, c, admin(), upTo(most)), ""
+			for i, part := range parts {
+				if n := len(part.Reveal()); n > most {
+					t.Fatalf("%q: part %d of %d has %d characters, at most %d fit", form, i+1, len(parts), n, most)
+				}
+				all += part.Reveal()
+			}
+			if together != "" && all != together {
+				t.Fatalf("%q in parts of %d is not what it is in one", form, most)
+			}
+			if form == access.PowerShell && rejoined(t, all) != token {
+				t.Fatalf("PowerShell in parts of %d has another token", most)
+			}
+			if got := environment(t, form, all); got != "" && got != token {
+				t.Fatalf("sh in parts of %d has another token: %d bytes", most, len(got))
+			}
 		}
 	}
 }
 
-// A shell reads back what was written, and runs nothing.
+// rejoined is the token that PowerShell would have.
+func rejoined(t *testing.T, script string) (token string) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSuffix(script, "\n"), "\n") {
+		name, value, ok := strings.Cut(strings.TrimSuffix(line, "'"), " = '")
+		more := false
+		if !ok {
+			name, value, more = strings.Cut(strings.TrimSuffix(line, "'"), " += '")
+		}
+		if name == "$Env:AWS_SESSION_TOKEN" && (more || token == "") {
+			token += value
+		}
+	}
+	return token
+}
+
+// environment is the token that sh has, "" for other forms.
+func environment(t *testing.T, form access.Form, script string) string {
+	t.Helper()
+	if form != access.Shell {
+		return ""
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script+`printf %s "$AWS_SESSION_TOKEN"`).Output()
+	if err != nil {
+		t.Fatalf("sh: %v", err)
+	}
+	return string(out)
+}
+
+// A shell reads back what was written, and runs nothing, in one part or many.
 func TestAShellReadsKeysAsTheyAre(t *testing.T) {
 	for _, odd := range []string{"plain/+=", "$(touch x)", "`id`", "a'b\"c", "two words", "a;b&c|d>e", "line\nbreak", "\\", "~", "*", "!x", "é"} {
-		c := full()
-		c.SecretKey, c.SessionToken = access.NewSecret(odd), access.NewSecret(odd+odd)
-		script := KeysIn(Shell, c, admin()).Reveal() + "printf '%s|%s|%s|%s' \"$AWS_ACCESS_KEY_ID\" \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\" \"$AWS_DEFAULT_REGION\""
-		sh := exec.CommandContext(t.Context(), "sh", "-c", script)
-		sh.Dir = t.TempDir() // where a command that is run by mistake does no harm
-		out, err := sh.Output()
-		want := c.AccessKeyID + "|" + odd + "|" + odd + odd + "|eu-west-1"
-		if err != nil || string(out) != want {
-			t.Errorf("%q: a shell reads %q (%v), want %q", odd, out, err, want)
+		for _, most := range []int{1 << 20, 260} {
+			c := full()
+			c.SecretKey, c.SessionToken = access.NewSecret(odd), access.NewSecret(strings.Repeat(odd, 30))
+			script := ""
+			for _, part := range KeysIn(access.Shell, c, admin(), upTo(most)) {
+				script += part.Reveal()
+			}
+			script += "printf '%s|%s|%s|%s' \"$AWS_ACCESS_KEY_ID\" \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\" \"$AWS_DEFAULT_REGION$AWS_REGION\""
+			sh := exec.CommandContext(t.Context(), "sh", "-c", script)
+			sh.Dir = t.TempDir() // where a command that is run by mistake does no harm
+			out, err := sh.Output()
+			want := c.AccessKeyID + "|" + odd + "|" + strings.Repeat(odd, 30) + "|eu-west-1eu-west-1"
+			if err != nil || string(out) != want {
+				t.Errorf("%q: a shell reads %q (%v), want %q", odd, out, err, want)
+			}
 		}
 	}
 }
@@ -65,28 +147,27 @@ func TestFormsQuoteAsTheirReadersDo(t *testing.T) {
 	c.SecretKey = access.NewSecret("it's\u2019 \"it\"\n[x]")
 	target := admin()
 	target.AccountName, target.Role = "pay ments]\nx", "Ad+min"
-	for form, want := range map[Form]string{
-		PowerShell: "$Env:AWS_SECRET_ACCESS_KEY = 'it''s\u2019\u2019 \"it\"\n[x]'\n",
-		Profile:    "[pay-ments-x-Ad-min]\naws_access_key_id = ASIAFULLLENGTH000000\naws_secret_access_key = it's\u2019 \"it\"[x]\n",
+	for form, want := range map[access.Form]string{
+		access.PowerShell: "$Env:AWS_SECRET_ACCESS_KEY = 'it''s\u2019\u2019 \"it\"\n[x]'\n",
+		access.Profile:    "aws_access_key_id = ASIAFULLLENGTH000000\naws_secret_access_key = it's\u2019 \"it\"[x]\n",
 	} {
-		if got := KeysIn(form, c, target).Reveal(); !strings.Contains(got, want) {
+		if got := whole(t, form, c, target); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q in it", form, got, want)
 		}
+	}
+	if got := whole(t, access.Profile, c, target); !strings.HasPrefix(got, "[pay-ments-x-Ad-min]\n") {
+		t.Errorf("the section is %.40q", got)
 	}
 	var process struct {
 		Version                                                int
 		AccessKeyId, SecretAccessKey, SessionToken, Expiration string
 	}
-	if err := json.Unmarshal([]byte(KeysIn(JSON, c, target).Reveal()), &process); err != nil {
+	if err := json.Unmarshal([]byte(whole(t, access.JSON, c, target)), &process); err != nil {
 		t.Fatal(err)
 	}
 	if process.Version != 1 || process.SecretAccessKey != c.SecretKey.Reveal() || process.SessionToken != c.SessionToken.Reveal() ||
 		process.AccessKeyId != c.AccessKeyID || process.Expiration != "2026-11-21T13:00:00Z" {
 		t.Errorf("read back %+v", process)
-	}
-	target.Region, target.AccountName = "", ""
-	if text := KeysText(c, target).Reveal(); strings.Contains(text, "DEFAULT_REGION") || !strings.Contains(text, "[111111111111-Ad-min]") {
-		t.Error("an account without name and region is written with them")
 	}
 }
 
@@ -98,10 +179,11 @@ func TestWhatIsHandedOutDoesNotPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys := KeysIn(access.Shell, k, admin(), upTo(1<<20))
 	var b bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&b, nil))
-	log.Info("handed out", "credentials", k, "link", link, "keys", KeysText(k, admin()), "sessions", c.Sessions())
-	slog.New(slog.NewTextHandler(&b, nil)).Info("handed out", "credentials", k, "link", link)
+	log.Info("handed out", "credentials", k, "link", link, "keys", keys, "sessions", c.Sessions())
+	slog.New(slog.NewTextHandler(&b, nil)).Info("handed out", "credentials", k, "link", link, "keys", keys)
 	for name, secret := range map[string]string{"secret key": k.SecretKey.Reveal(), "session token": k.SessionToken.Reveal(), "link": link.Reveal()} {
 		if strings.Contains(b.String(), secret[:20]) {
 			t.Errorf("the log holds the %s", name)

@@ -23,7 +23,8 @@ type SignIn struct {
 	Issuer   string // where the console sends people whose session is over; may be empty
 }
 
-// maxAnswer is more than AWS answers with: a sign-in token is 1 to 2 KB.
+// maxAnswer is more than AWS answers with: a sign-in token holds the session,
+// whose own token has up to 4,096 bytes.
 const maxAnswer = 64 << 10
 
 // Link returns an address that signs whoever opens it into the console, in the

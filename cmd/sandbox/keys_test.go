@@ -1,0 +1,328 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+)
+
+// maxPost is below the length at which Slack's server splits a text
+// (github.com/slackapi/java-slack-sdk/issues/704).
+const maxPost = 3900
+
+func longTokens(s *settings) { s.TokenBytes = longestToken }
+
+// answers are the private messages that somebody gets by pressing a button.
+func (b *sandbox) answers(user, label string, on slackfake.Message) []slackfake.Message {
+	b.t.Helper()
+	mine := func(m slackfake.Message) bool { return m.To == user }
+	before := count(b.state().Messages, mine)
+	b.click(user, label, on)
+	got := messages(b.state(), mine)[before:]
+	if len(got) == 0 {
+		b.t.Fatalf("%s: no private message", label)
+	}
+	for _, m := range got {
+		if n := utf8.RuneCountInString(m.Text); n > maxPost {
+			b.t.Errorf("%s: a message has %d characters, at most %d arrive whole", label, n, maxPost)
+		}
+	}
+	return got
+}
+
+// fenceOf is what stands in the first code fence of a text.
+func fenceOf(t *testing.T, text string) string {
+	t.Helper()
+	parts := strings.Split(text, "```")
+	if len(parts) != 3 || parts[0] != "" {
+		t.Fatalf("the text does not begin with its only code fence: %.200q", text)
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(parts[1], "\n"), "\n")
+}
+
+// running runs keys in sh, and answers what a program then finds in its
+// environment.
+func running(t *testing.T, script string, names ...string) (values []string) {
+	t.Helper()
+	for _, name := range names {
+		script += "\nprintf '%s\\n' \"$" + name + "\""
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script).CombinedOutput()
+	if err != nil {
+		t.Fatalf("sh: %v: %.200s", err, out)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+}
+
+// One message has the keys in one form, in a code fence that stands in the
+// message itself, with the region under both names that programs read.
+func TestKeysArriveInOneFencedForm(t *testing.T) {
+	b := start(t, repository(t))
+	got := b.answers("U0DEV1", "Get temporary keys", granted(b))
+	if len(got) != 1 {
+		t.Fatalf("got %d messages, want one", len(got))
+	}
+	keys := fenceOf(t, got[0].Text)
+	env := running(t, keys, "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
+	if !strings.HasPrefix(keys, "export AWS_ACCESS_KEY_ID=") || env[1] != "eu-west-1" || env[2] != "eu-west-1" {
+		t.Errorf("the keys begin %.40q, and set the region to %q", keys, env[1:])
+	}
+	if n := strings.Count(got[0].Text, env[0]); n != 1 {
+		t.Errorf("the secret stands in the text %d times, want once", n)
+	}
+}
+
+// A token of STS's full length is continued in a second message; a shell that
+// both are pasted into has it whole, and says so of the one that is missing.
+func TestATokenOfFullLengthComesInTwoMessages(t *testing.T) {
+	b := start(t, repository(t), longTokens)
+	grant := granted(b)
+	got := b.answers("U0DEV1", "Get temporary keys", grant)
+	if len(got) != 2 {
+		t.Fatalf("got %d messages, want two", len(got))
+	}
+	first, second := fenceOf(t, got[0].Text), fenceOf(t, got[1].Text)
+	env := running(t, first+"\n"+second, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+	if len(env[1]) != longestToken || env[0] != b.state().Sessions[0].AccessKeyID || env[3] != "eu-west-1" {
+		t.Errorf("sh reads a token of %d bytes, key %s, region %s", len(env[1]), env[0], env[3])
+	}
+	if c := configured(b, env[0], env[2], env[1]); !works(t, c) {
+		t.Error("the pasted keys do not work")
+	}
+	for i, want := range []string{"*Part 1 of 2.* Paste all parts", "*Part 2 of 2.* Paste all parts"} {
+		if !strings.Contains(got[i].Text, want) {
+			t.Errorf("message %d does not say %q: %.200q", i+1, want, got[i].Text[len(got[i].Text)-300:])
+		}
+	}
+	if !strings.Contains(got[0].Text, "If part 2 does not follow, the keys are of no use: press the button again.") {
+		t.Error("the first message does not say what to do when the second is missing")
+	}
+}
+
+// The buttons below keys give other forms. Each press is a session of its own.
+func TestEachButtonBelowKeysIsASessionOfItsOwn(t *testing.T) {
+	for _, change := range []func(*settings){func(*settings) {}, longTokens} {
+		b := start(t, repository(t), change)
+		b.click("U0DEV1", "Get temporary keys", granted(b))
+		below := b.private("U0DEV1")
+		if !strings.Contains(string(below.Blocks), "a session of its own") {
+			t.Errorf("the message does not say what the buttons do: %s", below.Blocks)
+		}
+		for i, label := range []string{"PowerShell", "Credentials file", "JSON"} {
+			text := ""
+			for _, m := range b.answers("U0DEV1", label, below) {
+				text += fenceOf(t, m.Text)
+			}
+			s := b.state()
+			if len(s.Sessions) != i+2 {
+				t.Fatalf("%s: %d sessions, want %d", label, len(s.Sessions), i+2)
+			}
+			id, secret, token := written(t, label, text)
+			if id != s.Sessions[i+1].AccessKeyID || !works(t, configured(b, id, secret, token)) {
+				t.Errorf("%s: the keys of %q do not work", label, id)
+			}
+		}
+	}
+}
+
+var (
+	inPowerShell = regexp.MustCompile(`(?m)^\$Env:(\w+) (\+?)= '([^']*)'$`)
+	inFile       = regexp.MustCompile(`(?m)^(\w+) = (\S*)$`)
+)
+
+// written reads keys as their program would. Parts of PowerShell end with a
+// statement, so they stand on lines of their own.
+func written(t *testing.T, label, text string) (id, secret, token string) {
+	t.Helper()
+	v := map[string]string{}
+	switch label {
+	case "PowerShell":
+		for _, m := range inPowerShell.FindAllStringSubmatch(strings.ReplaceAll(text, "'$Env", "'\n$Env"), -1) {
+			if m[2] == "" {
+				v[m[1]] = ""
+			}
+			v[m[1]] += m[3]
+		}
+		return v["AWS_ACCESS_KEY_ID"], v["AWS_SECRET_ACCESS_KEY"], v["AWS_SESSION_TOKEN"]
+	case "Credentials file":
+		for _, m := range inFile.FindAllStringSubmatch(text, -1) {
+			v[m[1]] = m[2]
+		}
+		if !strings.HasPrefix(text, "[payments-dev-ReadOnly]\n") || v["region"] != "eu-west-1" {
+			t.Errorf("the file begins %.60q, region %q", text, v["region"])
+		}
+		return v["aws_access_key_id"], v["aws_secret_access_key"], v["aws_session_token"]
+	}
+	var out struct {
+		Version                                    int
+		AccessKeyID, SecretAccessKey, SessionToken string
+		Expiration                                 time.Time
+	}
+	if err := json.Unmarshal([]byte(text), &out); err != nil || out.Version != 1 {
+		t.Fatalf("a credential_process of version %d: %v", out.Version, err)
+	}
+	return out.AccessKeyID, out.SecretAccessKey, out.SessionToken
+}
+
+var (
+	printedISO  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	printedFile = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`)
+)
+
+// STS lets a session live 15 minutes at least. What is printed is the end of
+// the grant, if that comes first.
+func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
+	b := start(t, repository(t))
+	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 5m "looking"`)
+	on := b.direct("U0DEV1")
+	ends := *b.request().Ends
+	var printed []time.Time
+	for _, label := range []string{"Get temporary keys", "PowerShell", "Credentials file", "JSON"} {
+		got := b.answers("U0DEV1", label, on)
+		on = got[len(got)-1]
+		for _, m := range got {
+			for form, layout := range map[*regexp.Regexp]string{printedISO: time.RFC3339, printedFile: "2006-01-02 15:04:05 MST"} {
+				for _, text := range form.FindAllString(m.Text, -1) {
+					at, err := time.Parse(layout, text)
+					if err != nil || at.After(ends) {
+						t.Errorf("%s: %q is printed, %v after the end of the grant (%v)", label, text, at.Sub(ends), err)
+					}
+					printed = append(printed, at)
+				}
+			}
+			if want := fmt.Sprintf("good until <!date^%d^", ends.Unix()); !strings.Contains(m.Text, want) {
+				t.Errorf("%s does not say until when", label)
+			}
+		}
+	}
+	if len(printed) != 2 || !slices.ContainsFunc(printed, ends.Truncate(time.Second).Equal) {
+		t.Errorf("printed %v, want the end of the grant in the file and in JSON", printed)
+	}
+}
+
+// Somebody who is signed in to another account is stopped by AWS; the message
+// says how to go on.
+func TestALinkSaysWhatToDoWhenSignedInElsewhere(t *testing.T) {
+	b := start(t, repository(t))
+	got := b.answers("U0DEV1", "Open AWS console", granted(b))
+	const want = "If AWS says that you must log out first: sign out there, or turn on multi-session support in the console's account menu."
+	if len(got) != 1 || !linked.MatchString(got[0].Text) || !strings.Contains(got[0].Text, want) {
+		t.Errorf("got %d messages, the first %q", len(got), got[0].Text)
+	}
+}
+
+// A link that leaves no room for the words arrives whole before them, and works.
+func TestALongLinkArrivesWhole(t *testing.T) {
+	b := start(t, repository(t), func(s *settings) { s.TokenBytes = 2450 })
+	got := b.answers("U0DEV1", "Open AWS console", granted(b))
+	if len(got) != 2 || !strings.HasPrefix(got[1].Text, "The link works for 15 minutes") {
+		t.Fatalf("got %d messages, want the link and the words: %.100q", len(got), got[len(got)-1].Text)
+	}
+	whole := regexp.MustCompile(`^<(http[^|<>]+)\|[^|<>]+>$`).FindStringSubmatch(got[0].Text)
+	if whole == nil {
+		t.Fatalf("the first message is no link: %.100q", got[0].Text)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := (&http.Client{Jar: jar}).Get(strings.ReplaceAll(whole[1], "&amp;", "&"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("signing in: %s", answer.Status)
+	}
+}
+
+// The link of a token of full length is longer than any Slack message. The
+// person reads that and what to do, and the operators read it once.
+func TestALinkThatIsTooLongIsSaid(t *testing.T) {
+	for _, c := range []struct{ role, next string }{
+		{"payments-dev ReadOnly 1h", "Press Get temporary keys instead."},
+		{"payments-prod Admin 1h", "Tell the people who run AWS access: this access gives no keys that you could take instead."},
+	} {
+		b := start(t, repository(t), longTokens)
+		b.command("U0DEV1", `/aws-access `+c.role+` "looking" ticket=INC-42`)
+		for _, by := range []string{"U0LEAD1", "U0SEC1"} {
+			if b.request().State == "pending" {
+				b.click(by, "Approve", b.card("C0APPROVALS"))
+			}
+		}
+		for range 2 {
+			got := b.answers("U0DEV1", "Open AWS console", b.direct("U0DEV1"))
+			if len(got) != 1 || strings.Contains(got[0].Text, "SigninToken") ||
+				!regexp.MustCompile(`The console link has \d{4} characters, and a Slack message carries 3900 of them whole\. `+c.next).MatchString(got[0].Text) {
+				t.Errorf("%s: got %d messages, the first %q", c.role, len(got), got[0].Text)
+			}
+		}
+		failed := count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == "link_too_long" })
+		told := messages(b.state(), func(m slackfake.Message) bool {
+			return m.Channel == "C0OPS" && strings.Contains(m.Text, "could not be opened")
+		})
+		if failed != 2 || len(told) != 1 {
+			t.Errorf("%s: %d records and %d messages to the operators, want 2 and 1: %+v", c.role, failed, len(told), told)
+		}
+	}
+}
+
+// Whoever is left with half a token knows it from the half, and from a message
+// of its own; a message that arrives after a retry needs none.
+func TestHalfATokenIsNoSilence(t *testing.T) {
+	for fails, arrives := range map[int]bool{2: true, 3: false} {
+		b := start(t, repository(t), longTokens)
+		grant := granted(b)
+		faults := b.world.stage.Load().faults
+		faults.add(fault{At: "slack:chat.postEphemeral", How: passed, Times: 1})
+		faults.add(fault{At: "slack:chat.postEphemeral", How: howError, Times: fails})
+		got := b.answers("U0DEV1", "Get temporary keys", grant)
+		b.advance("2m")
+		undelivered := count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == "undelivered" })
+		lost := count(b.state().Messages, func(m slackfake.Message) bool {
+			return m.DMWith == "U0DEV1" && strings.Contains(m.Text, "came to nothing. Press the button again.")
+		})
+		if arrives && (len(got) != 2 || undelivered != 0 || lost != 0) || !arrives && (len(got) != 1 || undelivered != 1 || lost != 1) {
+			t.Errorf("the second post fails %d times: %d messages arrived, %d records, told %d times", fails, len(got), undelivered, lost)
+		}
+		if !strings.Contains(got[0].Text, "If part 2 does not follow, the keys are of no use: press the button again.") {
+			t.Error("the first half does not say what it is")
+		}
+	}
+}
+
+// The buttons below keys are as good as Get temporary keys, and no better.
+func TestOtherFormsAskTheSameQuestions(t *testing.T) {
+	b := start(t, repository(t))
+	b.click("U0DEV1", "Get temporary keys", granted(b))
+	below := b.private("U0DEV1")
+	for _, c := range []struct{ who, before, says string }{
+		{"U0DEV2", "", "Only dev1 can use this access."},
+		{"U0DEV1", strings.Replace(repository(t), "approvals: none\n\n  - name: work in", "approvals: none\n    give: [console]\n\n  - name: work in", 1),
+			"This access is for the console only: no keys are given."},
+	} {
+		if c.before != "" {
+			b.do("policy", c.before)
+		}
+		b.click(c.who, "JSON", below)
+		if m := b.private(c.who); !strings.Contains(m.Text, c.says) || strings.Contains(m.Text, "SessionToken") || len(b.state().Sessions) != 1 {
+			t.Errorf("%s reads %q, with %d sessions, want %q", c.who, m.Text, len(b.state().Sessions), c.says)
+		}
+	}
+	b.do("policy", repository(t))
+	b.advance("61m")
+	b.click("U0DEV1", "PowerShell", below)
+	if m := b.private("U0DEV1"); !strings.Contains(m.Text, "This access ended at 21 Nov 13:00 UTC.") || len(b.state().Sessions) != 1 {
+		t.Errorf("after the end: %q", m.Text)
+	}
+}
