@@ -162,7 +162,7 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"never":                        {"", ask("U0SEC1", `log-archive Admin 1h "x"`), "never"},
 		"longer than the policy":       {"", ask("U0DEV1", `payments-prod ReadOnly 5h "x"`), "too_long"},
 		"no unit":                      {"", ask("U0DEV1", `payments-dev ReadOnly 90 "x"`), "bad_length"},
-		"no time":                      {"", ask("U0DEV1", `payments-dev ReadOnly 0h "x"`), "bad_length"},
+		"no time":                      {"", ask("U0DEV1", `payments-dev ReadOnly 0h "x"`), "too_short"},
 		"negative time":                {"", ask("U0DEV1", `payments-dev ReadOnly -1h "x"`), "bad_length"},
 		"absurd time":                  {"", ask("U0DEV1", `payments-dev ReadOnly 1e9h "x"`), "bad_length"},
 		"a minute":                     {"", ask("U0DEV1", `payments-dev ReadOnly 1m "x"`), "too_short"},

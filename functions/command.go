@@ -41,7 +41,7 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (sl
 	}
 	switch line.Verb {
 	case slackui.VerbHelp:
-		return slackui.Help(), nil
+		return slackui.Help(h.Policy.Settings().TicketExample), nil
 	case slackui.VerbList:
 		return h.list(ctx, c.User, p.at)
 	case slackui.VerbAsk:

@@ -151,7 +151,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 	if refusal := who.Refused(); refusal != nil {
 		return refusal
 	}
-	account, refusal := h.Policy.Find(in.View.Values[slackui.ActionAccount])
+	account, refusal := h.Policy.Find(who, d, now, in.View.Values[slackui.ActionAccount])
 	if refusal != nil {
 		return refusal
 	}

@@ -80,25 +80,30 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	if err != nil {
 		return access.Request{}, fmt.Errorf("load what %s asked for: %w", in.By, err)
 	}
-	account, refusal := s.Policy.Find(in.Account)
-	if refusal != nil {
-		return access.Request{}, refusal
-	}
-	m := asking{Asked: in, id: id, account: account, directory: d, now: s.Now()}
+	m := asking{Asked: in, id: id, directory: d, now: s.Now()}
+	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
 	var open []access.Request
-	if ids := asker.Unsure(account.ID, in.Role, m.now); len(ids) > 0 {
+	if ids := asker.Unsure(m.account.ID, m.Role, m.now); len(ids) > 0 {
 		if open, err = s.Store.Requests(ctx, ids); err != nil {
 			return access.Request{}, fmt.Errorf("load the open requests of %s: %w", in.By, err)
 		}
 	}
 	m.asker = asker.After(open, m.now)
-	if there := m.asker.Has(account.ID, in.Role); there != "" {
+	if there := m.asker.Has(m.account.ID, m.Role); there != "" {
 		return m.already(open, there)
 	}
 	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
 		return access.Request{}, refusal
 	}
-	r, event, err := s.judge(ctx, m)
+	who, exact, err := s.meant(ctx, &m)
+	if err == nil && (exact.Account != m.account.ID || exact.Role != m.Role) {
+		return s.ask(ctx, exact, id) // what was typed means this to this person alone
+	}
+	var r access.Request
+	var event access.Event
+	if err == nil {
+		r, event, err = s.judge(m, who)
+	}
 	if err != nil {
 		s.count(ctx, m)
 		return access.Request{}, err
@@ -120,16 +125,28 @@ func (m asking) already(open []access.Request, there string) (access.Request, er
 	return access.Request{}, fmt.Errorf("request %s was not read", there)
 }
 
-// judge asks Slack and the policy, and makes the first move.
-func (s Submit) judge(ctx context.Context, m asking) (access.Request, access.Event, error) {
-	d := s.Roster.Fresh(ctx, m.directory)
-	who := s.Roster.Person(ctx, d, m.By)
-	if refusal := who.Refused(); refusal != nil {
-		return access.Request{}, access.Event{}, refusal
+// meant asks Slack who this is, and the policy what they mean by what they typed.
+func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, error) {
+	m.directory = s.Roster.Fresh(ctx, m.directory)
+	who := s.Roster.Person(ctx, m.directory, m.By)
+	if err := who.Refused(); err != nil {
+		return who, m.Asked, err
 	}
+	exact := m.Asked
+	account, err := s.Policy.Find(who, m.directory, m.now, m.Asked.Account)
+	if err != nil {
+		return who, exact, err
+	}
+	exact.Account = account.ID
+	exact.Role = s.Policy.FindRole(who, m.directory, m.now, account.ID, m.Role)
+	return who, exact, nil
+}
+
+// judge asks the policy, and makes the first move.
+func (s Submit) judge(m asking, who access.Person) (access.Request, access.Event, error) {
 	answer := s.Policy.Decide(policy.Question{
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
-		Asking: true, Directory: d, At: m.now,
+		Asking: true, Directory: m.directory, At: m.now,
 	})
 	if answer.Refusal != nil {
 		return access.Request{}, access.Event{}, answer.Refusal

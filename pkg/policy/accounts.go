@@ -30,8 +30,8 @@ func (c *compiler) linkAccounts() {
 	for _, d := range drafts {
 		p.accounts = append(p.accounts, account{
 			Account: access.Account{ID: d.id, Name: d.name},
-			folded:  strings.ToLower(d.name),
-			class:   &class{region: d.region, roles: c.rolesIn(d)},
+			folded:  strings.ToLower(d.name), searched: searched(d.name),
+			class: &class{region: d.region, roles: c.rolesIn(d)},
 		})
 	}
 	c.index = newAccountIndex(drafts)

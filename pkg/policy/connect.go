@@ -21,6 +21,7 @@ func (p *Policy) connect() bool {
 	}
 	for i := range p.accounts {
 		p.accounts[i].folded = strings.ToLower(p.accounts[i].Name)
+		p.accounts[i].searched = searched(p.accounts[i].Name)
 	}
 	for i := range p.classes {
 		p.classes[i].number = i

@@ -87,10 +87,10 @@ func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal er
 		names = append(names, r.Name)
 	}
 	next := "Choose one in the form: /aws-access."
-	if n := near(name, names); n != "" {
-		next = "Did you mean " + n + "?"
+	if names = similar(name, names); len(names) > 0 {
+		next = "Did you mean " + either(names) + "?"
 	}
-	return 0, 0, access.Refuse("unknown_role", "There is no role "+said(name)+" in "+p.accounts[account].Name+".", next)
+	return 0, 0, access.Refuse("unknown_role", "There is no role "+said(name)+" in "+v.placed(account)+".", next)
 }
 
 // said puts what somebody typed into a sentence.
@@ -100,6 +100,15 @@ func said(text string) string {
 		text = string(runes[:most]) + "…"
 	}
 	return "“" + text + "”"
+}
+
+// placed names an account in a sentence: by its name for those who may ask for something there, else by the id.
+func (v *view) placed(account int) string {
+	a := &v.accounts[account]
+	if v.reachable()[a.number] {
+		return a.Name
+	}
+	return a.ID
 }
 
 func (p *Policy) target(account, role int) access.Target {
@@ -138,9 +147,9 @@ func (v *view) cannotRead(principals []int32) string {
 
 // notAllowed refuses without a word about who could.
 func (r *ruling) notAllowed(allows belief) error {
-	a, what := &r.accounts[r.account], r.roles[r.role].name
+	a, what, where := &r.accounts[r.account], r.roles[r.role].name, r.placed(r.account)
 	if allows == no {
-		return access.Refuse("not_allowed", "You may not ask for "+what+" in "+a.Name+".", "The form shows what you may ask for: /aws-access.")
+		return access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".", "The form shows what you may ask for: /aws-access.")
 	}
 	var unknown []int32
 	for _, i := range a.rules {
@@ -149,7 +158,7 @@ func (r *ruling) notAllowed(allows belief) error {
 		}
 	}
 	slices.Sort(unknown)
-	return access.Refuse("unknown_group", "Whether you may ask for "+what+" in "+a.Name+" cannot be told right now.", r.cannotRead(slices.Compact(unknown)))
+	return access.Refuse("unknown_group", "It is not known at the moment whether you may ask for "+what+" in "+where+".", r.cannotRead(slices.Compact(unknown)))
 }
 
 // terms puts the rules that bind together, all but what they require.

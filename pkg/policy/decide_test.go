@@ -110,8 +110,8 @@ func (q *question) asked(t *testing.T, p *Policy) (Question, workspace) {
 	if q.Old {
 		out.Directory.PeopleAt = at.Add(-access.StaleAfter)
 	}
-	if a, refusal := p.Find(q.Account); refusal == nil {
-		out.Account = a.ID
+	if i, ok := p.accountNamed(q.Account); ok {
+		out.Account = p.accounts[i].ID
 	}
 	if q.Reason != nil {
 		out.Reason = *q.Reason

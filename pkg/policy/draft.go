@@ -147,9 +147,9 @@ func (r *reader) prose(n *yaml.Node, what string) string {
 
 func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Duration {
 	n = resolve(n)
-	d, err := ParseLength(n.Value)
+	d, err := fileLength(n.Value)
 	switch {
-	case n.Kind != yaml.ScalarNode || err != nil:
+	case n.Kind != yaml.ScalarNode || err != nil || d == 0:
 		r.wrong(n, "%s is %s, which is no length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
 	case d < least:
 		r.wrong(n, "%s is %s; write %s or more", what, access.Length(d), access.Length(least))

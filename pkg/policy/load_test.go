@@ -117,7 +117,7 @@ func everyAnswer(p *Policy, q Question) (all []any) {
 	}
 	for i := range p.accounts {
 		for _, text := range []string{p.accounts[i].ID, p.accounts[i].Name, p.accounts[i].Name + "x"} {
-			found, refusal := p.Find(text)
+			found, refusal := p.Find(q.Who, q.Directory, q.At, text)
 			all = append(all, found, refusal)
 		}
 	}

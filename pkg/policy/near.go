@@ -22,19 +22,62 @@ func near(text string, names []string) string {
 	return best
 }
 
+// maxSimilar is how many names are offered for one that is not known.
+const maxSimilar = 3
+
+// similar returns the names that text most likely stands for, the likeliest first: those that it begins, those that
+// hold all its words, and those that differ in few letters. They are offered, and never taken.
+func similar(text string, names []string) []string {
+	folded, key := searched(strings.TrimSpace(text)), condensed(text)
+	words, limit := strings.Fields(folded), max(1, len(folded)/3)+1
+	var found [3][]string
+	for _, name := range names {
+		as := searched(name)
+		switch {
+		case len(words) == 0:
+		case strings.HasPrefix(as, folded) || condensed(name) == key:
+			found[0] = append(found[0], name)
+		case len(folded) >= 3 && holdsAll(as, words):
+			found[1] = append(found[1], name)
+		case len(folded) >= 3 && distance(folded, as, limit) < limit:
+			found[2] = append(found[2], name)
+		}
+	}
+	all := slices.Concat(found[:]...)
+	return all[:min(len(all), maxSimilar)]
+}
+
+func holdsAll(name string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(name, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// either lists names in a sentence.
+func either(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
 // distance counts the letters to add, take away, change or swap with their
 // neighbour; past most it is only known to be most or more.
 func distance(a, b string, most int) int {
 	if len(a)-len(b) >= most || len(b)-len(a) >= most {
 		return most
 	}
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	var before2 []int
+	n := len(b) + 1
+	all := make([]int, 3*n)
+	before2, before, row := all[:n], all[n:2*n], all[2*n:]
 	for j := range row {
 		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		before2, before, row = before, row, make([]int, len(b)+1)
+		before2, before, row = before, row, before2
 		row[0] = i
 		best := i
 		for j := 1; j <= len(b); j++ {

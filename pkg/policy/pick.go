@@ -8,21 +8,126 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Find returns the account of an id or a name. A name counts whole, whatever
-// its case. The refusal is unknown_account; it suggests nothing, because it
-// does not know who asks.
-func (p *Policy) Find(text string) (access.Account, error) {
+// Find returns the account that somebody means by an id or a name. A name counts whole; it is the same whatever its
+// case, and, where only one account that this person may ask for answers to it, without spaces, quotes and dashes too.
+//
+// Refusals: unknown_account, and not_allowed for an account in which this person may ask for nothing. Both say the
+// same, so that nobody learns which accounts there are. They offer names that this person may ask for.
+func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text string) (access.Account, error) {
+	v := p.view(who, moment{&d, at})
+	known := v.known()
+	may := func(i int) bool { return known[p.accounts[i].number] }
+	i, ok := p.exactly(text)
+	switch {
+	case ok && may(i):
+		return p.accounts[i].Account, nil
+	case ok:
+		return access.Account{}, v.noAccount("not_allowed", text)
+	}
+	if found := p.accountsAlike(text, may); len(found) == 1 {
+		return p.accounts[found[0]].Account, nil
+	}
+	return access.Account{}, v.noAccount("unknown_account", text)
+}
+
+// Named returns the account and the role that are meant by what somebody typed, as far as that can be said without
+// knowing who it is: no account if none or several answer to it, and the role as it was typed. It allows nothing.
+func (p *Policy) Named(account, role string) (access.Account, string) {
+	all := func(int) bool { return true }
+	if _, exact := p.role(role); !exact {
+		if found := p.rolesAlike(role, all); len(found) == 1 {
+			role = p.roles[found[0]].name
+		}
+	}
+	i, ok := p.exactly(account)
+	if found := p.accountsAlike(account, all); !ok && len(found) == 1 {
+		i, ok = found[0], true
+	}
+	if !ok {
+		return access.Account{}, role
+	}
+	return p.accounts[i].Account, role
+}
+
+// exactly returns the index of the account that has an id, or a name in any case.
+func (p *Policy) exactly(text string) (int, bool) {
 	text = strings.TrimSpace(text)
-	i, ok := p.account(text)
-	if !ok {
-		i, ok = slices.BinarySearchFunc(p.accounts, strings.ToLower(text), func(a account, folded string) int {
-			return strings.Compare(a.folded, folded)
-		})
+	if i, ok := p.account(text); ok {
+		return i, true
 	}
-	if !ok {
-		return access.Account{}, unknownAccount(text)
+	return p.accountNamed(text)
+}
+
+// accountsAlike are the accounts of a name but for case, spaces, quotes and dashes.
+func (p *Policy) accountsAlike(text string, may func(account int) bool) (found []int) {
+	key := condensed(text)
+	for i := range p.accounts {
+		if key != "" && may(i) && condensed(p.accounts[i].Name) == key {
+			found = append(found, i)
+		}
 	}
-	return p.accounts[i].Account, nil
+	return found
+}
+
+// rolesAlike are the roles of a name but for case, spaces, quotes and dashes.
+func (p *Policy) rolesAlike(text string, may func(role int) bool) (found []int) {
+	key := condensed(text)
+	for i := range p.roles {
+		if key != "" && condensed(p.roles[i].name) == key && may(i) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// accountNamed returns the index of the account that has a name, in any case.
+func (p *Policy) accountNamed(name string) (int, bool) {
+	return slices.BinarySearchFunc(p.accounts, strings.ToLower(name), func(a account, folded string) int {
+		return strings.Compare(a.folded, folded)
+	})
+}
+
+// noAccount refuses an account that there is not, or that somebody may not know of. It must not tell these apart.
+func (v *view) noAccount(code, text string) error {
+	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you may ask for: /aws-access."
+	if names := v.similarAccounts(text); len(names) > 0 {
+		for i := range names {
+			names[i] = said(names[i])
+		}
+		next = "Did you mean " + either(names) + "? Put a name with spaces in quotes, or write the account's 12 digits."
+	}
+	return access.Refuse(code, "There is no account "+said(text)+" that you may ask for.", next)
+}
+
+// similarAccounts names accounts that somebody may ask for and could mean.
+func (v *view) similarAccounts(text string) []string {
+	var names []string
+	reachable := v.reachable()
+	for i := range v.accounts {
+		if a := &v.accounts[i]; reachable[a.number] {
+			names = append(names, a.Name)
+		}
+	}
+	return similar(text, names)
+}
+
+// FindRole returns the name of the role that somebody means in an account: the one of that name, else the only one
+// that they may ask for whose name is the same but for case, spaces, quotes and dashes, else what they typed.
+func (p *Policy) FindRole(who access.Person, d access.Directory, at time.Time, account, text string) string {
+	i, ok := p.account(account)
+	if _, exact := p.role(text); exact || !ok {
+		return text
+	}
+	v := p.view(who, moment{&d, at})
+	found := p.rolesAlike(text, func(n int) bool {
+		r := v.ruling(i, n)
+		_, allows := r.binding()
+		return allows != no && p.accounts[i].roles.has(n)
+	})
+	if len(found) != 1 {
+		return text
+	}
+	return p.roles[found[0]].name
 }
 
 // account returns the index of the account that has an id.
@@ -42,8 +147,8 @@ func (p *Policy) role(name string) (int, bool) {
 	return i, i >= 0
 }
 
-func unknownAccount(text string) error {
-	return access.Refuse("unknown_account", "There is no account "+said(text)+".", "Choose one in the form: /aws-access.")
+func unknownAccount(id string) error {
+	return access.Refuse("unknown_account", "There is no account "+said(id)+".", "Choose one in the form: /aws-access.")
 }
 
 // find returns the indexes of an account and of a role that it has.
@@ -64,7 +169,7 @@ func (p *Policy) Accounts(who access.Person, d access.Directory, at time.Time, t
 		return nil, 0
 	}
 	v := p.view(who, moment{&d, at})
-	words := strings.Fields(strings.ToLower(typed))
+	words := strings.Fields(searched(typed))
 	var ranked [ranks][]access.Account
 	reachable := v.reachable()
 	for i := range p.accounts {
@@ -91,9 +196,9 @@ func (a *account) rank(words []string) int {
 	switch {
 	case len(words) == 0:
 		return 0
-	case len(words) == 1 && (a.folded == words[0] || a.ID == words[0]):
+	case strings.Join(words, " ") == a.searched || len(words) == 1 && a.ID == words[0]:
 		return 0
-	case strings.HasPrefix(a.folded, words[0]) && a.has(words[1:]):
+	case strings.HasPrefix(a.searched, words[0]) && a.has(words[1:]):
 		return 1
 	case a.has(words):
 		return 2
@@ -103,11 +208,27 @@ func (a *account) rank(words []string) int {
 
 func (a *account) has(words []string) bool {
 	for _, word := range words {
-		if !strings.Contains(a.folded, word) && !strings.Contains(a.ID, word) {
+		if !strings.Contains(a.searched, word) && !strings.Contains(a.ID, word) {
 			return false
 		}
 	}
 	return true
+}
+
+// known says of each class whether some rule names somebody, or may name them, for its accounts. Of other accounts
+// they are told nothing. What is forbidden to them they may know: the policy has words for it.
+func (v *view) known() []bool {
+	found := make([]bool, len(v.classes))
+	for i := range v.classes {
+		for _, r := range v.classes[i].rules {
+			one := &v.rules[r]
+			if !over(one.expires, v.now.at) && one.roles.meets(v.classes[i].roles) && v.isAmong(one.who) != no {
+				found[i] = true
+				break
+			}
+		}
+	}
+	return found
 }
 
 // reachable says of each class whether somebody may ask for some role in its

@@ -78,7 +78,8 @@ type role struct {
 // account is a member account.
 type account struct {
 	access.Account
-	folded string // its name, for searching
+	folded   string // its name in small letters: accounts stand in this order
+	searched string // its name as people type it into the search
 	*class
 }
 

@@ -50,12 +50,12 @@ func TestTheFirstMinuteInTheSandbox(t *testing.T) {
 		{"sec1", "log-archive", "ReadOnly", "1h", "", "granted"},
 		{"sec1", "log-archive", "Admin", "1h", "", "never"},
 	} {
-		account, refusal := p.Find(c.account)
+		i, ok := p.accountNamed(c.account)
 		length, err := ParseLength(c.length)
-		if refusal != nil || err != nil {
-			t.Fatal(refusal, err)
+		if !ok || err != nil {
+			t.Fatal(c.account, err)
 		}
-		q := Question{Who: w.person(c.who), Account: account.ID, Role: c.role, For: length, Reason: "why", Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
+		q := Question{Who: w.person(c.who), Account: p.accounts[i].ID, Role: c.role, For: length, Reason: "why", Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
 		if got := answer(p.Decide(q)); got != c.answer {
 			t.Errorf("%s: %s in %s for %s: got %s, want %s", c.who, c.role, c.account, c.length, got, c.answer)
 		}
@@ -159,16 +159,104 @@ func TestAccountsFromAnotherFile(t *testing.T) {
 }
 
 func TestFindTakesWholeIdsAndNames(t *testing.T) {
-	p := repository(t)
+	p, w := repository(t), newWorkspace()
 	want := access.Account{ID: "111111111111", Name: "payments-prod"}
 	for _, text := range []string{"111111111111", "payments-prod", " Payments-PROD "} {
-		if got, refusal := p.Find(text); got != want || refusal != nil {
+		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon, text); got != want || refusal != nil {
 			t.Errorf("%q: got %v, %v; want %v", text, got, refusal, want)
 		}
 	}
 	for _, text := range []string{"", "payments", "payments-*", "11111111111", "payments-prod2", "\xff"} {
-		if got, refusal := p.Find(text); access.Code(refusal) != "unknown_account" || got != (access.Account{}) {
+		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon, text); access.Code(refusal) != "unknown_account" || got != (access.Account{}) {
 			t.Errorf("%q: got %v, %v; want unknown_account", text, got, refusal)
+		}
+	}
+}
+
+const spelledPolicy = `
+version: 1
+settings: {channel: C0A}
+roles: {ReadOnly: {}, Admin: {}, Break-Glass: {}, BreakGlass: {}}
+accounts:
+  - {id: "111111111111", name: Zürich Core}
+  - {id: "222222222222", name: payments-prod}
+  - {id: "333333333333", name: a-b}
+  - {id: "444444444444", name: a b}
+  - {id: "555555555555", name: Secret Vault}
+  - {id: "666666666666", name: secret-vault-2}
+  - {id: "777777777777", name: Østre Æble}
+groups: {leads: {slack: S0LEADS}}
+rules:
+  - {name: all, who: [everyone], accounts: [Zürich Core, payments-prod, a-b, a b, Østre Æble, secret-vault-2], roles: [ReadOnly], max: 1h, approvals: none}
+  - {name: some, who: [leads], accounts: ["*"], roles: [Admin, Break-Glass, BreakGlass], max: 1h, approvals: none}
+`
+
+func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
+	p, w := compiled(t, spelledPolicy), newWorkspace()
+	for _, c := range []struct{ who, typed, want, says string }{
+		{"dev1", "Zürich Core", "Zürich Core", ""},
+		{"dev1", "Zu\u0308rich core", "Zürich Core", ""}, // as a Mac decomposes it
+		{"dev1", "zürich-core", "Zürich Core", ""},
+		{"dev1", "“Zürich – Core”", "Zürich Core", ""},
+		{"dev1", "payments prod", "payments-prod", ""},
+		{"dev1", "PAYMENTSPROD", "payments-prod", ""},
+		{"dev1", "222222222222", "payments-prod", ""},
+		{"dev1", "a-b", "a-b", ""},
+		{"dev1", "ab", "", "Did you mean “a b” or “a-b”?"},
+		{"dev1", "zurich core", "", "Did you mean “Zürich Core”?"},
+		{"dev1", "zür", "", "Did you mean “Zürich Core”?"},
+		{"dev1", "payment-prod", "", "Did you mean “payments-prod”?"},
+		{"dev1", "222222222223", "", "There is no account “222222222223” that you may ask for. Put a name with spaces in quotes, or write the account's 12 digits"},
+		{"dev1", "-", "", "There is no account “-” that you may ask for."},
+		{"dev1", "secret vault 2", "secret-vault-2", ""},
+		{"dev1", "SecretVault", "", "Did you mean “secret-vault-2”?"},
+		{"lead1", "SecretVault", "Secret Vault", ""},
+	} {
+		got, err := p.Find(w.person(c.who), w.directory(noon), noon, c.typed)
+		if got.Name != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s types %q: got %q, %v; want %q %q", c.who, c.typed, got.Name, err, c.want, c.says)
+		}
+	}
+}
+
+func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
+	p, w := compiled(t, spelledPolicy), newWorkspace()
+	for hidden, none := range map[string]string{"555555555555": "555555555556", "Secret Vault": "Secret Veult", "secret vault": "secret veult"} {
+		_, one := p.Find(w.person("dev1"), w.directory(noon), noon, hidden)
+		_, other := p.Find(w.person("dev1"), w.directory(noon), noon, none)
+		if one == nil || other == nil || strings.ReplaceAll(one.Error(), hidden, none) != other.Error() {
+			t.Errorf("%q: %v\n%q: %v\nwant the same", hidden, one, none, other)
+		}
+	}
+	for _, role := range []string{"ReadOnly", "Admin", "Nothing"} {
+		refusal := p.Decide(Question{Who: w.person("dev1"), Account: "555555555555", Role: role, Asking: true, Directory: w.directory(noon), At: noon}).Refusal
+		if refusal == nil || strings.Contains(strings.ToLower(refusal.Error()), "vault") {
+			t.Errorf("%s: %v tells the account's name", role, refusal)
+		}
+	}
+}
+
+func TestARoleIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
+	p, w := compiled(t, spelledPolicy), newWorkspace()
+	for _, c := range []struct{ who, typed, want string }{
+		{"dev1", "ReadOnly", "ReadOnly"}, {"dev1", "readonly", "ReadOnly"}, {"dev1", "Read-Only", "ReadOnly"}, {"dev1", "read only", "ReadOnly"},
+		{"dev1", "Read", "Read"}, {"dev1", "ReadOnyl", "ReadOnyl"}, {"dev1", "admin", "admin"}, {"lead1", "admin", "Admin"},
+		{"lead1", "Break-Glass", "Break-Glass"}, {"lead1", "breakglass", "breakglass"}, {"lead1", "", ""},
+	} {
+		if got := p.FindRole(w.person(c.who), w.directory(noon), noon, "222222222222", c.typed); got != c.want {
+			t.Errorf("%s types %q: got %q, want %q", c.who, c.typed, got, c.want)
+		}
+	}
+}
+
+func TestTheSearchFindsNamesWithoutTheirMarks(t *testing.T) {
+	p, w := compiled(t, spelledPolicy), newWorkspace()
+	for typed, want := range map[string]string{
+		"zur": "Zürich Core", "ZÜR": "Zürich Core", "zu\u0308r": "Zürich Core", "core zurich": "Zürich Core", "ostre aeble": "Østre Æble", "ø": "Østre Æble",
+	} {
+		found, total := p.Accounts(w.person("dev1"), w.directory(noon), noon, typed, 10)
+		if total == 0 || found[0].Name != want {
+			t.Errorf("%q: got %v, want %s", typed, found, want)
 		}
 	}
 }

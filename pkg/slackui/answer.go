@@ -67,14 +67,17 @@ func Already(r access.Request) Message {
 		" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
 }
 
-// Help says what can be typed.
-func Help() Message {
+// Help says what can be typed. example is a ticket as people know them.
+func Help(example string) Message {
 	return said(strings.Join([]string{
-		"*AWS access, for a time and for a reason.*",
+		"*AWS access, for a limited time and for a stated reason.*",
 		"`/aws-access` opens a form.",
-		"`" + lineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`. Times are written 30m, 4h, 1h30m or 2d.",
-		"`/aws-access list` shows what you asked for, and lets you cancel or give back.",
-		"Whoever has to agree gets a card. When they have, you get a message with a console link and keys: each click gives a session of at most an hour, until your access ends.",
+		"`" + lineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`.",
+		"Put an account name with spaces in quotes, or write the account's 12 digits. " +
+			"Write the time like 30m, 2 hours, 1h30m or 2d. A ticket looks like " + called(example) + ".",
+		"`/aws-access list` shows what you asked for. There you can cancel a request or give access back.",
+		"The people who have to agree get a card. When they have agreed, you get a message with a console link and keys. " +
+			"Each click gives a session of at most one hour, until your access ends.",
 	}, "\n"))
 }
 

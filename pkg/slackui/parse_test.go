@@ -16,7 +16,8 @@ import (
 
 // length stands in for the policy's parser: hours and minutes, with units.
 func length(s string) (time.Duration, error) {
-	if !regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?$`).MatchString(s) {
+	s = strings.NewReplacer("hours", "h", "hour", "h", "min", "m", " ", "").Replace(s)
+	if s == "" || !regexp.MustCompile(`^([0-9]+h)?([0-9]+m)?$`).MatchString(s) {
 		return 0, errors.New("not a length")
 	}
 	return time.ParseDuration(s)
@@ -49,6 +50,12 @@ func TestTheOneLineForm(t *testing.T) {
 		`prod Admin 1h "C:\path \\server \n"`:                why(`C:\path \\server \n`),
 		`prod Admin 1h "` + strings.Repeat("é", 3000) + `"`:  why(strings.Repeat("é", 3000)),
 		`prod Admin 1h " kept  as typed "`:                   why(" kept  as typed "),
+		`"Payments Prod" Admin 1h "why"`:                     ask("Payments Prod", "Admin", time.Hour, "why", ""),
+		`“Zürich – Core” 'Read Only' 1h “why”`:               ask("Zürich – Core", "Read Only", time.Hour, "why", ""),
+		`„Zürich“ Admin 1h „why“`:                            ask("Zürich", "Admin", time.Hour, "why", ""),
+		`prod Admin 1 hour "why"`:                            why("why"),
+		`prod Admin 0 h 60 min "why"`:                        why("why"),
+		`prod Admin 0h "why"`:                                ask("prod", "Admin", 0, "why", ""),
 		`prod Admin 1h ""`:                                   why(""),
 	} {
 		got, err := ParseLine(text, length)
@@ -60,11 +67,17 @@ func TestTheOneLineForm(t *testing.T) {
 
 func TestALineThatIsWrongSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 	for text, want := range map[string]struct{ code, says string }{
-		`prod`:                                              {"bad_line", "The role is missing in “prod”."},
-		`prod Admin`:                                        {"bad_line", "The time, such as 2h, is missing"},
-		`prod "why"`:                                        {"bad_line", "The role is missing"},
-		`prod Admin "why"`:                                  {"bad_line", "The time, such as 2h, is missing"},
-		`"prod" Admin 1h "why"`:                             {"bad_line", "The account is missing"},
+		`prod`:                         {"bad_line", "The role is missing in “prod”."},
+		`prod Admin`:                   {"bad_line", "The time, such as 2h, is missing"},
+		`prod "why"`:                   {"bad_line", "The role is missing"},
+		`prod Admin "why"`:             {"bad_line", "The time, such as 2h, is missing"},
+		`"prod"`:                       {"bad_line", "The account is missing"},
+		`"" Admin 1h "why"`:            {"bad_line", "The account is missing"},
+		`"Payments Prod Admin 1h why`:  {"bad_line", "The quote before the account is not closed"},
+		`Payments Prod Admin 1h "why"`: {"bad_line", "Put a name with spaces in quotes, or write the account's 12 digits"},
+		`Zürich – Core Prod Admin 2 hours "why"`:            {"bad_line", "Put a name with spaces in quotes"},
+		`prod Admin two hours "why"`:                        {"bad_length", "“two hours” is not a length of time"},
+		`prod Admin 2 hours`:                                {"bad_line", "The reason in quotes is missing"},
 		`prod Admin 2h`:                                     {"bad_line", "The reason in quotes is missing"},
 		`prod Admin 2h why not`:                             {"bad_line", "The reason in quotes is missing"},
 		`prod Admin 2h ticket=A "why"`:                      {"bad_line", "The reason in quotes is missing"},
@@ -78,7 +91,6 @@ func TestALineThatIsWrongSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		`prod Admin 2h "why" ticket=`:                       {"bad_line", "after the reason is not understood"},
 		`prod Admin 2h "why" ticket=A B`:                    {"bad_line", "after the reason is not understood"},
 		`prod Admin 90 "why"`:                               {"bad_length", "“90” is not a length of time"},
-		`prod Admin 0h "why"`:                               {"bad_length", "“0h” is"},
 		`prod Admin -1h "why"`:                              {"bad_length", "“-1h” is"},
 		`prod Admin 1e9h "why"`:                             {"bad_length", "“1e9h” is"},
 		`prod Admin 99999999999999999h "why"`:               {"bad_length", "“99999999999999999h” is"},

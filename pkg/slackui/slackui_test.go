@@ -157,7 +157,7 @@ func messages() map[string]Message {
 		"already-asked":    Already(half()),
 		"already-granted":  Already(active()),
 		"asked-before":     Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
-		"help":             Help(),
+		"help":             Help("INC-42"),
 		"list-empty":       List(nil, noon),
 		"list":             List([]access.Request{active(), half(), denied, ended}, later),
 		"operators":        Operators("These groups are not known: leads (S0LEADS) <!channel>"),
