@@ -2,6 +2,7 @@ package member
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ const (
 	adminRole   = "arn:aws:iam::111111111111:role/aws-access/Admin"
 	madeRole    = "arn:aws:iam::111111111111:role/made-by-admin"
 	oldRole     = "arn:aws:iam::111111111111:role/deploy"
+	cli         = "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost"
+	console     = "arn:aws:signin:::console/home"
 )
 
 // ask is one call under a boundary, by a role that is allowed everything.
@@ -72,6 +75,9 @@ func TestAdministratorsDoTheirWork(t *testing.T) {
 		{adminRole, "iam:CreateRole", madeRole, ownBoundary},
 		{adminRole, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ""},
 		{adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", ""},
+		{adminRole, "signin:AuthorizeOAuth2Access", console, ""},
+		{adminRole, "signin:CreateOAuth2Token", console, ""},
+		{madeRole, "signin:CreateOAuth2Token", console, ""},
 		{adminRole, "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
 	} {
 		if got := a.judged(t, boundary(t, "Admin"), session); got != vendfake.Allowed {
@@ -140,9 +146,9 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 	}
 	var policy struct {
 		Statement []struct {
-			Effect    string
-			Action    []string
-			Condition map[string]any
+			Effect           string
+			Action, Resource []string
+			Condition        map[string]any
 		}
 	}
 	if err := json.Unmarshal([]byte(session), &policy); err != nil {
@@ -154,7 +160,10 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 			continue
 		}
 		for _, action := range s.Action {
-			resource := "*"
+			resource := strings.ReplaceAll(s.Resource[0], "*", "x")
+			if s.Resource[0] == "*" {
+				resource = "*"
+			}
 			if strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") {
 				resource = oldRole // IAM's resources all begin alike
 			}
@@ -170,14 +179,22 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 	}
 	// The services whose whole point is to let people in, and their like.
 	for _, action := range []string{
-		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "rolesanywhere:ImportCrl", "organizations:MoveAccount", "account:CloseAccount",
-		"signin:CreateOAuth2Token", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey", "eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
+		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "organizations:MoveAccount",
+		"signin:CreateBearerToken", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey", "eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
 	} {
+		for _, by := range []string{madeRole, adminRole} {
+			if got := (ask{by, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+				t.Errorf("%s: %s: %s, want denied", by, action, got)
+			}
+		}
+	}
+	// What lets nobody in, but is not for a function either.
+	for _, action := range []string{"rolesanywhere:ImportCrl", "account:CloseAccount", "sso:DeleteAccountAssignment"} {
 		if got := (ask{madeRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
 			t.Errorf("what was made: %s: %s, want denied", action, got)
 		}
 		if got := (ask{adminRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
-			t.Errorf("Admin: %s: %s, want it left to the session policy", action, got)
+			t.Errorf("Admin: %s: %s, want allowed", action, got)
 		}
 	}
 }
@@ -203,11 +220,14 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 		{"iam:CreateRole", madeRole, vendfake.Implicit},
 		{"iam:CreateUser", "arn:aws:iam::111111111111:user/me", vendfake.Implicit},
 		{"iam:UpdateAssumeRolePolicy", oldRole, vendfake.Implicit},
-		{"rolesanywhere:CreateTrustAnchor", "*", vendfake.Implicit},
-		{"organizations:LeaveOrganization", "*", vendfake.Implicit},
+		{"rolesanywhere:CreateTrustAnchor", "*", vendfake.Denied},
+		{"organizations:LeaveOrganization", "*", vendfake.Denied},
 		{"account:CloseAccount", "*", vendfake.Implicit},
-		{"sso:CreateAccountAssignment", "*", vendfake.Implicit},
-		{"identitystore:CreateUser", "*", vendfake.Implicit},
+		{"eks:CreateAccessEntry", "*", vendfake.Denied},
+		{"signin:CreateOAuth2Token", cli, vendfake.Denied},
+		{"signin:CreateOAuth2Token", console, vendfake.Allowed},
+		{"sso:CreateAccountAssignment", "*", vendfake.Denied},
+		{"identitystore:CreateUser", "*", vendfake.Denied},
 	} {
 		if got := (ask{operator, c.action, c.resource, ""}).judged(t, boundary(t, "Operator")); got != c.want {
 			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
@@ -223,7 +243,9 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 		"WhatIsMadeIsBounded":     {adminRole, "iam:CreateRole", madeRole, ""},
 		"BoundariesAndTrustsStay": {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
 		"WhatIsMadeMakesNothing":  {madeRole, "iam:PassRole", oldRole, ""},
-		"WhatIsMadeAdmitsNobody":  {madeRole, "ssm:CreateActivation", "*", ""},
+		"WhatIsMadeAdmitsNobody":  {madeRole, "account:CloseAccount", "*", ""},
+		"NoProgramSignsIn":        {adminRole, "signin:AuthorizeOAuth2Access", cli, ""},
+		"NoNewWayIn":              {adminRole, "ssm:CreateActivation", "*", ""},
 	}
 	policy := boundary(t, "Admin")
 	all := statements(t, policy)
@@ -244,6 +266,64 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 		}
 		if got := needs[sid].judged(t, looser); got != vendfake.Allowed {
 			t.Errorf("without %s: %s, want it allowed", sid, got)
+		}
+	}
+}
+
+// secretsOfReadOnlyAccess are actions of AWS's ReadOnlyAccess (version 178) that
+// hand out a secret, a credential or a token, found among its 2,677 patterns.
+var secretsOfReadOnlyAccess = []string{
+	"acm:GetAcmeExternalAccountBindingCredentials", "appsync:ListApiKeys", "cloudwatch:GetSpaceCredentials", "cloudwatch:GetSpaceCredentialsForOrganization",
+	"codeartifact:GetAuthorizationToken", "cognito-identity:GetCredentialsForIdentity", "cognito-identity:GetOpenIdToken",
+	"cognito-identity:GetOpenIdTokenForDeveloperIdentity", "cognito-idp:DescribeUserPoolClient", "cognito-idp:GetTokensFromRefreshToken", "connect:GetFederationToken",
+	"ec2:GetPasswordData", "ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "gamelift:GetComputeAccess", "gamelift:GetComputeAuthToken",
+	"gamelift:GetInstanceAccess", "iot:GetConnection", "license-manager:GetAccessToken", "s3:GetDataAccess", "ssm:GetAccessToken", "wafv2:GetDecryptedAPIKey",
+}
+
+// Those who look read no secrets, whatever AWS's policy allows: as if it allowed
+// everything.
+func TestThoseWhoLookReadNoSecrets(t *testing.T) {
+	made := render(t, here, nil)
+	policy, err := vendfake.ParseDocument(document(t, made["NoSecretsPolicy"].Properties["PolicyDocument"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"ReadOnly", "Operator"} {
+		if attached := fmt.Sprint(made[role+"Role"].Properties["ManagedPolicyArns"]); !strings.Contains(attached, noSecrets) {
+			t.Errorf("%s has %s, not the policy that keeps secrets closed", role, attached)
+		}
+	}
+	judge := func(action, resource, via string) vendfake.Verdict {
+		call := vendfake.Call{Action: action, Resource: resource, Context: map[string][]string{"aws:PrincipalArn": {"arn:aws:iam::111111111111:role/aws-access/ReadOnly"}}}
+		if via != "" {
+			call.Context["kms:ViaService"] = []string{via}
+		}
+		if err := call.Check(); err != nil {
+			t.Fatal(err)
+		}
+		return policy.Evaluate(call)
+	}
+	for _, action := range secretsOfReadOnlyAccess {
+		if got := judge(action, "*", ""); got != vendfake.Denied {
+			t.Errorf("%s: %s, want denied", action, got)
+		}
+	}
+	for _, c := range []struct {
+		action, resource, via string
+		want                  vendfake.Verdict
+	}{
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "ssm.eu-west-1.amazonaws.com", vendfake.Denied},
+		{"kms:Decrypt", "arn:aws-cn:kms:cn-north-1:111111111111:key/1", "ssm.cn-north-1.amazonaws.com.cn", vendfake.Denied},
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "s3.eu-west-1.amazonaws.com", vendfake.Implicit},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys", "", vendfake.Denied},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys/k1", "", vendfake.Denied},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/restapis", "", vendfake.Implicit},
+		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", vendfake.Implicit}, // AWS's policy decides
+		{"s3:GetObject", "arn:aws:s3:::b/k", "", vendfake.Implicit},
+		{"logs:FilterLogEvents", "*", "", vendfake.Implicit},
+	} {
+		if got := judge(c.action, c.resource, c.via); got != c.want {
+			t.Errorf("%s on %s via %q: %s, want %s", c.action, c.resource, c.via, got, c.want)
 		}
 	}
 }

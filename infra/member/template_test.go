@@ -87,6 +87,8 @@ func TestEveryRoleIsMadeAlike(t *testing.T) {
 	}
 }
 
+const noSecrets = "arn:aws:iam::111111111111:policy/aws-access/aws-access-no-secrets"
+
 func TestOfTheParametersEachDoesWhatItSays(t *testing.T) {
 	for name, c := range map[string]struct {
 		place  cfntest.Place
@@ -94,10 +96,10 @@ func TestOfTheParametersEachDoesWhatItSays(t *testing.T) {
 		want   map[string][2]any // by role: boundary, managed policies
 	}{
 		"some roles only": {here, map[string]string{"OperatorName": "", "AdminName": ""}, map[string][2]any{
-			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}},
+			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/ReadOnlyAccess", noSecrets}},
 		}},
 		"another partition": {cfntest.Place{Partition: "aws-cn", Account: account}, map[string]string{"OperatorName": "", "AdminName": "Root"}, map[string][2]any{
-			"ReadOnly": {"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws-cn:iam::aws:policy/ReadOnlyAccess"}},
+			"ReadOnly": {"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", strings.Replace(noSecrets, "aws", "aws-cn", 1)}},
 			"Root":     {"arn:aws-cn:iam::111111111111:policy/aws-access/aws-access-boundary-Root", []any{"arn:aws-cn:iam::aws:policy/AdministratorAccess"}},
 		}},
 		"policies and boundaries of one's own": {here, map[string]string{
@@ -106,10 +108,18 @@ func TestOfTheParametersEachDoesWhatItSays(t *testing.T) {
 		}, map[string][2]any{
 			"Operator": {"arn:aws:iam::111111111111:policy/b/D", []any{"arn:aws:iam::aws:policy/A", "arn:aws:iam::111111111111:policy/b/C"}},
 		}},
+		"policies of one's own for those who look": {here, map[string]string{
+			"OperatorName": "", "AdminName": "", "ReadOnlyPolicies": "arn:aws:iam::aws:policy/A, arn:aws:iam::aws:policy/B",
+		}, map[string][2]any{
+			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", noSecrets}},
+		}},
 		"a deeper path": {here, map[string]string{"ReadOnlyName": "", "AdminName": "", "Path": "/aws-access/data/"}, map[string][2]any{
 			"Operator": {
 				"arn:aws:iam::111111111111:policy/aws-access/data/aws-access-boundary-Operator",
-				[]any{"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::111111111111:policy/aws-access/data/aws-access-Operator"},
+				[]any{
+					"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::111111111111:policy/aws-access/data/aws-access-Operator",
+					"arn:aws:iam::111111111111:policy/aws-access/data/aws-access-no-secrets",
+				},
 			},
 		}},
 		"the bastion is never a target": {cfntest.Place{Partition: "aws", Account: bastion}, nil, map[string][2]any{}},

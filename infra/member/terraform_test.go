@@ -62,6 +62,7 @@ func TestTerraformsDocumentsAreThoseOfTheTemplate(t *testing.T) {
 		"boundary-admin.json":        made["AdminOwnBoundary"].Properties["PolicyDocument"],
 		"boundary-operator.json":     made["OperatorOwnBoundary"].Properties["PolicyDocument"],
 		"operator.json":              made["OperatorPolicy"].Properties["PolicyDocument"],
+		"no-secrets.json":            made["NoSecretsPolicy"].Properties["PolicyDocument"],
 	} {
 		if diff := cmp.Diff(parsed(t, document(t, of)), parsed(t, filled(t, file))); diff != "" {
 			t.Errorf("%s (-roles.yaml +terraform):\n%s", file, diff)
@@ -112,7 +113,7 @@ func TestTerraformMakesWhatTheTemplateMakes(t *testing.T) {
 		"below another path":      {map[string]any{"path": "/aws-access/data/"}, map[string]string{"Path": "/aws-access/data/"}},
 		"one role, of one's own": {
 			map[string]any{"roles": map[string]any{"Root": map[string]any{
-				"description": "Does everything, but opens no new way in. Entered through aws-access only.", "boundary": "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
+				"description": "Does everything but let people and machines in. Entered through aws-access only.", "boundary": "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
 			}}},
 			map[string]string{"ReadOnlyName": "", "OperatorName": "", "AdminName": "Root", "AdminPolicies": "arn:aws:iam::aws:policy/A"},
 		},

@@ -46,8 +46,12 @@ var judgements = []struct {
 	{"sts:AssumeRole", "arn:aws:iam::222222222222:role/app", false, "assume"},
 	{"sts:AssumeRoot", "arn:aws:iam::222222222222:root", false, "assume"},
 	{"sts:AssumeRole", account + "role/aws-access/Other", false, ""},
-	{"signin:AuthorizeOAuth2Access", "*", false, ""},
-	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost", false, ""},
+	{"signin:AuthorizeOAuth2Access", "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost", false, ""},
+	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/remote", false, ""},
+	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:service-principal/aws-mcp.amazonaws.com", false, ""},
+	{"signin:CreateBearerToken", "*", false, ""},
+	{"signin:AuthorizeOAuth2Access", "arn:aws:signin:::console/home", true, ""},
+	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:console/home", true, ""},
 
 	// Identities that stay.
 	{"iam:CreateUser", account + "user/joe", false, "make"},
@@ -72,6 +76,32 @@ var judgements = []struct {
 	{"rolesanywhere:UpdateProfile", "arn:aws:rolesanywhere:eu-west-1:111111111111:profile/x", false, "make"},
 	{"sso:CreateAccountAssignment", "*", false, "make"},
 	{"identitystore:CreateUser", "*", false, "make"},
+	{"rolesanywhere:DeleteCrl", "*", false, "make"},
+	{"rolesanywhere:DisableCrl", "*", false, "make"},
+	{"rolesanywhere:PutAttributeMapping", "*", false, "make"},
+	{"acm-pca:IssueCertificate", "*", false, "make"},
+	{"iot:CreateKeysAndCertificate", "*", false, "make"},
+	{"iot:RegisterCertificateWithoutCA", "*", false, "make"},
+	{"iot:UpdateRoleAlias", "*", false, "make"},
+	{"eks:UpdateAccessEntry", "*", false, "make"},
+	{"eks:CreatePodIdentityAssociation", "*", false, "make"},
+	{"cognito-identity:SetIdentityPoolRoles", "*", false, "make"},
+	{"cognito-identity:GetOpenIdTokenForDeveloperIdentity", "*", false, "make"},
+	{"s3:GetDataAccess", "*", false, "make"},
+	{"lakeformation:GetTemporaryGlueTableCredentials", "*", false, "make"},
+	{"datazone:GetEnvironmentCredentials", "*", false, "make"},
+	{"account:StartPrimaryEmailUpdate", "*", false, "make"},
+	{"account-access:CreateEntitlement", "*", false, "make"},
+	{"sso-directory:CreateUser", "*", false, "make"},
+	{"transfer:CreateUser", "*", false, "make"},
+
+	// What stops a way in stays possible.
+	{"rolesanywhere:DisableTrustAnchor", "*", true, ""},
+	{"rolesanywhere:DeleteProfile", "*", true, ""},
+	{"iot:UpdateCertificate", "*", true, ""},
+	{"iot:DeleteRoleAlias", "*", true, ""},
+	{"eks:DeleteAccessEntry", "*", true, ""},
+	{"eks:DescribePodIdentityAssociation", "*", true, ""},
 
 	// The product's own roles and policies (FACTS A7).
 	{"iam:DeleteRolePolicy", own, false, ""},
@@ -178,26 +208,60 @@ func TestTheOwnRoleIsProtectedWhereverItStands(t *testing.T) {
 	}
 }
 
-// FACTS A1: 2,048 characters of U+0020 to U+00FF.
+// A session policy has 2,048 characters of U+0020 to U+00FF (STS API Reference,
+// AssumeRole). What is longest in a policy: partition, name and the fence around
+// CloudShell. A path is not in it, whatever its length.
 func TestEveryPolicyFitsIntoTheCall(t *testing.T) {
-	v := vending(strings.Repeat("R", 64), noon, noon.Add(time.Hour))
-	v.Target.Region, v.Target.Path, v.ConsoleOnly = "us-gov-west-1", "/"+strings.Repeat("p", 510)+"/", true
-	longest, err := SessionPolicy(v)
-	if err != nil || len(longest) > maxPolicy {
-		t.Errorf("%d characters: %v", len(longest), err)
-	}
-	usual, err := SessionPolicy(vending("Admin", noon, noon.Add(time.Hour)))
-	if err != nil || len(usual) > 1400 {
-		t.Errorf("the usual policy has %d characters: %v", len(usual), err)
-	}
-	t.Logf("usual: %d, longest: %d of %d characters", len(usual), len(longest), maxPolicy)
-	for _, r := range longest + usual {
-		if r < ' ' || r > 0xff {
-			t.Errorf("%q is not a character of a session policy", r)
+	longest := 0
+	for _, region := range regions {
+		for _, path := range []string{"/", "/aws-access/", "/ops/", "/" + strings.Repeat("p", 510) + "/"} {
+			v := vending(strings.Repeat("R", 64), noon, noon.Add(time.Hour))
+			v.Target.Region, v.Target.Path, v.ConsoleOnly = region, path, true
+			text, err := SessionPolicy(v)
+			if err != nil {
+				t.Fatalf("%s %.20s: %v", region, path, err)
+			}
+			longest = max(longest, len(text))
+			for _, r := range text {
+				if r < ' ' || r > 0xff {
+					t.Errorf("%q is not a character of a session policy", r)
+				}
+			}
 		}
 	}
-	if _, err := SessionPolicy(access.Vending{Target: v.Target}); err == nil {
+	usual, err := SessionPolicy(vending("Admin", noon, noon.Add(time.Hour)))
+	if err != nil || longest > maxPolicy {
+		t.Errorf("longest: %d characters of %d, usual: %v", longest, maxPolicy, err)
+	}
+	t.Logf("usual: %d, longest: %d of %d characters", len(usual), longest, maxPolicy)
+	if _, err := SessionPolicy(access.Vending{Target: vending("Admin", noon, noon).Target}); err == nil {
 		t.Error("a policy without an end was made")
+	}
+}
+
+// regions are one of each partition.
+var regions = map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"}
+
+// `aws login` and the like are refused to every session and in every partition,
+// and the console is not.
+func TestProgramsCannotSignInAndTheConsoleCan(t *testing.T) {
+	for partition, region := range regions {
+		v := vending("Admin", noon, noon.Add(time.Hour))
+		v.Target.Region, v.Target.AssumeRoles, v.Target.MakeIdentities = region, true, true
+		ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
+		for resource, want := range map[string]vendfake.Verdict{
+			ours + "oauth2/public-client/localhost":          vendfake.Denied,
+			ours + "oauth2/public-client/remote":             vendfake.Denied,
+			ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
+			ours + "console/home":                            vendfake.Allowed,
+			"arn:" + partition + ":signin:::console/home":    vendfake.Allowed,
+		} {
+			for _, action := range logins {
+				if got := judge(t, v, action, resource, noon); got != want {
+					t.Errorf("%s on %s: got %s, want %s", action, resource, got, want)
+				}
+			}
+		}
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -235,4 +237,75 @@ func FuzzALandingPageStaysOnTheConsole(f *testing.F) {
 			t.Errorf("%q leads to %q (%v)", page, text, err)
 		}
 	})
+}
+
+// Accounts may have console authorization switched on: then a deny of the
+// session that covers the console shuts people out of it.
+func TestLinksWorkInBothStatesOfConsoleAuthorization(t *testing.T) {
+	for partition, region := range regions {
+		for _, on := range []bool{false, true} {
+			c := newCloud(t, func(o *vendfake.Options) { o.ConsoleAuthorization = on })
+			c.put(t, partition, "")
+			status, text := c.visit(t, region)
+			if status != http.StatusOK || !strings.Contains(text, "List the buckets") {
+				t.Errorf("%s, console authorization %t: status %d, want the console: %s", partition, on, status, text)
+			}
+			if refused := regexp.MustCompile(`(?s)Sign in with aws login.{0,300}explicit deny in a session policy`); !refused.MatchString(text) {
+				t.Errorf("%s, console authorization %t: aws login is not refused by the session policy", partition, on)
+			}
+		}
+	}
+}
+
+// The fake refuses what AWS refuses, so that the test above can fail.
+func TestADenyOfTheConsoleShutsItWhereConsoleAuthorizationIsOn(t *testing.T) {
+	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"signin:CreateOAuth2Token","Resource":"*"}]}`
+	for on, want := range map[bool]int{false: http.StatusOK, true: http.StatusForbidden} {
+		c := newCloud(t, func(o *vendfake.Options) { o.ConsoleAuthorization = on })
+		c.put(t, "aws", deny)
+		if status, text := c.visit(t, "eu-west-1"); status != want {
+			t.Errorf("console authorization %t: status %d, want %d: %s", on, status, want, text)
+		}
+	}
+}
+
+// put makes Admin in a partition, with a boundary unless it is empty.
+func (c *cloud) put(t *testing.T, partition, boundary string) {
+	t.Helper()
+	trust := strings.ReplaceAll(vendfake.DefaultTrust(vendRole, external, "o-sandbox"), "arn:aws:", "arn:"+partition+":")
+	made := vendfake.Role{Name: "Admin", Path: "/aws-access/", Partition: partition, Trust: trust, Boundary: boundary}
+	if err := c.PutRole("111111111111", made); err != nil {
+		t.Fatal(err)
+	}
+	caller := strings.Replace(vendRole, "arn:aws:", "arn:"+partition+":", 1)
+	var err error
+	c.vend, err = c.FunctionCredentials(caller, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"*"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// visit opens the console as a person does, and returns what is shown.
+func (c *cloud) visit(t *testing.T, region string) (int, string) {
+	t.Helper()
+	v := vending("Admin", noon, noon.Add(time.Hour))
+	v.Target.Region = region
+	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), c.session(t, v), v.Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := (&http.Client{Jar: jar}).Get(link.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
 }

@@ -33,10 +33,10 @@ type cloud struct {
 	vend   access.Credentials // the vend function's
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t *testing.T, change ...func(*vendfake.Options)) *cloud {
 	t.Helper()
 	c := &cloud{now: noon, counts: map[string]int{}}
-	c.Server = vendfake.New(vendfake.Options{
+	o := vendfake.Options{
 		Now: func() time.Time { return c.now }, Org: "o-sandbox", TokenBytes: 4096,
 		Count: func(op string) { c.counts[op]++ },
 		Fault: func(op string) vendfake.Fault {
@@ -46,7 +46,11 @@ func newCloud(t *testing.T) *cloud {
 			return c.fault(op)
 		},
 		Slow: func(ctx context.Context) { <-ctx.Done() },
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	c.Server = vendfake.New(o)
 	for _, role := range []vendfake.Role{{Name: "ReadOnly"}, {Name: "Admin"}, {Name: "Deploy", Path: "/ops/", Permissions: vendfake.DefaultPermissions("Admin")}} {
 		if role.Path == "" {
 			role.Path = "/aws-access/"

@@ -24,6 +24,7 @@ variable "path" {
 # A fourth role is a fourth entry. Names are those of policy.yaml.
 #   policies      ARNs of managed policies
 #   aws_policies  names of AWS's managed policies
+#   secrets       may read secrets; if not, the policy is attached that denies it
 #   example       make the example policy of roles.yaml and attach it
 #   boundary      operator or admin (see roles.yaml), the name of one of AWS's
 #                 managed policies, or an ARN. There is no role without one.
@@ -34,22 +35,25 @@ variable "roles" {
     policies     = optional(list(string), [])
     aws_policies = optional(list(string), [])
     example      = optional(bool, false)
+    secrets      = optional(bool, true)
     boundary     = string
   }))
   default = {
     ReadOnly = {
-      description  = "Looks at everything. Entered through aws-access only."
+      description  = "Looks at everything but secrets. Entered through aws-access only."
       aws_policies = ["ReadOnlyAccess"]
+      secrets      = false
       boundary     = "ReadOnlyAccess"
     }
     Operator = {
       description  = "Restarts, scales and deploys. Entered through aws-access only."
       aws_policies = ["ReadOnlyAccess"]
       example      = true
+      secrets      = false
       boundary     = "operator"
     }
     Admin = {
-      description  = "Does everything, but opens no new way in. Entered through aws-access only."
+      description  = "Does everything but let people and machines in. Entered through aws-access only."
       aws_policies = ["AdministratorAccess"]
       boundary     = "admin"
     }

@@ -65,6 +65,7 @@ var knownKeys = map[string]key{
 	"iam:passedtoservice":         {text, false},
 	"iam:permissionsboundary":     {arn, false},
 	"iam:policyarn":               {arn, false},
+	"kms:viaservice":              {text, false},
 	"s3:delimiter":                {text, false},
 	"s3:max-keys":                 {number, false},
 	"s3:prefix":                   {text, false},

@@ -115,11 +115,30 @@ func (s *Server) login(r *http.Request) (answer, *failure) {
 	if host := consoles[g.to.partition]; err != nil || host == nil || to.Scheme != "https" || to.User != nil || !host.MatchString(to.Host) {
 		return answer{}, fail(http.StatusBadRequest, "Invalid destination", "The destination is not a page of the console of this partition.")
 	}
+	if f := s.authorizeConsole(g.to); f != nil {
+		return answer{}, f
+	}
 	id := urlSafe(43)
 	s.cookies[id], s.issuers[id] = g.to, webAddress(r.Form.Get("Issuer"))
 	cookie := http.Cookie{Name: cookieName, Value: id, Path: s.options.Console, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	there := s.options.Console + "?" + url.Values{"page": {to.Path}, "region": {to.Query().Get("region")}}.Encode()
 	return answer{status: http.StatusFound, header: http.Header{"Location": {there}, "Set-Cookie": {cookie.String()}}}, nil
+}
+
+// authorizeConsole judges a sign-in where console authorization is on. Nothing
+// has to allow it; a deny in any policy of the session refuses it (AWS Sign-In
+// User Guide, "Control console access").
+func (s *Server) authorizeConsole(c *caller) *failure {
+	if !s.options.ConsoleAuthorization {
+		return nil
+	}
+	for _, action := range [...]string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
+		call := Call{Action: action, Resource: "arn:" + c.partition + ":signin:::console/home", Context: s.context(c, nil)}
+		if s.permissions(c).Evaluate(call) == Denied {
+			return fail(http.StatusForbidden, "You cannot open this console", "A policy of your session denies "+action+".")
+		}
+	}
+	return nil
 }
 
 // webAddress lets no link run a script.

@@ -29,7 +29,11 @@ type Options struct {
 	// STS may give since September 2026 (FACTS 0.8). 0 stands for 1,024.
 	TokenBytes int
 	Org        string // organisation of all accounts, o-…; "" for none
-	Console    string // path at which Console is mounted; "/console" if empty
+	// ConsoleAuthorization is the state of all accounts: whether a browser that
+	// signs in is judged by the policies of its session too. AWS lets accounts
+	// and organisations switch it on since June 2026.
+	ConsoleAuthorization bool
+	Console              string // path at which Console is mounted; "/console" if empty
 }
 
 // Fault is what goes wrong with one call: error (nothing is done, 5xx), 429

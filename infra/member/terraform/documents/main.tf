@@ -29,6 +29,7 @@ locals {
         role.policies,
         [for p in role.aws_policies : "${local.aws}${p}"],
         role.example ? ["${local.ours}aws-access-${name}"] : [],
+        role.secrets ? [] : ["${local.ours}aws-access-no-secrets"],
       )
     }
   }
@@ -52,5 +53,13 @@ locals {
       description = "What ${name} does beyond looking"
       document    = templatefile("${path.module}/operator.json", {})
     } if role.example
+  }
+
+  no_secrets = {
+    "aws-access-no-secrets" = {
+      path        = var.path
+      description = "What those who look are kept from"
+      document    = templatefile("${path.module}/no-secrets.json", { partition = var.partition })
+    }
   }
 }

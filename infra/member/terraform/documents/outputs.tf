@@ -20,7 +20,7 @@ output "roles" {
 
 output "policies" {
   description = "The managed policies to make, by name: path, description, document"
-  value       = { for name, p in merge(local.boundaries, local.examples) : name => merge(p, { document = jsonencode(jsondecode(p.document)) }) }
+  value       = { for name, p in merge(local.boundaries, local.examples, local.no_secrets) : name => merge(p, { document = jsonencode(jsondecode(p.document)) }) }
 }
 
 output "attachments" {

@@ -62,6 +62,7 @@ variable "roles" {
     policies     = list(string)
     aws_policies = list(string)
     example      = bool
+    secrets      = bool
     boundary     = string
   }))
   validation {
