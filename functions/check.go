@@ -11,7 +11,7 @@ import (
 )
 
 // Check is what aws-access doctor asks vend. Whoever may invoke vend may ask: an
-// answer holds codes, ids of the deployed policy and times, and never a
+// answer holds codes, ids, what the deployed policy says, and times, and never a
 // credential, a secret, a name of a person or a text of somebody else's.
 type Check struct {
 	Kind string `json:"kind"`
@@ -44,6 +44,8 @@ const (
 	MaxRoles = 40
 	// PageOfTargets is how many targets one answer lists: about 100 KB.
 	PageOfTargets = 1000
+	// MaxPeople is how many people one answer lists.
+	MaxPeople = 500
 	// MaxChannels is how many channels a check looks at: Slack gives about 50
 	// answers a minute.
 	MaxChannels = 40
@@ -66,8 +68,19 @@ type CheckAnswer struct {
 type StackAnswer struct {
 	Table  string        `json:"table"`            // ok, or unreadable
 	ReadAt time.Time     `json:"read_at,omitzero"` // when Slack's people or groups were last read
-	Size   int           `json:"size,omitempty"`   // users in the workspace
 	Groups []GroupAnswer `json:"groups"`           // of the policy
+
+	PeopleAt time.Time      `json:"people_at,omitzero"` // when the last whole reading of people began
+	Size     int            `json:"size,omitempty"`     // users in the workspace, or read so far
+	People   []PersonAnswer `json:"people,omitempty"`   // whom the policy names in vain, the first ones
+	Vain     int            `json:"vain,omitempty"`     // how many those are in all
+}
+
+// PersonAnswer is somebody whom the policy names, and does not recognise.
+type PersonAnswer struct {
+	Name string `json:"name"`         // address or id, as the policy has it
+	ID   string `json:"id,omitempty"` // of the user who has that name
+	Code string `json:"code"`         // unconfirmed, shared, nobody, guest, bot, deactivated, other_workspace
 }
 
 // GroupAnswer is a group of the policy.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
@@ -22,7 +23,10 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 		out.Table = "unreadable"
 		return out
 	}
-	out.ReadAt, out.Size = d.PeopleAt.UTC(), d.Size
+	out.ReadAt, out.PeopleAt, out.Size = d.PeopleAt.UTC(), d.PeopleAt.UTC(), d.Size
+	if d.KnowsPeople(h.Now()) {
+		out.People, out.Vain = h.inVain(d)
+	}
 	for _, id := range sources.Groups {
 		g := group(d, id, h.Now())
 		g.Name = sources.Names[id]
@@ -32,6 +36,15 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 		}
 	}
 	return out
+}
+
+// inVain lists whom the policy names and does not recognise.
+func (h Checks) inVain(d access.Directory) (listed []PersonAnswer, total int) {
+	all := lifecycle.Unproven(h.Policy, d)
+	for _, u := range all[:min(len(all), MaxPeople)] {
+		listed = append(listed, PersonAnswer{Name: u.Name, ID: u.ID, Code: u.Why})
+	}
+	return listed, len(all)
 }
 
 // group tells how a group stands, as the policy would take it now.

@@ -133,7 +133,7 @@ func (w *world) rebuild() {
 			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal() + string(form))}
 		},
 	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Store: w.store, Operators: w.Operators}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Operators: w.Operators}
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the

@@ -256,6 +256,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.checkPing(ctx, inner)
 		if inner != nil {
 			d.checkGroups(inner)
+			d.checkPeople(inner)
 		}
 		d.checkSlack(ctx)
 	}

@@ -35,7 +35,7 @@ func (s *stage) deploy(p *policy.Policy) *deployment {
 		}.Handle),
 		"vend": instances(b.vendFunction(s).Take),
 		"tick": instances(functions.Tick{
-			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Store: b.table, Operators: b.operators(s, "tick"),
+			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Operators: b.operators(s, "tick"),
 		}.Handle),
 	}}
 }
@@ -56,6 +56,7 @@ func (s *stage) parts(p *policy.Policy) parts {
 	b.roster = lifecycle.Roster{
 		Slack: b.slack, OnCall: s.onCall, Store: b.table, Policy: p, Now: s.clock.Now,
 		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) || errors.Is(err, errNoSchedule) },
+		Log:     s.log,
 	}
 	b.step = lifecycle.Step{Store: b.table, Roster: b.roster, Policy: p, Now: s.clock.Now}
 	return b

@@ -21,6 +21,8 @@ type table interface {
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
+	Reading(ctx context.Context) (access.Reading, error)
+	SaveReading(ctx context.Context, next access.Reading) error
 	Problems(ctx context.Context) (access.Problems, error)
 	SaveProblems(ctx context.Context, next access.Problems) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
@@ -127,6 +129,15 @@ func (t counted) Directory(ctx context.Context) (d access.Directory, err error) 
 
 func (t counted) SaveDirectory(ctx context.Context, next access.Directory) error {
 	return t.write(ctx, func() error { return t.table.SaveDirectory(ctx, next) })
+}
+
+func (t counted) Reading(ctx context.Context) (r access.Reading, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { r, err = t.table.Reading(ctx); return err })
+	return r, err
+}
+
+func (t counted) SaveReading(ctx context.Context, next access.Reading) error {
+	return t.write(ctx, func() error { return t.table.SaveReading(ctx, next) })
 }
 
 func (t counted) Problems(ctx context.Context) (p access.Problems, err error) {

@@ -50,7 +50,7 @@ func minute(t time.Time) time.Time { return t.Truncate(time.Minute) }
 // ticks do by themselves has happened: what can be read was read, what cannot
 // is not known any more, and the operators were told so. From then on a tick
 // matters only when a request falls due.
-const calm = access.StaleAfter + 2*time.Minute
+const calm = access.PeopleStaleAfter + 2*time.Minute
 
 // advance lets time pass until a moment, from one that matters to the next,
 // with every tick and delivery that falls due on the way. The clock is held
@@ -122,14 +122,12 @@ func (s *stage) skipped(next, tick time.Time) time.Duration {
 // carry makes what was known before some time was skipped as fresh at now as it
 // was then.
 func carry(d *access.Directory, skipped time.Duration, now time.Time) {
-	known := func(read time.Time) bool {
-		return !read.IsZero() && now.Add(-skipped).Sub(read) < access.StaleAfter
-	}
-	if known(d.PeopleAt) {
+	then := now.Add(-skipped)
+	if !d.PeopleAt.IsZero() && d.KnowsPeople(then) {
 		d.PeopleAt = d.PeopleAt.Add(skipped)
 	}
 	for id, g := range d.Groups {
-		if known(g.ReadAt) {
+		if !g.ReadAt.IsZero() && then.Sub(g.ReadAt) < access.GroupsStaleAfter {
 			g.ReadAt = g.ReadAt.Add(skipped)
 			d.Groups[id] = g
 		}

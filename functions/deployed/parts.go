@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
@@ -70,6 +71,7 @@ func New(f config.Function) (Parts, error) {
 	p.Roster = lifecycle.Roster{
 		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,
 		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
+		Pause:   smithytime.SleepWithContext, Log: p.Log,
 	}
 	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
 	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators, Now: time.Now, Log: p.Log}

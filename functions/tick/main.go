@@ -16,7 +16,7 @@ func main() {
 		deployed.Stop(err)
 	}
 	h := functions.Tick{
-		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Store: p.Store, Operators: p.Operators,
+		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Operators: p.Operators,
 	}
 	lambda.Start(h.Handle)
 }

@@ -9,6 +9,9 @@ var (
 	ErrNewer    = errors.New("written by a newer version of this software")
 )
 
+// ErrCursor says that a reading in pages cannot go on where it was left.
+var ErrCursor = errors.New("the place where the reading was to go on is no longer known")
+
 // Taken is the answer to a write whose unique key was used before: the same
 // click, command or form came twice.
 type Taken struct {

@@ -21,7 +21,7 @@ const (
 // Person is a Slack user as read at one moment.
 type Person struct {
 	ID       string   // Slack user id, U… or W…
-	Email    string   `json:",omitzero"` // confirmed address that this person alone holds, else ""
+	Email    string   `json:",omitzero"` // confirmed address that no other user holds, as far as the policy is concerned, else ""
 	Claims   string   `json:",omitzero"` // address that is unconfirmed, or held by another user too: it proves nothing, and still excludes
 	Name     string   `json:",omitzero"` // what to show; never compared
 	Standing Standing `json:",omitzero"` // read from Slack, never from a payload
@@ -64,9 +64,14 @@ func (p Person) Refused() error {
 // FoldEmail is the form in which addresses are compared.
 func FoldEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
 
-// StaleAfter is the age past which what was read of Slack's groups and people
-// is no longer known (DESIGN 3). What is not known never helps.
-const StaleAfter = 10 * time.Minute
+// The ages past which what was read of Slack's groups and people is no longer
+// known. What is not known never helps. Reading everybody in a large workspace
+// takes many minutes at the pace that Slack allows, so people are known longer;
+// whoever acts is asked for at that moment anyway.
+const (
+	GroupsStaleAfter = 10 * time.Minute
+	PeopleStaleAfter = 30 * time.Minute
+)
 
 // RefreshAfter is the age past which a step reads again before it decides.
 const RefreshAfter = 2 * time.Minute
@@ -84,24 +89,40 @@ type Directory struct {
 	Version  int
 	Groups   map[string]Group  // by the group's id at its source: S0… or a PagerDuty id
 	People   map[string]Person // by Slack id: members of those groups and people named by the policy
-	PeopleAt time.Time         // when People and Shared were last read whole
-	Shared   []string          // addresses that more than one user holds, folded and sorted
+	PeopleAt time.Time         // when the last whole reading of People and Shared began
+	Shared   []string          // addresses of those people that another user holds, or may hold, folded and sorted
 	Size     int               // how many users the workspace had then
-	Told     []string          // what operators were told is unknown, sorted
+	Told     []string          // read from items of older versions, and not used any more
+}
+
+// Reading is a reading of everybody in the workspace. A large one takes several
+// ticks, and is of no use before its last page: what an earlier one has found
+// holds meanwhile. It is written by the tick alone, on the version before.
+type Reading struct {
+	Version int
+	Policy  string            // digest of the policy whose people are looked for
+	Began   time.Time         // when the first page was read
+	Cursor  string            // where Slack goes on; "" when no reading is under way
+	Size    int               // users read so far
+	People  map[string]Person // by Slack id, as looked for: those without a standing were not met yet
+	Late    []string          // addresses that were not looked for from the first page on, folded
 }
 
 // Group returns a group's members; ok is false when they are not known at now.
 func (d Directory) Group(id string, now time.Time) (members []string, ok bool) {
 	g, found := d.Groups[id]
-	if !found || g.Gone || now.Sub(g.ReadAt) >= StaleAfter {
+	if !found || g.Gone || now.Sub(g.ReadAt) >= GroupsStaleAfter {
 		return nil, false
 	}
 	return g.Members, true
 }
 
+// KnowsPeople reports whether the last reading of everybody holds at now.
+func (d Directory) KnowsPeople(now time.Time) bool { return now.Sub(d.PeopleAt) < PeopleStaleAfter }
+
 // Person returns somebody's profile; ok is false when it is not known at now.
 func (d Directory) Person(id string, now time.Time) (p Person, ok bool) {
-	if now.Sub(d.PeopleAt) >= StaleAfter {
+	if !d.KnowsPeople(now) {
 		return Person{}, false
 	}
 	p, ok = d.People[id]

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +18,9 @@ import (
 type slack interface {
 	Person(ctx context.Context, id string) (access.Person, error)
 	Group(ctx context.Context, id string) (members []string, err error)
-	People(ctx context.Context) (people []access.Person, shared []string, err error)
+	// People returns a page of the workspace's users, and the cursor of the next
+	// one, "" for none. Errors: access.ErrCursor, and what can RetryAfter.
+	People(ctx context.Context, cursor string) (page []access.Person, next string, err error)
 }
 
 type onCall interface {
@@ -26,6 +31,8 @@ type onCall interface {
 type directoryStore interface {
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
+	Reading(ctx context.Context) (access.Reading, error)
+	SaveReading(ctx context.Context, next access.Reading) error
 }
 
 // Roster knows who belongs to which group, and who somebody is. The tick keeps
@@ -38,6 +45,11 @@ type Roster struct {
 	Now    func() time.Time
 	// NoGroup says whether an error of Slack.Group means that the group is gone.
 	NoGroup func(error) bool
+	// Pause waits for as long as Slack asks to be left alone. With nil nobody
+	// waits, and the next tick goes on.
+	Pause func(ctx context.Context, d time.Duration) error
+	// Log gets what a step could not read, and decides without; nil for no log.
+	Log *slog.Logger
 }
 
 // How many groups are read at once. Slack allows about 20 reads of groups a
@@ -45,10 +57,6 @@ type Roster struct {
 const (
 	groupsPerTick = 15
 	groupsPerStep = 4
-	// pageOfUsers is how many users one read of the workspace brings, and
-	// userPagesPerMinute the share of Slack's tier 2 that the tick takes.
-	pageOfUsers        = 1000
-	userPagesPerMinute = 10
 	// stepPatience is how long a step waits for Slack before it decides by
 	// what it has: somebody's click has three seconds in all.
 	stepPatience = 1200 * time.Millisecond
@@ -57,43 +65,91 @@ const (
 // Fresh brings a directory up to date for a step, as far as Slack answers in
 // time. What stays old is old: the policy treats it as not known in the end.
 func (r Roster) Fresh(ctx context.Context, d access.Directory) access.Directory {
-	if !r.old(d, access.RefreshAfter) {
+	readPeople := r.fitsAStep(d)
+	if r.Slack == nil || len(r.oldGroups(d, access.RefreshAfter)) == 0 && !readPeople {
 		return d
 	}
 	patient, stop := context.WithTimeout(ctx, stepPatience)
 	defer stop()
-	next := r.read(patient, d, access.RefreshAfter, groupsPerStep)
+	groups, errs := r.readGroups(patient, d, access.RefreshAfter, groupsPerStep)
+	failed, next := slices.Collect(maps.Values(errs)), r.withGroups(d, groups)
+	if readPeople {
+		reading := r.begin(next)
+		page, more, err := r.Slack.People(patient, "")
+		if err == nil && more == "" {
+			next = withReading(next, r.sift(next, reading, page, ""))
+		}
+		failed = append(failed, err)
+	}
+	r.warn(ctx, "a step could not read groups or people", errors.Join(failed...))
 	// Losing this write costs the next step the same read, nothing else.
+	next.Version++
 	_ = r.Store.SaveDirectory(ctx, next)
 	return next
 }
 
-// Refresh is the tick's reading: groups and people that are a minute old. It
-// saves what it read, and returns the names of the groups that are not known.
-func (r Roster) Refresh(ctx context.Context) (access.Directory, []string, error) {
+func (r Roster) warn(ctx context.Context, what string, err error) {
+	if err != nil && r.Log != nil {
+		r.Log.WarnContext(ctx, what, "error", err)
+	}
+}
+
+// Refreshed is what a tick's reading came to.
+type Refreshed struct {
+	Directory access.Directory
+	Unknown   []string         // ids of the policy's groups that are not known, sorted
+	Groups    map[string]error // why a group could not be read, by its id
+	People    error            // why everybody could not be read
+	Profiles  error            // why somebody could not be asked for
+}
+
+// Refresh is the tick's reading: groups that are a minute old, and as many of
+// the workspace's people as Slack gives in a minute. It saves what it read; its
+// error is the store's.
+func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 	d, err := r.Store.Directory(ctx)
 	if err != nil {
-		return d, nil, err
+		return Refreshed{}, fmt.Errorf("load the directory: %w", err)
 	}
-	next := r.read(ctx, d, time.Minute, groupsPerTick)
-	err = r.Store.SaveDirectory(ctx, next)
-	if errors.Is(err, access.ErrStale) { // a step has just read the same
-		err = nil
+	before, readingErr := r.Store.Reading(ctx)
+	groups, failed := r.readGroups(ctx, d, time.Minute, groupsPerTick)
+	out := Refreshed{Groups: failed}
+	var reading access.Reading
+	switch {
+	case readingErr != nil:
+		readingErr = fmt.Errorf("load the reading of people: %w", readingErr)
+	case r.due(d, before):
+		reading, out.People = r.goOn(ctx, r.withGroups(d, groups), before)
 	}
-	return next, r.unknown(next), err
+	found := func(d access.Directory) access.Directory { return withReading(r.withGroups(d, groups), reading) }
+	missing, err := r.askMissing(ctx, found(d))
+	out.Profiles = err
+	out.Directory, err = r.save(ctx, d, func(d access.Directory) access.Directory { return withPeople(found(d), missing) })
+	out.Unknown = r.unknown(out.Directory)
+	if err != nil {
+		return out, errors.Join(err, readingErr) // the reading stays, and is taken over later
+	}
+	return out, errors.Join(readingErr, r.keep(ctx, before, reading))
 }
 
-// old reports whether anything that the policy names is older than age.
-func (r Roster) old(d access.Directory, age time.Duration) bool {
-	return r.peopleOld(d, age) || len(r.oldGroups(d, age)) > 0
-}
+// saves is how often the directory is saved again because a step saved it.
+const saves = 4
 
-// peopleOld reports whether the workspace's people should be read again. A
-// large workspace takes several calls, so it is read less often.
-func (r Roster) peopleOld(d access.Directory, age time.Duration) bool {
-	pages := d.Size/pageOfUsers + 1
-	slow := max(1, float64(pages)/userPagesPerMinute)
-	return r.Now().Sub(d.PeopleAt) >= time.Duration(slow*float64(age))
+// save saves what change makes of the directory, over what a step may have
+// saved meanwhile: what took a tick minutes to read is not lost to a race.
+func (r Roster) save(ctx context.Context, d access.Directory, change func(access.Directory) access.Directory) (access.Directory, error) {
+	for range saves {
+		next := change(d)
+		next.Version++
+		err := r.Store.SaveDirectory(ctx, next)
+		if err == nil || !errors.Is(err, access.ErrStale) {
+			return next, err
+		}
+		if d, err = r.Store.Directory(ctx); err != nil {
+			return next, fmt.Errorf("load the directory again: %w", err)
+		}
+	}
+	return change(d), nil // others keep it fresh
 }
 
 // oldGroups are the sources of groups older than age, the oldest first.
@@ -108,53 +164,55 @@ func (r Roster) oldGroups(d access.Directory, age time.Duration) []string {
 	return ids
 }
 
-// read returns the directory with what is older than age read again.
-func (r Roster) read(ctx context.Context, d access.Directory, age time.Duration, most int) access.Directory {
+// readGroups reads the oldest of the groups that are older than age. Those that
+// fail are left out: the old reading stays, and its age with it.
+func (r Roster) readGroups(ctx context.Context, d access.Directory, age time.Duration, limit int) (read map[string]access.Group, failed map[string]error) {
 	ids := r.oldGroups(d, age)
-	groups := make([]access.Group, min(most, len(ids)))
-	var people []access.Person
-	var shared []string
-	var peopleErr error
+	ids = ids[:min(limit, len(ids))]
+	groups, errs := make([]access.Group, len(ids)), make([]error, len(ids))
 	var all sync.WaitGroup
-	for i := range groups {
-		all.Go(func() { groups[i] = r.group(ctx, ids[i], d.Groups[ids[i]]) })
-	}
-	readPeople := r.peopleOld(d, age)
-	if readPeople {
-		all.Go(func() { people, shared, peopleErr = r.Slack.People(ctx) })
+	for i, id := range ids {
+		all.Go(func() { groups[i], errs[i] = r.group(ctx, id) })
 	}
 	all.Wait()
-
-	next := d
-	next.Version++
-	next.Groups = make(map[string]access.Group, len(d.Groups))
-	sources := r.Policy.Sources()
-	for _, id := range slices.Concat(sources.Groups, sources.OnCall) {
-		if g, ok := d.Groups[id]; ok {
-			next.Groups[id] = g
+	read, failed = make(map[string]access.Group, len(ids)), make(map[string]error)
+	for i, id := range ids {
+		if errs[i] == nil {
+			read[id] = groups[i]
+			continue
 		}
+		failed[id] = fmt.Errorf("read group %s: %w", id, errs[i])
 	}
-	for i, g := range groups {
-		next.Groups[ids[i]] = g
-	}
-	if readPeople && peopleErr == nil {
-		next.People = relevant(people, next.Groups, sources.People)
-		next.Shared, next.Size, next.PeopleAt = shared, len(people), r.Now()
-	}
-	return next
+	return read, failed
 }
 
-// group reads one group; if that fails, the old reading stays, and its age
-// with it.
-func (r Roster) group(ctx context.Context, id string, before access.Group) access.Group {
+func (r Roster) group(ctx context.Context, id string) (access.Group, error) {
 	members, err := r.members(ctx, id)
 	switch {
 	case err == nil:
-		return access.Group{Members: members, ReadAt: r.Now()}
+		return access.Group{Members: members, ReadAt: r.Now()}, nil
 	case r.NoGroup(err):
-		return access.Group{ReadAt: r.Now(), Gone: true}
+		return access.Group{ReadAt: r.Now(), Gone: true}, nil
 	}
-	return before
+	return access.Group{}, err
+}
+
+// withGroups is a directory with groups that were read, unless it has a newer
+// reading, and without those that the policy does not name.
+func (r Roster) withGroups(d access.Directory, read map[string]access.Group) access.Directory {
+	sources := r.Policy.Sources()
+	groups := make(map[string]access.Group, len(d.Groups))
+	for _, id := range slices.Concat(sources.Groups, sources.OnCall) {
+		g, known := d.Groups[id]
+		if newer, found := read[id]; found && !newer.ReadAt.Before(g.ReadAt) {
+			g, known = newer, true
+		}
+		if known {
+			groups[id] = g
+		}
+	}
+	d.Groups = groups
+	return d
 }
 
 var errNoOnCall = errors.New("no on-call service is configured")
@@ -169,59 +227,54 @@ func (r Roster) members(ctx context.Context, id string) ([]string, error) {
 	return r.OnCall.OnCall(ctx, id)
 }
 
-// relevant are the people whom the policy names, or one of its groups holds.
-func relevant(people []access.Person, groups map[string]access.Group, named []string) map[string]access.Person {
-	wanted := make(map[string]bool)
-	for _, name := range named {
-		wanted[access.FoldEmail(name)] = true
-	}
-	for _, g := range groups {
-		for _, member := range g.Members {
-			wanted[access.FoldEmail(member)] = true
-		}
-	}
-	found := make(map[string]access.Person)
-	for _, p := range people {
-		if wanted[access.FoldEmail(p.ID)] || wanted[access.FoldEmail(p.Email)] || wanted[access.FoldEmail(p.Claims)] {
-			found[p.ID] = p
-		}
-	}
-	return found
-}
-
-// unknown are the names of the policy's groups that are not known now.
+// unknown are the ids of the policy's groups that are not known now.
 func (r Roster) unknown(d access.Directory) []string {
-	var names []string
+	var ids []string
 	sources := r.Policy.Sources()
 	for _, id := range slices.Concat(sources.Groups, sources.OnCall) {
 		if _, ok := d.Group(id, r.Now()); !ok {
-			names = append(names, sources.Names[id]+" ("+id+")")
+			ids = append(ids, id)
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(ids)
+	return ids
 }
 
-// Person is somebody as known at this moment: from the directory while that is
-// fresh, else as Slack says now. Somebody who cannot be read has no standing.
+// Person is somebody as known at this moment: from the directory while the
+// reading of everybody is fresh, else as Slack says now.
 func (r Roster) Person(ctx context.Context, d access.Directory, id string) access.Person {
-	if p, ok := d.Person(id, r.Now()); ok && !r.peopleOld(d, access.RefreshAfter) {
+	if p, ok := d.Person(id, r.Now()); ok && r.Now().Sub(d.PeopleAt) < access.RefreshAfter {
 		return p
 	}
-	return r.Ask(ctx, d, id)
+	patient, stop := context.WithTimeout(ctx, stepPatience)
+	defer stop()
+	return r.Ask(patient, d, id)
 }
 
-// Ask reads somebody from Slack at this moment.
+// Ask reads somebody from Slack at this moment. Somebody who cannot be read has
+// no standing.
 func (r Roster) Ask(ctx context.Context, d access.Directory, id string) access.Person {
 	p, err := r.Slack.Person(ctx, id)
 	if err != nil {
+		r.warn(ctx, "a profile cannot be read", fmt.Errorf("read user %s: %w", id, err))
 		return access.Person{ID: id, Name: id}
 	}
-	// One profile does not tell whether another user holds the same address:
-	// the last reading of all people does, while it is known.
-	fresh := r.Now().Sub(d.PeopleAt) < access.StaleAfter
-	if p.Email != "" && (!fresh || slices.Contains(d.Shared, access.FoldEmail(p.Email))) {
+	if p.Email != "" && !r.proves(d, p) {
 		p.Email, p.Claims = "", p.Email
 	}
 	return p
+}
+
+// proves reports whether the confirmed address of a profile proves who this is.
+// One profile does not tell whether another user holds the same address: the
+// last reading of everybody does, of the addresses that the policy names and of
+// those of its people.
+func (r Roster) proves(d access.Directory, p access.Person) bool {
+	folded := access.FoldEmail(p.Email)
+	if !d.KnowsPeople(r.Now()) || slices.Contains(d.Shared, folded) {
+		return false
+	}
+	// Somebody whom that reading did not find under a name of the policy has
+	// taken it since, and who else holds it is not known.
+	return !slices.Contains(r.Policy.Sources().People, folded) || address(d.People[p.ID]) == folded
 }

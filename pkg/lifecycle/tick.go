@@ -43,6 +43,7 @@ func (s Tick) Do(ctx context.Context) error {
 
 // settle ticks one request until time has nothing more to say to it.
 func (s Tick) settle(ctx context.Context, id string) error {
+	s.Roster.Slack = nil // time asks nobody, so a slow Slack holds up no request
 	for {
 		r, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 			next, event, moved := m.request.Tick(m.now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -72,6 +73,8 @@ type world struct {
 	people map[string]access.Person
 	groups map[string][]string
 	ids    int
+	page   int // users on a page
+	listed int // calls of users.list that were answered
 
 	fault   func(call string) (before, after error) // nil: all goes well
 	assumed []access.Vending
@@ -80,7 +83,7 @@ type world struct {
 }
 
 func newWorld(t tb) *world {
-	w := &world{t: t, now: noon, policy: compiled(t, loose), people: make(map[string]access.Person)}
+	w := &world{t: t, now: noon, policy: compiled(t, loose), page: 1000, people: make(map[string]access.Person)}
 	w.store = memory.New(w.clock)
 	for id, name := range map[string]string{
 		"U0DEV1": "dev1", "U0DEV2": "dev2", "U0LEAD1": "lead1", "U0LEAD2": "lead2", "U0SEC1": "sec1", "U0BOTH": "both", "U0LEAVER": "leaver",
@@ -154,16 +157,30 @@ func (w *world) Group(_ context.Context, id string) (members []string, err error
 	return members, err
 }
 
-func (w *world) People(context.Context) (all []access.Person, shared []string, err error) {
+// People gives everybody in pages of w.page, in the order of their ids; a cursor
+// is the id of the first one of a page.
+func (w *world) People(_ context.Context, cursor string) (page []access.Person, next string, err error) {
 	err = w.call("slack:people", func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for _, p := range w.people {
-			all = append(all, p)
+		w.listed++
+		ids := slices.Sorted(maps.Keys(w.people))
+		first := 0
+		if cursor != "" {
+			if first = slices.Index(ids, cursor); first < 0 {
+				return access.ErrCursor
+			}
+		}
+		end := min(first+w.page, len(ids))
+		for _, id := range ids[first:end] {
+			page = append(page, w.people[id])
+		}
+		if end < len(ids) {
+			next = ids[end]
 		}
 		return nil
 	})
-	return all, nil, err
+	return page, next, err
 }
 
 func (w *world) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
@@ -270,7 +287,7 @@ func (w *world) order(id, by, order string, kind access.Kind) (Handout, error) {
 }
 
 func (w *world) tick() error {
-	if _, _, err := w.roster().Refresh(context.Background()); err != nil {
+	if _, err := w.roster().Refresh(context.Background()); err != nil {
 		return err
 	}
 	return Tick{Step: w.step(), DueIn: w.store}.Do(context.Background())

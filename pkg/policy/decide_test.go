@@ -108,7 +108,7 @@ func (q *question) asked(t *testing.T, p *Policy) (Question, workspace) {
 		out.Directory.Groups[id] = access.Group{ReadAt: at, Gone: true}
 	}
 	if q.Old {
-		out.Directory.PeopleAt = at.Add(-access.StaleAfter)
+		out.Directory.PeopleAt = at.Add(-access.PeopleStaleAfter)
 	}
 	if i, ok := p.accountNamed(q.Account); ok {
 		out.Account = p.accounts[i].ID

@@ -135,7 +135,7 @@ func (x *principal) candidates(m moment, visit func(access.Person) bool) {
 // holder is the person whose proven address this is. An address that two
 // people hold is nobody's.
 func (m moment) holder(folded string) (holder access.Person, ok bool) {
-	if m.at.Sub(m.directory.PeopleAt) >= access.StaleAfter || !strings.Contains(folded, "@") {
+	if !m.directory.KnowsPeople(m.at) || !strings.Contains(folded, "@") {
 		return access.Person{}, false
 	}
 	for _, p := range m.directory.People {

@@ -92,7 +92,7 @@ func (w workspace) directory(at time.Time) access.Directory {
 			g.Members = append(g.Members, name)
 		}
 		if names == nil {
-			g.ReadAt = at.Add(-access.StaleAfter)
+			g.ReadAt = at.Add(-access.GroupsStaleAfter)
 		}
 		d.Groups[id] = g
 	}

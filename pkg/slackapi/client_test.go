@@ -270,7 +270,6 @@ func TestErrorsSayWhetherAnotherTryCanHelp(t *testing.T) {
 			b.now = b.now.Add(3 * time.Second)
 			return b.client.OpenView(ctx, id, form())
 		}, "expired_trigger_id", true, -1},
-		{"nobody", nil, func(b *bench) error { _, err := b.client.Person(ctx, "U0NOBODY"); return err }, "user_not_found", true, -1},
 		{"no group", nil, func(b *bench) error { _, err := b.client.Group(ctx, "S0NONE"); return err }, "no_such_subteam", true, -1},
 		{"outside the channel", nil, func(b *bench) error {
 			return b.client.PostEphemeral(ctx, "C0OPS", "U0OUTSIDE", Message{Text: canary})
@@ -451,7 +450,7 @@ func TestWhoBelongsToTheWorkspace(t *testing.T) {
 	}
 }
 
-func TestEverybodyIsReadInPagesAndASharedAddressIsNobodys(t *testing.T) {
+func TestEverybodyIsReadInPages(t *testing.T) {
 	b := newBench(t)
 	for i := range 2500 {
 		address := fmt.Sprintf("p%d@example.com", i)
@@ -459,33 +458,50 @@ func TestEverybodyIsReadInPagesAndASharedAddressIsNobodys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	twin, left := "LEAD1@example.com", "gone@example.com"
-	for id, address := range map[string]*string{"U0TWIN": &twin, "U0HEIR": &left} {
-		if err := b.SetUser(slackfake.UserChange{ID: id, Email: address}); err != nil {
+	var people []access.Person
+	var cursors []string
+	for cursor := ""; ; {
+		page, next, err := b.client.People(ctx, cursor)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	people, shared, err := b.client.People(ctx)
-	if err != nil || len(people) != 2511 || b.calls["slack:users.list"] != 3 {
-		t.Fatalf("%d people in %d calls (%v), want 2511 in 3", len(people), b.calls["slack:users.list"], err)
-	}
-	if want := []string{"gone@example.com", "lead1@example.com"}; !slices.Equal(shared, want) {
-		t.Errorf("shared: got %v, want %v", shared, want)
-	}
-	for _, p := range people {
-		want := map[string]access.Person{
-			"U0LEAD1": {ID: "U0LEAD1", Name: "lead1", Claims: "lead1@example.com", Standing: access.Member},
-			"U0TWIN":  {ID: "U0TWIN", Name: "u0twin", Claims: twin, Standing: access.Member},
-			"U0HEIR":  {ID: "U0HEIR", Name: "u0heir", Claims: left, Standing: access.Member},
-			"U0LEAD2": {ID: "U0LEAD2", Name: "lead2", Email: "lead2@example.com", Standing: access.Member},
+		people = append(people, page...)
+		if cursor = next; cursor == "" {
+			break
 		}
-		if w, ok := want[p.ID]; ok && p != w {
-			t.Errorf("got %+v, want %+v", p, w)
-		}
+		cursors = append(cursors, cursor)
+	}
+	if len(people) != 2509 || b.calls["slack:users.list"] != 3 || len(cursors) != 2 {
+		t.Fatalf("%d people in %d calls, want 2509 in 3", len(people), b.calls["slack:users.list"])
+	}
+	want := access.Person{ID: "U0LEAD1", Name: "lead1", Email: "lead1@example.com", Standing: access.Member}
+	if i := slices.IndexFunc(people, func(p access.Person) bool { return p.ID == want.ID }); i < 0 || people[i] != want {
+		t.Errorf("got %+v, want %+v", people[max(i, 0)], want)
+	}
+	if _, _, err := b.client.People(ctx, "made-up"); !errors.Is(err, access.ErrCursor) {
+		t.Errorf("a cursor that Slack does not take: got %v, want %v", err, access.ErrCursor)
 	}
 	b.fault = "429"
-	if people, _, err := b.client.People(ctx); err == nil || people != nil {
-		t.Errorf("a part of the people: %d, %v; want an error and nobody", len(people), err)
+	page, _, err := b.client.People(ctx, "")
+	var limited *Error
+	if !errors.As(err, &limited) || page != nil {
+		t.Fatalf("got %d people, %v; want nobody and an error of Slack", len(page), err)
+	}
+	if wait, ok := limited.RetryAfter(); !ok || wait <= 0 {
+		t.Errorf("got %v to wait (%v), want what Slack said", wait, ok)
+	}
+}
+
+// A user whom Slack does not show is nobody of this workspace; a profile that
+// cannot be read now is an error.
+func TestAUserWhomSlackDoesNotShowIsAnOutsider(t *testing.T) {
+	b := newBench(t)
+	if p, err := b.client.Person(ctx, "U0NOBODY"); err != nil || p.Standing != access.Outsider {
+		t.Errorf("got %+v (%v), want an outsider", p, err)
+	}
+	b.fault = "error"
+	if p, err := b.client.Person(ctx, "U0DEV1"); err == nil || p.Standing != "" {
+		t.Errorf("Slack down: got %+v (%v), want an error and no standing", p, err)
 	}
 }
 

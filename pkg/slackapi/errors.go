@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // Errors that callers tell apart with errors.Is.
@@ -49,7 +51,7 @@ func (e *Error) Error() string {
 	return text + "no readable answer"
 }
 
-// Unwrap gives ErrNoGroup, ErrTooLarge, or the context's error.
+// Unwrap gives ErrNoGroup, access.ErrCursor, ErrTooLarge, or the context's error.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Code returns Slack's error code in err, such as expired_trigger_id, or "".
@@ -62,13 +64,19 @@ func Code(err error) string {
 }
 
 // RetryAfter returns how long Slack wants to be left alone; ok is false when
+// this is not about a rate limit.
+func (e *Error) RetryAfter() (wait time.Duration, ok bool) {
+	return e.Wait, e.Status == http.StatusTooManyRequests
+}
+
+// RetryAfter returns how long Slack wants to be left alone; ok is false when
 // err is not about a rate limit.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
 	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusTooManyRequests {
-		return e.Wait, true
+	if !errors.As(err, &e) {
+		return 0, false
 	}
-	return 0, false
+	return e.RetryAfter()
 }
 
 // Permanent reports whether trying the same call again cannot help unless
@@ -99,8 +107,11 @@ func failed(op string, err error) error {
 	switch {
 	case errors.As(err, &said):
 		e.Code, e.Where = said.Err, places(said.ResponseMetadata.Messages)
-		if e.Code == "no_such_subteam" {
+		switch e.Code {
+		case "no_such_subteam":
 			e.cause = ErrNoGroup
+		case "invalid_cursor":
+			e.cause = access.ErrCursor
 		}
 	case errors.As(err, &limited):
 		e.Status, e.Wait = http.StatusTooManyRequests, limited.RetryAfter

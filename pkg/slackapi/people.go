@@ -11,14 +11,18 @@ import (
 )
 
 // Person reads somebody's profile. The address proves who it is only as far as
-// one profile can tell: whether somebody else holds it too, People tells.
+// one profile can tell: whether somebody else holds it too, People tells. A user
+// whom Slack does not show to this app is nobody of this workspace.
 func (c *Client) Person(ctx context.Context, id string) (access.Person, error) {
 	var user *slack.User
 	err := c.call(ctx, "users.info", func(ctx context.Context, api *slack.Client) (err error) {
 		user, err = api.GetUserInfoContext(ctx, id, slack.GetUserInfoOptionIncludeLocale(false))
 		return err
 	})
-	if err != nil {
+	switch {
+	case Code(err) == "user_not_found", Code(err) == "user_not_visible":
+		return access.Person{ID: id, Name: id, Standing: access.Outsider}, nil
+	case err != nil:
 		return access.Person{}, err
 	}
 	return c.person(*user), nil
@@ -38,61 +42,31 @@ func (c *Client) Group(ctx context.Context, id string) ([]string, error) {
 	return members, nil
 }
 
-// Sizes of reading the workspace: users in a page (Slack's most) and pages.
-const (
-	pageOfUsers = 1000
-	mostPages   = 500
-)
+// pageOfUsers is how many users one call reads: Slack's most.
+const pageOfUsers = 1000
 
-// People reads everybody in the workspace, whatever their standing, and the
-// addresses that more than one user holds, folded and sorted. Such an address
-// is nobody's Email; it stands in Claims. It is all or an error, never a part.
-func (c *Client) People(ctx context.Context) (people []access.Person, shared []string, err error) {
-	cursor := ""
-	for range mostPages {
-		var page slack.UserPagination
-		err := c.call(ctx, "users.list", func(ctx context.Context, api *slack.Client) (err error) {
-			page, err = api.GetUsersPaginated(slack.GetUsersOptionLimit(pageOfUsers), slack.GetUsersOptionCursor(cursor),
-				slack.GetUsersOptionTeamID(c.o.Team), slack.GetUsersOptionIncludeLocale(false)).Next(ctx)
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, user := range page.Users {
-			people = append(people, c.person(user))
-		}
-		if cursor = page.Cursor; cursor == "" {
-			shared = unprove(people)
-			return people, shared, nil
-		}
+// People reads one page of the workspace's users, whatever their standing:
+// the first for an empty cursor, and for the cursor that it returns the next
+// one, until it returns none. Error access.ErrCursor: Slack no longer takes the
+// cursor, so the reading has to begin again.
+//
+// The addresses prove who somebody is only as far as one profile can tell: that
+// nobody else holds the same is known when all pages were read.
+func (c *Client) People(ctx context.Context, cursor string) (people []access.Person, next string, err error) {
+	var page slack.UserPagination
+	err = c.call(ctx, "users.list", func(ctx context.Context, api *slack.Client) (err error) {
+		page, err = api.GetUsersPaginated(slack.GetUsersOptionLimit(pageOfUsers), slack.GetUsersOptionCursor(cursor),
+			slack.GetUsersOptionTeamID(c.o.Team), slack.GetUsersOptionIncludeLocale(false)).Next(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
 	}
-	return nil, nil, &Error{Op: "users.list", Code: "too_many_pages"}
-}
-
-// unprove moves the addresses that more than one of people holds out of Email,
-// and returns them. Whoever holds it counts, deactivated or not: Slack gives a
-// freed address to the next who claims it.
-func unprove(people []access.Person) []string {
-	holders := make(map[string]int)
-	for _, p := range people {
-		if address := access.FoldEmail(cmp.Or(p.Email, p.Claims)); address != "" {
-			holders[address]++
-		}
+	people = make([]access.Person, 0, len(page.Users))
+	for _, user := range page.Users {
+		people = append(people, c.person(user))
 	}
-	var shared []string
-	for address, n := range holders {
-		if n > 1 {
-			shared = append(shared, address)
-		}
-	}
-	slices.Sort(shared)
-	for i, p := range people {
-		if p.Email != "" && holders[access.FoldEmail(p.Email)] > 1 {
-			people[i].Email, people[i].Claims = "", p.Email
-		}
-	}
-	return shared
+	return people, page.Cursor, nil
 }
 
 // person is what a profile says. An address is proof only of a member and when

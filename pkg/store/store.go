@@ -75,14 +75,15 @@ func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a
 // request, of the record of its messages, of a unique key and of what limits
-// one person; DirectoryKey and ProblemsKey are
-// both keys of the directory and of what the operators were told.
+// one person; DirectoryKey, ReadingKey and ProblemsKey are both keys of the
+// directory, of the reading of people and of what the operators were told.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
 	OnceSort     = "once"
 	AskerSort    = "asker"
 	DirectoryKey = "directory"
+	ReadingKey   = "reading"
 	ProblemsKey  = "problems"
 )
 
@@ -112,6 +113,13 @@ func MessagesItem(request string, m access.Messages) (Item, error) {
 func DirectoryItem(d access.Directory) (Item, error) {
 	item, err := newItem(DirectoryKey, DirectoryKey, d)
 	item.Version = d.Version
+	return item, err
+}
+
+// ReadingItem is how the reading of people is kept.
+func ReadingItem(r access.Reading) (Item, error) {
+	item, err := newItem(ReadingKey, ReadingKey, r)
+	item.Version = r.Version
 	return item, err
 }
 

@@ -46,8 +46,8 @@ func (o office) Group(context.Context, string) ([]string, error) {
 	return nil, errors.New("Slack is away")
 }
 
-func (o office) People(context.Context) ([]access.Person, []string, error) {
-	return nil, nil, errors.New("Slack is away")
+func (o office) People(context.Context, string) ([]access.Person, string, error) {
+	return nil, "", errors.New("Slack is away")
 }
 
 // worker is a step over a table whose directory knows one developer and so many

@@ -128,6 +128,16 @@ func (s *Store) Requests(ctx context.Context, ids []string) (found []access.Requ
 	return s.requests(ctx, keys)
 }
 
+// Reading reads how far the reading of people is, the zero value if it was never
+// written. Errors: access.ErrNewer.
+func (s *Store) Reading(ctx context.Context) (r access.Reading, err error) {
+	found, err := s.read(ctx, readingKey)
+	if err == nil {
+		err = found.decode(readingKey, &r)
+	}
+	return r, err
+}
+
 // Problems reads what the operators were told, the zero value if it was never
 // written. Errors: access.ErrNewer.
 func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {

@@ -21,6 +21,7 @@ type key struct{ pk, sk string }
 
 var (
 	directoryKey = key{store.DirectoryKey, store.DirectoryKey}
+	readingKey   = key{store.ReadingKey, store.ReadingKey}
 	problemsKey  = key{store.ProblemsKey, store.ProblemsKey}
 )
 

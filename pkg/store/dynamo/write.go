@@ -128,6 +128,18 @@ func (s *Store) SaveAsker(ctx context.Context, user string, next access.Asker) e
 	return nil
 }
 
+// SaveReading writes how far the reading of people is. Errors: as SaveDirectory.
+func (s *Store) SaveReading(ctx context.Context, next access.Reading) error {
+	item, err := store.ReadingItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save the reading of people: %w", err)
+	}
+	return nil
+}
+
 // SaveProblems writes what the operators were told. Errors: as SaveDirectory.
 func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 	item, err := store.ProblemsItem(next)

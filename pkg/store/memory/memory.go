@@ -126,6 +126,20 @@ func (s *Store) SaveDirectory(_ context.Context, next access.Directory) error {
 	return s.replace(store.DirectoryItem(next))
 }
 
+// Reading reads how far the reading of people is, the zero value if it was never
+// written. Errors: access.ErrNewer.
+func (s *Store) Reading(_ context.Context) (r access.Reading, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.ReadingKey, store.ReadingKey, &r)
+	return r, err
+}
+
+// SaveReading writes how far the reading of people is. Errors: as SaveDirectory.
+func (s *Store) SaveReading(_ context.Context, next access.Reading) error {
+	return s.replace(store.ReadingItem(next))
+}
+
 // Problems reads what the operators were told, the zero value if it was never
 // written. Errors: access.ErrNewer.
 func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {

@@ -74,6 +74,10 @@ type (
 		asking   func(context.Context, string, string) (access.Directory, access.Asker, error)
 		requests func(context.Context, []string) ([]access.Request, error)
 	}
+	continuing struct {
+		Store
+		reading func(context.Context, access.Reading) error
+	}
 	keeping struct {
 		Store
 		directory func(context.Context, access.Directory) error
@@ -119,6 +123,10 @@ func (s asking) Requests(ctx context.Context, ids []string) ([]access.Request, e
 
 func (s keeping) SaveDirectory(ctx context.Context, next access.Directory) error {
 	return s.directory(ctx, next)
+}
+
+func (s continuing) SaveReading(ctx context.Context, next access.Reading) error {
+	return s.reading(ctx, next)
 }
 
 func (s warning) SaveProblems(ctx context.Context, next access.Problems) error {
@@ -317,6 +325,11 @@ func broken(m *memory.Store) map[string]Store {
 		m.Put(item)
 		return nil
 	}, m.SaveMessages}
+	stores["the reading of people has its own versions"] = continuing{m, func(_ context.Context, next access.Reading) error {
+		item, _ := store.ReadingItem(next)
+		m.Put(item)
+		return nil
+	}}
 	stores["problems have their own versions"] = warning{m, func(_ context.Context, next access.Problems) error {
 		item, _ := store.ProblemsItem(next)
 		m.Put(item)

@@ -191,6 +191,23 @@ func directoryVersions(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
 }
 
+func readingVersions(ctx context.Context, s Subject) error {
+	reading := func(n int, cursor string) access.Reading {
+		return access.Reading{
+			Version: n, Policy: "digest", Began: Now.UTC(), Cursor: cursor, Size: 1000, Late: []string{"late@example.com"},
+			People: map[string]access.Person{lead.ID: lead, "U0NOTMET": {ID: "U0NOTMET", Claims: "not.met@example.com"}},
+		}
+	}
+	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }
+	none, err := s.Reading(ctx)
+	err = errors.Join(err, same("never written", none, access.Reading{}),
+		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil), is("1 over 1", save(1, "b"), access.ErrStale),
+		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+	r, err2 := s.Reading(ctx)
+	d, err3 := s.Directory(ctx)
+	return errors.Join(err, err2, err3, same("reading", r, reading(2, "c")), same("the directory beside it", d, access.Directory{}))
+}
+
 func problemVersions(ctx context.Context, s Subject) error {
 	problems := func(n int, text string) access.Problems {
 		return access.Problems{Version: n, Open: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}

@@ -33,6 +33,8 @@ type Store interface {
 	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
+	Reading(ctx context.Context) (access.Reading, error)
+	SaveReading(ctx context.Context, next access.Reading) error
 	Problems(ctx context.Context) (access.Problems, error)
 	SaveProblems(ctx context.Context, next access.Problems) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
@@ -90,6 +92,7 @@ func Checks() []Check {
 		{"the open requests in a state are listed in the order of their time", openRequests},
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
+		{"the reading of people has its own versions", readingVersions},
 		{"problems have their own versions", problemVersions},
 		{"what limits a person has its own versions", askerVersions},
 		{"a request is written with what limits its person, or not at all", submitOrNothing},

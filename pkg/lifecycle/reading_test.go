@@ -1,0 +1,363 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// tooMany is Slack's answer to too many calls.
+type tooMany time.Duration
+
+func (tooMany) Error() string { return "too many calls" }
+
+func (t tooMany) RetryAfter() (time.Duration, bool) { return time.Duration(t), true }
+
+// manyUsers is a workspace of so many ticks' pages, of one user each, with the
+// people of the policy and others among them. Further ids begin with U1.
+func manyUsers(t *testing.T, ticks int, others ...access.Person) *world {
+	w := newWorld(t)
+	w.page = 1
+	for _, p := range others {
+		w.people[p.ID] = p
+	}
+	for i := range ticks*pagesPerTick - len(w.people) {
+		id := fmt.Sprintf("U1%04d", i)
+		w.people[id] = access.Person{ID: id, Email: strings.ToLower(id) + "@example.com", Name: id, Standing: access.Member}
+	}
+	return w
+}
+
+// minute is a tick and what passes until the next one.
+func (w *world) minute(t *testing.T) Refreshed {
+	t.Helper()
+	out, err := w.roster().Refresh(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Minute)
+	return out
+}
+
+func (w *world) directory(t *testing.T) access.Directory {
+	t.Helper()
+	d, err := w.store.Directory(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestALargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
+	w := manyUsers(t, 3)
+	for tick := 1; tick <= 3; tick++ {
+		out := w.minute(t)
+		d := w.directory(t)
+		if w.listed != tick*pagesPerTick || d.Size != tick*pagesPerTick || out.People != nil {
+			t.Errorf("tick %d: %d pages, %d users, %v; want %d of both", tick, w.listed, d.Size, out.People, tick*pagesPerTick)
+		}
+		if whole := !d.PeopleAt.IsZero(); whole != (tick == 3) || whole != (len(d.People) > 0) {
+			t.Errorf("tick %d: read at %v with %d people: a part is taken for the whole, or the whole is missing", tick, d.PeopleAt, len(d.People))
+		}
+	}
+	d := w.directory(t)
+	if !d.PeopleAt.Equal(noon) {
+		t.Errorf("the reading is of %v, want %v, when its first page was read", d.PeopleAt, noon)
+	}
+	if got := d.People["U0LEAD1"]; len(d.People) != 7 || got != w.people["U0LEAD1"] {
+		t.Errorf("known are %v", d.People)
+	}
+	if _, err := w.submit("U0DEV1", "Change", time.Hour, ""); err != nil {
+		t.Errorf("when everybody is known: %v", err)
+	}
+}
+
+// The reading before serves while the next one is under way, and a part of that
+// changes nothing.
+func TestTheReadingBeforeServesMeanwhile(t *testing.T) {
+	w := manyUsers(t, 3)
+	for range 3 {
+		w.minute(t)
+	}
+	before := w.directory(t)
+	delete(w.people, "U0LEAD2")
+	w.pass(mostRest)
+	for tick := range 2 {
+		w.minute(t)
+		if d := w.directory(t); !d.PeopleAt.Equal(before.PeopleAt) || len(d.People) != len(before.People) {
+			t.Errorf("tick %d: %d people as of %v, want the %d of %v", tick+1, len(d.People), d.PeopleAt, len(before.People), before.PeopleAt)
+		}
+	}
+	w.minute(t)
+	if d := w.directory(t); !d.PeopleAt.After(before.PeopleAt) || d.People["U0LEAD2"].ID != "" {
+		t.Errorf("the next reading: %v as of %v, want lead2 gone", d.People, d.PeopleAt)
+	}
+}
+
+func TestAReadingGoesOnAfterSlackWasBusy(t *testing.T) {
+	w := manyUsers(t, 2)
+	calls := 0
+	w.fault = func(call string) (error, error) {
+		if call == "slack:people" {
+			if calls++; calls > 10 {
+				return tooMany(40 * time.Second), nil
+			}
+		}
+		return nil, nil
+	}
+	for tick := 1; tick <= 3; tick++ {
+		calls = 0
+		if out := w.minute(t); out.People != nil {
+			t.Errorf("tick %d: %v; that Slack gives no more in this minute is no trouble", tick, out.People)
+		}
+		if w.listed != 10*tick {
+			t.Errorf("tick %d: %d pages in all, want %d: each tick goes on where the last one stopped", tick, w.listed, 10*tick)
+		}
+	}
+	calls = 10
+	out := w.minute(t)
+	if !limited(out.People) {
+		t.Errorf("a tick that gets no page: got %v, want Slack's error", out.People)
+	}
+}
+
+// A short Retry-After is waited for within the tick, up to the tick's patience.
+func TestATickWaitsForSlackWhileItHasTheTime(t *testing.T) {
+	for _, c := range []struct {
+		after time.Duration
+		pages int // of one tick, when each tenth call is refused
+		waits int
+	}{
+		{10 * time.Second, pagesPerTick, 1}, {0, pagesPerTick, 1}, {36 * time.Second, 9, 0}, {time.Hour, 9, 0},
+	} {
+		w := manyUsers(t, 2)
+		calls, waits := 0, 0
+		w.fault = func(call string) (error, error) {
+			if call == "slack:people" {
+				if calls++; calls%10 == 0 {
+					return tooMany(c.after), nil
+				}
+			}
+			return nil, nil
+		}
+		r := w.roster()
+		r.Pause = func(_ context.Context, d time.Duration) error {
+			waits++
+			w.pass(d)
+			return nil
+		}
+		if _, err := r.Refresh(context.Background()); err != nil || w.listed != c.pages || waits != c.waits {
+			t.Errorf("Retry-After %s: %d pages after %d waits (%v), want %d after %d", c.after, w.listed, waits, err, c.pages, c.waits)
+		}
+	}
+	w := manyUsers(t, 2)
+	w.fault = func(call string) (error, error) {
+		if call == "slack:people" {
+			return tooMany(10 * time.Second), nil
+		}
+		return nil, nil
+	}
+	r, waits := w.roster(), 0
+	r.Pause = func(context.Context, time.Duration) error { waits++; return nil }
+	if out, err := r.Refresh(context.Background()); err != nil || waits != 3 || !limited(out.People) {
+		t.Errorf("Slack stays busy: %d waits, %v, %v; want three and Slack's error", waits, out.People, err)
+	}
+}
+
+func TestAReadingBeginsAgainWhenItCannotGoOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(w *world)
+		people  error
+	}{
+		"Slack no longer takes the cursor":  {func(w *world) { delete(w.people, slices.Sorted(keys(w.people))[pagesPerTick]) }, nil},
+		"the policy is another one":         {func(w *world) { w.policy = compiled(w.t, strict) }, nil},
+		"it began so long ago that it ends": {func(w *world) { w.pass(access.PeopleStaleAfter) }, ErrSlow},
+	} {
+		w := manyUsers(t, 2)
+		w.minute(t)
+		c.happens(w)
+		if out := w.minute(t); !errors.Is(out.People, c.people) {
+			t.Errorf("%s: got %v, want %v", name, out.People, c.people)
+		}
+		d := w.directory(t)
+		if !d.PeopleAt.IsZero() {
+			t.Errorf("%s: a part counts as the whole, of %v", name, d.PeopleAt)
+		}
+		began := w.clock().Add(-time.Minute)
+		w.minute(t)
+		if d = w.directory(t); !d.PeopleAt.Equal(began) || len(d.People) != 7 {
+			t.Errorf("%s: %d people as of %v, want all as of %v", name, len(d.People), d.PeopleAt, began)
+		}
+	}
+}
+
+func keys(m map[string]access.Person) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// What the two holders of an address have in common is found whatever their
+// pages; an address that was not looked for from the first page on proves
+// nothing until the next reading.
+func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
+	holder := func(id, address string) access.Person {
+		return access.Person{ID: id, Email: address, Name: id, Standing: access.Member}
+	}
+	w := manyUsers(t, 2,
+		holder("U9TWIN", "LEAVER@example.com"), // the policy names it; the other one is on an early page
+		holder("U00TWIN", "sec1@example.com"),  // the other one is on the same tick's pages
+		holder("U9LEAD", "lead9@example.com"),  // on a page of the second tick, and not looked for on the first
+		holder("U00NEW", "new@example.com"))
+	w.groups["S0LEADS"] = append(w.groups["S0LEADS"], "U9LEAD")
+	w.minute(t)
+	w.minute(t)
+	d := w.directory(t)
+	if want := []string{"lead9@example.com", "leaver@example.com", "sec1@example.com"}; !slices.Equal(d.Shared, want) {
+		t.Errorf("shared: got %v, want %v", d.Shared, want)
+	}
+	for id, proven := range map[string]bool{"U0LEAVER": false, "U9TWIN": false, "U00TWIN": false, "U0SEC1": false, "U9LEAD": false, "U0LEAD1": true} {
+		if p := d.People[id]; p.Standing != access.Member || (p.Email != "") != proven || (p.Claims == "") != proven {
+			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
+		}
+	}
+	w.pass(mostRest)
+	w.minute(t)
+	w.minute(t)
+	if d = w.directory(t); d.People["U9LEAD"].Email != "lead9@example.com" || slices.Contains(d.Shared, "lead9@example.com") {
+		t.Errorf("the next reading looks for it from the first page on, and says %+v, shared %v", d.People["U9LEAD"], d.Shared)
+	}
+	w.people["U00NEW"] = holder("U00NEW", "lead9@example.com") // on an early page, with the address of somebody on a late one
+	w.pass(mostRest)
+	w.minute(t)
+	w.minute(t)
+	if d = w.directory(t); d.People["U9LEAD"].Claims != "lead9@example.com" || !slices.Contains(d.Shared, "lead9@example.com") {
+		t.Errorf("a second holder on an early page: %+v, shared %v", d.People["U9LEAD"], d.Shared)
+	}
+}
+
+// Somebody who comes into a group after their page was read is asked for at the
+// next tick, and loses nothing.
+func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
+	w := manyUsers(t, 2)
+	for range 2 {
+		w.minute(t)
+	}
+	w.pass(mostRest)
+	w.minute(t)                                      // half of the next reading
+	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // on an early page; in no page
+	w.minute(t)
+	d := w.directory(t)
+	if p := d.People["U10000"]; p.Standing != access.Member || p.Claims != "u10000@example.com" || !slices.Contains(d.Shared, p.Claims) {
+		t.Errorf("got %+v, shared %v; want a member whose address proves nothing yet", p, d.Shared)
+	}
+	if p, known := d.People["U0ZZ"]; known {
+		t.Errorf("somebody whom Slack does not know is %+v", p)
+	}
+	r, err := w.submit("U0DEV1", "Change", time.Hour, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.approve(r.ID, "U10000"); err != nil || len(got.Approvals) != 1 {
+		t.Errorf("the new lead approves: %v", err)
+	}
+}
+
+// Two ticks at once read the same pages; one of them is saved, and nothing is
+// taken twice or lost.
+func TestTicksThatOverlapDoNoHarm(t *testing.T) {
+	w := manyUsers(t, 2)
+	late, inside := w.roster(), false
+	w.fault = func(call string) (error, error) {
+		if call == "slack:people" && !inside {
+			inside = true
+			for range 2 { // the other ticks read everybody meanwhile
+				if _, err := w.roster().Refresh(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+			w.pass(time.Second)
+		}
+		return nil, nil
+	}
+	if _, err := late.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	d, reading := w.directory(t), w.reading(t)
+	if len(d.People) != 7 || !d.PeopleAt.Equal(noon) || reading.Cursor != "" {
+		t.Errorf("%d people as of %v, going on at %q; want all of them", len(d.People), d.PeopleAt, reading.Cursor)
+	}
+}
+
+func (w *world) reading(t *testing.T) access.Reading {
+	t.Helper()
+	r, err := w.store.Reading(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A step that saves the directory meanwhile does not cost the tick its reading.
+func TestAStepThatSavesMeanwhileCostsNoReading(t *testing.T) {
+	w := newWorld(t)
+	w.fault = func(call string) (error, error) {
+		if call != "slack:people" {
+			return nil, nil
+		}
+		d, err := w.store.Directory(context.Background())
+		d.Version++
+		if err := errors.Join(err, w.store.SaveDirectory(context.Background(), d)); err != nil {
+			t.Error(err)
+		}
+		return nil, nil
+	}
+	w.minute(t)
+	if d := w.directory(t); len(d.People) != 7 || len(d.Groups) != 3 {
+		t.Errorf("%d people and %d groups are known, want 7 and 3", len(d.People), len(d.Groups))
+	}
+}
+
+// In a workspace of one page nothing but the directory is written each minute.
+func TestASmallWorkspaceWritesOneItemAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.minute(t)
+	first := w.reading(t).Version
+	for range 3 {
+		w.minute(t)
+	}
+	if got := w.reading(t).Version; got != first || w.listed != 4 {
+		t.Errorf("the reading was written %d times in three ticks of %d pages", got-first, w.listed)
+	}
+}
+
+func TestEachPersonOfThePolicyWhoIsNotRecognisedIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.policy = compiled(t, strings.Replace(loose, "who: [leaver@example.com]", "who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, U0NONE, lead1@example.com]", 1))
+	set := func(id, email, claims string) {
+		w.people[id] = access.Person{ID: id, Email: email, Claims: claims, Standing: access.Member}
+	}
+	set("U0LEAVER", "", "LEAVER@example.com")
+	set("U0SEC1", "", "sec1@example.com") // named by id, so it does not matter
+	set("U0TWIN", "both@example.com", "")
+	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Claims: "guest@example.com", Standing: access.Guest}
+	w.minute(t)
+	want := []Unrecognised{
+		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0TWIN", Shared}, {"guest@example.com", "U0GUEST", "guest"},
+		{"leaver@example.com", "U0LEAVER", Unconfirmed}, {"no.one@example.com", "", Nobody}, {"U0NONE", "", Nobody},
+	}
+	slices.SortFunc(want, func(a, b Unrecognised) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
+	if got := Unproven(w.policy, w.directory(t)); !slices.Equal(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
