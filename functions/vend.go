@@ -86,6 +86,10 @@ func strictly(text []byte, into any) error {
 // person could not be told, so that the failure destination hears of it.
 func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	out, err := h.Step.Do(ctx, order)
+	if errors.Is(err, access.ErrBadOrder) {
+		h.Log.ErrorContext(ctx, "what is no order is not answered", "error", err) // its fields may be of any length
+		return err
+	}
 	if errors.Is(err, lifecycle.ErrNotRequester) || out.Request.ID == "" {
 		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By, "error", err)
 		return err

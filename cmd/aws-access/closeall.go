@@ -138,8 +138,8 @@ func (c closer) end(ctx context.Context, r access.Request) error {
 
 // move is what time would do to the request, if that is due, or its end.
 func (c closer) move(r access.Request) (access.Request, access.Event, error) {
-	if next, event, due := r.Tick(c.now()); due {
-		return next, event, nil
+	if next, event, err := r.Tick(c.now()); !errors.Is(err, access.ErrNotDue) {
+		return next, event, err
 	}
 	operator := access.Person{ID: "operator", Name: c.by, Standing: access.Member}
 	if r.State == access.Pending {

@@ -254,6 +254,8 @@ func TestVendHasOneWayIn(t *testing.T) {
 		"another's":   {ID: "o1", Request: w.request().ID, By: "U0DEV2", Kind: access.Keys, At: time.Now()},
 		"an approver": {ID: "o2", Request: w.request().ID, By: "U0LEAD1", Kind: access.Keys, At: time.Now()},
 		"nobody's":    {ID: "o3", Request: w.request().ID, Kind: access.Keys, At: time.Now()},
+		"odd kind":    {ID: "o5", Request: w.request().ID, By: "U0DEV1", Kind: "root", At: time.Now()},
+		"megabytes":   {ID: strings.Repeat("x", 1<<20), Request: w.request().ID, By: "U0DEV1", Kind: access.Keys, At: time.Now()},
 		"no request":  {ID: "o4", Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()},
 	} {
 		if answer, err := w.lambda.Invoke(t.Context(), name("vend"), []byte(plain(w, order))); err == nil {
@@ -261,7 +263,6 @@ func TestVendHasOneWayIn(t *testing.T) {
 		}
 	}
 	for _, order := range []access.Order{
-		{ID: "o5", Request: w.request().ID, By: "U0DEV1", Kind: "root", At: time.Now()},
 		{ID: "o6", Request: w.request().ID, By: "U0DEV1", Kind: access.Keys, At: time.Now().Add(-2 * time.Minute)},
 		{ID: "o7", Request: w.request().ID, By: "U0DEV1", Kind: access.Keys, At: time.Now().Add(time.Hour)},
 	} {

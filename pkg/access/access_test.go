@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -306,9 +307,9 @@ func TestDueSaysWhenTimeMatters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reminded, event, moved := pending.Tick(noon.Add(15 * time.Minute))
-	if !moved || event.Verb != Tick || event.To != Pending || !reminded.Reminded {
-		t.Fatalf("reminder: %v %+v", moved, event)
+	reminded, event, err := pending.Tick(noon.Add(15 * time.Minute))
+	if err != nil || event.Verb != Tick || event.To != Pending || !reminded.Reminded {
+		t.Fatalf("reminder: %v %+v", err, event)
 	}
 	for name, c := range map[string]struct {
 		r    Request
@@ -324,12 +325,12 @@ func TestDueSaysWhenTimeMatters(t *testing.T) {
 		if !ok || !due.Equal(c.want) {
 			t.Errorf("%s: due %s, want %s", name, due, c.want)
 		}
-		if _, _, moved := c.r.Tick(due.Add(-1)); moved {
+		if _, _, err := c.r.Tick(due.Add(-1)); !errors.Is(err, ErrNotDue) {
 			t.Errorf("%s: moved before it was due", name)
 		}
-		next, event, moved := c.r.Tick(due)
-		if !moved || next.State != c.then || event.Actor != Clock {
-			t.Errorf("%s: moved %v to %s by %s, want %s by the clock", name, moved, next.State, event.Actor.ID, c.then)
+		next, event, err := c.r.Tick(due)
+		if err != nil || next.State != c.then || event.Actor != Clock {
+			t.Errorf("%s: moved (%v) to %s by %s, want %s by the clock", name, err, next.State, event.Actor.ID, c.then)
 		}
 	}
 	for _, state := range states[2:] {

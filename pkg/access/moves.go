@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -335,30 +336,30 @@ func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (R
 	return next, event, err
 }
 
+// ErrNotDue says that time does not move a request yet.
+var ErrNotDue = errors.New("nothing is due")
+
 // Tick is what time does to a request that is due: one move. The caller ticks
-// again until nothing is due. Moved is false when nothing was.
-func (r Request) Tick(now time.Time) (next Request, event Event, moved bool) {
+// again until nothing is due, which is ErrNotDue.
+func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 	due, ok := r.Due()
 	if !ok || now.Before(due) {
-		return r, Event{}, false
+		return r, Event{}, ErrNotDue
 	}
-	var err error
 	switch {
 	case r.State == Pending && !now.Before(r.AnswerBy):
-		next, event, err = r.close(Tick, TimedOut, Clock, "Nobody decided in time.", now)
+		return r.close(Tick, TimedOut, Clock, "Nobody decided in time.", now)
 	case r.State == Pending:
 		next = r
 		next.Reminded = true
-		next, event, err = next.move(Tick, Pending, Clock, "", now)
+		return next.move(Tick, Pending, Clock, "", now)
 	case !now.Before(r.Ends):
-		next, event, err = r.close(Tick, Expired, Clock, "", now)
-	default:
-		i := slices.IndexFunc(r.Sessions, func(s Session) bool {
-			return !s.Issued() && !now.Before(s.Ordered.Add(OrderLife))
-		})
-		next, event, err = r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
+		return r.close(Tick, Expired, Clock, "", now)
 	}
-	return next, event, err == nil
+	i := slices.IndexFunc(r.Sessions, func(s Session) bool {
+		return !s.Issued() && !now.Before(s.Ordered.Add(OrderLife))
+	})
+	return r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
 }
 
 // pending refuses unless the request can still be decided.

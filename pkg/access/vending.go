@@ -1,6 +1,11 @@
 package access
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Need is one requirement of the policy, and how far it is filled.
 type Need struct {
@@ -77,4 +82,43 @@ const (
 // Known reports whether f is one of the forms.
 func (f Form) Known() bool {
 	return f == Shell || f == PowerShell || f == Profile || f == JSON
+}
+
+// ErrBadOrder says that an order was not made by the public function. Its text
+// names the field and never what stands in it.
+var ErrBadOrder = errors.New("not an order")
+
+// MaxOrderField is the longest id in an order, in bytes: Slack's trigger ids
+// have about 50, its signatures 67, ULIDs 26. An order is kept with its request,
+// so its length bounds what orders can make of the stored request.
+const MaxOrderField = 100
+
+// Alphabets of ids.
+const (
+	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	letters  = "abcdefghijklmnopqrstuvwxyz"
+)
+
+// Check refuses an order with a field that is missing, too long or of other
+// letters than Slack's ids and ULIDs have. It is asked before anything is read
+// or written.
+func (o Order) Check() error {
+	for _, field := range [...]struct{ name, text, alphabet string }{
+		{"id", o.ID, capitals + letters + "._=:-"},
+		{"request", o.Request, capitals + letters},
+		{"by", o.By, capitals},
+		{"form", string(o.Form), letters + "_-"}, // another version may know more of them
+	} {
+		empty := field.text == "" && field.name != "form"
+		if empty || len(field.text) > MaxOrderField || strings.Trim(field.text, field.alphabet) != "" {
+			return fmt.Errorf("%w: its %s is missing, too long or of other letters", ErrBadOrder, field.name)
+		}
+	}
+	switch {
+	case o.Kind != Console && o.Kind != Keys:
+		return fmt.Errorf("%w: its kind is not known", ErrBadOrder)
+	case o.At.IsZero():
+		return fmt.Errorf("%w: it has no time", ErrBadOrder)
+	}
+	return nil
 }

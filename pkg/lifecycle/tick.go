@@ -45,14 +45,16 @@ func (s Tick) Do(ctx context.Context) error {
 func (s Tick) settle(ctx context.Context, id string) error {
 	s.Roster.Slack = nil // time asks nobody, so a slow Slack holds up no request
 	for {
+		moved := false
 		r, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
-			next, event, moved := m.request.Tick(m.now)
-			if !moved {
+			next, event, err := m.request.Tick(m.now)
+			if errors.Is(err, access.ErrNotDue) {
 				return m.request, access.Event{}, errSettled
 			}
-			return next, event, nil
+			moved = err == nil
+			return next, event, err
 		})
-		if err != nil {
+		if err != nil || !moved {
 			return err
 		}
 		if due, ok := r.Due(); !ok || s.Now().Before(due) {

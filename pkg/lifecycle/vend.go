@@ -37,6 +37,9 @@ type Handout struct {
 // requester can be told; it holds credentials only without an error. Once the
 // requester was told of an error, or could not be, the caller says so to Fail.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
+	if err := o.Check(); err != nil {
+		return Handout{}, err
+	}
 	out, vending, err := s.intend(ctx, o)
 	if err != nil {
 		return out, err
@@ -160,7 +163,8 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 	if err != nil {
 		return r, err
 	}
-	if s.Store.Save(ctx, next, event, "") == nil {
+	failed := s.Store.Save(ctx, next, event, "")
+	if failed == nil {
 		return next, nil
 	}
 	moved, err := s.move(ctx, r.ID, func(m moment) (access.Request, access.Event, error) {
@@ -171,6 +175,9 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 		}
 		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)
 	})
+	if err != nil && !errors.Is(failed, access.ErrStale) { // that somebody moved the request is no failure
+		err = errors.Join(failed, err)
+	}
 	return moved.Request, err
 }
 

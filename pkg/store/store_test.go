@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
@@ -160,6 +162,65 @@ func FuzzEventOf(f *testing.F) {
 		}
 		if diff := cmp.Diff(e, back); diff != "" {
 			t.Fatal(diff)
+		}
+	})
+}
+
+// Whatever is ordered, and however long everything is that people and AWS
+// write, a grant that is active can be ended, and the record of it be kept.
+func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
+	text := func(rt *rapid.T, what string, most int) string { // three of the letters take six bytes in JSON
+		return strings.Repeat(rapid.SampledFrom([]string{"a", "\x00", "<", "\u2028", "👩", "é"}).Draw(rt, what), most)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		person := func(id string) access.Person {
+			return access.Person{ID: id + strings.Repeat("0", 20), Name: text(rt, "name", 80), Email: text(rt, "address", 254), Standing: access.Member}
+		}
+		by, other := person("U0DEV"), person("U0LEAD")
+		terms := access.Terms{Max: 30 * 24 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour}
+		now := time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
+		r, _, err := access.New(access.Ask{
+			ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: by, Account: "111111111111", AccountName: text(rt, "account", 100),
+			Role: strings.Repeat("r", 64), For: terms.Max, Reason: "a" + text(rt, "reason", access.MaxReason-1), Ticket: text(rt, "ticket", 200),
+		}, terms, now)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		pace := rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, time.Minute}).Draw(rt, "pace")
+		issues := rapid.Bool().Draw(rt, "issues")
+		for i := range 3 * access.MaxSeen {
+			now = now.Add(pace)
+			id := fmt.Sprintf("%0*d", access.MaxOrderField, i)
+			o := access.Order{ID: id, Request: r.ID, By: by.ID, Kind: access.Keys, At: now}
+			if err := o.Check(); err != nil {
+				rt.Fatal(err)
+			}
+			next, _, err := r.Order(by, o.ID, o.Kind, o.At, terms, now)
+			if err != nil {
+				continue
+			}
+			if r = next; !issues {
+				r, _, err = r.Fail(id, "error", now)
+			} else {
+				r, _, err = r.Issue(id, strings.Repeat("A", 128), now.Add(time.Hour), now)
+			}
+			if err != nil {
+				rt.Fatal(err)
+			}
+		}
+		why := text(rt, "why", access.MaxReason)
+		for name, end := range map[string]func() (access.Request, access.Event, error){
+			"end":    func() (access.Request, access.Event, error) { return r.End(by, now) },
+			"revoke": func() (access.Request, access.Event, error) { return r.Revoke(other, why, now) },
+			"expire": func() (access.Request, access.Event, error) { return r.Tick(r.Ends) },
+		} {
+			next, event, err := end()
+			if err == nil {
+				_, err = MoveItems(next, event, "", now)
+			}
+			if err != nil {
+				rt.Errorf("%s, with %d clicks and %d sessions: %v", name, len(r.Seen), len(r.Sessions), err)
+			}
 		}
 	})
 }
