@@ -137,7 +137,7 @@ func linkTooLong(r access.Request, length int) error {
 	if r.Gives(access.Keys) {
 		next = "Press Get temporary keys instead."
 	}
-	says := fmt.Sprintf("The console link has %d characters, and a Slack message carries %d of them whole.", length, maxPost)
+	says := fmt.Sprintf("The console link has %d characters, more than the %d that fit into one Slack message.", length, maxPost)
 	return access.Refuse("link_too_long", says, next)
 }
 
