@@ -471,8 +471,8 @@ func TestEverybodyIsReadInPages(t *testing.T) {
 		}
 		cursors = append(cursors, cursor)
 	}
-	if len(people) != 2509 || b.calls["slack:users.list"] != 3 || len(cursors) != 2 {
-		t.Fatalf("%d people in %d calls, want 2509 in 3", len(people), b.calls["slack:users.list"])
+	if len(people) != 2508 || b.calls["slack:users.list"] != 3 || len(cursors) != 2 {
+		t.Fatalf("%d people in %d calls, want 2508 in 3", len(people), b.calls["slack:users.list"])
 	}
 	want := access.Person{ID: "U0LEAD1", Name: "lead1", Email: "lead1@example.com", Standing: access.Member}
 	if i := slices.IndexFunc(people, func(p access.Person) bool { return p.ID == want.ID }); i < 0 || people[i] != want {

@@ -89,16 +89,34 @@ func (s *Server) postable(id string, people bool) (*Channel, *refusal) {
 		return nil, no("not_in_channel")
 	case c.DMWith != "" && s.reachable(c.DMWith) != nil:
 		return nil, no("channel_not_found")
+	case c.Migrating:
+		return nil, no("external_channel_migrating")
 	}
 	return c, nil
 }
 
-// The longest texts, in characters. Slack cuts a new message off at the first
-// limit; here it is refused, so that what would be lost is seen. The second is
-// chat.update's own.
+// restricted says why the bot may not post in a channel, by the codes of
+// docs.slack.dev/reference/methods/chat.postMessage.
+func (c *Channel) restricted(thread string) *refusal {
+	switch {
+	case c.ReadOnly:
+		return no("restricted_action_read_only_channel")
+	case c.ThreadOnly && thread == "":
+		return no("restricted_action_thread_only_channel")
+	case c.NoThreads && thread != "":
+		return no("restricted_action_non_threadable_channel")
+	}
+	return nil
+}
+
+// The longest texts, in characters. A new message that has no blocks is cut into
+// several by Slack's servers when its text is longer than maxPiece
+// (github.com/slackapi/java-slack-sdk/issues/704), and loses what is past maxText
+// (docs.slack.dev/reference/methods/chat.postMessage). chat.update refuses what is
+// longer than maxPiece (docs.slack.dev/reference/methods/chat.update).
 const (
-	maxText       = 40000
-	maxUpdateText = 4000
+	maxText  = 40000
+	maxPiece = 4000
 )
 
 // content is what a message says.
@@ -107,11 +125,47 @@ type content struct {
 	blocks json.RawMessage
 }
 
-func (s *Server) content(a args, most int) (content, *refusal) {
-	if utf8.RuneCountInString(a.get("text")) > most {
-		return content{}, no("msg_too_long")
+// cut is the beginning of a text, at most so many characters, and the rest.
+func cut(text string, most int) (begins, rest string) {
+	n := 0
+	for i := range text {
+		if n == most {
+			return text[:i], text[i:]
+		}
+		n++
 	}
-	c := content{text: hold(a.get("text")), blocks: json.RawMessage(`[]`)}
+	return text, ""
+}
+
+// pieces are the messages that a content becomes. Slack cuts wherever the limit
+// falls, through lines, links and code fences
+// (github.com/slack-ruby/slack-ruby-client/issues/259).
+func (c content) pieces() []content {
+	if string(c.blocks) != "[]" {
+		return []content{{text: hold(c.text), blocks: c.blocks}}
+	}
+	var pieces []content
+	for piece, rest := cut(c.text, maxPiece); piece != ""; piece, rest = cut(rest, maxPiece) {
+		pieces = append(pieces, content{text: hold(piece), blocks: c.blocks})
+	}
+	return pieces
+}
+
+// post adds a message, as several when it is long, and returns the first.
+func (s *Server) post(m Message, says content) *Message {
+	var posted *Message
+	for _, piece := range says.pieces() {
+		m.Text, m.Blocks = piece.text, piece.blocks
+		if added := s.add(m); posted == nil {
+			posted = added
+		}
+	}
+	return posted
+}
+
+func (s *Server) content(a args) (content, *refusal) {
+	text, _ := cut(a.get("text"), maxText)
+	c := content{text: text, blocks: json.RawMessage(`[]`)}
 	if a.get("blocks") != "" {
 		v, ok := a.json("blocks")
 		if !ok {
@@ -134,11 +188,15 @@ func (s *Server) postMessage(a args) (object, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	says, refused := s.content(a, maxText)
+	thread := s.thread(c.ID, a.get("thread_ts"))
+	if refused := c.restricted(thread); refused != nil {
+		return nil, refused
+	}
+	says, refused := s.content(a)
 	if refused != nil {
 		return nil, refused
 	}
-	m := s.add(Message{Channel: c.ID, ThreadTS: s.thread(c.ID, a.get("thread_ts")), Text: says.text, Blocks: says.blocks})
+	m := s.post(Message{Channel: c.ID, ThreadTS: thread}, says)
 	return object{"channel": m.Channel, "ts": m.TS, "message": s.wire(m)}, nil
 }
 
@@ -156,14 +214,18 @@ func (s *Server) postEphemeral(a args) (object, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	if !s.sees(*c, a.get("user")) {
+	thread := s.thread(c.ID, a.get("thread_ts"))
+	switch {
+	case !s.sees(*c, a.get("user")):
 		return nil, no("user_not_in_channel")
+	case c.restricted(thread) != nil:
+		return nil, no("restricted_action") // the one code of its kind that chat.postEphemeral has
 	}
-	says, refused := s.content(a, maxText)
+	says, refused := s.content(a)
 	if refused != nil {
 		return nil, refused
 	}
-	m := s.add(Message{Channel: c.ID, ThreadTS: s.thread(c.ID, a.get("thread_ts")), To: a.get("user"), Text: says.text, Blocks: says.blocks})
+	m := s.post(Message{Channel: c.ID, ThreadTS: thread, To: a.get("user")}, says)
 	return object{"message_ts": m.TS}, nil
 }
 
@@ -203,7 +265,16 @@ func (s *Server) updateMessage(a args) (object, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	says, refused := s.content(a, maxUpdateText)
+	switch c := s.w.channel(m.Channel); {
+	case c.Archived:
+		return nil, no("is_inactive")
+	case c.Migrating:
+		return nil, no("external_channel_migrating")
+	}
+	if utf8.RuneCountInString(a.get("text")) > maxPiece {
+		return nil, no("msg_too_long")
+	}
+	says, refused := s.content(a)
 	if refused != nil {
 		return nil, refused
 	}
@@ -213,7 +284,7 @@ func (s *Server) updateMessage(a args) (object, *refusal) {
 
 func (m *Message) become(says content) {
 	m.History = append(m.History, m.Blocks)
-	m.Text, m.Blocks, m.Edited = says.text, says.blocks, true
+	m.Text, m.Blocks, m.Edited = hold(says.text), says.blocks, true
 }
 
 func (s *Server) deleteMessage(a args) (object, *refusal) {

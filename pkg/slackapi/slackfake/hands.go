@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +103,7 @@ func (h Hands) Do(ctx context.Context, a Act) (Outcome, error) {
 }
 
 func (h Hands) able(a Act) error {
+	_, known := h.Slack.User(a.As)
 	chosen := 0
 	for _, is := range []bool{a.Command != nil, a.Click != "", a.Submit != "", a.Type != nil, a.Choose != nil, a.Close != ""} {
 		if is {
@@ -113,7 +113,7 @@ func (h Hands) able(a Act) error {
 	switch {
 	case chosen != 1:
 		return errors.New(`an act is exactly one of "command", "click", "submit", "type", "choose" and "close"`)
-	case !slices.ContainsFunc(h.Slack.Users(), func(u User) bool { return u.ID == a.As }):
+	case !known:
 		return fmt.Errorf(`"as" is %q, and nobody here has that id`, a.As)
 	case a.Retry < 0 || a.Retry > maxRetry:
 		return fmt.Errorf(`"retry" is how often it is sent in all: 1 to %d`, maxRetry)

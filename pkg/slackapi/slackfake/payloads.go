@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -20,7 +21,7 @@ func (s *Server) CommandPayload(user, command, text string) url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := url.Values{
-		"token": {verificationToken}, "team_id": {s.o.Team}, "team_domain": {teamDomain},
+		"token": {verificationToken}, "team_id": {s.actsFrom(user)}, "team_domain": {teamDomain},
 		"channel_id": {Home}, "channel_name": {s.channelName(Home)},
 		"user_id": {user}, "user_name": {s.person(user).Name},
 		"command": {command}, "text": {text}, "api_app_id": {s.o.AppID}, "is_enterprise_install": {"false"},
@@ -48,11 +49,16 @@ func (s *Server) channelName(id string) string {
 	return "privategroup"
 }
 
-// payload is what every interaction carries. The team is the one that the app
-// is installed in; the user's own may be another.
+// actsFrom is the workspace that somebody's payloads carry: the one that the app
+// is installed in, or another of the organisation.
+func (s *Server) actsFrom(user string) string { return cmp.Or(s.person(user).ActsFrom, s.o.Team) }
+
+// payload is what every interaction carries. The team is the one that the person
+// acts from, mostly the one that the app is installed in; the user's own may be
+// another.
 func (s *Server) payload(kind, user string) object {
 	u := s.person(user)
-	team := object{"id": s.o.Team, "domain": teamDomain}
+	team := object{"id": s.actsFrom(user), "domain": teamDomain}
 	var enterprise any
 	if s.o.Enterprise != "" {
 		enterprise = object{"id": s.o.Enterprise, "name": "Enterprise"}
@@ -61,7 +67,7 @@ func (s *Server) payload(kind, user string) object {
 	return object{
 		"type": kind, "token": verificationToken, "api_app_id": s.o.AppID, "team": team, "enterprise": enterprise,
 		"is_enterprise_install": false,
-		"user":                  object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.Team},
+		"user":                  object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": cmp.Or(u.ActsFrom, u.Team)},
 	}
 }
 

@@ -1,6 +1,7 @@
 package slackfake
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -48,7 +49,7 @@ func (s *Server) respond(id string, a args) *refusal {
 	if a.flag("delete_original") {
 		return s.original(r, func(m *Message) { m.Deleted = true })
 	}
-	says, refused := s.content(a, maxText)
+	says, refused := s.content(a)
 	if refused != nil {
 		return refused
 	}
@@ -56,11 +57,11 @@ func (s *Server) respond(id string, a args) *refusal {
 		return s.original(r, func(m *Message) { m.become(says) })
 	}
 	r.uses++
-	m := Message{Channel: r.channel, ThreadTS: s.thread(r.channel, a.get("thread_ts")), Text: says.text, Blocks: says.blocks, FromResponseURL: true}
+	m := Message{Channel: r.channel, ThreadTS: s.thread(r.channel, a.get("thread_ts")), FromResponseURL: true}
 	if a.get("response_type") != "in_channel" {
 		m.To = r.user
 	}
-	s.add(m)
+	s.post(m, says)
 	return nil
 }
 
@@ -97,16 +98,16 @@ func (s *Server) CommandAnswer(user, channel string, body []byte) (shown string)
 	if len(a) == 0 {
 		a["text"] = text
 	}
-	says, refused := s.content(a, maxText)
+	says, refused := s.content(a)
 	if refused != nil {
-		says = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code}
+		says = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code, blocks: json.RawMessage(`[]`)}
 		a["response_type"] = "ephemeral"
 	}
-	m := Message{Channel: channel, Text: says.text, Blocks: says.blocks}
+	m := Message{Channel: channel}
 	if a.get("response_type") != "in_channel" {
 		m.To = user
 	}
-	return s.drawn(s.add(m))
+	return s.drawn(s.post(m, says))
 }
 
 // drawn is what somebody reads of a message: the blocks, or without any the

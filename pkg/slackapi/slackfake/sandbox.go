@@ -20,11 +20,13 @@ func Sandbox(o Options) *Server {
 		bot.Bot = true
 		gone := member("U0GONE", "gone", "gone@example.com")
 		gone.Deleted = true
-		w.users = []User{
+		for _, u := range []User{
 			member("U0DEV1", "dev1", "dev1@example.com"), member("U0DEV2", "dev2", "dev2@example.com"),
 			member("U0LEAD1", "lead1", "lead1@example.com"), member("U0LEAD2", "lead2", "lead2@example.com"),
 			member("U0SEC1", "sec1", "sec1@example.com"), guest, bot, gone,
 			{ID: "U0OUTSIDE", Name: "outside", Team: "T0OTHER"},
+		} {
+			w.users.add(u)
 		}
 		w.groups = []Group{
 			{ID: "S0DEVS", Handle: "devs", Members: []string{"U0DEV1", "U0DEV2"}},

@@ -17,8 +17,10 @@ type Server struct {
 
 	mu   sync.Mutex
 	base string
-	n    int // of everything that was ever numbered; a Reset does not repeat ids
-	w    *world
+	// bad are tokens that are refused with a code of their own.
+	bad map[access.Secret]string
+	n   int // of everything that was ever numbered; a Reset does not repeat ids
+	w   *world
 }
 
 // New plays an empty workspace.
@@ -34,7 +36,7 @@ func start(o Options, seed func(*world)) *Server {
 	if o.Quota == nil {
 		o.Quota = func(string) *Quota { return nil }
 	}
-	s := &Server{o: o, seed: seed, base: o.BaseURL}
+	s := &Server{o: o, seed: seed, base: o.BaseURL, bad: make(map[access.Secret]string)}
 	s.Reset()
 	return s
 }
@@ -56,12 +58,21 @@ func (s *Server) SetBaseURL(base string) {
 	s.base = base
 }
 
-// SetToken says which bot token is good from now on: the one before was
-// revoked.
+// SetToken says which bot token is good from now on. The one before is refused
+// as invalid_auth, or as SetTokenError said.
 func (s *Server) SetToken(token access.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Token = token
+}
+
+// SetTokenError lets every call with the present token be refused with a code,
+// such as account_inactive after the app was installed anew. "" makes it good
+// again. A token that SetToken gives later is good.
+func (s *Server) SetTokenError(code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bad[s.o.Token] = code
 }
 
 // SlowFor is how long a slow call takes, unless the caller hangs up before: a
@@ -133,11 +144,14 @@ func (s *Server) call(method string, a args) (any, *refusal) {
 	token := a.get("token")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	bad := s.bad[access.NewSecret(token)]
 	switch {
 	case !ok:
 		return nil, no("unknown_method")
 	case token == "":
 		return nil, no("not_authed")
+	case bad != "":
+		return nil, no(bad)
 	case s.o.Token.Empty() || subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token.Reveal())) != 1:
 		return nil, no("invalid_auth")
 	}

@@ -45,12 +45,17 @@ type Fault struct {
 }
 
 // User is somebody in the workspace, or of another one that shares a channel.
+// ActsFrom is another workspace of the same organisation (Enterprise Grid) that
+// the person is a member of too, and from which commands and forms are sent:
+// payloads then carry its id, and only view.app_installed_team_id names the
+// workspace of the installation (slackapi/bolt-python, extract_team_id).
 type User struct {
 	ID              string `json:"id"`
 	Name            string `json:"name"`
 	Email           string `json:"email"`
 	Team            string `json:"team"`
 	Enterprise      string `json:"enterprise,omitempty"`
+	ActsFrom        string `json:"acts_from,omitempty"`
 	Restricted      bool   `json:"restricted"`       // guest
 	UltraRestricted bool   `json:"ultra_restricted"` // guest of one channel
 	Bot             bool   `json:"bot"`
@@ -66,6 +71,7 @@ type UserChange struct {
 	Email           *string `json:"email"`
 	Team            *string `json:"team"`
 	Enterprise      *string `json:"enterprise"`
+	ActsFrom        *string `json:"acts_from"`
 	Restricted      *bool   `json:"restricted"`
 	UltraRestricted *bool   `json:"ultra_restricted"`
 	Bot             *bool   `json:"bot"`
@@ -91,6 +97,24 @@ type Channel struct {
 	Shared   bool     `json:"shared,omitempty"`  // with another workspace
 	BotOut   bool     `json:"bot_out,omitempty"` // the bot is not a member
 	Members  []string `json:"members,omitempty"` // nil: everybody
+
+	ReadOnly   bool `json:"read_only,omitempty"`   // the bot may post nothing
+	ThreadOnly bool `json:"thread_only,omitempty"` // the bot may post in threads only
+	NoThreads  bool `json:"no_threads,omitempty"`  // nobody may post in threads
+	Migrating  bool `json:"migrating,omitempty"`   // it becomes a shared channel, and nothing in it can change
+}
+
+// ChannelChange changes a channel or adds one. What is nil keeps its value.
+type ChannelChange struct {
+	ID         string  `json:"id"`
+	Name       *string `json:"name"`
+	Private    *bool   `json:"private"`
+	Archived   *bool   `json:"archived"`
+	BotOut     *bool   `json:"bot_out"`
+	ReadOnly   *bool   `json:"read_only"`
+	ThreadOnly *bool   `json:"thread_only"`
+	NoThreads  *bool   `json:"no_threads"`
+	Migrating  *bool   `json:"migrating"`
 }
 
 // Message is a message as it stands now.

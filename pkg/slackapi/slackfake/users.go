@@ -2,7 +2,6 @@ package slackfake
 
 import (
 	"encoding/base64"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,7 +34,7 @@ func (s *Server) usersInfo(a args) (object, *refusal) {
 // usersLookup finds the first holder of an address among the workspace's own
 // and active people, as Slack does; that there is a second one it does not say.
 func (s *Server) usersLookup(a args) (object, *refusal) {
-	for _, u := range s.w.users {
+	for _, u := range s.w.users.all() {
 		if !u.Deleted && !u.Bot && u.Team == s.o.Team && u.Email != "" && strings.EqualFold(u.Email, strings.TrimSpace(a.get("email"))) {
 			return object{"user": u.wire()}, nil
 		}
@@ -43,33 +42,51 @@ func (s *Server) usersLookup(a args) (object, *refusal) {
 	return nil, no("users_not_found")
 }
 
-// The pages of users.list: the most and, without a limit, all at once.
+// mostUsers is the most that a page of users.list holds, and the most people of
+// whom it tells without a limit.
 const mostUsers = 1000
 
+// usersList lists the people of the workspace, page by page, in the order in
+// which they came. People of other workspaces and organisations, who are known
+// through shared channels, are not listed.
 func (s *Server) usersList(a args) (object, *refusal) {
-	first := 0
-	if cursor := a.get("cursor"); cursor != "" {
-		text, err := base64.StdEncoding.DecodeString(cursor)
-		id, ok := strings.CutPrefix(string(text), "user:")
-		first = slices.IndexFunc(s.w.users, func(u User) bool { return u.ID == id })
-		if err != nil || !ok || first < 0 {
-			return nil, no("invalid_cursor")
-		}
-	}
 	limit, err := strconv.Atoi(a.get("limit"))
 	if a.has("limit") && (err != nil || limit < 0 || limit > mostUsers) {
 		return nil, no("invalid_limit")
 	}
-	end, next := len(s.w.users), ""
-	if limit > 0 && first+limit < end {
-		end = first + limit
-		next = base64.StdEncoding.EncodeToString([]byte("user:" + s.w.users[end].ID))
+	first, ok := s.w.users.from(a.get("cursor"))
+	if !ok {
+		return nil, no("invalid_cursor")
 	}
-	members := make([]object, 0, end-first)
-	for _, u := range s.w.users[first:end] {
+	members, next := []object{}, ""
+	for _, u := range s.w.users.list[first:] {
+		if u.Team != s.o.Team {
+			continue
+		}
+		if limit > 0 && len(members) == limit {
+			next = base64.StdEncoding.EncodeToString([]byte(cursorPrefix + u.ID))
+			break
+		}
 		members = append(members, u.wire())
 	}
+	if limit == 0 && len(members) > mostUsers {
+		return nil, no("limit_required")
+	}
 	return object{"members": members, "cache_ts": s.o.Now().Unix(), "response_metadata": object{"next_cursor": next}}, nil
+}
+
+const cursorPrefix = "user:"
+
+// from is the place at which a cursor goes on, 0 for none. A cursor names the
+// next person, so that it is good whoever is added meanwhile.
+func (p *people) from(cursor string) (first int, ok bool) {
+	if cursor == "" {
+		return 0, true
+	}
+	text, err := base64.StdEncoding.DecodeString(cursor)
+	id, named := strings.CutPrefix(string(text), cursorPrefix)
+	first, ok = p.at[id]
+	return first, err == nil && named && ok
 }
 
 // wire is a user as Slack writes one.
@@ -85,7 +102,11 @@ func (u User) wire() object {
 		"is_stranger": false, "is_email_confirmed": u.EmailConfirmed && u.Email != "", "updated": 0, "tz": "Etc/UTC",
 	}
 	if u.Enterprise != "" {
-		o["enterprise_user"] = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": []string{u.Team}}
+		teams := []string{u.Team}
+		if u.ActsFrom != "" {
+			teams = append(teams, u.ActsFrom)
+		}
+		o["enterprise_user"] = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": teams}
 	}
 	return o
 }

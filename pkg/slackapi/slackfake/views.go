@@ -218,7 +218,7 @@ func textOf(o object, name string) string {
 // wireView is a view as Slack writes one.
 func (s *Server) wireView(v *modal) object {
 	o := object{
-		"id": v.ID, "team_id": s.o.Team, "type": "modal", "blocks": v.Blocks, "private_metadata": v.PrivateMetadata,
+		"id": v.ID, "team_id": s.actsFrom(v.User), "type": "modal", "blocks": v.Blocks, "private_metadata": v.PrivateMetadata,
 		"callback_id": v.CallbackID, "state": object{"values": v.State}, "hash": v.Hash, "title": v.parts["title"],
 		"clear_on_close": v.parts["clear_on_close"] == true, "notify_on_close": v.NotifyOnClose, "close": v.parts["close"],
 		"submit": v.parts["submit"], "previous_view_id": nil, "root_view_id": v.Root, "app_id": s.o.AppID,

@@ -12,11 +12,12 @@ import (
 
 // world is what a workspace holds.
 type world struct {
-	users     []User
+	users     people
 	groups    []Group
 	channels  []Channel
 	messages  []*Message
 	views     []*modal
+	at        map[spot]*Message // messages by where they stand
 	triggers  map[string]*trigger
 	responses map[string]*responseURL
 	calls     map[string][]time.Time // that a quota let through, by what shares it
@@ -25,7 +26,8 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		triggers: make(map[string]*trigger), responses: make(map[string]*responseURL), calls: make(map[string][]time.Time),
+		at: make(map[spot]*Message), triggers: make(map[string]*trigger), responses: make(map[string]*responseURL),
+		calls: make(map[string][]time.Time),
 	}
 }
 
@@ -52,7 +54,7 @@ func find[T any](list []T, is func(T) bool) *T {
 	return nil
 }
 
-func (w *world) user(id string) *User { return find(w.users, func(u User) bool { return u.ID == id }) }
+func (w *world) user(id string) *User { return w.users.get(id) }
 func (w *world) group(id string) *Group {
 	return find(w.groups, func(g Group) bool { return g.ID == id })
 }
@@ -60,18 +62,16 @@ func (w *world) channel(id string) *Channel {
 	return find(w.channels, func(c Channel) bool { return c.ID == id })
 }
 
-func (w *world) message(channel, ts string) *Message {
-	for _, m := range w.messages {
-		if m.Channel == channel && m.TS == ts {
-			return m
-		}
-	}
-	return nil
-}
+// spot is where a message stands.
+type spot struct{ channel, ts string }
+
+func (w *world) message(channel, ts string) *Message { return w.at[spot{channel, ts}] }
 
 var (
 	userID  = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
 	groupID = regexp.MustCompile(`^S[A-Z0-9]+$`)
+
+	channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
 )
 
 // SetUser adds or changes somebody.
@@ -86,6 +86,7 @@ func (s *Server) SetUser(change UserChange) error {
 	set(&u.Email, change.Email)
 	set(&u.Team, change.Team)
 	set(&u.Enterprise, change.Enterprise)
+	set(&u.ActsFrom, change.ActsFrom)
 	set(&u.Restricted, change.Restricted)
 	set(&u.UltraRestricted, change.UltraRestricted)
 	set(&u.Bot, change.Bot)
@@ -102,12 +103,12 @@ func set[T any](field *T, to *T) {
 
 // meet returns a user, who is a full member if never seen before.
 func (s *Server) meet(id string) *User {
-	if s.w.user(id) == nil {
-		s.w.users = append(s.w.users, User{
-			ID: id, Name: strings.ToLower(id), Team: s.o.Team, Enterprise: s.o.Enterprise, EmailConfirmed: true,
-		})
+	if known := s.w.user(id); known != nil {
+		return known
 	}
-	return s.w.user(id)
+	return s.w.users.add(User{
+		ID: id, Name: strings.ToLower(id), Team: s.o.Team, Enterprise: s.o.Enterprise, EmailConfirmed: true,
+	})
 }
 
 // SetGroup gives a user group these members, and makes it if need be. Members
@@ -161,11 +162,44 @@ func (s *Server) SetChannel(c Channel) {
 	s.w.channels = append(s.w.channels, c)
 }
 
+// ChangeChannel adds or changes a channel.
+func (s *Server) ChangeChannel(change ChannelChange) error {
+	if !channelID.MatchString(change.ID) {
+		return fmt.Errorf("%q is no channel id: C or G, then capital letters and digits", change.ID)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.w.channel(change.ID)
+	if c == nil {
+		s.w.channels = append(s.w.channels, Channel{ID: change.ID, Name: strings.ToLower(change.ID)})
+		c = s.w.channel(change.ID)
+	}
+	set(&c.Name, change.Name)
+	set(&c.Private, change.Private)
+	set(&c.Archived, change.Archived)
+	set(&c.BotOut, change.BotOut)
+	set(&c.ReadOnly, change.ReadOnly)
+	set(&c.ThreadOnly, change.ThreadOnly)
+	set(&c.NoThreads, change.NoThreads)
+	set(&c.Migrating, change.Migrating)
+	return nil
+}
+
 // Users are all users, in the order in which they came.
 func (s *Server) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.w.users)
+	return slices.Clone(s.w.users.all())
+}
+
+// User returns one user; ok is false if nobody has that id.
+func (s *Server) User(id string) (u User, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.w.user(id); found != nil {
+		return *found, true
+	}
+	return User{}, false
 }
 
 // Groups are the user groups, in the order in which they came.
@@ -266,5 +300,6 @@ func (s *Server) add(m Message) *Message {
 		m.DMWith = c.DMWith
 	}
 	s.w.messages = append(s.w.messages, &m)
+	s.w.at[spot{m.Channel, m.TS}] = &m
 	return &m
 }

@@ -1,0 +1,84 @@
+package slackfake
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Slack's servers cut a long text without blocks into several messages
+// (github.com/slackapi/java-slack-sdk/issues/704), through fences and links
+// (github.com/slack-ruby/slack-ruby-client/issues/259), and lose what is past
+// 40,000 characters (docs.slack.dev/reference/methods/chat.postMessage).
+func TestLongTextsBecomeSeveralMessages(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		pieces []int
+	}{
+		"as long as fits":      {long(4000), []int{4000}},
+		"one more":             {long(4001), []int{4000, 1}},
+		"a fence":              {"```" + strings.Repeat("x\n", 2500) + "```", []int{4000, 1006}},
+		"as much as is kept":   {long(40000), []int{4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000}},
+		"more than is kept":    {long(40001), []int{4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000, 4000}},
+		"characters, not what": {strings.Repeat("&", 4000), []int{4000 * len("&amp;")}}, // they are kept as
+	} {
+		for where, post := range map[string]func(b *bench) (first any){
+			"chat.postMessage": func(b *bench) any {
+				return b.good(b.form("chat.postMessage", "channel", "C0OPS", "text", c.text))["ts"]
+			},
+			"chat.postEphemeral": func(b *bench) any {
+				return b.good(b.form("chat.postEphemeral", "channel", "C0OPS", "user", "U0DEV1", "text", c.text))["message_ts"]
+			},
+			"a response URL": func(b *bench) any { b.answers(b.ResponseURL("U0DEV1", "C0OPS", ""), c.text); return nil },
+			"a command":      func(b *bench) any { b.CommandAnswer("U0DEV1", "C0OPS", []byte(c.text)); return nil },
+		} {
+			b := newBench(t)
+			first := post(b)
+			all := b.Messages()
+			var whole strings.Builder
+			for i, m := range all {
+				whole.WriteString(m.Text)
+				if i >= len(c.pieces) || utf8.RuneCountInString(m.Text) != c.pieces[i] {
+					t.Errorf("%s by %s: piece %d has %d characters, want %v", name, where, i+1, utf8.RuneCountInString(m.Text), c.pieces)
+				}
+			}
+			if kept, _ := cut(c.text, maxText); whole.String() != hold(kept) || len(all) != len(c.pieces) || first != nil && first != all[0].TS {
+				t.Errorf("%s by %s: %d messages of %d bytes, the first named %v", name, where, len(all), whole.Len(), first)
+			}
+		}
+	}
+}
+
+// answers answers a click by its response URL.
+func (b *bench) answers(address, text string) {
+	b.t.Helper()
+	r := httptest.NewRequest(http.MethodPost, strings.TrimPrefix(address, "http://127.0.0.1:8080/slack-api"), strings.NewReader(string(encode(object{"text": text}))))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		b.t.Fatalf("the response URL answered %d %s", w.Code, w.Body)
+	}
+}
+
+// With blocks the text is what notifications show, and stays whole.
+func TestTheTextBesideBlocksIsNotCut(t *testing.T) {
+	b := newBench(t)
+	b.good(b.form("chat.postMessage", "channel", "C0OPS", "text", long(5000), "blocks", "["+section("x")+"]"))
+	if all := b.Messages(); len(all) != 1 || utf8.RuneCountInString(all[0].Text) != 5000 {
+		t.Errorf("got %d messages, want one with the whole text", len(all))
+	}
+}
+
+// A link that the cut falls into is none in either piece: what a person needs
+// whole must fit.
+func TestALinkThatIsCutIsNoLink(t *testing.T) {
+	b := newBench(t)
+	b.good(b.form("chat.postMessage", "channel", "C0OPS", "text", "<https://example.com/"+strings.Repeat("a", 4000)+"|Open>"))
+	all := b.Messages()
+	if len(all) != 2 || !strings.HasPrefix(all[0].Text, "&lt;https:") || !strings.HasSuffix(all[1].Text, "|Open&gt;") {
+		t.Errorf("got %d messages, want two halves without markup", len(all))
+	}
+}
