@@ -16,12 +16,13 @@ import (
 )
 
 const aboutManifest = `aws-access manifest [-stack aws-access] [-region R]
-aws-access manifest -url https://…
+aws-access manifest -url https://… [-slack-host slack-gov.com]
 
 Prints the manifest of the Slack app, with the addresses of the stack filled in:
-paste it at api.slack.com/apps, Create New App, From a manifest. With -url it
-asks nobody: that is the address of the API (the stack's CommandsUrl without
-/slack/commands).
+paste it at api.slack.com/apps (GovSlack: api.slack-gov.com/apps), Create New
+App, From a manifest. With -url it asks nobody: that is the address of the API
+(the stack's CommandsUrl without /slack/commands), or of a custom domain before
+it, with its base path.
 
 `
 
@@ -33,6 +34,7 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
+	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return fine
@@ -42,11 +44,15 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		say(stderr, "aws-access manifest: -stack takes the name of a stack, -region a region such as eu-west-1, and there is nothing else; see aws-access manifest -h\n")
 		return usage
 	}
+	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
+		say(stderr, "aws-access manifest: -slack-host takes slack.com or slack-gov.com, and goes with -url\n")
+		return usage
+	}
 	door := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")
 	addresses := [3]string{door + "/slack/commands", door + "/slack/interactions", door + "/slack/options"}
 	if *base == "" {
 		var err error
-		if addresses, err = addressesOf(ctx, *stack, *region); err != nil {
+		if addresses, *host, err = addressesOf(ctx, *stack, *region); err != nil {
 			say(stderr, "aws-access manifest: %s\n", plainError(err))
 			return wrong
 		}
@@ -57,9 +63,11 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 			return wrong
 		}
 	}
-	say(stdout, "%s", slack.Manifest(addresses[0], addresses[1], addresses[2]))
+	say(stdout, "%s", slack.Manifest(*host, addresses[0], addresses[1], addresses[2]))
 	return fine
 }
+
+var slackHost = regexp.MustCompile(`^(slack(-gov)?\.com)?$`)
 
 // plainAddress has nothing in it that could end a string in YAML, or begin
 // another line.
@@ -71,23 +79,26 @@ func publicAddress(address string) bool {
 	return err == nil && safeAddress(address) && plainAddress.MatchString(address) && u.RawQuery == "" && u.Fragment == "" && len(address) <= 3000
 }
 
-// addressesOf asks the stack for its public addresses.
-func addressesOf(ctx context.Context, stack, region string) (found [3]string, err error) {
+// addressesOf asks the stack for its public addresses, and where its Slack is.
+func addressesOf(ctx context.Context, stack, region string) (found [3]string, host string, err error) {
 	ctx, stop := context.WithTimeout(ctx, callPatience)
 	defer stop()
 	c, err := intoAWS(ctx, region)
 	if err != nil {
-		return found, err
+		return found, "", err
 	}
 	s, err := describe(ctx, cloudformation.NewFromConfig(c), stack, c.Region)
 	if err != nil {
-		return found, err
+		return found, "", err
 	}
 	outputs := outputsOf(s)
 	for i, output := range routes {
 		if found[i] = outputs[output]; found[i] == "" {
-			return found, fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole", stack, output)
+			return found, "", fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole", stack, output)
 		}
 	}
-	return found, nil
+	if host = outputs["SlackHost"]; !slackHost.MatchString(host) {
+		return found, "", fmt.Errorf("the output SlackHost of the stack %s is neither slack.com nor slack-gov.com", stack)
+	}
+	return found, host, nil
 }

@@ -56,6 +56,38 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 	}
 }
 
+// The words say where the app is made: GovSlack has a place of its own.
+func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	for host, want := range map[string]string{"": "paste that at api.slack.com/apps:", "slack-gov.com": "paste that at api.slack-gov.com/apps:"} {
+		args := []string{"-url", "https://x.example"}
+		if c.api.outputs["SlackHost"] = host; host != "" {
+			args = append(args, "-slack-host", host)
+		}
+		for _, args := range [][]string{args, nil} {
+			m := strings.Join(strings.Fields(strings.ReplaceAll(textOf(t, args...), "#", "")), " ")
+			if !strings.Contains(strings.ReplaceAll(m, "in; ", ""), want) {
+				t.Errorf("%q %v: %.300s", host, args, m)
+			}
+		}
+	}
+	for _, args := range [][]string{{"-slack-host", "slack-gov.com"}, {"-url", "https://x.example", "-slack-host", "evil.example"}} {
+		if _, text, stderr, code := manifestOf(t, args...); code != usage || text != "" || !strings.Contains(stderr, "-slack-host takes slack.com or slack-gov.com") {
+			t.Errorf("%v: ended with %d, %q", args, code, stderr)
+		}
+	}
+	c.api.outputs["SlackHost"] = "evil.example"
+	if _, text, stderr, code := manifestOf(t); code != wrong || text != "" || !strings.Contains(stderr, "neither slack.com nor slack-gov.com") {
+		t.Errorf("ended with %d, %q", code, stderr)
+	}
+}
+
+func textOf(t *testing.T, args ...string) string {
+	t.Helper()
+	_, text, _, _ := manifestOf(t, args...)
+	return text
+}
+
 func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 	for _, base := range []string{
 		"http://access.example.com", "ftp://127.0.0.1", "https://", "access.example.com", "https://a b", "https://x\n  evil: y", `https://x"`, "https://x?y=", "https://x#y",

@@ -66,7 +66,7 @@ func New(f config.Function) (Parts, error) {
 	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now)
 	token := p.Secret(c.BotToken)
 	p.Slack = slackapi.New(slackapi.Options{
-		Token: token, HTTP: &http.Client{Timeout: slackPatience}, BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise,
+		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Host: c.SlackHost, BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise,
 	})
 	p.Roster = lifecycle.Roster{
 		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,

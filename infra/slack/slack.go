@@ -2,6 +2,7 @@
 package slack
 
 import (
+	"cmp"
 	_ "embed" // for Manifest
 	"strings"
 )
@@ -11,15 +12,21 @@ import (
 //go:embed manifest.yaml
 var manifest string
 
-// Places of the manifest that take an address.
+// Places of the manifest that take an address. Apps are made at the last one.
 const (
 	commands     = "{{COMMANDS_URL}}"
 	interactions = "{{INTERACTIONS_URL}}"
 	options      = "{{OPTIONS_URL}}"
+	apps         = "{{APPS}}"
 )
 
-// Manifest is the app's manifest, with the addresses of a stack. They are put
-// between quotes as they are: whoever calls has checked them.
-func Manifest(commandsURL, interactionsURL, optionsURL string) string {
-	return strings.NewReplacer(commands, commandsURL, interactions, interactionsURL, options, optionsURL).Replace(manifest)
+// Apps is where the apps of a host of Slack's are made: slack.com, or
+// slack-gov.com; "" is slack.com.
+func Apps(host string) string { return "api." + cmp.Or(host, "slack.com") + "/apps" }
+
+// Manifest is the app's manifest for a host of Slack's, with the addresses of a
+// stack. They are put in as they are: the caller has checked them.
+func Manifest(host, commandsURL, interactionsURL, optionsURL string) string {
+	places := []string{commands, commandsURL, interactions, interactionsURL, options, optionsURL, apps, Apps(host)}
+	return strings.NewReplacer(places...).Replace(manifest)
 }

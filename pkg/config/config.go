@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"strings"
@@ -21,6 +22,7 @@ type Config struct {
 	VendFunction  string // VEND_FUNCTION: name or ARN
 	Team          string // SLACK_TEAM: T…
 	Enterprise    string // SLACK_ENTERPRISE: E…, empty outside Enterprise Grid
+	SlackHost     string // SLACK_HOST: slack.com, or slack-gov.com for GovSlack
 	SigningSecret string // SLACK_SIGNING_SECRET_PARAMETER: name of an SSM parameter
 	BotToken      string // SLACK_BOT_TOKEN_PARAMETER: name of an SSM parameter
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
@@ -61,6 +63,7 @@ var variables = [...]variable{
 	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},
 	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]+`, "a workspace id such as T01234567", ""},
 	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]+)?`, "an organisation id such as E01234567, or nothing", ""},
+	{"SLACK_HOST", func(c *Config) *string { return &c.SlackHost }, `(slack(-gov)?\.com)?`, "slack.com or slack-gov.com", ""},
 	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameter, "the name of an SSM parameter under /jit-access/", ""},
 	{"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameter, "the name of an SSM parameter under /jit-access/", "slack"},
 	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]+`, "the name or ARN of the vend function", "slack"},
@@ -87,6 +90,7 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 			wrong = append(wrong, v.name+" is wrong: "+v.form)
 		}
 	}
+	c.SlackHost = cmp.Or(c.SlackHost, "slack.com")
 	c.elsewhere = make(map[string]string)
 	for _, name := range elsewhere {
 		value := getenv(name)

@@ -29,10 +29,27 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		}
 		_, err := Read(f, func(string) string { return "" })
 		for _, v := range variables {
-			needed := v.name != "SLACK_ENTERPRISE" && (v.only == "" || v.only == string(f))
+			needed := v.name != "SLACK_ENTERPRISE" && v.name != "SLACK_HOST" && (v.only == "" || v.only == string(f))
 			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: "+v.form); named != needed {
 				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
 			}
+		}
+	}
+}
+
+func TestSlackHasTwoHostsAndNoOther(t *testing.T) {
+	for host, want := range map[string]string{
+		"": "slack.com", "slack.com": "slack.com", "slack-gov.com": "slack-gov.com", "slack-xcom": "", "hooks.slack.com": "", "slack.com.evil.example": "",
+		"evil.example": "", "slack.com/": "", "Slack.com": "", "slack.com:443": "", "user@slack.com": "", "slack-gov.co": "",
+	} {
+		c, err := Read(Slack, func(name string) string {
+			if name == "SLACK_HOST" {
+				return host
+			}
+			return good[name]
+		})
+		if c.SlackHost != want || (err == nil) != (want != "") || err != nil && !strings.Contains(err.Error(), "SLACK_HOST is wrong: slack.com or slack-gov.com") {
+			t.Errorf("%q: got %q, %v, want %q", host, c.SlackHost, err, want)
 		}
 	}
 }

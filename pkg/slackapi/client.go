@@ -1,6 +1,7 @@
 package slackapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ type Options struct {
 	// has just refused the one that was given.
 	Token func(ctx context.Context, fresh bool) (access.Secret, error)
 	HTTP  *http.Client // nil: the default transport
+	// Host is slack.com, or slack-gov.com for a workspace of GovSlack, which shares
+	// nothing with the other; "" is slack.com.
+	Host string
 	// BaseURL is where Slack's Web API stands; "" for Slack itself. With one
 	// on this computer, response URLs on this computer are accepted too.
 	BaseURL string
@@ -36,8 +40,9 @@ type Client struct {
 
 // New makes a client; it calls nobody yet.
 func New(o Options) *Client {
+	o.Host = cmp.Or(o.Host, "slack.com")
 	if o.BaseURL == "" {
-		o.BaseURL = slack.APIURL
+		o.BaseURL = "https://" + o.Host + "/api/"
 	}
 	o.BaseURL = strings.TrimRight(o.BaseURL, "/") + "/"
 	return &Client{o: o, http: guarded(o.HTTP)}

@@ -168,6 +168,15 @@ func TestRespondCallsNobodyButSlack(t *testing.T) {
 	if err := deployed.Respond(ctx, "https://hooks.slack.com/actions/T1/2/secretpart", Message{Text: canary}); Code(err) == "not_slack" {
 		t.Errorf("Slack's own: got %v", err)
 	}
+	for host, own := range map[string]string{"": "hooks.slack.com", "slack.com": "hooks.slack.com", "slack-gov.com": "hooks.slack-gov.com"} {
+		there := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token, HTTP: &http.Client{Transport: deadEnd{}}})
+		for _, hooks := range []string{"hooks.slack.com", "hooks.slack-gov.com", "hooks.slack.com.slack-gov.com"} {
+			err := there.Respond(ctx, "https://"+hooks+"/actions/T1/2/secretpart", Message{Text: canary})
+			if got := Code(err) != "not_slack"; got != (hooks == own) {
+				t.Errorf("at %q, %s: got %v", host, hooks, err)
+			}
+		}
+	}
 	played := newBench(t).client
 	for address, want := range map[string]string{"http://169.254.169.254/latest": "not_slack", "http://10.0.0.1/x": "not_slack", "http://localhost.example.com/": "not_slack"} {
 		if err := played.Respond(ctx, address, Message{Text: canary}); Code(err) != want {
@@ -177,6 +186,27 @@ func TestRespondCallsNobodyButSlack(t *testing.T) {
 	if called != 0 {
 		t.Errorf("%d calls went elsewhere", called)
 	}
+}
+
+// A workspace of GovSlack stands on a host of its own, and shares nothing with slack.com.
+func TestTheWebAPIIsThatOfTheHost(t *testing.T) {
+	for host, want := range map[string]string{"": "slack.com/api/auth.test", "slack.com": "slack.com/api/auth.test", "slack-gov.com": "slack-gov.com/api/auth.test"} {
+		called := ""
+		client := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) {
+			called = r.URL.Host + r.URL.Path
+		})}})
+		if _, err := client.Bot(ctx); err == nil || called != want {
+			t.Errorf("%q: called %q (%v), want %s", host, called, err, want)
+		}
+	}
+}
+
+// roundTrip is a network that tells what was called, and answers nothing.
+type roundTrip func(*http.Request)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	f(r)
+	return nil, errors.New("no route")
 }
 
 // deadEnd is a network that reaches nobody.

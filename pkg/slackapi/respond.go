@@ -86,7 +86,7 @@ func (c *Client) slacks(address string) bool {
 	if err != nil || u.User != nil || u.Opaque != "" {
 		return false
 	}
-	if u.Scheme == "https" && u.Host == "hooks.slack.com" {
+	if u.Scheme == "https" && u.Host == "hooks."+c.o.Host {
 		return true
 	}
 	base, err := url.Parse(c.o.BaseURL)
