@@ -26,6 +26,7 @@ NEEDED = {"SlackTeamId": "T01234567"}
 # Every parameter that may be left out, with another value than its own.
 OPTIONAL = {
     "SlackEnterpriseId": "E01234567",
+    "SlackHost": "slack-gov.com",
     "OrganizationId": "o-a1b2c3d4e5",
     "OperatorsEmail": "operators@example.com",
     "ConsoleIssuer": "https://example.com/aws-access",
@@ -49,7 +50,7 @@ LONGEST = {
     **{name: "/jit-access/" + "x" * 40 for name in ("BotTokenParameter", "SigningSecretParameter", "ExternalIdParameter")},
     "ExistingTableStreamArn": f"arn:aws:dynamodb:eu-west-1:999999999999:table/{'x' * 60}/stream/2026-11-21T12:00:00.000",
 }
-OUTLIVE = {"AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket"}  # the stack
+OUTLIVE = {"AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::KMS::Key"}  # the stack
 FUNCTIONS = {"slack": "SlackFunction", "vend": "VendFunction", "notify": "NotifyFunction", "tick": "TickFunction"}
 
 
@@ -99,7 +100,7 @@ class Deployment:
         for name in self.there:
             resource = self.template["Resources"][name]
             keep = {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")}
-            if resource["Type"] in OUTLIVE and keep != {"Retain"}:
+            if resource["Type"] in OUTLIVE and not keep <= {"Retain", "RetainExceptOnCreate"}:
                 raise Wrong(f"{name} must outlive the stack")
             wanted = resource.get("DependsOn", [])
             for other in [wanted] if isinstance(wanted, str) else wanted:

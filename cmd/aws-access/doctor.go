@@ -247,6 +247,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.checkStream(ctx)
 		d.checkOrders(ctx)
 		d.checkDoors(ctx)
+		d.checkSecrets(ctx)
 	}
 	inner := d.askStack(ctx)
 	if inner != nil && d.wants(inStack) {

@@ -56,8 +56,6 @@ func newHospital(t *testing.T) *hospital {
 	h := &hospital{clinic: newClinic(t, thePolicy(t)), table: dynamotest.Open(t)}
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)
-	h.must(h.ssm.Put("/jit-access/slack/bot-token", canaryToken))
-	h.must(h.ssm.Put("/jit-access/external-id", canaryExternal))
 	keys, err := h.aws.FunctionCredentials(theVendRole)
 	h.must(err)
 	server := httptest.NewServer(h.lambda.Front(h.api.names["SlackFunction"], "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
@@ -145,7 +143,9 @@ func TestDoctorOverTheRealBinaries(t *testing.T) {
 		breakage{"a group that is gone", func() { h.gone("S0LEADS", true) }, func() { h.gone("S0LEADS", false) }, []string{"group leads (S0LEADS) problem gone"}},
 		breakage{"a disabled stream mapping", func() { h.api.mapping[0]["State"] = "Disabled" }, func() { h.api.mapping[0]["State"] = "Enabled" }, []string{"stream problem disabled"}},
 		breakage{"orders that are tried again", func() { h.api.async["MaximumRetryAttempts"] = 2 }, func() { h.api.async["MaximumRetryAttempts"] = 0 }, []string{"orders problem settings"}},
-		breakage{"a signing secret that is another", func() { h.must(h.ssm.Put(signingAt, "canary-new-signing-secret")) }, func() { h.must(h.ssm.Put(signingAt, canarySigning)) }, []string{"signing secret problem refused"}},
+		breakage{"a signing secret that is another", func() {
+			h.must(h.ssm.PutUnder("alias/aws-access", signingAt, "canary-new-signing-secret"))
+		}, func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, canarySigning)) }, []string{"signing secret problem refused"}},
 	)
 	for _, b := range cases {
 		b.breaks()

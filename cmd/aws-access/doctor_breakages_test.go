@@ -319,6 +319,19 @@ var breakages = map[string]struct {
 		func(c *clinic) { c.ssm.Refuse(signingAt, true) },
 		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer proves the same", "may approve anything as anybody", "aws-access doctor -rights -ping"}, unchecked,
 	},
+	"a secret that every reader of the account can read": {
+		func(c *clinic) { c.must(c.ssm.Put(signingAt, canarySigning)) },
+		[]string{"secrets problem shared_key"},
+		[]string{"SECURITY: the key of /jit-access/slack/signing-secret is alias/aws/ssm", "ReadOnlyAccess", "--key-id alias/aws-access", "make a new one"}, wrong,
+	},
+	"a secret that is not there": {
+		func(c *clinic) { c.ssm.Delete("/jit-access/external-id") },
+		[]string{"secrets problem missing"}, []string{"/jit-access/external-id", "step 4"}, wrong,
+	},
+	"a shell that may not list parameters": {
+		func(c *clinic) { c.ssm.Refuse("ssm:DescribeParameters", true) },
+		[]string{"secrets not checked not_allowed"}, []string{"ssm:DescribeParameters", "-rights"}, unchecked,
+	},
 	"a door that takes anything": {
 		func(c *clinic) { c.api.outputs["CommandsUrl"] = c.everything() },
 		[]string{"public door problem open"}, []string{"takes what nobody signed", "Frozen=true"}, wrong,

@@ -3,8 +3,8 @@ package main
 import "strings"
 
 // rightsPolicy is what whoever runs doctor needs, and no more. There is no
-// sts:AssumeRole in it, and no secret. The list of mappings knows no narrower
-// resource.
+// sts:AssumeRole in it, and no secret. The lists of mappings and
+// of parameters, which hold no values, know no narrower resource.
 //
 // lambda:InvokeFunction on vend is also the right to send orders; vend answers
 // those to the person in Slack whom the table names, and to nobody else.
@@ -34,6 +34,12 @@ const rightsPolicy = `{
       "Sid": "ListTriggers",
       "Effect": "Allow",
       "Action": "lambda:ListEventSourceMappings",
+      "Resource": "*"
+    },
+    {
+      "Sid": "SeeTheKeysOfParameters",
+      "Effect": "Allow",
+      "Action": "ssm:DescribeParameters",
       "Resource": "*"
     },
     {

@@ -94,7 +94,11 @@ func newClinic(t *testing.T, source string) *clinic {
 	for _, target := range c.policy.Targets() {
 		c.must(c.aws.PutRole(target.Account, vendfake.Role{Name: target.Role, Path: target.Path, Trust: theTrust()}))
 	}
-	c.must(c.ssm.Put(signingAt, canarySigning))
+	for name, value := range map[string]string{
+		signingAt: canarySigning, "/jit-access/slack/bot-token": canaryToken, "/jit-access/external-id": canaryExternal,
+	} {
+		c.must(c.ssm.PutUnder("alias/aws-access", name, value))
+	}
 	c.serve()
 	return c
 }

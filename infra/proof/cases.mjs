@@ -56,18 +56,20 @@ function own(role, action, thing, d) {
   }
 }
 
-// Who is let in by the policy of a thing, with no policy of the caller's to help;
-// strangers may do everything as far as their own account is concerned.
+// Who is let in by the policy of a thing, with no policy of the caller's to help.
+// Strangers may do everything as far as their own account is concerned, and so may
+// who has the name "own policies=allow all": then the thing alone refuses.
 export function doors(table, deployment, d) {
   const known = names(table, deployment, d)
   return table.doors.filter((r) => holds(r, deployment)).flatMap((row) => things(row, known).flatMap((thing) => row.actions.flatMap((action) =>
     known(row.who, row).flatMap((who) => origins(row, known).map((from) => {
       const foreign = who.arn.startsWith('arn:') && who.arn.split(':')[4] !== d.pseudo['AWS::AccountId']
-      const context = isService(who.arn) ? ofService(who.arn) : contextOf(who.arn, { 'aws:PrincipalOrgID': d.organization, ...who.context })
+      const { 'own policies': own, ...about } = who.context
+      const context = isService(who.arn) ? ofService(who.arn) : contextOf(who.arn, { 'aws:PrincipalOrgID': d.organization, ...about })
       return {
         at: row.at, says: `${row.who}${row.from && ` from ${Object.values(from)}`}: ${action} on ${thing.name} (${thing.arn})`, want: answer(row, 'answer'),
         calls: [{
-          principal: session(who.arn), action, arn: thing.arn, account: d.pseudo['AWS::AccountId'], identity: foreign ? [allowsAll] : [],
+          principal: session(who.arn), action, arn: thing.arn, account: d.pseudo['AWS::AccountId'], identity: foreign || own === 'allow all' ? [allowsAll] : [],
           resource: policyOf(d, thing.arn), context: { ...context, ...thing.context, ...from },
         }],
       }

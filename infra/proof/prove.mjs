@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import * as cases from './cases.mjs'
 import { allowed, count, list, statements } from './judge.mjs'
 import { concerns, mutate } from './mutate.mjs'
-import { pairs, read } from './table.mjs'
+import { encryptionContext, pairs, read } from './table.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const externalID = 'x7Kq2mZ9-external-id-of-the-proof'
@@ -39,7 +39,7 @@ function translate(table) {
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
   const out = spawnSync(process.env.PYTHON ?? 'python3', [`${here}translate.py`], { input, env, cwd: `${here}../..`, maxBuffer: 1 << 28, encoding: 'utf8' })
   if (out.status !== 0) cry(out.error?.message ?? out.stderr.trim())
-  return JSON.parse(out.stdout)
+  return JSON.parse(encryptionContext(out.stdout))
 }
 
 // What holds for every statement, without a row: an action is named whole.

@@ -83,6 +83,10 @@ export function read(path) {
   return out
 }
 
+// iam-simulate knows the keys of an encryption context by this name alone, and SSM
+// passes one: both policies and contexts are given it under that name.
+export const encryptionContext = (text) => text.replaceAll('kms:EncryptionContext:PARAMETER_ARN', 'kms:EncryptionContext:${EncryptionContextKey}')
+
 export const holds = (row, deployment) => row.deployments.length === 0 || row.deployments.includes(deployment)
 
 // What a name stands for in one deployment: [{arn, context}]. {Table.Arn} is what
@@ -97,7 +101,7 @@ export function names(table, deployment, translated) {
       if (!(id in known)) throw new Error(`${found[0].at}: ${deployment} has no ${id}`)
       return known[id]
     })
-    const context = Object.fromEntries(Object.entries(pairs(found[0].context)).map(([k, v]) => [k, fill(v)]))
+    const context = Object.fromEntries(Object.entries(pairs(found[0].context)).map(([k, v]) => [encryptionContext(k), fill(v)]))
     return code(found[0].ARN).map((arn) => ({ name, arn: fill(arn), context }))
   }
 }

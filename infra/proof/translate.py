@@ -26,11 +26,13 @@ SAM = "AWS::Serverless-2016-10-31"
 # Words that only policies have. A type that is not read below may hold none.
 POLICY_WORDS = {"PolicyDocument", "AssumeRolePolicyDocument", "ResourcePolicy", "KeyPolicy", "Policy", "Policies", "Statement",
                 "ManagedPolicyArns", "FileSystemPolicy", "RepositoryPolicyText", "AccessPolicies"}
-# type: (property that names what the policy is on, property with the document)
+# type: (property that names what the policy is on, property with the document); without
+# such a property, the policy is on the resource itself
 RESOURCE_POLICIES = {
     "AWS::SNS::TopicPolicy": ("Topics", "PolicyDocument"),
     "AWS::SQS::QueuePolicy": ("Queues", "PolicyDocument"),
     "AWS::S3::BucketPolicy": ("Bucket", "PolicyDocument"),
+    "AWS::KMS::Key": (None, "KeyPolicy"),
 }
 READ = {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy", *RESOURCE_POLICIES}
 
@@ -180,7 +182,7 @@ class Deployment:
                 continue
             on, document = RESOURCE_POLICIES[resource["Type"]]
             p = resource["Properties"]
-            things = self.resolver.resolve(p[on], f"{name}.{on}")
+            things = self.resolver.resolve(p[on], f"{name}.{on}") if on else self.names.attribute(name, "Arn")
             things = things if isinstance(things, list) else [things]
             out.append({"name": name, "on": [self.arn_of(t) for t in things], "document": self.resolver.resolve(p[document], name)})
         return out

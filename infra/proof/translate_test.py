@@ -93,6 +93,17 @@ class Resolves(unittest.TestCase):
         self.assertEqual(out["routes"], [{"route": "POST /x", "calls": out["functions"]["F"]["arns"][0]}])
 
 
+    def test_the_policy_of_a_key_is_on_that_key(self):
+        out = deployed("""
+  Key:
+    Type: AWS::KMS::Key
+    Properties: {KeyPolicy: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: "*", Action: "kms:Decrypt", Resource: "*"}]}}
+""")
+        (policy,) = out["resourcePolicies"]
+        self.assertEqual(policy["on"], ["arn:aws:kms:eu-west-1:111111111111:key/s-Key-1A2B3C4D5E6F"])
+        self.assertEqual(policy["document"]["Statement"][0]["Action"], "kms:Decrypt")
+
+
 class Refuses(unittest.TestCase):
     def refused(self, text, why, **given):
         with self.assertRaisesRegex(Unresolved, why):
@@ -120,7 +131,7 @@ class Refuses(unittest.TestCase):
             "{Type: AWS::IAM::User}": "may have no AWS::IAM::User",
             "{Type: AWS::Lambda::Url, Properties: {AuthType: NONE, TargetFunctionArn: x}}": "may have no AWS::Lambda::Url",
             "{Type: AWS::Logs::ResourcePolicy, Properties: {PolicyName: x}}": "AWS::Logs::ResourcePolicy is a policy",
-            "{Type: AWS::KMS::Key, Properties: {KeyPolicy: {}}}": "KeyPolicy, which is not read",
+            "{Type: AWS::KMS::ReplicaKey, Properties: {KeyPolicy: {}}}": "KeyPolicy, which is not read",
             "{Type: AWS::DynamoDB::Table, Properties: {ResourcePolicy: {}}}": "ResourcePolicy, which is not read",
         }.items():
             with self.subTest(resource_):

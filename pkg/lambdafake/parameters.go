@@ -26,15 +26,19 @@ type Parameters struct {
 
 type parameter struct {
 	value   string
+	key     string // that it lies under
 	version int
 	at      time.Time
 }
 
 var parameterName = regexp.MustCompile(`^(/?[a-zA-Z0-9_.-]+)(/[a-zA-Z0-9_.-]+){0,14}$`)
 
-// Put sets a SecureString, as PutParameter with Overwrite. It refuses names that
-// begin with aws or ssm, as SSM does, in any case of letters.
-func (p *Parameters) Put(name, value string) error {
+// Put sets a SecureString under SSM's own key. See PutUnder.
+func (p *Parameters) Put(name, value string) error { return p.PutUnder("alias/aws/ssm", name, value) }
+
+// PutUnder sets a SecureString under a key, as PutParameter with Overwrite. It
+// refuses names that begin with aws or ssm, as SSM does, in any case of letters.
+func (p *Parameters) PutUnder(key, name, value string) error {
 	lower := strings.ToLower(strings.TrimPrefix(name, "/"))
 	switch {
 	case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "ssm"):
@@ -49,7 +53,7 @@ func (p *Parameters) Put(name, value string) error {
 	if p.held == nil {
 		p.held = make(map[string]parameter)
 	}
-	p.held[name] = parameter{value: value, version: p.held[name].version + 1, at: time.Now()}
+	p.held[name] = parameter{value: value, key: key, version: p.held[name].version + 1, at: time.Now()}
 	return nil
 }
 
@@ -99,16 +103,27 @@ func (p *Parameters) answer(r *http.Request) (any, error) {
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	var in struct {
-		Name           string
-		WithDecryption bool
+		Name             string
+		WithDecryption   bool
+		ParameterFilters []struct {
+			Key, Option string
+			Values      []string
+		}
 	}
 	if err != nil || json.Unmarshal(text, &in) != nil {
 		return nil, ssmError{"SerializationException", "the body is not JSON"}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.Header.Get("X-Amz-Target") != "AmazonSSM.GetParameter" {
-		return nil, ssmError{"UnknownOperationException", "only GetParameter is played"}
+	switch r.Header.Get("X-Amz-Target") {
+	case "AmazonSSM.GetParameter":
+	case "AmazonSSM.DescribeParameters":
+		if len(in.ParameterFilters) != 1 || in.ParameterFilters[0].Key != "Name" || in.ParameterFilters[0].Option != "Equals" {
+			return nil, ssmError{"InvalidFilterKey", "only filters by whole names are known here"}
+		}
+		return p.describe(in.ParameterFilters[0].Values)
+	default:
+		return nil, ssmError{"UnknownOperationException", "only GetParameter and DescribeParameters are known here"}
 	}
 	if p.refused[in.Name] {
 		const action = "ssm:GetParameter"
@@ -120,6 +135,21 @@ func (p *Parameters) answer(r *http.Request) (any, error) {
 		return nil, ssmError{"ParameterNotFound", ""}
 	}
 	return map[string]any{"Parameter": found}, nil
+}
+
+// describe tells of parameters what is no secret.
+func (p *Parameters) describe(names []string) (any, error) {
+	const action = "ssm:DescribeParameters"
+	if p.refused[action] {
+		return nil, ssmError{"AccessDeniedException", "User is not authorized to perform: " + action + " on resource: *"}
+	}
+	found := []any{}
+	for _, name := range names {
+		if held, ok := p.held[name]; ok {
+			found = append(found, map[string]any{"Name": name, "Type": "SecureString", "KeyId": held.key, "Version": held.version})
+		}
+	}
+	return map[string]any{"Parameters": found}, nil
 }
 
 // find is a parameter as SSM writes it. Without decryption the value is a

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// sharedKey is SSM's own key, which decrypts for every role of the account that
+// may read a parameter.
+const sharedKey = "alias/aws/ssm"
+
+// checkSecrets looks at which key each secret lies under. It asks for no value.
+func (d *doctor) checkSecrets(ctx context.Context) {
+	const check = "secrets"
+	secrets := d.secretNames()
+	if len(secrets) == 0 {
+		return // the functions' settings could not be read, which is told
+	}
+	out, err := d.ssm.DescribeParameters(ctx, &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{
+		{Key: aws.String("Name"), Option: aws.String("Equals"), Values: secrets},
+	}})
+	if err != nil {
+		d.unread(inStack, check, err)
+		return
+	}
+	var open, shared []string
+	for _, p := range out.Parameters {
+		switch {
+		case p.Type != types.ParameterTypeSecureString:
+			open = append(open, str(p.Name))
+		case str(p.KeyId) == "" || str(p.KeyId) == sharedKey:
+			shared = append(shared, str(p.Name))
+		}
+	}
+	d.judgeSecrets(secrets, len(out.Parameters), open, shared)
+}
+
+// judgeSecrets says what is wrong with the keys: of how many were found, which are
+// not encrypted, and which lie under SSM's own key.
+func (d *doctor) judgeSecrets(all []string, found int, open, shared []string) {
+	const check = "secrets"
+	key := d.found.outputs["SecretsKey"]
+	again := "Put it into SSM again with --key-id " + key +
+		", and make a new one where it came from: docs/deploy.md, \"Move the secrets under the stack's key\"."
+	switch {
+	case len(open) > 0:
+		d.report.add(finding{inStack, check, problem, "not_encrypted",
+			"SECURITY: " + names(open) + " is no SecureString: whoever may read parameters of this account reads it.", again})
+	case len(shared) > 0:
+		d.report.add(finding{inStack, check, problem, "shared_key",
+			"SECURITY: the key of " + names(shared) + " is " + sharedKey + ": every role of this account that may read parameters, as AWS's ReadOnlyAccess may, " +
+				"can read it and approve anything.", again})
+	case found < len(all):
+		d.report.add(finding{inStack, check, problem, "missing", "Not all of " + names(all) + " are in SSM.", "Put them there: docs/deploy.md, step 4."})
+	default:
+		d.report.ok(inStack, check, "none of the three is under the key that every reader of the account shares")
+	}
+}
+
+// secretNames are the parameters that the functions read.
+func (d *doctor) secretNames() []string {
+	var out []string
+	for _, of := range [...]struct{ function, variable string }{
+		{"slack", "SLACK_SIGNING_SECRET_PARAMETER"}, {"vend", "SLACK_BOT_TOKEN_PARAMETER"}, {"vend", "EXTERNAL_ID_PARAMETER"},
+	} {
+		if name := d.found.env(of.function)[of.variable]; name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
