@@ -52,6 +52,8 @@ func TestTheStoryInABrowser(t *testing.T) {
 	console := openConsole(slack)
 	slack.click("button-Get temporary keys")
 	slack.sees("#list", "export AWS_ACCESS_KEY_ID")
+	slack.sees(hook("button-Credentials file"), "Credentials file")
+	slack.picture("7-keys")
 
 	slack.click("clock-end")
 	slack.sees("#list", "AWS access has ended")
