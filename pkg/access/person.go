@@ -1,9 +1,6 @@
 package access
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Standing says what somebody is to the workspace that the product serves. The
 // zero value is not known, and not known is refused.
@@ -36,7 +33,7 @@ func (p Person) Same(q Person) bool {
 	}
 	for _, a := range [...]string{p.Email, p.Claims} {
 		for _, b := range [...]string{q.Email, q.Claims} {
-			if a != "" && FoldEmail(a) == FoldEmail(b) {
+			if a != "" && b != "" && AlikeEmails(a, b) {
 				return true
 			}
 		}
@@ -60,9 +57,6 @@ func (p Person) Refused() error {
 	}
 	return Refuse("unknown_person", "Your Slack profile cannot be read right now.", "Try again in a minute.")
 }
-
-// FoldEmail is the form in which addresses are compared.
-func FoldEmail(address string) string { return strings.ToLower(strings.TrimSpace(address)) }
 
 // The ages past which what was read of Slack's groups and people is no longer
 // known. What is not known never helps. Reading everybody in a large workspace

@@ -55,6 +55,7 @@ func (c *compiler) compile(src []byte) *Policy {
 	c.linkRoles()
 	c.linkAccounts()
 	c.linkGroups()
+	c.warnAlike()
 	c.linkRules()
 	c.linkNevers()
 	c.linkInsteadOf()
@@ -143,6 +144,9 @@ func (c *compiler) principalsOf(nodes []*yaml.Node) (all []int32) {
 			names = append(names, g.name)
 		}
 		hint := instead(n.Value, append(names, everybody))
+		if strings.Index(n.Value, "@") > 0 {
+			hint = whoInstead(n.Value)
+		}
 		c.wrong(n, "%s is no group, e-mail address or Slack user id; %s", quoted(n.Value), hint)
 	}
 	return all

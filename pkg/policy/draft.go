@@ -110,7 +110,9 @@ var (
 	rolePath  = form(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
 	landing   = form(`^/([!-.0-\[\]-~][!-\[\]-~]*)?$`)
 	region    = form("^" + access.RegionPattern + "$")
-	address   = form(`^[^\s@<>,;"]+@[^\s@<>,;"]+$`)
+	// address is one local part, one @ and one domain, plain ASCII: RFC 5321
+	// allows more, of which * and ? would look like patterns.
+	address = form(`^[A-Za-z0-9!#$%&'+/=^_{|}~-]+(\.[A-Za-z0-9!#$%&'+/=^_{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
 )
 
 // word reads text of one form.
@@ -366,7 +368,7 @@ func (r *reader) tags(n *yaml.Node) map[string]string {
 
 func (r *reader) groups(n *yaml.Node) (all []groupDraft) {
 	r.entries(n, "groups", func(name string, key, value *yaml.Node) {
-		if name == everybody || address().MatchString(name) || slackUser().MatchString(name) {
+		if name == everybody || strings.Contains(name, "@") || slackUser().MatchString(name) {
 			r.wrong(key, "a group cannot be called %s, which names people by itself; choose another name", quoted(name))
 		}
 		all = append(all, groupDraft{at: key, principal: r.group(name, key, value)})
@@ -412,7 +414,7 @@ func (r *reader) people(n *yaml.Node, g *principal) {
 		case slackUser().MatchString(text):
 			g.ids = append(g.ids, text)
 		default:
-			r.wrong(entry, "%s is nobody; write an e-mail address or a Slack user id, like U0LEAD2", quoted(text))
+			r.wrong(entry, "%s is nobody; %s", quoted(text), whoInstead(text))
 		}
 		seen[access.FoldEmail(text)] = true
 	}

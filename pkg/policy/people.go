@@ -52,6 +52,9 @@ type subject struct {
 }
 
 func subjectOf(p access.Person) subject {
+	if p.Email != "" && !access.PlainEmail(p.Email) {
+		p.Email, p.Claims = "", p.Email
+	}
 	return subject{p, access.FoldEmail(p.Email), access.FoldEmail(p.Claims)}
 }
 
@@ -105,7 +108,8 @@ func (x *principal) mayHold(s *subject, ids, addresses []string, m moment) bool 
 	if s.claims == "" {
 		return false
 	}
-	return holdsAddress(addresses, s.claims) || slices.ContainsFunc(ids, func(id string) bool {
+	alike := func(a string) bool { return access.AlikeEmails(a, s.claims) }
+	return slices.ContainsFunc(addresses, alike) || slices.ContainsFunc(ids, func(id string) bool {
 		member, ok := m.directory.Person(id, m.at)
 		return ok && member.Same(s.Person)
 	})

@@ -411,12 +411,12 @@ func TestACallEndsWithItsContext(t *testing.T) {
 
 func TestWhoSomebodyIs(t *testing.T) {
 	yes, no := true, false
-	other, unproven := "T0OTHER", "new@example.com"
+	other, unproven, twin := "T0OTHER", "new@example.com", "\u212aate@example.com"
 	b := newBench(t)
 	for _, change := range []slackfake.UserChange{
 		{ID: "U0SINGLE", UltraRestricted: &yes}, {ID: "U0OTHERGUEST", Team: &other, Restricted: &yes, Email: &unproven},
 		{ID: "U0OTHERBOT", Team: &other, Bot: &yes}, {ID: "U0GONEBOT", Bot: &yes, Deleted: &yes}, {ID: "USLACKBOT"},
-		{ID: "U0UNPROVEN", Email: &unproven, EmailConfirmed: &no},
+		{ID: "U0UNPROVEN", Email: &unproven, EmailConfirmed: &no}, {ID: "U0TWIN", Email: &twin},
 	} {
 		if err := b.SetUser(change); err != nil {
 			t.Fatal(err)
@@ -425,6 +425,7 @@ func TestWhoSomebodyIs(t *testing.T) {
 	for _, want := range []access.Person{
 		{ID: "U0DEV1", Name: "dev1", Email: "dev1@example.com", Standing: access.Member},
 		{ID: "U0UNPROVEN", Name: "u0unproven", Claims: unproven, Standing: access.Member},
+		{ID: "U0TWIN", Name: "u0twin", Claims: twin, Standing: access.Member},
 		{ID: "U0GUEST", Name: "guest", Claims: "guest@example.com", Standing: access.Guest},
 		{ID: "U0SINGLE", Name: "u0single", Standing: access.Guest},
 		{ID: "U0BOT", Name: "bot", Standing: access.Bot},

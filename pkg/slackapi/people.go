@@ -70,13 +70,14 @@ func (c *Client) People(ctx context.Context, cursor string) (people []access.Per
 }
 
 // person is what a profile says. An address is proof only of a member and when
-// Slack has confirmed it: another workspace confirms what it likes.
+// Slack has confirmed it: another workspace confirms what it likes. One that is
+// not plain ASCII is none at all.
 func (c *Client) person(u slack.User) access.Person {
 	p := access.Person{
 		ID: u.ID, Standing: c.standing(u),
 		Name: cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID),
 	}
-	if u.IsEmailConfirmed && p.Standing == access.Member {
+	if u.IsEmailConfirmed && p.Standing == access.Member && access.PlainEmail(u.Profile.Email) {
 		p.Email = u.Profile.Email
 	} else {
 		p.Claims = u.Profile.Email

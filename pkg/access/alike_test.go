@@ -1,0 +1,41 @@
+package access
+
+import "testing"
+
+func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
+	plain := Person{ID: "U1", Email: "kate.smith@example.com", Standing: Member}
+	for name, address := range map[string]string{
+		"the Kelvin sign":      "\u212aate.smith@example.com",
+		"a long s":             "kate.\u017fmith@example.com",
+		"full-width letters":   "ｋate.smith@example.com",
+		"a Cyrillic letter":    "k\u0430te.smith@example.com",
+		"a Cyrillic capital":   "K\u0410TE.SMITH@example.com",
+		"composed":             "k\u00e0te.smith@example.com",
+		"decomposed":           "ka\u0300te.smith@example.com",
+		"a zero-width space":   "kate\u200b.smith@example.com",
+		"a soft hyphen":        "kate\u00ad.smith@example.com",
+		"a wide space":         "\u3000kate.smith@example.com",
+		"a domain that is one": "kate.smith@ex\u0430mple.com",
+	} {
+		twin := Person{ID: "U2", Claims: address, Standing: Member}
+		if FoldEmail(address) == FoldEmail(plain.Email) || PlainEmail(address) {
+			t.Errorf("%s: %q counts as %q", name, FoldEmail(address), plain.Email)
+		}
+		if !plain.Same(twin) || !twin.Same(plain) {
+			t.Errorf("%s: nobody is excluded", name)
+		}
+	}
+	for name, address := range map[string]string{
+		"somebody else":        "kate.smythe@example.com",
+		"a digit for a letter": "kate.5mith@example.com",
+		"another language":     "\u738b@example.com",
+	} {
+		if plain.Same(Person{ID: "U2", Email: address}) {
+			t.Errorf("%s is the same person", name)
+		}
+	}
+	a, b := Person{ID: "U1", Claims: "kate@b\u00fccher.example"}, Person{ID: "U2", Email: "kate@xn--bcher-kva.example"}
+	if !a.Same(b) || !b.Same(a) {
+		t.Error("the two forms of one domain exclude nobody")
+	}
+}

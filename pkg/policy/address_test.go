@@ -1,0 +1,48 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// An address that is not plain ASCII gives nobody anything, whoever says that
+// it is confirmed, and whoever it looks like is not ruled out.
+func TestAnAddressThatIsNotPlainOnlyExcludes(t *testing.T) {
+	p := compiled(t, `
+version: 1
+settings: {channel: C0A}
+roles: {A: {}, B: {}}
+accounts: [{id: "111111111111", name: prod}]
+rules:
+  - {name: a, who: [kate@example.com], accounts: [prod], roles: [A], max: 1h, approvals: none}
+  - {name: b, who: [everyone], accounts: [prod], roles: [B], max: 1h, approvals: none}
+never:
+  - {name: n, who: [kate@example.com], accounts: [prod], roles: [B]}
+`)
+	for address, want := range map[string][2]string{ // the codes for A and for B
+		"kate@example.com":       {"", "never"},
+		"lead@example.com":       {"not_allowed", ""},
+		"\u212aate@example.com":  {"unknown_group", "never"}, // the Kelvin sign
+		"k\u0430te@example.com":  {"unknown_group", "never"}, // Cyrillic
+		"ｋａｔｅ@example.com":       {"unknown_group", "never"},
+		"ka\u0301te@example.com": {"unknown_group", "never"},
+		"kate@ex\u200bample.com": {"unknown_group", "never"},
+		"王@example.com":          {"not_allowed", ""},
+	} {
+		for i, role := range []string{"A", "B"} {
+			q := Question{
+				Who: access.Person{ID: "U1", Email: address, Standing: access.Member}, Account: "111111111111", Role: role,
+				For: time.Hour, Reason: "why", Asking: true, At: noon, Directory: access.Directory{PeopleAt: noon},
+			}
+			code := ""
+			if refusal := p.Decide(q).Refusal; refusal != nil {
+				code = access.Code(refusal)
+			}
+			if code != want[i] {
+				t.Errorf("%q asks for %s: got %q, want %q", address, role, code, want[i])
+			}
+		}
+	}
+}
