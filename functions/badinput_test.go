@@ -48,13 +48,25 @@ func (w *world) typed(user, text string) []byte {
 	return w.signed("/slack/commands", w.slack.CommandPayload(user, "/aws-access", text).Encode())
 }
 
-// clicked is a click with a button value of the clicker's own making.
+// clicked is a click with a button value of the clicker's own making, on a message that is known to be of that request.
 func (w *world) clicked(user, action, value string) []byte {
+	w.t.Helper()
+	w.knows(value, "C0APPROVALS", "1.1")
+	return w.clickedElsewhere(user, action, value)
+}
+
+// clickedElsewhere is a click on a message that nobody knows of.
+func (w *world) clickedElsewhere(user, action, value string) []byte {
+	return w.clickedOn(user, action, value, "1.1")
+}
+
+// clickedOn is a click that names a message, whosoever it is.
+func (w *world) clickedOn(user, action, value, ts string) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil, "user": map[string]any{"id": user, "team_id": "T0SANDBOX"},
 		"api_app_id": "A0SANDBOX", "trigger_id": w.slack.Trigger(user), "channel": map[string]any{"id": "C0APPROVALS"},
-		"response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""), "container": map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": "1.1"},
-		"message": map[string]any{"ts": "1.1"}, "is_enterprise_install": false,
+		"response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""), "container": map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": ts},
+		"message": map[string]any{"ts": ts}, "is_enterprise_install": false,
 		"actions": []any{map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.2"}},
 	})
 }

@@ -3,6 +3,8 @@ package functions
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -11,8 +13,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// listed is how many requests `/aws-access list` shows.
-const listed = 10
+// listed is how many of somebody's newest requests are read for `/aws-access list`.
+const listed = 100
 
 // command answers /aws-access. Its answer is seen by whoever typed it alone.
 func (h *Slack) command(ctx context.Context, p payload) (any, error) {
@@ -50,12 +52,31 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (sl
 	return slackui.Message{}, h.openForm(ctx, c, p.at)
 }
 
+// list shows somebody's requests: all that are open, however old, and the newest.
 func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
-	requests, err := h.Store.ByRequester(ctx, user, listed)
+	newest, err := h.Store.ByRequester(ctx, user, listed)
 	if err != nil {
-		return slackui.Message{}, err
+		return slackui.Message{}, fmt.Errorf("list the requests of %s: %w", user, err)
 	}
-	return slackui.List(requests, now), nil
+	_, asker, err := h.Store.Asking(ctx, user, "")
+	if err != nil {
+		return slackui.Message{}, fmt.Errorf("load what %s asked for: %w", user, err)
+	}
+	var older []string
+	for _, open := range asker.Open {
+		if !slices.ContainsFunc(newest, func(r access.Request) bool { return r.ID == open.Request }) {
+			older = append(older, open.Request)
+		}
+	}
+	more := len(newest) == listed
+	if len(older) > 0 {
+		found, err := h.Store.Requests(ctx, older)
+		if err != nil {
+			return slackui.Message{}, fmt.Errorf("load the open requests of %s: %w", user, err)
+		}
+		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Over() })...)
+	}
+	return slackui.List(newest, more, now), nil
 }
 
 // ask submits the one-line form. The same command sent twice asks once.

@@ -38,11 +38,10 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 			wantText(t, "answer", answer.Body, "payments-prod", theRequest)
 		}},
 		"slack-form-account-chosen.json": {"", func(t *testing.T, w *world, answer events.APIGatewayV2HTTPResponse) {
-			// The file's form is none of the played Slack's: a redrawn one was tried.
-			if answer.StatusCode != http.StatusInternalServerError {
-				t.Errorf("status %d, want 500, which Slack shows as an error", answer.StatusCode)
+			// The file's form is none of the played Slack's: it counts as closed, which is nobody's error.
+			if answer.StatusCode != http.StatusOK || strings.Contains(w.logs.String(), "ERROR") {
+				t.Errorf("status %d, logs %s", answer.StatusCode, w.logs)
 			}
-			wantText(t, "logs", w.logs.String(), "views.update", "not_found")
 		}},
 		"slack-form-sent.json": {"", func(t *testing.T, w *world, answer events.APIGatewayV2HTTPResponse) {
 			if r := w.request(); r.State != access.Pending || r.Reason != "INC-42: stuck payouts <!channel> & more" {
@@ -133,7 +132,7 @@ func (w *world) give(name string) events.APIGatewayV2HTTPResponse {
 	var answer events.APIGatewayV2HTTPResponse
 	switch prefix, _, _ := strings.Cut(name, "-"); prefix {
 	case "slack":
-		if answer = w.http(event); answer.StatusCode != http.StatusOK && name != "slack-form-account-chosen.json" {
+		if answer = w.http(event); answer.StatusCode != http.StatusOK {
 			w.t.Fatalf("status %d: %s", answer.StatusCode, answer.Body)
 		}
 	case "notify":

@@ -112,6 +112,7 @@ func TestAGridMemberAsksFromASiblingWorkspace(t *testing.T) {
 // A card in a channel that several workspaces share is clicked from any of them.
 func TestACardIsClickedFromASiblingWorkspace(t *testing.T) {
 	click := func(w *world, user, team string, enterprise any) {
+		w.knows(theRequest, "C0APPROVALS", "1.1")
 		w.http(w.payload(map[string]any{
 			"type": "block_actions", "team": map[string]any{"id": team}, "enterprise": enterprise,
 			"user": map[string]any{"id": user, "team_id": team}, "trigger_id": w.slack.Trigger(user),

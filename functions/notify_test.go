@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -91,8 +92,9 @@ func TestWhatSlackDoesNotTakeNowComesAgain(t *testing.T) {
 }
 
 // A card whose posting was answered with an error stands there twice. A click
-// on the one that nobody knows of brings it up to date.
-func TestAnUnknownCardHealsWhenClicked(t *testing.T) {
+// on the one that nobody knows of is answered with how the request stands; the
+// card stays, because a message that is not known could be anybody's.
+func TestAClickOnAnUnknownCardTellsHowTheRequestStands(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
@@ -116,9 +118,10 @@ func TestAnUnknownCardHealsWhenClicked(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.http(w.signed("/slack/interactions", "payload="+url.QueryEscape(string(p))))
-	healed, _ := w.slack.Message(orphan.Channel, orphan.TS)
-	if !strings.Contains(string(healed.Blocks), "AWS access granted") || w.lastCode() != "already_approved" {
-		t.Errorf("got %q, %s", w.lastCode(), healed.Blocks)
+	wantText(t, "answer", w.seen(onlyTo("U0LEAD2")), "Already approved by")
+	after, _ := w.slack.Message(orphan.Channel, orphan.TS)
+	if w.lastCode() != "already_approved" || !bytes.Equal(after.Blocks, orphan.Blocks) {
+		t.Errorf("got %q, %s", w.lastCode(), after.Blocks)
 	}
 }
 
@@ -285,13 +288,12 @@ func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
 	wantText(t, "direct messages", w.seen(with("U0DEV1")), "came to nothing. Press the button again")
 }
 
-// The list of /aws-access list is seen by one person and cannot be redrawn:
-// what became of a click there is said below it.
-func TestAClickInTheListIsAnswered(t *testing.T) {
+// A message that nobody knows of, and that one person sees: what became of a click there is said below it.
+func TestACancelOnAnUnknownMessageIsAnsweredToTheRequester(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
-	w.http(w.clicked("U0DEV1", "cancel", w.request().ID))
+	w.http(w.clickedElsewhere("U0DEV1", "cancel", w.request().ID))
 	if r := w.request(); r.State != access.Cancelled {
 		t.Fatalf("the request is %s", r.State)
 	}

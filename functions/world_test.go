@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +55,8 @@ type world struct {
 	logs   *bytes.Buffer
 	hooks  bytes.Buffer // what was sent to Slack's own response URLs
 	url    string       // of the played Slack
+	// stateless takes away what a form holds from the answers of views.update.
+	stateless bool
 
 	enterprise string // of the workspace, "" outside Enterprise Grid
 
@@ -140,7 +143,13 @@ func (w *world) rebuild() {
 // events in events/ name, are answered here.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host != "hooks.slack.com" {
-		return http.DefaultTransport.RoundTrip(r)
+		answer, err := http.DefaultTransport.RoundTrip(r)
+		if err == nil && w.stateless && strings.HasSuffix(r.URL.Path, "views.update") {
+			text, _ := io.ReadAll(answer.Body)
+			text = bytes.Replace(text, []byte(`"state":`), []byte(`"other":`), 1)
+			answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+		}
+		return answer, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -265,7 +274,23 @@ func (w *world) plant(state access.State) access.Request {
 	if err := w.store.Save(context.Background(), r, event, ""); err != nil {
 		w.t.Fatal(err)
 	}
+	w.knows(r.ID, "C0APPROVALS", "1795262400.000100") // the messages of the clicks in events/
+	w.knows(r.ID, "D0DEV1", "1795262400.000200")
 	return r
+}
+
+// knows makes a message one that was posted for a request.
+func (w *world) knows(id, channel, ts string) {
+	w.t.Helper()
+	_, posted, err := w.store.Messages(context.Background(), id)
+	if err == nil && !slices.ContainsFunc(posted.Posted, func(m access.Message) bool { return m.TS == ts }) {
+		posted.Version++
+		posted.Posted = append(slices.Clone(posted.Posted), access.Message{Slot: "test:" + ts, Channel: channel, TS: ts})
+		err = w.store.SaveMessages(context.Background(), id, posted)
+	}
+	if err != nil && !errors.Is(err, access.ErrNotFound) {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) request() access.Request {

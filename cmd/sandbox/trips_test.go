@@ -310,7 +310,7 @@ func TestRoundTripsInSeriesBeforeSlackIsAnswered(t *testing.T) {
 		do         func()
 	}{
 		{"help", "0", func() { b.command("U0DEV1", "/aws-access help") }},
-		{"list", "1 store:list", func() { b.command("U0DEV1", "/aws-access list") }},
+		{"list", "2 store:list store:load", func() { b.command("U0DEV1", "/aws-access list") }},
 		{"form, the first in a minute", "2 store:load slack:views.open", func() { b.command("U0DEV1", "/aws-access") }},
 		{"form", "1 slack:views.open", func() { b.command("U0DEV1", "/aws-access") }},
 		{"menu", "0", func() { b.act(map[string]any{"as": "U0DEV1", "type": "pay", "into": "Account", "view": view()}) }},

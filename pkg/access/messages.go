@@ -1,5 +1,7 @@
 package access
 
+import "slices"
+
 // Messages is what was posted to Slack about a request, so that it can be
 // brought up to date. It is written by notify alone, on the version before.
 type Messages struct {
@@ -13,6 +15,11 @@ type Message struct {
 	Channel string
 	TS      string
 	Shows   int // the request's Version that it was last drawn from
+}
+
+// Holds reports whether a message is one of these.
+func (m Messages) Holds(channel, ts string) bool {
+	return slices.ContainsFunc(m.Posted, func(one Message) bool { return one.TS == ts && one.Channel == channel })
 }
 
 // At returns the message in a slot, nil if there is none yet. The pointer is

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -10,9 +11,26 @@ import (
 // Decide is the step of those who are asked: approve and deny.
 type Decide struct{ Step }
 
+// On is the step for a click on a message. It returns ErrUnknownMessage, beside the request, unless that message is
+// known to belong to the request: somebody else could have posted it, with other words above the button. A click that
+// names no message is from no message of ours either.
+func (s Decide) On(channel, ts string) Decide {
+	s.channel, s.ts = channel, cmp.Or(ts, "none")
+	return s
+}
+
+// On is the same for revoking.
+func (s Close) On(channel, ts string) Close {
+	s.channel, s.ts = channel, cmp.Or(ts, "none")
+	return s
+}
+
 // Approve says yes for somebody. A positive upTo shortens the grant.
 func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		if s.elsewhere(m.messages) {
+			return m.request, access.Event{}, ErrUnknownMessage
+		}
 		actor := s.Roster.Person(ctx, m.directory, by)
 		if m.request.State == access.Active && m.request.Approved(actor) {
 			return m.request, access.Event{}, errSettled
@@ -51,12 +69,33 @@ func (s Decide) MayDeny(ctx context.Context, id, by string) (Moved, error) {
 	if err != nil {
 		return Moved{}, err
 	}
+	if s.elsewhere(m.messages) {
+		return m.moved(m.request), ErrUnknownMessage
+	}
 	actor := s.Roster.Person(ctx, m.directory, by)
 	if err := s.mayDecide(ctx, m, actor); err != nil {
 		return m.moved(m.request), err
 	}
 	_, _, err = m.request.Deny(actor, "", m.now)
 	return m.moved(m.request), err
+}
+
+// MayJudge says whether somebody is among those who decide the request, however it stands.
+func (s Decide) MayJudge(ctx context.Context, id, by string) error {
+	m, err := s.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Policy.MayDecide(s.question(ctx, m), s.Roster.Person(ctx, m.directory, by))
+}
+
+// MayRevoke says whether somebody is among those who can take this access away, however it stands.
+func (s Close) MayRevoke(ctx context.Context, id, by string) error {
+	m, err := s.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	return s.Policy.MayRevoke(s.question(ctx, m), s.Roster.Person(ctx, m.directory, by))
 }
 
 // mayDecide refuses those who are nobody here, tells those who come late who
@@ -109,6 +148,9 @@ func (s Close) own(ctx context.Context, id, by string, to access.State, turn fun
 // Revoke takes an active grant away.
 func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		if s.elsewhere(m.messages) {
+			return m.request, access.Event{}, ErrUnknownMessage
+		}
 		actor := s.Roster.Person(ctx, m.directory, by)
 		if settled(m.request, access.Revoked, actor) {
 			return m.request, access.Event{}, errSettled

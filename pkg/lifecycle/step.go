@@ -37,6 +37,16 @@ type Step struct {
 	Roster Roster
 	Policy *policy.Policy
 	Now    func() time.Time
+
+	channel, ts string // of the message that was clicked, if only a known one counts
+}
+
+// ErrUnknownMessage says that a click came from a message that is not known to belong to the request.
+var ErrUnknownMessage = errors.New("the message is not one of this request")
+
+// elsewhere reports whether the step is for a click on a message that is not one of the request's own.
+func (s Step) elsewhere(m access.Messages) bool {
+	return s.ts != "" && !m.Holds(s.channel, s.ts)
 }
 
 // Moved is a request as it stands after a step, with what was posted about it

@@ -120,13 +120,13 @@ func TestFormsOpenAndChange(t *testing.T) {
 	v := b.Views()[0]
 	next := form()
 	next.Title.Text = "Next"
-	if err := b.client.UpdateView(ctx, v.ID, v.Hash, next); err != nil {
+	if _, err := b.client.UpdateView(ctx, v.ID, v.Hash, next); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.Views()[0].Title; got != "Next" {
 		t.Errorf("title %q, want Next", got)
 	}
-	if err := b.client.UpdateView(ctx, v.ID, v.Hash, next); Code(err) != "hash_conflict" {
+	if _, err := b.client.UpdateView(ctx, v.ID, v.Hash, next); Code(err) != "hash_conflict" {
 		t.Errorf("with an old hash: got %v, want hash_conflict", err)
 	}
 }

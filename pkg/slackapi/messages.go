@@ -14,6 +14,9 @@ type Message struct {
 	Text   string
 	Blocks []slack.Block
 	Thread string // ts of the message that it answers, "" for none
+	// Replace puts it in the place of the message that was clicked, for response URLs only: the one way to change a
+	// message that one person sees.
+	Replace bool
 }
 
 // The longest texts, in characters. Slack cuts a message off after 40,000, and

@@ -17,7 +17,7 @@ import (
 const respondOp = "response_url"
 
 // Respond answers an interaction: only the person who clicked sees m, and the
-// message that was clicked stays. responseURL comes out of a payload and lets
+// message that was clicked stays unless m replaces it. responseURL comes out of a payload and lets
 // whoever has it post in the app's name: it is called only if it is Slack's,
 // and is in no error.
 func (c *Client) Respond(ctx context.Context, responseURL string, m Message) error {
@@ -52,6 +52,7 @@ func answer(m Message) slack.WebhookMessage {
 	w := slack.WebhookMessage{
 		Text: m.Text, ThreadTimestamp: m.Thread, ResponseType: "ephemeral", UnfurlLinks: &no, UnfurlMedia: &no,
 	}
+	w.ReplaceOriginal = m.Replace
 	if len(m.Blocks) > 0 {
 		w.Blocks = &slack.Blocks{BlockSet: m.Blocks}
 	}

@@ -16,10 +16,14 @@ func (c *Client) OpenView(ctx context.Context, trigger string, v slack.ModalView
 }
 
 // UpdateView replaces an open form, if it still is the one with this hash; an
-// empty hash replaces whatever is there.
-func (c *Client) UpdateView(ctx context.Context, viewID, hash string, v slack.ModalViewRequest) error {
-	return c.call(ctx, "views.update", func(ctx context.Context, api *slack.Client) error {
-		_, err := api.UpdateViewContext(ctx, v, "", hash, viewID)
+// empty hash replaces whatever is there. It returns the form as it stands then, with what the person has put in.
+func (c *Client) UpdateView(ctx context.Context, viewID, hash string, v slack.ModalViewRequest) (after slack.View, err error) {
+	err = c.call(ctx, "views.update", func(ctx context.Context, api *slack.Client) error {
+		answer, err := api.UpdateViewContext(ctx, v, "", hash, viewID)
+		if err == nil {
+			after = answer.View
+		}
 		return err
 	})
+	return after, err
 }

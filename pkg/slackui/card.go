@@ -268,31 +268,95 @@ func afterwards(s access.State) string {
 	return ""
 }
 
-// List shows somebody's own requests in the order given, the newest first.
-func List(requests []access.Request, now time.Time) Message {
+// listBlock begins the block ids of the list's own buttons.
+const listBlock = "list:"
+
+const (
+	listedOpen = 20 // open requests with a button each: our own bound, so that 50 blocks are enough
+	listedOver = 10 // requests that are over
+)
+
+// List shows somebody's own requests: the active ones, those that wait, and the newest that are over. more says that
+// there may be older ones, which are over.
+func List(requests []access.Request, more bool, now time.Time) Message {
 	if len(requests) == 0 {
-		return said("You have asked for nothing yet. `/aws-access` opens the form.")
+		return said("You have not asked for anything yet. `/aws-access` opens the form.")
 	}
 	m := Message{Text: "Your requests", Blocks: []slack.Block{mrkdwn("*Your requests*")}}
-	for _, r := range requests[:min(len(requests), maxListed)] {
-		lines := append([]string{what(r) + ", asked " + moment(r.Submitted)}, standing(r, now)...)
-		section := slack.NewSectionBlock(marked(strings.Join(lines, "\n")), nil, nil)
-		switch r.State {
-		case access.Pending:
-			section.Accessory = slack.NewAccessory(button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
-		case access.Active:
-			section.Accessory = slack.NewAccessory(button("I'm done", ActionEnd, r.ID, slack.StyleDefault))
-		}
-		m.Blocks = append(m.Blocks, section)
+	open, over := inListOrder(requests)
+	for _, r := range open[:min(len(open), listedOpen)] {
+		m.Blocks = append(m.Blocks, listed(r, now))
 	}
-	if more := len(requests) - maxListed; more > 0 {
-		m.Blocks = append(m.Blocks, small(strconv.Itoa(more)+" older ones are not shown."))
+	var lines []string
+	for _, r := range open[min(len(open), listedOpen):] {
+		lines = append(lines, inOneLine(r))
+	}
+	if len(lines) > 0 {
+		m.Blocks = append(m.Blocks, small("There is no room here for the buttons of these. Cancel or give back some of those above, and the next ones follow:"))
+		m.Blocks = append(m.Blocks, paragraphs(lines...)...)
+	}
+	for _, r := range over[:min(len(over), listedOver)] {
+		m.Blocks = append(m.Blocks, listed(r, now))
+	}
+	if n := max(0, len(over)-listedOver); n > 0 || more {
+		m.Blocks = append(m.Blocks, small(notShown(n, more)))
 	}
 	return m
 }
 
-// maxListed is how many requests fit into a message of 50 blocks.
-const maxListed = 40
+func notShown(n int, more bool) string {
+	switch {
+	case more && n == 0:
+		return "Older ones are not shown."
+	case more:
+		return "At least " + strconv.Itoa(n) + " older ones are not shown."
+	case n == 1:
+		return "1 older one is not shown."
+	}
+	return strconv.Itoa(n) + " older ones are not shown."
+}
+
+// inListOrder are the open requests, the active ones first, and those that are over; the newest first in each.
+func inListOrder(requests []access.Request) (open, over []access.Request) {
+	var pending []access.Request
+	for _, r := range requests {
+		switch {
+		case r.State == access.Active:
+			open = append(open, r)
+		case r.State.Over():
+			over = append(over, r)
+		default:
+			pending = append(pending, r)
+		}
+	}
+	return append(open, pending...), over
+}
+
+// listed is a request in the list, with the button that it has there.
+func listed(r access.Request, now time.Time) slack.Block {
+	lines := []string{what(r) + " for " + access.Length(r.Asked) + ", asked " + moment(r.Submitted)}
+	if reason := strings.TrimSpace(r.Reason); reason != "" {
+		lines = append(lines, "Reason: "+escape(quoted(reason)))
+	}
+	lines = append(lines, standing(r, now)...)
+	section := slack.NewSectionBlock(marked(strings.Join(lines, "\n")), nil, nil)
+	section.BlockID = listBlock + r.ID
+	switch r.State {
+	case access.Pending:
+		section.Accessory = slack.NewAccessory(button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
+	case access.Active:
+		section.Accessory = slack.NewAccessory(button("I'm done", ActionEnd, r.ID, slack.StyleDefault))
+	}
+	return section
+}
+
+// inOneLine is an open request that has no room of its own.
+func inOneLine(r access.Request) string {
+	if r.State == access.Active {
+		return what(r) + ", granted until " + moment(r.Ends)
+	}
+	return what(r) + ", waits until " + moment(r.AnswerBy)
+}
 
 func button(label, action, value string, style slack.Style) *slack.ButtonBlockElement {
 	b := slack.NewButtonBlockElement(action, value, plain(label))

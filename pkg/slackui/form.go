@@ -12,9 +12,11 @@ import (
 // Callbacks of the forms, and action ids of what stands in forms and messages.
 // A button's value is the request's id and nothing else.
 const (
-	CallbackAsk  = "ask"
-	CallbackDeny = "deny"
-	callbackNone = "none"
+	CallbackAsk     = "ask"
+	CallbackDeny    = "deny"
+	CallbackApprove = "confirm_approve"
+	CallbackRevoke  = "confirm_revoke"
+	callbackNone    = "none"
 
 	ActionAccount = "account"
 	ActionRole    = "role"
@@ -30,15 +32,6 @@ const (
 	ActionKeys    = "keys"
 	ActionEnd     = "end"
 )
-
-// Direct reports whether the action belongs to the requester's direct messages.
-func (a Action) Direct() bool {
-	switch a.ID {
-	case ActionConsole, ActionKeys, ActionPowerShell, ActionProfile, ActionJSON, ActionEnd:
-		return true
-	}
-	return false
-}
 
 // FormState is what the form knows besides what Slack keeps in its inputs.
 type FormState struct {
@@ -188,6 +181,48 @@ func DenyForm(r access.Request) slack.ModalViewRequest {
 	})
 	v.PrivateMetadata = r.ID
 	return v
+}
+
+// ConfirmForm shows what a request really is, to somebody who pressed a button on a message that nobody knows of, and
+// asks for the decision again. Its metadata is the request's id.
+func ConfirmForm(action string, r access.Request, ticketLink string) slack.ModalViewRequest {
+	blocks := []slack.Block{
+		small("The button that you pressed stands on a message that may be out of date or forged. This is what the request really is:"),
+		mrkdwn(person(r.Requester) + asks(r) + what(r) + " for *" + access.Length(r.Asked) + "*."),
+	}
+	if r.Ticket != "" {
+		blocks = append(blocks, ticket(r.Ticket, ticketLink))
+	}
+	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" {
+		blocks = append(blocks, small(":warning: "+text))
+	}
+	blocks = append(blocks, typed("*Reason*, as it was typed:", r.Reason)...)
+	blocks = append(blocks, small("Request "+called(r.ID)))
+	var v slack.ModalViewRequest
+	switch action {
+	case ActionApprove:
+		v = modal(CallbackApprove, "Approve this request?", "Approve", "Back", blocks)
+	case ActionRevoke:
+		v = modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
+	default:
+		blocks = append(blocks, input("Reason", ActionReason, reason("The requester reads this"), ""))
+		v = modal(CallbackDeny, "Deny this request?", "Deny", "Back", blocks)
+	}
+	v.PrivateMetadata = r.ID
+	return v
+}
+
+// Held is the account that an open form holds by Slack's answer, "" if it names none.
+func Held(v slack.View) string {
+	if v.State == nil {
+		return ""
+	}
+	for _, actions := range v.State.Values {
+		if account, ok := actions[ActionAccount]; ok {
+			return account.SelectedOption.Value
+		}
+	}
+	return ""
 }
 
 // Sent is what the form turns into when it was sent.

@@ -212,7 +212,7 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 		open.Review = &access.Review{By: slices.Repeat([]string{long(text, 200)}, 30)}
 		for what, m := range map[string]Message{
 			"card": Card(r, link, noon), "denied": Card(denied, link, noon), "direct": Grant(denied, noon), "open": Card(open, link, noon),
-			"list": List(slices.Repeat([]access.Request{r, denied, open}, 20), noon), "asked": Asked(r, noon), "operators": Operators(long(text, 9000)),
+			"list": List(numbered(slices.Repeat([]access.Request{r, denied, open}, 20)), true, noon), "asked": Asked(r, noon), "operators": Operators(long(text, 9000)),
 			"refused": Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref), "not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
 			"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		} {
@@ -363,7 +363,7 @@ func TestWhatIsNotShownIsSaid(t *testing.T) {
 		says string
 	}{
 		"a text of 100,000 characters": {Card(endless, "", noon), "It goes on. The audit trail has it whole."},
-		"43 requests":                  {List(slices.Repeat([]access.Request{pending()}, 43), noon), "3 older ones are not shown."},
+		"43 requests":                  {List(numbered(slices.Repeat([]access.Request{timedOut()}, 13)), false, noon), "3 older ones are not shown."},
 	} {
 		if wrong := judgeMessage(c.m); wrong != nil || !strings.Contains(string(mustJSON(c.m.Blocks)), c.says) {
 			t.Errorf("%s: %v, want %q said", name, wrong, c.says)

@@ -70,6 +70,7 @@ type Interaction struct {
 	Channel, TS            string // of the message that was clicked
 	View                   View
 	Typed                  string // into a searchable menu
+	Ephemeral              bool   // the message that was clicked is seen by this person alone
 }
 
 // Action is what was clicked or chosen.
@@ -111,6 +112,12 @@ func ParseInteraction(body []byte) (Interaction, error) {
 	return p.interaction(), nil
 }
 
+// List reports whether the click came out of the list of /aws-access list. That is seen by one person alone: what is
+// drawn in the place of any other message could show that person's requests to others.
+func (in Interaction) List() bool {
+	return in.Ephemeral && strings.HasPrefix(in.Action.BlockID, listBlock) && in.ResponseURL != ""
+}
+
 type named struct {
 	ID string `json:"id"`
 }
@@ -134,6 +141,7 @@ type payload struct {
 	Container   struct {
 		MessageTS string `json:"message_ts"`
 		ChannelID string `json:"channel_id"`
+		Ephemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
 	Message struct {
 		TS string `json:"ts"`
@@ -150,7 +158,7 @@ func (p payload) interaction() Interaction {
 	in := Interaction{
 		Type: p.Type, Team: p.Team.ID, Enterprise: p.Enterprise.ID, User: p.User.ID, UserTeam: p.User.TeamID,
 		TriggerID: p.TriggerID, ResponseURL: p.ResponseURL, Channel: p.Channel.ID, TS: p.Message.TS, Typed: p.Value,
-		Action: Action{ID: bare(p.ActionID), BlockID: p.BlockID},
+		Action: Action{ID: bare(p.ActionID), BlockID: p.BlockID}, Ephemeral: p.Container.Ephemeral,
 	}
 	if in.Enterprise == "" {
 		in.Enterprise = p.Team.EnterpriseID

@@ -153,7 +153,7 @@ func TestParseInteraction(t *testing.T) {
 		"a button of a message that one person sees": {
 			`{"type":"block_actions","team":{"id":"T"},"user":{"id":"U"},"container":{"type":"message","message_ts":"1.7","channel_id":"D0","is_ephemeral":true},
 			"actions":[{"action_id":"cancel","block_id":"b","value":"01ID"}]}`,
-			Interaction{Type: BlockActions, Team: "T", User: "U", Channel: "D0", TS: "1.7", Action: Action{ID: "cancel", BlockID: "b", Value: "01ID"}},
+			Interaction{Type: BlockActions, Team: "T", User: "U", Channel: "D0", TS: "1.7", Ephemeral: true, Action: Action{ID: "cancel", BlockID: "b", Value: "01ID"}},
 		},
 		"a choice in a form, of a whole organisation": {
 			`{"type":"block_actions","team":null,"enterprise":{"id":"E0","name":"x"},"is_enterprise_install":true,"user":{"id":"U"},"trigger_id":"1",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,8 +159,8 @@ func messages() map[string]Message {
 		"already-granted":  Already(active()),
 		"asked-before":     Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
 		"help":             Help("INC-42"),
-		"list-empty":       List(nil, noon),
-		"list":             List([]access.Request{active(), half(), denied, ended}, later),
+		"list-empty":       List(nil, false, noon),
+		"list":             List(numbered([]access.Request{ended, half(), denied, active()}), true, later),
 		"operators":        Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 		"told-reminder":    notice(ticked(pending(), noon.Add(15*time.Minute)), access.Event{Verb: access.Tick, From: access.Pending, To: access.Pending}),
 		"told-lost":        notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active, Outcome: access.Failed}),
@@ -186,6 +187,14 @@ func linkOf(token string) []Message {
 	return posts
 }
 
+// numbered gives each request an id of its own, as they have.
+func numbered(requests []access.Request) []access.Request {
+	for i := range requests {
+		requests[i].ID = fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", i)
+	}
+	return requests
+}
+
 func notice(r access.Request, e access.Event) Message {
 	n, ok := Told(e, r, later)
 	if !ok {
@@ -201,13 +210,16 @@ func views() map[string]slack.ModalViewRequest {
 	}
 	account := access.Account{ID: "111111111111", Name: "payments-prod"}
 	return map[string]slack.ModalViewRequest{
-		"form-empty":   Form(FormState{Ticket: "INC-42"}),
-		"form-account": Form(FormState{Ticket: "INC-42", Account: account, Roles: roles}),
-		"form-role":    Form(FormState{Ticket: "INC-42", Account: account, Roles: roles, Role: "Admin"}),
-		"form-no-role": Form(FormState{Ticket: "INC-42", Account: account}),
-		"form-deny":    DenyForm(pending()),
-		"form-sent":    Sent(pending(), noon),
-		"form-problem": Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
+		"form-empty":           Form(FormState{Ticket: "INC-42"}),
+		"form-account":         Form(FormState{Ticket: "INC-42", Account: account, Roles: roles}),
+		"form-role":            Form(FormState{Ticket: "INC-42", Account: account, Roles: roles, Role: "Admin"}),
+		"form-no-role":         Form(FormState{Ticket: "INC-42", Account: account}),
+		"form-deny":            DenyForm(pending()),
+		"form-confirm-approve": ConfirmForm(ActionApprove, outlasting(pending()), ticketLink),
+		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
+		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
+		"form-sent":            Sent(pending(), noon),
+		"form-problem":         Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
 	}
 }
 

@@ -87,11 +87,12 @@ func around(text string) map[string]Message {
 	open.Review = &access.Review{By: []string{text}, Within: time.Hour}
 	return map[string]Message{
 		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": Grant(denied, noon),
-		"list": List([]access.Request{r, denied, open}, noon), "asked": Asked(r, noon), "operators": Operators(text),
+		"list": List(numbered([]access.Request{r, denied, open}), false, noon), "asked": Asked(r, noon), "operators": Operators(text),
 		"refused": Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
 		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": linked(open),
-		"keys":      Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, open, noon)[0],
-		"deny form": {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
+		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, open, noon)[0],
+		"confirm form": {Text: "-", Blocks: ConfirmForm(ActionApprove, r, "https://t.example/"+text).Blocks.BlockSet},
+		"deny form":    {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
 	}
 }
 
@@ -227,7 +228,7 @@ func TestButtonsAreThoseOfTheState(t *testing.T) {
 		"direct, console only": {Grant(giving(active(), access.Console), noon), is("Open AWS console# I'm done#")},
 		"direct, keys only":    {Grant(giving(active(), access.Keys), noon), is("Get temporary keys# I'm done#")},
 		"direct, revoked":      {Grant(revoked, noon), ""},
-		"list":                 {List([]access.Request{active(), pending(), revoked}, noon), is("I'm done# Cancel#")},
+		"list":                 {List([]access.Request{pending(), revoked, active()}, false, noon), is("I'm done# Cancel#")},
 	} {
 		if got := labels(c.m); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
