@@ -23,7 +23,17 @@ func respond(w http.ResponseWriter, status int, body any) {
 	_ = out.Encode(body) // whoever hung up does not read it
 }
 
-// sentence answers a lever that did not do what was asked.
+// refuse answers a lever that did not do what was asked.
+func refuse(w http.ResponseWriter, err error) {
+	var long tooLong
+	if errors.As(err, &long) {
+		sentence(w, http.StatusRequestEntityTooLarge, err)
+		return
+	}
+	sentence(w, http.StatusBadRequest, err)
+}
+
+// sentence answers with an error.
 func sentence(w http.ResponseWriter, status int, err error) {
 	respond(w, status, map[string]string{"error": err.Error()})
 }
@@ -32,14 +42,31 @@ func sentence(w http.ResponseWriter, status int, err error) {
 const (
 	maxLever  = 4 << 20
 	maxPolicy = 32 << 20
+	maxPeople = 32 << 20
 )
+
+// tooLong says that a body is longer than a lever takes.
+type tooLong struct{ limit int64 }
+
+func (e tooLong) Error() string {
+	return fmt.Sprintf("the body is longer than %d MiB: send it in several calls", e.limit>>20)
+}
 
 // read reads a lever's JSON. Fields that a lever does not have are refused, so
 // that a misspelt one is not silently nothing. No body is an empty object.
-func read(w http.ResponseWriter, r *http.Request, into any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLever))
+func read(r *http.Request, into any) error { return readUpTo(r, maxLever, into) }
+
+// readUpTo is read for bodies of at most so many bytes. A body that is longer is
+// read on for as many again before it is refused: most clients read no answer
+// before they have sent everything.
+func readUpTo(r *http.Request, limit int64, into any) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		return fmt.Errorf("the body cannot be read: %w", err)
+	}
+	if int64(len(body)) > limit {
+		_, _ = io.CopyN(io.Discard, r.Body, limit) // what fails here is refused all the same
+		return tooLong{limit}
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")

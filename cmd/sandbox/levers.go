@@ -48,7 +48,7 @@ func (w *world) alone(lever http.HandlerFunc) http.HandlerFunc {
 // done answers a lever that did what was asked.
 func done(w http.ResponseWriter, err error, body any) {
 	if err != nil {
-		sentence(w, http.StatusBadRequest, err)
+		refuse(w, err)
 		return
 	}
 	respond(w, http.StatusOK, body)
@@ -70,8 +70,8 @@ func (w *world) stateLever(rw http.ResponseWriter, r *http.Request) {
 
 func (w *world) actLever(rw http.ResponseWriter, r *http.Request) {
 	var a slackfake.Act
-	if err := read(rw, r, &a); err != nil {
-		sentence(rw, http.StatusBadRequest, err)
+	if err := read(r, &a); err != nil {
+		refuse(rw, err)
 		return
 	}
 	w.mu.RLock()
@@ -93,7 +93,7 @@ type clockChange struct {
 func (w *world) clockLever(rw http.ResponseWriter, r *http.Request) {
 	st := w.stage.Load()
 	var c clockChange
-	err := read(rw, r, &c)
+	err := read(r, &c)
 	if err == nil {
 		err = st.turn(r, c)
 	}
@@ -214,21 +214,22 @@ type peopleChange struct {
 		Deleted    *bool   `json:"deleted"`
 		Confirmed  *bool   `json:"email_confirmed"` // false: Slack calls the address unconfirmed
 	} `json:"users"`
-	Groups map[string]*[]string `json:"groups"` // null removes
+	Groups   map[string]*[]string      `json:"groups"` // null removes
+	Channels []slackfake.ChannelChange `json:"channels"`
 }
 
-// peopleLever changes people and groups. It holds from now on: functions start
+// peopleLever changes people, groups and channels. It holds from now on: functions start
 // cold and ticks read it.
 func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 	var c peopleChange
-	if err := read(rw, r, &c); err != nil {
-		sentence(rw, http.StatusBadRequest, err)
+	if err := readUpTo(r, maxPeople, &c); err != nil {
+		refuse(rw, err)
 		return
 	}
 	st := w.stage.Load()
 	// Try it on a workspace that is thrown away: what is refused changes nothing.
 	if err := c.apply(slackfake.Sandbox(slackfake.Options{Now: st.clock.Now}), &schedules{}); err != nil {
-		sentence(rw, http.StatusBadRequest, err)
+		refuse(rw, err)
 		return
 	}
 	err := c.apply(st.slack, st.onCall)
@@ -240,18 +241,14 @@ func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (c peopleChange) apply(slack *slackfake.Server, onCall *schedules) error {
-	known := make(map[string]bool)
-	for _, u := range slack.Users() {
-		known[u.ID] = true
-	}
 	for _, u := range c.Users {
-		if u.Email == nil && !known[u.ID] && (u.Bot == nil || !*u.Bot) {
+		if _, known := slack.User(u.ID); u.Email == nil && !known && (u.Bot == nil || !*u.Bot) {
 			address := access.FoldEmail(u.ID) + "@example.com" // a full member has one
 			u.Email = &address
 		}
-		known[u.ID] = true
 		if err := slack.SetUser(slackfake.UserChange{
-			ID: u.ID, Name: u.Name, Email: u.Email, Team: u.Team, Restricted: u.Restricted, Bot: u.Bot, Deleted: u.Deleted, EmailConfirmed: u.Confirmed,
+			ID: u.ID, Name: u.Name, Email: u.Email, Team: u.Team, Restricted: u.Restricted, Bot: u.Bot, Deleted: u.Deleted,
+			EmailConfirmed: u.Confirmed,
 		}); err != nil {
 			return err
 		}
@@ -270,12 +267,17 @@ func (c peopleChange) apply(slack *slackfake.Server, onCall *schedules) error {
 			}
 		}
 	}
+	for _, change := range c.Channels {
+		if err := slack.ChangeChannel(change); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 func (w *world) rolesLever(rw http.ResponseWriter, r *http.Request) {
 	var c roleChange
-	err := read(rw, r, &c)
+	err := read(r, &c)
 	if err == nil {
 		err = w.stage.Load().roles.change(c)
 	}
@@ -294,7 +296,7 @@ type faultChange struct {
 func (w *world) setFault(rw http.ResponseWriter, r *http.Request) {
 	st := w.stage.Load()
 	var c faultChange
-	err := read(rw, r, &c)
+	err := read(r, &c)
 	if err == nil {
 		var f fault
 		if f, err = c.fault(st.clock.Now()); err == nil {
@@ -338,7 +340,7 @@ func (w *world) clearFaults(rw http.ResponseWriter, _ *http.Request) {
 
 func (w *world) resetLever(rw http.ResponseWriter, r *http.Request) {
 	var none struct{}
-	err := read(rw, r, &none)
+	err := read(r, &none)
 	if err == nil {
 		err = w.begin(r.Context())
 	}

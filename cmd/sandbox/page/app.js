@@ -7,7 +7,7 @@ import { Panel } from "./panel.js";
 import { beginning, Composer, drawHead, face, Talk } from "./talk.js";
 import { clock, instant } from "./time.js";
 import { Tour } from "./tour.js";
-import { app, channels, dm, groupsOf, heard, keyOf, names as namesOf, nameOf, placeOf, sees, slackbot, standing, tone } from "./world.js";
+import { app, channels, dm, groupsOf, heard, keyOf, names as namesOf, nameOf, placeOf, sees, shownPeople, slackbot, standing, tone } from "./world.js";
 
 const pollEvery = 1000; // ms
 const el = (id) => document.getElementById(id);
@@ -42,7 +42,14 @@ function save(name, value) {
   }
 }
 
-const names = () => namesOf(world.state, world.me, (id) => go(world.me, id));
+let called = {}; // names, as long as the same state is looked at by the same person
+
+function names() {
+  const { state, me } = world;
+  if (called.state !== state || called.me !== me) called = { state, me, names: namesOf(state, me, (id) => go(world.me, id)) };
+  return called.names;
+}
+
 const messages = () => [...world.state.messages, ...world.own].sort((a, b) => Number.parseFloat(a.ts) - Number.parseFloat(b.ts));
 
 const talk = new Talk({ names, click: clicked, list: el("list"), scroll: el("scroll") });
@@ -130,7 +137,8 @@ function draw() {
   drawHead({ place: place === dm ? dm : channel.id, channel, name: nameOf(state.users.find((u) => u.id === me) || { id: me }) });
   talk.show(`${me}/${place}`, here, world.newFrom, beginning(place, channel, (line) => composer.put(line)));
   composer.speakTo(place === dm ? `Message ${app}, or type /aws-access` : `Message #${channel.name}, or type /aws-access`);
-  drawPeople({ people: state.users.map((u) => [u, groupsOf(state, u.id)]), me, waiting: state.users.map((u) => unread(all, u.id, dm)) });
+  const people = shownPeople(state, me);
+  drawPeople({ people: people.map((u) => [u, groupsOf(state, u.id)]), me, waiting: people.map((u) => unread(all, u.id, dm)), more: state.users.length - people.length });
   drawPlaces({ rooms, place, me, counts: rooms.map((c) => unread(all, me, c.id)), direct: unread(all, me, dm) });
   views.show(state.views);
   panel.show(state, world.running, world.answered);
@@ -148,12 +156,12 @@ function markRead(ts) {
   save("read", world.read);
 }
 
-const drawPeople = memo(({ people, me, waiting }) => {
+const drawPeople = memo(({ people, me, waiting, more }) => {
   const rows = people.map(([u, groups], i) => ({ u, node: personButton(u, groups, u.id === me, waiting[i]) }));
   const plainOnes = rows.filter(({ u }) => !standing(u)).map(({ node }) => node);
   const others = rows.filter(({ u }) => standing(u));
   const open = el("people").querySelector("details")?.open || others.some(({ u }) => u.id === me);
-  redraw(el("people"), plainOnes, others.length ? h("details", { class: "others", open }, h("summary", { test: "people-others" }, "Who may not ask"), others.map(({ node }) => node)) : null);
+  redraw(el("people"), plainOnes, others.length ? h("details", { class: "others", open }, h("summary", { test: "people-others" }, "Who may not ask"), others.map(({ node }) => node)) : null, more ? h("p", { class: "more", test: "people-more" }, `${more.toLocaleString("en")} more people. Add #U0DEV1/dm to the address of this page, with the id of one of them, to be that person.`) : null);
 });
 
 function personButton(u, groups, mine, waiting) {

@@ -6,16 +6,16 @@ import { clock, iso, slackDate } from "./time.js";
 
 const longestMark = 3000; // characters between a mark and the one that ends it; Slack's texts are no longer
 const shownLink = 90; // characters of an address that is its own label
-// Shell lines that begin a message are keys: drawn as code, to copy at once.
-const shell = /^(?:export [A-Z_]+=.*\n)+/;
 const longCode = { lines: 12, characters: 700 }; // longer fences are folded
 const longText = 1200; // characters; longer texts are folded
 
 // names answers what ids are called: {user(id), channel(id), group(id), me, go(channel)}.
 
-// mrkdwn draws a text of type mrkdwn, or a message's text.
+// mrkdwn draws a text of type mrkdwn, or a message's text. It draws what Slack
+// would: a fence stands only where the text has one, and one that was cut into
+// two messages is in neither.
 export function mrkdwn(text, names, options = {}) {
-  const parts = String(text ?? "").replace(shell, "```\n$&```\n").split("```");
+  const parts = String(text ?? "").split("```");
   if (parts.length % 2 === 0) parts.push(`${parts.splice(-2, 1)[0]}\`\`\`${parts.pop()}`);
   const nodes = parts.flatMap((part, i) => (i % 2 ? [fence(part)] : lines(trimAround(part, i, parts.length), names, options)));
   return fold(h("div", { class: "text" }, nodes), String(text ?? "").replace(/```[^]*?```|<[^<>]*>/g, "").length);

@@ -82,6 +82,16 @@ export function standing(u) {
   return "";
 }
 
+const mostShown = 60;
+
+// shownPeople are those to choose from: everybody in a small workspace; in a
+// large one the first, those who asked for something, and oneself.
+export function shownPeople(state, me) {
+  if (state.users.length <= mostShown) return state.users;
+  const wanted = new Set([me, ...state.requests.map((r) => r.requester)]);
+  return state.users.filter((u, i) => i < mostShown || wanted.has(u.id));
+}
+
 // groupsOf are the handles of the groups somebody is in.
 export function groupsOf(state, id) {
   return state.groups.filter((g) => (g.members || g.users || []).includes(id)).map((g) => g.handle || g.name || g.id);

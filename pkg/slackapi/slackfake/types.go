@@ -5,6 +5,12 @@
 // It promises to refuse what Slack refuses, with Slack's error codes; every
 // refusal has a test that names its source. It is for tests and the sandbox,
 // and must never be linked into a function.
+//
+// Limits on how often a method is called hold only while Options.Quota sets
+// them, and are judged by Options.Now: a clock that stands still holds nobody
+// up. Any other answer of Slack, an unknown code and a closed connection among
+// them, is made by Options.Fault. Token errors are set by SetTokenError, and
+// what channels refuse by SetChannel and ChangeChannel.
 package slackfake
 
 import (

@@ -158,9 +158,13 @@ func write(w http.ResponseWriter, status int, answer any) {
 		_, _ = io.WriteString(w, text)
 		return
 	}
+	text, ok := answer.(json.RawMessage) // is written already
+	if !ok {
+		text = encode(answer)
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(encode(answer))
+	_, _ = w.Write(text)
 }
 
 // broken is how Slack answers when it is down: HTML.

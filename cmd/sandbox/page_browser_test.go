@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// drawn counts the elements in the conversation that a selector finds.
+func (b *tab) drawn(selector string) int {
+	b.t.Helper()
+	n, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](fmt.Sprintf("document.querySelectorAll(%q).length", selector)))
+	if err != nil {
+		b.t.Fatalf("count %s: %v", selector, err)
+	}
+	return n
+}
+
+// The page draws what Slack would: a fence where the text has one, none around
+// shell lines, and none where Slack's servers have cut one in two.
+func TestThePageDrawsNoFenceOfItsOwn(t *testing.T) {
+	b := start(t, repository(t))
+	slack := openBrowser(t, b.url)
+	post := func(text string) { b.slackCall("chat.postMessage", "channel=C0OPS&text="+url.QueryEscape(text)) }
+	post("export AWS_ACCESS_KEY_ID=AKIA\nexport AWS_REGION=eu-west-1\nbare shell lines")
+	slack.open(b.url + "/#U0DEV1/C0OPS")
+	slack.sees("#list", "bare shell lines")
+	if n := slack.drawn("#list pre"); n != 0 {
+		t.Errorf("shell lines are drawn in %d fences, want none", n)
+	}
+	post("```\nfenced```")
+	slack.sees("#list pre", "fenced")
+	post("```" + strings.Repeat("long ", 850) + "the end```")
+	slack.sees("#list", "the end```")
+	if fences, messages := slack.drawn("#list pre"), slack.drawn(`#list [data-test="message"]`); fences != 1 || messages != 4 {
+		t.Errorf("%d messages with %d fences, want 4 with 1: the long one is two messages without a fence", messages, fences)
+	}
+}
+
+// A large workspace does not bury the page: the first people are shown, and how
+// many there are besides.
+func TestThePageOfALargeWorkspace(t *testing.T) {
+	b := start(t, repository(t))
+	b.do("people", string(crowd(2000)))
+	slack := openBrowser(t, b.url)
+	slack.open(b.url + "/#U1001999/dm")
+	slack.sees(hook("people-more"), "1,948 more people")
+	slack.sees(hook("person-U1001999"), "person1999")
+	if n := slack.drawn("#people .person"); n != 61 {
+		t.Errorf("%d people are shown, want 60 and oneself", n)
+	}
+}
