@@ -154,7 +154,7 @@ func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
 		" A shorter path of the role shortens the policy; keys work at any length."
 	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, text, 24*time.Hour)
 	if err != nil {
-		h.Log.ErrorContext(ctx, "the operators cannot be told that a link is too long", "account", t.Account, "role", t.Role, "error", err)
+		h.Log.ErrorContext(ctx, "the operators cannot be told of a link", "account", t.Account, "role", t.Role, "error", err)
 	}
 }
 

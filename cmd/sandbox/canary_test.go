@@ -37,9 +37,11 @@ func TestCanariesAreSeenByTheRequesterAlone(t *testing.T) {
 		tokens int    // bytes of a session token
 		gets   int    // private answers with a secret
 	}{
-		"nothing goes wrong":          {gets: 2 + otherForms},
-		"tokens of full length":       {tokens: longestToken, gets: 2 + 2*otherForms},
-		"half of the keys is lost":    {tokens: longestToken, faults: []fault{{At: "slack:chat.postEphemeral", How: passed, Times: 1}, {At: "slack:chat.postEphemeral", How: howError}}, gets: 1},
+		"nothing goes wrong":    {gets: 2 + otherForms},
+		"tokens of full length": {tokens: longestToken, gets: 2 + 2*otherForms},
+		"half of the keys is lost": {tokens: longestToken, faults: []fault{
+			{At: "slack:chat.postEphemeral", How: passed, Times: 1}, {At: "slack:chat.postEphemeral", How: howError},
+		}, gets: 1},
 		"no answer can be posted":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howError}}},
 		"posted, and answered so":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howLost, Times: 2}}, gets: 4 + otherForms},
 		"sign-in fails with a page":   {faults: []fault{{At: "signin:getSigninToken", How: howError}}, gets: 1 + otherForms},
@@ -176,10 +178,10 @@ func (a *aviary) keep(name, secret string) {
 	a.canaries[fmt.Sprintf("%s (%d)", name, len(a.canaries))] = secret
 }
 
-// secretIn finds what is secret in a private answer:
-// of each form of keys, and of the parts that continue a token, which
-// begin with it in the two files.
-var secretIn = regexp.MustCompile("(?i)(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SecretAccessKey|SessionToken|SigninToken|^```)(?:\"? ?[:+]?= ?|\"|\": |\\n)['\"]?([A-Za-z0-9+/=_%-]{16,})")
+// secretIn finds what is secret in a private answer: in each form of keys, and
+// in the parts that continue a token, which begin with it in the two files.
+var secretIn = regexp.MustCompile("(?i)(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SecretAccessKey|SessionToken|SigninToken|^```)" +
+	"(?:\"? ?[:+]?= ?|\"|\": |\\n)['\"]?([A-Za-z0-9+/=_%-]{16,})")
 
 // otherForms is how many buttons stand below keys.
 const otherForms = 3

@@ -215,7 +215,8 @@ func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 func TestALinkSaysWhatToDoWhenSignedInElsewhere(t *testing.T) {
 	b := start(t, repository(t))
 	got := b.answers("U0DEV1", "Open AWS console", granted(b))
-	const want = "If AWS says that you must log out first: sign out there, or turn on multi-session support in the console's account menu."
+	const want = "If AWS says that you must log out first: sign out there, " +
+		"or turn on multi-session support in the console's account menu."
 	if len(got) != 1 || !linked.MatchString(got[0].Text) || !strings.Contains(got[0].Text, want) {
 		t.Errorf("got %d messages, the first %q", len(got), got[0].Text)
 	}
@@ -249,6 +250,7 @@ func TestALongLinkArrivesWhole(t *testing.T) {
 // The link of a token of full length is longer than any Slack message. The
 // person reads that and what to do, and the operators read it once.
 func TestALinkThatIsTooLongIsSaid(t *testing.T) {
+	const says = `The console link has \d{4} characters, more than the 3900 that fit into one Slack message\. `
 	for _, c := range []struct{ role, next string }{
 		{"payments-dev ReadOnly 1h", "Press Get temporary keys instead."},
 		{"payments-prod Admin 1h", "Tell the people who run AWS access: this access gives no keys that you could take instead."},
@@ -263,11 +265,11 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 		for range 2 {
 			got := b.answers("U0DEV1", "Open AWS console", b.direct("U0DEV1"))
 			if len(got) != 1 || strings.Contains(got[0].Text, "SigninToken") ||
-				!regexp.MustCompile(`The console link has \d{4} characters, more than the 3900 that fit into one Slack message\. `+c.next).MatchString(got[0].Text) {
+				!regexp.MustCompile(says+c.next).MatchString(got[0].Text) {
 				t.Errorf("%s: got %d messages, the first %q", c.role, len(got), got[0].Text)
 			}
 		}
-		failed := count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == "link_too_long" })
+		failed := failures(b, "link_too_long")
 		told := messages(b.state(), func(m slackfake.Message) bool {
 			return m.Channel == "C0OPS" && strings.Contains(m.Text, "could not be opened")
 		})
@@ -275,6 +277,11 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 			t.Errorf("%s: %d records and %d messages to the operators, want 2 and 1: %+v", c.role, failed, len(told), told)
 		}
 	}
+}
+
+// failures counts the orders that are recorded as failed for a reason.
+func failures(b *sandbox, why string) int {
+	return count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == why })
 }
 
 // Whoever is left with half a token knows it from the half, and from a message
@@ -288,12 +295,16 @@ func TestHalfATokenIsNoSilence(t *testing.T) {
 		faults.add(fault{At: "slack:chat.postEphemeral", How: howError, Times: fails})
 		got := b.answers("U0DEV1", "Get temporary keys", grant)
 		b.advance("2m")
-		undelivered := count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == "undelivered" })
+		undelivered := failures(b, "undelivered")
 		lost := count(b.state().Messages, func(m slackfake.Message) bool {
 			return m.DMWith == "U0DEV1" && strings.Contains(m.Text, "came to nothing. Press the button again.")
 		})
-		if arrives && (len(got) != 2 || undelivered != 0 || lost != 0) || !arrives && (len(got) != 1 || undelivered != 1 || lost != 1) {
-			t.Errorf("the second post fails %d times: %d messages arrived, %d records, told %d times", fails, len(got), undelivered, lost)
+		want := [3]int{1, 1, 1}
+		if arrives {
+			want = [3]int{2, 0, 0}
+		}
+		if now := [3]int{len(got), undelivered, lost}; now != want {
+			t.Errorf("the second post fails %d times: messages, records and notices are %v, want %v", fails, now, want)
 		}
 		if !strings.Contains(got[0].Text, "If part 2 does not follow, the keys are of no use: press the button again.") {
 			t.Error("the first half does not say what it is")
@@ -306,17 +317,19 @@ func TestOtherFormsAskTheSameQuestions(t *testing.T) {
 	b := start(t, repository(t))
 	b.click("U0DEV1", "Get temporary keys", granted(b))
 	below := b.private("U0DEV1")
+	const rule = "approvals: none\n\n  - name: work in"
+	consoleOnly := strings.Replace(repository(t), rule, "give: [console]\n    "+rule, 1)
 	for _, c := range []struct{ who, before, says string }{
 		{"U0DEV2", "", "Only dev1 can use this access."},
-		{"U0DEV1", strings.Replace(repository(t), "approvals: none\n\n  - name: work in", "approvals: none\n    give: [console]\n\n  - name: work in", 1),
-			"This access is for the console only: no keys are given."},
+		{"U0DEV1", consoleOnly, "This access is for the console only: no keys are given."},
 	} {
 		if c.before != "" {
 			b.do("policy", c.before)
 		}
 		b.click(c.who, "JSON", below)
-		if m := b.private(c.who); !strings.Contains(m.Text, c.says) || strings.Contains(m.Text, "SessionToken") || len(b.state().Sessions) != 1 {
-			t.Errorf("%s reads %q, with %d sessions, want %q", c.who, m.Text, len(b.state().Sessions), c.says)
+		text, n := b.private(c.who).Text, len(b.state().Sessions)
+		if !strings.Contains(text, c.says) || strings.Contains(text, "SessionToken") || n != 1 {
+			t.Errorf("%s reads %q, with %d sessions, want %q", c.who, text, n, c.says)
 		}
 	}
 	b.do("policy", repository(t))

@@ -118,7 +118,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	case m.request.Taken(o.ID) != nil:
 		return refused(m.request.Taken(o.ID))
 	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
-		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.", "Press Get temporary keys instead."))
+		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.",
+			"Press Get temporary keys instead."))
 	}
 	q := s.question(ctx, m)
 	// Whether the person is still here is asked of Slack at every vend.

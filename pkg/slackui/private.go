@@ -68,7 +68,8 @@ func Keys(form access.Form, parts []access.Secret, r access.Request, expires tim
 	return posts
 }
 
-const ownSession = "Each of these buttons makes a session of its own, with keys of its own. The keys above stay as they are."
+const ownSession = "Each of these buttons makes a session of its own, with keys of its own. " +
+	"The keys above stay as they are."
 
 // fenced is the block of a code fence. It is never cut, and never folded.
 func fenced(fence string) slack.Block {
@@ -121,7 +122,8 @@ func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, e
 	signIn := "<" + address(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">"
 	words := "The link works for 15 minutes and signs in whoever has it: do not pass it on. " +
 		"The session lasts until " + moment(r.UsefulUntil(expires)) + ". Only you can see this.\n" +
-		"If AWS says that you must log out first: sign out there, or turn on multi-session support in the console's account menu."
+		"If AWS says that you must log out first: sign out there, " +
+		"or turn on multi-session support in the console's account menu."
 	length := utf8.RuneCountInString(signIn)
 	switch {
 	case length > maxPost:
@@ -137,8 +139,8 @@ func linkTooLong(r access.Request, length int) error {
 	if r.Gives(access.Keys) {
 		next = "Press Get temporary keys instead."
 	}
-	says := fmt.Sprintf("The console link has %d characters, more than the %d that fit into one Slack message.", length, maxPost)
-	return access.Refuse("link_too_long", says, next)
+	const says = "The console link has %d characters, more than the %d that fit into one Slack message."
+	return access.Refuse("link_too_long", fmt.Sprintf(says, length, maxPost), next)
 }
 
 // NotVended is the private answer when there is nothing to hand out.
