@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws-access/aws-access/infra/member/cfntest"
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/vend"
 	"github.com/aws-access/aws-access/pkg/vend/vendfake"
@@ -231,6 +232,29 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 	} {
 		if got := (ask{operator, c.action, c.resource, ""}).judged(t, boundary(t, "Operator")); got != c.want {
 			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
+		}
+	}
+}
+
+// Programs do not sign in and the console opens, in every partition and under
+// both boundaries.
+func TestTheConsoleOpensInEveryPartition(t *testing.T) {
+	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+		made := render(t, cfntest.Place{Partition: partition, Account: account, Region: region}, nil)
+		for _, role := range []string{"Admin", "Operator"} {
+			limit := document(t, made[role+"OwnBoundary"].Properties["PolicyDocument"])
+			by := "arn:" + partition + ":iam::111111111111:role/aws-access/" + role
+			ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
+			for resource, want := range map[string]vendfake.Verdict{
+				ours + "oauth2/public-client/localhost": vendfake.Denied, ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
+				ours + "console/home": vendfake.Allowed, "arn:" + partition + ":signin:::console/home": vendfake.Allowed,
+			} {
+				for _, action := range []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
+					if got := (ask{by, action, resource, ""}).judged(t, limit); got != want {
+						t.Errorf("%s: %s on %s: %s, want %s", role, action, resource, got, want)
+					}
+				}
+			}
 		}
 	}
 }

@@ -108,8 +108,8 @@ func (a ask) denied(t *testing.T, layer vendfake.Document) bool {
 	return layer.Evaluate(call) == vendfake.Denied
 }
 
-// sessionPolicy is what limits a grant of Admin anyway.
-func sessionPolicy(t *testing.T) vendfake.Document {
+// sessionText is what limits a grant of Admin anyway.
+func sessionText(t *testing.T) string {
 	t.Helper()
 	text, err := vend.SessionPolicy(access.Vending{
 		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
@@ -118,11 +118,7 @@ func sessionPolicy(t *testing.T) vendfake.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := vendfake.ParseDocument(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return text
 }
 
 // The JSON files are for whoever keeps such policies by other means: the same
@@ -156,7 +152,7 @@ func TestTheJSONFilesAreThoseOfTheTemplate(t *testing.T) {
 // 5,120 characters is the old limit of a service control policy, and still that
 // of a resource control policy. What is left is for one's own roles.
 func TestPoliciesFit(t *testing.T) {
-	for logical, room := range map[string]int{"Ours": 2000, "Trusts": 3000, "NewWaysIn": 1200} {
+	for logical, room := range map[string]int{"Ours": 2000, "Trusts": 3000, "NewWaysIn": 1150} {
 		if n := utf8.RuneCountInString(content(t, logical, nil)); n > 5120-room {
 			t.Errorf("%s has %d characters: less than %d are left of 5,120", logical, n, room)
 		} else {

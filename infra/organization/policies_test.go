@@ -128,7 +128,7 @@ var open = []ask{
 }
 
 func TestWhatTheSessionPolicyLeavesOpenIsClosed(t *testing.T) {
-	layer, session := deny(t, content(t, "NewWaysIn", nil)), sessionPolicy(t)
+	layer, session := deny(t, content(t, "NewWaysIn", nil)), parse(t, sessionText(t))
 	for _, a := range open {
 		if a.denied(t, session) {
 			t.Errorf("%s: the session policy closes it already: no need to say that it stays open", a.action)

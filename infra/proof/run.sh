@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves table.md against template.yaml and infra/member/roles.yaml. Needs node 20,
+# Proves table.md against template.yaml and infra/member/roles.yaml, and that the list
+# of AWS's actions in infra/organization is that of the pinned package. Needs node 20,
 # npm and Python, and their registries when the packages are not in the caches.
 #
 #   run.sh          everything: the table, and that widening a statement turns it red
@@ -10,5 +11,6 @@ export PYTHONDONTWRITEBYTECODE=1
 PYTHON=$(../../.ci/tools/venv sam)/python
 export PYTHON
 npm ci --loglevel=error --prefer-offline --no-audit --no-fund >/dev/null
+node actions.mjs
 "$PYTHON" translate_test.py
 exec node prove.mjs --mutate "$@"
