@@ -21,7 +21,13 @@ const (
 // example, with the parameters of this place.
 func (w *world) deploy(built string) {
 	w.t.Helper()
-	w.deployWith(built, "SlackTeamId="+team+" OperatorsEmail="+operators+" Architecture="+architecture(w.t))
+	w.deployWith(built, w.parameters())
+}
+
+// parameters are those of the first deploy.
+func (w *world) parameters() string {
+	w.t.Helper()
+	return "SlackTeamId=" + team + " OperatorsEmail=" + operators + " Architecture=" + architecture(w.t)
 }
 
 // deployWith leaves the parameters that it does not name as they are.

@@ -4,18 +4,19 @@ package local
 
 import "testing"
 
-// Somebody deploys the product, people use it, a changed version is deployed
-// while requests are open, and it is taken away. Each step stands on those
+// Somebody has an older version deployed, and upgrades it while requests are open.
+// People use it, a changed version is deployed, it is taken away, and made again. Each step stands on those
 // before it.
 func TestTheProduct(t *testing.T) {
 	w := newWorld(t)
-	w.step("sam deploy", func(w *world) { w.deploy(w.settings.first) })
-	w.step("three secrets", (*world).putSecrets)
+	w.step("sam deploy, as before the stack had a key", func(w *world) { w.deploy(w.settings.before) })
+	w.step("three secrets, under SSM's own key", (*world).putSecrets)
 	w.step("target roles in two member accounts", func(w *world) {
 		w.member(production)
 		w.member(development)
 	})
 	w.step("the first minute reads who is who", (*world).tick)
+	w.step("an upgrade while requests are open", (*world).upgrade)
 	w.step("Slack's own question is answered", func(w *world) { w.digest() })
 	w.step("asked by the form, approved, used, given back", (*world).story)
 	w.step("nobody approves their own", (*world).ownRequest)
@@ -28,7 +29,8 @@ func TestTheProduct(t *testing.T) {
 	w.step("frozen, nobody gets anything", (*world).freeze)
 	w.step("the minute comes by itself", (*world).minute)
 	w.step("no secret is in a log", (*world).logs)
-	w.step("sam delete keeps the table and the logs", (*world).remove)
+	w.step("sam delete keeps the table, the logs and the key", (*world).remove)
+	w.step("the same stack is made again", (*world).again)
 }
 
 // Accounts of policy.yaml.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,7 @@ func (w *world) freeze() {
 // remove deletes the stack. What only it holds outlives it: who asked for what,
 // who agreed, what was done.
 func (w *world) remove() {
+	secrets := w.physical("SecretsKey")
 	items, table, bucket := w.items(), w.outputs["Table"], w.outputs["UndeliveredBucketName"]
 	var kept []string
 	for _, logical := range logGroups {
@@ -133,6 +135,26 @@ func (w *world) remove() {
 	_, err = w.s3(root).HeadBucket(w.t.Context(), &s3.HeadBucketInput{Bucket: &bucket})
 	w.wants("the bucket of what was not delivered", err, "")
 	w.logGroupsStay(kept)
+	var key struct{ KeyMetadata struct{ KeyState string } }
+	w.calling("kms", "TrentService.DescribeKey", map[string]any{"KeyId": secrets}, &key)
+	if key.KeyMetadata.KeyState != "Enabled" {
+		w.t.Errorf("the key of the secrets is %q, want Enabled", key.KeyMetadata.KeyState)
+	}
+	w.kept = kept
+}
+
+// again makes the stack that was removed once more: what stayed of it is not in
+// the way, and stays.
+func (w *world) again() {
+	w.deploy(w.settings.first)
+	w.putSecrets()
+	w.tick()
+	w.digest()
+	if log := w.physical("AccessLog"); slices.Contains(w.kept, log) || !strings.HasPrefix(log, "/aws/vendedlogs/"+stack+"/") {
+		w.t.Errorf("the access log is %s, and %v stayed", log, w.kept)
+	}
+	w.logGroupsStay(w.kept)
+	w.sam("delete", "--no-prompts")
 }
 
 func (w *world) logGroupsStay(names []string) {
@@ -152,26 +174,32 @@ func (w *world) logGroupsStay(names []string) {
 	}
 }
 
-// cloudwatch calls CloudWatch Logs, for which the module has no client.
+// cloudwatch calls CloudWatch Logs.
 func (w *world) cloudwatch(operation string, in, out any) {
+	w.t.Helper()
+	w.calling("logs", "Logs_20140328."+operation, in, out)
+}
+
+// calling calls a service for which the module has no client.
+func (w *world) calling(service, target string, in, out any) {
 	w.t.Helper()
 	body, err := json.Marshal(in)
 	w.must(err)
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, *w.endpoint(), bytes.NewReader(body))
 	w.must(err)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", "Logs_20140328."+operation)
+	r.Header.Set("X-Amz-Target", target)
 	sum := sha256.Sum256(body)
 	by, err := rootOf(bastion).Retrieve(w.t.Context())
 	w.must(err)
-	w.must(v4.NewSigner().SignHTTP(w.t.Context(), by, r, hex.EncodeToString(sum[:]), "logs", region, time.Now()))
+	w.must(v4.NewSigner().SignHTTP(w.t.Context(), by, r, hex.EncodeToString(sum[:]), service, region, time.Now()))
 	answer, err := http.DefaultClient.Do(r)
 	w.must(err)
 	defer func() { _ = answer.Body.Close() }()
 	said, err := io.ReadAll(answer.Body)
 	w.must(err)
 	if answer.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s: answered %d %s", operation, answer.StatusCode, said)
+		w.t.Fatalf("%s: answered %d %s", target, answer.StatusCode, said)
 	}
 	w.must(json.Unmarshal(said, out))
 }

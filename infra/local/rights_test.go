@@ -156,7 +156,10 @@ func (w *world) doors() {
 		{http.MethodPost, "/slack/commands", http.StatusUnauthorized}, // it is not signed
 		{http.MethodPost, "/slack/interactions", http.StatusUnauthorized},
 		{http.MethodPost, "/slack/options", http.StatusUnauthorized},
-		{http.MethodGet, "/slack/commands", http.StatusNotFound},
+		{http.MethodGet, "/slack/commands", http.StatusMethodNotAllowed}, // but for Slack's check of the certificate
+		{http.MethodGet, "/slack/commands?ssl_check=1", http.StatusOK},
+		{http.MethodGet, "/slack/commands/more?ssl_check=1", http.StatusNotFound},
+		{http.MethodDelete, "/slack/commands", http.StatusNotFound},
 		{http.MethodPost, "/slack", http.StatusNotFound},
 		{http.MethodPost, "/slack/commands/more", http.StatusNotFound},
 		{http.MethodPost, "/vend", http.StatusNotFound},
@@ -170,7 +173,7 @@ func (w *world) doors() {
 	_, err := w.lambda(rootOf(bastion)).GetFunctionUrlConfig(w.t.Context(), &lambda.GetFunctionUrlConfigInput{FunctionName: &vend})
 	w.wants("vend's address", err, "ResourceNotFoundException")
 	w.nobodyElseCalls(vend)
-	if others := w.others(w.physical("SlackFunction")); len(others) != 1 || !strings.Contains(fmt.Sprint(others), "apigateway.amazonaws.com") {
+	if others := w.others(w.physical("SlackFunction")); len(others) != 2 || !strings.Contains(fmt.Sprint(others), "apigateway.amazonaws.com") {
 		w.t.Errorf("slack may be invoked by %v, want the API alone", others)
 	}
 	unsigned := fmt.Sprintf("%s/2015-03-31/functions/%s/invocations", *w.endpoint(), vend)

@@ -43,6 +43,14 @@ build() { # into, policy; what else differs is in the environment
 build "$scratch/first" policy.yaml
 took 'sam build'
 
+# The same program under the template that an upgrade begins with: that of a stack whose
+# secrets lie under SSM's own key.
+mkdir "$scratch/before"
+cp -r "$scratch"/first/*Function "$scratch/before/"
+awk '/^  [A-Za-z]+Function:$/ { f = $1; sub(":", "", f) }
+  { print }
+  f && /^    Properties:$/ { print "      CodeUri: " f; f = "" }' infra/local/testdata/before.yaml >"$scratch/before/template.yaml"
+
 # A changed version: another policy, in which production may be looked at for three hours
 # instead of four, and another program, that says so when it is asked for help.
 change() { # from, to, file, sed's expression
@@ -51,7 +59,7 @@ change() { # from, to, file, sed's expression
   ! cmp -s "$1" "$2" || { echo "$1 has changed: $3 changes nothing in it" >&2; exit 1; }
 }
 change policy.yaml "$scratch/policy.yaml" '/name: look at production/,/max:/s/max: 4h/max: 3h/'
-change pkg/slackui/answer.go "$scratch/answer.go" 's/for a time and for a reason\./for a time and for a reason. Second version./'
+change pkg/slackui/answer.go "$scratch/answer.go" 's/for a stated reason\./for a stated reason. Second version./'
 printf '{"Replace": {"%s": "%s"}}' "$root/pkg/slackui/answer.go" "$scratch/answer.go" >"$scratch/overlay.json"
 GOFLAGS="${GOFLAGS:-} -overlay=$scratch/overlay.json" build "$scratch/second" "$scratch/policy.yaml"
 took 'sam build, of a changed version'
@@ -63,7 +71,7 @@ took 'the operators'"'"' command, and the tests'
 # With a network of its own, where no real AWS can be reached by mistake, and processes of
 # its own, which end with it; where this user may have neither, on loopback beside whatever
 # else is there.
-export LOCAL_MINISTACK=$ministack LOCAL_SAM=$sam LOCAL_OPERATE=$scratch/aws-access LOCAL_SCRATCH=$scratch LOCAL_FIRST=$scratch/first LOCAL_SECOND=$scratch/second
+export LOCAL_MINISTACK=$ministack LOCAL_SAM=$sam LOCAL_OPERATE=$scratch/aws-access LOCAL_SCRATCH=$scratch LOCAL_BEFORE=$scratch/before LOCAL_FIRST=$scratch/first LOCAL_SECOND=$scratch/second
 cd infra/local
 apart=(unshare --net --pid --fork --kill-child --mount-proc)
 up='ip link set lo up && exec "$@"'

@@ -14,6 +14,7 @@ type settings struct {
 	ministack string // the emulator's program
 	sam       string // the SAM CLI's
 	operate   string // aws-access, the operators' own
+	before    string // the same, under the template of a stack without a key of its own
 	first     string // what `sam build` made
 	second    string // what it made of a changed version
 	scratch   string // a directory for whatever is left lying about
@@ -33,7 +34,7 @@ func given(t *testing.T) settings {
 	}
 	s := settings{
 		ministack: path("LOCAL_MINISTACK"), sam: path("LOCAL_SAM"), operate: path("LOCAL_OPERATE"),
-		first: path("LOCAL_FIRST"), second: path("LOCAL_SECOND"), scratch: path("LOCAL_SCRATCH"),
+		before: path("LOCAL_BEFORE"), first: path("LOCAL_FIRST"), second: path("LOCAL_SECOND"), scratch: path("LOCAL_SCRATCH"),
 	}
 	s.logs = filepath.Join(s.scratch, "ministack.log")
 	return s

@@ -20,15 +20,17 @@ import (
 
 // world is the product as it was deployed, and everything that it reaches.
 type world struct {
-	t        *testing.T // of the step that is done now
-	whole    *testing.T
-	settings settings
-	aws      string // address of the emulator
-	slack    *slackfake.Server
-	signing  access.Secret
-	external string
-	outputs  map[string]string // of the stack
-	vend     keys              // vend's own, of its second version
+	t         *testing.T // of the step that is done now
+	whole     *testing.T
+	settings  settings
+	aws       string // address of the emulator
+	slack     *slackfake.Server
+	signing   access.Secret
+	external  string
+	outputs   map[string]string // of the stack
+	vend      keys              // vend's own, of its second version
+	operators keys              // one of them, with doctor's rights
+	kept      []string          // log groups of the stack that was removed
 }
 
 const botToken = "xoxb-local-bot-token"
@@ -46,13 +48,18 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// putSecrets puts them where docs/deploy.md says, after the deploy.
+// putSecrets puts them where docs/deploy.md says, after the deploy, and under the
+// key that it says; an older stack has none, and SSM takes its own.
 func (w *world) putSecrets() {
+	var key *string
+	if own, ok := w.outputs["SecretsKey"]; ok {
+		key = &own
+	}
 	for name, secret := range map[string]string{
 		"/jit-access/slack/bot-token": botToken, "/jit-access/slack/signing-secret": w.signing.Reveal(), "/jit-access/external-id": w.external,
 	} {
 		_, err := w.ssm(rootOf(bastion)).PutParameter(w.t.Context(), &ssm.PutParameterInput{
-			Name: &name, Value: &secret, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
+			Name: &name, Value: &secret, KeyId: key, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
 		})
 		w.must(err)
 	}
