@@ -112,6 +112,7 @@ type ChannelAnswer struct {
 type RolesAnswer struct {
 	CheckRole
 	Codes []string `json:"codes"`
+	Token int      `json:"token,omitempty"` // how full it was, in per cent
 }
 
 type directoryReader interface {
@@ -119,8 +120,8 @@ type directoryReader interface {
 }
 
 type trier interface {
-	// Try returns the codes of each target, in their order.
-	Try(ctx context.Context, targets []access.Target) [][]string
+	// Try returns what came of each target, in their order.
+	Try(ctx context.Context, targets []access.Target) []access.Trial
 }
 
 // Checks answers checks.
@@ -194,8 +195,9 @@ func (h Checks) roles(ctx context.Context, asked []CheckRole) (answers []RolesAn
 		targets = append(targets, t)
 		answers = append(answers, RolesAnswer{CheckRole: CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}})
 	}
-	for i, codes := range h.Roles.Try(ctx, targets) {
-		answers[i].Codes = codes
+	for i, trial := range h.Roles.Try(ctx, targets) {
+		codes := trial.Codes
+		answers[i].Codes, answers[i].Token = codes, trial.Token
 		if len(codes) != 1 || codes[0] != CheckOK {
 			h.Log.InfoContext(ctx, "a check found something", "account", targets[i].Account, "role", targets[i].Role, "codes", codes)
 		}

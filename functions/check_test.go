@@ -24,12 +24,12 @@ type tries struct {
 	asked []access.Target
 }
 
-func (r *tries) Try(_ context.Context, targets []access.Target) [][]string {
+func (r *tries) Try(_ context.Context, targets []access.Target) []access.Trial {
 	r.asked = append(r.asked, targets...)
-	out := make([][]string, len(targets))
+	out := make([]access.Trial, len(targets))
 	for i, t := range targets {
-		if out[i] = r.codes[t.Account+" "+t.Role]; out[i] == nil {
-			out[i] = []string{CheckOK}
+		if out[i].Codes = r.codes[t.Account+" "+t.Role]; out[i].Codes == nil {
+			out[i].Codes, out[i].Token = []string{CheckOK}, 40
 		}
 	}
 	return out
@@ -141,8 +141,8 @@ func TestChecksAnswerWithCodesAlone(t *testing.T) {
 	}
 	roles := w.ask(Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "222222222222", Role: "Admin"}, {Account: "111111111111", Role: "ReadOnly"}}})
 	want := []RolesAnswer{
-		{CheckRole{"222222222222", "payments-dev", "Admin"}, []string{"open_without_tags", "open_without_external_id"}},
-		{CheckRole{"111111111111", "payments-prod", "ReadOnly"}, []string{CheckOK}},
+		{CheckRole{"222222222222", "payments-dev", "Admin"}, []string{"open_without_tags", "open_without_external_id"}, 0},
+		{CheckRole{"111111111111", "payments-prod", "ReadOnly"}, []string{CheckOK}, 40},
 	}
 	if diff := cmp.Diff(want, roles.Roles); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)

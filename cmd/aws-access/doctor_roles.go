@@ -14,6 +14,7 @@ import (
 	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/aws-access/aws-access/functions"
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
 
@@ -38,7 +39,7 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("no account of the deployed policy is called %q", d.accounts)
 	}
-	told := make(map[functions.CheckRole][]string, len(chosen))
+	told := make(map[functions.CheckRole]access.Trial, len(chosen))
 	waiting := chosen
 	for round := range rounds {
 		if round > 0 && !pause(ctx, d.rest<<(round-1)) {
@@ -46,7 +47,7 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 		}
 		// What AWS did not judge is asked for once more, and less at once.
 		d.try(ctx, waiting, max(1, beside>>round), told, len(chosen))
-		waiting = slices.DeleteFunc(slices.Clone(waiting), func(r functions.CheckRole) bool { return judged(told[r]) })
+		waiting = slices.DeleteFunc(slices.Clone(waiting), func(r functions.CheckRole) bool { return judged(told[r].Codes) })
 		if len(waiting) == 0 {
 			break
 		}
@@ -98,7 +99,7 @@ func judged(codes []string) bool {
 }
 
 // try asks for roles in batches, several at once, and notes what came of them.
-func (d *doctor) try(ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole][]string, total int) {
+func (d *doctor) try(ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]access.Trial, total int) {
 	var mu sync.Mutex
 	done := total - len(roles)
 	batches := make(chan []functions.CheckRole)
@@ -106,10 +107,10 @@ func (d *doctor) try(ctx context.Context, roles []functions.CheckRole, workers i
 	for range workers {
 		all.Go(func() {
 			for batch := range batches {
-				codes := d.batch(ctx, batch)
+				trials := d.batch(ctx, batch)
 				mu.Lock()
 				for i, r := range batch {
-					told[r] = codes[i]
+					told[r] = trials[i]
 				}
 				done += len(batch)
 				d.progress(min(done, total-1), total)
@@ -125,10 +126,10 @@ func (d *doctor) try(ctx context.Context, roles []functions.CheckRole, workers i
 }
 
 // batch asks for a few roles. What vend does not answer for is not known.
-func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) [][]string {
-	codes := make([][]string, len(batch))
-	for i := range codes {
-		codes[i] = []string{vend.Unavailable}
+func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []access.Trial {
+	trials := make([]access.Trial, len(batch))
+	for i := range trials {
+		trials[i].Codes = []string{vend.Unavailable}
 	}
 	asked := make([]functions.CheckRole, len(batch))
 	for i, r := range batch {
@@ -137,31 +138,31 @@ func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) [][]str
 	a, err := d.ask(ctx, functions.Check{Kind: functions.CheckRoles, Roles: asked})
 	switch {
 	case errors.Is(err, errVend):
-		for i := range codes {
-			codes[i] = []string{"vend_failed"}
+		for i := range trials {
+			trials[i].Codes = []string{"vend_failed"}
 		}
 	case err == nil && len(a.Roles) == len(batch):
 		for i, r := range a.Roles {
 			if r.Account == batch[i].Account && r.Role == batch[i].Role && len(r.Codes) > 0 {
-				codes[i] = r.Codes
+				trials[i] = access.Trial{Codes: r.Codes, Token: r.Token}
 			}
 		}
 	}
-	return codes
+	return trials
 }
 
 // tellRoles makes findings of codes: one for each kind of trouble, with the
 // roles that have it.
-func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.CheckRole][]string) {
+func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
 	by := map[string][]string{}
 	accounts := map[string]bool{}
 	for _, r := range chosen {
-		codes := told[r]
+		codes := told[r].Codes
 		if len(codes) == 0 {
 			codes = []string{vend.Unfinished}
 		}
 		accounts[r.Account] = true
-		d.report.Roles = append(d.report.Roles, functions.RolesAnswer{CheckRole: r, Codes: codes})
+		d.report.Roles = append(d.report.Roles, functions.RolesAnswer{CheckRole: r, Codes: codes, Token: told[r].Token})
 		for _, code := range codes {
 			by[code] = append(by[code], r.Role+" in "+cmp.Or(r.Name, r.Account)+" ("+r.Account+")")
 		}
@@ -180,5 +181,32 @@ func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.Chec
 		f := d.trouble(code, len(by[code]) == len(chosen))
 		f.Reason = fmt.Sprintf("%d of %d roles: %s.\n%s", len(by[code]), len(chosen), names(by[code]), f.Reason)
 		d.report.add(f)
+	}
+	d.tellTokens(chosen, told)
+}
+
+// fullToken is how full a session's token may be, in per cent, before doctor warns.
+// STS refuses a session (PackedPolicyTooLarge) whose policy and tags do not fit into
+// 4,096 bytes, and no count of characters tells when that is.
+const fullToken = 75
+
+// tellTokens says how full the tokens of the trials were. Each trial's policy is as
+// long as a real one.
+func (d *doctor) tellTokens(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
+	const check = "session tokens"
+	fullest, full := 0, []string(nil)
+	for _, r := range chosen {
+		token := told[r].Token
+		fullest = max(fullest, token)
+		if token >= fullToken {
+			full = append(full, fmt.Sprintf("%s in %s (%s): %d %%", r.Role, cmp.Or(r.Name, r.Account), r.Account, token))
+		}
+	}
+	switch {
+	case len(full) > 0:
+		d.report.add(finding{inAccounts, check, warning, "full", fmt.Sprintf("Session policy and tags take %d %% or more of the token that STS gives: %s. At 100 %% it gives no session.", fullToken, names(full)),
+			"Tags and long paths of roles count: shorten the role's path, and look for tags that something else adds to the session."})
+	case fullest > 0:
+		d.report.ok(inAccounts, check, fmt.Sprintf("session policy and tags take %d %% of STS's 4,096 bytes at the most", fullest))
 	}
 }

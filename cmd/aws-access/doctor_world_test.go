@@ -173,7 +173,7 @@ func (c *clinic) deploy(url string) {
 // slowly tries at the pace that the test has now.
 type slowly struct{ trials func() vend.Trials }
 
-func (s slowly) Try(ctx context.Context, targets []access.Target) [][]string {
+func (s slowly) Try(ctx context.Context, targets []access.Target) []access.Trial {
 	return s.trials().Try(ctx, targets)
 }
 

@@ -122,3 +122,11 @@ func (o Order) Check() error {
 	}
 	return nil
 }
+
+// Trial is what came of trying whether a target role can be assumed.
+type Trial struct {
+	Codes []string // of pkg/vend, at least one
+	// Token is how full the token of the session was, in per cent of the 4,096
+	// bytes that STS gives, session policy and tags included; 0 for no session.
+	Token int
+}

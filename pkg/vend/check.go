@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -17,7 +18,7 @@ import (
 
 // Trials find out whether target roles can be assumed as the product assumes
 // them, and not with less. Every session that comes of a trial may do nothing
-// (a session policy that denies everything), and its credentials are dropped
+// (its session policy denies everything), and its credentials are dropped
 // where they arrive: what leaves is a code.
 type Trials struct {
 	Assumer
@@ -60,17 +61,15 @@ const (
 	slowest = 10
 )
 
-const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
-
 // granted says that STS made a session; it is never a trial's result.
 const granted = "granted"
 
-// Try returns the codes of each target, in their order: at least one each, and
-// Fits alone when all is as it should be. When the context ends, what is left is
+// Try returns what came of each target, in their order: at least one code each,
+// and Fits alone when all is as it should be. When the context ends, what is left is
 // Unfinished.
-func (t Trials) Try(ctx context.Context, targets []access.Target) [][]string {
+func (t Trials) Try(ctx context.Context, targets []access.Target) []access.Trial {
 	t.attempts = 1 // the gate decides when to ask again
-	codes := make([][]string, len(targets))
+	trials := make([]access.Trial, len(targets))
 	g := &gate{every: cmp.Or(t.Every, every)}
 	g.pause, g.slowest = pauses*g.every, slowest*g.every
 	next := make(chan int)
@@ -78,7 +77,7 @@ func (t Trials) Try(ctx context.Context, targets []access.Target) [][]string {
 	for range min(together, len(targets)) {
 		all.Go(func() {
 			for i := range next {
-				codes[i] = t.try(ctx, g, targets[i])
+				trials[i].Codes, trials[i].Token = t.try(ctx, g, targets[i])
 			}
 		})
 	}
@@ -87,7 +86,7 @@ func (t Trials) Try(ctx context.Context, targets []access.Target) [][]string {
 	}
 	close(next)
 	all.Wait()
-	return codes
+	return trials
 }
 
 // lesser are calls that lack something which the trust has to ask for.
@@ -103,15 +102,21 @@ var lesser = [...]struct {
 
 // try asks with everything, and if that works with less. What is refused with
 // everything says nothing about less.
-func (t Trials) try(ctx context.Context, g *gate, target access.Target) []string {
+func (t Trials) try(ctx context.Context, g *gate, target access.Target) (codes []string, token int) {
 	in, err := t.input(target)
 	if err != nil {
-		return []string{Impossible}
+		return []string{Impossible}, 0
 	}
 	// The external id that worked stays in the call for those that follow.
-	got := t.ask(ctx, g, func(ctx context.Context) error { _, err := t.assume(ctx, in); return err })
+	got := t.ask(ctx, g, func(ctx context.Context) error {
+		out, err := t.assume(ctx, in)
+		if err == nil {
+			token = int(aws.ToInt32(out.SessionTokenUtilization))
+		}
+		return err
+	})
 	if got != granted {
-		return []string{got}
+		return []string{got}, token
 	}
 	var open []string
 	for _, l := range lesser {
@@ -122,13 +127,13 @@ func (t Trials) try(ctx context.Context, g *gate, target access.Target) []string
 			open = append(open, l.code)
 		case Refused, RefusedTags, RefusedIdentity:
 		default:
-			return append(open, got)
+			return append(open, got), token
 		}
 	}
 	if open == nil {
-		return []string{Fits}
+		return []string{Fits}, token
 	}
-	return open
+	return open, token
 }
 
 // doctor is whom trials name: no person, no grant.
@@ -138,15 +143,31 @@ const doctor = "aws-access-doctor"
 // nothing.
 func (t Trials) input(target access.Target) (*sts.AssumeRoleInput, error) {
 	now := t.Now()
-	in, err := input(access.Vending{
+	v := access.Vending{
 		Target: target, Grant: "doctor", Session: doctor + "-" + rand.Text(),
 		Who: access.Person{ID: doctor}, Now: now, Ends: now.Add(least),
-	})
+	}
+	in, err := input(v)
 	if err != nil {
 		return nil, err
 	}
-	in.Policy = aws.String(denyAll)
-	return in, nil
+	in.Policy, err = nothing(v)
+	return in, err
+}
+
+// nothing is the session policy of v with its one Allow made a Deny: nothing is
+// allowed, and the token is as full as that of a real session.
+func nothing(v access.Vending) (*string, error) {
+	role, err := roleARN(v.Target)
+	if err != nil {
+		return nil, err
+	}
+	all := statements(v, role)
+	for i := range all {
+		all[i].Effect = "Deny"
+	}
+	text, err := json.Marshal(policy{Version: "2012-10-17", Statement: all})
+	return aws.String(string(text)), err
 }
 
 // ask makes a call until STS has judged it. Credentials do not come this far.

@@ -74,7 +74,7 @@ func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
 			} else if err := cloud.PutRole("111111111111", vendfake.Role{Name: "ReadOnly", Path: "/aws-access/", Trust: c.trust}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([][]string{c.want}, cloud.trials().Try(t.Context(), []access.Target{tried("ReadOnly")})); diff != "" {
+			if diff := cmp.Diff([][]string{c.want}, codesOf(cloud.trials().Try(t.Context(), []access.Target{tried("ReadOnly")}))); diff != "" {
 				t.Errorf("codes (-want +got):\n%s", diff)
 			}
 		})
@@ -82,9 +82,39 @@ func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
 }
 
 // What a trial begins may do nothing, even where nothing else would stop it.
+// A trial's policy is as long as a real one, so its token is as full.
+func TestATrialTellsHowFullTheTokenIs(t *testing.T) {
+	c := newCloud(t)
+	trial := c.trials()
+	in, err := trial.input(tried("Admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, err := SessionPolicy(access.Vending{Target: tried("Admin"), Ends: noon.Add(least)})
+	if err != nil || len(*in.Policy) < len(real)-1 || len(*in.Policy) > maxPolicy {
+		t.Errorf("a trial's policy has %d characters, a real one %d (%v)", len(*in.Policy), len(real), err)
+	}
+	out, err := c.assumer().assume(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := len(*out.Credentials.SessionToken) * 100 / 4096
+	got := trial.Try(t.Context(), []access.Target{tried("Admin"), tried("Nobody")})
+	if got[0].Token != want || want == 0 || got[1].Token != 0 {
+		t.Errorf("the tokens are %d %% and %d %% full, want %d %% and 0", got[0].Token, got[1].Token, want)
+	}
+}
+
+func codesOf(trials []access.Trial) (codes [][]string) {
+	for _, t := range trials {
+		codes = append(codes, t.Codes)
+	}
+	return codes
+}
+
 func TestASessionOfATrialMayDoNothing(t *testing.T) {
 	c := newCloud(t)
-	if got := c.trials().Try(t.Context(), []access.Target{tried("Admin")}); !cmp.Equal(got, [][]string{{Fits}}) {
+	if got := codesOf(c.trials().Try(t.Context(), []access.Target{tried("Admin")})); !cmp.Equal(got, [][]string{{Fits}}) {
 		t.Fatalf("codes %v", got)
 	}
 	sessions := c.Sessions()
@@ -95,13 +125,16 @@ func TestASessionOfATrialMayDoNothing(t *testing.T) {
 	want := vendfake.Session{
 		AccessKeyID: s.AccessKeyID, Account: "111111111111", Role: "Admin", SessionName: s.SessionName, SourceIdentity: "aws-access-doctor",
 		Tags:   map[string]string{"GrantId": "doctor", "Person": "aws-access-doctor", "SlackUser": "aws-access-doctor"},
-		Policy: denyAll, Issued: noon, Expires: noon.Add(900 * time.Second),
+		Policy: s.Policy, Issued: noon, Expires: noon.Add(900 * time.Second),
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)
 	}
 	if !strings.HasPrefix(s.SessionName, "aws-access-doctor-") || len(s.SessionName) < 30 {
 		t.Errorf("the session is called %q", s.SessionName)
+	}
+	if strings.Contains(s.Policy, `"Allow"`) || !strings.Contains(s.Policy, `{"Effect":"Deny","Action":["*"],"Resource":["*"]}`) {
+		t.Errorf("the session policy is %s", s.Policy)
 	}
 	// The same session policy, on a session whose keys we have: nothing works.
 	in, err := c.trials().input(tried("Admin"))
@@ -161,7 +194,7 @@ func newCrowd(t *testing.T, accounts int) (*crowd, []access.Target) {
 func TestManyRolesAreTriedInTheirOrder(t *testing.T) {
 	c, targets := newCrowd(t, 20)
 	c.RemoveRole(targets[7].Account, targets[7].Role)
-	got := c.trials().Try(t.Context(), targets)
+	got := codesOf(c.trials().Try(t.Context(), targets))
 	for i, codes := range got {
 		want := []string{Fits}
 		if i == 7 {
@@ -186,7 +219,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 		}
 		return ""
 	}
-	for i, codes := range c.trials().Try(t.Context(), targets) {
+	for i, codes := range codesOf(c.trials().Try(t.Context(), targets)) {
 		if !cmp.Equal(codes, []string{Fits}) {
 			t.Errorf("throttled now and then: %d: %v", i, codes)
 		}
@@ -194,7 +227,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 	for how, want := range map[string]string{vendfake.Throttles: Throttled, vendfake.Fails: Unavailable, vendfake.Lost: Unavailable} {
 		c.how = func(int) string { return how }
 		ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		for i, codes := range c.trials().Try(ctx, targets) {
+		for i, codes := range codesOf(c.trials().Try(ctx, targets)) {
 			if len(codes) != 1 || codes[0] != want && codes[0] != Unfinished {
 				t.Errorf("%s all the time: %d: %v, want %s or %s", how, i, codes, want, Unfinished)
 			}
@@ -210,7 +243,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 		}
 		return ""
 	}
-	if got := c.trials().Try(t.Context(), targets[:1]); !cmp.Equal(got, [][]string{{Unavailable}}) {
+	if got := codesOf(c.trials().Try(t.Context(), targets[:1])); !cmp.Equal(got, [][]string{{Unavailable}}) {
 		t.Errorf("failing when less is asked: %v, want %s", got, Unavailable)
 	}
 }
@@ -226,7 +259,7 @@ func TestTrialsKeepTheirPaceAndEndInTime(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	for i, codes := range trials.Try(ctx, targets) {
+	for i, codes := range codesOf(trials.Try(ctx, targets)) {
 		if !cmp.Equal(codes, []string{Unfinished}) {
 			t.Errorf("out of time: %d: %v, want %s", i, codes, Unfinished)
 		}
@@ -242,13 +275,13 @@ func TestASecretThatCannotBeReadIsNoVerdictAboutARole(t *testing.T) {
 		"none":    nil,
 	} {
 		trials.ExternalID = external
-		if got := trials.Try(t.Context(), []access.Target{tried("ReadOnly")}); !cmp.Equal(got, [][]string{{NoExternalID}}) {
+		if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got, [][]string{{NoExternalID}}) {
 			t.Errorf("%s: %v, want %s", name, got, NoExternalID)
 		}
 	}
 	target := tried("ReadOnly")
 	target.Role = "Read*"
-	if got := c.trials().Try(t.Context(), []access.Target{target}); !cmp.Equal(got, [][]string{{Impossible}}) {
+	if got := codesOf(c.trials().Try(t.Context(), []access.Target{target})); !cmp.Equal(got, [][]string{{Impossible}}) {
 		t.Errorf("a pattern: %v, want %s", got, Impossible)
 	}
 	if n := len(c.Sessions()); n != 0 {
@@ -269,7 +302,7 @@ func TestARotatedExternalIDIsReadAgain(t *testing.T) {
 		}
 		return kept, nil
 	}
-	if got := trials.Try(t.Context(), []access.Target{tried("ReadOnly")}); !cmp.Equal(got, [][]string{{Fits}}) || reads != 1 {
+	if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got, [][]string{{Fits}}) || reads != 1 {
 		t.Errorf("%v after %d reads, want %s after one", got, reads, Fits)
 	}
 }
