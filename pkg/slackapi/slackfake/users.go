@@ -58,7 +58,7 @@ func (s *Server) usersList(a args) (object, *refusal) {
 	if !ok {
 		return nil, no("invalid_cursor")
 	}
-	members, next := []object{}, ""
+	members, next := []profile{}, ""
 	for _, u := range s.w.users.list[first:] {
 		if u.Team != s.o.Team {
 			continue
@@ -89,26 +89,46 @@ func (p *people) from(cursor string) (first int, ok bool) {
 	return first, err == nil && named && ok
 }
 
-// wire is a user as Slack writes one.
-func (u User) wire() object {
-	profile := object{"real_name": u.Name, "display_name": u.Name, "team": u.Team, "avatar_hash": "0"}
-	if u.Email != "" {
-		profile["email"] = u.Email
+// profile is a user as Slack writes one.
+type profile struct {
+	ID               string `json:"id"`
+	Team             string `json:"team_id"`
+	Name             string `json:"name"`
+	RealName         string `json:"real_name"`
+	Deleted          bool   `json:"deleted"`
+	Profile          object `json:"profile"`
+	Admin            bool   `json:"is_admin"`
+	Owner            bool   `json:"is_owner"`
+	PrimaryOwner     bool   `json:"is_primary_owner"`
+	Bot              bool   `json:"is_bot"`
+	AppUser          bool   `json:"is_app_user"`
+	Restricted       bool   `json:"is_restricted"`
+	UltraRestricted  bool   `json:"is_ultra_restricted"`
+	Stranger         bool   `json:"is_stranger"`
+	EmailConfirmed   bool   `json:"is_email_confirmed"`
+	Updated          int    `json:"updated"`
+	TimeZone         string `json:"tz"`
+	EnterpriseMember object `json:"enterprise_user,omitempty"`
+}
+
+func (u User) wire() profile {
+	p := profile{
+		ID: u.ID, Team: u.Team, Name: u.Name, RealName: u.Name, Deleted: u.Deleted, Bot: u.Bot, TimeZone: "Etc/UTC",
+		Restricted: u.Restricted || u.UltraRestricted, UltraRestricted: u.UltraRestricted,
+		EmailConfirmed: u.EmailConfirmed && u.Email != "",
+		Profile:        object{"real_name": u.Name, "display_name": u.Name, "team": u.Team, "avatar_hash": "0"},
 	}
-	o := object{
-		"id": u.ID, "team_id": u.Team, "name": u.Name, "real_name": u.Name, "deleted": u.Deleted, "profile": profile,
-		"is_admin": false, "is_owner": false, "is_primary_owner": false, "is_bot": u.Bot, "is_app_user": false,
-		"is_restricted": u.Restricted || u.UltraRestricted, "is_ultra_restricted": u.UltraRestricted,
-		"is_stranger": false, "is_email_confirmed": u.EmailConfirmed && u.Email != "", "updated": 0, "tz": "Etc/UTC",
+	if u.Email != "" {
+		p.Profile["email"] = u.Email
 	}
 	if u.Enterprise != "" {
 		teams := []string{u.Team}
 		if u.ActsFrom != "" {
 			teams = append(teams, u.ActsFrom)
 		}
-		o["enterprise_user"] = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": teams}
+		p.EnterpriseMember = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": teams}
 	}
-	return o
+	return p
 }
 
 func (s *Server) groupsList(a args) (object, *refusal) {
