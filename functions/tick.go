@@ -10,9 +10,11 @@ import (
 )
 
 // Tick is what happens every minute: everything moves that time moves, then
-// groups and people are read again.
+// what Slack did not take is tried again, then groups and people are read.
 type Tick struct {
 	Step      lifecycle.Tick
+	Owed      owedLister
+	Messages  Notify // pays what is owed
 	Operators Operators
 }
 
@@ -20,9 +22,10 @@ type Tick struct {
 func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
 	// Time comes first: reading a large workspace may take most of the minute.
 	moved := h.Step.Do(ctx)
+	paid := h.Messages.Pay(ctx, h.Owed)
 	read, err := h.Step.Roster.Refresh(ctx)
 	if err == nil {
 		err = h.tellRead(ctx, read)
 	}
-	return errors.Join(moved, err, h.Operators.Deliver(ctx))
+	return errors.Join(moved, paid, err, h.Operators.Deliver(ctx))
 }

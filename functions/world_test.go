@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,8 +54,10 @@ type world struct {
 	sends  func(access.Order) error
 	assume func(access.Vending) (access.Credentials, error)
 	logs   *bytes.Buffer
-	hooks  bytes.Buffer // what was sent to Slack's own response URLs
-	url    string       // of the played Slack
+	refuse func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
+	calls  []string                                  // to Slack, with the channel
+	hooks  bytes.Buffer                              // what was sent to Slack's own response URLs
+	url    string                                    // of the played Slack
 	// stateless takes away what a form holds from the answers of views.update.
 	stateless bool
 
@@ -136,14 +139,14 @@ func (w *world) rebuild() {
 			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal() + string(form))}
 		},
 	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Operators: w.Operators}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Owed: w.store, Messages: w.Notify, Operators: w.Operators}
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the
 // events in events/ name, are answered here.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host != "hooks.slack.com" {
-		answer, err := http.DefaultTransport.RoundTrip(r)
+		answer, err := w.called(r)
 		if err == nil && w.stateless && strings.HasSuffix(r.URL.Path, "views.update") {
 			text, _ := io.ReadAll(answer.Body)
 			text = bytes.Replace(text, []byte(`"state":`), []byte(`"other":`), 1)
@@ -157,6 +160,53 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("ok")), Header: make(http.Header), Request: r}, nil
+}
+
+// called passes a call on to the played Slack, unless refuse says how it fails.
+func (w *world) called(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	form, _ := url.ParseQuery(string(body))
+	method, channel := strings.TrimPrefix(r.URL.Path, "/"), form.Get("channel")
+	how := ""
+	if w.refuse != nil {
+		how = w.refuse(method, channel, form.Get("text"))
+	}
+	w.mu.Lock()
+	w.calls = append(w.calls, method+" "+channel+" "+how)
+	w.mu.Unlock()
+	answer := &http.Response{StatusCode: http.StatusOK, Header: make(http.Header), Request: r}
+	said := `{"ok":false,"error":"` + how + `"}`
+	switch after, limited := strings.CutPrefix(how, "429 "); {
+	case how == "":
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return http.DefaultTransport.RoundTrip(r)
+	case limited:
+		answer.StatusCode = http.StatusTooManyRequests
+		answer.Header.Set("Retry-After", after)
+	case how == "500":
+		answer.StatusCode, said = http.StatusInternalServerError, "broken"
+	}
+	answer.Body = io.NopCloser(strings.NewReader(said))
+	return answer, nil
+}
+
+// owed is what is owed of all requests, a line each.
+func (w *world) owed() string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, r := range w.store.All(context.Background()) {
+		_, m, err := w.store.Messages(context.Background(), r.ID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, o := range m.Owed {
+			fmt.Fprintf(&b, "%s %s %s %s %d\n", r.ID, o.Slot, o.Class, o.Code, o.Tries)
+		}
+	}
+	return b.String()
 }
 
 func (w *world) responded() string {

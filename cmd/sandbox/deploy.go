@@ -29,13 +29,11 @@ const callPatience = 10 * time.Second
 func (s *stage) deploy(p *policy.Policy) *deployment {
 	b := s.parts(p)
 	return &deployment{policy: p, functions: deployed{
-		"slack": instances(b.slackFunction(s).Handle),
-		"notify": instances(functions.Notify{
-			Store: b.table, Slack: b.slack, Policy: p, Operators: b.operators(s, "notify"), Now: s.clock.Now, Log: s.log.With("function", "notify"),
-		}.Handle),
-		"vend": instances(b.vendFunction(s).Take),
+		"slack":  instances(b.slackFunction(s).Handle),
+		"notify": instances(b.messages(s, "notify").Handle),
+		"vend":   instances(b.vendFunction(s).Take),
 		"tick": instances(functions.Tick{
-			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Operators: b.operators(s, "tick"),
+			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Owed: b.table, Messages: b.messages(s, "tick"), Operators: b.operators(s, "tick"),
 		}.Handle),
 	}}
 }
@@ -66,6 +64,14 @@ func (s *stage) parts(p *policy.Policy) parts {
 func (b parts) operators(s *stage, function string) functions.Operators {
 	return functions.Operators{
 		Store: b.table, Slack: b.slack, Channel: b.step.Policy.Settings().Operators, Now: s.clock.Now, Log: s.log.With("function", function),
+	}
+}
+
+// messages are told by a function.
+func (b parts) messages(s *stage, function string) functions.Notify {
+	return functions.Notify{
+		Store: b.table, Slack: b.slack, Policy: b.step.Policy, Operators: b.operators(s, function),
+		Now: s.clock.Now, Wait: s.engine.wait, Log: s.log.With("function", function),
 	}
 }
 

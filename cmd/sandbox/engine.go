@@ -43,6 +43,7 @@ type engine struct {
 	cursor  int // position in the stream
 	shards  [shards]shard
 	orders  []order
+	asleep  []sleeper
 	ticks   []time.Time // asked for and not begun
 	ticking bool
 	delays  int
@@ -60,6 +61,12 @@ type shard struct {
 type waiting struct {
 	record events.DynamoDBEventRecord
 	due    time.Time
+}
+
+// sleeper is a function that lets time pass.
+type sleeper struct {
+	until time.Time
+	wake  chan struct{}
 }
 
 type order struct {
@@ -131,6 +138,9 @@ func (e *engine) next() (at time.Time, ok bool) {
 	for _, o := range e.orders {
 		earlier(o.due)
 	}
+	for _, s := range e.asleep {
+		earlier(s.until)
+	}
 	return at, ok
 }
 
@@ -171,11 +181,12 @@ func (e *engine) delay() time.Duration {
 
 // start begins everything that is due. The caller holds the lock.
 func (e *engine) start() {
+	now := e.now()
+	e.wake(now)
 	e.pull()
 	if e.closed {
 		return
 	}
-	now := e.now()
 	for i := range e.shards {
 		e.startShard(&e.shards[i], now)
 	}
@@ -193,6 +204,39 @@ func (e *engine) start() {
 		e.ticks, e.ticking = e.ticks[1:], true
 		e.begin(func() { e.runTick(at) }, func() { e.ticking = false })
 	}
+}
+
+// wait lets a function wait on the sandbox's clock. While it waits the engine is
+// quiet, as if the function did not run.
+func (e *engine) wait(ctx context.Context, d time.Duration) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return context.Canceled
+	}
+	s := sleeper{until: e.now().Add(d), wake: make(chan struct{})}
+	e.asleep = append(e.asleep, s)
+	e.running--
+	close(e.changed)
+	e.changed = make(chan struct{})
+	e.mu.Unlock()
+	<-s.wake
+	return ctx.Err()
+}
+
+// wake lets functions go on whose time has come, and all when the engine closes.
+// The caller holds the lock.
+func (e *engine) wake(now time.Time) {
+	rest := e.asleep[:0]
+	for _, s := range e.asleep {
+		if !e.closed && s.until.After(now) {
+			rest = append(rest, s)
+			continue
+		}
+		e.running++
+		close(s.wake)
+	}
+	e.asleep = rest
 }
 
 // begin runs work beside everything else, then ends it under the lock.

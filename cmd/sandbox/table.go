@@ -18,6 +18,7 @@ type table interface {
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
@@ -110,6 +111,11 @@ func (t counted) Submit(ctx context.Context, r access.Request, event access.Even
 
 func (t counted) SaveAsker(ctx context.Context, user string, next access.Asker) error {
 	return t.write(ctx, func() error { return t.table.SaveAsker(ctx, user, next) })
+}
+
+func (t counted) Owed(ctx context.Context, now time.Time, most int) (ids []string, err error) {
+	err = t.call(ctx, "store:due", func() (err error) { ids, err = t.table.Owed(ctx, now, most); return err })
+	return ids, err
 }
 
 func (t counted) Due(ctx context.Context, now time.Time, most int) (ids []string, err error) {

@@ -145,6 +145,9 @@ func (s *stage) nextTick(ctx context.Context, now, to, lively time.Time) (time.T
 	if !first.After(lively) {
 		return first, nil
 	}
+	if owed, err := s.store.Owed(ctx, last, 1); err != nil || len(owed) > 0 {
+		return first, err // each minute, until it is paid
+	}
 	ids, err := s.store.Due(ctx, last, 1)
 	if err != nil || len(ids) == 0 {
 		return to, err

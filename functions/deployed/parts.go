@@ -38,6 +38,7 @@ type Parts struct {
 	Log    *slog.Logger
 
 	Operators functions.Operators
+	Messages  functions.Notify
 }
 
 // slackPatience bounds one call to Slack, which gives a click three seconds.
@@ -75,7 +76,22 @@ func New(f config.Function) (Parts, error) {
 	}
 	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
 	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators, Now: time.Now, Log: p.Log}
+	p.Messages = functions.Notify{
+		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: wait, Log: p.Log,
+	}
 	return p, nil
+}
+
+// wait lets time pass.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // AWS configures the client of a service.

@@ -2,11 +2,8 @@
 package main
 
 import (
-	"time"
-
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
 	"github.com/aws-access/aws-access/pkg/config"
 )
@@ -16,6 +13,5 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	h := functions.Notify{Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Log: p.Log}
-	lambda.Start(h.Handle)
+	lambda.Start(p.Messages.Handle)
 }

@@ -16,7 +16,8 @@ func main() {
 		deployed.Stop(err)
 	}
 	h := functions.Tick{
-		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Operators: p.Operators,
+		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Owed: p.Store,
+		Messages: p.Messages, Operators: p.Operators,
 	}
 	lambda.Start(h.Handle)
 }

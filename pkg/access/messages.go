@@ -1,12 +1,17 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Messages is what was posted to Slack about a request, so that it can be
-// brought up to date. It is written by notify alone, on the version before.
+// brought up to date, and what Slack did not take yet. It is written by notify
+// and tick, on the version before.
 type Messages struct {
 	Version int
 	Posted  []Message
+	Owed    []Owed `json:",omitzero"`
 }
 
 // Message is one posted message.
@@ -22,6 +27,20 @@ func (m Messages) Holds(channel, ts string) bool {
 	return slices.ContainsFunc(m.Posted, func(one Message) bool { return one.TS == ts && one.Channel == channel })
 }
 
+// Owed is a message that could not be posted, or not be brought up to date. It
+// is drawn when it is tried again, so it needs no text.
+type Owed struct {
+	Slot    string
+	Channel string    // where it goes; a person's id for a direct message
+	Event   *Event    `json:",omitzero"` // of a message about one event
+	Since   time.Time // when it failed first
+	Next    time.Time // it is not tried before
+	Tries   int
+	Claim   string `json:",omitzero"` // of the invocation that may be posting it now
+	Class   string // of the last error, see pkg/slackapi
+	Code    string `json:",omitzero"` // Slack's
+}
+
 // At returns the message in a slot, nil if there is none yet. The pointer is
 // into Posted.
 func (m *Messages) At(slot string) *Message {
@@ -31,4 +50,56 @@ func (m *Messages) At(slot string) *Message {
 		}
 	}
 	return nil
+}
+
+// Owes returns what is owed in a slot, nil if nothing is. The pointer is into
+// Owed.
+func (m *Messages) Owes(slot string) *Owed {
+	for i := range m.Owed {
+		if m.Owed[i].Slot == slot {
+			return &m.Owed[i]
+		}
+	}
+	return nil
+}
+
+// Owe adds what is owed in a slot, or replaces it.
+func (m *Messages) Owe(o Owed) {
+	m.Owed = slices.Clone(m.Owed)
+	if known := m.Owes(o.Slot); known != nil {
+		*known = o
+		return
+	}
+	m.Owed = append(m.Owed, o)
+}
+
+// Show records the message in a slot: nothing is owed there any more. Of two
+// messages in one slot the first stays; neither is drawn back.
+func (m *Messages) Show(shown Message) {
+	m.Drop(shown.Slot)
+	m.Posted = slices.Clone(m.Posted)
+	if known := m.At(shown.Slot); known != nil {
+		known.Shows = max(known.Shows, shown.Shows)
+		return
+	}
+	m.Posted = append(m.Posted, shown)
+}
+
+// Drop forgets what is owed in a slot.
+func (m *Messages) Drop(slot string) {
+	m.Owed = slices.DeleteFunc(slices.Clone(m.Owed), func(o Owed) bool { return o.Slot == slot })
+	if len(m.Owed) == 0 {
+		m.Owed = nil
+	}
+}
+
+// Due is when something that is owed may be tried next; ok is false when
+// nothing is owed.
+func (m Messages) Due() (due time.Time, ok bool) {
+	for _, o := range m.Owed {
+		if !ok || o.Next.Before(due) {
+			due, ok = o.Next, true
+		}
+	}
+	return due, ok
 }

@@ -111,6 +111,14 @@ func ClassOf(method, code string) Class {
 	return Unknown
 }
 
+// wholeChannel are the codes that every new message of a channel would meet.
+const wholeChannel = ` access_denied channel_not_found ekm_access_denied is_archived missing_scope no_permission ` +
+	`not_in_channel restricted_action restricted_action_read_only_channel team_access_not_granted `
+
+// WholeChannel reports whether another message to the same channel, by the same
+// method, would be refused with the same code.
+func WholeChannel(code string) bool { return code != "" && strings.Contains(wholeChannel, " "+code+" ") }
+
 // advice are the codes for which there is something better to say than fallback.
 var advice = map[string]string{
 	"channel_not_found": "Invite the app to the channel (/invite @aws-access), or write the right channel into policy.yaml.",

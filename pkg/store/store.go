@@ -30,10 +30,10 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // requests, messages, directory: what a write is conditioned on
-	State     string    // open requests; "" once a request is over, so that no index holds it
+	State     string    // open requests, and messages of which something is owed (Owed); "" keeps the rest out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
-	Due       time.Time // open requests: when time will next matter
+	Due       time.Time // of what has a State: when time will next matter
 	Forget    time.Time // when the item may be swept; zero for never. Housekeeping only
 }
 
@@ -102,10 +102,17 @@ func EventItem(e access.Event) (Item, error) {
 	return newItem(RequestKey(e.Request), fmt.Sprintf("%s%06d", EventPrefix, e.Seq), e)
 }
 
+// Owed is the State of the messages of a request while Slack has not taken all
+// of them. No request has it.
+const Owed = "owed"
+
 // MessagesItem is how the record of posted messages is kept.
 func MessagesItem(request string, m access.Messages) (Item, error) {
 	item, err := newItem(RequestKey(request), MessagesSort, m)
 	item.Version = m.Version
+	if due, owed := m.Due(); owed {
+		item.State, item.Due = Owed, due
+	}
 	return item, err
 }
 

@@ -153,12 +153,23 @@ func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
 // a request that is listed may have moved, and one that is missing comes with
 // the next tick.
 func (s *Store) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
+	return s.due(ctx, now, most, string(access.Pending), string(access.Active))
+}
+
+// Owed lists the requests of whose messages one is owed and may be tried at
+// now, the longest overdue first, at most most of them. The index may lag, as
+// in Due.
+func (s *Store) Owed(ctx context.Context, now time.Time, most int) ([]string, error) {
+	return s.due(ctx, now, most, store.Owed)
+}
+
+func (s *Store) due(ctx context.Context, now time.Time, most int, states ...string) ([]string, error) {
 	var found []listed
-	for _, state := range [...]access.State{access.Pending, access.Active} {
+	for _, state := range states {
 		due, err := s.query(ctx, IndexState, most, &dynamodb.QueryInput{
 			KeyConditionExpression:    aws.String("#state = :state AND due <= :now"),
 			ExpressionAttributeNames:  map[string]string{"#state": IndexState},
-			ExpressionAttributeValues: map[string]types.AttributeValue{":state": text(string(state)), ":now": text(store.TimeKey(now))},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":state": text(state), ":now": text(store.TimeKey(now))},
 		})
 		if err != nil {
 			return nil, err

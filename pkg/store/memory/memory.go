@@ -218,19 +218,28 @@ func (s *Store) replace(next store.Item, err error) error {
 // Due lists the requests that time matters to at now, the longest overdue
 // first, at most most of them.
 func (s *Store) Due(_ context.Context, now time.Time, most int) ([]string, error) {
-	found := s.pick(func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
+	return s.due(store.RequestSort, now, most), nil
+}
+
+// Owed lists the requests of whose messages one is owed and may be tried at
+// now, the longest overdue first, at most most of them.
+func (s *Store) Owed(_ context.Context, now time.Time, most int) ([]string, error) {
+	return s.due(store.MessagesSort, now, most), nil
+}
+
+func (s *Store) due(sk string, now time.Time, most int) (ids []string) {
+	found := s.pick(sk, func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
-	var ids []string
 	for _, i := range first(found, most) {
 		ids = append(ids, strings.TrimPrefix(i.PK, store.RequestKey("")))
 	}
-	return ids, nil
+	return ids
 }
 
 // ByRequester lists somebody's requests, the newest first, at most most of
 // them. Errors: access.ErrNewer.
 func (s *Store) ByRequester(_ context.Context, user string, most int) ([]access.Request, error) {
-	return newest(s.pick(func(i store.Item) bool { return user != "" && i.Requester == user }), most)
+	return newest(s.pick(store.RequestSort, func(i store.Item) bool { return user != "" && i.Requester == user }), most)
 }
 
 // Open lists the requests in a state that is not final, the one that time will
@@ -239,14 +248,14 @@ func (s *Store) Open(_ context.Context, state access.State, most int) ([]access.
 	if state != access.Pending && state != access.Active {
 		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
 	}
-	found := s.pick(func(i store.Item) bool { return i.State == string(state) })
+	found := s.pick(store.RequestSort, func(i store.Item) bool { return i.State == string(state) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
 	return decoded(first(found, most))
 }
 
 // All is every request, the oldest first, without those of a newer format.
 func (s *Store) All(_ context.Context) []access.Request {
-	found := s.pick(func(i store.Item) bool { return !i.Newer() })
+	found := s.pick(store.RequestSort, func(i store.Item) bool { return !i.Newer() })
 	all, _ := newest(found, len(found)) // what this process encoded, it decodes
 	slices.Reverse(all)
 	return all
@@ -311,11 +320,11 @@ func decoded(found []store.Item) ([]access.Request, error) {
 	return requests, nil
 }
 
-func (s *Store) pick(wanted func(store.Item) bool) (found []store.Item) {
+func (s *Store) pick(sk string, wanted func(store.Item) bool) (found []store.Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, item := range s.items {
-		if k.sk == store.RequestSort && wanted(item) {
+		if k.sk == sk && wanted(item) {
 			found = append(found, item)
 		}
 	}

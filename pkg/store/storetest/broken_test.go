@@ -293,6 +293,12 @@ func broken(m *memory.Store) map[string]Store {
 	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
 		return m.Due(ctx, now.Add(-1), most) // what is due now is left out
 	}}
+	stores["what is owed is listed by its time, until it is paid"] = keeping{m, m.SaveDirectory, func(ctx context.Context, id string, next access.Messages) error {
+		item, _ := store.MessagesItem(id, next)
+		item.State, item.Due = store.Owed, Now // listed for ever
+		m.Put(item)
+		return nil
+	}}
 	var once []string
 	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
 		ids, err := m.Due(ctx, now, most) // never forgets

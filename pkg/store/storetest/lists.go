@@ -96,3 +96,34 @@ func openRequests(ctx context.Context, s Subject) error {
 		ended.save(ctx, s, ""), in("active when it has ended", access.Active, 10),
 		final(access.Denied), final("frozen"), final(""))
 }
+
+// owedOrder holds what is owed beside open requests: neither is in the list of
+// the other.
+func owedOrder(ctx context.Context, s Subject) error {
+	owe := func(id string, version int, next ...time.Time) error {
+		m := access.Messages{Version: version}
+		for i, at := range next {
+			event := submit(id, dev, Now).event
+			m.Owe(access.Owed{Slot: fmt.Sprint("told:", i), Channel: dev.ID, Event: &event, Since: Now, Next: at, Tries: 2, Class: "wait"})
+		}
+		return s.SaveMessages(ctx, id, m)
+	}
+	is := func(what string, at time.Time, most int, want ...string) error {
+		got, err := s.Owed(ctx, at, most)
+		return errors.Join(err, same(what, got, want))
+	}
+	var err error
+	for _, id := range []string{"01A", "01B", "01C"} {
+		err = errors.Join(err, submit(id, dev, Now).save(ctx, s, ""))
+	}
+	all := Now.Add(time.Hour)
+	err = errors.Join(err,
+		owe("01A", 1, Now.Add(2*time.Second)), owe("01B", 1, Now.Add(3*time.Second), Now.Add(time.Second)), owe("01C", 1),
+		is("before any", Now, 10), is("the first", Now.Add(time.Second), 10, "01B"), is("all", all, 10, "01B", "01A"), is("one of all", all, 1, "01B"),
+		owe("01B", 2, Now.Add(3*time.Second)), is("when one was paid", all, 10, "01A", "01B"),
+		owe("01A", 2), is("when all of one were paid", all, 10, "01B"))
+	due, err2 := s.Due(ctx, all, 10)
+	mine, err3 := listed(s.ByRequester(ctx, dev.ID, 10))
+	open, err4 := listed(s.Open(ctx, access.Pending, 10))
+	return errors.Join(err, err2, err3, err4, same("due requests", len(due), 3), same("requests of one", len(mine), 3), same("open requests", len(open), 3))
+}

@@ -29,6 +29,7 @@ type Store interface {
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
 	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
@@ -93,6 +94,7 @@ func Checks() []Check {
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
 		{"the reading of people has its own versions", readingVersions},
+		{"what is owed is listed by its time, until it is paid", owedOrder},
 		{"problems have their own versions", problemVersions},
 		{"what limits a person has its own versions", askerVersions},
 		{"a request is written with what limits its person, or not at all", submitOrNothing},

@@ -1,0 +1,396 @@
+package functions
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+type owedLister interface {
+	// Owed lists the requests of which a message is owed, the longest overdue first.
+	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
+}
+
+// Times and sizes of what is owed.
+const (
+	mostOwed    = 5000             // requests that one tick looks at
+	fairOwed    = 500              // of so many, one tick may not reach the last
+	tickWaits   = 15 * time.Second // a tick has 55 s, and reads people afterwards
+	claimLife   = 50 * time.Second // what somebody claimed is free at the next tick
+	claimTries  = 8
+	longestWait = 55 * time.Second // less than a minute: each tick tries
+	longestTry  = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
+	laneWait    = 2 * time.Second
+	giveUpAfter = 24 * time.Hour  // after the request is over
+	caseAfter   = 2 * time.Minute // an index may lag so far at the most, before a case is closed
+	lateAfter   = 5 * time.Minute
+)
+
+// Pay tries again what is owed. One request that cannot be paid does not keep
+// the others; all errors come back joined.
+func (h Notify) Pay(ctx context.Context, in owedLister) error {
+	// What another invocation has claimed is listed too, so that all is seen for which something is owed.
+	ids, err := in.Owed(ctx, h.Now().Add(claimLife), mostOwed)
+	if err != nil {
+		return fmt.Errorf("list what is owed: %w", err)
+	}
+	if n := len(ids); n > fairOwed { // each tick begins elsewhere
+		from := int(h.Now().Unix()/60*fairOwed) % n
+		ids = append(ids[from:], ids[:from]...)
+	}
+	round := h.round()
+	for _, id := range ids {
+		round.waiting = append(round.waiting, waiting{id: id})
+	}
+	err = round.settle(ctx, tickWaits)
+	if err == nil && len(ids) < mostOwed {
+		err = round.closeCases(ctx)
+	}
+	if round.late > 0 {
+		h.Log.ErrorContext(ctx, "messages are late", "requests", round.late)
+	}
+	return err
+}
+
+// round is one invocation of notify or tick. What Slack said about a channel
+// holds for the rest of it, so that one channel's trouble costs the others no
+// time. A rate limit holds for the message itself as long as Slack says, and for
+// others of the same channel for two seconds: then one of them may try.
+type round struct {
+	Notify
+	held    map[string]held // by lane; "" for every one
+	waiting []waiting
+	told    map[string]bool // causes that the operators were told of in this round
+	owes    map[string]bool // causes for which something is owed
+	late    int             // requests
+}
+
+// held is why nothing is taken now in a lane.
+type held struct {
+	until time.Time // zero for the rest of the round
+	err   error
+}
+
+// heldBack is why a call was not made.
+type heldBack struct{ held }
+
+func (h *heldBack) Error() string { return h.err.Error() }
+func (h *heldBack) Unwrap() error { return h.err }
+
+// waiting is a request that may be paid later in this round.
+type waiting struct {
+	id    string
+	debts []debt // none if they are not known
+}
+
+// debt is when something that is owed may be tried, and in which lane.
+type debt struct {
+	lane string
+	next time.Time
+}
+
+func (h Notify) round() *round {
+	return &round{Notify: h, held: make(map[string]held), told: make(map[string]bool), owes: make(map[string]bool)}
+}
+
+// settle pays what waits in this round, as soon as Slack lets it, and returns
+// when nothing more can be paid within patience.
+func (h *round) settle(ctx context.Context, patience time.Duration) error {
+	var failed []error
+	end := h.Now().Add(patience)
+	for {
+		list := h.waiting
+		h.waiting = nil
+		for _, w := range list {
+			again, possible := h.earliest(w)
+			switch {
+			case !possible: // not in this round
+			case again.After(h.Now()):
+				h.waiting = append(h.waiting, w)
+			default:
+				failed = append(failed, h.pay(ctx, w.id))
+			}
+		}
+		next, ok := h.next()
+		if !ok || h.Wait == nil || next.After(end) || !next.After(h.Now()) {
+			return errors.Join(failed...)
+		}
+		if err := h.Wait(ctx, next.Sub(h.Now())); err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+	}
+}
+
+// earliest is when a request may be tried again; possible is false when that is
+// not in this round.
+func (h *round) earliest(w waiting) (again time.Time, possible bool) {
+	if len(w.debts) == 0 {
+		return time.Time{}, true
+	}
+	for _, d := range w.debts {
+		at, found := h.heldFor(d.lane)
+		if found && at.until.IsZero() {
+			continue
+		}
+		if free := later(d.next, at.until); !possible || free.Before(again) {
+			again, possible = free, true
+		}
+	}
+	return again, possible
+}
+
+// next is when the first of what waits may be tried.
+func (h *round) next() (at time.Time, ok bool) {
+	for _, w := range h.waiting {
+		if again, possible := h.earliest(w); possible && (!ok || again.Before(at)) {
+			at, ok = again, true
+		}
+	}
+	return at, ok
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// pay tries again what is due of one request. The request may move while that
+// is done, and whoever tells of the move leaves alone what is claimed: so it is
+// looked at again afterwards.
+func (h *round) pay(ctx context.Context, id string) error {
+	t, err := h.claim(ctx, id)
+	for range claimTries {
+		if err != nil || len(t.mine) == 0 {
+			return err
+		}
+		t.reconcile(ctx)
+		if err := t.save(ctx); err != nil {
+			return err
+		}
+		t, err = t.behind(ctx)
+	}
+	return err
+}
+
+// claim loads a request and takes what is due of it, so that nobody else posts
+// the same. What is held in this round stays owed as it is.
+func (h *round) claim(ctx context.Context, id string) (*telling, error) {
+	for range claimTries {
+		r, posted, err := h.Store.Messages(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("load request %s: %w", id, err)
+		}
+		t := &telling{round: h, request: r, posted: posted, mine: make(map[string]bool), now: h.Now()}
+		mark, now := rand.Text(), t.now
+		for _, o := range posted.Owed {
+			if _, wait := h.heldFor(lane(posted, o)); wait || o.Next.After(now) {
+				continue
+			}
+			o.Next, o.Claim = now.Add(claimLife), mark
+			t.posted.Owe(o)
+			t.mine[o.Slot] = true
+		}
+		if len(t.mine) == 0 {
+			t.note()
+			return t, nil
+		}
+		t.posted.Version++
+		err = h.Store.SaveMessages(ctx, id, t.posted)
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, access.ErrStale) {
+			return nil, fmt.Errorf("claim what is owed of request %s: %w", id, err)
+		}
+	}
+	return nil, fmt.Errorf("claim what is owed of request %s: %w", id, access.ErrStale)
+}
+
+// behind returns those of the messages that were just paid whose request has
+// moved meanwhile.
+func (t *telling) behind(ctx context.Context) (*telling, error) {
+	r, posted, err := t.Store.Messages(ctx, t.request.ID)
+	if err != nil {
+		return nil, fmt.Errorf("load request %s: %w", t.request.ID, err)
+	}
+	next := &telling{round: t.round, request: r, posted: posted, mine: make(map[string]bool), now: t.Now()}
+	for slot := range t.mine {
+		there := posted.At(slot)
+		state := slot == slotGrant || strings.HasPrefix(slot, slotCard)
+		if state && there != nil && there.TS != undeliverable && there.Shows < r.Version && posted.Owes(slot) == nil {
+			next.mine[slot] = true
+		}
+	}
+	return next, nil
+}
+
+// note keeps in the round what is still owed of a request.
+func (t *telling) note() {
+	w, now, late := waiting{id: t.request.ID}, t.Now(), false
+	for _, o := range t.posted.Owed {
+		t.owes[cause(o)] = true
+		late = late || now.Sub(o.Since) >= lateAfter && o.Class != string(slackapi.Operator)
+		at, found := t.heldFor(lane(t.posted, o))
+		if found && at.until.IsZero() || !found && !o.Next.After(now) {
+			continue // not in this round
+		}
+		w.debts = append(w.debts, debt{lane(t.posted, o), o.Next})
+	}
+	if late {
+		t.late++
+	}
+	t.waiting = slices.DeleteFunc(t.waiting, func(known waiting) bool { return known.id == w.id })
+	if len(w.debts) > 0 {
+		t.waiting = append(t.waiting, w)
+	}
+}
+
+// lane is where what Slack refuses holds for other messages too: new messages of
+// a channel, or changes of those that stand there.
+func lane(m access.Messages, o access.Owed) string {
+	if m.At(o.Slot) == nil {
+		return "post " + o.Channel
+	}
+	return "update " + o.Channel
+}
+
+// heldFor says why nothing is taken now in a lane.
+func (h *round) heldFor(lane string) (held, bool) {
+	for _, key := range []string{"", lane} {
+		if at, found := h.held[key]; found && (at.until.IsZero() || h.Now().Before(at.until)) {
+			return at, true
+		}
+	}
+	return held{}, false
+}
+
+// call makes a call, unless Slack has refused another one of the lane in a way
+// that holds for this one.
+func (h *round) call(lane string, do func() error) error {
+	if at, found := h.heldFor(lane); found {
+		return &heldBack{at}
+	}
+	err := do()
+	wait, limited := slackapi.RetryAfter(err)
+	switch class := slackapi.Classify(err); {
+	case limited:
+		h.held[lane] = held{h.Now().Add(min(max(wait, time.Second), laneWait)), err}
+	case class == slackapi.Token:
+		h.held[""] = held{err: err}
+	case class == slackapi.Operator && slackapi.WholeChannel(slackapi.Code(err)):
+		h.held[lane] = held{err: err}
+	}
+	return err
+}
+
+// backoff is the wait after so many tries without a word of Slack's about it.
+func backoff(tries int, longest time.Duration) time.Duration {
+	return min(15*time.Second<<min(tries-1, 10), longest)
+}
+
+// tooOld reports whether a message helps nobody any more.
+func (t *telling) tooOld(o access.Owed) bool {
+	return t.request.State.Over() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
+}
+
+// cause names for the operators why something is owed: one for each channel and
+// code, and one for all direct messages.
+func cause(o access.Owed) string {
+	if o.Class == string(slackapi.Token) {
+		return "slack:token"
+	}
+	return "slack:" + place(o) + ":" + o.Code
+}
+
+// place is where a message goes, for operators.
+func place(o access.Owed) string {
+	if strings.HasPrefix(o.Slot, slotCard) || o.Event != nil && o.Channel != o.Event.Requester {
+		return o.Channel
+	}
+	return "direct messages"
+}
+
+// warn tells the operators why Slack does not take a message: what lasts once
+// when it begins, and what is no state once a day.
+func (h *telling) warn(ctx context.Context, o access.Owed, err error) {
+	name, at := cause(o), place(o)
+	said := strings.TrimPrefix(err.Error(), "slack ")
+	advice := slackapi.Advice(err)
+	var failed error
+	switch slackapi.Class(o.Class) {
+	case slackapi.Operator:
+		failed = h.once(name, func() error {
+			return h.Operators.Report(ctx, name, "Slack does not take messages in "+at+" ("+o.Code+"). "+advice+" What was to be posted there is kept, and is posted as soon as Slack takes it.")
+		})
+	case slackapi.Token:
+		failed = h.once(name, func() error {
+			return h.Operators.Report(ctx, name, "Slack does not take the bot token ("+said+"). "+advice+" Messages are kept until then.")
+		})
+	case slackapi.Unknown:
+		name = "slack:unknown:" + cmp.Or(o.Code, said)
+		failed = h.once(name, func() error {
+			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+" What was to be posted is kept, and is tried again.", giveUpAfter)
+		})
+	case slackapi.Ours:
+		name = "slack:ours:" + cmp.Or(o.Code, said)
+		failed = h.once(name, func() error {
+			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+" is not posted: Slack refuses how it is made ("+said+"). "+advice, giveUpAfter)
+		})
+	}
+	if failed != nil {
+		h.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
+	}
+}
+
+// once does something for a cause, unless that was done in this round.
+func (h *round) once(cause string, do func() error) error {
+	if h.told[cause] {
+		return nil
+	}
+	h.told[cause] = true
+	return do()
+}
+
+// recovered tells the operators that Slack takes again what it refused.
+func (h *round) recovered(ctx context.Context, o access.Owed) {
+	text := "Slack takes messages in " + place(o) + " again (" + o.Code + " is over)."
+	switch slackapi.Class(o.Class) {
+	case slackapi.Token:
+		text = "Slack takes the bot token again."
+	case slackapi.Operator:
+	default:
+		return
+	}
+	if err := h.once("over:"+cause(o), func() error { return h.Operators.Resolved(ctx, cause(o), text) }); err != nil {
+		h.Log.ErrorContext(ctx, "the operators cannot be told", "cause", cause(o), "error", err)
+	}
+}
+
+// closeCases tells the operators of causes for which nothing waits any more: the
+// last message was given up, or there is nothing to tell any more. All that is
+// owed was seen in this round.
+func (h *round) closeCases(ctx context.Context) error {
+	p, err := h.Operators.Store.Problems(ctx)
+	if err != nil {
+		return fmt.Errorf("load what the operators were told: %w", err)
+	}
+	var failed []error
+	for name, problem := range p.Open {
+		about, slack := strings.CutPrefix(name, "slack:")
+		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < caseAfter {
+			continue
+		}
+		failed = append(failed, h.Operators.Resolved(ctx, name, "No message waits for Slack any more ("+about+")."))
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,342 @@
+package functions
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+)
+
+// saved is a request that somebody made, in the table and the stream.
+func (w *world) saved(id, account string, channels ...string) access.Request {
+	w.t.Helper()
+	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
+	terms := access.Terms{
+		Max: 4 * time.Hour, Give: []access.Kind{access.Console}, AnswerWithin: 8 * time.Hour, Channels: channels,
+		Needs: []access.Need{{From: []string{"leads"}, Need: 1}},
+	}
+	ask := access.Ask{ID: id, Requester: dev, Account: "111111111111", AccountName: account, Role: "ReadOnly", For: time.Hour, Reason: "why"}
+	return w.saves(access.New(ask, terms, w.clock()))
+}
+
+func (w *world) saves(r access.Request, event access.Event, err error) access.Request {
+	w.t.Helper()
+	if err == nil {
+		err = w.store.Save(context.Background(), r, event, "")
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// lead approves or revokes.
+var lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: access.Member}
+
+func (w *world) approved(r access.Request) access.Request {
+	w.t.Helper()
+	return w.saves(r.Approve(lead, 0, access.Terms{
+		Max: 4 * time.Hour, Met: true, Give: []access.Kind{access.Console}, Channels: r.Channels, AnswerWithin: 8 * time.Hour,
+	}, w.clock()))
+}
+
+// minutes lets ticks happen, with what they write to the stream.
+func (w *world) minutes(n int) {
+	w.t.Helper()
+	for range n {
+		w.pass(time.Minute)
+		w.tick()
+		w.feed()
+	}
+}
+
+// told counts the messages in a channel that hold a text.
+func (w *world) told(channel, text string) (n int) {
+	for _, m := range w.slack.Messages() {
+		if m.Channel == channel && strings.Contains(m.Text+string(m.Blocks), text) {
+			n++
+		}
+	}
+	return n
+}
+
+// refusing lets one channel take nothing, with this code.
+func (w *world) refusing(channel, code string) {
+	w.refuse = func(_, to, _ string) string {
+		if to == channel {
+			return code
+		}
+		return ""
+	}
+}
+
+// A shard is one batch after another: what one request has to wait for must not
+// keep the other forty-nine, for a day.
+func TestOneChannelThatRefusesKeepsNobodyElse(t *testing.T) {
+	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code", "is_archived"} {
+		t.Run(code, func(t *testing.T) {
+			w := newWorld(t)
+			w.refusing("C0PAYMENTS", code)
+			w.saved("01R00", "shy", "C0PAYMENTS")
+			for i := range 49 {
+				w.saved(fmt.Sprintf("01R%02d", i+1), fmt.Sprintf("loud-%02d", i), "C0APPROVALS")
+			}
+			if failed := w.feed(); len(failed) != 0 {
+				t.Fatalf("failed records: %v, want none: what is owed is done", failed)
+			}
+			if n := w.told("C0APPROVALS", "AWS access wanted"); n != 49 {
+				t.Errorf("%d cards of the others, want all 49 at once", n)
+			}
+			for range 24 * 60 {
+				w.pass(time.Minute)
+				if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := w.told("C0OPS", "C0PAYMENTS") + w.told("C0OPS", code); n == 0 || w.told("C0OPS", "") != 1 {
+				t.Errorf("operators: got %q, want one message", w.seen(in("C0OPS")))
+			}
+			w.refuse = nil
+			w.minutes(5)
+			if n := w.told("C0PAYMENTS", "shy"); n != 1 || w.owed() != "" {
+				t.Errorf("%d cards when the channel takes them again, want one; owed: %s", n, w.owed())
+			}
+			again := 1
+			if code == "brand_new_code" {
+				again = 0 // that is no state which ends
+			}
+			if n := w.told("C0OPS", "again ("+code+" is over)"); n != again {
+				t.Errorf("told of the end %d times, want %d:\n%s", n, again, w.seen(in("C0OPS")))
+			}
+		})
+	}
+}
+
+// The bot is invited after the request was made: the card comes, and nobody has
+// to ask again.
+func TestACardComesWhenTheBotIsInvited(t *testing.T) {
+	w := newWorld(t)
+	w.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
+	r := w.saved("01R", "payments-prod", "C0APPROVALS")
+	w.feed()
+	mine := w.seen(with("U0DEV1"))
+	wantText(t, "direct message", mine, "Nobody could be asked about", "payments-prod", "times out")
+	w.minutes(3)
+	if n := len(w.slack.Messages()); n != 2 {
+		t.Errorf("%d messages while the bot is out, want one to the requester and one to the operators", n)
+	}
+	w.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS"})
+	w.minutes(1)
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted")
+	wantText(t, "direct message", w.seen(with("U0DEV1")), "have been asked now")
+	if n := w.told("C0OPS", "not_in_channel is over"); n != 1 {
+		t.Errorf("operators were told of the end %d times, want once: %s", n, w.seen(in("C0OPS")))
+	}
+	// An event of the request is another chance, before the next tick.
+	w.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", BotOut: true})
+	other := w.saved("01S", "payments-dev", "C0PAYMENTS")
+	w.feed()
+	w.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS"})
+	w.approved(other)
+	w.feed()
+	wantText(t, "card", w.seen(in("C0PAYMENTS")), "AWS access granted")
+	_ = r
+}
+
+// With a second channel that took the card, somebody was asked.
+func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
+	w := newWorld(t)
+	w.refusing("C0PAYMENTS", "is_archived")
+	w.saved("01R", "payments-prod", "C0PAYMENTS", "C0APPROVALS")
+	w.feed()
+	wantText(t, "direct messages", w.seen(with("U0DEV1")), "")
+	if strings.Contains(w.seen(with("U0DEV1")), "Nobody") {
+		t.Error("the requester was told that nobody was asked")
+	}
+	// A rate limit is no news for a few minutes.
+	w.refusing("C0APPROVALS", "429 30")
+	w.saved("01S", "payments-dev", "C0APPROVALS")
+	w.feed()
+	w.minutes(4)
+	if w.seen(with("U0DEV1")) != "" {
+		t.Errorf("told after four minutes: %s", w.seen(with("U0DEV1")))
+	}
+	w.minutes(2)
+	wantText(t, "direct message", w.seen(with("U0DEV1")), "Nobody could be asked")
+}
+
+func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
+	for code, c := range map[string]struct{ operators, log string }{
+		"message_not_found": {"", "what it was for is gone"},
+		"invalid_blocks":    {"refuses how it is made", "a message is parked, because Slack refuses how it is made"},
+	} {
+		w := newWorld(t)
+		r := w.saved("01R", "payments-prod", "C0APPROVALS")
+		w.feed()
+		w.refuse = func(method, _, _ string) string { return map[string]string{"chat.update": code}[method] }
+		w.approved(r)
+		w.feed()
+		w.minutes(3)
+		if n := len(slices.DeleteFunc(slices.Clone(w.calls), func(call string) bool { return !strings.HasSuffix(call, code) })); n != 1 || w.owed() != "" {
+			t.Errorf("%s: tried %d times, want once; owed %q", code, n, w.owed())
+		}
+		wantText(t, "log of "+code, w.logs.String(), c.log)
+		wantText(t, "operators of "+code, w.seen(in("C0OPS")), c.operators)
+		if c.operators == "" && w.seen(in("C0OPS")) != "" {
+			t.Errorf("%s: operators were told %s", code, w.seen(in("C0OPS")))
+		}
+	}
+}
+
+// Slack says how long it wants to be left alone.
+func TestRetryAfterIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.refusing("C0APPROVALS", "429 90")
+	w.saved("01R", "one", "C0APPROVALS")
+	w.saved("01T", "three", "C0PAYMENTS")
+	w.feed()
+	w.minutes(1)
+	count := func() (n int) {
+		for _, call := range w.calls {
+			if strings.HasPrefix(call, "chat.postMessage C0APPROVALS") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(); n != 1 || w.told("C0PAYMENTS", "three") != 1 {
+		t.Errorf("%d calls within 90 s, want one, and the other channel's card", n)
+	}
+	w.refuse = nil
+	w.minutes(1)
+	if w.told("C0APPROVALS", "AWS access wanted") != 1 || count() != 2 {
+		t.Errorf("after 120 s: %d cards and %d calls, want 1 and 2", w.told("C0APPROVALS", "AWS access wanted"), count())
+	}
+}
+
+// One message in a second and channel is Slack's rule: the second card waits
+// that second in the same invocation, behind everybody else's.
+func TestAShortWaitCostsASecondAndNobodyElse(t *testing.T) {
+	w := newWorld(t)
+	last := map[string]time.Time{}
+	var order []string
+	w.refuse = func(method, channel, _ string) string {
+		if method == "chat.postMessage" && w.clock().Sub(last[channel]) < time.Second {
+			return "429 1"
+		}
+		last[channel] = w.clock()
+		order = append(order, channel)
+		return ""
+	}
+	w.Notify.Wait = func(_ context.Context, d time.Duration) error { w.pass(d); return nil }
+	w.saved("01R", "one", "C0APPROVALS")
+	w.saved("01S", "two", "C0APPROVALS")
+	w.saved("01T", "three", "C0PAYMENTS")
+	began := w.clock()
+	w.feed()
+	if got := strings.Join(order, " "); got != "C0APPROVALS C0PAYMENTS C0APPROVALS" || w.clock().Sub(began) != time.Second || w.owed() != "" {
+		t.Errorf("posted to %s after %s, owed %q; want all three, the second card last, after 1 s", got, w.clock().Sub(began), w.owed())
+	}
+	for i := range 10 { // no more than two seconds, and the tick goes on
+		w.saved(fmt.Sprintf("01U%d", i), "many", "C0APPROVALS")
+	}
+	began = w.clock()
+	w.feed()
+	if waited := w.clock().Sub(began); waited > notifyWaits || w.owed() == "" {
+		t.Errorf("waited %s, owed %q; want at most %s", waited, w.owed(), notifyWaits)
+	}
+	w.Tick.Messages.Wait = w.Notify.Wait
+	w.minutes(1)
+	if n := w.told("C0APPROVALS", "many"); n != 10 || w.owed() != "" {
+		t.Errorf("%d cards after a tick, want 10; owed %s", n, w.owed())
+	}
+}
+
+// The app was reinstalled: the old token is account_inactive. The card waits for
+// the new one.
+func TestWithoutAGoodTokenEverythingIsOwed(t *testing.T) {
+	for _, code := range []string{"account_inactive", "token_revoked", "org_login_required"} {
+		w := newWorld(t)
+		w.refuse = func(string, string, string) string { return code }
+		w.saved("01R", "one", "C0APPROVALS")
+		w.saved("01S", "two", "C0PAYMENTS")
+		w.feed()
+		for range 30 {
+			w.pass(time.Minute)
+			if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.refuse = nil
+		w.minutes(2)
+		if w.told("C0APPROVALS", "one") != 1 || w.told("C0PAYMENTS", "two") != 1 || w.owed() != "" {
+			t.Errorf("%s: cards %d and %d, owed %q", code, w.told("C0APPROVALS", "one"), w.told("C0PAYMENTS", "two"), w.owed())
+		}
+	}
+}
+
+// What is owed of a request that is long over helps nobody, and the operators
+// are not left with a case that never closes.
+func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
+	w := newWorld(t)
+	w.refusing("C0APPROVALS", "not_in_channel")
+	r := w.saved("01R", "one", "C0APPROVALS")
+	w.feed()
+	w.saves(r.Cancel(r.Requester, w.clock()))
+	w.feed()
+	for range 24*60 - 10 {
+		w.pass(time.Minute)
+		if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.owed() == "" {
+		t.Fatal("given up before a day was over")
+	}
+	w.minutes(15)
+	if w.owed() != "" || !strings.Contains(w.logs.String(), "a message was given up") {
+		t.Errorf("owed after a day: %q", w.owed())
+	}
+	if n := w.told("C0OPS", "No message waits for Slack any more"); n != 1 {
+		t.Errorf("the case was closed %d times, want once: %s", n, w.seen(in("C0OPS")))
+	}
+	// The next request that meets it is told of again.
+	w.saved("01S", "two", "C0APPROVALS")
+	w.feed()
+	if n := w.told("C0OPS", "does not take messages in C0APPROVALS"); n != 2 {
+		t.Errorf("told %d times, want again for a new case", n)
+	}
+}
+
+// Two invocations pay at once: one claims, the other leaves it alone.
+func TestTwoTicksPayOnce(t *testing.T) {
+	w := newWorld(t)
+	w.refusing("C0APPROVALS", "not_in_channel")
+	r := w.saved("01R", "one", "C0APPROVALS")
+	w.feed()
+	w.pass(time.Minute)
+	w.refuse = nil
+	done := false
+	w.refuse = func(method, channel, _ string) string { // in the middle of the first tick's call
+		if method == "chat.postMessage" && channel == "C0APPROVALS" && !done {
+			done = true
+			if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+				t.Error(err)
+			}
+			w.approved(r) // and the request moves, and notify hears of it
+			w.feed()
+		}
+		return ""
+	}
+	w.tick()
+	if n := w.told("C0APPROVALS", "one"); n != 1 || w.owed() != "" {
+		t.Errorf("%d cards, want one; owed %q", n, w.owed())
+	}
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access granted")
+	wantText(t, "direct message", w.seen(with("U0DEV1")), "Open AWS console")
+}
