@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -67,6 +68,7 @@ const (
 	assuming = 10 * time.Second // of STS: a session whose answer is lost is one that nobody knows
 	attempts = 4
 	backoff  = 200 * time.Millisecond // longest pause before another attempt
+	keepIdle = 20 * time.Second       // a connection: the network may forget one while the function is frozen
 )
 
 // AWS is the configuration of a service's client, with the credentials that
@@ -78,8 +80,10 @@ func AWS(c Config, s Service, getenv func(string) string) aws.Config {
 		patience = assuming
 	}
 	out := aws.Config{
-		Region:     c.Region,
-		HTTPClient: signed.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 })},
+		Region: c.Region,
+		HTTPClient: signed.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 }).
+			WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = keepIdle })},
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, backoff })
 		},

@@ -117,7 +117,9 @@ const wholeChannel = ` access_denied channel_not_found ekm_access_denied is_arch
 
 // WholeChannel reports whether another message to the same channel, by the same
 // method, would be refused with the same code.
-func WholeChannel(code string) bool { return code != "" && strings.Contains(wholeChannel, " "+code+" ") }
+func WholeChannel(code string) bool {
+	return code != "" && strings.Contains(wholeChannel, " "+code+" ")
+}
 
 // advice are the codes for which there is something better to say than fallback.
 var advice = map[string]string{

@@ -2,6 +2,7 @@ package slackapi
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/slack-go/slack"
 )
@@ -9,10 +10,15 @@ import (
 // OpenView opens a form for whoever caused trigger, which Slack accepts once
 // and for three seconds.
 func (c *Client) OpenView(ctx context.Context, trigger string, v slack.ModalViewRequest) error {
-	return c.call(ctx, "views.open", func(ctx context.Context, api *slack.Client) error {
+	var twice atomic.Bool
+	err := c.call(context.WithValue(ctx, repeated{}, &twice), "views.open", func(ctx context.Context, api *slack.Client) error {
 		_, err := api.OpenViewContext(ctx, trigger, v)
 		return err
 	})
+	if twice.Load() && Code(err) == "exchanged_trigger_id" {
+		return nil // the first call had opened it, and only its answer was lost
+	}
+	return err
 }
 
 // UpdateView replaces an open form, if it still is the one with this hash; an

@@ -1,0 +1,105 @@
+package slackapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"sync"
+	"testing"
+
+	"github.com/slack-go/slack"
+)
+
+// thawed is a Slack that ends each connection when its second call comes, without
+// an answer: as what is between a frozen function and Slack has forgotten it.
+type thawed struct {
+	mu    sync.Mutex
+	seen  map[string]int // calls by connection
+	calls map[string]int // by method
+	took  map[string]int // calls that were answered
+}
+
+func (s *thawed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	method := path.Base(r.URL.Path)
+	s.seen[r.RemoteAddr]++
+	s.calls[method]++
+	if s.seen[r.RemoteAddr] > 1 {
+		panic(http.ErrAbortHandler)
+	}
+	s.took[method]++
+	_, _ = io.WriteString(w, map[string]string{
+		"conversations.open": `{"ok":true,"channel":{"id":"D1"}}`, "users.info": `{"ok":true,"user":{"id":"U1"}}`,
+		"usergroups.users.list": `{"ok":true,"users":["U1"]}`, "views.open": `{"ok":true,"view":{"id":"V1"}}`,
+		"chat.update": `{"ok":true,"channel":"C1","ts":"1.000001","text":"x"}`,
+	}[method])
+}
+
+func TestAConnectionThatDiedInAFreezeCostsNoCall(t *testing.T) {
+	message := Message{Text: "x"}
+	for method, c := range map[string]struct {
+		do   func(*Client) error
+		once bool // it must not be repeated
+	}{
+		"users.info":            {func(c *Client) error { _, err := c.Person(ctx, "U1"); return err }, false},
+		"usergroups.users.list": {func(c *Client) error { _, err := c.Group(ctx, "S1"); return err }, false},
+		"conversations.open":    {func(c *Client) error { _, err := c.OpenDM(ctx, "U1"); return err }, false},
+		"chat.update":           {func(c *Client) error { return c.Update(ctx, "C1", "1.000001", message) }, false},
+		"views.open":            {func(c *Client) error { return c.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}) }, false},
+		"chat.postMessage":      {func(c *Client) error { _, _, err := c.Post(ctx, "C1", message); return err }, true},
+		"chat.postEphemeral":    {func(c *Client) error { return c.PostEphemeral(ctx, "C1", "U1", message) }, true},
+	} {
+		s := &thawed{seen: map[string]int{}, calls: map[string]int{}, took: map[string]int{}}
+		server := httptest.NewServer(s)
+		client := (&bench{tokens: []string{goodToken}}).clientOf(server.URL, "T1", "")
+		if _, err := client.OpenDM(ctx, "U1"); err != nil {
+			t.Fatal(err)
+		}
+		clear(s.calls)
+		clear(s.took)
+		err := c.do(client)
+		switch {
+		case !c.once && (err != nil || s.calls[method] != 2 || s.took[method] != 1):
+			t.Errorf("%s: got %v after %d calls, want success at the second", method, err, s.calls[method])
+		case c.once && (!errors.Is(err, errUnreachable) || s.calls[method] != 1 || Classify(err) != Wait):
+			t.Errorf("%s: got %v after %d calls, want one: it may have been done", method, err, s.calls[method])
+		}
+		server.Close()
+	}
+}
+
+// A form whose answer was lost stands open, and its trigger is used up.
+func TestAFormThatWasOpenedAfterAllIsNoError(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Base(r.URL.Path) != "views.open" {
+			_, _ = io.WriteString(w, `{"ok":true,"channel":{"id":"D1"}}`)
+			return
+		}
+		if calls++; calls == 1 { // done, and not answered
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(w, `{"ok":false,"error":"exchanged_trigger_id"}`)
+	}))
+	defer server.Close()
+	client := (&bench{tokens: []string{goodToken}}).clientOf(server.URL, "T1", "")
+	if _, err := client.OpenDM(ctx, "U1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}); err != nil || calls != 2 {
+		t.Errorf("got %v after %d calls, want that the form counts as opened", err, calls)
+	}
+	if err := client.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}); Code(err) != "exchanged_trigger_id" {
+		t.Errorf("a trigger that was used before: got %v", err)
+	}
+}
+
+func TestConnectionsAreNotKeptThroughAFreeze(t *testing.T) {
+	kept := guarded(nil).Transport.(bounded).next.(again).next.(*http.Transport)
+	if kept.IdleConnTimeout != keepIdle {
+		t.Errorf("idle connections are kept for %s, want %s", kept.IdleConnTimeout, keepIdle)
+	}
+}
