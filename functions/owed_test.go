@@ -340,3 +340,41 @@ func TestTwoTicksPayOnce(t *testing.T) {
 	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access granted")
 	wantText(t, "direct message", w.seen(with("U0DEV1")), "Open AWS console")
 }
+
+// Slack's word about a rate limit is kept by vend too, and what an operator can
+// put right is told.
+func TestVendWaitsAsSlackSaysAndTellsTheOperators(t *testing.T) {
+	w := newWorld(t)
+	r := w.granted()
+	began, tries := w.clock(), 0
+	w.Vend.Wait = func(_ context.Context, d time.Duration) error { w.pass(d); return nil }
+	w.refuse = func(method, _, _ string) string {
+		if method != "chat.postEphemeral" {
+			return ""
+		}
+		if tries++; tries < 3 {
+			return "429 2"
+		}
+		return ""
+	}
+	w.http(w.clicked("U0DEV1", "console", r.ID))
+	w.order()
+	wantText(t, "private answer", w.seen(onlyTo("U0DEV1")), "SigninToken=canary-link")
+	if waited := w.clock().Sub(began); waited != 4*time.Second {
+		t.Errorf("waited %s, want twice two seconds", waited)
+	}
+	w.refuse = func(method, _, _ string) string {
+		return map[string]string{"chat.postEphemeral": "messages_tab_disabled"}[method]
+	}
+	for range 2 {
+		w.http(w.clicked("U0DEV1", "console", r.ID))
+		if err := w.Vend.Handle(context.Background(), w.orders[0]); err == nil {
+			t.Error("the answer counts as posted")
+		}
+		w.orders = nil
+		w.pass(time.Second)
+	}
+	if n := w.told("C0OPS", "messages_tab_disabled"); n != 1 {
+		t.Errorf("operators were told %d times, want once: %s", n, w.seen(in("C0OPS")))
+	}
+}

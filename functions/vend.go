@@ -33,6 +33,7 @@ type Vend struct {
 	Checks Checks // what doctor asks; the zero value refuses
 
 	Operators Operators
+	Wait      func(ctx context.Context, d time.Duration) error // nil never waits
 	Log       *slog.Logger
 }
 
@@ -189,9 +190,28 @@ func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message
 		if channel != "" {
 			err = h.Slack.PostEphemeral(ctx, channel, to, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 		}
-		if err == nil || slackapi.Permanent(err) {
+		if err == nil || slackapi.Permanent(err) || !h.waits(ctx, err) {
 			break
 		}
 	}
+	if class := slackapi.Classify(err); class == slackapi.Operator || class == slackapi.Ours {
+		code := slackapi.Code(err)
+		text := "Keys or a link could not be posted to the person who asked (" + code + "). " + slackapi.Advice(err)
+		err = errors.Join(err, h.Operators.Once(ctx, "vend:"+code, text, giveUpAfter))
+	}
 	return channel, err
+}
+
+// longestAnswer is how long an answer waits for Slack between two tries: an order
+// is good for a minute, and vend has half of one.
+const longestAnswer = 5 * time.Second
+
+// waits lets the time pass that Slack asks for; false means that it is too long,
+// and the person is told to press the button again.
+func (h Vend) waits(ctx context.Context, err error) bool {
+	wait, limited := slackapi.RetryAfter(err)
+	if !limited || h.Wait == nil {
+		return true
+	}
+	return wait <= longestAnswer && h.Wait(ctx, max(wait, time.Second)) == nil
 }

@@ -94,7 +94,7 @@ func (b parts) vendFunction(s *stage) functions.Vend {
 	return functions.Vend{
 		Step:   lifecycle.Vend{Step: b.step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: callPatience}, Endpoint: s.places.public + "/federation", Issuer: s.places.public + "/"},
-		Render: vend.KeysIn, Slack: b.slack, Operators: b.operators(s, "vend"), Log: s.log.With("function", "vend"),
+		Render: vend.KeysIn, Slack: b.slack, Operators: b.operators(s, "vend"), Wait: s.engine.wait, Log: s.log.With("function", "vend"),
 		Checks: functions.Checks{
 			Policy: b.step.Policy, Store: b.table, Slack: b.slack, Team: team,
 			Roles: vend.Trials{Assumer: assumer, Now: s.clock.Now}, Now: s.clock.Now, Log: s.log.With("function", "vend"),

@@ -131,7 +131,7 @@ func (e *engine) next() (at time.Time, ok bool) {
 		}
 	}
 	for i := range e.shards {
-		if s := &e.shards[i]; len(s.waiting) > 0 {
+		if s := &e.shards[i]; len(s.waiting) > 0 && !s.busy { // a busy one waits for the sleeper that has its batch
 			earlier(s.ready())
 		}
 	}

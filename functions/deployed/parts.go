@@ -77,13 +77,13 @@ func New(f config.Function) (Parts, error) {
 	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
 	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators, Now: time.Now, Log: p.Log}
 	p.Messages = functions.Notify{
-		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: wait, Log: p.Log,
+		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: Wait, Log: p.Log,
 	}
 	return p, nil
 }
 
-// wait lets time pass.
-func wait(ctx context.Context, d time.Duration) error {
+// Wait lets time pass.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -32,7 +32,7 @@ func main() {
 	h := functions.Vend{
 		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer},
-		Render: vend.KeysIn, Slack: p.Slack, Operators: p.Operators, Log: p.Log,
+		Render: vend.KeysIn, Slack: p.Slack, Operators: p.Operators, Wait: deployed.Wait, Log: p.Log,
 		Checks: functions.Checks{
 			Policy: p.Policy, Store: p.Store, Slack: p.Slack, Team: p.Config.Team, Enterprise: p.Config.Enterprise,
 			Roles: vend.Trials{Assumer: assumer, Now: time.Now}, Now: time.Now, Log: p.Log,
