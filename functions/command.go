@@ -76,7 +76,24 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 		}
 		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Over() })...)
 	}
-	return slackui.List(newest, more, now), nil
+	return h.unasked(ctx, slackui.List(newest, more, now), newest, now)
+}
+
+// unasked adds to a list for which requests nobody could be asked.
+func (h *Slack) unasked(ctx context.Context, m slackui.Message, of []access.Request, now time.Time) (slackui.Message, error) {
+	for _, r := range of {
+		if r.State != access.Pending {
+			continue
+		}
+		_, posted, err := h.Store.Messages(ctx, r.ID)
+		if err != nil {
+			return slackui.Message{}, fmt.Errorf("load the messages of request %s: %w", r.ID, err)
+		}
+		if nobodyAsked(r, posted, now) {
+			m.Blocks = append(m.Blocks, slackui.Unasked(r).Blocks...)
+		}
+	}
+	return m, nil
 }
 
 // ask submits the one-line form. The same command sent twice asks once.

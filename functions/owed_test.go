@@ -126,6 +126,8 @@ func TestACardComesWhenTheBotIsInvited(t *testing.T) {
 	w.feed()
 	mine := w.seen(with("U0DEV1"))
 	wantText(t, "direct message", mine, "Nobody could be asked about", "payments-prod", "times out")
+	list := w.http(w.typed("U0DEV1", "list")).Body
+	wantText(t, "list", list, "Nobody could be asked about")
 	w.minutes(3)
 	if n := len(w.slack.Messages()); n != 2 {
 		t.Errorf("%d messages while the bot is out, want one to the requester and one to the operators", n)
@@ -134,6 +136,9 @@ func TestACardComesWhenTheBotIsInvited(t *testing.T) {
 	w.minutes(1)
 	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted")
 	wantText(t, "direct message", w.seen(with("U0DEV1")), "have been asked now")
+	if list := w.http(w.typed("U0DEV1", "list")).Body; strings.Contains(list, "Nobody could be asked") {
+		t.Errorf("the list still says that nobody was asked: %s", list)
+	}
 	if n := w.told("C0OPS", "not_in_channel is over"); n != 1 {
 		t.Errorf("operators were told of the end %d times, want once: %s", n, w.seen(in("C0OPS")))
 	}
