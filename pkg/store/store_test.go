@@ -224,3 +224,28 @@ func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
 		}
 	})
 }
+
+// Only what is owed is in an index: all other messages cost what they did.
+func TestMessagesAreInAnIndexOnlyWhileSomethingIsOwed(t *testing.T) {
+	m := access.Messages{Version: 3, Posted: []access.Message{{Slot: "grant", Channel: "D1", TS: "1.000001", Shows: 2}}}
+	item, err := MessagesItem("01A", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, attribute := range []string{"state", "due"} {
+		if _, there := item.Image()[attribute]; there {
+			t.Errorf("nothing is owed, and the item has the attribute %s", attribute)
+		}
+	}
+	if want := `{"Version":3,"Posted":[{"Slot":"grant","Channel":"D1","TS":"1.000001","Shows":2}]}`; item.Body != want {
+		t.Errorf("the item grew: got %s, want %s", item.Body, want)
+	}
+	m.Owe(access.Owed{Slot: "card:C1", Channel: "C1", Next: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)})
+	if item, err = MessagesItem("01A", m); err != nil || item.State != Owed || !item.Due.Equal(m.Owed[0].Next) {
+		t.Errorf("something is owed: got state %q, due %s (%v)", item.State, item.Due, err)
+	}
+	var before access.Messages // as the version before wrote it
+	if err := (Item{Format: 1, Body: `{"Version":1,"Posted":[{"Slot":"grant","Channel":"D1","TS":"-","Shows":1}]}`}).Decode(&before); err != nil || before.Owed != nil {
+		t.Errorf("an item of the version before: got %+v, %v", before, err)
+	}
+}
