@@ -387,7 +387,12 @@ func (p *play) press(who, label string, on func(slackfake.Message) bool) slackfa
 			p.t.Fatalf("there is no message on which %s could press %s; logs:\n%s", who, label, strings.Join(p.logs.all(), ""))
 		}
 	}
-	return p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	out := p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	if form := p.form(who); out.Shown == "" && form != "" && (label == "Approve" || label == "Revoke") {
+		// The product does not know of the message: it shows the request in a form, and asks again.
+		return p.do(slackfake.Act{As: who, Submit: form})
+	}
+	return out
 }
 
 // oldest finds the oldest message of a kind.
