@@ -309,3 +309,17 @@ func TestWhatIsOpenIsListedHoweverOldItIs(t *testing.T) {
 		t.Error("nothing was cancelled")
 	}
 }
+
+func TestAFormTellsAllItsMistakesAtOnce(t *testing.T) {
+	for length, code := range map[string]string{"soon": "soon", "0h": "The shortest access", "9h": "At most"} {
+		w := newWorld(t)
+		w.tick()
+		answer := w.http(w.sent("U0DEV1", "V1", "ask", "", map[string]string{
+			"account": "111111111111", "role": "Admin", "length": length, "reason": " ", "ticket": "yes",
+		}))
+		wantText(t, length, answer.Body, `"length":"`, code, `"reason":"A reason is needed.`, `"ticket":"“yes” is not a ticket. Write it like INC-42.`)
+		if len(w.store.All(context.Background())) != 0 {
+			t.Errorf("%s: a request was made", length)
+		}
+	}
+}

@@ -73,20 +73,17 @@ func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.
 		return slackui.Replace(slackui.Sent(r, now))
 	case errors.As(err, &refusal):
 		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
-		return slackui.Errors(refusal, in.View)
+		return slackui.Errors(err, in.View)
 	}
 	return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
 }
 
 func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Request, error) {
 	values := in.View.Values
-	length, err := policy.ParseLength(values[slackui.ActionLength])
-	if err != nil {
-		return access.Request{}, access.Refuse("bad_length", "That is not a length of time.", "Write it like 30m, 4h, 1h30m or 2d.")
-	}
+	length, wrong := policy.ParseLength(values[slackui.ActionLength])
 	return h.Submit.Do(ctx, lifecycle.Asked{
 		By: in.User, Account: values[slackui.ActionAccount], Role: values[slackui.ActionRole], For: length,
-		Reason: values[slackui.ActionReason], Ticket: values[slackui.ActionTicket], Once: "view:" + in.View.ID,
+		Reason: values[slackui.ActionReason], Ticket: values[slackui.ActionTicket], Once: "view:" + in.View.ID, Wrong: wrong,
 	})
 }
 

@@ -126,7 +126,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	}
 	switch {
 	case ask.For < MinFor:
-		return Request{}, Event{}, Refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(ask.For)+".", "Ask for "+Length(MinFor)+" or more.")
+		return Request{}, Event{}, TooShort(ask.For)
 	case ask.For > terms.Max:
 		return Request{}, Event{}, TooLong(terms.Max, ask.For)
 	}
@@ -150,6 +150,11 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 // TooManyCharacters is the refusal of a reason of n characters.
 func TooManyCharacters(n int) error {
 	return Refuse("reason_too_long", "The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
+}
+
+// TooShort is the refusal of less time than anybody gets.
+func TooShort(asked time.Duration) error {
+	return Refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".", "Ask for "+Length(MinFor)+" or more.")
 }
 
 // TooLong is the refusal of more time than the policy gives.
@@ -268,7 +273,7 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 	case !next.Gives(kind):
 		return r, Event{}, notGiven(kind)
 	case len(next.Seen) >= MaxSeen:
-		return r, Event{}, Refuse("too_many_clicks", "That were "+itoa(MaxSeen)+" clicks in ten minutes.", "Wait a few minutes, then press the button again.")
+		return r, Event{}, Refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.", "Wait a few minutes, then press the button again.")
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
 	}
@@ -402,7 +407,7 @@ func (r Request) Standing() error {
 			last := r.Approvals[n-1]
 			return Refuse("already_approved", "Already approved by "+last.By.Name+" at "+Clockface(last.At)+".", "")
 		}
-		return Refuse("already_active", "This needed no approval: it is active since "+Clockface(r.Starts)+".", "")
+		return Refuse("already_active", "This needed no approval. It has been active since "+Clockface(r.Starts)+".", "")
 	case Denied:
 		return Refuse("already_denied", "Already denied by "+who+".", "")
 	case Cancelled:

@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Standing says what somebody is to the workspace that the product serves. The
 // zero value is not known, and not known is refused.
@@ -121,4 +124,10 @@ func (d Directory) Person(id string, now time.Time) (p Person, ok bool) {
 	}
 	p, ok = d.People[id]
 	return p, ok
+}
+
+// IsPerson reports whether text is the id of a Slack user, which is opaque but for its first letter.
+func IsPerson(id string) bool {
+	return len(id) >= 3 && (id[0] == 'U' || id[0] == 'W') &&
+		strings.IndexFunc(id, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) < 0
 }

@@ -22,6 +22,46 @@ func (r *Refusal) Error() string {
 	return r.Says + " " + r.Next
 }
 
+// All is several errors as one: nil for none, and the only one as it is.
+func All(errs ...error) error {
+	var all several
+	for _, err := range errs {
+		if more, ok := err.(several); ok { //nolint:errorlint // its own kind
+			all = append(all, more...)
+		} else if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+type several []error
+
+func (s several) Error() string { return errors.Join(s...).Error() }
+
+func (s several) Unwrap() []error { return s }
+
+// Refusals are all the refusals in err, in their order: the mistakes of a form are told at once.
+func Refusals(err error) (all []*Refusal) {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked by hand
+	case *Refusal:
+		return []*Refusal{e}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, Refusals(one)...)
+		}
+	case interface{ Unwrap() error }:
+		return Refusals(e.Unwrap())
+	}
+	return all
+}
+
 // Code returns the code of the refusal in err, or "" if there is none.
 func Code(err error) string {
 	var r *Refusal

@@ -37,6 +37,7 @@ type Asked struct {
 	For     time.Duration
 	Reason  string
 	Ticket  string
+	Wrong   error  // what is wrong already, because it could not be read: the rest is judged, and nothing is submitted
 	Once    string // unique key of the form or the command: a second one makes nothing
 }
 
@@ -148,8 +149,12 @@ func (s Submit) judge(m asking, who access.Person) (access.Request, access.Event
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
 		Asking: true, Directory: m.directory, At: m.now,
 	})
-	if answer.Refusal != nil {
-		return access.Request{}, access.Event{}, answer.Refusal
+	wrong := access.All(m.Wrong, answer.Refusal)
+	if m.Wrong == nil && m.For < access.MinFor {
+		wrong = access.All(wrong, access.TooShort(m.For))
+	}
+	if wrong != nil {
+		return access.Request{}, access.Event{}, wrong
 	}
 	if refusal := m.asker.TooManyPending(s.Policy.Settings().PendingAtMost); refusal != nil && !answer.Terms.Met {
 		return access.Request{}, access.Event{}, refusal

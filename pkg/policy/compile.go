@@ -166,7 +166,7 @@ func (c *compiler) principal(text string) (int32, bool) {
 		x.kind = everyone
 	case address().MatchString(text):
 		x.addresses = []string{key}
-	case slackUser().MatchString(text):
+	case access.IsPerson(text):
 		x.ids = []string{text}
 	default:
 		return 0, false

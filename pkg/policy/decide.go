@@ -61,8 +61,8 @@ func (p *Policy) Decide(q Question) Answer {
 	}
 	a := Answer{Terms: r.terms(rules), Target: p.target(account, role), Ticket: r.wantsTicket(rules)}
 	a.Refusal = r.unfit(&q, &a)
-	if a.Refusal == nil && q.Asking {
-		a.Refusal = r.incomplete(&q, &a)
+	if q.Asking && access.Code(a.Refusal) != "nothing_to_give" {
+		a.Refusal = access.All(a.Refusal, r.incomplete(&q, &a))
 	}
 	if a.Refusal == nil && q.Asking {
 		a.Refusal = r.noApprover(rules)
@@ -218,20 +218,25 @@ func (r *ruling) unfit(q *Question, a *Answer) error {
 	return nil
 }
 
-// incomplete refuses what was asked for without what the rules ask.
+// incomplete refuses what was asked for without what the rules ask: all that is missing at once.
 func (r *ruling) incomplete(q *Question, a *Answer) error {
+	var reason error
+	if strings.TrimSpace(q.Reason) == "" {
+		reason = access.Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+	}
+	return access.All(reason, r.wrongTicket(q, a))
+}
+
+func (r *ruling) wrongTicket(q *Question, a *Answer) error {
 	ticket := strings.TrimSpace(q.Ticket)
-	form := r.settings.ticket
 	switch {
-	case strings.TrimSpace(q.Reason) == "":
-		return access.Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
 	case ticket == "" && a.Ticket:
 		return access.Refuse("no_ticket", "A ticket is needed for "+a.Target.Role+" in "+a.Target.AccountName+".", r.ticketForm())
 	case ticket == "":
 		return nil
 	case utf8.RuneCountInString(ticket) > maxTicket || strings.ContainsAny(ticket, "\r\n"):
 		return access.Refuse("bad_ticket", "A ticket is one line of at most "+strconv.Itoa(maxTicket)+" characters.", r.ticketForm())
-	case form != nil && !form.MatchString(ticket):
+	case r.settings.ticket != nil && !r.settings.ticket.MatchString(ticket):
 		return access.Refuse("bad_ticket", said(ticket)+" is not a ticket.", r.ticketForm())
 	}
 	return nil

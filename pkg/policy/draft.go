@@ -102,7 +102,6 @@ func form(pattern string) func() *regexp.Regexp {
 
 var (
 	channelID = form(`^[CG][A-Z0-9]{2,}$`)
-	slackUser = form(`^[UW][A-Z0-9]{2,}$`)
 	slackTeam = form(`^S[A-Z0-9]{2,}$`)
 	onCallID  = form(`^[A-Z0-9]{3,}$`)
 	accountID = form(`^[0-9]{12}$`)
@@ -368,7 +367,7 @@ func (r *reader) tags(n *yaml.Node) map[string]string {
 
 func (r *reader) groups(n *yaml.Node) (all []groupDraft) {
 	r.entries(n, "groups", func(name string, key, value *yaml.Node) {
-		if name == everybody || strings.Contains(name, "@") || slackUser().MatchString(name) {
+		if name == everybody || strings.Contains(name, "@") || access.IsPerson(name) {
 			r.wrong(key, "a group cannot be called %s, which names people by itself; choose another name", quoted(name))
 		}
 		all = append(all, groupDraft{at: key, principal: r.group(name, key, value)})
@@ -411,7 +410,7 @@ func (r *reader) people(n *yaml.Node, g *principal) {
 			r.wrong(entry, "%s stands twice in the group %s; take one out", quoted(text), quoted(g.name))
 		case address().MatchString(text):
 			g.addresses = append(g.addresses, folded)
-		case slackUser().MatchString(text):
+		case access.IsPerson(text):
 			g.ids = append(g.ids, text)
 		default:
 			r.wrong(entry, "%s is nobody; %s", quoted(text), whoInstead(text))

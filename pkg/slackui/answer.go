@@ -1,7 +1,6 @@
 package slackui
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -27,9 +26,12 @@ func told(text string) Message {
 func Refused(err error, reference string) Message { return told(words(err, reference)) }
 
 func words(err error, reference string) string {
-	var refusal *access.Refusal
-	if errors.As(err, &refusal) {
-		return refusal.Error()
+	if all := access.Refusals(err); len(all) > 0 {
+		lines := make([]string, len(all))
+		for i, refusal := range all {
+			lines[i] = refusal.Error()
+		}
+		return strings.Join(lines, "\n")
 	}
 	return "Something went wrong. Try again in a minute; if it stays, name this reference: " + reference
 }

@@ -39,7 +39,7 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 		blocks = append(blocks, buttons(button("Revoke", ActionRevoke, r.ID, slack.StyleDanger)))
 	}
 	blocks = append(blocks, small("Request "+called(r.ID)))
-	return Message{Text: heading(r) + ", asked by " + called(r.Requester.Name), Blocks: blocks}
+	return Message{Text: heading(r) + ", asked by “" + called(r.Requester.Name) + "”", Blocks: blocks}
 }
 
 func asks(r access.Request) string {
@@ -219,7 +219,7 @@ func missing(needs []access.Need) string {
 func names(all []string) string {
 	shown := make([]string, 0, len(all))
 	for _, name := range all {
-		if personInPolicy.MatchString(name) {
+		if access.IsPerson(name) {
 			shown = append(shown, "<@"+name+">")
 			continue
 		}

@@ -1,6 +1,7 @@
 package slackui
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -246,15 +247,21 @@ var fields = map[string]string{
 	"no_reason": ActionReason, "reason_too_long": ActionReason, "no_ticket": ActionTicket, "bad_ticket": ActionTicket,
 }
 
-// Errors is the answer that shows a refusal below the input that it is about,
-// else below the role. A form without such an input gives way to the refusal.
-func Errors(refusal error, v View) any {
-	for _, action := range [...]string{fields[access.Code(refusal)], ActionRole, ActionAccount} {
-		if block := v.Blocks[action]; block != "" {
-			return slack.NewErrorsViewSubmissionResponse(map[string]string{block: visible(refusal.Error())})
+// Errors is the answer that shows each refusal below the input that it is about, else below the role. A form without
+// such an input gives way to the refusals.
+func Errors(err error, v View) any {
+	below := make(map[string]string)
+	for _, refusal := range access.Refusals(err) {
+		block := cmp.Or(v.Blocks[fields[refusal.Code]], v.Blocks[ActionRole], v.Blocks[ActionAccount])
+		if block == "" {
+			return Replace(Problem(Refused(err, "")))
 		}
+		if below[block] != "" {
+			below[block] += " "
+		}
+		below[block] += visible(refusal.Error())
 	}
-	return Replace(Problem(Refused(refusal, "")))
+	return slack.NewErrorsViewSubmissionResponse(below)
 }
 
 // menu is the answer to a searchable menu. Slack wants the list even when it

@@ -69,18 +69,50 @@ func unformatted(s string) string {
 // typed.
 func visible(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
-	if !strings.ContainsFunc(s, unseen) {
+	if !strings.ContainsFunc(s, func(r rune) bool { return unseen(r) || stacks(r) }) && !strings.Contains(s, "\n\n\n") {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s {
+	marks, lines := 0, 0
+	for _, r := range s + "\x00" { // the end closes what is counted
+		if stacks(r) {
+			if marks++; marks <= maxMarks {
+				b.WriteRune(r)
+			}
+			continue
+		}
+		if marks > maxMarks {
+			fmt.Fprintf(&b, "[%d more marks]", marks-maxMarks)
+		}
+		marks = 0
+		if r == '\n' {
+			lines++
+			continue
+		}
+		breaks(&b, lines)
+		lines = 0
 		if unseen(r) {
 			fmt.Fprintf(&b, "[U+%04X]", r)
 			continue
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "[U+0000]")
+}
+
+// maxMarks is how many combining marks are drawn on one letter: more than any language writes.
+const maxMarks = 4
+
+// stacks reports whether a character is drawn above or below the one before it.
+func stacks(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) && !unseen(r) }
+
+// breaks writes line breaks; of many empty lines it says how many there are.
+func breaks(b *strings.Builder, n int) {
+	if n <= 2 {
+		b.WriteString(strings.Repeat("\n", n))
+		return
+	}
+	fmt.Fprintf(b, "\n[%d empty lines]\n", n-1)
 }
 
 // unseen reports whether a character has no shape of its own. The two joiners
@@ -89,7 +121,7 @@ func unseen(r rune) bool {
 	switch r {
 	case '\n', '\t', '\u200c', '\u200d':
 		return false
-	case '\u034f', '\u115f', '\u1160', '\u3164', '\uffa0': // fillers, which are letters by name
+	case '\u034f', '\u115f', '\u1160', '\u2800', '\u3164', '\uffa0': // fillers, which are letters or signs by name
 		return true
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -194,17 +226,13 @@ func moment(t time.Time) string {
 }
 
 var (
-	userID    = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
 	channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
-	// personInPolicy is a person's id as Slack makes them; a group's name in
-	// capitals is none.
-	personInPolicy = regexp.MustCompile(`^[UW][0-9][A-Z0-9]{4,}$`)
 )
 
 // person mentions somebody.
 func person(p access.Person) string {
 	switch {
-	case userID.MatchString(p.ID):
+	case access.IsPerson(p.ID):
 		return "<@" + p.ID + ">"
 	case p.ID == access.Clock.ID || p.Name == "":
 		return "the clock"

@@ -120,6 +120,42 @@ func TestMarkupInTextIsText(t *testing.T) {
 	}
 }
 
+func TestWhatStacksOrFillsSpaceIsBounded(t *testing.T) {
+	for typed, want := range map[string]string{
+		"a" + strings.Repeat("\u0301", 300) + "b": "a" + strings.Repeat("\u0301", 4) + "[296 more marks]b",
+		"a" + strings.Repeat("\n", 2000) + "b":    "a\n[1999 empty lines]\nb",
+		"a\u2800b":                                "a[U+2800]b",
+		"Zu\u0308rich\n\nx":                       "Zu\u0308rich\n\nx",
+	} {
+		if got := visible(typed); got != want {
+			t.Errorf("%.20q: got %q, want %q", typed, got, want)
+		}
+	}
+	r := pending()
+	r.Requester.Name = "lead1 ✅ approved by lead2" + strings.Repeat("\u0301", 300)
+	if text := Card(r, "", noon).Text; !strings.Contains(text, "asked by “lead1 ✅ approved by lead2") || len(text) > 500 {
+		t.Errorf("the notification says %q", text)
+	}
+}
+
+func TestAnIdOfSlackIsOpaque(t *testing.T) {
+	if got := names([]string{"UGZ9V5B9C", "leads"}); got != "<@UGZ9V5B9C> or leads" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// A form tells all its mistakes at once, each below its own input.
+func TestEachMistakeStandsBelowItsInput(t *testing.T) {
+	v := View{Blocks: map[string]string{ActionAccount: "account", ActionRole: "role:1", ActionLength: "length", ActionReason: "reason", ActionTicket: "ticket"}}
+	err := access.All(access.TooShort(0), nil, access.All(access.Refuse("no_reason", "A.", ""), access.Refuse("no_ticket", "B.", "")), access.Refuse("not_allowed", "C.", ""))
+	got := string(mustJSON(Errors(err, v)))
+	for _, want := range []string{`"length":"The shortest access is 5m`, `"reason":"A."`, `"ticket":"B."`, `"role:1":"C."`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s in it", got, want)
+		}
+	}
+}
+
 func TestWhatCannotBeSeenIsShown(t *testing.T) {
 	for _, hidden := range unshown {
 		for name, m := range around("left" + hidden + "right") {
