@@ -111,8 +111,13 @@ func (a ask) denied(t *testing.T, layer vendfake.Document) bool {
 // sessionText is what limits a grant of Admin anyway.
 func sessionText(t *testing.T) string {
 	t.Helper()
+	return sessionIn(t, "eu-west-1")
+}
+
+func sessionIn(t *testing.T, region string) string {
+	t.Helper()
 	text, err := vend.SessionPolicy(access.Vending{
-		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
+		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/", Region: region},
 		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC), Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
@@ -146,6 +151,32 @@ func TestTheJSONFilesAreThoseOfTheTemplate(t *testing.T) {
 		if diff := cmp.Diff(want.String(), string(got)); diff != "" {
 			t.Errorf("%s (-policies.yaml +file; run with -update):\n%s", file, diff)
 		}
+	}
+}
+
+// infra/proof judges the session policy of every partition. -update writes it.
+func TestTheProofHasTheSessionPolicyAsItIs(t *testing.T) {
+	policies := map[string]json.RawMessage{}
+	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+		policies[partition] = json.RawMessage(sessionIn(t, region))
+	}
+	want, err := json.MarshalIndent(policies, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	const file = "../proof/session.json"
+	if *update {
+		if err := os.WriteFile(file, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-vend +file; run with -update):\n%s", file, diff)
 	}
 }
 
