@@ -44,6 +44,11 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (sl
 	switch line.Verb {
 	case slackui.VerbHelp:
 		return slackui.Help(h.Policy.Settings().TicketExample), nil
+	}
+	if _, err := h.tooFast(ctx, c.User, p.at); err != nil {
+		return slackui.Message{}, err
+	}
+	switch line.Verb {
 	case slackui.VerbList:
 		return h.list(ctx, c.User, p.at)
 	case slackui.VerbAsk:
@@ -104,6 +109,9 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	})
 	if m, there := h.already(ctx, r, err); there {
 		return m, nil
+	}
+	if access.Code(err) == "too_many_asks" {
+		h.asksTooMuch(ctx, c.User, p.at)
 	}
 	if err != nil {
 		return slackui.Message{}, err

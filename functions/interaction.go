@@ -22,8 +22,15 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 	if !h.sentToUs(in) {
 		refused = foreign()
 	}
+	first, fast := h.tooFast(ctx, in.User, p.at)
+	if fast != nil {
+		refused = fast
+	}
 	switch in.Type {
 	case slackui.BlockActions:
+		if fast != nil && !first {
+			return nil, nil // was told; telling again costs a call each time
+		}
 		if refused == nil {
 			refused = h.click(ctx, in, p)
 		}
@@ -66,6 +73,9 @@ func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
 	already, there := h.already(ctx, r, err)
+	if access.Code(err) == "too_many_asks" {
+		h.asksTooMuch(ctx, in.User, now)
+	}
 	switch {
 	case there:
 		return slackui.Replace(slackui.Problem(already))
@@ -108,6 +118,9 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 func (h *Slack) offer(ctx context.Context, in slackui.Interaction, now time.Time) (found []access.Account, total int, err error) {
 	if !h.sentToUs(in) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
+	}
+	if _, err := h.tooFast(ctx, in.User, now); err != nil {
+		return nil, 0, nil //nolint:nilerr // a menu has no place for words
 	}
 	who, d, err := h.glance(ctx, in.User, now)
 	if err != nil || who.Refused() != nil {

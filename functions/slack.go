@@ -62,6 +62,7 @@ type Slack struct {
 	Log           *slog.Logger
 
 	menu menu
+	pace pace
 }
 
 // Handle answers an event of the HTTP API.

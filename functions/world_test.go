@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +69,8 @@ type world struct {
 	Vend      Vend
 	Tick      Tick
 	Operators Operators
+
+	slackCalls atomic.Int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -145,6 +148,7 @@ func (w *world) rebuild() {
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the
 // events in events/ name, are answered here.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.slackCalls.Add(1)
 	if r.URL.Host != "hooks.slack.com" {
 		answer, err := w.called(r)
 		if err == nil && w.stateless && strings.HasSuffix(r.URL.Path, "views.update") {

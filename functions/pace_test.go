@@ -1,0 +1,81 @@
+package functions
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
+	var c pace
+	took := func(user string, at time.Time) (n, told int) {
+		for range 3 * paceBurst {
+			ok, first := c.take(user, at)
+			if ok {
+				n++
+			}
+			if first {
+				told++
+			}
+		}
+		return n, told
+	}
+	for _, step := range []struct {
+		user          string
+		after         time.Duration
+		taken, toldOf int
+	}{
+		{"U1", 0, paceBurst, 1}, {"U2", 0, paceBurst, 1}, {"U1", 10 * time.Second, 10, 0}, {"U1", time.Hour - time.Second, paceBurst, 0},
+		{"U1", time.Hour, 1, 1}, {"U1", 0, 0, 0}, // a clock that goes back gives nothing
+	} {
+		if n, told := took(step.user, noon.Add(step.after)); n != step.taken || told != step.toldOf {
+			t.Errorf("%s after %s: %d were taken and %d told, want %d and %d", step.user, step.after, n, told, step.taken, step.toldOf)
+		}
+	}
+	for i := range 3 * pacePeople {
+		c.take(fmt.Sprint("U", i), noon)
+	}
+	if n := len(c.people); n > pacePeople {
+		t.Errorf("%d people are remembered, want at most %d", n, pacePeople)
+	}
+}
+
+// Clicks, forms and menus without end cost Slack and the table a bounded number
+// of calls, and the operators hear of it once an hour, by name.
+func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
+	w := newWorld(t)
+	w.plant(access.Pending)
+	flood := func() {
+		for i := range 1000 {
+			switch i % 4 {
+			case 0:
+				w.http(w.clicked("U0DEV2", "approve", theRequest))
+			case 1:
+				w.http(w.typed("U0DEV2", ""))
+			case 2:
+				w.http(w.sent("U0DEV2", "V1", "deny", theRequest, map[string]string{"reason": "no"}))
+			default:
+				w.http(w.typed("U0DEV2", "list"))
+			}
+		}
+	}
+	before := w.slackCalls.Load()
+	flood()
+	if calls := w.slackCalls.Load() - before; calls > 2*paceBurst {
+		t.Errorf("1,000 clicks and commands cost %d calls to Slack, want at most %d", calls, 2*paceBurst)
+	}
+	if n := w.toldTimes("dev2 (U0DEV2) sent more than"); n != 1 {
+		t.Errorf("the operators read the name %d times, want once", n)
+	}
+	w.pass(time.Hour)
+	flood()
+	if n := w.toldTimes("dev2 (U0DEV2) sent more than"); n != 2 {
+		t.Errorf("an hour later the operators have read the name %d times, want twice", n)
+	}
+	if answer := w.http(w.typed("U0LEAD1", "list")); strings.Contains(answer.Body, "faster than people do") {
+		t.Errorf("somebody else is answered %s", answer.Body)
+	}
+}
