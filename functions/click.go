@@ -179,9 +179,11 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		if err != nil {
 			return err
 		}
-		form := slackui.Form(slackui.FormState{
-			Account: account, Roles: h.Policy.Roles(who, d, now, account.ID), Role: role, Ticket: h.Policy.Settings().TicketExample,
-		})
+		roles := h.Policy.Roles(who, d, now, account.ID)
+		if doubt := h.Policy.Doubt(who, d, now); len(roles) == 0 && doubt != nil {
+			return doubt
+		}
+		form := slackui.Form(slackui.FormState{Account: account, Roles: roles, Role: role, Ticket: h.Policy.Settings().TicketExample})
 		after, err := h.Slack.UpdateView(ctx, in.View.ID, hash, form)
 		if slackapi.Code(err) == "hash_conflict" {
 			hash = ""

@@ -141,6 +141,9 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		return refusal
 	}
 	if _, total := h.Policy.Accounts(who, d, now, "", 1); total == 0 {
+		if doubt := h.Policy.Doubt(who, d, now); doubt != nil {
+			return doubt
+		}
 		return access.Refuse("not_allowed", "There is nothing that you may ask for.", "The policy names who may ask for which accounts: talk to the people who keep it.")
 	}
 	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))

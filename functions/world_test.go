@@ -42,23 +42,26 @@ const (
 
 // world is the four handlers over a store in memory and a played Slack.
 type world struct {
-	t      *testing.T
-	mu     sync.Mutex
-	now    time.Time
-	ids    int
-	fault  map[string]string // op of Slack to how
-	slack  *slackfake.Server
-	store  *memory.Store
-	policy *policy.Policy
-	fed    int // records that notify has seen
-	orders []access.Order
-	sends  func(access.Order) error
-	assume func(access.Vending) (access.Credentials, error)
-	logs   *bytes.Buffer
-	refuse func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
-	calls  []string                                  // to Slack, with the channel
-	hooks  bytes.Buffer                              // what was sent to Slack's own response URLs
-	url    string                                    // of the played Slack
+	t       *testing.T
+	mu      sync.Mutex
+	now     time.Time
+	ids     int
+	fault   map[string]string // op of Slack to how
+	slack   *slackfake.Server
+	store   *memory.Store
+	policy  *policy.Policy
+	fed     int // records that notify has seen
+	orders  []access.Order
+	sends   func(access.Order) error
+	assume  func(access.Vending) (access.Credentials, error)
+	logs    *bytes.Buffer
+	refuse  func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
+	calls   []string                                  // to Slack, with the channel
+	hooks   bytes.Buffer                              // what was sent to Slack's own response URLs
+	url     string                                    // of the played Slack
+	quota   map[string]*slackfake.Quota
+	counted map[string]int // calls of Slack, by op
+	limited int            // calls that a quota refused
 	// stateless takes away what a form holds from the answers of views.update.
 	stateless bool
 
@@ -75,13 +78,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, now: noon, fault: make(map[string]string), logs: new(bytes.Buffer)}
+	w := &world{t: t, now: noon, fault: make(map[string]string), counted: make(map[string]int), logs: new(bytes.Buffer)}
 	w.policy = w.compiled(readPolicy(t))
 	w.store = memory.New(w.clock)
 	w.slack = slackfake.Sandbox(slackfake.Options{Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: func(op string) slackfake.Fault {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		w.counted[op]++
 		return slackfake.Fault{How: w.fault[op]}
+	}, Quota: func(op string) *slackfake.Quota {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.quota[op]
 	}})
 	server := httptest.NewServer(w.slack)
 	t.Cleanup(server.Close)

@@ -121,20 +121,56 @@ var breakages = map[string]struct {
 	"a group that is gone": {
 		func(c *clinic) {
 			c.slack.RemoveGroup("S0LEADS")
-			c.now = 2 * time.Minute
-			c.must(c.tick.Handle(c.t.Context(), tickEvent))
-			c.now = 0
+			c.readAgain()
 		},
 		[]string{"group leads (S0LEADS) problem gone"}, []string{"no such user group", "approves nothing"}, wrong,
 	},
 	"a group without members": {
 		func(c *clinic) {
 			c.must(c.slack.SetGroup("S0LEADS", nil))
-			c.now = 2 * time.Minute
-			c.must(c.tick.Handle(c.t.Context(), tickEvent))
-			c.now = 0
+			c.readAgain()
 		},
 		[]string{"group leads (S0LEADS) warning empty"}, []string{"has no members"}, fine,
+	},
+	"people of the policy whom Slack does not prove": {
+		func(c *clinic) {
+			no, twin := false, "DEV2@example.com"
+			c.must(c.slack.SetUser(slackfake.UserChange{ID: "U0LEAD2", EmailConfirmed: &no}))
+			c.must(c.slack.SetUser(slackfake.UserChange{ID: "U0TWIN", Email: &twin}))
+			c.readAgain()
+		},
+		[]string{"person dev2@example.com warning shared", "person dev2@example.com warning shared", "person lead2@example.com warning unconfirmed"},
+		[]string{"Slack has not confirmed this address of U0LEAD2", "Write the Slack id U0LEAD2 into policy.yaml", "More than one user has this address, U0TWIN among them"}, fine,
+	},
+	"people of the policy who are not there": {
+		func(c *clinic) {
+			other, gone := "dev.two@example.com", true
+			c.must(c.slack.SetUser(slackfake.UserChange{ID: "U0DEV2", Email: &other}))
+			c.must(c.slack.SetUser(slackfake.UserChange{ID: "U0LEAD2", Deleted: &gone}))
+			c.readAgain()
+		},
+		[]string{"person dev2@example.com warning nobody", "person lead2@example.com warning deactivated"},
+		[]string{"Nobody in the workspace has this address or id", "a never keeps nobody out", "is no full member of the workspace (deactivated)"}, fine,
+	},
+	"people who are not known": {
+		func(c *clinic) {
+			c.known(func(d *access.Directory) { d.PeopleAt = d.PeopleAt.Add(-access.PeopleStaleAfter) })
+		},
+		[]string{"people problem unknown"}, []string{"Not everybody was read from Slack in the last half hour"}, wrong,
+	},
+	"people who are known for a while yet": {
+		func(c *clinic) { c.known(func(d *access.Directory) { d.PeopleAt = d.PeopleAt.Add(-26 * time.Minute) }) },
+		[]string{"people warning late"}, []string{"whole reading of the workspace began 26m"}, fine,
+	},
+	"the first reading of a large workspace": {
+		func(c *clinic) {
+			c.known(func(d *access.Directory) { d.PeopleAt, d.Size = time.Time{}, 36_000 })
+		},
+		[]string{"people warning first_reading"}, []string{"36000 users were read so far", "Wait: Slack gives about 18,000 users a minute"}, fine,
+	},
+	"a workspace that is too large": {
+		func(c *clinic) { c.known(func(d *access.Directory) { d.Size = 250_000 }) },
+		[]string{"people warning too_large"}, []string{"The workspace has 250000 users", "200000 is the most that is supported"}, fine,
 	},
 	"a tick that is silent": {
 		func(c *clinic) { c.forget(20 * time.Minute) },

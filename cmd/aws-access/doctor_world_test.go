@@ -234,14 +234,29 @@ var tickEvent events.EventBridgeEvent
 
 // forget makes what was read from Slack older.
 func (c *clinic) forget(age time.Duration) {
+	c.known(func(d *access.Directory) {
+		for id, g := range d.Groups {
+			g.ReadAt = g.ReadAt.Add(-age)
+			d.Groups[id] = g
+		}
+		d.PeopleAt = d.PeopleAt.Add(-age)
+	})
+}
+
+// known changes what is known of Slack.
+func (c *clinic) known(change func(*access.Directory)) {
 	d, err := c.store.Directory(c.t.Context())
 	c.must(err)
-	for id, g := range d.Groups {
-		g.ReadAt = g.ReadAt.Add(-age)
-		d.Groups[id] = g
-	}
-	d.PeopleAt, d.Version = d.PeopleAt.Add(-age), d.Version+1
+	change(&d)
+	d.Version++
 	c.must(c.store.SaveDirectory(c.t.Context(), d))
+}
+
+// readAgain lets the tick read what was changed in Slack.
+func (c *clinic) readAgain() {
+	c.now = 2 * time.Minute
+	c.must(c.tick.Handle(c.t.Context(), tickEvent))
+	c.now = 0
 }
 
 // everything is an address that says yes.

@@ -120,7 +120,7 @@ func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
 		{silent, "no_reason", "A reason is needed."},
 		{wordy, "reason_too_long", "The reason may have at most 3000 characters, yours has 3001."},
 		{guest, "guest", "Guests of this workspace cannot use AWS access."},
-		{nobody, "unknown_person", "Your Slack profile cannot be read right now."},
+		{nobody, "unknown_person", "Slack cannot be read at the moment, so your profile is not known."},
 	} {
 		_, _, err := New(c.ask, terms, noon)
 		if Code(err) != c.code || !strings.HasPrefix(err.Error(), c.says) {

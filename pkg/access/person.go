@@ -58,7 +58,7 @@ func (p Person) Refused() error {
 	case Outsider:
 		return Refuse("other_workspace", "AWS access is only for members of this workspace.", "")
 	}
-	return Refuse("unknown_person", "Your Slack profile cannot be read right now.", "Try again in a minute.")
+	return Refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.", "Try again in a minute.")
 }
 
 // The ages past which what was read of Slack's groups and people is no longer

@@ -31,14 +31,15 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 		if s.elsewhere(m.messages) {
 			return m.request, access.Event{}, ErrUnknownMessage
 		}
-		actor := s.Roster.Person(ctx, m.directory, by)
+		met := s.meet(ctx, m, by)
+		actor := met[by]
 		if m.request.State == access.Active && m.request.Approved(actor) {
 			return m.request, access.Event{}, errSettled
 		}
-		if err := s.mayDecide(ctx, m, actor); err != nil {
+		if err := s.mayDecide(m, met, actor); err != nil {
 			return m.request, access.Event{}, err
 		}
-		q := s.question(ctx, m)
+		q := m.question(met)
 		q.Approvals = append(q.Approvals, actor)
 		answer := s.decide(q)
 		if answer.Refusal != nil {
@@ -51,11 +52,12 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 // Deny says no for somebody; one no ends the request.
 func (s Decide) Deny(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
-		actor := s.Roster.Person(ctx, m.directory, by)
+		met := s.meet(ctx, m, by)
+		actor := met[by]
 		if settled(m.request, access.Denied, actor) {
 			return m.request, access.Event{}, errSettled
 		}
-		if err := s.mayDecide(ctx, m, actor); err != nil {
+		if err := s.mayDecide(m, met, actor); err != nil {
 			return m.request, access.Event{}, err
 		}
 		return m.request.Deny(actor, why, m.now)
@@ -72,8 +74,9 @@ func (s Decide) MayDeny(ctx context.Context, id, by string) (Moved, error) {
 	if s.elsewhere(m.messages) {
 		return m.moved(m.request), ErrUnknownMessage
 	}
-	actor := s.Roster.Person(ctx, m.directory, by)
-	if err := s.mayDecide(ctx, m, actor); err != nil {
+	met := s.meet(ctx, m, by)
+	actor := met[by]
+	if err := s.mayDecide(m, met, actor); err != nil {
 		return m.moved(m.request), err
 	}
 	_, _, err = m.request.Deny(actor, "", m.now)
@@ -86,7 +89,8 @@ func (s Decide) MayJudge(ctx context.Context, id, by string) error {
 	if err != nil {
 		return err
 	}
-	return s.Policy.MayDecide(s.question(ctx, m), s.Roster.Person(ctx, m.directory, by))
+	met := s.meet(ctx, m, by)
+	return s.Policy.MayDecide(m.question(met), met[by])
 }
 
 // MayRevoke says whether somebody is among those who can take this access away, however it stands.
@@ -95,26 +99,40 @@ func (s Close) MayRevoke(ctx context.Context, id, by string) error {
 	if err != nil {
 		return err
 	}
-	return s.Policy.MayRevoke(s.question(ctx, m), s.Roster.Person(ctx, m.directory, by))
+	met := s.meet(ctx, m, by)
+	return s.Policy.MayRevoke(m.question(met), met[by])
 }
 
 // mayDecide refuses those who are nobody here, tells those who come late who
 // won, and asks the policy about the others.
-func (s Decide) mayDecide(ctx context.Context, m moment, actor access.Person) error {
+func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	if refusal := actor.Refused(); refusal != nil {
 		return refusal
 	}
 	if m.request.State != access.Pending {
 		return m.request.Standing()
 	}
-	q := s.question(ctx, m)
-	if refusal := s.decide(q).Refusal; refusal != nil {
-		return access.Refuse(access.Code(refusal), "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
+	q := m.question(met)
+	switch answer := s.decide(q); {
+	case answer.Doubt != nil:
+		return unsure(answer.Doubt)
+	case answer.Refusal != nil:
+		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
 		return refusal
 	}
 	return nil
+}
+
+// unsure is the refusal for an approver when it is not known whether the policy
+// still allows a request. The words of the doubt are for the requester alone.
+func unsure(doubt error) error {
+	switch code := access.Code(doubt); code {
+	case "unproven_address", "unknown_group":
+		return access.Refuse(code, "The policy cannot tell any more who the requester is.", "The requester learns why by asking again with /aws-access.")
+	}
+	return access.Refuse("slack_unreadable", "Slack cannot be read at the moment, so whether the policy still allows this request is not known.", "Try again in a few minutes.")
 }
 
 // Close is the step of those who give back or take away: cancel, end, revoke.
@@ -151,7 +169,8 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 		if s.elsewhere(m.messages) {
 			return m.request, access.Event{}, ErrUnknownMessage
 		}
-		actor := s.Roster.Person(ctx, m.directory, by)
+		met := s.meet(ctx, m, by)
+		actor := met[by]
 		if settled(m.request, access.Revoked, actor) {
 			return m.request, access.Event{}, errSettled
 		}
@@ -161,7 +180,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 		if m.request.State != access.Active {
 			return m.request, access.Event{}, m.request.Standing()
 		}
-		if refusal := s.Policy.MayRevoke(s.question(ctx, m), actor); refusal != nil {
+		if refusal := s.Policy.MayRevoke(m.question(met), actor); refusal != nil {
 			return m.request, access.Event{}, refusal
 		}
 		return m.request.Revoke(actor, why, m.now)

@@ -251,6 +251,24 @@ func (r Roster) Person(ctx context.Context, d access.Directory, id string) acces
 	return r.Ask(patient, d, id)
 }
 
+// people are those of several ids, all asked for at once: a click has three
+// seconds.
+func (r Roster) people(ctx context.Context, d access.Directory, ids []string) people {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	found := make([]access.Person, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() { found[i] = r.Person(ctx, d, id) })
+	}
+	all.Wait()
+	met := make(people, len(ids))
+	for i, id := range ids {
+		met[id] = found[i]
+	}
+	return met
+}
+
 // Ask reads somebody from Slack at this moment. Somebody who cannot be read has
 // no standing.
 func (r Roster) Ask(ctx context.Context, d access.Directory, id string) access.Person {

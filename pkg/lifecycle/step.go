@@ -113,17 +113,33 @@ func (s Step) load(ctx context.Context, id string) (moment, error) {
 	return moment{request: r, directory: s.Roster.Fresh(ctx, d), messages: messages, now: s.Now()}, nil
 }
 
+// people are those whom a step is about, by their ids.
+type people map[string]access.Person
+
+// meet finds out who somebody is who acts on a request, and with them the
+// requester and those who approved.
+func (s Step) meet(ctx context.Context, m moment, by string) people {
+	return s.Roster.people(ctx, m.directory, append(approvers(m.request), m.request.Requester.ID, by))
+}
+
+func approvers(r access.Request) (ids []string) {
+	for _, a := range r.Approvals {
+		ids = append(ids, a.By.ID)
+	}
+	return ids
+}
+
 // question is what the policy is asked about a request that exists, with
 // everybody as they are known at this moment.
-func (s Step) question(ctx context.Context, m moment) policy.Question {
+func (m moment) question(met people) policy.Question {
 	q := policy.Question{
-		Who:     s.Roster.Person(ctx, m.directory, m.request.Requester.ID),
+		Who:     met[m.request.Requester.ID],
 		Account: m.request.Account, Role: m.request.Role,
 		Reason: m.request.Reason, Ticket: m.request.Ticket,
 		Directory: m.directory, At: m.now,
 	}
-	for _, a := range m.request.Approvals {
-		q.Approvals = append(q.Approvals, s.Roster.Person(ctx, m.directory, a.By.ID))
+	for _, id := range approvers(m.request) {
+		q.Approvals = append(q.Approvals, met[id])
 	}
 	return q
 }

@@ -121,9 +121,10 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.",
 			"Press Get temporary keys instead."))
 	}
-	q := s.question(ctx, m)
+	met := s.Roster.people(ctx, m.directory, approvers(m.request))
 	// Whether the person is still here is asked of Slack at every vend.
-	q.Who = s.Roster.Ask(ctx, m.directory, o.By)
+	met[o.By] = s.Roster.Ask(ctx, m.directory, o.By)
+	q := m.question(met)
 	if refusal := q.Who.Refused(); refusal != nil {
 		return refused(refusal)
 	}
@@ -134,6 +135,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	switch {
 	case answer.Refusal != nil:
 		return refused(answer.Refusal)
+	case !answer.Terms.Met && answer.Uncounted != nil:
+		return refused(answer.Uncounted)
 	case !answer.Terms.Met:
 		return refused(access.Refuse("no_longer_approved", "What was approved is not enough by today's policy and groups.", "Ask again with /aws-access."))
 	}

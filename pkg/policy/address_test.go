@@ -24,11 +24,11 @@ never:
 	for address, want := range map[string][2]string{ // the codes for A and for B
 		"kate@example.com":       {"", "never"},
 		"lead@example.com":       {"not_allowed", ""},
-		"\u212aate@example.com":  {"unknown_group", "never"}, // the Kelvin sign
-		"k\u0430te@example.com":  {"unknown_group", "never"}, // Cyrillic
-		"ｋａｔｅ@example.com":       {"unknown_group", "never"},
-		"ka\u0301te@example.com": {"unknown_group", "never"},
-		"kate@ex\u200bample.com": {"unknown_group", "never"},
+		"\u212aate@example.com":  {"unproven_address", "never"}, // the Kelvin sign
+		"k\u0430te@example.com":  {"unproven_address", "never"}, // Cyrillic
+		"ｋａｔｅ@example.com":       {"unproven_address", "never"},
+		"ka\u0301te@example.com": {"unproven_address", "never"},
+		"kate@ex\u200bample.com": {"unproven_address", "never"},
 		"王@example.com":          {"not_allowed", ""},
 	} {
 		for i, role := range []string{"A", "B"} {

@@ -30,20 +30,31 @@ type Question struct {
 // changed.
 type Answer struct {
 	// Refusal is nil when the person may have it once Terms.Met. Its codes
-	// are those of Person.Refused, unknown_account, unknown_role, never,
-	// not_allowed, unknown_group, nothing_to_give, too_long and, when Asking,
+	// are those of Person.Refused and of doubts (slack_unreadable, unknown_group,
+	// unproven_address), unknown_account, unknown_role, never,
+	// not_allowed, nothing_to_give, too_long and, when Asking,
 	// no_reason, no_ticket, bad_ticket, no_approver.
 	Refusal error
 	Terms   access.Terms // zero unless some rule allows
 	Target  access.Target
 	Ticket  bool // a ticket is mandatory
+	// Uncounted is why approvals that were given may not count today: nil when
+	// Terms.Met, and when it is certain that they are not enough.
+	Uncounted error
+	// Doubt is what is not known, without which there might be no refusal, or
+	// another one; nil when the refusal is certain.
+	Doubt error
 }
 
 // Decide answers a question. It is pure: the same question has the same
 // answer.
 func (p *Policy) Decide(q Question) Answer {
 	if refusal := q.Who.Refused(); refusal != nil {
-		return Answer{Refusal: refusal}
+		a := Answer{Refusal: refusal}
+		if q.Who.Standing == "" {
+			a.Doubt = refusal
+		}
+		return a
 	}
 	now := moment{&q.Directory, q.At}
 	v := p.view(q.Who, now)
@@ -52,12 +63,12 @@ func (p *Policy) Decide(q Question) Answer {
 		return Answer{Refusal: refusal}
 	}
 	if n, how := v.forbids(account, role); n != nil {
-		return Answer{Refusal: v.forbidden(n, how)}
+		return v.forbidden(n, how)
 	}
 	r := v.ruling(account, role)
 	rules, allows := r.binding()
 	if allows != yes {
-		return Answer{Refusal: r.notAllowed(allows)}
+		return r.notAllowed(allows)
 	}
 	a := Answer{Terms: r.terms(rules), Target: p.target(account, role), Ticket: r.wantsTicket(rules)}
 	a.Refusal = r.unfit(&q, &a)
@@ -68,6 +79,9 @@ func (p *Policy) Decide(q Question) Answer {
 		a.Refusal = r.noApprover(rules)
 	}
 	a.Terms.Needs, a.Terms.Met = r.needs(rules, q.Approvals)
+	if !a.Terms.Met {
+		a.Uncounted = r.uncounted(rules, q.Approvals)
+	}
 	a.Terms.Met = a.Terms.Met && a.Refusal == nil
 	return a
 }
@@ -120,36 +134,22 @@ func (p *Policy) target(account, role int) access.Target {
 }
 
 // forbidden words a never.
-func (v *view) forbidden(n *never, how belief) error {
-	if how != yes {
-		return access.Refuse("never", "“"+n.name+"” may concern you, and that cannot be told right now.", v.cannotRead(n.who))
+func (v *view) forbidden(n *never, how belief) Answer {
+	switch {
+	case how != yes:
+		doubt := v.doubt(&v.who, n.who, v.now)
+		return Answer{Refusal: access.Refuse("never", "“"+n.name+"” may concern you.", doubt.Error()), Doubt: doubt}
+	case n.say != "":
+		return Answer{Refusal: access.Refuse("never", n.say, "")}
 	}
-	if n.say != "" {
-		return access.Refuse("never", n.say, "")
-	}
-	return access.Refuse("never", "The policy never allows this: “"+n.name+"”.", "")
-}
-
-// cannotRead names those of the principals that nothing is known of.
-func (v *view) cannotRead(principals []int32) string {
-	var names []string
-	for _, i := range principals {
-		x := &v.principals[i]
-		if _, _, ok := x.members(v.now); !ok {
-			names = append(names, x.name)
-		}
-	}
-	if len(names) == 0 {
-		return "Your address in Slack is not confirmed, or somebody else has the same: ask an owner of the workspace to mend that."
-	}
-	return "Who is in " + strings.Join(names, " and ") + " cannot be read at the moment. Try again in a few minutes."
+	return Answer{Refusal: access.Refuse("never", "The policy never allows this: “"+n.name+"”.", "")}
 }
 
 // notAllowed refuses without a word about who could.
-func (r *ruling) notAllowed(allows belief) error {
+func (r *ruling) notAllowed(allows belief) Answer {
 	a, what, where := &r.accounts[r.account], r.roles[r.role].name, r.placed(r.account)
 	if allows == no {
-		return access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".", "The form shows what you may ask for: /aws-access.")
+		return Answer{Refusal: access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".", "The form shows what you may ask for: /aws-access.")}
 	}
 	var unknown []int32
 	for _, i := range a.rules {
@@ -158,7 +158,8 @@ func (r *ruling) notAllowed(allows belief) error {
 		}
 	}
 	slices.Sort(unknown)
-	return access.Refuse("unknown_group", "It is not known at the moment whether you may ask for "+what+" in "+where+".", r.cannotRead(slices.Compact(unknown)))
+	doubt := r.doubt(&r.who, slices.Compact(unknown), r.now)
+	return Answer{Refusal: doubt, Doubt: doubt}
 }
 
 // terms puts the rules that bind together, all but what they require.
@@ -352,11 +353,9 @@ func (r *ruling) anybody(need requirement) bool {
 // nobody words that a requirement cannot be filled.
 func (r *ruling) nobody(one *rule, short, have int) error {
 	need := one.needs[short]
-	var unknown []int32
-	for _, i := range need.from {
-		if _, _, ok := r.principals[i].members(r.now); !ok {
-			unknown = append(unknown, i)
-		}
+	unknown, because := r.unfilled(need)
+	if unknown != nil {
+		return unknown
 	}
 	says := "Nobody else could approve this: “" + one.name + "” wants " + strconv.Itoa(need.need) + " of " + strings.Join(need.names, ", ")
 	switch have {
@@ -367,8 +366,8 @@ func (r *ruling) nobody(one *rule, short, have int) error {
 	default:
 		says += ", and there are " + strconv.Itoa(have) + " besides you."
 	}
-	if len(unknown) > 0 {
-		return access.Refuse("no_approver", says, r.cannotRead(unknown))
+	if because != "" {
+		return access.Refuse("no_approver", says+" "+because, operatorsDo)
 	}
 	return access.Refuse("no_approver", says, "Tell the people who keep the policy.")
 }

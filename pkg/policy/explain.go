@@ -57,7 +57,7 @@ func (r *ruling) explain(i int32) Reason {
 	case !s.binds:
 		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(r.setBy(one), " and ")+"."
 	case s.matches == maybe:
-		out.Outcome, out.Says = Binds, "It may match, so it binds and allows nothing. "+r.cannotRead(one.who)
+		out.Outcome, out.Says = Binds, "It may match, so it binds and allows nothing. "+r.doubt(&r.who, one.who, r.now).Error()
 	default:
 		out.Outcome, out.Says = Binds, "It matches."
 	}
@@ -84,7 +84,7 @@ func (r *ruling) explainNever(i int32) Reason {
 	}
 	out.Outcome, out.Says = Forbids, "It matches."
 	if how == maybe {
-		out.Says = "It may match. " + r.cannotRead(n.who)
+		out.Says = "It may match. " + r.doubt(&r.who, n.who, r.now).Error()
 	}
 	return out
 }

@@ -8,24 +8,31 @@ import (
 
 // MayDecide says whether somebody's approval could count for a request now,
 // whatever was approved before; whoever may approve may deny. Refusals: those
-// of Person.Refused, self_approval, not_approver.
+// of Person.Refused and of doubts, self_approval, not_approver.
 func (p *Policy) MayDecide(q Question, by access.Person) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
 	}
-	if by.Same(q.Who) {
+	switch {
+	case by.Same(q.Who) && by.ID != q.Who.ID:
+		return access.Refuse("self_approval", "You have the same address as the requester, so you count as one person.", "Somebody else has to decide this.")
+	case by.Same(q.Who):
 		return access.Refuse("self_approval", "You cannot decide your own request.", "Somebody else has to; cancel it if it is not needed any more.")
 	}
 	r, rules := p.rulesFor(&q)
-	if !r.isAsked(rules, by) {
-		return access.Refuse("not_approver", "You are not among those who are asked to decide this.", "The card says who is.")
+	switch asked, from := r.isAsked(rules, by); asked {
+	case yes:
+		return nil
+	case maybe:
+		s := subjectOf(by)
+		return r.doubt(&s, from, r.now)
 	}
-	return nil
+	return access.Refuse("not_approver", "You are not among those who are asked to decide this.", "The card says who is.")
 }
 
 // MayRevoke says whether somebody may take away what was granted: those who
 // may decide, those who did (q.Approvals), and those who are to review it. The
-// owner gives it back instead. Refusals: those of Person.Refused, not_approver.
+// owner gives it back instead. Refusals: those of Person.Refused, not_approver, those of doubts.
 func (p *Policy) MayRevoke(q Question, by access.Person) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
@@ -36,8 +43,14 @@ func (p *Policy) MayRevoke(q Question, by access.Person) error {
 	}
 	r, rules := p.rulesFor(&q)
 	did := slices.ContainsFunc(q.Approvals, func(a access.Person) bool { return proven(a, by) })
-	if did || r.isAsked(rules, by) || r.reviews(rules, by) {
+	asked, from := r.isAsked(rules, by)
+	reviews, reviewers := r.reviews(rules, by)
+	switch {
+	case did || asked == yes || reviews == yes:
 		return nil
+	case asked == maybe || reviews == maybe:
+		s := subjectOf(by)
+		return r.doubt(&s, slices.Concat(from, reviewers), r.now)
 	}
 	return access.Refuse("not_approver", "You are not among those who may take this access away.", "Its card says who is asked; they can.")
 }
@@ -63,14 +76,32 @@ func (p *Policy) rulesFor(q *Question) (ruling, []int32) {
 	return r, rules
 }
 
-// isAsked reports whether some requirement of the rules could be filled by
-// somebody.
-func (r *ruling) isAsked(rules []int32, by access.Person) bool {
-	return slices.ContainsFunc(rules, func(i int32) bool {
-		return slices.ContainsFunc(r.rules[i].needs, func(need requirement) bool { return r.asks(need.from, by) })
-	})
+// isAsked says whether some requirement of the rules could be filled by
+// somebody, and by which principals that may be.
+func (r *ruling) isAsked(rules []int32, by access.Person) (belief, []int32) {
+	var from []int32
+	for _, i := range rules {
+		for _, need := range r.rules[i].needs {
+			from = append(from, need.from...)
+		}
+	}
+	return r.among(from, by), from
 }
 
-func (r *ruling) reviews(rules []int32, by access.Person) bool {
-	return slices.ContainsFunc(rules, func(i int32) bool { return r.asks(r.rules[i].reviewers, by) })
+// reviews says whether somebody is to review what the rules give.
+func (r *ruling) reviews(rules []int32, by access.Person) (belief, []int32) {
+	var reviewers []int32
+	for _, i := range rules {
+		reviewers = append(reviewers, r.rules[i].reviewers...)
+	}
+	return r.among(reviewers, by), reviewers
+}
+
+// among says whether somebody belongs to any of the principals.
+func (r *ruling) among(principals []int32, by access.Person) belief {
+	best, s := no, subjectOf(by)
+	for _, i := range principals {
+		best = max(best, r.principals[i].holds(&s, r.now))
+	}
+	return best
 }

@@ -389,7 +389,7 @@ func TestAnswersEqualAPlainReading(t *testing.T) {
 			rt.Fatalf("forbidden is %v, and the answer %q\n%s", forbidden, code, s.text())
 		case forbidden:
 			return
-		case nobody != (code == "not_allowed" || code == "unknown_group"):
+		case nobody != notAllowed(code):
 			rt.Fatalf("allowed is %v, and the answer %q\n%s", !nobody, code, s.text())
 		case nobody:
 			return
@@ -470,7 +470,7 @@ func TestTheOrderOfRulesMeansNothing(t *testing.T) {
 // whom no rule allowed may be allowed by another: that loosens no rule.
 func loosened(before, after Answer) string {
 	switch access.Code(before.Refusal) {
-	case "not_allowed", "unknown_group":
+	case "not_allowed", unknownGroup, unreadable, unproven:
 		return ""
 	case "never":
 		if access.Code(after.Refusal) != "never" {
@@ -478,7 +478,7 @@ func loosened(before, after Answer) string {
 		}
 		return ""
 	}
-	if code := access.Code(after.Refusal); code == "never" || code == "not_allowed" || code == "unknown_group" {
+	if code := access.Code(after.Refusal); code == "never" || notAllowed(code) {
 		return ""
 	}
 	for _, kind := range after.Terms.Give {
@@ -601,4 +601,9 @@ func TestClassesAreWhatNoSetTellsApart(t *testing.T) {
 			rt.Fatalf("%d classes, want %d", count, len(by))
 		}
 	})
+}
+
+// notAllowed reports whether a refusal says that no rule is known to allow.
+func notAllowed(code string) bool {
+	return slices.Contains([]string{"not_allowed", unknownGroup, unreadable, unproven}, code)
 }
