@@ -84,7 +84,7 @@ func (r rendering) resourcesMade() (map[string]Resource, error) {
 		body, _ := raw.(map[string]any)
 		for key := range body {
 			switch key {
-			case "Type", "Condition", "Properties", "DependsOn":
+			case "Type", "Condition", "Properties", "DependsOn", "Metadata":
 			default:
 				return nil, fmt.Errorf("resource %s: %s is not known", id, key)
 			}
