@@ -218,8 +218,8 @@ type peopleChange struct {
 	Channels []slackfake.ChannelChange `json:"channels"`
 }
 
-// peopleLever changes people, groups and channels. It holds from now on: functions start
-// cold and ticks read it.
+// peopleLever changes people, groups and channels. It holds from now on:
+// functions start cold and ticks read it.
 func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 	var c peopleChange
 	if err := readUpTo(r, maxPeople, &c); err != nil {
