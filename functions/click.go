@@ -32,7 +32,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 	case slackui.ActionRole:
 		return h.redraw(ctx, in, in.Action.Value, p.at)
 	}
-	return access.Refuse("unknown_action", "This button is not known any more.", "Use /aws-access to begin again.")
+	return access.Refuse("unknown_action", "This button no longer works.", "Start again with /aws-access.")
 }
 
 // decide takes the click of somebody who approves, denies or revokes.

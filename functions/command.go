@@ -144,7 +144,7 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		if doubt := h.Policy.Doubt(who, d, now); doubt != nil {
 			return doubt
 		}
-		return access.Refuse("not_allowed", "There is nothing that you may ask for.", "The policy names who may ask for which accounts: talk to the people who keep it.")
+		return access.Refuse("not_allowed", "The policy does not let you ask for anything.", "Ask the people who maintain the policy for access.")
 	}
 	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
 }

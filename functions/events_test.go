@@ -77,7 +77,7 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 		"slack-click-keys.json":    {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Keys) }},
 		"slack-click-unknown.json": {access.Pending, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 			wantText(t, "logs", w.logs.String(), `"code":"unknown_action"`)
-			wantText(t, "answer to the clicker", w.responded(), "This button is not known any more.", `"response_type":"ephemeral"`)
+			wantText(t, "answer to the clicker", w.responded(), "This button no longer works.", `"response_type":"ephemeral"`)
 		}},
 		"notify-insert.json": {access.Pending, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 			wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", `"Approve"`, `"Deny"`, theRequest)

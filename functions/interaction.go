@@ -59,7 +59,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	case slackui.CallbackDeny:
 		_, err = h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 	default:
-		err = access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again.")
+		err = access.Refuse("unknown_form", "This form no longer works.", "Start again with /aws-access.")
 	}
 	if err != nil {
 		return slackui.Replace(slackui.Problem(h.refused(ctx, err)))

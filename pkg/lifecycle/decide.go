@@ -117,7 +117,7 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	case answer.Doubt != nil:
 		return unsure(answer.Doubt)
 	case answer.Refusal != nil:
-		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.", "It can be cancelled, or left to time out.")
+		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.", "The requester can cancel it, or it will time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
 		return refusal

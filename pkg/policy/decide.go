@@ -212,7 +212,7 @@ func (r *ruling) wantsTicket(rules []int32) bool {
 func (r *ruling) unfit(q *Question, a *Answer) error {
 	switch {
 	case len(a.Terms.Give) == 0:
-		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+" have nothing in common that could be given: one wants the console alone, another keys alone.", "Tell the people who keep the policy.")
+		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+" have nothing in common that could be given: one wants the console alone, another keys alone.", "Tell the people who maintain the policy.")
 	case q.For > a.Terms.Max:
 		return access.TooLong(a.Terms.Max, q.For)
 	}
@@ -369,5 +369,5 @@ func (r *ruling) nobody(one *rule, short, have int) error {
 	if because != "" {
 		return access.Refuse("no_approver", says+" "+because, operatorsDo)
 	}
-	return access.Refuse("no_approver", says, "Tell the people who keep the policy.")
+	return access.Refuse("no_approver", says, "Tell the people who maintain the policy.")
 }

@@ -33,7 +33,7 @@ func words(err error, reference string) string {
 		}
 		return strings.Join(lines, "\n")
 	}
-	return "Something went wrong. Try again in a minute; if it stays, name this reference: " + reference
+	return "Something went wrong. Try again in a minute. If it happens again, report this reference: " + reference
 }
 
 // Asked is the answer to somebody whose request was made: what was asked, who

@@ -119,7 +119,7 @@ func standing(r access.Request, now time.Time) []string {
 	case access.Pending:
 		lines = append(lines, "*Waits for* "+missing(r.Needs)+", until "+moment(r.AnswerBy)+".")
 		if r.Reminded && len(r.Approvals) == 0 {
-			lines = append(lines, "Nobody has decided yet.")
+			lines = append(lines, "Nobody has decided so far.")
 		}
 	case access.Active:
 		lines = append(lines, granted(r)...)
@@ -149,10 +149,10 @@ func granted(r access.Request) []string {
 		lines = append(lines, "It was shortened to "+access.Length(r.For)+".")
 	}
 	if len(r.Approvals) == 0 {
-		lines = append(lines, "The policy asks nobody for this.")
+		lines = append(lines, "The policy needs no approval for this.")
 	}
 	if r.Review != nil {
-		lines = append(lines, "To be looked at afterwards by "+names(r.Review.By)+", within "+access.Length(r.Review.Within)+".")
+		lines = append(lines, "It will be reviewed afterwards by "+names(r.Review.By)+", within "+access.Length(r.Review.Within)+".")
 	}
 	return lines
 }
@@ -259,11 +259,11 @@ func uses(r access.Request) []slack.BlockElement {
 func afterwards(s access.State) string {
 	switch s {
 	case access.Denied:
-		return "Talk to whoever denied it, or ask again with /aws-access."
+		return "Talk to the person who denied it, or ask again with /aws-access."
 	case access.TimedOut, access.Expired, access.Ended:
 		return "Ask again with /aws-access when you need it."
 	case access.Revoked:
-		return "Talk to whoever revoked it."
+		return "Talk to the person who revoked it."
 	}
 	return ""
 }

@@ -78,7 +78,7 @@ func (s FormState) chosen() access.Role {
 // what stands in its place.
 func (s FormState) roles() []slack.Block {
 	if s.Account.ID == "" {
-		return []slack.Block{small("Choose an account: its roles follow.")}
+		return []slack.Block{small("Choose an account first. Then you can choose one of its roles.")}
 	}
 	if len(s.Roles) == 0 {
 		return []slack.Block{small("There is no role in this account that you may ask for.")}

@@ -219,7 +219,7 @@ func views() map[string]slack.ModalViewRequest {
 		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
 		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
 		"form-sent":            Sent(pending(), noon),
-		"form-problem":         Problem(Refused(access.Refuse("unknown_form", "This form is not known any more.", "Use /aws-access to begin again."), ref)),
+		"form-problem":         Problem(Refused(access.Refuse("unknown_form", "This form no longer works.", "Start again with /aws-access."), ref)),
 	}
 }
 
