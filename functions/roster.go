@@ -29,7 +29,8 @@ func (h Tick) tellRead(ctx context.Context, read lifecycle.Refreshed) error {
 			failed = append(failed, err)
 		}
 	}
-	return errors.Join(append(failed, h.tellGroups(ctx, read), h.tellPeople(ctx, read.Directory, people), h.tellUnproven(ctx, read.Directory))...)
+	failed = append(failed, h.tellGroups(ctx, read), h.tellPeople(ctx, read.Directory, people))
+	return errors.Join(append(failed, h.tellUnproven(ctx, read.Directory))...)
 }
 
 // tellGroups tells of groups that are not known. One that was never read, and
@@ -43,12 +44,14 @@ func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
 		}
 	}
 	text := func(listed string, ids []string) string {
-		says := "These groups of the policy are not known right now: " + listed + ". They allow nobody and approve nothing until they can be read again."
+		says := "These groups of the policy are not known right now: " + listed +
+			". They allow nobody and approve nothing until they can be read again."
 		if err := read.Groups[ids[0]]; err != nil {
 			return says + fmt.Sprintf(" The error is: %v. %s", err, slackapi.Advice(err))
 		}
 		if read.Directory.Groups[ids[0]].Gone {
-			return says + " Slack has no such group, or it is switched off: switch it on again, or write another one into policy.yaml."
+			return says + " Slack has no such group, or it is switched off: " +
+				"switch it on again, or write another one into policy.yaml."
 		}
 		return says
 	}
@@ -62,7 +65,8 @@ func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) err
 	known := d.KnowsPeople(h.Operators.Now())
 	switch {
 	case err != nil && (!known || slackapi.Classify(err) != slackapi.Wait):
-		return h.Operators.Report(ctx, cause, fmt.Sprintf("People cannot be read from Slack: %v. %s %s", err, slackapi.Advice(err), lastRead(d)))
+		text := fmt.Sprintf("People cannot be read from Slack: %v. %s %s", err, slackapi.Advice(err), lastRead(d))
+		return h.Operators.Report(ctx, cause, text)
 	case !known && !d.PeopleAt.IsZero():
 		return h.Operators.Report(ctx, cause, "People could not be read from Slack in time. "+lastRead(d))
 	case known && err == nil:
@@ -78,7 +82,8 @@ func lastRead(d access.Directory) string {
 		return "Until then " + after
 	}
 	until := d.PeopleAt.Add(access.PeopleStaleAfter).UTC().Format(time.TimeOnly)
-	return "What was read at " + d.PeopleAt.UTC().Format(time.TimeOnly) + " UTC holds until " + until + " UTC; after that " + after
+	at := d.PeopleAt.UTC().Format(time.TimeOnly)
+	return "What was read at " + at + " UTC holds until " + until + " UTC; after that " + after
 }
 
 // tellUnproven tells which people whom the policy names by address it cannot
@@ -97,15 +102,17 @@ func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 			shared[u.ID] = name
 		}
 	}
-	const advice = " The policy does not take these people for whom it names, and they can neither ask nor approve by it. " +
-		"Write their Slack ids into policy.yaml instead of the addresses, or have the addresses put right in Slack."
+	const advice = " The policy does not take these people for whom it names, and they can neither ask nor approve " +
+		"by it. Write their Slack ids into policy.yaml instead of the addresses, or have the addresses put right in Slack."
 	says := func(what string) func(string, []string) string {
 		return func(listed string, _ []string) string { return what + listed + "." + advice }
 	}
 	over := "The policy recognises these people again, or does not name them any more: "
 	return errors.Join(
-		h.tellEach(ctx, "unconfirmed:", unconfirmed, says("Slack has not confirmed these addresses, which the policy names: "), over, names),
-		h.tellEach(ctx, "shared:", shared, says("More than one user in Slack has these addresses, which the policy names: "), over, names))
+		h.tellEach(ctx, "unconfirmed:", unconfirmed,
+			says("Slack has not confirmed these addresses, which the policy names: "), over, names),
+		h.tellEach(ctx, "shared:", shared,
+			says("More than one user in Slack has these addresses, which the policy names: "), over, names))
 }
 
 // Sizes of what is told at once: the rest is told with the next tick. Who reads
@@ -118,7 +125,10 @@ const (
 // tellEach tells the operators once of each thing that is wrong now, by its id,
 // and once when it is over. Things that begin at the same time are one message,
 // and one cause, which is over when none of them is wrong any more.
-func (h Tick) tellEach(ctx context.Context, kind string, wrong map[string]string, text func(listed string, ids []string) string, over string, names map[string]string) error {
+func (h Tick) tellEach(
+	ctx context.Context, kind string, wrong map[string]string, text func(listed string, ids []string) string,
+	over string, names map[string]string,
+) error {
 	known, err := h.Operators.Store.Problems(ctx)
 	if err != nil {
 		return fmt.Errorf("load what the operators were told: %w", err)

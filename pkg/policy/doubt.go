@@ -61,7 +61,8 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 // those whom principals name.
 func (m moment) addressDoubt(who *subject, principals []string) error {
 	address, folded := cmp.Or(who.Email, who.Claims), cmp.Or(who.email, who.claims)
-	so, add := "so the policy cannot tell whether you are in "+listing(principals)+".", "Ask the operators to name your Slack id, "+who.ID+", in the policy."
+	so := "so the policy cannot tell whether you are in " + listing(principals) + "."
+	add := "Ask the operators to name your Slack id, " + who.ID + ", in the policy."
 	if strings.Contains(principals[0], "@") && len(principals) == 1 {
 		so = "so the policy cannot take you for " + principals[0] + "."
 	}
@@ -78,7 +79,8 @@ func (m moment) addressDoubt(who *subject, principals []string) error {
 	case found && access.FoldEmail(cmp.Or(known.Email, known.Claims)) == folded:
 		return access.Refuse(unproven, "Slack has not confirmed your address "+address+", "+so, add)
 	}
-	return access.Refuse(unproven, "Whether your address "+address+" is yours alone has not been looked up in Slack yet, "+so, tryLater)
+	says := "Whether your address " + address + " is yours alone has not been looked up in Slack yet, " + so
+	return access.Refuse(unproven, says, tryLater)
 }
 
 func listing(names []string) string {
@@ -133,7 +135,8 @@ func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 	case unknownGroup: // for certain
 		return nil
 	case unproven:
-		return access.Refuse(unproven, "The address of "+nameOf(p)+", who approved, does not prove any more who that is.", "Ask again with /aws-access.")
+		says := "The address of " + nameOf(p) + ", who approved, does not prove any more who that is."
+		return access.Refuse(unproven, says, "Ask again with /aws-access.")
 	}
 	return refusal
 }
