@@ -29,8 +29,9 @@ const (
 	longestWait = 55 * time.Second // less than a minute: each tick tries
 	longestTry  = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
 	laneWait    = 2 * time.Second
-	giveUpAfter = 24 * time.Hour  // after the request is over
-	caseAfter   = 2 * time.Minute // an index may lag so far at the most, before a case is closed
+	giveUpAfter = 24 * time.Hour     // after the request is over
+	remember    = 7 * 24 * time.Hour // what the operators were told and has no end
+	caseAfter   = 2 * time.Minute    // an index may lag so far at the most, before a case is closed
 	lateAfter   = 5 * time.Minute
 )
 
@@ -293,9 +294,13 @@ func (h *round) call(lane string, do func() error) error {
 	return err
 }
 
-// backoff is the wait after so many tries without a word of Slack's about it.
+// backoff is the wait after so many tries without a word of Slack's about it. The
+// second try comes in the same invocation.
 func backoff(tries int, longest time.Duration) time.Duration {
-	return min(15*time.Second<<min(tries-1, 10), longest)
+	if tries <= 1 {
+		return time.Second
+	}
+	return min(15*time.Second<<min(tries-2, 10), longest)
 }
 
 // tooOld reports whether a message helps nobody any more.
@@ -321,7 +326,7 @@ func place(o access.Owed) string {
 }
 
 // warn tells the operators why Slack does not take a message: what lasts once
-// when it begins, and what is no state once a day.
+// when it begins, and what is no state once a week.
 func (h *telling) warn(ctx context.Context, o access.Owed, err error) {
 	name, at := cause(o), place(o)
 	said := strings.TrimPrefix(err.Error(), "slack ")
@@ -339,12 +344,12 @@ func (h *telling) warn(ctx context.Context, o access.Owed, err error) {
 	case slackapi.Unknown:
 		name = "slack:unknown:" + cmp.Or(o.Code, said)
 		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+" What was to be posted is kept, and is tried again.", giveUpAfter)
+			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+" What was to be posted is kept, and is tried again.", remember)
 		})
 	case slackapi.Ours:
 		name = "slack:ours:" + cmp.Or(o.Code, said)
 		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+" is not posted: Slack refuses how it is made ("+said+"). "+advice, giveUpAfter)
+			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+" is not posted: Slack refuses how it is made ("+said+"). "+advice, remember)
 		})
 	}
 	if failed != nil {
