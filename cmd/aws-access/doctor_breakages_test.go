@@ -352,7 +352,10 @@ var breakages = map[string]struct {
 		[]string{"signing secret problem refused"}, []string{"/slack/commands refuses what the secret in /jit-access/slack/signing-secret signs"}, wrong,
 	},
 	"a signing secret that the shell may not read": {
-		func(c *clinic) { c.ssm.Refuse(signingAt, true) },
+		func(c *clinic) {
+			c.api.outputs["SecretsKey"] = "arn:aws:kms:eu-west-1:" + theBastion + ":key/of-the-company"
+			c.ssm.Refuse(signingAt, true)
+		},
 		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer proves the same", "may approve anything as anybody", "aws-access doctor -rights -ping"}, unchecked,
 	},
 	"a secret that every reader of the account can read": {

@@ -133,6 +133,12 @@ const tooSlow = 2500 * time.Millisecond
 func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *functions.CheckAnswer) {
 	const check = "signing secret"
 	secret, name, err := d.signingSecret(ctx)
+	if denied(err) && strings.HasPrefix(d.found.outputs["SecretsKey"], "alias/") {
+		// The stack's own key: it decrypts for slack's function alone, and so it should.
+		d.report.remind("Nobody but slack's function can read the signing secret, so doctor cannot sign a ping with it.\n" +
+			"Type /aws-access help in Slack: an answer proves that it is the right one.")
+		return
+	}
 	if err != nil {
 		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(), "Is the parameter there? See docs/deploy.md."}
 		if denied(err) {

@@ -152,6 +152,17 @@ func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
 	}
 }
 
+// Under the stack's own key nobody but slack's function reads the signing secret.
+// That is as it should be: doctor says how to check it instead.
+func TestUnderTheStacksKeyThePingIsLeftToPeople(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	c.ssm.Refuse(signingAt, true)
+	out, code := c.read()
+	if code != fine || strings.Contains(out, "not_allowed") || !strings.Contains(out, "Type /aws-access help in Slack") {
+		t.Errorf("ended with %d:\n%s", code, out)
+	}
+}
+
 // Whoever reads the signing secret signs clicks as anybody.
 func TestTheRightsHoldNoSecretUnasked(t *testing.T) {
 	const list = `"ssm:DescribeParameters"` // of names and keys, without values

@@ -21,7 +21,7 @@ import (
 // `doctor -rights` says and no more. What it says is right: the roles' trust
 // lacks the source identity that it was relieved of for the emulator, three
 // accounts have no roles, one channel is shared, the played Slack does not tell
-// scopes, and its rights do not read the signing secret. Everything else is
+// scopes. Its rights do not read the signing secret, of which it reminds. Everything else is
 // well.
 func (w *world) doctor() {
 	said := w.examined(w.operators)
@@ -32,7 +32,7 @@ func (w *world) doctor() {
 	for verdict, want := range map[string][]string{
 		"problem":     {"roles: open_without_source_identity", "roles: refused"},
 		"warning":     {"channel C0PAYMENTS: shared"},
-		"not checked": {"scopes: not_told", "signing secret: not_allowed"},
+		"not checked": {"scopes: not_told"},
 	} {
 		slices.Sort(got[verdict])
 		if !slices.Equal(got[verdict], want) {
