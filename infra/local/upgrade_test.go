@@ -18,9 +18,7 @@ var secretNames = []string{"/jit-access/slack/bot-token", "/jit-access/slack/sig
 // of SSM, while one request waits and one is in use.
 func (w *world) upgrade() {
 	w.operators = w.operator()
-	w.command("U0DEV2", `/aws-access payments-dev Admin 2h "in use before the upgrade"`)
-	w.told("C0APPROVALS", "in use before the upgrade")
-	w.click("U0LEAD2", "Approve", "C0APPROVALS")
+	w.command("U0DEV2", `/aws-access payments-dev ReadOnly 2h "in use before the upgrade"`)
 	before := w.takeKeys("U0DEV2")
 	w.command("U0DEV2", `/aws-access payments-prod ReadOnly 2h "waits for the upgrade"`)
 	w.told("C0APPROVALS", "waits for the upgrade")
@@ -31,25 +29,29 @@ func (w *world) upgrade() {
 		w.t.Errorf("%d items are in the table, %d before the upgrade", now, items)
 	}
 	w.secretsAre("problem", "shared_key", "alias/aws/ssm")
-	w.click("U0LEAD1", "Approve", "C0APPROVALS")
-	if got, want := w.whoIs(w.takeKeys("U0DEV2")), "arn:aws:sts::"+production+":assumed-role/ReadOnly/"; !strings.HasPrefix(got, want) {
-		w.t.Errorf("the keys of the one that waited are %s, want %s…", got, want)
-	}
-	w.click("U0DEV2", "I'm done", "@U0DEV2")
-	w.told("@U0DEV2", "You gave back")
-
-	w.whileAsking(w.moveSecrets)
-	w.secretsAre("ok", "ok", w.outputs["SecretsKey"])
-	for _, f := range []string{"SlackFunction", "VendFunction", "NotifyFunction", "TickFunction"} {
-		w.must(w.reads(secretNames[0])(w.credentials(f)))
-	}
-	w.tick()
 	after := w.takeKeys("U0DEV2")
 	if was, is := w.whoIs(before), w.whoIs(after); was != is || before == after {
 		w.t.Errorf("the keys of the one in use are %s, were %s; want the same name, and others", is, was)
 	}
+	w.click("U0LEAD1", "Approve", "C0APPROVALS")
+	want := "arn:aws:sts::" + production + ":assumed-role/ReadOnly/"
+	w.told("@U0DEV2", "payments-prod")
+	waited := w.takeKeys("U0DEV2")
+	if got := w.whoIs(waited); !strings.HasPrefix(got, want) {
+		w.t.Errorf("the keys of the one that waited are %s, want %s…", got, want)
+	}
+
+	w.whileAsking(w.moveSecrets)
+	w.secretsAre("ok", "ok", w.outputs["SecretsKey"])
+	w.tick()
+	for _, f := range []string{"SlackFunction", "VendFunction", "NotifyFunction", "TickFunction"} {
+		w.must(w.reads(secretNames[0])(w.credentials(f)))
+	}
+	if was, is := w.whoIs(waited), w.whoIs(w.takeKeys("U0DEV2")); was != is {
+		w.t.Errorf("after the secrets were moved the keys are %s, were %s", is, was)
+	}
 	w.click("U0DEV2", "I'm done", "@U0DEV2")
-	w.told("C0APPROVALS", "in use before the upgrade")
+	w.told("@U0DEV2", "You gave back")
 }
 
 // moveSecrets puts each secret, as it is, under the stack's key.
