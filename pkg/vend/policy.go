@@ -151,17 +151,18 @@ var chaining = []string{"sts:AssumeRole", "sts:AssumeRoot"}
 // grant; docs/threats.md has the service control policy that closes it.
 // Instance profiles and MFA devices give nobody a way in by themselves.
 var identities = []string{
-	"iam:CreateUser", "iam:AddUserToGroup", "iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:AttachGroupPolicy", "iam:PutGroupPolicy",
-	"iam:CreateLoginProfile", "iam:UpdateLoginProfile", "iam:CreateAccessKey", "iam:Update*Key",
-	"iam:Create*Credential", "iam:ResetService*", "iam:UpdateService*", "iam:UploadSSH*", "iam:UploadSigning*", "iam:UpdateSigning*",
-	"iam:Create*Provider", "iam:Update*Provider*", "iam:AddClientID*", "iam:AcceptDelegation*", "iam:SendDelegation*",
-	"rolesanywhere:Create*", "rolesanywhere:Update*", "rolesanywhere:Enable*", "rolesanywhere:Put*", "rolesanywhere:D*Crl", "acm-pca:Issue*",
+	"iam:CreateUser", "iam:AddUserToGroup", "iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:AttachGroupPolicy",
+	"iam:PutGroupPolicy", "iam:CreateLoginProfile", "iam:UpdateLoginProfile", "iam:CreateAccessKey",
+	"iam:Update*Key", "iam:Create*Credential", "iam:ResetService*", "iam:UpdateService*", "iam:UploadSSH*",
+	"iam:UploadSigning*", "iam:UpdateSigning*", "iam:Create*Provider", "iam:Update*Provider*", "iam:AddClientID*",
+	"iam:AcceptDelegation*", "iam:SendDelegation*", "rolesanywhere:Create*", "rolesanywhere:Update*",
+	"rolesanywhere:Enable*", "rolesanywhere:Put*", "rolesanywhere:D*Crl", "acm-pca:Issue*",
 	"account-access:Create*", "sso:Create*", "sso-directory:Create*", "identitystore:Create*",
-	"ssm:CreateActivation", "iot:CreateRoleAlias", "iot:UpdateRoleAlias", "iot:Create*Certificate*", "iot:Register*Cert*",
-	"eks:AssociateAccess*", "eks:CreateAccess*", "eks:UpdateAccess*", "eks:CreatePodId*", "eks:UpdatePodId*",
-	"cognito-identity:Set*", "cognito-identity:GetOpenIdTokenForD*", "s3:GetDataAccess", "lakeformation:GetTemp*", "datazone:Get*Credentials",
-	"lightsail:CreateBucketAccessKey", "transfer:CreateUser", "transfer:ImportSsh*",
-	"organizations:Leave*", "account:*EmailUpdate",
+	"ssm:CreateActivation", "iot:CreateRoleAlias", "iot:UpdateRoleAlias", "iot:Create*Certificate*",
+	"iot:Register*Cert*", "eks:AssociateAccess*", "eks:CreateAccess*", "eks:UpdateAccess*", "eks:CreatePodId*",
+	"eks:UpdatePodId*", "cognito-identity:Set*", "cognito-identity:GetOpenIdTokenForD*", "s3:GetDataAccess",
+	"lakeformation:GetTemp*", "datazone:Get*Credentials", "lightsail:CreateBucketAccessKey", "transfer:CreateUser",
+	"transfer:ImportSsh*", "organizations:Leave*", "account:*EmailUpdate",
 }
 
 // reading is what remains possible on what is protected. The rest is denied as
