@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // The secrets, by the names that the template has for them.
@@ -35,7 +37,11 @@ func (w *world) upgrade() {
 	}
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	want := "arn:aws:sts::" + production + ":assumed-role/ReadOnly/"
-	w.told("@U0DEV2", "payments-prod")
+	w.eventually("U0DEV2 reads of the access in production", func() bool {
+		return slices.ContainsFunc(w.slack.Messages(), func(m slackfake.Message) bool {
+			return m.To == "" && m.DMWith == "U0DEV2" && strings.Contains(m.Text+string(m.Blocks), "payments-prod")
+		})
+	})
 	waited := w.takeKeys("U0DEV2")
 	if got := w.whoIs(waited); !strings.HasPrefix(got, want) {
 		w.t.Errorf("the keys of the one that waited are %s, want %s…", got, want)
