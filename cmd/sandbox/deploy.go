@@ -52,8 +52,8 @@ func (s *stage) parts(p *policy.Policy) parts {
 		Token: kept(s.token), HTTP: &http.Client{Timeout: callPatience}, BaseURL: s.places.inside + "/slack-api", Team: team,
 	})
 	b.roster = lifecycle.Roster{
-		Slack: b.slack, OnCall: s.onCall, Store: b.table, Policy: p, Now: s.clock.Now,
-		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) || errors.Is(err, errNoSchedule) },
+		Slack: b.slack, Store: b.table, Policy: p, Now: s.clock.Now,
+		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
 		Log:     s.log,
 	}
 	b.step = lifecycle.Step{Store: b.table, Roster: b.roster, Policy: p, Now: s.clock.Now}

@@ -228,11 +228,11 @@ func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 	}
 	st := w.stage.Load()
 	// Try it on a workspace that is thrown away: what is refused changes nothing.
-	if err := c.apply(slackfake.Sandbox(slackfake.Options{Now: st.clock.Now}), &schedules{}); err != nil {
+	if err := c.apply(slackfake.Sandbox(slackfake.Options{Now: st.clock.Now})); err != nil {
 		refuse(rw, err)
 		return
 	}
-	err := c.apply(st.slack, st.onCall)
+	err := c.apply(st.slack)
 	if err == nil {
 		st.ship(st.policy())
 		err = st.refresh(r.Context())
@@ -240,7 +240,7 @@ func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 	done(rw, err, ok)
 }
 
-func (c peopleChange) apply(slack *slackfake.Server, onCall *schedules) error {
+func (c peopleChange) apply(slack *slackfake.Server) error {
 	for _, u := range c.Users {
 		if _, known := slack.User(u.ID); u.Email == nil && !known && (u.Bot == nil || !*u.Bot) {
 			address := access.FoldEmail(u.ID) + "@example.com" // a full member has one
@@ -255,10 +255,6 @@ func (c peopleChange) apply(slack *slackfake.Server, onCall *schedules) error {
 	}
 	for id, members := range c.Groups {
 		switch {
-		case len(id) > 0 && id[0] == 'P' && members == nil:
-			onCall.set(id, nil)
-		case len(id) > 0 && id[0] == 'P':
-			onCall.set(id, list(*members))
 		case members == nil:
 			slack.RemoveGroup(id)
 		default:

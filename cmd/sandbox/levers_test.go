@@ -338,23 +338,6 @@ func TestPeopleChangeFromNowOn(t *testing.T) {
 	}
 }
 
-// Whoever is on call stands among the groups, under the schedule's id.
-func TestWhoIsOnCall(t *testing.T) {
-	b := start(t, repository(t))
-	b.do("policy", strings.Replace(repository(t), "developers: {slack: S0DEVS}", "developers: {pagerduty: PABC123}", 1))
-	if out := b.command("U0DEV1", line); !strings.Contains(out.Body, "may not ask") {
-		t.Errorf("nobody is on call: got %s", out.Body)
-	}
-	b.do("people", `{"groups":{"PABC123":["dev1@example.com"]}}`)
-	if out := b.command("U0DEV1", line); !strings.Contains(out.Body, "Asked for") {
-		t.Errorf("on call: got %s", out.Body)
-	}
-	b.do("people", `{"groups":{"PABC123":null}}`)
-	if out := b.command("U0DEV1", strings.Replace(line, "ReadOnly", "Operator", 1)); !strings.Contains(out.Body, "Slack has no user group developers any more") {
-		t.Errorf("the schedule is gone: got %s", out.Body)
-	}
-}
-
 // A wrong role is told to the person, naming account and role.
 func TestWhatStandsInAMemberAccount(t *testing.T) {
 	for name, c := range map[string]string{

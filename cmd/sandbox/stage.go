@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +42,6 @@ type stage struct {
 	store  *memory.Store
 	engine *engine
 	roles  *roles
-	onCall *schedules
 
 	signingSecret, token, externalID access.Secret
 	vendKeys, slackKeys              access.Credentials
@@ -79,7 +76,7 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 		start = time.Now()
 	}
 	st := &stage{
-		places: at, log: log, clock: newClock(start, time.Now), calls: &calls{}, onCall: &schedules{}, done: make(chan struct{}),
+		places: at, log: log, clock: newClock(start, time.Now), calls: &calls{}, done: make(chan struct{}),
 		signingSecret: s.SigningSecret, token: access.NewSecret("xoxb-" + rand.Text()), externalID: access.NewSecret(rand.Text()),
 	}
 	st.faults = &faults{now: st.clock.Now}
@@ -154,7 +151,7 @@ func (s *stage) refresh(ctx context.Context) error {
 		return err
 	}
 	sources := s.policy().Sources()
-	for range (len(sources.Groups)+len(sources.OnCall))/perTick + 1 {
+	for range len(sources.Groups)/perTick + 1 {
 		s.tick()
 		if err := s.engine.settle(ctx); err != nil {
 			return err
@@ -189,48 +186,4 @@ func (s *stage) changeDirectory(ctx context.Context, change func(*access.Directo
 		return fmt.Errorf("write the directory: %w", err)
 	}
 	return nil
-}
-
-// schedules plays the on-call service: who is on call, by schedule. Nobody is
-// until /sandbox/people says so.
-type schedules struct {
-	mu   sync.Mutex
-	who  map[string][]string
-	gone map[string]bool
-}
-
-// errNoSchedule says that the on-call service knows no such schedule.
-var errNoSchedule = errors.New("no such schedule")
-
-// OnCall returns who is on call now.
-func (s *schedules) OnCall(_ context.Context, schedule string) ([]string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gone[schedule] {
-		return nil, errNoSchedule
-	}
-	return slices.Clone(s.who[schedule]), nil
-}
-
-// set says who is on call; nil takes the schedule away.
-func (s *schedules) set(schedule string, who []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.who == nil {
-		s.who, s.gone = make(map[string][]string), make(map[string]bool)
-	}
-	s.who[schedule], s.gone[schedule] = who, who == nil
-}
-
-// all is a copy of who is on call.
-func (s *schedules) all() map[string][]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make(map[string][]string)
-	for id, who := range s.who {
-		if !s.gone[id] {
-			out[id] = who
-		}
-	}
-	return out
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sort"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -33,7 +32,6 @@ type groupState struct {
 	ID      string   `json:"id"`
 	Handle  string   `json:"handle,omitempty"`
 	Members []string `json:"members"`
-	OnCall  bool     `json:"on_call,omitempty"` // a schedule of the on-call service
 }
 
 type requestState struct {
@@ -104,15 +102,6 @@ func (s *stage) groups() []groupState {
 	out := []groupState{}
 	for _, g := range s.slack.Groups() {
 		out = append(out, groupState{ID: g.ID, Handle: g.Handle, Members: list(g.Members)})
-	}
-	onCall := s.onCall.all()
-	ids := make([]string, 0, len(onCall))
-	for id := range onCall {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	for _, id := range ids {
-		out = append(out, groupState{ID: id, Members: list(onCall[id]), OnCall: true})
 	}
 	return out
 }

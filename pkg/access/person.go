@@ -84,7 +84,7 @@ type Group struct {
 // whoever read it, on the version before.
 type Directory struct {
 	Version  int
-	Groups   map[string]Group  // by the group's id at its source: S0… or a PagerDuty id
+	Groups   map[string]Group  // by the group's id at its source: S0…
 	People   map[string]Person // by Slack id: members of those groups and people named by the policy
 	PeopleAt time.Time         // when the last whole reading of People and Shared began
 	Shared   []string          // addresses of those people that another user holds, or may hold, folded and sorted

@@ -23,11 +23,6 @@ type slack interface {
 	People(ctx context.Context, cursor string) (page []access.Person, next string, err error)
 }
 
-type onCall interface {
-	// OnCall returns the addresses, or Slack ids, of who is on call now.
-	OnCall(ctx context.Context, schedule string) ([]string, error)
-}
-
 type directoryStore interface {
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
@@ -39,7 +34,6 @@ type directoryStore interface {
 // the directory fresh; a step reads by itself what the tick left to get old.
 type Roster struct {
 	Slack  slack
-	OnCall onCall // nil: no on-call service, such groups are not known
 	Store  directoryStore
 	Policy *policy.Policy
 	Now    func() time.Time
@@ -155,7 +149,7 @@ func (r Roster) save(ctx context.Context, d access.Directory, change func(access
 // oldGroups are the sources of groups older than age, the oldest first.
 func (r Roster) oldGroups(d access.Directory, age time.Duration) []string {
 	sources := r.Policy.Sources()
-	ids := slices.DeleteFunc(slices.Concat(sources.Groups, sources.OnCall), func(id string) bool {
+	ids := slices.DeleteFunc(sources.Groups, func(id string) bool {
 		return r.Now().Sub(d.Groups[id].ReadAt) < age
 	})
 	slices.SortStableFunc(ids, func(a, b string) int {
@@ -187,7 +181,7 @@ func (r Roster) readGroups(ctx context.Context, d access.Directory, age time.Dur
 }
 
 func (r Roster) group(ctx context.Context, id string) (access.Group, error) {
-	members, err := r.members(ctx, id)
+	members, err := r.Slack.Group(ctx, id)
 	switch {
 	case err == nil:
 		return access.Group{Members: members, ReadAt: r.Now()}, nil
@@ -202,7 +196,7 @@ func (r Roster) group(ctx context.Context, id string) (access.Group, error) {
 func (r Roster) withGroups(d access.Directory, read map[string]access.Group) access.Directory {
 	sources := r.Policy.Sources()
 	groups := make(map[string]access.Group, len(d.Groups))
-	for _, id := range slices.Concat(sources.Groups, sources.OnCall) {
+	for _, id := range sources.Groups {
 		g, known := d.Groups[id]
 		if newer, found := read[id]; found && !newer.ReadAt.Before(g.ReadAt) {
 			g, known = newer, true
@@ -215,23 +209,11 @@ func (r Roster) withGroups(d access.Directory, read map[string]access.Group) acc
 	return d
 }
 
-var errNoOnCall = errors.New("no on-call service is configured")
-
-func (r Roster) members(ctx context.Context, id string) ([]string, error) {
-	if slices.Contains(r.Policy.Sources().Groups, id) {
-		return r.Slack.Group(ctx, id)
-	}
-	if r.OnCall == nil {
-		return nil, errNoOnCall
-	}
-	return r.OnCall.OnCall(ctx, id)
-}
-
 // unknown are the ids of the policy's groups that are not known now.
 func (r Roster) unknown(d access.Directory) []string {
 	var ids []string
 	sources := r.Policy.Sources()
-	for _, id := range slices.Concat(sources.Groups, sources.OnCall) {
+	for _, id := range sources.Groups {
 		if _, ok := d.Group(id, r.Now()); !ok {
 			ids = append(ids, id)
 		}

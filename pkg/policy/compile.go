@@ -115,14 +115,7 @@ func (c *compiler) rolesOf(nodes []*yaml.Node, in *reader) set {
 func (c *compiler) linkGroups() {
 	c.groups = make(map[string]int32, len(c.draft.groups))
 	c.people = make(map[string]int32)
-	slack := make(map[string]bool)
 	for _, d := range c.draft.groups {
-		slack[d.source] = slack[d.source] || d.kind == slackGroup
-	}
-	for _, d := range c.draft.groups {
-		if d.kind == onCall && d.source != "" && slack[d.source] {
-			c.wrong(d.at, "%s is a schedule here and a Slack group elsewhere; write the right id", quoted(d.source))
-		}
 		c.groups[d.name] = c.addPrincipal(d.principal)
 	}
 }

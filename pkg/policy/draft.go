@@ -103,7 +103,6 @@ func form(pattern string) func() *regexp.Regexp {
 var (
 	channelID = form(`^[CG][A-Z0-9]{2,}$`)
 	slackTeam = form(`^S[A-Z0-9]{2,}$`)
-	onCallID  = form(`^[A-Z0-9]{3,}$`)
 	accountID = form(`^[0-9]{12}$`)
 	roleName  = form(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 	rolePath  = form(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
@@ -385,7 +384,7 @@ func (r *reader) group(name string, key, n *yaml.Node) principal {
 		}},
 		field{"pagerduty", false, func(n *yaml.Node) {
 			sources++
-			g.kind, g.source = onCall, r.word(n, "pagerduty", onCallID, "the id of a schedule, like PABC123")
+			r.wrong(resolve(n), "groups of an on-call service are not built yet; write a Slack user group, or people")
 		}},
 		field{"people", false, func(n *yaml.Node) {
 			sources++
@@ -393,7 +392,7 @@ func (r *reader) group(name string, key, n *yaml.Node) principal {
 		}},
 	)
 	if ok && sources != 1 {
-		r.wrong(key, "the group %s has %d sources; write one of slack, people or pagerduty", quoted(name), sources)
+		r.wrong(key, "the group %s has %d sources; write either slack or people", quoted(name), sources)
 	}
 	return g
 }

@@ -126,11 +126,7 @@ func (p *Policy) listSources() {
 			continue
 		}
 		s.Names[x.source] = x.name
-		if x.kind == slackGroup {
-			s.Groups = append(s.Groups, x.source)
-		} else {
-			s.OnCall = append(s.OnCall, x.source)
-		}
+		s.Groups = append(s.Groups, x.source)
 	}
 	for i := range p.principals {
 		s.People = append(append(s.People, p.principals[i].ids...), p.principals[i].addresses...)

@@ -6,7 +6,7 @@ import (
 )
 
 // judgeNeeds refuses requirements that the people whom the file names could
-// never fill. Groups of Slack and of the on-call service are not counted:
+// never fill. Groups of Slack are not counted:
 // their members change.
 func (c *compiler) judgeNeeds(d *ruleDraft, needs []requirement) {
 	var people []string

@@ -52,7 +52,7 @@ func (l *layout) role(r *role) {
 
 func (l *layout) principal(x *principal) {
 	l.text(&x.name)
-	number(l.coder, &x.kind, int(onCall)+1)
+	number(l.coder, &x.kind, int(slackGroup)+1)
 	l.text(&x.source)
 	l.textList(&x.ids)
 	l.textList(&x.addresses)

@@ -15,7 +15,7 @@ const everybody = "everyone"
 type principal struct {
 	name      string // as the file has it
 	kind      principalKind
-	source    string   // id of a Slack group or a schedule
+	source    string   // id of a Slack group
 	ids       []string // of named people
 	addresses []string // of named people, folded
 }
@@ -26,7 +26,6 @@ const (
 	named      principalKind = iota // people written out
 	everyone                        // every full member
 	slackGroup                      // a Slack user group
-	onCall                          // whoever is on call
 )
 
 // belief is what can be said of somebody and a principal.
@@ -59,15 +58,12 @@ func subjectOf(p access.Person) subject {
 }
 
 // members are the people of a principal, as Slack ids and as addresses; ok is
-// false when they are not known. A list may hold both.
+// false when they are not known.
 func (x *principal) members(m moment) (ids, addresses []string, ok bool) {
 	switch x.kind {
 	case slackGroup:
 		ids, ok = m.directory.Group(x.source, m.at)
 		return ids, nil, ok
-	case onCall:
-		ids, ok = m.directory.Group(x.source, m.at)
-		return ids, ids, ok
 	}
 	return x.ids, x.addresses, true
 }

@@ -57,15 +57,14 @@ func (p *Policy) Settings() Settings { return p.settings }
 // Sources is what has to be known of people for this policy to answer.
 type Sources struct {
 	Groups []string          // ids of Slack user groups, sorted
-	OnCall []string          // ids of on-call schedules, sorted
 	People []string          // addresses, folded, and Slack ids that the policy names, sorted
-	Names  map[string]string // of groups and schedules, as the policy calls them, by their ids
+	Names  map[string]string // of groups, as the policy calls them, by their ids
 }
 
 // Sources returns a copy of the policy's sources.
 func (p *Policy) Sources() Sources {
 	s := p.sources
-	s.Groups, s.OnCall, s.People = slices.Clone(s.Groups), slices.Clone(s.OnCall), slices.Clone(s.People)
+	s.Groups, s.People = slices.Clone(s.Groups), slices.Clone(s.People)
 	return s
 }
 

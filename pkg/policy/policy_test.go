@@ -381,16 +381,16 @@ func TestSourcesNameEverybodyWhoIsNamed(t *testing.T) {
 settings: {channel: C0A}
 roles: {A: {}}
 accounts: [{id: "111111111111", name: prod}]
-groups: {a: {slack: S0A}, b: {slack: S0A}, people: {people: [One@example.com, U0TWO]}, on-call: {pagerduty: PABC123}}
+groups: {a: {slack: S0A}, b: {slack: S0A}, people: {people: [One@example.com, U0TWO]}, on-call: {slack: S0ONCALL}}
 rules:
   - {name: a, who: [Three@example.com, everyone], accounts: [prod], roles: [A], max: 1h, approvals: [{from: [U0FOUR, a], need: 1}], review: {by: [five@example.com], within: 1h}}
 never:
   - {name: y, who: [six@example.com], accounts: [prod], roles: [A]}
 `)
 	want := Sources{
-		Groups: []string{"S0A"}, OnCall: []string{"PABC123"},
+		Groups: []string{"S0A", "S0ONCALL"},
 		People: []string{"U0FOUR", "U0TWO", "five@example.com", "one@example.com", "six@example.com", "three@example.com"},
-		Names:  map[string]string{"S0A": "a, b", "PABC123": "on-call"},
+		Names:  map[string]string{"S0A": "a, b", "S0ONCALL": "on-call"},
 	}
 	if diff := cmp.Diff(want, p.Sources()); diff != "" {
 		t.Errorf("sources (-want +got):\n%s", diff)
