@@ -116,13 +116,13 @@ func said(text string) string {
 	return "“" + text + "”"
 }
 
-// placed names an account in a sentence: by its name for those who may ask for something there, else by the id.
+// placed names an account in a sentence: by its name for those who may ask for something there.
 func (v *view) placed(account int) string {
 	a := &v.accounts[account]
 	if v.reachable()[a.number] {
 		return a.Name
 	}
-	return a.ID
+	return "this account"
 }
 
 func (p *Policy) target(account, role int) access.Target {

@@ -216,7 +216,7 @@ func (a *account) has(words []string) bool {
 }
 
 // known says of each class whether some rule names somebody, or may name them, for its accounts. Of other accounts
-// they are told nothing. What is forbidden to them they may know: the policy has words for it.
+// they are told nothing, unless a never that names them has words for it.
 func (v *view) known() []bool {
 	found := make([]bool, len(v.classes))
 	for i := range v.classes {
@@ -225,6 +225,12 @@ func (v *view) known() []bool {
 			if !over(one.expires, v.now.at) && one.roles.meets(v.classes[i].roles) && v.isAmong(one.who) != no {
 				found[i] = true
 				break
+			}
+		}
+		for _, n := range v.classes[i].nevers {
+			one := &v.nevers[n]
+			if one.say != "" && !over(one.expires, v.now.at) && v.isAmong(one.who) != no {
+				found[i] = true
 			}
 		}
 	}

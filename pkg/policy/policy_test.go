@@ -236,6 +236,19 @@ func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
 	}
 }
 
+// The words of a never are for everybody whom it names, also where no rule does.
+func TestTheWordsOfANeverAreTold(t *testing.T) {
+	p, w := repository(t), newWorkspace()
+	account, err := p.Find(w.person("dev1"), w.directory(noon), noon, "log-archive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusal := p.Decide(Question{Who: w.person("dev1"), Account: account.ID, Role: "Admin", Asking: true, Directory: w.directory(noon), At: noon}).Refusal
+	if access.Code(refusal) != "never" || !strings.Contains(refusal.Error(), "Nobody changes the log archive by hand.") {
+		t.Errorf("got %v", refusal)
+	}
+}
+
 func TestARoleIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 	p, w := compiled(t, spelledPolicy), newWorkspace()
 	for _, c := range []struct{ who, typed, want string }{

@@ -444,6 +444,9 @@ func sorted(a Answer) Answer {
 	if a.Refusal != nil {
 		a.Refusal = &access.Refusal{Code: access.Code(a.Refusal)}
 	}
+	if a.Doubt != nil {
+		a.Doubt = &access.Refusal{Code: access.Code(a.Doubt)}
+	}
 	return a
 }
 
