@@ -110,7 +110,7 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"messages":  {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"directory": {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
 		"asking": {func() error {
-			_, _, err := s.Asking(t.Context(), "U0DEV1", "form:1")
+			_, _, err := s.Asking(t.Context(), "U0DEV1", "form:2")
 			return err
 		}, "BatchGetItem"},
 		"requests":     {func() error { _, err := s.Requests(t.Context(), []string{"01A", "01B"}); return err }, "BatchGetItem"},
