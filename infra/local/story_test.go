@@ -165,14 +165,15 @@ func (w *world) ownRequest() {
 
 func (w *world) notInThePolicy() {
 	before := w.items()
-	for line, want := range map[string]string{
-		`/aws-access payments-prod Root 1h "why"`:      "There is no role",
-		`/aws-access 123456789012 ReadOnly 1h "why"`:   "There is no account",
-		`/aws-access log-archive Admin 1h "why"`:       "Nobody changes the log archive by hand",
-		`/aws-access payments-prod ReadOnly 9h "long"`: "At most 4h",
+	for _, asked := range []struct{ by, line, want string }{
+		{"U0DEV1", `/aws-access payments-prod Root 1h "why"`, "There is no role"},
+		{"U0DEV1", `/aws-access 123456789012 ReadOnly 1h "why"`, "There is no account"},
+		{"U0DEV1", `/aws-access log-archive Admin 1h "why"`, "There is no account"}, // that this person may ask for
+		{"U0SEC1", `/aws-access log-archive Admin 1h "why"`, "Nobody changes the log archive by hand"},
+		{"U0DEV1", `/aws-access payments-prod ReadOnly 9h "long"`, "At most 4h"},
 	} {
-		if out := w.command("U0DEV1", line); !strings.Contains(out.Body, want) {
-			w.t.Errorf("%s: answered %s, want %q", line, out.Body, want)
+		if out := w.command(asked.by, asked.line); !strings.Contains(out.Body, asked.want) {
+			w.t.Errorf("%s: answered %s, want %q", asked.line, out.Body, asked.want)
 		}
 	}
 	if after := w.items(); after != before {
