@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -25,7 +26,7 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" && !r.State.Over() {
 		blocks = append(blocks, small(":warning: "+text))
 	}
-	blocks = append(blocks, paragraphs(standing(r, now)...)...)
+	blocks = append(blocks, paragraphs(fit(standing(r, now), maxStanding)...)...)
 	blocks = append(blocks, why(r)...)
 	blocks = append(blocks, typed("*Reason*, as it was typed:", r.Reason)...)
 	switch r.State {
@@ -232,7 +233,7 @@ func names(all []string) string {
 // state; while that is active, its buttons use the grant.
 func Grant(r access.Request, now time.Time) Message {
 	blocks := []slack.Block{mrkdwn("*" + title(r) + "*\n" + what(r))}
-	blocks = append(blocks, paragraphs(standing(r, now)...)...)
+	blocks = append(blocks, paragraphs(fit(standing(r, now), maxStanding)...)...)
 	blocks = append(blocks, why(r)...)
 	if r.State == access.Active {
 		blocks = append(blocks, buttons(uses(r)...),
@@ -274,6 +275,16 @@ const listBlock = "list:"
 const (
 	listedOpen = 20 // open requests with a button each: our own bound, so that 50 blocks are enough
 	listedOver = 10 // requests that are over
+
+	// Slack takes about 11,000 characters in all blocks of a message together
+	// (github.com/slackapi/bolt-js/issues/2867). What a list may hold of them:
+	roomForList  = 6000 // open requests with a button
+	roomForLines = 2500 // open requests without
+	roomForOver  = 1500 // requests that are over, beside what the open ones leave
+	// maxStanding is how much of them a card says of how a request stands, and
+	// listedStanding the list.
+	maxStanding    = 2500
+	listedStanding = 700
 )
 
 // List shows somebody's own requests: the active ones, those that wait, and the newest that are over. more says that
@@ -284,24 +295,35 @@ func List(requests []access.Request, more bool, now time.Time) Message {
 	}
 	m := Message{Text: "Your requests", Blocks: []slack.Block{mrkdwn("*Your requests*")}}
 	open, over := inListOrder(requests)
-	for _, r := range open[:min(len(open), listedOpen)] {
-		m.Blocks = append(m.Blocks, listed(r, now))
-	}
+	room := roomForList
+	m.Blocks, room, open = listAll(m.Blocks, room, open, listedOpen, now)
 	var lines []string
-	for _, r := range open[min(len(open), listedOpen):] {
+	for _, r := range open {
 		lines = append(lines, inOneLine(r))
 	}
 	if len(lines) > 0 {
 		m.Blocks = append(m.Blocks, small("There is no room here for the buttons of these. Cancel or give back some of those above, and the next ones follow:"))
-		m.Blocks = append(m.Blocks, paragraphs(lines...)...)
+		m.Blocks = append(m.Blocks, paragraphs(fit(lines, roomForLines)...)...)
 	}
-	for _, r := range over[:min(len(over), listedOver)] {
-		m.Blocks = append(m.Blocks, listed(r, now))
-	}
-	if n := max(0, len(over)-listedOver); n > 0 || more {
+	m.Blocks, _, over = listAll(m.Blocks, room+roomForOver, over, listedOver, now)
+	if n := len(over); n > 0 || more {
 		m.Blocks = append(m.Blocks, small(notShown(n, more)))
 	}
 	return m
+}
+
+// listAll adds requests to the blocks of a list as long as there is room, and
+// returns those that have none.
+func listAll(blocks []slack.Block, room int, requests []access.Request, limit int, now time.Time) ([]slack.Block, int, []access.Request) {
+	for i, r := range requests {
+		section := listed(r, now)
+		size := utf8.RuneCountInString(section.Text.Text)
+		if i == limit || size > room {
+			return blocks, room, requests[i:]
+		}
+		blocks, room = append(blocks, section), room-size
+	}
+	return blocks, room, nil
 }
 
 func notShown(n int, more bool) string {
@@ -333,12 +355,12 @@ func inListOrder(requests []access.Request) (open, over []access.Request) {
 }
 
 // listed is a request in the list, with the button that it has there.
-func listed(r access.Request, now time.Time) slack.Block {
+func listed(r access.Request, now time.Time) *slack.SectionBlock {
 	lines := []string{what(r) + " for " + access.Length(r.Asked) + ", asked " + moment(r.Submitted)}
 	if reason := strings.TrimSpace(r.Reason); reason != "" {
 		lines = append(lines, "Reason: "+escape(quoted(reason)))
 	}
-	lines = append(lines, standing(r, now)...)
+	lines = append(lines, fit(standing(r, now), listedStanding)...)
 	section := slack.NewSectionBlock(marked(strings.Join(lines, "\n")), nil, nil)
 	section.BlockID = listBlock + r.ID
 	switch r.State {

@@ -163,7 +163,27 @@ func judgeMessage(m Message) []string {
 	}
 	j.length("text", m.Text, 1, most)
 	j.blocks(raw(m.Blocks), 50)
+	if n := allText(raw(m.Blocks)); n > mostTogether {
+		j.no("the blocks hold %d characters together, at most %d", n, mostTogether)
+	}
 	return j.wrong
+}
+
+// mostTogether is how many characters Slack takes in all blocks of a message
+// together, as far as public reports tell (github.com/slackapi/bolt-js/issues/2867).
+const mostTogether = 11000
+
+func allText(v any) (n int) {
+	for _, one := range listOf(v) {
+		n += allText(one)
+	}
+	for name, one := range objectOf(v) {
+		if text, is := one.(string); is && name == "text" {
+			n += utf8.RuneCountInString(text)
+		}
+		n += allText(one)
+	}
+	return n
 }
 
 func judgeView(v slack.ModalViewRequest) []string {

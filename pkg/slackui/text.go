@@ -3,6 +3,7 @@ package slackui
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,7 +21,7 @@ const (
 	maxOption  = 75   // of an option's text and description
 	maxAddress = 2000 // of a link that we draw: our own bound, so that a line of them fits
 	maxName    = 100  // of a name in a sentence: our own bound
-	maxPieces  = 12   // sections of one typed text: our own bound, so that 50 blocks are enough
+	maxTyped   = 3500 // of one typed text on a card, which has at most two
 	MaxOptions = 100  // options of a menu
 )
 
@@ -144,13 +145,16 @@ func cut(s string, most int) string {
 
 // clip shortens marked-up text to what a text object takes, at a space outside
 // of < and >, so that neither a mention nor an entity is cut in two.
-func clip(marked string) string {
-	if utf8.RuneCountInString(marked) <= maxText {
+func clip(marked string) string { return clipTo(marked, maxText) }
+
+// clipTo is clip to another length.
+func clipTo(marked string, limit int) string {
+	if utf8.RuneCountInString(marked) <= limit {
 		return marked
 	}
 	end, n, inside := 0, 0, false
 	for i, r := range marked {
-		if n++; n >= maxText {
+		if n++; n >= limit {
 			break
 		}
 		inside = r == '<' || inside && r != '>'
@@ -159,6 +163,20 @@ func clip(marked string) string {
 		}
 	}
 	return marked[:end] + "…"
+}
+
+// fit keeps the first lines that have room in a length together, and says how
+// many it leaves out.
+func fit(lines []string, limit int) []string {
+	longest := limit * 3 / 5
+	for i, line := range lines {
+		line = clipTo(line, longest)
+		if limit -= utf8.RuneCountInString(line) + 1; limit < 0 {
+			return append(slices.Clone(lines[:i]), fmt.Sprintf("%d more lines are not shown here.", len(lines)-i))
+		}
+		lines[i] = line
+	}
+	return lines
 }
 
 // paragraphs are sections of marked-up lines, as few as their limit allows.
@@ -201,12 +219,10 @@ func typed(label, text string) []slack.Block {
 		return nil
 	}
 	blocks := []slack.Block{small(label)}
-	for len(runes) > 0 && len(blocks) <= maxPieces {
-		n := min(len(runes), maxText)
-		blocks = append(blocks, slack.NewSectionBlock(plain(string(runes[:n])), nil, nil))
-		runes = runes[n:]
+	for piece := range slices.Chunk(runes[:min(len(runes), maxTyped)], maxText) {
+		blocks = append(blocks, slack.NewSectionBlock(plain(string(piece)), nil, nil))
 	}
-	if len(runes) > 0 {
+	if len(runes) > maxTyped {
 		blocks = append(blocks, small("It goes on. The audit trail has it whole."))
 	}
 	return append(blocks, slack.NewDividerBlock())

@@ -183,6 +183,39 @@ func (s *Server) content(a args) (content, *refusal) {
 	return c, nil
 }
 
+// maxBlockText is how many characters the texts of a message's blocks may have
+// together. Slack does not document it: bolt-js#2509 met msg_blocks_too_long
+// from about 13,200 characters on, bolt-js#2867 at 11,341.
+const maxBlockText = 11000
+
+// chatContent is content as the chat methods take it. Response URLs take more.
+func (s *Server) chatContent(a args) (content, *refusal) {
+	c, refused := s.content(a)
+	if v, ok := decode(c.blocks); refused == nil && ok && blockText(v) > maxBlockText {
+		return content{}, no("msg_blocks_too_long")
+	}
+	return c, refused
+}
+
+// blockText counts the characters of all texts in a value of JSON.
+func blockText(v any) (n int) {
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			n += blockText(one)
+		}
+	case map[string]any:
+		for name, one := range v {
+			if text, is := one.(string); is && name == "text" {
+				n += utf8.RuneCountInString(text)
+				continue
+			}
+			n += blockText(one)
+		}
+	}
+	return n
+}
+
 func (s *Server) postMessage(a args) (object, *refusal) {
 	c, refused := s.postable(a.get("channel"), true)
 	if refused != nil {
@@ -192,7 +225,7 @@ func (s *Server) postMessage(a args) (object, *refusal) {
 	if refused := c.restricted(thread); refused != nil {
 		return nil, refused
 	}
-	says, refused := s.content(a)
+	says, refused := s.chatContent(a)
 	if refused != nil {
 		return nil, refused
 	}
@@ -221,7 +254,7 @@ func (s *Server) postEphemeral(a args) (object, *refusal) {
 	case c.restricted(thread) != nil:
 		return nil, no("restricted_action") // the one code of its kind that chat.postEphemeral has
 	}
-	says, refused := s.content(a)
+	says, refused := s.chatContent(a)
 	if refused != nil {
 		return nil, refused
 	}
@@ -274,7 +307,7 @@ func (s *Server) updateMessage(a args) (object, *refusal) {
 	if utf8.RuneCountInString(a.get("text")) > maxPiece {
 		return nil, no("msg_too_long")
 	}
-	says, refused := s.content(a)
+	says, refused := s.chatContent(a)
 	if refused != nil {
 		return nil, refused
 	}

@@ -82,3 +82,17 @@ func TestALinkThatIsCutIsNoLink(t *testing.T) {
 		t.Errorf("got %d messages, want two halves without markup", len(all))
 	}
 }
+
+// Slack refuses a message whose blocks hold too much text together, although
+// each block is within its limits (github.com/slackapi/bolt-js/issues/2867: refused
+// at 11,341 characters).
+func TestTheTextsOfAllBlocksTogetherHaveALimit(t *testing.T) {
+	post := func(b *bench, sections int) object {
+		return b.form("chat.postMessage", "channel", "C0OPS", "text", "x", "blocks", "["+repeated(sections, same(section(long(1000))))+"]")
+	}
+	b := newBench(t)
+	b.good(post(b, 11))
+	if o := post(b, 12); o["error"] != "msg_blocks_too_long" {
+		t.Errorf("12,000 characters: %v, want msg_blocks_too_long", o)
+	}
+}
