@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
@@ -67,14 +68,17 @@ func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	w.wire.mends()
 	press := w.pressing("U0LEAD1", "Approve", "C0APPROVALS")
 	press.On = cards[0].Channel + "/" + cards[0].TS // the one that nobody knows of
-	w.acts(press)
+	w.acts(press)                                   // is shown the request in a form, and decides there
+	views := w.slack.Views()
+	if r := w.request(); r.State != access.Pending || len(views) != 1 {
+		t.Fatalf("the request is %s and %d forms are open, want pending and one form that asks", r.State, len(views))
+	}
+	w.acts(slackfake.Act{As: "U0LEAD1", Submit: views[0].ID})
 	if r := w.request(); r.State != access.Active {
 		t.Errorf("the request is %s, want active", r.State)
 	}
-	for n, card := range w.messages(in("C0APPROVALS")) {
-		if !strings.Contains(card.Text, "AWS access granted") {
-			t.Errorf("card %d says %q", n+1, card.Text)
-		}
+	if card := w.messages(in("C0APPROVALS"))[1]; !strings.Contains(card.Text, "AWS access granted") {
+		t.Errorf("the known card says %q", card.Text)
 	}
 }
 
