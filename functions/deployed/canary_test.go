@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
@@ -153,7 +154,7 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 		"the stream":                       func() { w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)}) },
 		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
 		"what others see in Slack":         func() { w.slack.Say("U0LEAD1", "C0OPS", secret) },
-		"the log of vend":                  func() { w.orders(secret) },
+		"the log of vend":                  func() { w.orders(hex.EncodeToString([]byte(secret))) },
 		"what functions sent to the table": func() { w.command("U0DEV1", `/aws-access payments-dev Admin 1h "`+secret+`"`) },
 	} {
 		plant()
@@ -166,7 +167,7 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 // orders gives vend an order for a request that there is not.
 func (w *world) orders(id string) {
 	w.t.Helper()
-	event, err := json.Marshal(map[string]string{"ID": id, "Request": "01NONE", "By": "U0DEV1"})
+	event, err := json.Marshal(access.Order{ID: id, Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()})
 	w.must(err)
 	if _, err := w.lambda.Invoke(w.t.Context(), name("vend"), event); err == nil {
 		w.t.Error("vend takes an order for a request that there is not")
