@@ -164,6 +164,8 @@ func (w *world) ownRequest() {
 }
 
 func (w *world) notInThePolicy() {
+	// What somebody asks for is counted from the first time on, in an item of its own.
+	w.command("U0SEC1", `/aws-access 123456789012 ReadOnly 1h "why"`)
 	before := w.items()
 	for _, asked := range []struct{ by, line, want string }{
 		{"U0DEV1", `/aws-access payments-prod Root 1h "why"`, "There is no role"},

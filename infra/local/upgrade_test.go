@@ -27,7 +27,7 @@ func (w *world) upgrade() {
 	items := w.items()
 
 	w.whileAsking(func() { w.deploy(w.settings.first) })
-	if now := w.items(); now != items {
+	if now := w.items(); now < items { // what was posted may be noted meanwhile
 		w.t.Errorf("%d items are in the table, %d before the upgrade", now, items)
 	}
 	w.secretsAre("problem", "shared_key", "alias/aws/ssm")
