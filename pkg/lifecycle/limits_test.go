@@ -166,6 +166,53 @@ func TestRefusedAsksCount(t *testing.T) {
 	}
 }
 
+// That Slack cannot be read is nobody's fault: whoever tries again meanwhile may
+// ask when it is over.
+func TestAsksThatSlackKeptFromBeingJudgedDoNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		down string // calls of Slack
+		away time.Duration
+		text string // of the policy
+		code string
+	}{
+		"who asks":                     {"slack:", 0, loose, "unknown_person"},
+		"who belongs to a group":       {"slack:group", 20 * time.Minute, loose, "slack_unreadable"},
+		"whether a never concerns one": {"slack:group", 20 * time.Minute, neverForLeads, "never"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.policy = compiled(t, c.text)
+			if c.away > 0 {
+				if err := w.tick(); err != nil {
+					t.Fatal(err)
+				}
+				w.pass(c.away)
+			}
+			w.fault = func(call string) (error, error) {
+				if strings.HasPrefix(call, c.down) {
+					return errDown, nil
+				}
+				return nil, nil
+			}
+			for i := range 40 {
+				if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != c.code {
+					t.Fatalf("%d: got %q (%v), want %q", i, access.Code(err), err, c.code)
+				}
+			}
+			w.fault = nil
+			if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err != nil {
+				t.Errorf("when Slack answers again: %v", err)
+			}
+		})
+	}
+}
+
+// neverForLeads gives everyone what a never takes from a group.
+var neverForLeads = strings.NewReplacer(
+	"rules:\n", "rules:\n  - {name: all, who: [everyone], accounts: [prod], roles: [Look], max: 4h, approvals: none}\n",
+	"who: [leaver@example.com]", "who: [leads]",
+).Replace(loose)
+
 func TestTwentyAtOnceStayWithinTheLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		role string // of each; %d is its number

@@ -49,6 +49,7 @@ type asking struct {
 	directory access.Directory
 	asker     access.Asker // as it stands now
 	now       time.Time
+	unread    bool // Slack could not be read, so it was not judged
 }
 
 // Do submits. Sent twice, it answers the request that the first one made: its
@@ -103,10 +104,12 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	var r access.Request
 	var event access.Event
 	if err == nil {
-		r, event, err = s.judge(m, who)
+		r, event, err = s.judge(&m, who)
 	}
 	if err != nil {
-		s.count(ctx, m)
+		if !m.unread {
+			s.count(ctx, m)
+		}
 		return access.Request{}, err
 	}
 	return s.save(ctx, r, event, m)
@@ -130,6 +133,7 @@ func (m asking) already(open []access.Request, there string) (access.Request, er
 func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, error) {
 	m.directory = s.Roster.Fresh(ctx, m.directory)
 	who := s.Roster.Person(ctx, m.directory, m.By)
+	m.unread = who.Standing == ""
 	if err := who.Refused(); err != nil {
 		return who, m.Asked, err
 	}
@@ -144,11 +148,12 @@ func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, err
 }
 
 // judge asks the policy, and makes the first move.
-func (s Submit) judge(m asking, who access.Person) (access.Request, access.Event, error) {
+func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Event, error) {
 	answer := s.Policy.Decide(policy.Question{
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
 		Asking: true, Directory: m.directory, At: m.now,
 	})
+	m.unread = access.Code(answer.Refusal) == "slack_unreadable" || access.Code(answer.Doubt) == "slack_unreadable"
 	wrong := access.All(m.Wrong, answer.Refusal)
 	if m.Wrong == nil && m.For < access.MinFor {
 		wrong = access.All(wrong, access.TooShort(m.For))
@@ -167,8 +172,10 @@ func (s Submit) judge(m asking, who access.Person) (access.Request, access.Event
 }
 
 // count notes an ask that was refused after people and policy were asked: it
-// cost as much as one that is made. Losing this write costs one count: of
-// several at once one is counted.
+// cost as much as one that is made. One that nobody could judge because Slack
+// cannot be read is not counted: it is not the asker's fault, and people try
+// again meanwhile. Losing this write costs one count: of several at once one is
+// counted.
 func (s Submit) count(ctx context.Context, m asking) {
 	_ = s.Store.SaveAsker(ctx, m.By, m.asker.Counts(m.now))
 }
