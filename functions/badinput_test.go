@@ -170,7 +170,7 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"unknown account":              {"", ask("U0DEV1", `payments-qa ReadOnly 1h "x"`), "unknown_account"},
 		"part of an account's name":    {"", ask("U0DEV1", `payments ReadOnly 1h "x"`), "unknown_account"},
 		"unknown role":                 {"", ask("U0DEV1", `payments-dev Read 1h "x"`), "unknown_role"},
-		"role that nobody gets there":  {"", ask("U0DEV1", `data-prod Operator 1h "x"`), "not_allowed"},
+		"role that nobody gets there":  {"", ask("U0DEV1", `data-prod Operator 1h "x"`), "unknown_account"},
 		"never":                        {"", ask("U0SEC1", `log-archive Admin 1h "x"`), "never"},
 		"longer than the policy":       {"", ask("U0DEV1", `payments-prod ReadOnly 5h "x"`), "too_long"},
 		"no unit":                      {"", ask("U0DEV1", `payments-dev ReadOnly 90 "x"`), "bad_length"},
@@ -207,7 +207,7 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		}, "not_approver"},
 		"a form with a role not offered": {"", func(w *world) []byte {
 			return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
-		}, "not_allowed"},
+		}, "unknown_account"},
 		"a form with an odd length": {"", func(w *world) []byte {
 			return w.sent("U0DEV1", "V1", "ask", "", form("222222222222", "ReadOnly", "soon"))
 		}, "bad_length"},
@@ -236,6 +236,23 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 				t.Errorf("orders were sent: %+v", w.orders)
 			}
 		})
+	}
+}
+
+// The menu offers no account that somebody may not know of, but a form can be
+// sent with any id. Neither words nor place of the answer tell whether there is one.
+func TestAFormTellsNobodyWhichAccountsThereAre(t *testing.T) {
+	w := newWorld(t)
+	answer := func(view, account string) string {
+		body := w.http(w.sent("U0DEV1", view, "ask", "", form(account, "ReadOnly", "1h"))).Body
+		if !strings.Contains(body, account) {
+			t.Fatalf("%s: the answer does not name what was sent: %s", account, body)
+		}
+		return strings.ReplaceAll(body, account, "ID")
+	}
+	hidden, none := answer("V1", "333333333333"), answer("V2", "333333333334")
+	if hidden != none {
+		t.Errorf("an account of others: %s\nnone: %s", hidden, none)
 	}
 }
 

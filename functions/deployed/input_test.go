@@ -154,7 +154,7 @@ func TestWhatIsRefusedMovesNothing(t *testing.T) {
 		{"U0GUEST", `payments-dev ReadOnly 1h "x"`, "guest"}, {"U0BOT", `payments-dev ReadOnly 1h "x"`, "bot"},
 		{"U0GONE", `payments-dev ReadOnly 1h "x"`, "deactivated"}, {"U0OUTSIDE", `payments-dev ReadOnly 1h "x"`, "other_workspace"},
 		{"U0DEV1", `payments-qa ReadOnly 1h "x"`, "unknown_account"}, {"U0DEV1", `payments-dev Root 1h "x"`, "unknown_role"},
-		{"U0DEV1", `data-prod Operator 1h "x"`, "not_allowed"}, {"U0SEC1", `log-archive Admin 1h "x"`, "never"},
+		{"U0DEV1", `data-prod Operator 1h "x"`, "unknown_account"}, {"U0SEC1", `log-archive Admin 1h "x"`, "never"},
 		{"U0DEV1", `payments-prod ReadOnly 5h "x"`, "too_long"}, {"U0DEV1", `payments-dev ReadOnly 90 "x"`, "bad_length"},
 		{"U0DEV1", `payments-dev ReadOnly 1e9h "x"`, "bad_length"}, {"U0DEV1", `payments-dev ReadOnly 1m "x"`, "too_short"},
 		{"U0DEV1", `payments-dev ReadOnly 1h " "`, "no_reason"}, {"U0DEV1", `payments-dev ReadOnly 1h "` + strings.Repeat("é", 3001) + `"`, "reason_too_long"},

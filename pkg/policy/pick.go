@@ -11,8 +11,9 @@ import (
 // Find returns the account that somebody means by an id or a name. A name counts whole; it is the same whatever its
 // case, and, where only one account that this person may ask for answers to it, without spaces, quotes and dashes too.
 //
-// Refusals: unknown_account, and not_allowed for an account in which this person may ask for nothing. Both say the
-// same, so that nobody learns which accounts there are. They offer names that this person may ask for.
+// Refusal: unknown_account, for an account in which this person may ask for nothing too, so that nobody learns which
+// accounts there are: neither by the words nor by the place where a form shows them. It offers names that this person
+// may ask for.
 func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text string) (access.Account, error) {
 	v := p.view(who, moment{&d, at})
 	known := v.known()
@@ -22,12 +23,12 @@ func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text 
 	case ok && may(i):
 		return p.accounts[i].Account, nil
 	case ok:
-		return access.Account{}, v.noAccount("not_allowed", text)
+		return access.Account{}, v.noAccount(text)
 	}
 	if found := p.accountsAlike(text, may); len(found) == 1 {
 		return p.accounts[found[0]].Account, nil
 	}
-	return access.Account{}, v.noAccount("unknown_account", text)
+	return access.Account{}, v.noAccount(text)
 }
 
 // Named returns the account and the role that are meant by what somebody typed, as far as that can be said without
@@ -88,7 +89,7 @@ func (p *Policy) accountNamed(name string) (int, bool) {
 }
 
 // noAccount refuses an account that there is not, or that somebody may not know of. It must not tell these apart.
-func (v *view) noAccount(code, text string) error {
+func (v *view) noAccount(text string) error {
 	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you may ask for: /aws-access."
 	if names := v.similarAccounts(text); len(names) > 0 {
 		for i := range names {
@@ -96,7 +97,7 @@ func (v *view) noAccount(code, text string) error {
 		}
 		next = "Did you mean " + either(names) + "? Put a name with spaces in quotes, or write the account's 12 digits."
 	}
-	return access.Refuse(code, "There is no account "+said(text)+" that you may ask for.", next)
+	return access.Refuse("unknown_account", "There is no account "+said(text)+" that you may ask for.", next)
 }
 
 // similarAccounts names accounts that somebody may ask for and could mean.
