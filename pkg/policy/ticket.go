@@ -121,10 +121,11 @@ func writeExample(b *strings.Builder, part *syntax.Regexp, nth int) {
 	}
 }
 
-// repeatExample stops at the longest ticket: repetitions of repetitions grow
-// without bound.
+// repeatExample stops at the longest ticket, and where a part writes nothing:
+// repetitions of repetitions grow without bound.
 func repeatExample(b *strings.Builder, part *syntax.Regexp, times int) {
-	for i := 0; i < times && b.Len() <= maxTicket; i++ {
+	for i, before := 0, -1; i < times && b.Len() <= maxTicket && b.Len() != before; i++ {
+		before = b.Len()
 		writeExample(b, part, i)
 	}
 }

@@ -25,6 +25,10 @@ func TestTheExampleOfATicketIsMadeFromThePattern(t *testing.T) {
 	if got := exampleOf(`((a{100}){100}){100}`); len(got) > 2*maxTicket {
 		t.Errorf("an example of %d characters was made", len(got))
 	}
+	// Forty repetitions of nothing would take for ever, if each were written three times.
+	if got := exampleOf(strings.Repeat("(", 40) + "x*" + strings.Repeat(")+", 40)); got != "" {
+		t.Errorf("got %q for a pattern of which nothing has to be there", got)
+	}
 }
 
 func TestPeopleAreShownTheExampleAndNotThePattern(t *testing.T) {
