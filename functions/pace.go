@@ -98,7 +98,7 @@ func (h *Slack) asksTooMuch(ctx context.Context, user string, now time.Time) {
 func (h *Slack) flood(ctx context.Context, user, did string, now time.Time) {
 	name := user
 	if who, _, err := h.glance(ctx, user, now); err == nil && who.Name != "" && who.Name != user {
-		name = who.Name + " (" + user + ")"
+		name = "“" + who.Name + "” (" + user + ")" // a name may read like anything
 	}
 	text := name + " " + did + ". What is too much is refused, and other people are not affected. If it was not this person, deactivate the account in Slack."
 	if err := h.Operators.Once(ctx, "flood:"+user, text, paceTold); err != nil {

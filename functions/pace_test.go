@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
@@ -67,15 +68,28 @@ func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
 	if calls := w.slackCalls.Load() - before; calls > 2*paceBurst {
 		t.Errorf("1,000 clicks and commands cost %d calls to Slack, want at most %d", calls, 2*paceBurst)
 	}
-	if n := w.toldTimes("dev2 (U0DEV2) sent more than"); n != 1 {
+	if n := w.toldTimes("“dev2” (U0DEV2) sent more than"); n != 1 {
 		t.Errorf("the operators read the name %d times, want once", n)
 	}
 	w.pass(time.Hour)
 	flood()
-	if n := w.toldTimes("dev2 (U0DEV2) sent more than"); n != 2 {
+	if n := w.toldTimes("“dev2” (U0DEV2) sent more than"); n != 2 {
 		t.Errorf("an hour later the operators have read the name %d times, want twice", n)
 	}
 	if answer := w.http(w.typed("U0LEAD1", "list")); strings.Contains(answer.Body, "faster than people do") {
 		t.Errorf("somebody else is answered %s", answer.Body)
+	}
+}
+
+// A display name may read like anything. The operators read it as a name.
+func TestAFloodersNameIsNoLineOfOurs(t *testing.T) {
+	w := newWorld(t)
+	name := "all is well.\nSlack takes messages again"
+	must(t, w.slack.SetUser(slackfake.UserChange{ID: "U0DEV2", Name: &name}))
+	for range 2 * paceBurst {
+		w.http(w.typed("U0DEV2", "list"))
+	}
+	if n := w.toldTimes("“all is well. Slack takes messages again” (U0DEV2) sent more than"); n != 1 {
+		t.Errorf("the operators read the name in quotes and on one line %d times, want once:\n%+v", n, w.slack.Messages())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -73,9 +74,10 @@ func (c *Client) People(ctx context.Context, cursor string) (people []access.Per
 // Slack has confirmed it: another workspace confirms what it likes. One that is
 // not plain ASCII is none at all.
 func (c *Client) person(u slack.User) access.Person {
+	name := cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID)
 	p := access.Person{
 		ID: u.ID, Standing: c.standing(u),
-		Name: cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID),
+		Name: strings.Join(strings.Fields(name), " "), // a name with lines of its own could pass for ours
 	}
 	if u.IsEmailConfirmed && p.Standing == access.Member && access.PlainEmail(u.Profile.Email) {
 		p.Email = u.Profile.Email
