@@ -65,8 +65,9 @@ func (w *world) clickedOn(user, action, value, ts string) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil, "user": map[string]any{"id": user, "team_id": "T0SANDBOX"},
 		"api_app_id": "A0SANDBOX", "trigger_id": w.slack.Trigger(user), "channel": map[string]any{"id": "C0APPROVALS"},
-		"response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""), "container": map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": ts},
-		"message": map[string]any{"ts": ts}, "is_enterprise_install": false,
+		"response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""),
+		"container":    map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": ts},
+		"message":      map[string]any{"ts": ts}, "is_enterprise_install": false,
 		"actions": []any{map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.2"}},
 	})
 }

@@ -67,7 +67,8 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 	}
 	err := may(ctx, r.ID, in.User)
 	outside := access.Code(err) == "not_approver" || access.Code(err) == "self_approval"
-	h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel, "code", access.Code(err))
+	h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
+		"code", access.Code(err))
 	switch {
 	case outside && r.Requester.ID != in.User:
 		return access.Refuse("unknown_message", "This message does not belong to a request that you can decide.",
@@ -132,7 +133,8 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 	case err != nil:
 		return fmt.Errorf("load request %s: %w", in.Action.Value, err)
 	case r.Requester.ID != in.User:
-		return access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.", "Ask for your own with /aws-access.")
+		return access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.",
+			"Ask for your own with /aws-access.")
 	case r.Shut(p.at) != nil:
 		return r.Shut(p.at)
 	}
@@ -183,7 +185,8 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		if doubt := h.Policy.Doubt(who, d, now); len(roles) == 0 && doubt != nil {
 			return doubt
 		}
-		form := slackui.Form(slackui.FormState{Account: account, Roles: roles, Role: role, Ticket: h.Policy.Settings().TicketExample})
+		form := slackui.Form(slackui.FormState{Account: account, Roles: roles, Role: role,
+			Ticket: h.Policy.Settings().TicketExample})
 		after, err := h.Slack.UpdateView(ctx, in.View.ID, hash, form)
 		if slackapi.Code(err) == "hash_conflict" {
 			hash = ""

@@ -94,7 +94,8 @@ func TestAnApprovalOnAForgedMessageShowsTheTrueRequest(t *testing.T) {
 }
 
 func TestOthersLearnNothingFromAForgedMessage(t *testing.T) {
-	for user, code := range map[string]string{"U0DEV2": "unknown_message", "U0SEC1": "unknown_message", "U0GUEST": "guest", "U0DEV1": "self_approval"} {
+	for user, code := range map[string]string{"U0DEV2": "unknown_message", "U0SEC1": "unknown_message", "U0GUEST": "guest",
+		"U0DEV1": "self_approval"} {
 		for _, action := range []string{"approve", "deny"} {
 			w := newWorld(t)
 			w.tick()
@@ -136,7 +137,8 @@ func TestAClickChangesNoMessageOfAnotherRequest(t *testing.T) {
 		for _, user := range []string{"U0DEV1", "U0LEAD1", "U0DEV2"} {
 			w.http(w.clickedOn(user, action, own.ID, card.TS))
 		}
-		if after, _ := w.slack.Message(card.Channel, card.TS); !bytes.Equal(after.Blocks, card.Blocks) || after.Text != card.Text {
+		if after, _ := w.slack.Message(card.Channel, card.TS); !bytes.Equal(after.Blocks, card.Blocks) ||
+			after.Text != card.Text {
 			t.Errorf("%s: another's card was redrawn: %s", action, after.Blocks)
 		}
 		for _, m := range w.slack.Messages() {
@@ -159,17 +161,21 @@ func (w *world) newest(user string) access.Request {
 
 // A signed click that names an address which is not Slack's is not answered there.
 func TestAClickWithAForeignResponseURLIsAnsweredNowhere(t *testing.T) {
-	for _, address := range []string{"https://evil.example/x", "http://hooks.slack.com/actions/1", "https://hooks.slack.com@evil.example/x", "https://hooks.slack.com.evil.example/"} {
+	for _, address := range []string{"https://evil.example/x", "http://hooks.slack.com/actions/1",
+		"https://hooks.slack.com@evil.example/x", "https://hooks.slack.com.evil.example/"} {
 		w := newWorld(t)
 		w.tick()
 		w.plant(access.Pending)
 		answer := w.http(w.payload(map[string]any{
-			"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "user": map[string]any{"id": "U0DEV1"}, "response_url": address,
-			"actions":   []any{map[string]any{"action_id": "cancel", "block_id": "list:" + theRequest, "value": theRequest}},
-			"container": map[string]any{"is_ephemeral": true},
+			"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "user": map[string]any{"id": "U0DEV1"},
+			"response_url": address,
+			"actions":      []any{map[string]any{"action_id": "cancel", "block_id": "list:" + theRequest, "value": theRequest}},
+			"container":    map[string]any{"is_ephemeral": true},
 		}))
-		if answer.StatusCode != http.StatusOK || w.request().State != access.Cancelled || w.responded() != "" || len(w.slack.Messages()) != 0 {
-			t.Errorf("%s: status %d, %s, %q, %v", address, answer.StatusCode, w.request().State, w.responded(), w.slack.Messages())
+		if answer.StatusCode != http.StatusOK || w.request().State != access.Cancelled || w.responded() != "" ||
+			len(w.slack.Messages()) != 0 {
+			t.Errorf("%s: status %d, %s, %q, %v", address, answer.StatusCode, w.request().State, w.responded(),
+				w.slack.Messages())
 		}
 	}
 }
@@ -207,7 +213,8 @@ func TestTheListShowsWhatIsOpenFirstAndRedrawsItself(t *testing.T) {
 	}
 	w.press("U0DEV1", list.Channel, list.TS, "Cancel")
 	after, _ := w.slack.Message(list.Channel, list.TS)
-	if n := strings.Count(string(after.Blocks), `"Cancel"`); n != 1 || !strings.Contains(string(after.Blocks), "*Cancelled* by") {
+	if n := strings.Count(string(after.Blocks), `"Cancel"`); n != 1 ||
+		!strings.Contains(string(after.Blocks), "*Cancelled* by") {
 		t.Errorf("%d buttons Cancel are left, want one, and the cancelled request: %s", n, after.Blocks)
 	}
 	w.press("U0DEV1", list.Channel, list.TS, "I'm done")
@@ -241,7 +248,8 @@ func TestAForgedListIsNotReplaced(t *testing.T) {
 // the account that it holds.
 func TestTheFormShowsTheRolesOfTheAccountThatItHolds(t *testing.T) {
 	const first, second = "111111111111", "222222222222"
-	for name, order := range map[string][]int{"in order": {0, 1}, "the other way round": {1, 0}, "in order, and Slack tells no state": {0, 1}} {
+	for name, order := range map[string][]int{"in order": {0, 1}, "the other way round": {1, 0},
+		"in order, and Slack tells no state": {0, 1}} {
 		w := newWorld(t)
 		w.stateless = strings.Contains(name, "no state")
 		w.tick()
@@ -259,7 +267,8 @@ func TestTheFormShowsTheRolesOfTheAccountThatItHolds(t *testing.T) {
 			w.interact(payloads[i])
 		}
 		v, _ = w.open("U0DEV1")
-		if !strings.Contains(string(v.Blocks), `"role:`+second+`"`) || strings.Contains(string(v.Blocks), `"role:`+first+`"`) {
+		if !strings.Contains(string(v.Blocks), `"role:`+second+`"`) ||
+			strings.Contains(string(v.Blocks), `"role:`+first+`"`) {
 			t.Errorf("%s: the form holds the second account and shows %s", name, v.Blocks)
 		}
 		if strings.Contains(w.logs.String(), `"ERROR"`) {
@@ -305,7 +314,8 @@ func TestWhatIsOpenIsListedHoweverOldItIs(t *testing.T) {
 	}
 	body := w.http(w.typed("U0DEV1", "list")).Body
 	wantText(t, "list", body, old.ID, "the old one", "older ones are not shown")
-	if !slices.ContainsFunc(w.store.All(context.Background()), func(r access.Request) bool { return r.State == access.Cancelled }) {
+	if !slices.ContainsFunc(w.store.All(context.Background()),
+		func(r access.Request) bool { return r.State == access.Cancelled }) {
 		t.Error("nothing was cancelled")
 	}
 }
@@ -317,7 +327,8 @@ func TestAFormTellsAllItsMistakesAtOnce(t *testing.T) {
 		answer := w.http(w.sent("U0DEV1", "V1", "ask", "", map[string]string{
 			"account": "111111111111", "role": "Admin", "length": length, "reason": " ", "ticket": "yes",
 		}))
-		wantText(t, length, answer.Body, `"length":"`, code, `"reason":"A reason is needed.`, `"ticket":"“yes” is not a ticket. Write it like INC-42.`)
+		wantText(t, length, answer.Body, `"length":"`, code, `"reason":"A reason is needed.`,
+			`"ticket":"“yes” is not a ticket. Write it like INC-42.`)
 		if len(w.store.All(context.Background())) != 0 {
 			t.Errorf("%s: a request was made", length)
 		}

@@ -85,7 +85,9 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 }
 
 // unasked adds to a list for which requests nobody could be asked.
-func (h *Slack) unasked(ctx context.Context, m slackui.Message, of []access.Request, now time.Time) (slackui.Message, error) {
+func (h *Slack) unasked(
+	ctx context.Context, m slackui.Message, of []access.Request, now time.Time,
+) (slackui.Message, error) {
 	for _, r := range of {
 		if r.State != access.Pending {
 			continue
@@ -144,7 +146,9 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		if doubt := h.Policy.Doubt(who, d, now); doubt != nil {
 			return doubt
 		}
-		return access.Refuse("not_allowed", "The policy does not let you ask for anything.", "Ask the people who maintain the policy for access.")
+		return access.Refuse("not_allowed", "The policy does not let you ask for anything.",
+			"Ask the people who maintain the policy for access.")
 	}
-	return opened(h.Slack.OpenView(ctx, c.TriggerID, slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
+	return opened(h.Slack.OpenView(ctx, c.TriggerID,
+		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
 }

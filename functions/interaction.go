@@ -115,7 +115,9 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 }
 
 // offer is what this person may ask for.
-func (h *Slack) offer(ctx context.Context, in slackui.Interaction, now time.Time) (found []access.Account, total int, err error) {
+func (h *Slack) offer(
+	ctx context.Context, in slackui.Interaction, now time.Time,
+) (found []access.Account, total int, err error) {
 	if !h.sentToUs(in) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
 	}

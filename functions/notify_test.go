@@ -244,7 +244,8 @@ func TestTheFormOfAnOrder(t *testing.T) {
 	} {
 		w := newWorld(t)
 		r := w.granted()
-		order := fmt.Sprintf(`{"id":"o","request":%q,"by":"U0DEV1","kind":"keys","at":%q%s}`, r.ID, w.clock().Format(time.RFC3339), form)
+		order := fmt.Sprintf(`{"id":"o","request":%q,"by":"U0DEV1","kind":"keys","at":%q%s}`, r.ID,
+			w.clock().Format(time.RFC3339), form)
 		invoke(t, w.Vend.Take, []byte(order))
 		wantText(t, "answer to the form "+form, w.seen(onlyTo("U0DEV1")), want)
 	}
@@ -254,7 +255,8 @@ func TestTheButtonsBelowKeysOrderTheirForm(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	for action, want := range map[string]access.Form{
-		slackui.ActionKeys: access.Shell, slackui.ActionPowerShell: access.PowerShell, slackui.ActionProfile: access.Profile, slackui.ActionJSON: access.JSON,
+		slackui.ActionKeys: access.Shell, slackui.ActionPowerShell: access.PowerShell, slackui.ActionProfile: access.Profile,
+		slackui.ActionJSON: access.JSON,
 	} {
 		w.orders = nil
 		w.http(w.clicked("U0DEV1", action, r.ID))

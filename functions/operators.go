@@ -56,7 +56,8 @@ func (o Operators) report(ctx context.Context, cause string, problem access.Prob
 // Resolved says that a cause is over. It does nothing when the cause was not
 // reported, or was resolved before.
 func (o Operators) Resolved(ctx context.Context, cause, text string) error {
-	changed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) { return p.Resolve(cause, text, o.Now()) })
+	changed, err := o.change(ctx,
+		func(p access.Problems) (access.Problems, bool) { return p.Resolve(cause, text, o.Now()) })
 	if err != nil || !changed {
 		return err
 	}
@@ -115,7 +116,9 @@ const problemTries = 8
 
 // change saves what turn makes of the problems; changed is false when turn
 // changes nothing.
-func (o Operators) change(ctx context.Context, turn func(access.Problems) (access.Problems, bool)) (changed bool, err error) {
+func (o Operators) change(
+	ctx context.Context, turn func(access.Problems) (access.Problems, bool),
+) (changed bool, err error) {
 	for range problemTries {
 		p, err := o.Store.Problems(ctx)
 		if err != nil {

@@ -335,21 +335,25 @@ func (h *telling) warn(ctx context.Context, o access.Owed, err error) {
 	switch slackapi.Class(o.Class) {
 	case slackapi.Operator:
 		failed = h.once(name, func() error {
-			return h.Operators.Report(ctx, name, "Slack does not take messages in "+at+" ("+o.Code+"). "+advice+" What was to be posted there is kept, and is posted as soon as Slack takes it.")
+			return h.Operators.Report(ctx, name, "Slack does not take messages in "+at+" ("+o.Code+"). "+advice+
+				" What was to be posted there is kept, and is posted as soon as Slack takes it.")
 		})
 	case slackapi.Token:
 		failed = h.once(name, func() error {
-			return h.Operators.Report(ctx, name, "Slack does not take the bot token ("+said+"). "+advice+" Messages are kept until then.")
+			return h.Operators.Report(ctx, name, "Slack does not take the bot token ("+said+"). "+advice+
+				" Messages are kept until then.")
 		})
 	case slackapi.Unknown:
 		name = "slack:unknown:" + cmp.Or(o.Code, said)
 		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+" What was to be posted is kept, and is tried again.", remember)
+			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+
+				" What was to be posted is kept, and is tried again.", remember)
 		})
 	case slackapi.Ours:
 		name = "slack:ours:" + cmp.Or(o.Code, said)
 		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+" is not posted: Slack refuses how it is made ("+said+"). "+advice, remember)
+			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+
+				" is not posted: Slack refuses how it is made ("+said+"). "+advice, remember)
 		})
 	}
 	if failed != nil {

@@ -73,7 +73,8 @@ func (h *hour) weather(method, channel, text string) string {
 	}
 	how := ""
 	if h.failing && h.random.IntN(10) < 3 {
-		how = [...]string{"429 1", fmt.Sprint("429 ", 1+h.random.IntN(60)), "500", fmt.Sprint("code_of_tomorrow_", h.random.IntN(5))}[h.random.IntN(4)]
+		how = [...]string{"429 1", fmt.Sprint("429 ", 1+h.random.IntN(60)), "500",
+			fmt.Sprint("code_of_tomorrow_", h.random.IntN(5))}[h.random.IntN(4)]
 	}
 	delete(h.tried, message)
 	if how != "" {
@@ -127,7 +128,8 @@ func (h *hour) hand(batch []events.DynamoDBEventRecord) {
 		h.t.Fatal(err)
 	}
 	var answer events.DynamoDBEventResponse
-	if err := json.Unmarshal(invoke(h.t, h.Notify.Handle, text), &answer); err != nil || len(answer.BatchItemFailures) > 0 {
+	if err := json.Unmarshal(invoke(h.t, h.Notify.Handle, text), &answer); err != nil ||
+		len(answer.BatchItemFailures) > 0 {
 		h.t.Fatalf("failed records: %v (%v), want none", answer.BatchItemFailures, err)
 	}
 }
@@ -173,7 +175,8 @@ func (h *hour) live() {
 func (h *hour) pay() {
 	h.t.Helper()
 	for range 2 {
-		if err := errors.Join(h.Tick.Messages.Pay(context.Background(), h.store), h.Operators.Deliver(context.Background())); err != nil {
+		if err := errors.Join(h.Tick.Messages.Pay(context.Background(), h.store),
+			h.Operators.Deliver(context.Background())); err != nil {
 			h.t.Fatal(err)
 		}
 	}
@@ -227,7 +230,8 @@ func (h *hour) check() {
 	for n, state := range states {
 		over := map[bool]int{true: 1}[state == access.Ended]
 		if cards[n] != 1 || grants[n] != 1 || ends[n] != over {
-			h.t.Errorf("%s (%s): %d cards, %d messages of the grant, %d of its end; want 1, 1, %d", n, state, cards[n], grants[n], ends[n], over)
+			h.t.Errorf("%s (%s): %d cards, %d messages of the grant, %d of its end; want 1, 1, %d", n, state, cards[n],
+				grants[n], ends[n], over)
 		}
 	}
 	for code := range 5 {

@@ -20,7 +20,8 @@ func (w *world) saved(id, account string, channels ...string) access.Request {
 		Max: 4 * time.Hour, Give: []access.Kind{access.Console}, AnswerWithin: 8 * time.Hour, Channels: channels,
 		Needs: []access.Need{{From: []string{"leads"}, Need: 1}},
 	}
-	ask := access.Ask{ID: id, Requester: dev, Account: "111111111111", AccountName: account, Role: "ReadOnly", For: time.Hour, Reason: "why"}
+	ask := access.Ask{ID: id, Requester: dev, Account: "111111111111", AccountName: account, Role: "ReadOnly",
+		For: time.Hour, Reason: "why"}
 	return w.saves(access.New(ask, terms, w.clock()))
 }
 
@@ -78,7 +79,8 @@ func (w *world) refusing(channel, code string) {
 // A shard is one batch after another: what one request has to wait for must not
 // keep the other forty-nine, for a day.
 func TestOneChannelThatRefusesKeepsNobodyElse(t *testing.T) {
-	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code", "is_archived"} {
+	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code",
+		"is_archived"} {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t)
 			w.refusing("C0PAYMENTS", code)
@@ -187,7 +189,8 @@ func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
 		w.approved(r)
 		w.feed()
 		w.minutes(3)
-		if n := len(slices.DeleteFunc(slices.Clone(w.calls), func(call string) bool { return !strings.HasSuffix(call, code) })); n != 1 || w.owed() != "" {
+		if n := len(slices.DeleteFunc(slices.Clone(w.calls),
+			func(call string) bool { return !strings.HasSuffix(call, code) })); n != 1 || w.owed() != "" {
 			t.Errorf("%s: tried %d times, want once; owed %q", code, n, w.owed())
 		}
 		wantText(t, "log of "+code, w.logs.String(), c.log)
@@ -244,8 +247,10 @@ func TestAShortWaitCostsASecondAndNobodyElse(t *testing.T) {
 	w.saved("01T", "three", "C0PAYMENTS")
 	began := w.clock()
 	w.feed()
-	if got := strings.Join(order, " "); got != "C0APPROVALS C0PAYMENTS C0APPROVALS" || w.clock().Sub(began) != time.Second || w.owed() != "" {
-		t.Errorf("posted to %s after %s, owed %q; want all three, the second card last, after 1 s", got, w.clock().Sub(began), w.owed())
+	if got := strings.Join(order, " "); got != "C0APPROVALS C0PAYMENTS C0APPROVALS" ||
+		w.clock().Sub(began) != time.Second || w.owed() != "" {
+		t.Errorf("posted to %s after %s, owed %q; want all three, the second card last, after 1 s", got, w.clock().Sub(began),
+			w.owed())
 	}
 	for i := range 10 { // no more than two seconds, and the tick goes on
 		w.saved(fmt.Sprintf("01U%d", i), "many", "C0APPROVALS")

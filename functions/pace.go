@@ -41,7 +41,9 @@ func (c *pace) take(user string, now time.Time) (ok, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.people) >= pacePeople {
-		maps.DeleteFunc(c.people, func(_ string, p paced) bool { return now.Sub(p.at) > paceWindow && now.Sub(p.told) > paceTold })
+		maps.DeleteFunc(c.people, func(_ string, p paced) bool {
+			return now.Sub(p.at) > paceWindow && now.Sub(p.told) > paceTold
+		})
 	}
 	if c.people == nil || len(c.people) >= pacePeople {
 		c.people = make(map[string]paced)
@@ -80,7 +82,8 @@ func (h *Slack) tooFast(ctx context.Context, user string, now time.Time) (first 
 	if first {
 		h.flood(ctx, user, fmt.Sprintf("sent more than %d commands and clicks within a few moments", paceBurst), now)
 	}
-	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than people do.", "Wait a minute, then try again.")
+	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than people do.",
+		"Wait a minute, then try again.")
 }
 
 // asksTooMuch tells the operators of somebody who was refused because of asking
@@ -100,7 +103,9 @@ func (h *Slack) flood(ctx context.Context, user, did string, now time.Time) {
 	if who, _, err := h.glance(ctx, user, now); err == nil && who.Name != "" && who.Name != user {
 		name = "“" + who.Name + "” (" + user + ")" // a name may read like anything
 	}
-	text := name + " " + did + ". What is too much is refused, and other people are not affected. If it was not this person, deactivate the account in Slack."
+	text := name + " " + did +
+		". What is too much is refused, and other people are not affected. If it was not this person, " +
+		"deactivate the account in Slack."
 	if err := h.Operators.Once(ctx, "flood:"+user, text, paceTold); err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a flood", "user", user, "error", err)
 	}

@@ -29,11 +29,13 @@ func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
 		after         time.Duration
 		taken, toldOf int
 	}{
-		{"U1", 0, paceBurst, 1}, {"U2", 0, paceBurst, 1}, {"U1", 10 * time.Second, 10, 0}, {"U1", time.Hour - time.Second, paceBurst, 0},
+		{"U1", 0, paceBurst, 1}, {"U2", 0, paceBurst, 1}, {"U1", 10 * time.Second, 10, 0},
+		{"U1", time.Hour - time.Second, paceBurst, 0},
 		{"U1", time.Hour, 1, 1}, {"U1", 0, 0, 0}, // a clock that goes back gives nothing
 	} {
 		if n, told := took(step.user, noon.Add(step.after)); n != step.taken || told != step.toldOf {
-			t.Errorf("%s after %s: %d were taken and %d told, want %d and %d", step.user, step.after, n, told, step.taken, step.toldOf)
+			t.Errorf("%s after %s: %d were taken and %d told, want %d and %d", step.user, step.after, n, told, step.taken,
+				step.toldOf)
 		}
 	}
 	for i := range 3 * pacePeople {

@@ -47,10 +47,12 @@ func TestAHundredThousandPeopleAreReadOverTicks(t *testing.T) {
 		}
 		w.tick()
 		if ticks == 2 { // half of the reading
-			if got := w.says("U0DEV1", `payments-prod ReadOnly 1h "x"`); !strings.Contains(got, "Slack cannot be read at the moment") {
+			if got := w.says("U0DEV1", `payments-prod ReadOnly 1h "x"`); !strings.Contains(got,
+				"Slack cannot be read at the moment") {
 				t.Errorf("asked while everybody is being read: %s", got)
 			}
-			if got := w.says("U0LEAD2", `data-prod ReadOnly 1h "x"`); !strings.Contains(got, "Slack cannot be read at the moment") {
+			if got := w.says("U0LEAD2", `data-prod ReadOnly 1h "x"`); !strings.Contains(got,
+				"Slack cannot be read at the moment") {
 				t.Errorf("somebody whom the policy names by address: %s", got)
 			}
 			if got := w.says("U0DEV1", `payments-dev ReadOnly 1h "x"`); !strings.Contains(got, "You have *ReadOnly*") {
@@ -113,13 +115,15 @@ func TestARateLimitDelaysAReadingAndNothingElse(t *testing.T) {
 	w.quota["slack:users.list"].PerMinute = 5
 	for tick := 1; tick <= 3; tick++ {
 		w.tick()
-		if got, want := w.directory().Size, []int{5000, 10_000, 12_000 - 1}[tick-1]; /* the outsider is in no list */ got != want {
+		if got, want := w.directory().Size,
+			[]int{5000, 10_000, 12_000 - 1}[tick-1]; /* the outsider is in no list */ got != want {
 			t.Errorf("tick %d: %d users were read, want %d", tick, got, want)
 		}
 		w.pass(time.Minute)
 	}
 	if !w.directory().KnowsPeople(w.clock()) || w.limited != 2 || w.seen(in("C0OPS")) != "" {
-		t.Errorf("known %v, %d calls refused, operators read %q", w.directory().KnowsPeople(w.clock()), w.limited, w.seen(in("C0OPS")))
+		t.Errorf("known %v, %d calls refused, operators read %q", w.directory().KnowsPeople(w.clock()), w.limited,
+			w.seen(in("C0OPS")))
 	}
 }
 
@@ -144,7 +148,8 @@ func TestPeopleWhoCannotBeReadAreToldOfOnce(t *testing.T) {
 		w.tick()
 	}
 	told := w.operatorsRead()
-	if len(told) != 1 || !strings.Contains(told[0], "People cannot be read from Slack: read people: slack users.list: missing_scope. Install the app again") ||
+	if len(told) != 1 || !strings.Contains(told[0],
+		"People cannot be read from Slack: read people: slack users.list: missing_scope. Install the app again") ||
 		!strings.Contains(strings.ReplaceAll(told[0], "꞉", ":"), "What was read at 12:00:00 UTC holds until 12:30:00 UTC") {
 		t.Errorf("operators read %q", told)
 	}
@@ -152,8 +157,10 @@ func TestPeopleWhoCannotBeReadAreToldOfOnce(t *testing.T) {
 		t.Errorf("the log says it %d times, want 31", n)
 	}
 	w.fault["slack:users.info"] = ""
-	for line, user := range map[string]string{`payments-prod ReadOnly 1h "x"`: "U0DEV1", `data-prod ReadOnly 1h "x"`: "U0LEAD2", "": "U0LEAD2"} {
-		if got := w.says(user, line); line != "" && (!strings.Contains(got, "Slack cannot be read at the moment") || strings.Contains(got, "Nobody else")) {
+	for line, user := range map[string]string{`payments-prod ReadOnly 1h "x"`: "U0DEV1",
+		`data-prod ReadOnly 1h "x"`: "U0LEAD2", "": "U0LEAD2"} {
+		if got := w.says(user, line); line != "" && (!strings.Contains(got, "Slack cannot be read at the moment") ||
+			strings.Contains(got, "Nobody else")) {
 			t.Errorf("%s reads after %q: %s", user, line, got)
 		}
 	}
@@ -164,7 +171,8 @@ func TestPeopleWhoCannotBeReadAreToldOfOnce(t *testing.T) {
 	if told = w.operatorsRead(); len(told) != 2 || told[1] != "People can be read from Slack again." {
 		t.Errorf("operators read %q", told)
 	}
-	if got := w.says("U0DEV1", `payments-prod ReadOnly 1h "x"`); !strings.Contains(got, "asked") && !strings.Contains(got, "Asked") {
+	if got := w.says("U0DEV1", `payments-prod ReadOnly 1h "x"`); !strings.Contains(got, "asked") &&
+		!strings.Contains(got, "Asked") {
 		t.Errorf("when Slack answers again: %s", got)
 	}
 }
@@ -190,7 +198,8 @@ func TestOperatorsAreToldOfARateLimitWhenPeopleAreNotKnown(t *testing.T) {
 // operators: the card names the approver all the same.
 func TestAnUnconfirmedAddressIsNamedAsTheReason(t *testing.T) {
 	w := newWorld(t)
-	text := strings.NewReplacer("leads:      {slack: S0LEADS}", "leads:      {people: [lead1@example.com, U0LEAD2]}").Replace(readPolicy(t))
+	text := strings.NewReplacer("leads:      {slack: S0LEADS}",
+		"leads:      {people: [lead1@example.com, U0LEAD2]}").Replace(readPolicy(t))
 	w.policy = w.compiled(text)
 	w.rebuild()
 	w.plant(access.Pending)
@@ -202,20 +211,24 @@ func TestAnUnconfirmedAddressIsNamedAsTheReason(t *testing.T) {
 	}
 	w.tick()
 	w.tick()
-	const lead = "Slack has not confirmed your address lead1@example.com, so the policy cannot tell whether you are in leads. " +
+	const lead = "Slack has not confirmed your address lead1@example.com, " +
+		"so the policy cannot tell whether you are in leads. " +
 		"Ask the operators to name your Slack id, U0LEAD1, in the policy."
 	for action := range map[string]bool{"approve": true, "deny": true} {
 		before := len(w.seen(onlyTo("U0LEAD1")))
 		w.http(w.clicked("U0LEAD1", action, theRequest))
-		if got := w.seen(onlyTo("U0LEAD1"))[before:]; !strings.Contains(got, lead) || strings.Contains(got, "among those who are asked") {
+		if got := w.seen(onlyTo("U0LEAD1"))[before:]; !strings.Contains(got, lead) ||
+			strings.Contains(got, "among those who are asked") {
 			t.Errorf("%s: the approver reads %s", action, got)
 		}
 	}
-	if got := w.says("U0DEV2", `data-prod ReadOnly 1h "x"`); !strings.Contains(got, "Slack has not confirmed your address dev2@example.com") {
+	if got := w.says("U0DEV2", `data-prod ReadOnly 1h "x"`); !strings.Contains(got,
+		"Slack has not confirmed your address dev2@example.com") {
 		t.Errorf("the requester reads %s", got)
 	}
 	told := w.operatorsRead()
-	if len(told) != 1 || !strings.Contains(told[0], "dev2@example.com (U0DEV2), lead1@example.com (U0LEAD1)") || !strings.Contains(told[0], "Write their Slack ids") {
+	if len(told) != 1 || !strings.Contains(told[0], "dev2@example.com (U0DEV2), lead1@example.com (U0LEAD1)") ||
+		!strings.Contains(told[0], "Write their Slack ids") {
 		t.Errorf("operators read %q", told)
 	}
 	for _, id := range []string{"U0LEAD1", "U0DEV2"} {
@@ -238,7 +251,8 @@ func TestAnUnconfirmedAddressIsNamedAsTheReason(t *testing.T) {
 // there is nothing to ask for.
 func TestTheFormSaysWhyThereIsNothingToAskFor(t *testing.T) {
 	w := newWorld(t)
-	text := strings.NewReplacer("developers: {slack: S0DEVS}", "developers: {people: [dev2@example.com]}", "everyone", "security").Replace(readPolicy(t))
+	text := strings.NewReplacer("developers: {slack: S0DEVS}", "developers: {people: [dev2@example.com]}", "everyone",
+		"security").Replace(readPolicy(t))
 	w.policy = w.compiled(text)
 	w.rebuild()
 	no := false
@@ -246,7 +260,8 @@ func TestTheFormSaysWhyThereIsNothingToAskFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tick()
-	if got := w.says("U0DEV2", ""); !strings.Contains(got, "Slack has not confirmed your address dev2@example.com") || strings.Contains(got, "nothing that you may ask for") {
+	if got := w.says("U0DEV2", ""); !strings.Contains(got, "Slack has not confirmed your address dev2@example.com") ||
+		strings.Contains(got, "nothing that you may ask for") {
 		t.Errorf("the form: %s", got)
 	}
 	if got := w.says("U0SEC1", "help"); !strings.Contains(got, "/aws-access") {
@@ -269,15 +284,19 @@ func TestGroupsThatAreNotKnownAreToldOfOnce(t *testing.T) {
 		w.tick()
 	}
 	told := w.operatorsRead()
-	if len(told) != 1 || !strings.Contains(told[0], "not known right now: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY)") || !strings.Contains(told[0], "The error is: ") {
+	if len(told) != 1 ||
+		!strings.Contains(told[0], "not known right now: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY)") ||
+		!strings.Contains(told[0], "The error is: ") {
 		t.Errorf("operators read %q", told)
 	}
-	if got := w.says("U0DEV1", `payments-dev ReadOnly 1h "x"`); !strings.Contains(got, "Slack cannot be read at the moment, so who is in developers and leads and security is not known") {
+	if got := w.says("U0DEV1", `payments-dev ReadOnly 1h "x"`); !strings.Contains(got,
+		"Slack cannot be read at the moment, so who is in developers and leads and security is not known") {
 		t.Errorf("a developer reads %s", got)
 	}
 	w.fault["slack:usergroups.users.list"] = ""
 	w.tick()
-	if told = w.operatorsRead(); len(told) != 2 || !strings.Contains(told[1], "known again: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY).") {
+	if told = w.operatorsRead(); len(told) != 2 || !strings.Contains(told[1],
+		"known again: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY).") {
 		t.Errorf("operators read %q", told)
 	}
 }

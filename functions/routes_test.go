@@ -28,14 +28,17 @@ func at(t *testing.T, name, path string) []byte {
 
 func TestAStageOrABasePathMayStandBeforeTheRoute(t *testing.T) {
 	for path, found := range map[string]bool{
-		"/slack/commands": true, "/prod/slack/commands": true, "/$default/slack/commands": true, "/aws-access/v1.2/slack/commands": true,
-		"/slack/slack/commands": true,
+		"/slack/commands": true, "/prod/slack/commands": true, "/$default/slack/commands": true,
+		"/aws-access/v1.2/slack/commands": true,
+		"/slack/slack/commands":           true,
 
-		"/slack/commands/": false, "/slack/commands/x": false, "/slack/command": false, "/xslack/commands": false, "x/slack/commands": false,
+		"/slack/commands/": false, "/slack/commands/x": false, "/slack/command": false, "/xslack/commands": false,
+		"x/slack/commands": false,
 		"//slack/commands": false, "/prod//slack/commands": false, "/./slack/commands": false, "/../slack/commands": false,
 		"/prod/../slack/commands": false, "/prod/slack/../slack/commands": false, "/prod/slack//commands": false,
-		"/%2e%2e/slack/commands": false, "/prod%2Fslack/commands": false, "/prod/slack%2Fcommands": false, "/pröd/slack/commands": false,
-		"/a b/slack/commands": false, "/a\\b/slack/commands": false, "/a;b/slack/commands": false,
+		"/%2e%2e/slack/commands": false, "/prod%2Fslack/commands": false, "/prod/slack%2Fcommands": false,
+		"/pröd/slack/commands": false,
+		"/a b/slack/commands":  false, "/a\\b/slack/commands": false, "/a;b/slack/commands": false,
 		"/a\x00b/slack/commands": false,
 		"/SLACK/commands":        false, "": false, "/": false,
 	} {

@@ -35,7 +35,8 @@ func FuzzIsPing(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if form, err := url.ParseQuery(string(body)); isPing(string(body)) && (err != nil || form.Has("command") || form.Has("payload")) {
+		if form, err := url.ParseQuery(string(body)); isPing(string(body)) &&
+			(err != nil || form.Has("command") || form.Has("payload")) {
 			t.Errorf("%q is a ping", body)
 		}
 	})

@@ -66,7 +66,8 @@ func (t *telling) reconcile(ctx context.Context) {
 func (t *telling) giveUp(ctx context.Context) {
 	for _, o := range slices.Clone(t.posted.Owed) {
 		if t.mine[o.Slot] && t.tooOld(o) {
-			t.Log.ErrorContext(ctx, "a message was given up", "request", t.request.ID, "slot", o.Slot, "class", o.Class, "code", o.Code)
+			t.Log.ErrorContext(ctx, "a message was given up", "request", t.request.ID, "slot", o.Slot, "class", o.Class,
+				"code", o.Code)
 			t.drop(o.Slot)
 			delete(t.mine, o.Slot)
 		}
@@ -194,11 +195,13 @@ func (t *telling) refused(ctx context.Context, o access.Owed, err error) {
 	o.Class, o.Code = string(class), code
 	switch class {
 	case slackapi.Gone:
-		t.Log.InfoContext(ctx, "a message is left, because what it was for is gone", "request", t.request.ID, "slot", o.Slot, "error", err)
+		t.Log.InfoContext(ctx, "a message is left, because what it was for is gone", "request", t.request.ID, "slot", o.Slot,
+			"error", err)
 		t.park(o)
 	case slackapi.Ours:
 		// template.yaml has an alarm on this line.
-		t.Log.ErrorContext(ctx, "a message is parked, because Slack refuses how it is made", "request", t.request.ID, "slot", o.Slot, "error", err)
+		t.Log.ErrorContext(ctx, "a message is parked, because Slack refuses how it is made", "request", t.request.ID,
+			"slot", o.Slot, "error", err)
 		t.park(o)
 	default:
 		t.Log.WarnContext(ctx, "a message is owed", "request", t.request.ID, "slot", o.Slot, "class", class, "error", err)

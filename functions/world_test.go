@@ -126,7 +126,8 @@ func (w *world) rebuild() {
 	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
 	}
-	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url, Team: "T0SANDBOX", Enterprise: w.enterprise})
+	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url,
+		Team: "T0SANDBOX", Enterprise: w.enterprise})
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
 	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}
@@ -138,7 +139,8 @@ func (w *world) rebuild() {
 	}
 	w.Operators = Operators{Store: w.store, Slack: api, Channel: w.policy.Settings().Operators, Now: w.clock, Log: log}
 	w.Slack = &Slack{
-		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store, Roster: roster,
+		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store,
+		Roster: roster,
 		Submit: lifecycle.Submit{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock, NewID: newID},
 		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api,
 		Operators: w.Operators, Now: w.clock, Log: log,
@@ -147,10 +149,12 @@ func (w *world) rebuild() {
 	w.Vend = Vend{
 		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Operators: w.Operators, Log: log,
 		Render: func(form access.Form, c access.Credentials, _ access.Target, _ func(string) bool) []access.Secret {
-			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " + c.SecretKey.Reveal() + string(form))}
+			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " +
+				c.SecretKey.Reveal() + string(form))}
 		},
 	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Owed: w.store, Messages: w.Notify, Operators: w.Operators}
+	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Owed: w.store, Messages: w.Notify,
+		Operators: w.Operators}
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the

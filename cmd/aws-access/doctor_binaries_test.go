@@ -145,7 +145,8 @@ func TestDoctorOverTheRealBinaries(t *testing.T) {
 		breakage{"orders that are tried again", func() { h.api.async["MaximumRetryAttempts"] = 2 }, func() { h.api.async["MaximumRetryAttempts"] = 0 }, []string{"orders problem settings"}},
 		breakage{"a signing secret that is another", func() {
 			h.must(h.ssm.PutUnder("alias/aws-access", signingAt, "canary-new-signing-secret"))
-		}, func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, canarySigning)) }, []string{"signing secret problem refused"}},
+		}, func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, canarySigning)) },
+			[]string{"signing secret problem refused"}},
 	)
 	for _, b := range cases {
 		b.breaks()

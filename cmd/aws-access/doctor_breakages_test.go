@@ -139,8 +139,10 @@ var breakages = map[string]struct {
 			c.must(c.slack.SetUser(slackfake.UserChange{ID: "U0TWIN", Email: &twin}))
 			c.readAgain()
 		},
-		[]string{"person dev2@example.com warning shared", "person dev2@example.com warning shared", "person lead2@example.com warning unconfirmed"},
-		[]string{"Slack has not confirmed this address of U0LEAD2", "Write the Slack id U0LEAD2 into policy.yaml", "More than one user has this address, U0TWIN among them"}, fine,
+		[]string{"person dev2@example.com warning shared", "person dev2@example.com warning shared",
+			"person lead2@example.com warning unconfirmed"},
+		[]string{"Slack has not confirmed this address of U0LEAD2", "Write the Slack id U0LEAD2 into policy.yaml",
+			"More than one user has this address, U0TWIN among them"}, fine,
 	},
 	"people of the policy who are not there": {
 		func(c *clinic) {
@@ -150,7 +152,8 @@ var breakages = map[string]struct {
 			c.readAgain()
 		},
 		[]string{"person dev2@example.com warning nobody", "person lead2@example.com warning deactivated"},
-		[]string{"Nobody in the workspace has this address or id", "a never keeps nobody out", "is no full member of the workspace (deactivated)"}, fine,
+		[]string{"Nobody in the workspace has this address or id", "a never keeps nobody out",
+			"is no full member of the workspace (deactivated)"}, fine,
 	},
 	"people who are not known": {
 		func(c *clinic) {
@@ -166,11 +169,13 @@ var breakages = map[string]struct {
 		func(c *clinic) {
 			c.known(func(d *access.Directory) { d.PeopleAt, d.Size = time.Time{}, 36_000 })
 		},
-		[]string{"people warning first_reading"}, []string{"36000 users were read so far", "Wait: Slack gives about 18,000 users a minute"}, fine,
+		[]string{"people warning first_reading"}, []string{"36000 users were read so far",
+			"Wait: Slack gives about 18,000 users a minute"}, fine,
 	},
 	"a workspace that is too large": {
 		func(c *clinic) { c.known(func(d *access.Directory) { d.Size = 250_000 }) },
-		[]string{"people warning too_large"}, []string{"The workspace has 250000 users", "200000 is the most that is supported"}, fine,
+		[]string{"people warning too_large"}, []string{"The workspace has 250000 users",
+			"200000 is the most that is supported"}, fine,
 	},
 	"a tick that is silent": {
 		func(c *clinic) { c.forget(20 * time.Minute) },
@@ -361,7 +366,8 @@ var breakages = map[string]struct {
 	"a secret that every reader of the account can read": {
 		func(c *clinic) { c.must(c.ssm.Put(signingAt, canarySigning)) },
 		[]string{"secrets problem shared_key"},
-		[]string{"SECURITY: the key of /jit-access/slack/signing-secret is alias/aws/ssm", "ReadOnlyAccess", "--key-id alias/aws-access", "make a new one"}, wrong,
+		[]string{"SECURITY: the key of /jit-access/slack/signing-secret is alias/aws/ssm", "ReadOnlyAccess",
+			"--key-id alias/aws-access", "make a new one"}, wrong,
 	},
 	"a secret that is not there": {
 		func(c *clinic) { c.ssm.Delete("/jit-access/external-id") },

@@ -99,7 +99,9 @@ func judged(codes []string) bool {
 }
 
 // try asks for roles in batches, several at once, and notes what came of them.
-func (d *doctor) try(ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]access.Trial, total int) {
+func (d *doctor) try(
+	ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]access.Trial, total int,
+) {
 	var mu sync.Mutex
 	done := total - len(roles)
 	batches := make(chan []functions.CheckRole)
@@ -204,9 +206,13 @@ func (d *doctor) tellTokens(chosen []functions.CheckRole, told map[functions.Che
 	}
 	switch {
 	case len(full) > 0:
-		d.report.add(finding{inAccounts, check, warning, "full", fmt.Sprintf("Session policy and tags take %d %% or more of the token that STS gives: %s. At 100 %% it gives no session.", fullToken, names(full)),
-			"Tags and long paths of roles count: shorten the role's path, and look for tags that something else adds to the session."})
+		d.report.add(finding{inAccounts, check, warning, "full",
+			fmt.Sprintf("Session policy and tags take %d %% or more of the token that STS gives: %s. "+
+				"At 100 %% it gives no session.", fullToken, names(full)),
+			"Tags and long paths of roles count: shorten the role's path, " +
+				"and look for tags that something else adds to the session."})
 	case fullest > 0:
-		d.report.ok(inAccounts, check, fmt.Sprintf("session policy and tags take %d %% of STS's 4,096 bytes at the most", fullest))
+		d.report.ok(inAccounts, check, fmt.Sprintf("session policy and tags take %d %% of STS's 4,096 bytes at the most",
+			fullest))
 	}
 }

@@ -52,10 +52,12 @@ func (d *doctor) judgeSecrets(all []string, found int, open, shared []string) {
 			"SECURITY: " + names(open) + " is no SecureString: whoever may read parameters of this account reads it.", again})
 	case len(shared) > 0:
 		d.report.add(finding{inStack, check, problem, "shared_key",
-			"SECURITY: the key of " + names(shared) + " is " + sharedKey + ": every role of this account that may read parameters, as AWS's ReadOnlyAccess may, " +
+			"SECURITY: the key of " + names(shared) + " is " + sharedKey +
+				": every role of this account that may read parameters, as AWS's ReadOnlyAccess may, " +
 				"can read it and approve anything.", again})
 	case found < len(all):
-		d.report.add(finding{inStack, check, problem, "missing", "Not all of " + names(all) + " are in SSM.", "Put them there: docs/deploy.md, step 4."})
+		d.report.add(finding{inStack, check, problem, "missing", "Not all of " + names(all) + " are in SSM.",
+			"Put them there: docs/deploy.md, step 4."})
 	default:
 		d.report.ok(inStack, check, "none of the three is under the key that every reader of the account shares")
 	}

@@ -50,12 +50,15 @@ func (d *doctor) checkToken(code string) bool {
 	case code == "not_a_bot":
 		d.report.add(finding{inSlack, check, problem, code, "The token is a person's, not the bot's.", "Put the Bot User OAuth Token (xoxb-…) into " + name + "."})
 	case class == slackapi.Wait, code == "unreachable":
-		d.report.add(finding{inSlack, check, notKnown, code, "Slack did not answer vend (" + code + ").", "Run doctor again in a minute; does vend have a way to " + cmp.Or(d.found.outputs["SlackHost"], "slack.com") + "?"})
+		d.report.add(finding{inSlack, check, notKnown, code, "Slack did not answer vend (" + code + ").",
+			"Run doctor again in a minute; does vend have a way to " + cmp.Or(d.found.outputs["SlackHost"], "slack.com") + "?"})
 	case class == slackapi.Token:
 		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the bot token (" + code + "): nobody is told anything, and nobody gets access.",
-			"Install the app again (" + slack.Apps(d.found.outputs["SlackHost"]) + ", Install App), and put the Bot User OAuth Token into " + name + "; the functions read it again by themselves."})
+			"Install the app again (" + slack.Apps(d.found.outputs["SlackHost"]) +
+				", Install App), and put the Bot User OAuth Token into " + name + "; the functions read it again by themselves."})
 	default:
-		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").", slackapi.AdviceOn(class, code)})
+		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").",
+			slackapi.AdviceOn(class, code)})
 	}
 	return false
 }
@@ -64,7 +67,9 @@ func (d *doctor) checkToken(code string) bool {
 func (d *doctor) checkScopes(scopes []string) {
 	const check = "scopes"
 	if scopes == nil {
-		d.report.add(finding{inSlack, check, notKnown, "not_told", "Slack did not say which scopes the token has.", "Compare them with `aws-access manifest` by hand: " + slack.Apps(d.found.outputs["SlackHost"]) + ", OAuth & Permissions."})
+		d.report.add(finding{inSlack, check, notKnown, "not_told", "Slack did not say which scopes the token has.",
+			"Compare them with `aws-access manifest` by hand: " + slack.Apps(d.found.outputs["SlackHost"]) +
+				", OAuth & Permissions."})
 		return
 	}
 	var lacking, extra []string

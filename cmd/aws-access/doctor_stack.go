@@ -46,7 +46,8 @@ var ours = [...]function{
 
 // shared are the variables that must be there and alike in all functions, but
 // the one that is empty outside Enterprise Grid.
-var shared = [...]string{"BASTION_ACCOUNT", "TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_HOST", "SLACK_BOT_TOKEN_PARAMETER"}
+var shared = [...]string{"BASTION_ACCOUNT", "TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_HOST",
+	"SLACK_BOT_TOKEN_PARAMETER"}
 
 const mayBeEmpty = "SLACK_ENTERPRISE"
 

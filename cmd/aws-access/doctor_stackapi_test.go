@@ -36,7 +36,8 @@ func newStackAPI(url string) *stackAPI {
 		state: "UPDATE_COMPLETE", names: map[string]string{}, config: map[string]map[string]any{}, refuse: map[string]bool{},
 		outputs: map[string]string{
 			"CommandsUrl": url + "/slack/commands", "InteractionsUrl": url + "/slack/interactions", "OptionsUrl": url + "/slack/options", "State": "open",
-			"SecretsKey": "alias/aws-access", "SlackHost": "slack.com", "OperatorsTopicArn": "arn:aws:sns:eu-west-1:" + theBastion + ":operators", "UndeliveredBucketName": "undelivered",
+			"SecretsKey": "alias/aws-access", "SlackHost": "slack.com",
+			"OperatorsTopicArn": "arn:aws:sns:eu-west-1:" + theBastion + ":operators", "UndeliveredBucketName": "undelivered",
 		},
 		async: map[string]any{"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60, "DestinationConfig": map[string]any{"OnSuccess": map[string]any{}, "OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:" + theBastion + ":operators"}}},
 		mapping: []map[string]any{{

@@ -166,10 +166,13 @@ func TestUnderTheStacksKeyThePingIsLeftToPeople(t *testing.T) {
 // Whoever reads the signing secret signs clicks as anybody.
 func TestTheRightsHoldNoSecretUnasked(t *testing.T) {
 	const list = `"ssm:DescribeParameters"` // of names and keys, without values
-	if text := printed(t); strings.Contains(strings.Replace(text, list, "", 1), "ssm:") || strings.Contains(text, "secret") {
+	if text := printed(t); strings.Contains(strings.Replace(text, list, "", 1), "ssm:") ||
+		strings.Contains(text, "secret") {
 		t.Errorf("rights:\n%s", text)
 	}
-	if text := printed(t, "-ping"); strings.Count(strings.Replace(text, list, "", 1), "ssm:") != 1+1 || !strings.Contains(text, `parameter/jit-access/slack/signing-secret"`) { // action and resource
+	// action and resource
+	if text := printed(t, "-ping"); strings.Count(strings.Replace(text, list, "", 1), "ssm:") != 1+1 ||
+		!strings.Contains(text, `parameter/jit-access/slack/signing-secret"`) {
 		t.Errorf("rights with -ping:\n%s", text)
 	}
 	var help bytes.Buffer

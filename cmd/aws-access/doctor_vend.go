@@ -151,15 +151,22 @@ func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	size := fmt.Sprintf("%d users", s.Size)
 	switch {
 	case s.PeopleAt.IsZero() && s.Size > 0:
-		d.report.add(finding{inSlack, check, warning, "first_reading", size + " were read so far. Until everybody was, nobody can be counted as an approver.",
+		d.report.add(finding{inSlack, check, warning, "first_reading",
+			size + " were read so far. Until everybody was, nobody can be counted as an approver.",
 			"Wait: Slack gives about 18,000 users a minute. Run doctor again in a few minutes."})
 	case s.PeopleAt.IsZero(), age >= access.PeopleStaleAfter:
-		d.report.add(finding{inSlack, check, problem, "unknown", "Not everybody was read from Slack in the last half hour: addresses prove nothing, and nobody can be counted as an approver.", do})
+		d.report.add(finding{inSlack, check, problem, "unknown",
+			"Not everybody was read from Slack in the last half hour: addresses prove nothing, " +
+				"and nobody can be counted as an approver.", do})
 	case s.Size > lifecycle.MaxUsers:
-		d.report.add(finding{inSlack, check, warning, "too_large", fmt.Sprintf("The workspace has %s. Reading them takes so long that they may count as not known: %d is the most that is supported.", size, lifecycle.MaxUsers),
+		d.report.add(finding{inSlack, check, warning, "too_large",
+			fmt.Sprintf("The workspace has %s. Reading them takes so long that they may count as not known: "+
+				"%d is the most that is supported.", size, lifecycle.MaxUsers),
 			"Name people by their Slack ids, which needs fewer facts, and see docs/deploy.md, Limits."})
 	case age >= access.PeopleStaleAfter-5*time.Minute:
-		d.report.add(finding{inSlack, check, warning, "late", fmt.Sprintf("The last whole reading of the workspace began %s ago; after half an hour it counts for nothing.", age), do})
+		d.report.add(finding{inSlack, check, warning, "late",
+			fmt.Sprintf("The last whole reading of the workspace began %s ago; after half an hour it counts for nothing.", age),
+			do})
 	default:
 		d.report.ok(inSlack, check, fmt.Sprintf("%s, as of %s ago", size, max(age, 0)))
 	}
@@ -167,24 +174,29 @@ func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 		d.report.add(inVain(p))
 	}
 	if more := s.Vain - len(s.People); more > 0 {
-		d.report.add(finding{inSlack, "people of the policy", warning, "more", fmt.Sprintf("%d more are named in vain.", more), "Put those that are listed right first."})
+		d.report.add(finding{inSlack, "people of the policy", warning, "more",
+			fmt.Sprintf("%d more are named in vain.", more), "Put those that are listed right first."})
 	}
 }
 
 // inVain is the finding of somebody whom the policy names and does not recognise.
 func inVain(p functions.PersonAnswer) finding {
 	f := finding{inSlack, "person " + p.Name, warning, p.Code, "", "Take it out of policy.yaml, or name somebody else."}
-	byID := "Write the Slack id " + p.ID + " into policy.yaml instead of the address, or have the address put right in Slack."
+	byID := "Write the Slack id " + p.ID +
+		" into policy.yaml instead of the address, or have the address put right in Slack."
 	switch p.Code {
 	case lifecycle.Unconfirmed:
-		f.Reason, f.Do = "Slack has not confirmed this address of "+p.ID+", which is common after single sign-on: the policy does not take the person for whom it names.", byID
+		f.Reason, f.Do = "Slack has not confirmed this address of "+p.ID+
+			", which is common after single sign-on: the policy does not take the person for whom it names.", byID
 	case lifecycle.Shared:
 		f.Reason, f.Do = "More than one user has this address, "+p.ID+" among them: it stands for nobody.", byID
 	case lifecycle.Nobody:
-		f.Reason = "Nobody in the workspace has this address or id: a rule lets nobody in by it, and a never keeps nobody out."
+		f.Reason = "Nobody in the workspace has this address or id: a rule lets nobody in by it, " +
+			"and a never keeps nobody out."
 		f.Do = "Correct it in policy.yaml, or take it out."
 	default:
-		f.Reason = "The user " + p.ID + " is no full member of the workspace (" + p.Code + "), and can neither ask nor approve."
+		f.Reason = "The user " + p.ID + " is no full member of the workspace (" + p.Code +
+			"), and can neither ask nor approve."
 	}
 	return f
 }

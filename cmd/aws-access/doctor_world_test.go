@@ -162,7 +162,9 @@ func (c *clinic) deploy(url string) {
 		}),
 	})}
 	operators := functions.Operators{Store: c.store, Slack: api, Channel: "C0OPS", Now: c.clock, Log: log}
-	c.tick = functions.Tick{Step: lifecycle.Tick{Step: step, DueIn: c.store}, Owed: c.store, Messages: functions.Notify{Store: c.store, Policy: step.Policy, Operators: operators, Now: step.Now}, Operators: operators}
+	c.tick = functions.Tick{Step: lifecycle.Tick{Step: step, DueIn: c.store}, Owed: c.store,
+		Messages:  functions.Notify{Store: c.store, Policy: step.Policy, Operators: operators, Now: step.Now},
+		Operators: operators}
 	c.slackFunction = &functions.Slack{SigningSecret: secret(&c.signing), Policy: c.policy, Now: c.clock, Log: log}
 	c.vend = functions.Vend{Step: lifecycle.Vend{Step: step, STS: assumer}, Slack: api, Log: log, Checks: functions.Checks{
 		Policy: c.policy, Store: c.store, Slack: api, Team: "T0SANDBOX", Now: c.clock, Log: log,

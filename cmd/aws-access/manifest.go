@@ -94,7 +94,8 @@ func addressesOf(ctx context.Context, stack, region string) (found [3]string, ho
 	outputs := outputsOf(s)
 	for i, output := range routes {
 		if found[i] = outputs[output]; found[i] == "" {
-			return found, "", fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole", stack, output)
+			return found, "", fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole",
+				stack, output)
 		}
 	}
 	if host = outputs["SlackHost"]; !slackHost.MatchString(host) {

@@ -59,7 +59,8 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 // The words say where the app is made: GovSlack has a place of its own.
 func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
-	for host, want := range map[string]string{"": "paste that at api.slack.com/apps:", "slack-gov.com": "paste that at api.slack-gov.com/apps:"} {
+	for host, want := range map[string]string{"": "paste that at api.slack.com/apps:",
+		"slack-gov.com": "paste that at api.slack-gov.com/apps:"} {
 		args := []string{"-url", "https://x.example"}
 		if c.api.outputs["SlackHost"] = host; host != "" {
 			args = append(args, "-slack-host", host)
@@ -71,13 +72,16 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range [][]string{{"-slack-host", "slack-gov.com"}, {"-url", "https://x.example", "-slack-host", "evil.example"}} {
-		if _, text, stderr, code := manifestOf(t, args...); code != usage || text != "" || !strings.Contains(stderr, "-slack-host takes slack.com or slack-gov.com") {
+	for _, args := range [][]string{{"-slack-host", "slack-gov.com"},
+		{"-url", "https://x.example", "-slack-host", "evil.example"}} {
+		if _, text, stderr, code := manifestOf(t, args...); code != usage || text != "" ||
+			!strings.Contains(stderr, "-slack-host takes slack.com or slack-gov.com") {
 			t.Errorf("%v: ended with %d, %q", args, code, stderr)
 		}
 	}
 	c.api.outputs["SlackHost"] = "evil.example"
-	if _, text, stderr, code := manifestOf(t); code != wrong || text != "" || !strings.Contains(stderr, "neither slack.com nor slack-gov.com") {
+	if _, text, stderr, code := manifestOf(t); code != wrong || text != "" ||
+		!strings.Contains(stderr, "neither slack.com nor slack-gov.com") {
 		t.Errorf("ended with %d, %q", code, stderr)
 	}
 }

@@ -42,8 +42,9 @@ func TestCanariesAreSeenByTheRequesterAlone(t *testing.T) {
 		"half of the keys is lost": {tokens: longestToken, faults: []fault{
 			{At: "slack:chat.postEphemeral", How: passed, Times: 1}, {At: "slack:chat.postEphemeral", How: howError},
 		}, gets: 1},
-		"no answer can be posted":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howError}}},
-		"posted, and answered so":     {faults: []fault{{At: "slack:chat.postEphemeral", How: howLost, Times: 2}}, gets: 4 + otherForms},
+		"no answer can be posted": {faults: []fault{{At: "slack:chat.postEphemeral", How: howError}}},
+		"posted, and answered so": {faults: []fault{{At: "slack:chat.postEphemeral", How: howLost, Times: 2}},
+			gets: 4 + otherForms},
 		"sign-in fails with a page":   {faults: []fault{{At: "signin:getSigninToken", How: howError}}, gets: 1 + otherForms},
 		"sign-in repeats what it got": {echo: "signin", gets: 1 + otherForms},
 		"STS fails":                   {faults: []fault{{At: "sts:AssumeRole", How: howError}}},
@@ -152,7 +153,8 @@ func (a *aviary) lives(faults []fault) {
 	a.click(canaryOwner, "Get temporary keys", grant)
 	a.click(canaryOwner, "Open AWS console", grant)
 	a.click("U0DEV2", "Get temporary keys", grant) // a tampered client
-	if below := messages(a.state(), func(m slackfake.Message) bool { return strings.Contains(string(m.Blocks), `"JSON"`) }); len(below) > 0 {
+	if below := messages(a.state(),
+		func(m slackfake.Message) bool { return strings.Contains(string(m.Blocks), `"JSON"`) }); len(below) > 0 {
 		for _, label := range []string{"PowerShell", "Credentials file", "JSON"} {
 			a.click(canaryOwner, label, below[0])
 		}
@@ -180,7 +182,8 @@ func (a *aviary) keep(name, secret string) {
 
 // secretIn finds what is secret in a private answer: in each form of keys, and
 // in the parts that continue a token, which begin with it in the two files.
-var secretIn = regexp.MustCompile("(?i)(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SecretAccessKey|SessionToken|SigninToken|^```)" +
+var secretIn = regexp.MustCompile("(?i)" +
+	"(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SecretAccessKey|SessionToken|SigninToken|^```)" +
 	"(?:\"? ?[:+]?= ?|\"|\": |\\n)['\"]?([A-Za-z0-9+/=_%-]{16,})")
 
 // otherForms is how many buttons stand below keys.

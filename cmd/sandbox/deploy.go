@@ -33,7 +33,8 @@ func (s *stage) deploy(p *policy.Policy) *deployment {
 		"notify": instances(b.messages(s, "notify").Handle),
 		"vend":   instances(b.vendFunction(s).Take),
 		"tick": instances(functions.Tick{
-			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Owed: b.table, Messages: b.messages(s, "tick"), Operators: b.operators(s, "tick"),
+			Step: lifecycle.Tick{Step: b.step, DueIn: b.table}, Owed: b.table, Messages: b.messages(s, "tick"),
+			Operators: b.operators(s, "tick"),
 		}.Handle),
 	}}
 }
@@ -63,7 +64,8 @@ func (s *stage) parts(p *policy.Policy) parts {
 // operators are told by a function what is wrong.
 func (b parts) operators(s *stage, function string) functions.Operators {
 	return functions.Operators{
-		Store: b.table, Slack: b.slack, Channel: b.step.Policy.Settings().Operators, Now: s.clock.Now, Log: s.log.With("function", function),
+		Store: b.table, Slack: b.slack, Channel: b.step.Policy.Settings().Operators, Now: s.clock.Now,
+		Log: s.log.With("function", function),
 	}
 }
 
@@ -94,7 +96,8 @@ func (b parts) vendFunction(s *stage) functions.Vend {
 	return functions.Vend{
 		Step:   lifecycle.Vend{Step: b.step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: callPatience}, Endpoint: s.places.public + "/federation", Issuer: s.places.public + "/"},
-		Render: vend.KeysIn, Slack: b.slack, Operators: b.operators(s, "vend"), Wait: s.engine.wait, Log: s.log.With("function", "vend"),
+		Render: vend.KeysIn, Slack: b.slack, Operators: b.operators(s, "vend"), Wait: s.engine.wait,
+		Log: s.log.With("function", "vend"),
 		Checks: functions.Checks{
 			Policy: b.step.Policy, Store: b.table, Slack: b.slack, Team: team,
 			Roles: vend.Trials{Assumer: assumer, Now: s.clock.Now}, Now: s.clock.Now, Log: s.log.With("function", "vend"),

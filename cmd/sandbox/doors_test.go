@@ -169,8 +169,10 @@ func TestTheEnvironmentIsCheckedWhole(t *testing.T) {
 	if err != nil || s.Addr != "127.0.0.1:8080" || s.SigningSecret.Reveal() != "sandbox-signing-secret" || !s.Start.IsZero() {
 		t.Errorf("nothing set: got %+v, %v", s, err)
 	}
-	_, err = readSettings(from(map[string]string{"ADDR": "0.0.0.0:80", "POLICY": file + "x", "SANDBOX_START": "noon", "SANDBOX_TOKEN_BYTES": "4097", "SANDBOX_DYNAMODB": "http://127.0.0.1:8000"}))
-	for _, name := range []string{"ADDR", "SANDBOX_EXPOSE=1", "POLICY", "SANDBOX_START", "SANDBOX_TOKEN_BYTES", "SANDBOX_DYNAMODB"} {
+	_, err = readSettings(from(map[string]string{"ADDR": "0.0.0.0:80", "POLICY": file + "x", "SANDBOX_START": "noon",
+		"SANDBOX_TOKEN_BYTES": "4097", "SANDBOX_DYNAMODB": "http://127.0.0.1:8000"}))
+	for _, name := range []string{"ADDR", "SANDBOX_EXPOSE=1", "POLICY", "SANDBOX_START", "SANDBOX_TOKEN_BYTES",
+		"SANDBOX_DYNAMODB"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("all wrong: %v does not name %s", err, name)
 		}

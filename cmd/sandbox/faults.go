@@ -87,7 +87,8 @@ func checkFault(f fault) error {
 	case known != nil && !strings.HasSuffix(name, "*") && !slices.Contains(known, name):
 		return fmt.Errorf(`"at" is %q, but %s has only %s`, f.At, service, strings.Join(known, ", "))
 	case refuses && f.At != feed && !errorCode.MatchString(code):
-		return fmt.Errorf(`"how" is %q: write code: and an error code, such as code:account_inactive or code:AccessDenied`, f.How)
+		return fmt.Errorf(`"how" is %q: write code: and an error code, such as code:account_inactive or code:AccessDenied`,
+			f.How)
 	case !slices.Contains(allowed, f.How) && (!refuses || f.At == feed):
 		return fmt.Errorf(`"how" is %q: %s can go wrong as %s`, f.How, f.At, strings.Join(allowed, ", "))
 	case f.Times < 0:

@@ -14,10 +14,12 @@ import (
 func TestFaultsSayWhatIsAllowed(t *testing.T) {
 	b := start(t, repository(t))
 	for body, want := range map[string]string{
-		`{"at":"slack:*","how":"code:"}`:                                "write code: and an error code",
-		`{"at":"slack:*","how":"code:not a code"}`:                      "write code: and an error code",
-		`{"at":"slack:*","how":"code"}`:                                 "can go wrong as error, 429, slow, lost, dead, code:<error code>, quota",
-		`{"at":"sts:AssumeRole","how":"quota"}`:                         "sts:AssumeRole can go wrong as error, 429, slow, lost, dead, code:<error code>",
+		`{"at":"slack:*","how":"code:"}`:           "write code: and an error code",
+		`{"at":"slack:*","how":"code:not a code"}`: "write code: and an error code",
+		`{"at":"slack:*","how":"code"}`: "can go wrong as error, 429, slow, lost, dead, " +
+			"code:<error code>, quota",
+		`{"at":"sts:AssumeRole","how":"quota"}`: "sts:AssumeRole can go wrong as error, 429, slow, " +
+			"lost, dead, code:<error code>",
 		`{"at":"*","how":"quota"}`:                                      "* can go wrong as",
 		`{"at":"feed","how":"code:x"}`:                                  "feed can go wrong as double, delay",
 		`{"at":"feed","how":"dead"}`:                                    "feed can go wrong as double, delay",
@@ -30,7 +32,8 @@ func TestFaultsSayWhatIsAllowed(t *testing.T) {
 	} {
 		status, said := b.lever("faults", body)
 		var answer struct{ Error string }
-		if err := json.Unmarshal([]byte(said), &answer); err != nil || status != http.StatusBadRequest || !strings.Contains(answer.Error, want) {
+		if err := json.Unmarshal([]byte(said), &answer); err != nil || status != http.StatusBadRequest ||
+			!strings.Contains(answer.Error, want) {
 			t.Errorf("%s: got %d %s, want 400 %q", body, status, said, want)
 		}
 	}
@@ -61,7 +64,8 @@ func TestFaultsAreListedAsTheyWereSet(t *testing.T) {
 // slackCall is a call to Slack's Web API from outside, with the bot's token.
 func (b *sandbox) slackCall(method, query string) (status int, body string) {
 	b.t.Helper()
-	return b.send(http.MethodPost, "/slack-api/"+method+"?"+query, "", "Authorization", "Bearer "+b.world.stage.Load().token.Reveal())
+	return b.send(http.MethodPost, "/slack-api/"+method+"?"+query, "", "Authorization",
+		"Bearer "+b.world.stage.Load().token.Reveal())
 }
 
 // A quota lets so many calls of a minute of sandbox time through, and those

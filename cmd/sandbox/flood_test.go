@@ -14,7 +14,8 @@ const flooding = 2000
 
 // targets are what dev1 may ask for; all of their cards stand in one channel.
 var targets = []string{
-	"payments-prod ReadOnly 1h \"why\"", "payments-prod Admin 1h \"why\" ticket=INC-42", "payments-dev Operator 1h \"why\"", "payments-dev Admin 1h \"why\"",
+	"payments-prod ReadOnly 1h \"why\"", "payments-prod Admin 1h \"why\" ticket=INC-42",
+	"payments-dev Operator 1h \"why\"", "payments-dev Admin 1h \"why\"",
 }
 
 // One person sends 2,000 commands, with everything that Slack limits limited.
@@ -51,5 +52,6 @@ func TestOnePersonsFloodDelaysNobodysCard(t *testing.T) {
 }
 
 func othersCard(m slackfake.Message) bool {
-	return m.Channel == "C0APPROVALS" && m.To == "" && strings.Contains(fmt.Sprintf("%s %s", m.Text, m.Blocks), "somebody else")
+	return m.Channel == "C0APPROVALS" && m.To == "" && strings.Contains(fmt.Sprintf("%s %s", m.Text, m.Blocks),
+		"somebody else")
 }

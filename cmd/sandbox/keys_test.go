@@ -191,7 +191,8 @@ func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 		got := b.answers("U0DEV1", label, on)
 		on = got[len(got)-1]
 		for _, m := range got {
-			for form, layout := range map[*regexp.Regexp]string{printedISO: time.RFC3339, printedFile: "2006-01-02 15:04:05 MST"} {
+			for form, layout := range map[*regexp.Regexp]string{printedISO: time.RFC3339,
+				printedFile: "2006-01-02 15:04:05 MST"} {
 				for _, text := range form.FindAllString(m.Text, -1) {
 					at, err := time.Parse(layout, text)
 					if err != nil || at.After(ends) {
@@ -253,7 +254,8 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 	const says = `The console link has \d{4} characters, more than the 3900 that fit into one Slack message\. `
 	for _, c := range []struct{ role, next string }{
 		{"payments-dev ReadOnly 1h", "Press Get temporary keys instead."},
-		{"payments-prod Admin 1h", "Tell the people who run AWS access: this access gives no keys that you could take instead."},
+		{"payments-prod Admin 1h",
+			"Tell the people who run AWS access: this access gives no keys that you could take instead."},
 	} {
 		b := start(t, repository(t), longTokens)
 		b.command("U0DEV1", `/aws-access `+c.role+` "looking" ticket=INC-42`)
@@ -335,7 +337,8 @@ func TestOtherFormsAskTheSameQuestions(t *testing.T) {
 	b.do("policy", repository(t))
 	b.advance("61m")
 	b.click("U0DEV1", "PowerShell", below)
-	if m := b.private("U0DEV1"); !strings.Contains(m.Text, "This access ended at 21 Nov 13:00 UTC.") || len(b.state().Sessions) != 1 {
+	if m := b.private("U0DEV1"); !strings.Contains(m.Text, "This access ended at 21 Nov 13:00 UTC.") ||
+		len(b.state().Sessions) != 1 {
 		t.Errorf("after the end: %q", m.Text)
 	}
 }

@@ -333,7 +333,8 @@ func TestPeopleChangeFromNowOn(t *testing.T) {
 		t.Errorf("without the group that approves: got %s", out.Body)
 	}
 	b.do("people", `{"users":[{"id":"U0TWIN","email":"DEV2@example.com"}]}`)
-	if out := b.command("U0DEV2", `/aws-access data-dev ReadOnly 1h "data"`); !strings.Contains(out.Body, "More than one user in Slack has your address dev2@example.com") {
+	if out := b.command("U0DEV2", `/aws-access data-dev ReadOnly 1h "data"`); !strings.Contains(out.Body,
+		"More than one user in Slack has your address dev2@example.com") {
 		t.Errorf("an address that two hold: got %s", out.Body)
 	}
 }

@@ -630,6 +630,7 @@ func (p *play) answers(m slackfake.Message) {
 	before := count(p.stage.slack.Messages(), told)
 	p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
 	if after := count(p.stage.slack.Messages(), told); after != before+1 {
-		p.t.Errorf("%s pressed %s on a message that nobody knew of, and was told %d things, want one; logs:\n%s", who, label, after-before, strings.Join(p.logs.all(), ""))
+		p.t.Errorf("%s pressed %s on a message that nobody knew of, and was told %d things, want one; logs:\n%s", who, label,
+			after-before, strings.Join(p.logs.all(), ""))
 	}
 }

@@ -35,7 +35,8 @@ func TestThePageDrawsNoFenceOfItsOwn(t *testing.T) {
 	slack.sees("#list pre", "fenced")
 	post("```" + strings.Repeat("long ", 850) + "the end```")
 	slack.sees("#list", "the end```")
-	if fences, messages := slack.drawn("#list pre"), slack.drawn(`#list [data-test="message"]`); fences != 1 || messages != 4 {
+	if fences, messages := slack.drawn("#list pre"), slack.drawn(`#list [data-test="message"]`); fences != 1 ||
+		messages != 4 {
 		t.Errorf("%d messages with %d fences, want 4 with 1: the long one is two messages without a fence", messages, fences)
 	}
 }

@@ -44,14 +44,16 @@ func TestAHundredThousandPeopleInOneCall(t *testing.T) {
 	took := time.Since(began)
 	began = time.Now()
 	s := b.state()
-	t.Logf("%d people in %d KiB: the lever took %v, reading the state %v", len(s.Users)-9, len(body)>>10, took, time.Since(began))
+	t.Logf("%d people in %d KiB: the lever took %v, reading the state %v", len(s.Users)-9, len(body)>>10, took,
+		time.Since(began))
 	groups := 0
 	for _, g := range s.Groups {
 		if g.ID == "S0ALL" {
 			groups = len(g.Members)
 		}
 	}
-	if last := s.Users[len(s.Users)-1]; len(s.Users) != 100_009 || last.ID != "U1099999" || last.Email != "person99999@example.com" || groups != 100_000 {
+	if last := s.Users[len(s.Users)-1]; len(s.Users) != 100_009 || last.ID != "U1099999" ||
+		last.Email != "person99999@example.com" || groups != 100_000 {
 		t.Errorf("got %d users, the last %+v, and %d members of the group", len(s.Users), last, groups)
 	}
 	b.do("people", `{"users":[{"id":"U1099999","restricted":true}]}`)
@@ -73,7 +75,8 @@ func TestHowMuchThePeopleLeverTakes(t *testing.T) {
 		answer.Error != "the body is longer than 32 MiB: send it in several calls" {
 		t.Errorf("a byte more: got %d %s, want 413 in a sentence", status, said)
 	}
-	if status, said := b.lever("clock", strings.Repeat(" ", 4<<20)+"{}"); status != http.StatusRequestEntityTooLarge || !strings.Contains(said, "longer than 4 MiB") {
+	if status, said := b.lever("clock", strings.Repeat(" ", 4<<20)+"{}"); status != http.StatusRequestEntityTooLarge ||
+		!strings.Contains(said, "longer than 4 MiB") {
 		t.Errorf("another lever: got %d %s, want 413 in a sentence", status, said)
 	}
 }
@@ -104,7 +107,8 @@ func TestChannelsThatRefuse(t *testing.T) {
 		if got := post("C0OPS"); got != want {
 			t.Errorf("%s: got %q, want %q", set, got, want)
 		}
-		b.do("people", `{"channels":[{"id":"C0OPS","read_only":false,"thread_only":false,"archived":false,"bot_out":false,"private":false,"migrating":false,"no_threads":false}]}`)
+		b.do("people", `{"channels":[{"id":"C0OPS","read_only":false,"thread_only":false,"archived":false,`+
+			`"bot_out":false,"private":false,"migrating":false,"no_threads":false}]}`)
 		if got := post("C0OPS"); got != "" {
 			t.Errorf("%s taken back: got %q", set, got)
 		}
@@ -120,7 +124,9 @@ func TestChannelsThatRefuse(t *testing.T) {
 	if len(got) != 4 || got[3].Name != "new" || got[2].Name != "ops2" || !got[2].ReadOnly {
 		t.Errorf("the channels are %+v", got)
 	}
-	if status, said := b.lever("people", `{"channels":[{"id":"ops"}],"users":[{"id":"U0NEW"}]}`); status != http.StatusBadRequest || !strings.Contains(said, "is no channel id") {
+	if status, said := b.lever("people",
+		`{"channels":[{"id":"ops"}],"users":[{"id":"U0NEW"}]}`); status != http.StatusBadRequest ||
+		!strings.Contains(said, "is no channel id") {
 		t.Errorf("a channel that is none: got %d %s", status, said)
 	}
 	if _, there := b.world.stage.Load().slack.User("U0NEW"); there {

@@ -105,7 +105,9 @@ func (t counted) Requests(ctx context.Context, ids []string) (found []access.Req
 	return found, err
 }
 
-func (t counted) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+func (t counted) Submit(
+	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+) error {
 	return t.write(ctx, func() error { return t.table.Submit(ctx, r, event, next, once) })
 }
 

@@ -321,7 +321,8 @@ func TestRoundTripsInSeriesBeforeSlackIsAnswered(t *testing.T) {
 		// The cancelled one is read once more, and then forgotten.
 		{"one line, after one that waited", "3 store:load store:load store:save", func() { b.command("U0DEV1", line) }},
 		{"Cancel again", "2 store:load store:save", func() { b.click("U0DEV1", "Cancel", b.card("C0APPROVALS")) }},
-		{"the first line of somebody", "2 store:load store:save", func() { b.command("U0DEV2", line); card = b.card("C0APPROVALS") }},
+		{"the first line of somebody", "2 store:load store:save",
+			func() { b.command("U0DEV2", line); card = b.card("C0APPROVALS") }},
 		{"Deny", "2 store:load slack:views.open", func() { b.click("U0LEAD1", "Deny", card) }},
 		{"Approve", "2 store:load store:save", func() { b.click("U0LEAD1", "Approve", card); grant = b.direct("U0DEV2") }},
 		{"Get temporary keys", "2 store:load invoke:vend", func() { b.click("U0DEV2", "Get temporary keys", grant) }},

@@ -255,8 +255,9 @@ func TestVendHasOneWayIn(t *testing.T) {
 		"an approver": {ID: "o2", Request: w.request().ID, By: "U0LEAD1", Kind: access.Keys, At: time.Now()},
 		"nobody's":    {ID: "o3", Request: w.request().ID, Kind: access.Keys, At: time.Now()},
 		"odd kind":    {ID: "o5", Request: w.request().ID, By: "U0DEV1", Kind: "root", At: time.Now()},
-		"megabytes":   {ID: strings.Repeat("x", 1<<20), Request: w.request().ID, By: "U0DEV1", Kind: access.Keys, At: time.Now()},
-		"no request":  {ID: "o4", Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()},
+		"megabytes": {ID: strings.Repeat("x", 1<<20), Request: w.request().ID, By: "U0DEV1", Kind: access.Keys,
+			At: time.Now()},
+		"no request": {ID: "o4", Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()},
 	} {
 		if answer, err := w.lambda.Invoke(t.Context(), name("vend"), []byte(plain(w, order))); err == nil {
 			t.Errorf("%s order is taken: %s", whose, answer)

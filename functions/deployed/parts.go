@@ -67,7 +67,8 @@ func New(f config.Function) (Parts, error) {
 	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now)
 	token := p.Secret(c.BotToken)
 	p.Slack = slackapi.New(slackapi.Options{
-		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Host: c.SlackHost, BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise,
+		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Host: c.SlackHost, BaseURL: c.SlackURL(), Team: c.Team,
+		Enterprise: c.Enterprise,
 	})
 	p.Roster = lifecycle.Roster{
 		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,
@@ -75,7 +76,8 @@ func New(f config.Function) (Parts, error) {
 		Pause:   smithytime.SleepWithContext, Log: p.Log,
 	}
 	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
-	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators, Now: time.Now, Log: p.Log}
+	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators,
+		Now: time.Now, Log: p.Log}
 	p.Messages = functions.Notify{
 		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: Wait, Log: p.Log,
 	}

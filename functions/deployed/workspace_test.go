@@ -39,19 +39,24 @@ func usersList(w http.ResponseWriter, sent []byte) {
 	members := make([]map[string]any, 0, limit)
 	for i := first; i < end; i++ {
 		profile := map[string]any{
-			"display_name": fmt.Sprintf("person %d", i), "real_name": fmt.Sprintf("Person Number %d", i), "email": fmt.Sprintf("person.%d@example.com", i),
-			"title": "Engineer of Things That Matter", "phone": "+44 20 7946 0000", "status_text": "", "status_emoji": "", "avatar_hash": "0123456789ab", "team": "T0SANDBOX",
+			"display_name": fmt.Sprintf("person %d", i), "real_name": fmt.Sprintf("Person Number %d", i),
+			"email": fmt.Sprintf("person.%d@example.com", i),
+			"title": "Engineer of Things That Matter", "phone": "+44 20 7946 0000", "status_text": "", "status_emoji": "",
+			"avatar_hash": "0123456789ab", "team": "T0SANDBOX",
 		}
 		for _, size := range []int{24, 32, 48, 72, 192, 512, 1024} {
-			profile[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("https://avatars.slack-edge.com/2026-11-26/%032d_%d.jpg?%0140d", i, size, i)
+			profile[fmt.Sprintf("image_%d", size)] = fmt.Sprintf("https://avatars.slack-edge.com/2026-11-26/%032d_%d.jpg?%0140d",
+				i, size, i)
 		}
 		members = append(members, map[string]any{
 			"id": workspaceID(i), "team_id": "T0SANDBOX", "name": fmt.Sprintf("person.%d", i), "is_email_confirmed": true,
-			"tz": "Europe/London", "tz_label": "Greenwich Mean Time", "color": "9f69e7", "updated": 1700000000, "profile": profile,
+			"tz": "Europe/London", "tz_label": "Greenwich Mean Time", "color": "9f69e7", "updated": 1700000000,
+			"profile": profile,
 		})
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "members": members, "response_metadata": map[string]string{"next_cursor": next}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "members": members,
+		"response_metadata": map[string]string{"next_cursor": next}})
 }
 
 func workspaceID(i int) string { return fmt.Sprintf("U1%06d", i) }
@@ -88,7 +93,8 @@ func TestTheTickReadsALargeWorkspaceWithin128MB(t *testing.T) {
 	reading, err := store.Reading(t.Context())
 	w.must(err)
 	t.Logf("%d ticks, %d MB at most, %d people kept of %d", ticks, peak>>10, len(d.People), d.Size)
-	if ticks != (*users/1000+pagesOfATick-1)/pagesOfATick || d.Size != *users || len(d.People) < workspaceGroup || reading.Cursor != "" {
+	if ticks != (*users/1000+pagesOfATick-1)/pagesOfATick || d.Size != *users || len(d.People) < workspaceGroup ||
+		reading.Cursor != "" {
 		t.Errorf("%d ticks, %d users, %d of them kept, going on at %q", ticks, d.Size, len(d.People), reading.Cursor)
 	}
 	if peak == 0 || peak >= lambdaMemory {
@@ -103,7 +109,8 @@ func (w *world) peak(function string) (most int) {
 	w.must(err)
 	for _, at := range processes {
 		environ, err := os.ReadFile(at)
-		if err != nil || !strings.Contains(string(environ), "AWS_LAMBDA_FUNCTION_NAME="+name(function)+"\x00") || !strings.Contains(string(environ), "TABLE="+w.table.Name+"\x00") {
+		if err != nil || !strings.Contains(string(environ), "AWS_LAMBDA_FUNCTION_NAME="+name(function)+"\x00") ||
+			!strings.Contains(string(environ), "TABLE="+w.table.Name+"\x00") {
 			continue // of somebody else, or gone
 		}
 		status, _ := os.ReadFile(filepath.Join(filepath.Dir(at), "status"))

@@ -150,7 +150,8 @@ func (w *world) again() {
 	w.putSecrets()
 	w.tick()
 	w.digest()
-	if log := w.physical("AccessLog"); slices.Contains(w.kept, log) || !strings.HasPrefix(log, "/aws/vendedlogs/"+stack+"/") {
+	if log := w.physical("AccessLog"); slices.Contains(w.kept, log) ||
+		!strings.HasPrefix(log, "/aws/vendedlogs/"+stack+"/") {
 		w.t.Errorf("the access log is %s, and %v stayed", log, w.kept)
 	}
 	w.logGroupsStay(w.kept)

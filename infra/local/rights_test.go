@@ -173,7 +173,8 @@ func (w *world) doors() {
 	_, err := w.lambda(rootOf(bastion)).GetFunctionUrlConfig(w.t.Context(), &lambda.GetFunctionUrlConfigInput{FunctionName: &vend})
 	w.wants("vend's address", err, "ResourceNotFoundException")
 	w.nobodyElseCalls(vend)
-	if others := w.others(w.physical("SlackFunction")); len(others) != 2 || !strings.Contains(fmt.Sprint(others), "apigateway.amazonaws.com") {
+	if others := w.others(w.physical("SlackFunction")); len(others) != 2 ||
+		!strings.Contains(fmt.Sprint(others), "apigateway.amazonaws.com") {
 		w.t.Errorf("slack may be invoked by %v, want the API alone", others)
 	}
 	unsigned := fmt.Sprintf("%s/2015-03-31/functions/%s/invocations", *w.endpoint(), vend)

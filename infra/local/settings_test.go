@@ -34,7 +34,8 @@ func given(t *testing.T) settings {
 	}
 	s := settings{
 		ministack: path("LOCAL_MINISTACK"), sam: path("LOCAL_SAM"), operate: path("LOCAL_OPERATE"),
-		before: path("LOCAL_BEFORE"), first: path("LOCAL_FIRST"), second: path("LOCAL_SECOND"), scratch: path("LOCAL_SCRATCH"),
+		before: path("LOCAL_BEFORE"), first: path("LOCAL_FIRST"), second: path("LOCAL_SECOND"),
+		scratch: path("LOCAL_SCRATCH"),
 	}
 	s.logs = filepath.Join(s.scratch, "ministack.log")
 	return s

@@ -67,7 +67,8 @@ func (w *world) moveSecrets() {
 		held, err := client.GetParameter(w.t.Context(), &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 		w.must(err)
 		_, err = client.PutParameter(w.t.Context(), &ssm.PutParameterInput{
-			Name: &name, Value: held.Parameter.Value, KeyId: aws.String(w.outputs["SecretsKey"]), Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
+			Name: &name, Value: held.Parameter.Value, KeyId: aws.String(w.outputs["SecretsKey"]),
+			Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
 		})
 		w.must(err)
 	}
@@ -77,7 +78,9 @@ func (w *world) moveSecrets() {
 func (w *world) secretsAre(verdict, code, key string) {
 	w.t.Helper()
 	said := w.examined(w.operators)
-	if !slices.ContainsFunc(said.Checks, func(c check) bool { return c.Check == "secrets" && c.Verdict == verdict && c.Code == code }) {
+	if !slices.ContainsFunc(said.Checks, func(c check) bool {
+		return c.Check == "secrets" && c.Verdict == verdict && c.Code == code
+	}) {
 		w.t.Errorf("doctor says %+v, want that the secrets are %s: %s", said.Checks, verdict, code)
 	}
 	out, err := w.ssm(rootOf(bastion)).DescribeParameters(w.t.Context(), &ssm.DescribeParametersInput{})

@@ -181,7 +181,8 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 	// The services whose whole point is to let people in, and their like.
 	for _, action := range []string{
 		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "organizations:MoveAccount",
-		"signin:CreateBearerToken", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey", "eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
+		"signin:CreateBearerToken", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey",
+		"eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
 	} {
 		for _, by := range []string{madeRole, adminRole} {
 			if got := (ask{by, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
@@ -239,15 +240,18 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 // Programs do not sign in and the console opens, in every partition and under
 // both boundaries.
 func TestTheConsoleOpensInEveryPartition(t *testing.T) {
-	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1",
+		"aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
 		made := render(t, cfntest.Place{Partition: partition, Account: account, Region: region}, nil)
 		for _, role := range []string{"Admin", "Operator"} {
 			limit := document(t, made[role+"OwnBoundary"].Properties["PolicyDocument"])
 			by := "arn:" + partition + ":iam::111111111111:role/aws-access/" + role
 			ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
 			for resource, want := range map[string]vendfake.Verdict{
-				ours + "oauth2/public-client/localhost": vendfake.Denied, ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
-				ours + "console/home": vendfake.Allowed, "arn:" + partition + ":signin:::console/home": vendfake.Allowed,
+				ours + "oauth2/public-client/localhost":          vendfake.Denied,
+				ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
+				ours + "console/home":                            vendfake.Allowed,
+				"arn:" + partition + ":signin:::console/home":    vendfake.Allowed,
 			} {
 				for _, action := range []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
 					if got := (ask{by, action, resource, ""}).judged(t, limit); got != want {
@@ -297,11 +301,15 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 // secretsOfReadOnlyAccess are actions of AWS's ReadOnlyAccess (version 178) that
 // hand out a secret, a credential or a token, found among its 2,677 patterns.
 var secretsOfReadOnlyAccess = []string{
-	"acm:GetAcmeExternalAccountBindingCredentials", "appsync:ListApiKeys", "cloudwatch:GetSpaceCredentials", "cloudwatch:GetSpaceCredentialsForOrganization",
+	"acm:GetAcmeExternalAccountBindingCredentials", "appsync:ListApiKeys", "cloudwatch:GetSpaceCredentials",
+	"cloudwatch:GetSpaceCredentialsForOrganization",
 	"codeartifact:GetAuthorizationToken", "cognito-identity:GetCredentialsForIdentity", "cognito-identity:GetOpenIdToken",
-	"cognito-identity:GetOpenIdTokenForDeveloperIdentity", "cognito-idp:DescribeUserPoolClient", "cognito-idp:GetTokensFromRefreshToken", "connect:GetFederationToken",
-	"ec2:GetPasswordData", "ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "gamelift:GetComputeAccess", "gamelift:GetComputeAuthToken",
-	"gamelift:GetInstanceAccess", "iot:GetConnection", "license-manager:GetAccessToken", "s3:GetDataAccess", "ssm:GetAccessToken", "wafv2:GetDecryptedAPIKey",
+	"cognito-identity:GetOpenIdTokenForDeveloperIdentity", "cognito-idp:DescribeUserPoolClient",
+	"cognito-idp:GetTokensFromRefreshToken", "connect:GetFederationToken",
+	"ec2:GetPasswordData", "ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "gamelift:GetComputeAccess",
+	"gamelift:GetComputeAuthToken",
+	"gamelift:GetInstanceAccess", "iot:GetConnection", "license-manager:GetAccessToken", "s3:GetDataAccess",
+	"ssm:GetAccessToken", "wafv2:GetDecryptedAPIKey",
 }
 
 // Those who look read no secrets, whatever AWS's policy allows: as if it allowed
@@ -318,7 +326,8 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 		}
 	}
 	judge := func(action, resource, via string) vendfake.Verdict {
-		call := vendfake.Call{Action: action, Resource: resource, Context: map[string][]string{"aws:PrincipalArn": {"arn:aws:iam::111111111111:role/aws-access/ReadOnly"}}}
+		call := vendfake.Call{Action: action, Resource: resource,
+			Context: map[string][]string{"aws:PrincipalArn": {"arn:aws:iam::111111111111:role/aws-access/ReadOnly"}}}
 		if via != "" {
 			call.Context["kms:ViaService"] = []string{via}
 		}
@@ -342,7 +351,8 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys", "", vendfake.Denied},
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys/k1", "", vendfake.Denied},
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/restapis", "", vendfake.Implicit},
-		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", vendfake.Implicit}, // AWS's policy decides
+		// AWS's policy decides
+		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", vendfake.Implicit},
 		{"s3:GetObject", "arn:aws:s3:::b/k", "", vendfake.Implicit},
 		{"logs:FilterLogEvents", "*", "", vendfake.Implicit},
 	} {

@@ -99,8 +99,10 @@ func TestOfTheParametersEachDoesWhatItSays(t *testing.T) {
 			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/ReadOnlyAccess", noSecrets}},
 		}},
 		"another partition": {cfntest.Place{Partition: "aws-cn", Account: account}, map[string]string{"OperatorName": "", "AdminName": "Root"}, map[string][2]any{
-			"ReadOnly": {"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", strings.Replace(noSecrets, "aws", "aws-cn", 1)}},
-			"Root":     {"arn:aws-cn:iam::111111111111:policy/aws-access/aws-access-boundary-Root", []any{"arn:aws-cn:iam::aws:policy/AdministratorAccess"}},
+			"ReadOnly": {"arn:aws-cn:iam::aws:policy/ReadOnlyAccess",
+				[]any{"arn:aws-cn:iam::aws:policy/ReadOnlyAccess", strings.Replace(noSecrets, "aws", "aws-cn", 1)}},
+			"Root": {"arn:aws-cn:iam::111111111111:policy/aws-access/aws-access-boundary-Root",
+				[]any{"arn:aws-cn:iam::aws:policy/AdministratorAccess"}},
 		}},
 		"policies and boundaries of one's own": {here, map[string]string{
 			"ReadOnlyName": "", "AdminName": "", "OperatorPolicies": "arn:aws:iam::aws:policy/A, arn:aws:iam::111111111111:policy/b/C",
@@ -111,7 +113,8 @@ func TestOfTheParametersEachDoesWhatItSays(t *testing.T) {
 		"policies of one's own for those who look": {here, map[string]string{
 			"OperatorName": "", "AdminName": "", "ReadOnlyPolicies": "arn:aws:iam::aws:policy/A, arn:aws:iam::aws:policy/B",
 		}, map[string][2]any{
-			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B", noSecrets}},
+			"ReadOnly": {"arn:aws:iam::aws:policy/ReadOnlyAccess", []any{"arn:aws:iam::aws:policy/A",
+				"arn:aws:iam::aws:policy/B", noSecrets}},
 		}},
 		"a deeper path": {here, map[string]string{"ReadOnlyName": "", "AdminName": "", "Path": "/aws-access/data/"}, map[string][2]any{
 			"Operator": {

@@ -113,7 +113,8 @@ func TestTerraformMakesWhatTheTemplateMakes(t *testing.T) {
 		"below another path":      {map[string]any{"path": "/aws-access/data/"}, map[string]string{"Path": "/aws-access/data/"}},
 		"one role, of one's own": {
 			map[string]any{"roles": map[string]any{"Root": map[string]any{
-				"description": "Does everything but let people and machines in. Entered through aws-access only.", "boundary": "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
+				"description": "Does everything but let people and machines in. Entered through aws-access only.",
+				"boundary":    "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
 			}}},
 			map[string]string{"ReadOnlyName": "", "OperatorName": "", "AdminName": "Root", "AdminPolicies": "arn:aws:iam::aws:policy/A"},
 		},

@@ -157,7 +157,8 @@ func TestTheJSONFilesAreThoseOfTheTemplate(t *testing.T) {
 // infra/proof judges the session policy of every partition. -update writes it.
 func TestTheProofHasTheSessionPolicyAsItIs(t *testing.T) {
 	policies := map[string]json.RawMessage{}
-	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1",
+		"aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
 		policies[partition] = json.RawMessage(sessionIn(t, region))
 	}
 	want, err := json.MarshalIndent(policies, "", "  ")

@@ -85,7 +85,8 @@ func readActions(t *testing.T) []action {
 			all = append(all, action{service, bare, permissions})
 		}
 	}
-	if head := fmt.Sprintf("# All actions of AWS: %d of ", len(all)); !strings.HasPrefix(string(text), head) || len(all) < 20000 {
+	if head := fmt.Sprintf("# All actions of AWS: %d of ", len(all)); !strings.HasPrefix(string(text), head) ||
+		len(all) < 20000 {
 		t.Fatalf("aws-actions.txt has %d actions, its head says otherwise", len(all))
 	}
 	return all
@@ -166,7 +167,8 @@ func TestEveryActionThatFitsAPatternIsClassified(t *testing.T) {
 // layers are the policies that may deny, by the names that the table uses.
 func layers(t *testing.T) map[string]string {
 	t.Helper()
-	return map[string]string{"session": sessionText(t), "boundary": boundary(t, "Admin"), "scp": content(t, "NewWaysIn", nil)}
+	return map[string]string{"session": sessionText(t), "boundary": boundary(t, "Admin"),
+		"scp": content(t, "NewWaysIn", nil)}
 }
 
 // boundary is that of a role of ../member.
@@ -313,7 +315,8 @@ func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
 			t.Errorf("%s: %s The work stops at %s", w.Way, w.Accepted, stopped)
 		}
 		for _, a := range w.each() {
-			deny := parse(t, withAllow(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"`+a+`","Resource":"*"}]}`))
+			deny := parse(t,
+				withAllow(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"`+a+`","Resource":"*"}]}`))
 			p := vendfake.Permissions{Identity: []vendfake.Document{everything}, Limits: append(slices.Clone(limits), deny)}
 			if stopped := w.stopsAt(t, p, []string{a}); stopped != a {
 				t.Errorf("%s: the work goes on with %s denied", w.Way, a)
@@ -340,7 +343,8 @@ func (w way) stopsAt(t *testing.T, p vendfake.Permissions, work []string) string
 func withAllow(t *testing.T, policy string) string {
 	t.Helper()
 	d := decoded(t, policy)
-	d["Statement"] = append([]any{map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"}}, d["Statement"].([]any)...)
+	d["Statement"] = append([]any{map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+		d["Statement"].([]any)...)
 	return encoded(t, d)
 }
 

@@ -100,7 +100,8 @@ func (a Asker) Opens(r Request, now time.Time) Asker {
 func (a Asker) TooMany(perHour int) error {
 	if n := len(a.Asked); n >= perHour {
 		free := time.Unix(a.Asked[n-perHour], 0).Add(AskWindow)
-		return Refuse("too_many_asks", "You have asked "+itoa(n)+" times within an hour, which is as often as one person may.",
+		return Refuse("too_many_asks",
+			"You have asked "+itoa(n)+" times within an hour, which is as often as one person may.",
 			"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
 	}
 	if n := len(a.Open); n >= MaxOpen {
@@ -122,7 +123,8 @@ func (a Asker) TooManyPending(most int) error {
 	if pending < most {
 		return nil
 	}
-	return Refuse("too_many_pending", "You have "+itoa(pending)+" requests that wait for an answer, which is as many as one person may have.",
+	return Refuse("too_many_pending",
+		"You have "+itoa(pending)+" requests that wait for an answer, which is as many as one person may have.",
 		"Cancel one in /aws-access list, or wait until one is decided.")
 }
 
@@ -130,7 +132,8 @@ func (a Asker) TooManyPending(most int) error {
 // active: how it stands. Refusals: already_asked, already_granted.
 func (r Request) Already() error {
 	if r.State == Pending {
-		return Refuse("already_asked", "You have asked for this already: it waits for an answer until "+Clockface(r.AnswerBy)+".",
+		return Refuse("already_asked",
+			"You have asked for this already: it waits for an answer until "+Clockface(r.AnswerBy)+".",
 			"Cancel it on its card or in /aws-access list if you want to ask for something else.")
 	}
 	return Refuse("already_granted", "You have this access already, until "+Clockface(r.Ends)+".",

@@ -154,7 +154,8 @@ func TooManyCharacters(n int) error {
 
 // TooShort is the refusal of less time than anybody gets.
 func TooShort(asked time.Duration) error {
-	return Refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".", "Ask for "+Length(MinFor)+" or more.")
+	return Refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".",
+		"Ask for "+Length(MinFor)+" or more.")
 }
 
 // TooLong is the refusal of more time than the policy gives.
@@ -273,7 +274,8 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 	case !next.Gives(kind):
 		return r, Event{}, notGiven(kind)
 	case len(next.Seen) >= MaxSeen:
-		return r, Event{}, Refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.", "Wait a few minutes, then press the button again.")
+		return r, Event{}, Refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.",
+			"Wait a few minutes, then press the button again.")
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
 	}

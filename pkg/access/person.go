@@ -20,9 +20,11 @@ const (
 
 // Person is a Slack user as read at one moment.
 type Person struct {
-	ID       string   // Slack user id, U… or W…
-	Email    string   `json:",omitzero"` // confirmed address that no other user holds, as far as the policy is concerned, else ""
-	Claims   string   `json:",omitzero"` // address that is unconfirmed, or held by another user too: it proves nothing, and still excludes
+	ID string // Slack user id, U… or W…
+	// Email is confirmed, and no other user holds it as far as the policy is concerned; else "".
+	Email string `json:",omitzero"`
+	// Claims is an address that is unconfirmed, or held by another user too: it proves nothing, and still excludes.
+	Claims   string   `json:",omitzero"`
 	Name     string   `json:",omitzero"` // what to show; never compared
 	Standing Standing `json:",omitzero"` // read from Slack, never from a payload
 }
@@ -58,7 +60,8 @@ func (p Person) Refused() error {
 	case Outsider:
 		return Refuse("other_workspace", "AWS access is only for members of this workspace.", "")
 	}
-	return Refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.", "Try again in a minute.")
+	return Refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.",
+		"Try again in a minute.")
 }
 
 // The ages past which what was read of Slack's groups and people is no longer

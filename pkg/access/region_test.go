@@ -27,8 +27,10 @@ func TestEveryRegionOfAWSIsARegionAndNothingElse(t *testing.T) {
 		t.Errorf("the list has %d Regions", found)
 	}
 	for _, name := range []string{
-		"", "eu", "eu-west", "eu-1", "west-1", "eu-west-", "eu-west-1a", "eu-west-1-", "-eu-west-1", "eu--west-1", "EU-WEST-1", "eu_west_1",
-		"eu-west-111", "europe-west-1", "e-west-1", "eu-west-1\n", " eu-west-1", "eu-west-1.evil.example", "eu-west-1/", "eu-west-1#", "a@b-c-1",
+		"", "eu", "eu-west", "eu-1", "west-1", "eu-west-", "eu-west-1a", "eu-west-1-", "-eu-west-1", "eu--west-1",
+		"EU-WEST-1", "eu_west_1",
+		"eu-west-111", "europe-west-1", "e-west-1", "eu-west-1\n", " eu-west-1", "eu-west-1.evil.example", "eu-west-1/",
+		"eu-west-1#", "a@b-c-1",
 		"eu-wést-1", "eu-west-１", "us-a-b-c-d-1", "aws-global",
 	} {
 		if pattern.MatchString(name) {

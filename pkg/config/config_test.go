@@ -39,8 +39,10 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 
 func TestSlackHasTwoHostsAndNoOther(t *testing.T) {
 	for host, want := range map[string]string{
-		"": "slack.com", "slack.com": "slack.com", "slack-gov.com": "slack-gov.com", "slack-xcom": "", "hooks.slack.com": "", "slack.com.evil.example": "",
-		"evil.example": "", "slack.com/": "", "Slack.com": "", "slack.com:443": "", "user@slack.com": "", "slack-gov.co": "",
+		"": "slack.com", "slack.com": "slack.com", "slack-gov.com": "slack-gov.com", "slack-xcom": "", "hooks.slack.com": "",
+		"slack.com.evil.example": "",
+		"evil.example":           "", "slack.com/": "", "Slack.com": "", "slack.com:443": "", "user@slack.com": "",
+		"slack-gov.co": "",
 	} {
 		c, err := Read(Slack, func(name string) string {
 			if name == "SLACK_HOST" {
@@ -48,7 +50,8 @@ func TestSlackHasTwoHostsAndNoOther(t *testing.T) {
 			}
 			return good[name]
 		})
-		if c.SlackHost != want || (err == nil) != (want != "") || err != nil && !strings.Contains(err.Error(), "SLACK_HOST is wrong: slack.com or slack-gov.com") {
+		if c.SlackHost != want || (err == nil) != (want != "") || err != nil &&
+			!strings.Contains(err.Error(), "SLACK_HOST is wrong: slack.com or slack-gov.com") {
 			t.Errorf("%q: got %q, %v, want %q", host, c.SlackHost, err, want)
 		}
 	}

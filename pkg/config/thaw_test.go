@@ -30,9 +30,11 @@ func TestAConnectionThatDiedInAFreezeCostsNoCallOfAWS(t *testing.T) {
 			return err
 		}, `{}`},
 		"STS": {STS, func(t *testing.T, c aws.Config) error {
-			_, err := sts.NewFromConfig(c).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::111111111111:role/x"), RoleSessionName: aws.String("s")})
+			_, err := sts.NewFromConfig(c).AssumeRole(t.Context(),
+				&sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::111111111111:role/x"), RoleSessionName: aws.String("s")})
 			return err
-		}, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>`},
+		}, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
+			`<AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>`},
 		"SSM": {SSM, func(t *testing.T, c aws.Config) error {
 			_, err := signed.Client{Service: "ssm", Config: c}.Post(t.Context(), "/", http.Header{}, []byte("{}"))
 			return err
@@ -47,7 +49,8 @@ func TestAConnectionThatDiedInAFreezeCostsNoCallOfAWS(t *testing.T) {
 				_, _ = io.Copy(w, bytes.NewReader([]byte(c.answer)))
 			}))
 			defer server.Close()
-			config := AWS(Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL": server.URL}}, c.service, getenv)
+			config := AWS(Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL": server.URL}}, c.service,
+				getenv)
 			for call := range 2 {
 				if err := c.call(t, config); err != nil {
 					t.Errorf("call %d: %v", call+1, err)

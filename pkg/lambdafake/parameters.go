@@ -118,7 +118,8 @@ func (p *Parameters) answer(r *http.Request) (any, error) {
 	switch r.Header.Get("X-Amz-Target") {
 	case "AmazonSSM.GetParameter":
 	case "AmazonSSM.DescribeParameters":
-		if len(in.ParameterFilters) != 1 || in.ParameterFilters[0].Key != "Name" || in.ParameterFilters[0].Option != "Equals" {
+		if len(in.ParameterFilters) != 1 || in.ParameterFilters[0].Key != "Name" ||
+			in.ParameterFilters[0].Option != "Equals" {
 			return nil, ssmError{"InvalidFilterKey", "only filters by whole names are known here"}
 		}
 		return p.describe(in.ParameterFilters[0].Values)
@@ -146,7 +147,8 @@ func (p *Parameters) describe(names []string) (any, error) {
 	found := []any{}
 	for _, name := range names {
 		if held, ok := p.held[name]; ok {
-			found = append(found, map[string]any{"Name": name, "Type": "SecureString", "KeyId": held.key, "Version": held.version})
+			found = append(found, map[string]any{"Name": name, "Type": "SecureString", "KeyId": held.key,
+				"Version": held.version})
 		}
 	}
 	return map[string]any{"Parameters": found}, nil

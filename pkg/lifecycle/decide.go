@@ -117,7 +117,8 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	case answer.Doubt != nil:
 		return unsure(answer.Doubt)
 	case answer.Refusal != nil:
-		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.", "The requester can cancel it, or it will time out.")
+		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.",
+			"The requester can cancel it, or it will time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
 		return refusal
@@ -130,9 +131,12 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 func unsure(doubt error) error {
 	switch code := access.Code(doubt); code {
 	case "unproven_address", "unknown_group":
-		return access.Refuse(code, "The policy cannot tell any more who the requester is.", "The requester learns why by asking again with /aws-access.")
+		return access.Refuse(code, "The policy cannot tell any more who the requester is.",
+			"The requester learns why by asking again with /aws-access.")
 	}
-	return access.Refuse("slack_unreadable", "Slack cannot be read at the moment, so whether the policy still allows this request is not known.", "Try again in a few minutes.")
+	return access.Refuse("slack_unreadable",
+		"Slack cannot be read at the moment, so whether the policy still allows this request is not known.",
+		"Try again in a few minutes.")
 }
 
 // Close is the step of those who give back or take away: cancel, end, revoke.

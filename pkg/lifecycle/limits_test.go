@@ -83,7 +83,8 @@ func TestAskingAgainAnswersWithTheRequestThatIsThere(t *testing.T) {
 				return
 			}
 			if again.ID != first.ID || again.State != stood.State || w.count() != 1 || w.at(first.ID).Version != stood.Version {
-				t.Errorf("got %q %s beside %d requests, want %q %s and nothing written", again.ID, again.State, w.count(), first.ID, stood.State)
+				t.Errorf("got %q %s beside %d requests, want %q %s and nothing written", again.ID, again.State, w.count(), first.ID,
+					stood.State)
 			}
 		})
 	}
@@ -137,7 +138,8 @@ func TestNobodyAsksMoreThanSoOftenAnHour(t *testing.T) {
 	}
 	err := ask(30)
 	if access.Code(err) != "too_many_asks" || !strings.Contains(err.Error(), "21 Nov 13:01 UTC") {
-		t.Errorf("the thirty-first: got %q (%v), want too_many_asks and 13:01, when the first is an hour old", access.Code(err), err)
+		t.Errorf("the thirty-first: got %q (%v), want too_many_asks and 13:01, when the first is an hour old",
+			access.Code(err), err)
 	}
 	w.pass(29 * time.Minute)
 	if err := ask(30); err != nil {
@@ -285,7 +287,8 @@ func TestOneFormTwiceIsOneRequestAndNoRefusal(t *testing.T) {
 	}
 	again, err := w.submit("U0DEV1", "Change", time.Hour, "view:V1")
 	if err != nil || again.ID != first.ID || w.count() != 1 {
-		t.Errorf("the same form after its request was cancelled: %q, %v, %d requests; want %q and one", again.ID, err, w.count(), first.ID)
+		t.Errorf("the same form after its request was cancelled: %q, %v, %d requests; want %q and one", again.ID, err,
+			w.count(), first.ID)
 	}
 }
 

@@ -279,7 +279,8 @@ func (p *play) invariants() {
 	open := make(map[string]string)
 	for _, r := range p.store.All(context.Background()) {
 		p.history(r, events[r.ID])
-		if target := r.Requester.ID + r.Account + r.Role; r.State == access.Pending && p.clock().Before(r.AnswerBy) || r.Open(p.clock()) {
+		if target := r.Requester.ID + r.Account + r.Role; r.State == access.Pending && p.clock().Before(r.AnswerBy) ||
+			r.Open(p.clock()) {
 			if open[target] != "" {
 				p.t.Errorf("%s and %s are open for one person and role", open[target], r.ID)
 			}

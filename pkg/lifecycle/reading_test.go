@@ -63,7 +63,8 @@ func TestALargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
 			t.Errorf("tick %d: %d pages, %d users, %v; want %d of both", tick, w.listed, d.Size, out.People, tick*pagesPerTick)
 		}
 		if whole := !d.PeopleAt.IsZero(); whole != (tick == 3) || whole != (len(d.People) > 0) {
-			t.Errorf("tick %d: read at %v with %d people: a part is taken for the whole, or the whole is missing", tick, d.PeopleAt, len(d.People))
+			t.Errorf("tick %d: read at %v with %d people: a part is taken for the whole, or the whole is missing", tick,
+				d.PeopleAt, len(d.People))
 		}
 	}
 	d := w.directory(t)
@@ -91,7 +92,8 @@ func TestTheReadingBeforeServesMeanwhile(t *testing.T) {
 	for tick := range 2 {
 		w.minute(t)
 		if d := w.directory(t); !d.PeopleAt.Equal(before.PeopleAt) || len(d.People) != len(before.People) {
-			t.Errorf("tick %d: %d people as of %v, want the %d of %v", tick+1, len(d.People), d.PeopleAt, len(before.People), before.PeopleAt)
+			t.Errorf("tick %d: %d people as of %v, want the %d of %v", tick+1, len(d.People), d.PeopleAt, len(before.People),
+				before.PeopleAt)
 		}
 	}
 	w.minute(t)
@@ -153,7 +155,8 @@ func TestATickWaitsForSlackWhileItHasTheTime(t *testing.T) {
 			return nil
 		}
 		if _, err := r.Refresh(context.Background()); err != nil || w.listed != c.pages || waits != c.waits {
-			t.Errorf("Retry-After %s: %d pages after %d waits (%v), want %d after %d", c.after, w.listed, waits, err, c.pages, c.waits)
+			t.Errorf("Retry-After %s: %d pages after %d waits (%v), want %d after %d", c.after, w.listed, waits, err, c.pages,
+				c.waits)
 		}
 	}
 	w := manyUsers(t, 2)
@@ -175,7 +178,9 @@ func TestAReadingBeginsAgainWhenItCannotGoOn(t *testing.T) {
 		happens func(w *world)
 		people  error
 	}{
-		"Slack no longer takes the cursor":  {func(w *world) { delete(w.people, slices.Sorted(keys(w.people))[pagesPerTick]) }, nil},
+		"Slack no longer takes the cursor": {func(w *world) {
+			delete(w.people, slices.Sorted(keys(w.people))[pagesPerTick])
+		}, nil},
 		"the policy is another one":         {func(w *world) { w.policy = compiled(w.t, strict) }, nil},
 		"it began so long ago that it ends": {func(w *world) { w.pass(access.PeopleStaleAfter) }, ErrSlow},
 	} {
@@ -226,7 +231,8 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	if want := []string{"lead9@example.com", "leaver@example.com", "sec1@example.com"}; !slices.Equal(d.Shared, want) {
 		t.Errorf("shared: got %v, want %v", d.Shared, want)
 	}
-	for id, proven := range map[string]bool{"U0LEAVER": false, "U9TWIN": false, "U00TWIN": false, "U0SEC1": false, "U9LEAD": false, "U0LEAD1": true} {
+	for id, proven := range map[string]bool{"U0LEAVER": false, "U9TWIN": false, "U00TWIN": false, "U0SEC1": false,
+		"U9LEAD": false, "U0LEAD1": true} {
 		if p := d.People[id]; p.Standing != access.Member || (p.Email != "") != proven || (p.Claims == "") != proven {
 			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
 		}
@@ -234,14 +240,18 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	w.pass(mostRest)
 	w.minute(t)
 	w.minute(t)
-	if d = w.directory(t); d.People["U9LEAD"].Email != "lead9@example.com" || slices.Contains(d.Shared, "lead9@example.com") {
-		t.Errorf("the next reading looks for it from the first page on, and says %+v, shared %v", d.People["U9LEAD"], d.Shared)
+	if d = w.directory(t); d.People["U9LEAD"].Email != "lead9@example.com" ||
+		slices.Contains(d.Shared, "lead9@example.com") {
+		t.Errorf("the next reading looks for it from the first page on, and says %+v, shared %v", d.People["U9LEAD"],
+			d.Shared)
 	}
-	w.people["U00NEW"] = holder("U00NEW", "lead9@example.com") // on an early page, with the address of somebody on a late one
+	// on an early page, with the address of somebody on a late one
+	w.people["U00NEW"] = holder("U00NEW", "lead9@example.com")
 	w.pass(mostRest)
 	w.minute(t)
 	w.minute(t)
-	if d = w.directory(t); d.People["U9LEAD"].Claims != "lead9@example.com" || !slices.Contains(d.Shared, "lead9@example.com") {
+	if d = w.directory(t); d.People["U9LEAD"].Claims != "lead9@example.com" ||
+		!slices.Contains(d.Shared, "lead9@example.com") {
 		t.Errorf("a second holder on an early page: %+v, shared %v", d.People["U9LEAD"], d.Shared)
 	}
 }
@@ -258,7 +268,8 @@ func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
 	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // on an early page; in no page
 	w.minute(t)
 	d := w.directory(t)
-	if p := d.People["U10000"]; p.Standing != access.Member || p.Claims != "u10000@example.com" || !slices.Contains(d.Shared, p.Claims) {
+	if p := d.People["U10000"]; p.Standing != access.Member || p.Claims != "u10000@example.com" ||
+		!slices.Contains(d.Shared, p.Claims) {
 		t.Errorf("got %+v, shared %v; want a member whose address proves nothing yet", p, d.Shared)
 	}
 	if p, known := d.People["U0ZZ"]; known {
@@ -343,7 +354,9 @@ func TestASmallWorkspaceWritesOneItemAMinute(t *testing.T) {
 
 func TestEachPersonOfThePolicyWhoIsNotRecognisedIsNamed(t *testing.T) {
 	w := newWorld(t)
-	w.policy = compiled(t, strings.Replace(loose, "who: [leaver@example.com]", "who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, U0NONE, lead1@example.com]", 1))
+	w.policy = compiled(t, strings.Replace(loose, "who: [leaver@example.com]",
+		"who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, "+
+			"U0NONE, lead1@example.com]", 1))
 	set := func(id, email, claims string) {
 		w.people[id] = access.Person{ID: id, Email: email, Claims: claims, Standing: access.Member}
 	}
@@ -353,7 +366,8 @@ func TestEachPersonOfThePolicyWhoIsNotRecognisedIsNamed(t *testing.T) {
 	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Claims: "guest@example.com", Standing: access.Guest}
 	w.minute(t)
 	want := []Unrecognised{
-		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0TWIN", Shared}, {"guest@example.com", "U0GUEST", "guest"},
+		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0TWIN", Shared},
+		{"guest@example.com", "U0GUEST", "guest"},
 		{"leaver@example.com", "U0LEAVER", Unconfirmed}, {"no.one@example.com", "", Nobody}, {"U0NONE", "", Nobody},
 	}
 	slices.SortFunc(want, func(a, b Unrecognised) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })

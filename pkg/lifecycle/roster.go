@@ -131,7 +131,9 @@ const saves = 4
 
 // save saves what change makes of the directory, over what a step may have
 // saved meanwhile: what took a tick minutes to read is not lost to a race.
-func (r Roster) save(ctx context.Context, d access.Directory, change func(access.Directory) access.Directory) (access.Directory, error) {
+func (r Roster) save(
+	ctx context.Context, d access.Directory, change func(access.Directory) access.Directory,
+) (access.Directory, error) {
 	for range saves {
 		next := change(d)
 		next.Version++
@@ -160,7 +162,9 @@ func (r Roster) oldGroups(d access.Directory, age time.Duration) []string {
 
 // readGroups reads the oldest of the groups that are older than age. Those that
 // fail are left out: the old reading stays, and its age with it.
-func (r Roster) readGroups(ctx context.Context, d access.Directory, age time.Duration, limit int) (read map[string]access.Group, failed map[string]error) {
+func (r Roster) readGroups(
+	ctx context.Context, d access.Directory, age time.Duration, limit int,
+) (read map[string]access.Group, failed map[string]error) {
 	ids := r.oldGroups(d, age)
 	ids = ids[:min(limit, len(ids))]
 	groups, errs := make([]access.Group, len(ids)), make([]error, len(ids))

@@ -72,7 +72,8 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 		}
 		return r, err
 	}
-	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be taken.", "Wait a moment, then look at /aws-access list.")
+	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be taken.",
+		"Wait a moment, then look at /aws-access list.")
 }
 
 // ask is one try. What needs nobody to be asked is judged first, so that a

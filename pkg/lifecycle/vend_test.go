@@ -66,7 +66,8 @@ func TestATickThatMovesNothingEnds(t *testing.T) {
 		if readings++; readings > 1000 {
 			panic("the tick does not end")
 		}
-		return noon.Add(time.Duration(-readings%2) * time.Second).Add(15 * time.Minute) // one second before, and at the moment, in turn
+		// one second before, and at the moment, in turn
+		return noon.Add(time.Duration(-readings%2) * time.Second).Add(15 * time.Minute)
 	}
 	tick := Tick{Step: step, DueIn: w.store}
 	for range 3 {

@@ -211,7 +211,9 @@ func (w *world) Requests(ctx context.Context, ids []string) (found []access.Requ
 	return found, err
 }
 
-func (w *world) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+func (w *world) Submit(
+	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+) error {
 	return w.call("store:save", func() error { return w.store.Submit(ctx, r, event, next, once) })
 }
 

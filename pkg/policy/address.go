@@ -13,7 +13,8 @@ func whoInstead(text string) string {
 		return "write an e-mail address or a Slack user id, like U0LEAD2"
 	}
 	if strings.ContainsAny(text, "*?") {
-		return "an address names one person, and there are no patterns for people: write each address, the name of a group, or everyone"
+		return "an address names one person, and there are no patterns for people: write each address, " +
+			"the name of a group, or everyone"
 	}
 	if strings.ContainsAny(strings.Trim(text, ",;"), ",;") {
 		return "write each address as an entry of its own"

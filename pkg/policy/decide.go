@@ -149,7 +149,8 @@ func (v *view) forbidden(n *never, how belief) Answer {
 func (r *ruling) notAllowed(allows belief) Answer {
 	a, what, where := &r.accounts[r.account], r.roles[r.role].name, r.placed(r.account)
 	if allows == no {
-		return Answer{Refusal: access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".", "The form shows what you may ask for: /aws-access.")}
+		return Answer{Refusal: access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".",
+			"The form shows what you may ask for: /aws-access.")}
 	}
 	var unknown []int32
 	for _, i := range a.rules {
@@ -212,7 +213,9 @@ func (r *ruling) wantsTicket(rules []int32) bool {
 func (r *ruling) unfit(q *Question, a *Answer) error {
 	switch {
 	case len(a.Terms.Give) == 0:
-		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+" have nothing in common that could be given: one wants the console alone, another keys alone.", "Tell the people who maintain the policy.")
+		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+
+			" have nothing in common that could be given: one wants the console alone, another keys alone.",
+			"Tell the people who maintain the policy.")
 	case q.For > a.Terms.Max:
 		return access.TooLong(a.Terms.Max, q.For)
 	}

@@ -54,7 +54,8 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 	case len(names) > 0:
 		return now.addressDoubt(who, names)
 	}
-	return access.Refuse(unknownGroup, "Slack has no user group "+listing(gone)+" any more, or it is switched off.", operatorsDo)
+	return access.Refuse(unknownGroup, "Slack has no user group "+listing(gone)+" any more, or it is switched off.",
+		operatorsDo)
 }
 
 // addressDoubt says why an address does not prove that its holder is among
@@ -102,7 +103,8 @@ func (p *Policy) Doubt(who access.Person, d access.Directory, at time.Time) erro
 		principals = append(principals, p.nevers[i].who...)
 	}
 	slices.Sort(principals)
-	principals = slices.DeleteFunc(slices.Compact(principals), func(i int32) bool { return v.isAmong([]int32{i}) != maybe })
+	principals = slices.DeleteFunc(slices.Compact(principals),
+		func(i int32) bool { return v.isAmong([]int32{i}) != maybe })
 	if len(principals) == 0 {
 		return nil
 	}
@@ -169,7 +171,8 @@ func (r *ruling) unfilled(need requirement) (unknown error, because string) {
 	case doubtful == 1:
 		return nil, "Slack has not confirmed the address of one of them, or another user has the same."
 	case doubtful > 1:
-		return nil, "Slack has not confirmed the addresses of " + strconv.Itoa(doubtful) + " of them, or other users have the same."
+		return nil, "Slack has not confirmed the addresses of " + strconv.Itoa(doubtful) +
+			" of them, or other users have the same."
 	}
 	return nil, ""
 }
@@ -186,7 +189,8 @@ func (r *ruling) profiles(ids []string) bool {
 // not prove to be themselves.
 func (r *ruling) unconfirmed(addresses []string) (count int) {
 	for _, p := range r.now.directory.People {
-		if p.Standing == access.Member && p.Email == "" && p.ID != r.who.ID && p.Claims != "" && holdsAddress(addresses, access.FoldEmail(p.Claims)) {
+		if p.Standing == access.Member && p.Email == "" && p.ID != r.who.ID && p.Claims != "" &&
+			holdsAddress(addresses, access.FoldEmail(p.Claims)) {
 			count++
 		}
 	}

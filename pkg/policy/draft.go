@@ -171,7 +171,8 @@ const (
 )
 
 func (r *reader) settings(n *yaml.Node, d *draft) Settings {
-	s := Settings{AnswerWithin: time.Hour, PendingAtMost: usualPending, AsksPerHour: usualAsks, TicketExample: usualExample}
+	s := Settings{AnswerWithin: time.Hour, PendingAtMost: usualPending, AsksPerHour: usualAsks,
+		TicketExample: usualExample}
 	var remind *yaml.Node
 	ok := r.object(n, "settings",
 		field{"channel", false, func(n *yaml.Node) {
@@ -186,7 +187,8 @@ func (r *reader) settings(n *yaml.Node, d *draft) Settings {
 		field{"pending_at_most", false, func(n *yaml.Node) {
 			s.PendingAtMost = r.count(n, "pending_at_most", "requests", maxPending)
 		}},
-		field{"asks_per_hour", false, func(n *yaml.Node) { s.AsksPerHour = r.count(n, "asks_per_hour", "requests", maxAsks) }},
+		field{"asks_per_hour", false,
+			func(n *yaml.Node) { s.AsksPerHour = r.count(n, "asks_per_hour", "requests", maxAsks) }},
 	)
 	d.channel = d.channel || !ok
 	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {

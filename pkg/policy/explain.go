@@ -57,7 +57,8 @@ func (r *ruling) explain(i int32) Reason {
 	case !s.binds:
 		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(r.setBy(one), " and ")+"."
 	case s.matches == maybe:
-		out.Outcome, out.Says = Binds, "It may match, so it binds and allows nothing. "+r.doubt(&r.who, one.who, r.now).Error()
+		out.Outcome = Binds
+		out.Says = "It may match, so it binds and allows nothing. " + r.doubt(&r.who, one.who, r.now).Error()
 	default:
 		out.Outcome, out.Says = Binds, "It matches."
 	}

@@ -41,7 +41,8 @@ var composed = [...]struct {
 }
 
 // spelled are letters that Unicode takes for letters of their own, as people type them on another keyboard.
-var spelled = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th", "ı", "i")
+var spelled = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th",
+	"ı", "i")
 
 // apart writes text in small letters, each mark behind its letter.
 func apart(text string) string {
@@ -99,7 +100,7 @@ func searched(text string) string {
 // condensed is the form in which two names are the same but for case, spaces, quotes and dashes.
 func condensed(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == ' ' || r == '\t' || r == '\n' || r == '-' || r == '"' || r == '\'' || r == '`' || r >= utf8.RuneSelf && isSpaceQuoteOrDash(r) {
+		if strings.ContainsRune(" \t\n-\"'`", r) || r >= utf8.RuneSelf && isSpaceQuoteOrDash(r) {
 			return -1
 		}
 		return r

@@ -71,7 +71,8 @@ func decimal(whole, fraction, unit string) string {
 	n, digits := leadingNumber(whole + fraction)
 	minutes := map[string]int64{"h": 60, "d": 24 * 60}[unit]
 	scale, known := map[int]int64{1: 10, 2: 100}[len(fraction)] // 1,000h is a thousand hours to some, and one to others
-	if !known || minutes == 0 || whole == "" || len(whole) > 6 || digits != len(whole)+len(fraction) || n*minutes%scale != 0 {
+	if !known || minutes == 0 || whole == "" || len(whole) > 6 || digits != len(whole)+len(fraction) ||
+		n*minutes%scale != 0 {
 		return ""
 	}
 	return strconv.FormatInt(n*minutes/scale, 10) + "m"

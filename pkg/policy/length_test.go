@@ -11,8 +11,10 @@ import (
 func TestLengthsAreReadAsPeopleWriteThem(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"5m": 5 * time.Minute, "90m": 90 * time.Minute, "4h": 4 * time.Hour, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour,
-		"1H": time.Hour, "2 hours": 2 * time.Hour, "2hrs": 2 * time.Hour, "90 min": 90 * time.Minute, "90min": 90 * time.Minute, "2 days": 48 * time.Hour,
-		"1 h 30 m": 90 * time.Minute, "1 Hour 30 Minutes": 90 * time.Minute, " 1 day\u00a0": 24 * time.Hour, "1.5h": 90 * time.Minute, "1,5 hours": 90 * time.Minute,
+		"1H": time.Hour, "2 hours": 2 * time.Hour, "2hrs": 2 * time.Hour, "90 min": 90 * time.Minute,
+		"90min": 90 * time.Minute, "2 days": 48 * time.Hour,
+		"1 h 30 m": 90 * time.Minute, "1 Hour 30 Minutes": 90 * time.Minute, " 1 day\u00a0": 24 * time.Hour,
+		"1.5h": 90 * time.Minute, "1,5 hours": 90 * time.Minute,
 		"0.25d": 6 * time.Hour, "0.1h": 6 * time.Minute, "0h": 0, "0d0h0m": 0, "0 min": 0, "0.0h": 0,
 		"1d12h": 36 * time.Hour, "1d1h1m": 25*time.Hour + time.Minute, "100000d": 100000 * 24 * time.Hour, "0h30m": 30 * time.Minute,
 	} {
@@ -24,8 +26,10 @@ func TestLengthsAreReadAsPeopleWriteThem(t *testing.T) {
 
 func TestWhatIsNoLengthIsRefused(t *testing.T) {
 	for _, text := range []string{
-		"", " ", "90", "0", "-1h", "+1h", "1e9h", "h", "1", "30m1h", "1h1h", "30s", "1w", "2 h ago", "hours 2", "2 hourss", "about 2h", "1h and 30m",
-		"1.5m", "1.005h", "1.h", ".5h", "1.5.5h", "1.5h30m", "1h1.5m", "1,000h", "1.0000001h", "１h", strings.Repeat(" ", 100) + "1h", "106752d", "2562048h", "153722868m", "106751d24h", "99999999999999999999h", "1h30", "\xff", "1h\x00",
+		"", " ", "90", "0", "-1h", "+1h", "1e9h", "h", "1", "30m1h", "1h1h", "30s", "1w", "2 h ago", "hours 2", "2 hourss",
+		"about 2h", "1h and 30m",
+		"1.5m", "1.005h", "1.h", ".5h", "1.5.5h", "1.5h30m", "1h1.5m", "1,000h", "1.0000001h", "１h", strings.Repeat(" ",
+			100) + "1h", "106752d", "2562048h", "153722868m", "106751d24h", "99999999999999999999h", "1h30", "\xff", "1h\x00",
 	} {
 		got, err := ParseLength(text)
 		if access.Code(err) != "bad_length" || got != 0 {
@@ -44,7 +48,8 @@ func TestThePolicyFileWritesLengthsInOneWay(t *testing.T) {
 }
 
 func FuzzParseLength(f *testing.F) {
-	for _, seed := range []string{"1h30m", "2d", "0h", "2 hours", "1.5h", "90", "1e9h", "106751d23h47m", "99999999999999999999m"} {
+	for _, seed := range []string{"1h30m", "2d", "0h", "2 hours", "1.5h", "90", "1e9h", "106751d23h47m",
+		"99999999999999999999m"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -15,7 +15,8 @@ func (p *Policy) MayDecide(q Question, by access.Person) error {
 	}
 	switch {
 	case by.Same(q.Who) && by.ID != q.Who.ID:
-		return access.Refuse("self_approval", "You have the same address as the requester, so you count as one person.", "Somebody else has to decide this.")
+		return access.Refuse("self_approval", "You have the same address as the requester, so you count as one person.",
+			"Somebody else has to decide this.")
 	case by.Same(q.Who):
 		return access.Refuse("self_approval", "You cannot decide your own request.", "Somebody else has to; cancel it if it is not needed any more.")
 	}

@@ -90,7 +90,8 @@ func (p *Policy) accountNamed(name string) (int, bool) {
 
 // noAccount refuses an account that there is not, or that somebody may not know of. It must not tell these apart.
 func (v *view) noAccount(text string) error {
-	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you may ask for: /aws-access."
+	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you " +
+		"may ask for: /aws-access."
 	if names := v.similarAccounts(text); len(names) > 0 {
 		for i := range names {
 			names[i] = said(names[i])

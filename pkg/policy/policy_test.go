@@ -55,7 +55,8 @@ func TestTheFirstMinuteInTheSandbox(t *testing.T) {
 		if !ok || err != nil {
 			t.Fatal(c.account, err)
 		}
-		q := Question{Who: w.person(c.who), Account: p.accounts[i].ID, Role: c.role, For: length, Reason: "why", Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
+		q := Question{Who: w.person(c.who), Account: p.accounts[i].ID, Role: c.role, For: length, Reason: "why",
+			Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
 		if got := answer(p.Decide(q)); got != c.answer {
 			t.Errorf("%s: %s in %s for %s: got %s, want %s", c.who, c.role, c.account, c.length, got, c.answer)
 		}
@@ -86,9 +87,11 @@ func TestTheRepositoryNamesWhatTheSandboxHas(t *testing.T) {
 func TestSettingsHaveDefaults(t *testing.T) {
 	least := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
 	for text, want := range map[string]Settings{
-		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30, TicketExample: "INC-42"},
+		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30,
+			TicketExample: "INC-42"},
 		strings.Replace(least, "C0A", "C0A, pending_at_most: 50, asks_per_hour: 1000", 1): {
-			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000, TicketExample: "INC-42",
+			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000,
+			TicketExample: "INC-42",
 		},
 		strings.Replace(least, "C0A", "C0A, operators: C0B, answer_within: 2h, remind_after: 30m, ticket: {pattern: '[A-Z]+', link: 'https://x.example.com/{ticket}'}", 1): {
 			Channel: "C0A", Operators: "C0B", AnswerWithin: 2 * time.Hour, RemindAfter: 30 * time.Minute, TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}",
@@ -167,7 +170,8 @@ func TestFindTakesWholeIdsAndNames(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "payments", "payments-*", "11111111111", "payments-prod2", "\xff"} {
-		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon, text); access.Code(refusal) != "unknown_account" || got != (access.Account{}) {
+		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon,
+			text); access.Code(refusal) != "unknown_account" || got != (access.Account{}) {
 			t.Errorf("%q: got %v, %v; want unknown_account", text, got, refusal)
 		}
 	}
@@ -187,7 +191,8 @@ accounts:
   - {id: "777777777777", name: Østre Æble}
 groups: {leads: {slack: S0LEADS}}
 rules:
-  - {name: all, who: [everyone], accounts: [Zürich Core, payments-prod, a-b, a b, Østre Æble, secret-vault-2], roles: [ReadOnly], max: 1h, approvals: none}
+  - {name: all, who: [everyone], accounts: [Zürich Core, payments-prod, a-b, a b, Østre Æble, secret-vault-2],
+     roles: [ReadOnly], max: 1h, approvals: none}
   - {name: some, who: [leads], accounts: ["*"], roles: [Admin, Break-Glass, BreakGlass], max: 1h, approvals: none}
 `
 
@@ -206,7 +211,9 @@ func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 		{"dev1", "zurich core", "", "Did you mean “Zürich Core”?"},
 		{"dev1", "zür", "", "Did you mean “Zürich Core”?"},
 		{"dev1", "payment-prod", "", "Did you mean “payments-prod”?"},
-		{"dev1", "222222222223", "", "There is no account “222222222223” that you may ask for. Put a name with spaces in quotes, or write the account's 12 digits"},
+		{"dev1", "222222222223", "",
+			"There is no account “222222222223” that you may ask for. Put a name with spaces in quotes, " +
+				"or write the account's 12 digits"},
 		{"dev1", "-", "", "There is no account “-” that you may ask for."},
 		{"dev1", "secret vault 2", "secret-vault-2", ""},
 		{"dev1", "SecretVault", "", "Did you mean “secret-vault-2”?"},
@@ -221,7 +228,8 @@ func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 
 func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
 	p, w := compiled(t, spelledPolicy), newWorkspace()
-	for hidden, none := range map[string]string{"555555555555": "555555555556", "Secret Vault": "Secret Veult", "secret vault": "secret veult"} {
+	for hidden, none := range map[string]string{"555555555555": "555555555556", "Secret Vault": "Secret Veult",
+		"secret vault": "secret veult"} {
 		_, one := p.Find(w.person("dev1"), w.directory(noon), noon, hidden)
 		_, other := p.Find(w.person("dev1"), w.directory(noon), noon, none)
 		if one == nil || other == nil || strings.ReplaceAll(one.Error(), hidden, none) != other.Error() {
@@ -229,7 +237,8 @@ func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
 		}
 	}
 	for _, role := range []string{"ReadOnly", "Admin", "Nothing"} {
-		refusal := p.Decide(Question{Who: w.person("dev1"), Account: "555555555555", Role: role, Asking: true, Directory: w.directory(noon), At: noon}).Refusal
+		refusal := p.Decide(Question{Who: w.person("dev1"), Account: "555555555555", Role: role, Asking: true,
+			Directory: w.directory(noon), At: noon}).Refusal
 		if refusal == nil || strings.Contains(strings.ToLower(refusal.Error()), "vault") {
 			t.Errorf("%s: %v tells the account's name", role, refusal)
 		}
@@ -252,7 +261,8 @@ func TestTheWordsOfANeverAreTold(t *testing.T) {
 func TestARoleIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 	p, w := compiled(t, spelledPolicy), newWorkspace()
 	for _, c := range []struct{ who, typed, want string }{
-		{"dev1", "ReadOnly", "ReadOnly"}, {"dev1", "readonly", "ReadOnly"}, {"dev1", "Read-Only", "ReadOnly"}, {"dev1", "read only", "ReadOnly"},
+		{"dev1", "ReadOnly", "ReadOnly"}, {"dev1", "readonly", "ReadOnly"}, {"dev1", "Read-Only", "ReadOnly"},
+		{"dev1", "read only", "ReadOnly"},
 		{"dev1", "Read", "Read"}, {"dev1", "ReadOnyl", "ReadOnyl"}, {"dev1", "admin", "admin"}, {"lead1", "admin", "Admin"},
 		{"lead1", "Break-Glass", "Break-Glass"}, {"lead1", "breakglass", "breakglass"}, {"lead1", "", ""},
 	} {
@@ -265,7 +275,8 @@ func TestARoleIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 func TestTheSearchFindsNamesWithoutTheirMarks(t *testing.T) {
 	p, w := compiled(t, spelledPolicy), newWorkspace()
 	for typed, want := range map[string]string{
-		"zur": "Zürich Core", "ZÜR": "Zürich Core", "zu\u0308r": "Zürich Core", "core zurich": "Zürich Core", "ostre aeble": "Østre Æble", "ø": "Østre Æble",
+		"zur": "Zürich Core", "ZÜR": "Zürich Core", "zu\u0308r": "Zürich Core", "core zurich": "Zürich Core",
+		"ostre aeble": "Østre Æble", "ø": "Østre Æble",
 	} {
 		found, total := p.Accounts(w.person("dev1"), w.directory(noon), noon, typed, 10)
 		if total == 0 || found[0].Name != want {
@@ -449,7 +460,8 @@ func FuzzCompile(f *testing.F) {
 		for _, a := range p.accounts {
 			for _, r := range p.Roles(w.person("dev1"), w.directory(noon), noon, a.ID) {
 				answer := p.Decide(Question{Who: w.person("dev1"), Account: a.ID, Role: r.Name, Asking: true, Directory: w.directory(noon), At: noon})
-				if code := access.Code(answer.Refusal); code == "not_allowed" || code == "never" || path.Clean(answer.Target.Path+"x") != answer.Target.Path+"x" {
+				if code := access.Code(answer.Refusal); code == "not_allowed" || code == "never" ||
+					path.Clean(answer.Target.Path+"x") != answer.Target.Path+"x" {
 					t.Errorf("%s in %s is shown, and answered %q, at %q", r.Name, a.Name, code, answer.Target.Path)
 				}
 			}

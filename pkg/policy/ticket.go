@@ -52,7 +52,8 @@ func (r *reader) ticketLink(n *yaml.Node, s *Settings) {
 	text, ok := r.text(n, "the link to tickets")
 	switch {
 	case !ok:
-	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") || strings.Count(text, "{ticket}") != 1:
+	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") ||
+		strings.Count(text, "{ticket}") != 1:
 		r.wrong(resolve(n), "the link to tickets cannot be %s; write an https address that holds {ticket} once", quoted(text))
 	default:
 		s.TicketLink = text

@@ -39,7 +39,8 @@ func TestPeopleAreShownTheExampleAndNotThePattern(t *testing.T) {
 	p, w := compiled(t, strings.Replace(string(src), "example: INC-42", "example: OPS-7", 1)), newWorkspace()
 	for ticket, code := range map[string]string{"": "no_ticket", "yes": "bad_ticket", "OPS-7": ""} {
 		refusal := p.Decide(Question{
-			Who: w.person("dev1"), Account: "111111111111", Role: "Admin", For: time.Hour, Reason: "why", Ticket: ticket, Asking: true,
+			Who: w.person("dev1"), Account: "111111111111", Role: "Admin", For: time.Hour, Reason: "why", Ticket: ticket,
+			Asking:    true,
 			Directory: w.directory(noon), At: noon,
 		}).Refusal
 		switch {

@@ -8,7 +8,8 @@ import (
 
 func TestManyNamesThatLookAlikeAreToldInAFewLines(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: [\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
+	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: " +
+		"[\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
 	for i := range 200 {
 		name := ""
 		for bit := range 8 { // each of eight letters is Latin or Cyrillic
@@ -20,8 +21,10 @@ func TestManyNamesThatLookAlikeAreToldInAFewLines(t *testing.T) {
 	if p == nil || err != nil {
 		t.Fatal(err)
 	}
-	if len(warnings) != mostAlike+1 || !strings.HasPrefix(warnings[mostAlike].Text, "189 more accounts have names that look like others; ") {
-		t.Errorf("got %d warnings, the last one %q; want %d, and 189 more counted", len(warnings), warnings[len(warnings)-1].Text, mostAlike+1)
+	if len(warnings) != mostAlike+1 || !strings.HasPrefix(warnings[mostAlike].Text,
+		"189 more accounts have names that look like others; ") {
+		t.Errorf("got %d warnings, the last one %q; want %d, and 189 more counted", len(warnings),
+			warnings[len(warnings)-1].Text, mostAlike+1)
 	}
 	size := 0
 	for _, w := range warnings {

@@ -168,8 +168,10 @@ func TestRespondCallsNobodyButSlack(t *testing.T) {
 	if err := deployed.Respond(ctx, "https://hooks.slack.com/actions/T1/2/secretpart", Message{Text: canary}); Code(err) == "not_slack" {
 		t.Errorf("Slack's own: got %v", err)
 	}
-	for host, own := range map[string]string{"": "hooks.slack.com", "slack.com": "hooks.slack.com", "slack-gov.com": "hooks.slack-gov.com"} {
-		there := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token, HTTP: &http.Client{Transport: deadEnd{}}})
+	for host, own := range map[string]string{"": "hooks.slack.com", "slack.com": "hooks.slack.com",
+		"slack-gov.com": "hooks.slack-gov.com"} {
+		there := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token,
+			HTTP: &http.Client{Transport: deadEnd{}}})
 		for _, hooks := range []string{"hooks.slack.com", "hooks.slack-gov.com", "hooks.slack.com.slack-gov.com"} {
 			err := there.Respond(ctx, "https://"+hooks+"/actions/T1/2/secretpart", Message{Text: canary})
 			if got := Code(err) != "not_slack"; got != (hooks == own) {
@@ -190,11 +192,13 @@ func TestRespondCallsNobodyButSlack(t *testing.T) {
 
 // A workspace of GovSlack stands on a host of its own, and shares nothing with slack.com.
 func TestTheWebAPIIsThatOfTheHost(t *testing.T) {
-	for host, want := range map[string]string{"": "slack.com/api/auth.test", "slack.com": "slack.com/api/auth.test", "slack-gov.com": "slack-gov.com/api/auth.test"} {
+	for host, want := range map[string]string{"": "slack.com/api/auth.test", "slack.com": "slack.com/api/auth.test",
+		"slack-gov.com": "slack-gov.com/api/auth.test"} {
 		called := ""
-		client := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token, HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) {
-			called = r.URL.Host + r.URL.Path
-		})}})
+		client := New(Options{Host: host, Token: (&bench{tokens: []string{goodToken}}).token,
+			HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) {
+				called = r.URL.Host + r.URL.Path
+			})}})
 		if _, err := client.Bot(ctx); err == nil || called != want {
 			t.Errorf("%q: called %q (%v), want %s", host, called, err, want)
 		}

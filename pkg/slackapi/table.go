@@ -123,23 +123,26 @@ func WholeChannel(code string) bool {
 
 // advice are the codes for which there is something better to say than fallback.
 var advice = map[string]string{
-	"channel_not_found": "Invite the app to the channel (/invite @aws-access), or write the right channel into policy.yaml.",
-	"not_in_channel":    "Invite the app to the channel: /invite @aws-access.",
-	"is_archived":       "Bring the channel back, or write another channel into policy.yaml.",
-	"is_inactive":       "Bring the channel back, or write another channel into policy.yaml.",
-	"missing_scope":     "Install the app again with the manifest that `aws-access manifest` prints.",
-	"messages_tab_disabled": "Turn on the Messages Tab of the app (App Home), or install it again with the manifest that " +
-		"`aws-access manifest` prints.",
+	"channel_not_found": "Invite the app to the channel (/invite @aws-access), " +
+		"or write the right channel into policy.yaml.",
+	"not_in_channel": "Invite the app to the channel: /invite @aws-access.",
+	"is_archived":    "Bring the channel back, or write another channel into policy.yaml.",
+	"is_inactive":    "Bring the channel back, or write another channel into policy.yaml.",
+	"missing_scope":  "Install the app again with the manifest that `aws-access manifest` prints.",
+	"messages_tab_disabled": "Turn on the Messages Tab of the app (App Home), " +
+		"or install it again with the manifest that `aws-access manifest` prints.",
+
 	"restricted_action":                        "Let the app post in the channel: its posting permissions exclude it.",
 	"restricted_action_read_only_channel":      "Let the app post in the channel: it is read-only.",
 	"restricted_action_thread_only_channel":    "Let the app post in the channel: it takes answers in threads only.",
 	"restricted_action_non_threadable_channel": "Let the app answer in threads of the channel.",
 	"restricted_action_thread_locked":          "Unlock the thread.",
-	"team_access_not_granted":                  "Grant the app access to this workspace in the organisation's settings.",
-	"ekm_access_denied":                        "An administrator has suspended messages in the channel: ask for them to be allowed.",
-	"external_channel_migrating":               "The channel is being moved to another workspace: wait until that is done.",
-	"no_such_subteam":                          "Write the right user group into policy.yaml.",
-	"edit_window_closed":                       "Let members change their messages without a time limit (workspace settings).",
+
+	"team_access_not_granted":    "Grant the app access to this workspace in the organisation's settings.",
+	"ekm_access_denied":          "An administrator has suspended messages in the channel: ask for them to be allowed.",
+	"external_channel_migrating": "The channel is being moved to another workspace: wait until that is done.",
+	"no_such_subteam":            "Write the right user group into policy.yaml.",
+	"edit_window_closed":         "Let members change their messages without a time limit (workspace settings).",
 }
 
 // Advice is what an operator can do about an error, as whole sentences.

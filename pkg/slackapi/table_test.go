@@ -131,11 +131,13 @@ func TestEveryTokenErrorReadsTheTokenAgain(t *testing.T) {
 			_, _ = io.WriteString(w, answer)
 		}))
 		b := &bench{tokens: []string{oldToken, goodToken}}
-		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); err != nil || b.fresh != 1 {
+		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); err != nil ||
+			b.fresh != 1 {
 			t.Errorf("%s: got %v after %d fresh tokens, want that the new token is used", code, err, b.fresh)
 		}
 		b.tokens = []string{oldToken}
-		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); Code(err) != code || Classify(err) != Token {
+		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); Code(err) != code ||
+			Classify(err) != Token {
 			t.Errorf("%s, and no other token: got %v", code, err)
 		}
 		slack.Close()

@@ -48,9 +48,10 @@ func TestAConnectionThatDiedInAFreezeCostsNoCall(t *testing.T) {
 		"usergroups.users.list": {func(c *Client) error { _, err := c.Group(ctx, "S1"); return err }, false},
 		"conversations.open":    {func(c *Client) error { _, err := c.OpenDM(ctx, "U1"); return err }, false},
 		"chat.update":           {func(c *Client) error { return c.Update(ctx, "C1", "1.000001", message) }, false},
-		"views.open":            {func(c *Client) error { return c.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}) }, false},
-		"chat.postMessage":      {func(c *Client) error { _, _, err := c.Post(ctx, "C1", message); return err }, true},
-		"chat.postEphemeral":    {func(c *Client) error { return c.PostEphemeral(ctx, "C1", "U1", message) }, true},
+		"views.open": {func(c *Client) error { return c.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}) },
+			false},
+		"chat.postMessage":   {func(c *Client) error { _, _, err := c.Post(ctx, "C1", message); return err }, true},
+		"chat.postEphemeral": {func(c *Client) error { return c.PostEphemeral(ctx, "C1", "U1", message) }, true},
 	} {
 		s := &thawed{seen: map[string]int{}, calls: map[string]int{}, took: map[string]int{}}
 		server := httptest.NewServer(s)

@@ -58,14 +58,16 @@ func Asked(r access.Request, _ time.Time) Message {
 // active: how it stands, until when, and where its buttons are.
 func Already(r access.Request) Message {
 	if r.State == access.Active {
-		return said(":white_check_mark: You have " + what(r) + " already, until " + moment(r.Ends) + ". The buttons are in your messages from this app." +
+		return said(":white_check_mark: You have " + what(r) + " already, until " + moment(r.Ends) +
+			". The buttons are in your messages from this app." +
 			" To ask for another length, give it back first: I'm done, there or in `/aws-access list`.")
 	}
 	where := "."
 	if at := channels(r.Channels); at != "" {
 		where = " in " + at + "."
 	}
-	return said("You have asked for " + what(r) + " already. It waits for " + missing(r.Needs) + ", until " + moment(r.AnswerBy) + where +
+	return said("You have asked for " + what(r) + " already. It waits for " + missing(r.Needs) + ", until " +
+		moment(r.AnswerBy) + where +
 		" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
 }
 

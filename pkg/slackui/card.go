@@ -153,7 +153,8 @@ func granted(r access.Request) []string {
 		lines = append(lines, "The policy needs no approval for this.")
 	}
 	if r.Review != nil {
-		lines = append(lines, "It will be reviewed afterwards by "+names(r.Review.By)+", within "+access.Length(r.Review.Within)+".")
+		lines = append(lines, "It will be reviewed afterwards by "+names(r.Review.By)+", within "+
+			access.Length(r.Review.Within)+".")
 	}
 	return lines
 }
@@ -302,7 +303,9 @@ func List(requests []access.Request, more bool, now time.Time) Message {
 		lines = append(lines, inOneLine(r))
 	}
 	if len(lines) > 0 {
-		m.Blocks = append(m.Blocks, small("There is no room here for the buttons of these. Cancel or give back some of those above, and the next ones follow:"))
+		m.Blocks = append(m.Blocks,
+			small("There is no room here for the buttons of these. Cancel or give back some of those above, "+
+				"and the next ones follow:"))
 		m.Blocks = append(m.Blocks, paragraphs(fit(lines, roomForLines)...)...)
 	}
 	m.Blocks, _, over = listAll(m.Blocks, room+roomForOver, over, listedOver, now)

@@ -188,7 +188,8 @@ func DenyForm(r access.Request) slack.ModalViewRequest {
 // asks for the decision again. Its metadata is the request's id.
 func ConfirmForm(action string, r access.Request, ticketLink string) slack.ModalViewRequest {
 	blocks := []slack.Block{
-		small("The button that you pressed stands on a message that may be out of date or forged. This is what the request really is:"),
+		small("The button that you pressed stands on a message that may be out of date or forged. " +
+			"This is what the request really is:"),
 		mrkdwn(person(r.Requester) + asks(r) + what(r) + " for *" + access.Length(r.Asked) + "*."),
 	}
 	if r.Ticket != "" {

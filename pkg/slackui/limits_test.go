@@ -232,9 +232,11 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 		open.Review = &access.Review{By: slices.Repeat([]string{long(text, 200)}, 30)}
 		for what, m := range map[string]Message{
 			"card": Card(r, link, noon), "denied": Card(denied, link, noon), "direct": Grant(denied, noon), "open": Card(open, link, noon),
-			"list": List(numbered(slices.Repeat([]access.Request{r, denied, open}, 20)), true, noon), "asked": Asked(r, noon), "operators": Operators(long(text, 9000)),
-			"refused": Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref), "not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
-			"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
+			"list": List(numbered(slices.Repeat([]access.Request{r, denied, open}, 20)), true, noon), "asked": Asked(r, noon),
+			"operators":  Operators(long(text, 9000)),
+			"refused":    Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref),
+			"not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
+			"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		} {
 			all["extreme "+name+" "+what] = m
 		}
@@ -254,7 +256,8 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		for i := range many {
 			many[i] = access.Role{Name: fmt.Sprint("Role", i), About: long(text, 300), Max: time.Hour}
 		}
-		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)}, Roles: many, Ticket: long(text, 300)})
+		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)},
+			Roles: many, Ticket: long(text, 300)})
 		all["extreme denial "+name] = DenyForm(extreme(text))
 		all["extreme sent "+name] = Sent(extreme(text), noon)
 	}
@@ -339,7 +342,8 @@ func TestKeysFitIntoTheirPosts(t *testing.T) {
 		full := access.NewSecret(strings.Repeat(unit, n))
 		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, noon.Add(time.Hour)) {
 			fence := "```\n" + entities.Replace(strings.TrimSuffix(full.Reveal(), "\n")) + "\n```"
-			if wrong := judgeMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxWhole || !strings.HasPrefix(m.Text, fence) {
+			if wrong := judgeMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxWhole ||
+				!strings.HasPrefix(m.Text, fence) {
 				t.Errorf("%d of %q: %v, a text of %d characters", n, unit, wrong, utf8.RuneCountInString(m.Text))
 			}
 			section := objectOf(objectOf(listOf(raw(m.Blocks))[0])["text"])
@@ -383,7 +387,8 @@ func TestWhatIsNotShownIsSaid(t *testing.T) {
 		says string
 	}{
 		"a text of 100,000 characters": {Card(endless, "", noon), "It goes on. The audit trail has it whole."},
-		"43 requests":                  {List(numbered(slices.Repeat([]access.Request{timedOut()}, 13)), false, noon), "3 older ones are not shown."},
+		"43 requests": {List(numbered(slices.Repeat([]access.Request{timedOut()}, 13)), false, noon),
+			"3 older ones are not shown."},
 	} {
 		if wrong := judgeMessage(c.m); wrong != nil || !strings.Contains(string(mustJSON(c.m.Blocks)), c.says) {
 			t.Errorf("%s: %v, want %q said", name, wrong, c.says)

@@ -109,7 +109,8 @@ func cutLength(s, text string, length func(string) (time.Duration, error)) (d ti
 	if opensQuote(after) {
 		long, _ = cutWords(s, words)
 	}
-	return 0, "", access.Refuse("bad_length", quoted(long)+" is not a length of time.", "Write it with its unit, like 30m, 2 hours, 1h30m or 2d: "+lineForm)
+	return 0, "", access.Refuse("bad_length", quoted(long)+" is not a length of time.",
+		"Write it with its unit, like 30m, 2 hours, 1h30m or 2d: "+lineForm)
 }
 
 // maxTimeWords is more words than a length has: 1 day 2 hours 30 minutes.

@@ -61,11 +61,14 @@ func direct(text string) (Notice, bool) { return Notice{Message: said(text), ToR
 // Unasked tells the requester that no channel of the policy has taken the card of
 // a request that waits.
 func Unasked(r access.Request) Message {
-	return said("Nobody could be asked about " + what(r) + " yet: Slack does not take the message in the channel of the people who decide. " +
-		"The people who run aws-access are told, and the others are asked as soon as that is mended. Your request times out " + moment(r.AnswerBy) + ".")
+	return said("Nobody could be asked about " + what(r) +
+		" yet: Slack does not take the message in the channel of the people who decide. " +
+		"The people who run aws-access are told, and the others are asked as soon as that is mended. " +
+		"Your request times out " + moment(r.AnswerBy) + ".")
 }
 
 // AskedAfterAll takes the place of Unasked once a channel has taken the card.
 func AskedAfterAll(r access.Request) Message {
-	return said("The people who decide about " + what(r) + " have been asked now. Your request times out " + moment(r.AnswerBy) + ".")
+	return said("The people who decide about " + what(r) + " have been asked now. Your request times out " +
+		moment(r.AnswerBy) + ".")
 }

@@ -153,7 +153,8 @@ func TestParseInteraction(t *testing.T) {
 		"a button of a message that one person sees": {
 			`{"type":"block_actions","team":{"id":"T"},"user":{"id":"U"},"container":{"type":"message","message_ts":"1.7","channel_id":"D0","is_ephemeral":true},
 			"actions":[{"action_id":"cancel","block_id":"b","value":"01ID"}]}`,
-			Interaction{Type: BlockActions, Team: "T", User: "U", Channel: "D0", TS: "1.7", Ephemeral: true, Action: Action{ID: "cancel", BlockID: "b", Value: "01ID"}},
+			Interaction{Type: BlockActions, Team: "T", User: "U", Channel: "D0", TS: "1.7", Ephemeral: true,
+				Action: Action{ID: "cancel", BlockID: "b", Value: "01ID"}},
 		},
 		"a choice in a form, of a whole organisation": {
 			`{"type":"block_actions","team":null,"enterprise":{"id":"E0","name":"x"},"is_enterprise_install":true,"user":{"id":"U"},"trigger_id":"1",
@@ -169,12 +170,15 @@ func TestParseInteraction(t *testing.T) {
 			},
 		},
 		"a form": {
-			`{"type":"view_submission","team":{"id":"T2","enterprise_id":"E0"},"enterprise":null,"user":{"id":"U"},"response_urls":[],
-			"view":{"id":"V1","team_id":"T2","app_installed_team_id":"T","hash":"h","callback_id":"ask","private_metadata":"m",
-			"state":{"values":{"role:1":{"role:1":{"type":"static_select","selected_option":{"value":"Admin"}}},"reason":{"reason":{"type":"plain_text_input","value":"a &amp; <b>\n“c”"}},
+			`{"type":"view_submission","team":{"id":"T2","enterprise_id":"E0"},"enterprise":null,"user":{"id":"U"},
+			"response_urls":[],"view":{"id":"V1","team_id":"T2","app_installed_team_id":"T","hash":"h","callback_id":"ask",
+			"private_metadata":"m",
+			"state":{"values":{"role:1":{"role:1":{"type":"static_select","selected_option":{"value":"Admin"}}},
+			"reason":{"reason":{"type":"plain_text_input","value":"a &amp; <b>\n“c”"}},
 			"ticket":{"ticket":{"type":"plain_text_input","value":null}},"account":{"account":{"type":"external_select","selected_option":null}}}}}}`,
 			Interaction{Type: ViewSubmission, Team: "T2", Enterprise: "E0", User: "U", View: View{
-				ID: "V1", Hash: "h", Callback: "ask", Metadata: "m", Installed: "T", Values: map[string]string{"role": "Admin", "reason": "a &amp; <b>\n“c”"},
+				ID: "V1", Hash: "h", Callback: "ask", Metadata: "m", Installed: "T",
+				Values: map[string]string{"role": "Admin", "reason": "a &amp; <b>\n“c”"},
 				Blocks: map[string]string{"role": "role:1", "reason": "reason", "ticket": "ticket", "account": "account"},
 			}},
 		},

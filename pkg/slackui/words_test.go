@@ -87,9 +87,11 @@ func around(text string) map[string]Message {
 	open.Review = &access.Review{By: []string{text}, Within: time.Hour}
 	return map[string]Message{
 		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": Grant(denied, noon),
-		"list": List(numbered([]access.Request{r, denied, open}), false, noon), "asked": Asked(r, noon), "operators": Operators(text),
-		"refused": Refused(access.Refuse("x", "There is no "+text, text), ref), "not vended": NotVended(access.Refuse("x", text, ""), r, ref),
-		"reminder": notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": linked(open),
+		"list": List(numbered([]access.Request{r, denied, open}), false, noon), "asked": Asked(r, noon),
+		"operators":  Operators(text),
+		"refused":    Refused(access.Refuse("x", "There is no "+text, text), ref),
+		"not vended": NotVended(access.Refuse("x", text, ""), r, ref),
+		"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": linked(open),
 		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, open, noon)[0],
 		"confirm form": {Text: "-", Blocks: ConfirmForm(ActionApprove, r, "https://t.example/"+text).Blocks.BlockSet},
 		"deny form":    {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
@@ -146,10 +148,13 @@ func TestAnIdOfSlackIsOpaque(t *testing.T) {
 
 // A form tells all its mistakes at once, each below its own input.
 func TestEachMistakeStandsBelowItsInput(t *testing.T) {
-	v := View{Blocks: map[string]string{ActionAccount: "account", ActionRole: "role:1", ActionLength: "length", ActionReason: "reason", ActionTicket: "ticket"}}
-	err := access.All(access.TooShort(0), nil, access.All(access.Refuse("no_reason", "A.", ""), access.Refuse("no_ticket", "B.", "")), access.Refuse("not_allowed", "C.", ""))
+	v := View{Blocks: map[string]string{ActionAccount: "account", ActionRole: "role:1", ActionLength: "length",
+		ActionReason: "reason", ActionTicket: "ticket"}}
+	err := access.All(access.TooShort(0), nil, access.All(access.Refuse("no_reason", "A.", ""),
+		access.Refuse("no_ticket", "B.", "")), access.Refuse("not_allowed", "C.", ""))
 	got := string(mustJSON(Errors(err, v)))
-	for _, want := range []string{`"length":"The shortest access is 5m`, `"reason":"A."`, `"ticket":"B."`, `"role:1":"C."`} {
+	for _, want := range []string{`"length":"The shortest access is 5m`, `"reason":"A."`, `"ticket":"B."`,
+		`"role:1":"C."`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %s, want %s in it", got, want)
 		}

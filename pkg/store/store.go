@@ -30,7 +30,7 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // requests, messages, directory: what a write is conditioned on
-	State     string    // open requests, and messages of which something is owed (Owed); "" keeps the rest out of the index
+	State     string    // open requests, and messages that are owed (Owed); "" keeps the rest out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
 	Due       time.Time // of what has a State: when time will next matter

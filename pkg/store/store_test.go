@@ -174,14 +174,17 @@ func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		person := func(id string) access.Person {
-			return access.Person{ID: id + strings.Repeat("0", 20), Name: text(rt, "name", 80), Email: text(rt, "address", 254), Standing: access.Member}
+			return access.Person{ID: id + strings.Repeat("0", 20), Name: text(rt, "name", 80), Email: text(rt, "address", 254),
+				Standing: access.Member}
 		}
 		by, other := person("U0DEV"), person("U0LEAD")
-		terms := access.Terms{Max: 30 * 24 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour}
+		terms := access.Terms{Max: 30 * 24 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys},
+			AnswerWithin: time.Hour}
 		now := time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 		r, _, err := access.New(access.Ask{
 			ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: by, Account: "111111111111", AccountName: text(rt, "account", 100),
-			Role: strings.Repeat("r", 64), For: terms.Max, Reason: "a" + text(rt, "reason", access.MaxReason-1), Ticket: text(rt, "ticket", 200),
+			Role: strings.Repeat("r", 64), For: terms.Max, Reason: "a" + text(rt, "reason", access.MaxReason-1),
+			Ticket: text(rt, "ticket", 200),
 		}, terms, now)
 		if err != nil {
 			rt.Fatal(err)
@@ -245,7 +248,9 @@ func TestMessagesAreInAnIndexOnlyWhileSomethingIsOwed(t *testing.T) {
 		t.Errorf("something is owed: got state %q, due %s (%v)", item.State, item.Due, err)
 	}
 	var before access.Messages // as the version before wrote it
-	if err := (Item{Format: 1, Body: `{"Version":1,"Posted":[{"Slot":"grant","Channel":"D1","TS":"-","Shows":1}]}`}).Decode(&before); err != nil || before.Owed != nil {
+	if err := (Item{Format: 1,
+		Body: `{"Version":1,"Posted":[{"Slot":"grant","Channel":"D1","TS":"-","Shows":1}]}`}).Decode(&before); err != nil ||
+		before.Owed != nil {
 		t.Errorf("an item of the version before: got %+v, %v", before, err)
 	}
 }

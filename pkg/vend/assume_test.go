@@ -58,7 +58,8 @@ func TestASessionLastsAsLongAsTheGrantWithinWhatSTSGives(t *testing.T) {
 func TestWhoeverHasNoFittingAddressIsNamedBySlackID(t *testing.T) {
 	for address, want := range map[string]string{
 		"dev1@example.com": "dev1@example.com", "Dev1@Example.COM": "dev1@example.com", "a+b_c-d=e,f@example.com": "a+b_c-d=e,f@example.com",
-		"": "U0DEV1", "o'neil@example.com": "U0DEV1", "dév@example.com": "U0DEV1", "\u212aate@example.com": "U0DEV1", "\u00a0dev1@example.com": "U0DEV1", "aws:x@example.com": "U0DEV1", "x": "U0DEV1",
+		"": "U0DEV1", "o'neil@example.com": "U0DEV1", "dév@example.com": "U0DEV1", "\u212aate@example.com": "U0DEV1",
+		"\u00a0dev1@example.com": "U0DEV1", "aws:x@example.com": "U0DEV1", "x": "U0DEV1",
 		strings.Repeat("x", 52) + "@example.com": strings.Repeat("x", 52) + "@example.com", strings.Repeat("x", 53) + "@example.com": "U0DEV1",
 	} {
 		if got := identity(access.Person{ID: "U0DEV1", Email: address}); got != want {

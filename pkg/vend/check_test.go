@@ -74,7 +74,8 @@ func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
 			} else if err := cloud.PutRole("111111111111", vendfake.Role{Name: "ReadOnly", Path: "/aws-access/", Trust: c.trust}); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([][]string{c.want}, codesOf(cloud.trials().Try(t.Context(), []access.Target{tried("ReadOnly")}))); diff != "" {
+			if diff := cmp.Diff([][]string{c.want},
+				codesOf(cloud.trials().Try(t.Context(), []access.Target{tried("ReadOnly")}))); diff != "" {
 				t.Errorf("codes (-want +got):\n%s", diff)
 			}
 		})
@@ -133,7 +134,8 @@ func TestASessionOfATrialMayDoNothing(t *testing.T) {
 	if !strings.HasPrefix(s.SessionName, "aws-access-doctor-") || len(s.SessionName) < 30 {
 		t.Errorf("the session is called %q", s.SessionName)
 	}
-	if strings.Contains(s.Policy, `"Allow"`) || !strings.Contains(s.Policy, `{"Effect":"Deny","Action":["*"],"Resource":["*"]}`) {
+	if strings.Contains(s.Policy, `"Allow"`) || !strings.Contains(s.Policy,
+		`{"Effect":"Deny","Action":["*"],"Resource":["*"]}`) {
 		t.Errorf("the session policy is %s", s.Policy)
 	}
 	// The same session policy, on a session whose keys we have: nothing works.
@@ -275,7 +277,8 @@ func TestASecretThatCannotBeReadIsNoVerdictAboutARole(t *testing.T) {
 		"none":    nil,
 	} {
 		trials.ExternalID = external
-		if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got, [][]string{{NoExternalID}}) {
+		if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got,
+			[][]string{{NoExternalID}}) {
 			t.Errorf("%s: %v, want %s", name, got, NoExternalID)
 		}
 	}
@@ -302,7 +305,8 @@ func TestARotatedExternalIDIsReadAgain(t *testing.T) {
 		}
 		return kept, nil
 	}
-	if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got, [][]string{{Fits}}) || reads != 1 {
+	if got := codesOf(trials.Try(t.Context(), []access.Target{tried("ReadOnly")})); !cmp.Equal(got, [][]string{{Fits}}) ||
+		reads != 1 {
 		t.Errorf("%v after %d reads, want %s after one", got, reads, Fits)
 	}
 }

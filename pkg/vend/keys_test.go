@@ -42,9 +42,11 @@ func TestTheFormsOfKeys(t *testing.T) {
 			"\nexport AWS_REGION=eu-west-1\nexport AWS_DEFAULT_REGION=eu-west-1\nexport AWS_SESSION_TOKEN=IQo/+=\n",
 		access.PowerShell: "$Env:AWS_ACCESS_KEY_ID = 'ASIAFULLLENGTH000000'\n$Env:AWS_SECRET_ACCESS_KEY = '" + secret +
 			"'\n$Env:AWS_REGION = 'eu-west-1'\n$Env:AWS_DEFAULT_REGION = 'eu-west-1'\n$Env:AWS_SESSION_TOKEN = 'IQo/+='\n",
-		access.Profile: "[payments-prod-Admin]\n# These keys work until 2026-11-21 13:00:00 UTC.\naws_access_key_id = ASIAFULLLENGTH000000\n" +
+		access.Profile: "[payments-prod-Admin]\n# These keys work until 2026-11-21 13:00:00 UTC.\naws_access_key_id " +
+			"= ASIAFULLLENGTH000000\n" +
 			"aws_secret_access_key = " + secret + "\nregion = eu-west-1\naws_session_token = IQo/+=\n",
-		access.JSON: "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"ASIAFULLLENGTH000000\",\n  \"SecretAccessKey\": \"" + secret +
+		access.JSON: "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"ASIAFULLLENGTH000000\",\n  \"SecretAccessKey\": \"" +
+			secret +
 			"\",\n  \"Expiration\": \"2026-11-21T13:00:00Z\",\n  \"SessionToken\": \"IQo/+=\"\n}\n",
 	} {
 		if got := whole(t, form, c, admin()); got != want {
@@ -130,7 +132,8 @@ func TestAShellReadsKeysAsTheyAre(t *testing.T) {
 			for _, part := range KeysIn(access.Shell, c, admin(), upTo(most)) {
 				script += part.Reveal()
 			}
-			script += "printf '%s|%s|%s|%s' \"$AWS_ACCESS_KEY_ID\" \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\" \"$AWS_DEFAULT_REGION$AWS_REGION\""
+			script += "printf '%s|%s|%s|%s' \"$AWS_ACCESS_KEY_ID\" \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_SESSION_TOKEN\" " +
+				"\"$AWS_DEFAULT_REGION$AWS_REGION\""
 			sh := exec.CommandContext(t.Context(), "sh", "-c", script)
 			sh.Dir = t.TempDir() // where a command that is run by mistake does no harm
 			out, err := sh.Output()

@@ -48,7 +48,8 @@ var judgements = []struct {
 	{"sts:AssumeRole", account + "role/aws-access/Other", false, ""},
 	{"signin:AuthorizeOAuth2Access", "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost", false, ""},
 	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/remote", false, ""},
-	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:service-principal/aws-mcp.amazonaws.com", false, ""},
+	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:service-principal/aws-mcp.amazonaws.com", false,
+		""},
 	{"signin:CreateBearerToken", "*", false, ""},
 	{"signin:AuthorizeOAuth2Access", "arn:aws:signin:::console/home", true, ""},
 	{"signin:CreateOAuth2Token", "arn:aws:signin:eu-west-1:111111111111:console/home", true, ""},
@@ -240,7 +241,8 @@ func TestEveryPolicyFitsIntoTheCall(t *testing.T) {
 }
 
 // regions are one of each partition.
-var regions = map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"}
+var regions = map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1",
+	"aws-eusc": "eusc-de-east-1"}
 
 // `aws login` and the like are refused to every session and in every partition,
 // and the console is not.

@@ -250,7 +250,8 @@ func TestLinksWorkInBothStatesOfConsoleAuthorization(t *testing.T) {
 			if status != http.StatusOK || !strings.Contains(text, "List the buckets") {
 				t.Errorf("%s, console authorization %t: status %d, want the console: %s", partition, on, status, text)
 			}
-			if refused := regexp.MustCompile(`(?s)Sign in with aws login.{0,300}explicit deny in a session policy`); !refused.MatchString(text) {
+			refused := regexp.MustCompile(`(?s)Sign in with aws login.{0,300}explicit deny in a session policy`)
+			if !refused.MatchString(text) {
 				t.Errorf("%s, console authorization %t: aws login is not refused by the session policy", partition, on)
 			}
 		}
@@ -259,7 +260,8 @@ func TestLinksWorkInBothStatesOfConsoleAuthorization(t *testing.T) {
 
 // The fake refuses what AWS refuses, so that the test above can fail.
 func TestADenyOfTheConsoleShutsItWhereConsoleAuthorizationIsOn(t *testing.T) {
-	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"signin:CreateOAuth2Token","Resource":"*"}]}`
+	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
+		`{"Effect":"Deny","Action":"signin:CreateOAuth2Token","Resource":"*"}]}`
 	for on, want := range map[bool]int{false: http.StatusOK, true: http.StatusForbidden} {
 		c := newCloud(t, func(o *vendfake.Options) { o.ConsoleAuthorization = on })
 		c.put(t, "aws", deny)
@@ -279,7 +281,8 @@ func (c *cloud) put(t *testing.T, partition, boundary string) {
 	}
 	caller := strings.Replace(vendRole, "arn:aws:", "arn:"+partition+":", 1)
 	var err error
-	c.vend, err = c.FunctionCredentials(caller, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"*"}]}`)
+	c.vend, err = c.FunctionCredentials(caller,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"*"}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}

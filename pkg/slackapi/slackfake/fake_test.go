@@ -30,7 +30,8 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota), calls: make(map[string]int)}
+	b := &bench{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota),
+		calls: make(map[string]int)}
 	b.Server = Sandbox(Options{
 		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
 		Fault: func(op string) Fault { return Fault{How: b.fault[op]} },

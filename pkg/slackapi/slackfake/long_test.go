@@ -41,10 +41,12 @@ func TestLongTextsBecomeSeveralMessages(t *testing.T) {
 			for i, m := range all {
 				whole.WriteString(m.Text)
 				if i >= len(c.pieces) || utf8.RuneCountInString(m.Text) != c.pieces[i] {
-					t.Errorf("%s by %s: piece %d has %d characters, want %v", name, where, i+1, utf8.RuneCountInString(m.Text), c.pieces)
+					t.Errorf("%s by %s: piece %d has %d characters, want %v", name, where, i+1, utf8.RuneCountInString(m.Text),
+						c.pieces)
 				}
 			}
-			if kept, _ := cut(c.text, maxText); whole.String() != hold(kept) || len(all) != len(c.pieces) || first != nil && first != all[0].TS {
+			if kept, _ := cut(c.text, maxText); whole.String() != hold(kept) || len(all) != len(c.pieces) || first != nil &&
+				first != all[0].TS {
 				t.Errorf("%s by %s: %d messages of %d bytes, the first named %v", name, where, len(all), whole.Len(), first)
 			}
 		}
@@ -54,7 +56,8 @@ func TestLongTextsBecomeSeveralMessages(t *testing.T) {
 // answers answers a click by its response URL.
 func (b *bench) answers(address, text string) {
 	b.t.Helper()
-	r := httptest.NewRequest(http.MethodPost, strings.TrimPrefix(address, "http://127.0.0.1:8080/slack-api"), strings.NewReader(string(encode(object{"text": text}))))
+	r := httptest.NewRequest(http.MethodPost, strings.TrimPrefix(address, "http://127.0.0.1:8080/slack-api"),
+		strings.NewReader(string(encode(object{"text": text}))))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	b.ServeHTTP(w, r)
@@ -76,7 +79,8 @@ func TestTheTextBesideBlocksIsNotCut(t *testing.T) {
 // whole must fit.
 func TestALinkThatIsCutIsNoLink(t *testing.T) {
 	b := newBench(t)
-	b.good(b.form("chat.postMessage", "channel", "C0OPS", "text", "<https://example.com/"+strings.Repeat("a", 4000)+"|Open>"))
+	b.good(b.form("chat.postMessage", "channel", "C0OPS", "text",
+		"<https://example.com/"+strings.Repeat("a", 4000)+"|Open>"))
 	all := b.Messages()
 	if len(all) != 2 || !strings.HasPrefix(all[0].Text, "&lt;https:") || !strings.HasSuffix(all[1].Text, "|Open&gt;") {
 		t.Errorf("got %d messages, want two halves without markup", len(all))

@@ -67,7 +67,8 @@ func (s *Server) payload(kind, user string) object {
 	return object{
 		"type": kind, "token": verificationToken, "api_app_id": s.o.AppID, "team": team, "enterprise": enterprise,
 		"is_enterprise_install": false,
-		"user":                  object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": cmp.Or(u.ActsFrom, u.Team)},
+		"user": object{"id": u.ID, "username": u.Name, "name": u.Name,
+			"team_id": cmp.Or(u.ActsFrom, u.Team)},
 	}
 }
 

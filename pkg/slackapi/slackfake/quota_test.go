@@ -127,7 +127,8 @@ func TestAFaultRefusesWithAnyCode(t *testing.T) {
 	for _, code := range []string{"account_inactive", "team_access_not_granted", "never_heard_of"} {
 		b := newBench(t)
 		b.fault["slack:chat.postMessage"] = "code:" + code
-		if status, _, got := b.called("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code || len(b.Messages()) != 0 {
+		if status, _, got := b.called("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code ||
+			len(b.Messages()) != 0 {
 			t.Errorf("got %d %s and %d messages, want 200 %s and none", status, got, len(b.Messages()), code)
 		}
 	}
@@ -140,7 +141,8 @@ func TestAFaultRefusesWithAnyCode(t *testing.T) {
 		w := httptest.NewRecorder()
 		address := strings.TrimPrefix(b.ResponseURL("U0DEV1", "C0OPS", ""), "http://127.0.0.1:8080/slack-api")
 		b.ServeHTTP(w, httptest.NewRequest(http.MethodPost, address+"?text=x", nil))
-		if want := fmt.Sprintf(`{"error":%q,"ok":false}`, code); w.Code != status || w.Body.String() != want || len(b.Messages()) != 0 {
+		if want := fmt.Sprintf(`{"error":%q,"ok":false}`, code); w.Code != status || w.Body.String() != want ||
+			len(b.Messages()) != 0 {
 			t.Errorf("%s: got %d %s, want %d %s", code, w.Code, w.Body, status, want)
 		}
 	}

@@ -100,7 +100,8 @@ func (s *Server) CommandAnswer(user, channel string, body []byte) (shown string)
 	}
 	says, refused := s.content(a)
 	if refused != nil {
-		says = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code, blocks: json.RawMessage(`[]`)}
+		says = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code,
+			blocks: json.RawMessage(`[]`)}
 		a["response_type"] = "ephemeral"
 	}
 	m := Message{Channel: channel}

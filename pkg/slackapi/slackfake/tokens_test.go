@@ -54,7 +54,8 @@ func TestAGridMemberActsFromAnotherWorkspace(t *testing.T) {
 	}
 	o := parsed(t, string(payload)).(object)
 	view := o["view"].(object)
-	if o["team"].(object)["id"] != sibling || o["user"].(object)["team_id"] != sibling || view["app_installed_team_id"] != "T0SANDBOX" {
+	if o["team"].(object)["id"] != sibling || o["user"].(object)["team_id"] != sibling ||
+		view["app_installed_team_id"] != "T0SANDBOX" {
 		t.Errorf("a form carries %s", payload)
 	}
 	user := b.good(b.form("users.info", "user", "U0DEV1"))["user"].(object)

@@ -126,7 +126,8 @@ func (u User) wire() profile {
 		if u.ActsFrom != "" {
 			teams = append(teams, u.ActsFrom)
 		}
-		p.EnterpriseMember = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise", "teams": teams}
+		p.EnterpriseMember = object{"id": u.ID, "enterprise_id": u.Enterprise, "enterprise_name": "Enterprise",
+			"teams": teams}
 	}
 	return p
 }

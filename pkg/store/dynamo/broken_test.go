@@ -39,11 +39,15 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 		}},
 		"the key's condition left out": {without("once"), []string{"a used key writes nothing and names its request", "many submits of one form: one request"}},
 		"the asker's condition left out": {without("asker"), []string{
-			"a request is written with what limits its person, or not at all", "many submits of one person: one winner each version",
+			"a request is written with what limits its person, or not at all",
+			"many submits of one person: one winner each version",
 		}},
-		"the asker left out": {leaveOut("asker"), []string{"a request is written with what limits its person, or not at all"}},
-		"the event left out": {leaveOut("event#"), []string{"the outbox carries every event in order", "many movers: one winner each version, one event each"}},
-		"the key left out":   {leaveOut("once"), []string{"a used key writes nothing and names its request", "many submits of one form: one request"}},
+		"the asker left out": {leaveOut("asker"),
+			[]string{"a request is written with what limits its person, or not at all"}},
+		"the event left out": {leaveOut("event#"), []string{"the outbox carries every event in order",
+			"many movers: one winner each version, one event each"}},
+		"the key left out": {leaveOut("once"), []string{"a used key writes nothing and names its request",
+			"many submits of one form: one request"}},
 		"the directory's condition left out": {func(c *call) {
 			if c.op == "PutItem" {
 				unconditional(c.body)

@@ -113,11 +113,14 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 			_, _, err := s.Asking(t.Context(), "U0DEV1", "form:2")
 			return err
 		}, "BatchGetItem"},
-		"requests":     {func() error { _, err := s.Requests(t.Context(), []string{"01A", "01B"}); return err }, "BatchGetItem"},
-		"due":          {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
-		"by requester": {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err }, "Query BatchGetItem"},
-		"open":         {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err }, "Query BatchGetItem"},
-		"save":         {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
+		"requests": {func() error { _, err := s.Requests(t.Context(), []string{"01A", "01B"}); return err },
+			"BatchGetItem"},
+		"due": {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
+		"by requester": {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err },
+			"Query BatchGetItem"},
+		"open": {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err },
+			"Query BatchGetItem"},
+		"save": {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
 		"submit": {func() error {
 			r, e := version("01S", 1)
 			return s.Submit(t.Context(), r, e, access.Asker{}.Opens(r, now()), "form:1")

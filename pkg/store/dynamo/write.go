@@ -36,7 +36,9 @@ func (s *Store) Save(ctx context.Context, next access.Request, event access.Even
 // Submit writes a new request and its event, as Save does, and with them what
 // limits the person who made it. Errors: as Save; access.ErrStale also if
 // somebody wrote next's Asker meanwhile.
-func (s *Store) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+func (s *Store) Submit(
+	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
 	if err == nil {
 		err = s.commit(ctx, items, once)

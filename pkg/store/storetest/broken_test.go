@@ -105,7 +105,9 @@ func (s listing) Open(ctx context.Context, state access.State, most int) ([]acce
 	return s.state(ctx, state, most)
 }
 
-func (s asking) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
+func (s asking) Submit(
+	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+) error {
 	return s.submit(ctx, r, event, next, once)
 }
 
@@ -293,12 +295,13 @@ func broken(m *memory.Store) map[string]Store {
 	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
 		return m.Due(ctx, now.Add(-1), most) // what is due now is left out
 	}}
-	stores["what is owed is listed by its time, until it is paid"] = keeping{m, m.SaveDirectory, func(ctx context.Context, id string, next access.Messages) error {
-		item, _ := store.MessagesItem(id, next)
-		item.State, item.Due = store.Owed, Now // listed for ever
-		m.Put(item)
-		return nil
-	}}
+	stores["what is owed is listed by its time, until it is paid"] = keeping{m, m.SaveDirectory,
+		func(ctx context.Context, id string, next access.Messages) error {
+			item, _ := store.MessagesItem(id, next)
+			item.State, item.Due = store.Owed, Now // listed for ever
+			m.Put(item)
+			return nil
+		}}
 	var once []string
 	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
 		ids, err := m.Due(ctx, now, most) // never forgets
@@ -331,11 +334,12 @@ func broken(m *memory.Store) map[string]Store {
 		m.Put(item)
 		return nil
 	}, m.SaveMessages}
-	stores["the reading of people has its own versions"] = continuing{m, func(_ context.Context, next access.Reading) error {
-		item, _ := store.ReadingItem(next)
-		m.Put(item)
-		return nil
-	}}
+	stores["the reading of people has its own versions"] = continuing{m,
+		func(_ context.Context, next access.Reading) error {
+			item, _ := store.ReadingItem(next)
+			m.Put(item)
+			return nil
+		}}
 	stores["problems have their own versions"] = warning{m, func(_ context.Context, next access.Problems) error {
 		item, _ := store.ProblemsItem(next)
 		m.Put(item)

@@ -201,22 +201,28 @@ func readingVersions(ctx context.Context, s Subject) error {
 	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }
 	none, err := s.Reading(ctx)
 	err = errors.Join(err, same("never written", none, access.Reading{}),
-		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil), is("1 over 1", save(1, "b"), access.ErrStale),
-		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
+		is("1 over 1", save(1, "b"), access.ErrStale),
+		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale),
+		is("2 again, word for word", save(2, "c"), nil))
 	r, err2 := s.Reading(ctx)
 	d, err3 := s.Directory(ctx)
-	return errors.Join(err, err2, err3, same("reading", r, reading(2, "c")), same("the directory beside it", d, access.Directory{}))
+	return errors.Join(err, err2, err3, same("reading", r, reading(2, "c")),
+		same("the directory beside it", d, access.Directory{}))
 }
 
 func problemVersions(ctx context.Context, s Subject) error {
 	problems := func(n int, text string) access.Problems {
-		return access.Problems{Version: n, Open: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}
+		return access.Problems{Version: n,
+			Open: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}
 	}
 	save := func(n int, text string) error { return s.SaveProblems(ctx, problems(n, text)) }
 	none, err := s.Problems(ctx)
 	err = errors.Join(err, same("never written", none, access.Problems{}),
-		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil), is("1 over 1", save(1, "b"), access.ErrStale),
-		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
+		is("1 over 1", save(1, "b"), access.ErrStale),
+		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale),
+		is("2 again, word for word", save(2, "c"), nil))
 	p, err2 := s.Problems(ctx)
 	return errors.Join(err, err2, same("problems", p, problems(2, "c")))
 }
@@ -244,12 +250,15 @@ func asked(version int, at ...int64) access.Asker { return access.Asker{Version:
 func askerVersions(ctx context.Context, s Subject) error {
 	save := func(user string, n int, at ...int64) error { return s.SaveAsker(ctx, user, asked(n, at...)) }
 	err := errors.Join(
-		is("2 before 1", save(dev.ID, 2, 1), access.ErrStale), is("1", save(dev.ID, 1, 1), nil), is("1 over 1", save(dev.ID, 1, 2), access.ErrStale),
-		is("3 over 1", save(dev.ID, 3, 3), access.ErrStale), is("2", save(dev.ID, 2, 1, 5), nil), is("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
+		is("2 before 1", save(dev.ID, 2, 1), access.ErrStale), is("1", save(dev.ID, 1, 1), nil),
+		is("1 over 1", save(dev.ID, 1, 2), access.ErrStale),
+		is("3 over 1", save(dev.ID, 3, 3), access.ErrStale), is("2", save(dev.ID, 2, 1, 5), nil),
+		is("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
 		is("2 again, word for word", save(dev.ID, 2, 1, 5), nil), is("1 of somebody else", save(dev2.ID, 1, 7), nil))
 	_, a, err2 := s.Asking(ctx, dev.ID, "")
 	_, nobody, err3 := s.Asking(ctx, lead.ID, "form:1")
-	return errors.Join(err, err2, err3, same("asker", a, asked(2, 1, 5)), same("somebody who never asked", nobody, access.Asker{}))
+	return errors.Join(err, err2, err3, same("asker", a, asked(2, 1, 5)),
+		same("somebody who never asked", nobody, access.Asker{}))
 }
 
 func submitOrNothing(ctx context.Context, s Subject) error {
@@ -259,13 +268,17 @@ func submitOrNothing(ctx context.Context, s Subject) error {
 	two := one.Opens(second.next, Now)
 	err := errors.Join(
 		s.SaveDirectory(ctx, d),
-		is("the second before the first", s.Submit(ctx, second.next, second.event, two, "form:2"), access.ErrStale), absent(ctx, s, "01B"),
+		is("the second before the first", s.Submit(ctx, second.next, second.event, two, "form:2"), access.ErrStale),
+		absent(ctx, s, "01B"),
 		is("the first", s.Submit(ctx, first.next, first.event, one, "form:1"), nil),
-		is("another on the same version", s.Submit(ctx, third.next, third.event, one, "form:3"), access.ErrStale), absent(ctx, s, "01C"),
+		is("another on the same version", s.Submit(ctx, third.next, third.event, one, "form:3"), access.ErrStale),
+		absent(ctx, s, "01C"),
 		isTaken("the first again", s.Submit(ctx, first.next, first.event, one, "form:1"), "01A"),
-		isTaken("another by the same form", s.Submit(ctx, second.next, second.event, two, "form:1"), "01A"), absent(ctx, s, "01B"),
+		isTaken("another by the same form", s.Submit(ctx, second.next, second.event, two, "form:1"), "01A"),
+		absent(ctx, s, "01B"),
 		is("the second, whose key was not used up", s.Submit(ctx, second.next, second.event, two, "form:2"), nil),
-		is("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""), access.ErrStale))
+		is("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""),
+			access.ErrStale))
 	known, a, err2 := s.Asking(ctx, dev.ID, "")
 	return errors.Join(err, err2, same("asker", a, two), same("directory", known, d),
 		stored(ctx, s, first.next, first.event), stored(ctx, s, second.next, second.event))
@@ -296,7 +309,8 @@ func requestsAsTheyStand(ctx context.Context, s Subject) error {
 	err := errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), ended.save(ctx, s, ""))
 	found, err2 := s.Requests(ctx, []string{"01B", "01GONE", "01A"})
 	none, err3 := s.Requests(ctx, nil)
-	return errors.Join(err, err2, err3, same("requests", found, []access.Request{ended.next, first.next}), same("of no ids", len(none), 0))
+	return errors.Join(err, err2, err3, same("requests", found, []access.Request{ended.next, first.next}),
+		same("of no ids", len(none), 0))
 }
 
 func outbox(ctx context.Context, s Subject) error {

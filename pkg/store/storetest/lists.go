@@ -104,7 +104,8 @@ func owedOrder(ctx context.Context, s Subject) error {
 		m := access.Messages{Version: version}
 		for i, at := range next {
 			event := submit(id, dev, Now).event
-			m.Owe(access.Owed{Slot: fmt.Sprint("told:", i), Channel: dev.ID, Event: &event, Since: Now, Next: at, Tries: 2, Class: "wait"})
+			m.Owe(access.Owed{Slot: fmt.Sprint("told:", i), Channel: dev.ID, Event: &event, Since: Now, Next: at, Tries: 2,
+				Class: "wait"})
 		}
 		return s.SaveMessages(ctx, id, m)
 	}
@@ -119,11 +120,13 @@ func owedOrder(ctx context.Context, s Subject) error {
 	all := Now.Add(time.Hour)
 	err = errors.Join(err,
 		owe("01A", 1, Now.Add(2*time.Second)), owe("01B", 1, Now.Add(3*time.Second), Now.Add(time.Second)), owe("01C", 1),
-		is("before any", Now, 10), is("the first", Now.Add(time.Second), 10, "01B"), is("all", all, 10, "01B", "01A"), is("one of all", all, 1, "01B"),
+		is("before any", Now, 10), is("the first", Now.Add(time.Second), 10, "01B"), is("all", all, 10, "01B", "01A"),
+		is("one of all", all, 1, "01B"),
 		owe("01B", 2, Now.Add(3*time.Second)), is("when one was paid", all, 10, "01A", "01B"),
 		owe("01A", 2), is("when all of one were paid", all, 10, "01B"))
 	due, err2 := s.Due(ctx, all, 10)
 	mine, err3 := listed(s.ByRequester(ctx, dev.ID, 10))
 	open, err4 := listed(s.Open(ctx, access.Pending, 10))
-	return errors.Join(err, err2, err3, err4, same("due requests", len(due), 3), same("requests of one", len(mine), 3), same("open requests", len(open), 3))
+	return errors.Join(err, err2, err3, err4, same("due requests", len(due), 3), same("requests of one", len(mine), 3),
+		same("open requests", len(open), 3))
 }

@@ -144,7 +144,8 @@ func manyAsks(ctx context.Context, s Subject) error {
 	}
 	_, a, err := s.Asking(ctx, dev.ID, "")
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
-	failed := []error{err, err2, same("version", a.Version, last), same("requests", len(made), last), same("open", len(a.Open), last)}
+	failed := []error{err, err2, same("version", a.Version, last), same("requests", len(made), last),
+		same("open", len(a.Open), last)}
 	for i, o := range a.Open {
 		r := won[i+1].Load()
 		if r == nil || r.ID != o.Request {

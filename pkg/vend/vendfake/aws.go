@@ -111,8 +111,9 @@ var statuses = map[int]string{
 	http.StatusForbidden: `AccessDenied AccountProblem AllAccessDisabled ExpiredToken IDPRejectedClaim InvalidAccessKeyId
 		InvalidClientTokenId InvalidSecurity MissingAuthenticationToken NotSignedUp OptInRequired RegionDisabledException
 		RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch`,
-	http.StatusNotFound:            `NoSuchBucket NoSuchEntity NoSuchKey`,
-	http.StatusConflict:            `ConcurrentModification DeleteConflict EntityAlreadyExists LimitExceeded OperationAborted`,
+	http.StatusNotFound: `NoSuchBucket NoSuchEntity NoSuchKey`,
+	http.StatusConflict: `ConcurrentModification DeleteConflict EntityAlreadyExists LimitExceeded
+		OperationAborted`,
 	http.StatusInternalServerError: `InternalError InternalFailure ServiceFailure`,
 	http.StatusServiceUnavailable:  `RequestLimitExceeded ServiceUnavailable SlowDown`,
 }

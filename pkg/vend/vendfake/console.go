@@ -179,7 +179,8 @@ func (s *Server) probes(c *caller) []probe {
 		{"Delete an object", "s3:DeleteObject", "arn:" + c.partition + ":s3:::demo-" + c.account + "/README.txt"},
 		{"Make a long-lived access key", "iam:CreateAccessKey", "arn:" + c.partition + ":iam::" + c.account + ":user/somebody"},
 		{"Assume a further role", "sts:AssumeRole", "arn:" + c.partition + ":iam::" + c.account + ":role/another"},
-		{"Sign in with aws login", "signin:AuthorizeOAuth2Access", "arn:" + c.partition + ":signin:us-east-1:" + c.account + ":oauth2/public-client/localhost"},
+		{"Sign in with aws login", "signin:AuthorizeOAuth2Access",
+			"arn:" + c.partition + ":signin:us-east-1:" + c.account + ":oauth2/public-client/localhost"},
 		{"Change the own role", "iam:DeleteRolePolicy", own},
 		{"Open CloudShell", "cloudshell:CreateSession", "*"},
 	} {

@@ -37,7 +37,8 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 	}{
 		{"sts", "AccessDenied", 403}, {"sts", "RegionDisabledException", 403}, {"sts", "PackedPolicyTooLarge", 400},
 		{"sts", "MalformedPolicyDocument", 400}, {"sts", "Throttling", 400}, {"sts", "ServiceUnavailable", 503},
-		{"sts", "NeverHeardOf", 400}, {"iam", "NoSuchEntity", 404}, {"iam", "LimitExceeded", 409}, {"iam", "ServiceFailure", 500},
+		{"sts", "NeverHeardOf", 400}, {"iam", "NoSuchEntity", 404}, {"iam", "LimitExceeded", 409},
+		{"iam", "ServiceFailure", 500},
 		{"s3", "AccessDenied", 403}, {"s3", "SlowDown", 503},
 	} {
 		before := len(w.Sessions())
@@ -53,7 +54,8 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 		}
 	}
 	w.fault = func(string) Fault { return Fault{How: Refuses + "AccessDenied"} }
-	if status, _, text := open(t, browser(t), w.url+"/federation?Action=getSigninToken"); status != 403 || !strings.Contains(text, "AccessDenied") {
+	if status, _, text := open(t, browser(t), w.url+"/federation?Action=getSigninToken"); status != 403 ||
+		!strings.Contains(text, "AccessDenied") {
 		t.Errorf("sign-in: got %d, want a page with 403 and AccessDenied\n%s", status, text)
 	}
 }
