@@ -87,7 +87,7 @@ func TestSubmitIsRefusedWithItsReason(t *testing.T) {
 		length   time.Duration
 		code     string
 	}{
-		"not in any group": {"U0SEC1", "Look", time.Hour, "not_allowed"},
+		"not in any group": {"U0SEC1", "Look", time.Hour, "unknown_account"},
 		"too long":         {"U0DEV1", "Change", 3 * time.Hour, "too_long"},
 		"unknown role":     {"U0DEV1", "Loo", time.Hour, "unknown_role"},
 		"never":            {"U0LEAVER", "Look", time.Hour, "never"},
@@ -357,8 +357,8 @@ func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.pass(time.Second)
-	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "not_allowed" {
-		t.Errorf("after two minutes: got %v, want not_allowed", err)
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "unknown_account" {
+		t.Errorf("after two minutes: got %v, want unknown_account", err)
 	}
 	w.groups["S0DEVS"] = []string{"U0DEV1"}
 	w.pass(access.RefreshAfter)
@@ -368,8 +368,8 @@ func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 		}
 		return nil, nil
 	}
-	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "not_allowed" {
-		t.Errorf("Slack is down: got %v, want the last reading, not_allowed", err)
+	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "unknown_account" {
+		t.Errorf("Slack is down: got %v, want the last reading, unknown_account", err)
 	}
 	w.pass(access.GroupsStaleAfter)
 	out, err := w.roster().Refresh(context.Background())
