@@ -26,6 +26,10 @@ type Problems struct {
 // table: the longest text is MaxReason characters.
 const MaxProblems = 40
 
+// MaxPassing is how many of them may have no end, such as people who send too
+// much: somebody could fill the list with them, and what lasts has to fit.
+const MaxPassing = MaxProblems / 2
+
 // TellAgainAfter is how long a message to the operators may be under way before
 // it is posted again.
 const TellAgainAfter = time.Minute
@@ -34,10 +38,20 @@ const TellAgainAfter = time.Minute
 // when too many are: the first ones say enough.
 func (p Problems) Report(cause string, problem Problem) (Problems, bool) {
 	known, found := p.Open[cause]
-	if found && !known.Over && !known.forgotten(problem.Since) || !found && len(p.Open) >= MaxProblems {
+	if found && !known.Over && !known.forgotten(problem.Since) || !found && p.full(problem) {
 		return p, false
 	}
 	return p.with(cause, problem), true
+}
+
+func (p Problems) full(problem Problem) bool {
+	passing := 0
+	for _, known := range p.Open {
+		if !known.Forget.IsZero() {
+			passing++
+		}
+	}
+	return len(p.Open) >= MaxProblems || !problem.Forget.IsZero() && passing >= MaxPassing
 }
 
 // Resolve replaces a problem by the message that it is over. A problem that was

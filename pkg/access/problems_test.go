@@ -1,0 +1,33 @@
+package access
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Floods of forty people, each told once an hour, must not keep the operators
+// from hearing that the bot token is bad.
+func TestWhatHasNoEndLeavesRoomForWhatHasOne(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	var p Problems
+	for i := range 2 * MaxProblems {
+		p, _ = p.Report(fmt.Sprint("flood:U", i), Problem{Since: now, Forget: now.Add(time.Hour)})
+	}
+	if n := len(p.Open); n != MaxPassing {
+		t.Errorf("%d problems without an end are kept, want %d", n, MaxPassing)
+	}
+	for i := range MaxProblems - MaxPassing {
+		next, reported := p.Report(fmt.Sprint("slack:", i), Problem{Since: now})
+		if p = next; !reported {
+			t.Errorf("problem %d, which has an end, is not reported", i)
+		}
+	}
+	if next, reported := p.Report("slack:token", Problem{Since: now}); reported || len(next.Open) != MaxProblems {
+		t.Errorf("%d problems are kept, want at most %d", len(next.Open), MaxProblems)
+	}
+	later := now.Add(time.Hour)
+	if _, reported := p.Report("flood:U0", Problem{Since: later, Forget: later.Add(time.Hour)}); !reported {
+		t.Error("a flood that goes on is not told again after an hour")
+	}
+}
