@@ -256,6 +256,33 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	}
 }
 
+// A session is named after the address, so somebody who takes another one after
+// everybody was read is known by it only once that is known to be theirs alone.
+func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
+	w := newWorld(t)
+	w.people["U0EVE"] = access.Person{ID: "U0EVE", Email: "eve@example.com", Name: "eve", Standing: access.Member}
+	w.people["U0BOB"] = access.Person{ID: "U0BOB", Email: "bob@example.com", Name: "bob", Standing: access.Member}
+	w.minute(t)
+	for _, c := range []struct {
+		id, address string
+		proven      bool
+	}{
+		{"U0EVE", "eve@example.com", true},
+		{"U0EVE", "DEV1@example.com", false},   // of somebody whom a group holds
+		{"U0EVE", "leaver@example.com", false}, // of somebody whom the policy names
+		{"U0DEV2", "bob@example.com", false},   // of a stranger, who would be in no list of the policy
+		{"U0DEV1", "dev1@example.com", true},
+	} {
+		before := w.people[c.id]
+		w.people[c.id] = access.Person{ID: c.id, Email: c.address, Name: c.id, Standing: access.Member}
+		got := w.step().Roster.Ask(context.Background(), w.directory(t), c.id)
+		if (got.Email == c.address) != c.proven || (got.Claims == c.address) == c.proven {
+			t.Errorf("%s with %s is %+v, want an address that is proven: %v", c.id, c.address, got, c.proven)
+		}
+		w.people[c.id] = before
+	}
+}
+
 // Somebody who comes into a group after their page was read is asked for at the
 // next tick, and loses nothing.
 func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {

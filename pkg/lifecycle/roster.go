@@ -278,7 +278,14 @@ func (r Roster) proves(d access.Directory, p access.Person) bool {
 	if !d.KnowsPeople(r.Now()) || slices.Contains(d.Shared, folded) {
 		return false
 	}
-	// Somebody whom that reading did not find under a name of the policy has
-	// taken it since, and who else holds it is not known.
-	return !slices.Contains(r.Policy.Sources().People, folded) || address(d.People[p.ID]) == folded
+	// Who has taken an address since that reading may share it with somebody.
+	if one, known := d.People[p.ID]; known {
+		return address(one) == folded
+	}
+	for _, other := range d.People {
+		if address(other) == folded {
+			return false
+		}
+	}
+	return !slices.Contains(r.Policy.Sources().People, folded)
 }
