@@ -34,9 +34,9 @@ type command struct {
 // commands are in the order in which help lists them.
 func commands() []command {
 	return []command{
-		{"policy compile", "make of the policy what the functions load", compilePolicy},
-		{"manifest", "print the Slack app's manifest, with the stack's addresses", manifestMain},
-		{"doctor", "tell whether a deployment is right", doctorMain},
+		{"policy compile", "compile the policy for the functions", compilePolicy},
+		{"manifest", "print the manifest of the Slack app, with the addresses of the stack", manifestMain},
+		{"doctor", "check a deployment", doctorMain},
 		{"close-all", "end every open request of a table", closeAll},
 	}
 }
@@ -76,7 +76,8 @@ func help(w io.Writer) {
 	for _, c := range append(commands(), command{name: "help", about: "this list"}) {
 		say(w, "  %-16s %s\n", c.name, c.about)
 	}
-	say(w, "\nIt ends with 0 when all is well, 1 when something is wrong, 2 when it was called\nwrongly; doctor ends with 3 when something could not be checked.\n")
+	say(w, "\nExit status: 0 when all is well, 1 when something is wrong, 2 when the command line\nis wrong, and 3 "+
+		"when doctor could not check everything.\n")
 }
 
 // say writes for people. When that fails there is nobody to tell.

@@ -16,10 +16,10 @@ import (
 
 const aboutCompile = `aws-access policy compile [-bastion ID] [-o policy.compiled] [policy.yaml]
 
-Makes of the policy file, and of the file of accounts_from beside it, the form
-that the functions load. What is wrong stands on standard error, a line each:
-policy.yaml:LINE:COL: what is wrong; what to write instead. Then there is no
-compiled policy, not even the one that was there before.
+Compiles the policy file, and the file that its accounts_from names, into the
+form that the functions load. Each mistake is one line on standard error:
+policy.yaml:LINE:COL: what is wrong; what to write instead. After a mistake there
+is no compiled policy: an older one is removed, so that nobody deploys it.
 
 `
 
@@ -29,7 +29,8 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 	flags := flag.NewFlagSet("aws-access policy compile", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { say(stderr, aboutCompile); flags.PrintDefaults() }
-	flags.StringVar(&job.bastion, "bastion", "", "`id` of the account that the functions run in, which is never a target; they check it again")
+	flags.StringVar(&job.bastion, "bastion", "",
+		"`id` of the account that the functions run in, which cannot be a target; the functions check it again")
 	flags.StringVar(&job.into, "o", "policy.compiled", "`file` to write")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -37,7 +38,8 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 	case err != nil:
 		return usage
 	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
-		say(stderr, "aws-access: -bastion takes an account id of twelve digits, and there is one policy file\n")
+		say(stderr, "aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one "+
+			"policy file\n")
 		return usage
 	}
 	job.from = "policy.yaml"
@@ -71,7 +73,7 @@ func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
 	}
 	if err != nil {
 		if gone := os.Remove(c.into); gone != nil && !errors.Is(gone, os.ErrNotExist) {
-			err = fmt.Errorf("%w\naws-access: the compiled policy of before is still there: %w", err, gone)
+			err = fmt.Errorf("%w\naws-access: the old compiled policy could not be removed: %w", err, gone)
 		}
 		return nil, err
 	}
@@ -86,10 +88,11 @@ func (c compilation) replaceable() error {
 	case errors.Is(err, os.ErrNotExist), err == nil && len(before) == 0:
 		return nil
 	case err != nil:
-		return fmt.Errorf("aws-access: %s cannot be written over: %w", c.into, err)
+		return fmt.Errorf("aws-access: overwrite %s: %w", c.into, err)
 	}
 	if _, err := policy.Load(before, ""); errors.Is(err, policy.ErrNotCompiled) {
-		return fmt.Errorf("aws-access: %s is there and no compiled policy; write to another file with -o", c.into)
+		return fmt.Errorf("aws-access: %s exists and is not a compiled policy, so it is not overwritten; choose another "+
+			"file with -o", c.into)
 	}
 	return nil
 }
@@ -98,7 +101,7 @@ func (c compilation) replaceable() error {
 func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	src, err := os.ReadFile(c.from)
 	if err != nil {
-		return nil, fmt.Errorf("aws-access: the policy cannot be read: %w", err)
+		return nil, fmt.Errorf("aws-access: read the policy: %w", err)
 	}
 	p, warnings, err := policy.Compile(c.from, src, policy.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile})
 	for _, w := range warnings {
@@ -109,7 +112,8 @@ func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 		return nil, err
 	}
 	if _, err := policy.Load(p.Encode(), c.bastion); err != nil {
-		return nil, fmt.Errorf("aws-access: %s compiles to what does not load, which is a mistake in this program: %w", c.from, err)
+		return nil, fmt.Errorf("aws-access: %s compiles, but the result does not load, which is a bug in this program: %w",
+			c.from, err)
 	}
 	return p, nil
 }

@@ -117,7 +117,8 @@ func TestCompileReadsTheAccountsBesideThePolicy(t *testing.T) {
 	}
 	s.write("etc/accounts.yaml", "- {id: \"111111111111\", name: prod, reggion: x}\n")
 	s.runs("policy compile -o out etc/policy.yaml", wrong)
-	s.says("standard error", s.stderr, "etc/accounts.yaml:1:36: an account has no key \"reggion\"; did you mean \"region\"?\n")
+	s.says("standard error", s.stderr,
+		"etc/accounts.yaml:1:36: an account cannot have the key \"reggion\"; did you mean \"region\"?\n")
 }
 
 // Who deploys without looking at how the build ended must not deploy what was
@@ -129,30 +130,33 @@ func TestWhatIsWrongLeavesNoCompiledPolicy(t *testing.T) {
 	s.runs("policy compile", wrong)
 	s.says("standard output", s.stdout, "")
 	s.says("standard error", s.stderr, `policy.yaml:6:46: no account is called "prd"; did you mean "prod"?
-policy.yaml:6:76: max is the word "4y", which is no length of time; write it like 30m, 4h, 1h30m or 2d
+policy.yaml:6:76: max is the word "4y", which is not a length of time; write it like 30m, 4h, 1h30m or 2d
 `)
 	s.leaves("policy.yaml")
 	s.write("policy.yaml", sound)
 	s.runs("policy compile", fine)
 	s.runs("policy compile other.yaml", wrong)
-	s.says("standard error", s.stderr, "aws-access: the policy cannot be read: open other.yaml: no such file or directory\n")
+	s.says("standard error", s.stderr, "aws-access: read the policy: open other.yaml: no such file or directory\n")
 	s.leaves("policy.yaml")
 }
 
 func TestWarningsDoNotFailTheBuild(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": strings.Replace(sound, `"111111111111"`, "111111111111", 1)})
 	s.runs("policy compile", fine)
-	s.says("standard error", s.stderr, "policy.yaml:4:17: warning: the account id 111111111111 is a number to YAML; write it in quotes: \"111111111111\"\n")
+	s.says("standard error", s.stderr, "policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; "+
+		"write it in quotes: \"111111111111\"\n")
 	s.leaves("policy.compiled policy.yaml")
 }
 
 func TestTheBastionIsNoTarget(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
 	s.runs("policy compile -bastion 111111111111", wrong)
-	s.says("standard error", s.stderr, "policy.yaml:4:17: the account 111111111111 is the bastion, which is never a target; take it out\n")
+	s.says("standard error", s.stderr,
+		"policy.yaml:4:17: the account 111111111111 is the bastion, which cannot be a target; remove it\n")
 	s.runs("policy compile -bastion 999999999999", fine)
 	s.runs("policy compile -bastion 12", usage)
-	s.says("standard error", s.stderr, "aws-access: -bastion takes an account id of twelve digits, and there is one policy file\n")
+	s.says("standard error", s.stderr,
+		"aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one policy file\n")
 }
 
 // Names the wrong way round must not cost somebody their policy.
@@ -160,7 +164,8 @@ func TestOnlyACompiledPolicyIsWrittenOver(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound, "notes": "mine\n", "empty": ""})
 	for _, name := range []string{"policy.yaml", "notes"} {
 		s.runs("policy compile -o "+name, wrong)
-		s.says("standard error", s.stderr, "aws-access: "+name+" is there and no compiled policy; write to another file with -o\n")
+		s.says("standard error", s.stderr,
+			"aws-access: "+name+" exists and is not a compiled policy, so it is not overwritten; choose another file with -o\n")
 	}
 	s.has("policy.yaml", sound)
 	s.has("notes", "mine\n")

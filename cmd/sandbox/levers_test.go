@@ -329,7 +329,7 @@ func TestPeopleChangeFromNowOn(t *testing.T) {
 	if out := b.command("U0DEV1", other); !strings.Contains(out.Body, "Guests of this workspace") {
 		t.Errorf("a guest asks: got %s", out.Body)
 	}
-	if out := b.command("U0NEW", other); !strings.Contains(out.Body, "Nobody else could approve this") {
+	if out := b.command("U0NEW", other); !strings.Contains(out.Body, "Too few people could approve this") {
 		t.Errorf("without the group that approves: got %s", out.Body)
 	}
 	b.do("people", `{"users":[{"id":"U0TWIN","email":"DEV2@example.com"}]}`)

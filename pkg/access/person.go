@@ -129,8 +129,17 @@ func (d Directory) Person(id string, now time.Time) (p Person, ok bool) {
 	return p, ok
 }
 
-// IsPerson reports whether text is the id of a Slack user, which is opaque but for its first letter.
-func IsPerson(id string) bool {
-	return len(id) >= 3 && (id[0] == 'U' || id[0] == 'W') &&
+// IsPerson reports whether text is the id of a Slack user.
+func IsPerson(id string) bool { return isSlackID(id, "UW") }
+
+// IsChannel reports whether text is the id of a Slack channel, public or private.
+func IsChannel(id string) bool { return isSlackID(id, "CG") }
+
+// IsUserGroup reports whether text is the id of a Slack user group.
+func IsUserGroup(id string) bool { return isSlackID(id, "S") }
+
+// isSlackID reports whether text is an id that begins with one of the letters. The rest of an id means nothing.
+func isSlackID(id, letters string) bool {
+	return len(id) >= 3 && strings.IndexByte(letters, id[0]) >= 0 &&
 		strings.IndexFunc(id, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) < 0
 }

@@ -14,7 +14,7 @@ import (
 func (c *compiler) linkAccounts() {
 	switch d := &c.draft; {
 	case d.accountsFrom != nil && d.accountsAt != nil:
-		c.wrong(d.accountsFrom, "accounts stand here and in accounts_from; keep one of them")
+		c.wrong(d.accountsFrom, "the policy has both accounts and accounts_from; keep one of them")
 	case d.accountsFrom != nil:
 		c.accountsFile(d.accountsFrom)
 	case d.accountsAt == nil:
@@ -56,13 +56,13 @@ func (c *compiler) judgeAccounts() {
 	for _, d := range c.draft.accounts {
 		folded := strings.ToLower(d.name)
 		if line, twice := ids[d.id]; twice && d.id != "" {
-			d.in.wrong(d.idAt, "the account %s stands in line %d already; keep one of them", d.id, line)
+			d.in.wrong(d.idAt, "the account %s is already in line %d; keep one of them", d.id, line)
 		}
 		if line, twice := names[folded]; twice && folded != "" {
-			d.in.wrong(d.nameAt, "an account called %s stands in line %d already; choose another name", quoted(d.name), line)
+			d.in.wrong(d.nameAt, "the account name %s is already used in line %d; choose another name", quoted(d.name), line)
 		}
 		if d.id != "" && d.id == c.options.Bastion {
-			d.in.wrong(d.idAt, "the account %s is the bastion, which is never a target; take it out", d.id)
+			d.in.wrong(d.idAt, "the account %s is the bastion, which cannot be a target; remove it", d.id)
 		}
 		ids[d.id], names[folded] = d.idAt.Line, d.nameAt.Line
 	}
@@ -191,14 +191,14 @@ func (c *compiler) called(n *yaml.Node) set {
 		return none
 	}
 	by := condition{"name", text}
-	if accountID().MatchString(text) {
+	if accountID(text) {
 		by.key = "id"
 	}
 	found := c.index.answer(by).yes
 	switch {
 	case !found.empty() || len(c.policy.accounts) == 0:
 	case wild(text):
-		c.wrong(n, "no account has a name like %s; write a pattern that fits one", quoted(text))
+		c.wrong(n, "no account name matches %s; write a pattern that matches one", quoted(text))
 	default:
 		var names []string
 		for i := range c.policy.accounts {
@@ -212,7 +212,7 @@ func (c *compiler) called(n *yaml.Node) set {
 // accountText reads text that may be an account id without quotes.
 func (c *compiler) accountText(n *yaml.Node, what string) (string, bool) {
 	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID().MatchString(n.Value) {
+	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID(n.Value) {
 		return c.accountID(n), true
 	}
 	return c.text(n, what)
@@ -223,7 +223,7 @@ func (c *compiler) accountText(n *yaml.Node, what string) (string, bool) {
 func (c *compiler) described(n *yaml.Node) answers {
 	all := answers{newSet(len(c.policy.accounts)), newSet(len(c.policy.accounts))}
 	if len(n.Content) == 0 || !c.plainTag(n) {
-		c.wrong(n, "an account is {}, which is nothing; write a tag, ou, name or id, or \"*\" for every account")
+		c.wrong(n, "an account has no conditions; write a tag, ou, name or id, or \"*\" for every account")
 		return all
 	}
 	for i := range c.policy.accounts {
@@ -241,7 +241,7 @@ func (c *compiler) described(n *yaml.Node) answers {
 		all.lacking.keep(may)
 	})
 	if all.yes.empty() && len(c.policy.accounts) > 0 {
-		c.wrong(n, "no account is all of this at once; take one of the conditions out")
+		c.wrong(n, "no account meets all of these conditions; remove one of them")
 	}
 	return all
 }
@@ -264,7 +264,7 @@ func (c *compiler) condition(key, value *yaml.Node) (answers, bool) {
 	case isTag && !has:
 		c.wrong(key, "no account has a tag %s; %s", quoted(key.Value), instead(key.Value, c.index.keys()))
 	case key.Value == "id" || key.Value == "name":
-		c.wrong(resolve(value), "no account has the %s %s; write one that an account has", key.Value, quoted(text))
+		c.wrong(resolve(value), "no account has the %s %s; write one that exists", key.Value, quoted(text))
 	default:
 		c.wrong(resolve(value), "no account has %s: %s; %s", key.Value, quoted(text), instead(text, c.index.values(key.Value)))
 	}

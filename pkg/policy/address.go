@@ -13,17 +13,16 @@ func whoInstead(text string) string {
 		return "write an e-mail address or a Slack user id, like U0LEAD2"
 	}
 	if strings.ContainsAny(text, "*?") {
-		return "an address names one person, and there are no patterns for people: write each address, " +
-			"the name of a group, or everyone"
+		return "patterns do not work for people, so write each address, the name of a group, or everyone"
 	}
 	if strings.ContainsAny(strings.Trim(text, ",;"), ",;") {
 		return "write each address as an entry of its own"
 	}
-	if alone := addressIn(text); alone != text && address().MatchString(alone) {
-		return "write the address alone: " + alone
+	if alone := addressIn(text); alone != text && address(alone) {
+		return "write only the address: " + alone
 	}
 	if !access.PlainEmail(strings.ReplaceAll(text, " ", "")) {
-		return "an address that is not plain ASCII proves nothing: write the person's Slack user id, like U0LEAD2"
+		return "an address may have ASCII characters only, so write the person's Slack user id, like U0LEAD2"
 	}
 	return "write one address, like dev@example.com, or a Slack user id, like U0LEAD2"
 }

@@ -140,7 +140,7 @@ func (c *compiler) principalsOf(nodes []*yaml.Node) (all []int32) {
 		if strings.Index(n.Value, "@") > 0 {
 			hint = whoInstead(n.Value)
 		}
-		c.wrong(n, "%s is no group, e-mail address or Slack user id; %s", quoted(n.Value), hint)
+		c.wrong(n, "%s is not a group, an e-mail address or a Slack user id; %s", quoted(n.Value), hint)
 	}
 	return all
 }
@@ -157,7 +157,7 @@ func (c *compiler) principal(text string) (int32, bool) {
 	switch {
 	case text == everybody:
 		x.kind = everyone
-	case address().MatchString(text):
+	case address(text):
 		x.addresses = []string{key}
 	case access.IsPerson(text):
 		x.ids = []string{text}
@@ -201,7 +201,8 @@ func (c *compiler) linkRules() {
 			one.channels = []string{c.policy.settings.Channel}
 		}
 		if one.channels == nil && !c.draft.channel {
-			c.wrong(d.at, "the cards of this rule have nowhere to go; write settings: {channel: C…}, or card: [C…] here")
+			c.wrong(d.at, "no channel is set for the cards of this rule; write settings: {channel: C…}, or card: [C…] "+
+				"in the rule")
 		}
 		if one.name != "" {
 			c.ruleAt[one.name] = int32(i)
@@ -216,7 +217,7 @@ func (c *compiler) named(d *ruleDraft, seen map[string]int) {
 		return
 	}
 	if line, twice := seen[d.rule.name]; twice {
-		c.wrong(d.at, "a rule called %s stands in line %d already; choose another name", quoted(d.rule.name), line)
+		c.wrong(d.at, "the name %s is already used in line %d; choose another name", quoted(d.rule.name), line)
 		return
 	}
 	seen[d.rule.name] = d.at.Line
@@ -233,7 +234,8 @@ func (c *compiler) reachable(d *ruleDraft, roles set) {
 		return !found
 	})
 	if !found {
-		c.wrong(d.at, "this can never match: none of its accounts has any of its roles; name others, or take it out")
+		c.wrong(d.at, "this can never match, because none of its accounts has any of its roles; change the accounts or "+
+			"the roles, or remove the entry")
 	}
 }
 
@@ -310,7 +312,7 @@ func (s *circles) follow(i int32) {
 		switch {
 		case !ok:
 		case s.marks[target] == open:
-			s.wrong(n, "instead_of goes in a circle: %s; take one of them out", s.circle(target))
+			s.wrong(n, "the instead_of references form a circle: %s; remove one of them", s.circle(target))
 		default:
 			s.follow(target)
 		}
@@ -339,16 +341,16 @@ func (c *compiler) accountsFile(n *yaml.Node) {
 	case !ok:
 		return
 	case !filepath.IsLocal(name):
-		c.wrong(n, "accounts_from cannot be %s; write the name of a file beside the policy", quoted(name))
+		c.wrong(n, "accounts_from cannot be %s; write the path of a file next to the policy", quoted(name))
 		return
 	case c.options.Read == nil:
-		c.wrong(n, "accounts_from cannot be read here; write accounts: […] into the policy")
+		c.wrong(n, "accounts_from cannot be used here, because no other file can be read; write accounts: […] in the policy")
 		return
 	}
 	path := filepath.Join(filepath.Dir(c.file), name)
 	src, err := c.options.Read(path)
 	if err != nil {
-		c.wrong(n, "accounts_from cannot be read (%v); write the name of a file beside the policy", err)
+		c.wrong(n, "the file in accounts_from cannot be read (%v); write the path of a file next to the policy", err)
 		return
 	}
 	c.beside = &reader{file: path}

@@ -187,7 +187,7 @@ func TestProblemsNameFileLineAndColumn(t *testing.T) {
 	src := "version: 2\nsettings: {channel: C0A}\nroles: {ä: {}, Admin: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
 	_, _, err := Compile("dir/policy.yaml", []byte(src), Options{})
 	want := `dir/policy.yaml:1:10: this program reads version 1 of the policy file; write version: 1
-dir/policy.yaml:3:9: a role cannot be called "ä"; write the name of an IAM role: letters, digits and _+=,.@-, 64 at most`
+dir/policy.yaml:3:9: a role cannot be called "ä"; write the name of an IAM role: at most 64 letters, digits and _+=,.@-`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}

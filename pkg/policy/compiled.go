@@ -31,7 +31,7 @@ var ErrNotCompiled = errors.New("this is not a compiled policy; run `make build`
 // What else Load refuses. Nothing of it names a path: who reads the file does.
 var (
 	errOtherForm = errors.New("this policy was compiled for another version of the product; run `make build`")
-	errDamaged   = errors.New("this compiled policy is damaged or cut short; run `make build`")
+	errDamaged   = errors.New("this compiled policy is damaged or incomplete; run `make build`")
 )
 
 // Encode returns the compiled form of the policy, which Load reads. The same
@@ -92,7 +92,7 @@ func Load(src []byte, bastion string) (*Policy, error) {
 		return nil, errDamaged
 	}
 	if _, there := p.account(bastion); there {
-		return nil, fmt.Errorf("the account %s is the bastion, which is never a target; take it out", bastion)
+		return nil, fmt.Errorf("the account %s is the bastion, which cannot be a target; remove it", bastion)
 	}
 	return p, nil
 }

@@ -63,7 +63,7 @@ func (p *Policy) Decide(q Question) Answer {
 		return Answer{Refusal: refusal}
 	}
 	if n, how := v.forbids(account, role); n != nil {
-		return v.forbidden(n, how)
+		return v.forbidden(account, role, n, how)
 	}
 	r := v.ruling(account, role)
 	rules, allows := r.binding()
@@ -133,11 +133,12 @@ func (p *Policy) target(account, role int) access.Target {
 	}
 }
 
-// forbidden words a never.
-func (v *view) forbidden(n *never, how belief) Answer {
+// forbidden words a never. What is not known is told of all nevers that may concern somebody, so that their order
+// in the file means nothing.
+func (v *view) forbidden(account, role int, n *never, how belief) Answer {
 	switch {
 	case how != yes:
-		doubt := v.doubt(&v.who, n.who, v.now)
+		doubt := v.doubt(&v.who, v.mayForbid(account, role), v.now)
 		return Answer{Refusal: access.Refuse("never", "“"+n.name+"” may concern you.", doubt.Error()), Doubt: doubt}
 	case n.say != "":
 		return Answer{Refusal: access.Refuse("never", n.say, "")}
@@ -214,7 +215,7 @@ func (r *ruling) unfit(q *Question, a *Answer) error {
 	switch {
 	case len(a.Terms.Give) == 0:
 		return access.Refuse("nothing_to_give", "The rules for "+a.Target.Role+" in "+a.Target.AccountName+
-			" have nothing in common that could be given: one wants the console alone, another keys alone.",
+			" contradict each other: one allows only the console, another only keys.",
 			"Tell the people who maintain the policy.")
 	case q.For > a.Terms.Max:
 		return access.TooLong(a.Terms.Max, q.For)
@@ -360,7 +361,8 @@ func (r *ruling) nobody(one *rule, short, have int) error {
 	if unknown != nil {
 		return unknown
 	}
-	says := "Nobody else could approve this: “" + one.name + "” wants " + strconv.Itoa(need.need) + " of " + strings.Join(need.names, ", ")
+	says := "Too few people could approve this: “" + one.name + "” needs " + strconv.Itoa(need.need) + " of " +
+		strings.Join(need.names, ", ")
 	switch have {
 	case 0:
 		says += ", and there is nobody but you."

@@ -220,3 +220,28 @@ func may(refusal error) string {
 	}
 	return access.Code(refusal)
 }
+
+// Two nevers that may concern somebody for different reasons: the first one in the file decided which was told.
+func TestWhatIsDoubtfulOfTwoNeversIsTheSameInAnyOrder(t *testing.T) {
+	const head = `version: 1
+settings: {channel: C0A}
+roles: {Look: {}}
+accounts: [{id: "111111111111", name: prod}]
+groups: {away: {slack: S0AWAY}}
+rules: [{name: all, who: [everyone], accounts: ["*"], roles: [Look], max: 1h, approvals: none}]
+never:
+`
+	group := "  - {name: a, who: [away], accounts: [\"*\"], roles: [Look]}\n"
+	address := "  - {name: b, who: [dev@example.com], accounts: [\"*\"], roles: [Look]}\n"
+	q := Question{
+		Who:     access.Person{ID: "U0DEV", Claims: "dev@example.com", Standing: access.Member},
+		Account: "111111111111", Role: "Look", At: noon,
+		Directory: access.Directory{PeopleAt: noon, Groups: map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: noon}}},
+	}
+	for _, nevers := range []string{group + address, address + group} {
+		answer := compiled(t, head+nevers).Decide(q)
+		if access.Code(answer.Refusal) != "never" || access.Code(answer.Doubt) != "unproven_address" {
+			t.Errorf("got %v, in doubt because of %q; want unproven_address", answer.Refusal, access.Code(answer.Doubt))
+		}
+	}
+}

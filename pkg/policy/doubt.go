@@ -50,7 +50,7 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 	case who.Standing == "":
 		return access.Person{}.Refused()
 	case len(away) > 0:
-		return unread("who is in " + listing(away) + " is not known")
+		return unread("it is not known who is in " + listing(away))
 	case len(names) > 0:
 		return now.addressDoubt(who, names)
 	}
@@ -70,7 +70,7 @@ func (m moment) addressDoubt(who *subject, principals []string) error {
 	known, found := m.directory.People[who.ID]
 	switch {
 	case !m.directory.KnowsPeople(m.at):
-		return unread("whether you are meant by " + listing(principals) + " is not known")
+		return unread("it is not known whether " + listing(principals) + " includes you")
 	case address == "":
 		return access.Refuse(unproven, "Slack shows no address of yours, "+so, add)
 	case !access.PlainEmail(address):
@@ -127,7 +127,7 @@ func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 	asked, from := r.isAsked(rules, p)
 	switch {
 	case p.Standing == "":
-		return unread("whether those who approved may still do so is not known")
+		return unread("it is not known whether the people who approved may still approve")
 	case asked != maybe || p.Standing != access.Member:
 		return nil
 	}
@@ -137,7 +137,7 @@ func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 	case unknownGroup: // for certain
 		return nil
 	case unproven:
-		says := "The address of " + nameOf(p) + ", who approved, does not prove any more who that is."
+		says := "The address of " + nameOf(p) + ", who approved, no longer proves who that is."
 		return access.Refuse(unproven, says, "Ask again with /aws-access.")
 	}
 	return refusal
@@ -165,7 +165,7 @@ func (r *ruling) unfilled(need requirement) (unknown error, because string) {
 	}
 	switch {
 	case len(away) > 0:
-		return unread("who in " + listing(away) + " could approve this is not known"), ""
+		return unread("it is not known who in " + listing(away) + " could approve this"), ""
 	case len(gone) > 0:
 		return nil, "Slack has no user group " + listing(gone) + " any more, or it is switched off."
 	case doubtful == 1:

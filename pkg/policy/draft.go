@@ -96,13 +96,12 @@ func (r *reader) version(n *yaml.Node) {
 
 // form compiles a pattern when it is first asked for: a program that only loads
 // a policy never does.
-func form(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+func form(pattern string) func(text string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+	return func(text string) bool { return compiled().MatchString(text) }
 }
 
 var (
-	channelID = form(`^[CG][A-Z0-9]{2,}$`)
-	slackTeam = form(`^S[A-Z0-9]{2,}$`)
 	accountID = form(`^[0-9]{12}$`)
 	roleName  = form(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 	rolePath  = form(`^/([A-Za-z0-9_+=,.@-]+/)*$`)
@@ -114,12 +113,12 @@ var (
 )
 
 // word reads text of one form.
-func (r *reader) word(n *yaml.Node, what string, form func() *regexp.Regexp, write string) string {
+func (r *reader) word(n *yaml.Node, what string, fits func(string) bool, write string) string {
 	text, ok := r.text(n, what)
 	if !ok {
 		return ""
 	}
-	if !form().MatchString(text) {
+	if !fits(text) {
 		r.wrong(resolve(n), "%s cannot be %s; write %s", what, quoted(text), write)
 		return ""
 	}
@@ -133,7 +132,8 @@ func (r *reader) name(n *yaml.Node, what string) string {
 	case !ok:
 		return ""
 	case text != strings.TrimSpace(text) || strings.Contains(text, "\n"):
-		r.wrong(resolve(n), "%s has spaces at its ends, or more than one line; write it without", what)
+		r.wrong(resolve(n), "%s begins or ends with a space, or has more than one line; remove the spaces and the "+
+			"line breaks", what)
 		return ""
 	}
 	return text
@@ -150,7 +150,7 @@ func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Dur
 	d, err := fileLength(n.Value)
 	switch {
 	case n.Kind != yaml.ScalarNode || err != nil || d == 0:
-		r.wrong(n, "%s is %s, which is no length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
+		r.wrong(n, "%s is %s, which is not a length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
 	case d < least:
 		r.wrong(n, "%s is %s; write %s or more", what, access.Length(d), access.Length(least))
 	case d > maxMax:
@@ -161,7 +161,7 @@ func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Dur
 	return 0
 }
 
-const wantChannel = "a Slack channel's id, like C0APPROVALS: Slack shows it at the end of the channel's details"
+const wantChannel = "the id of a Slack channel, like C0APPROVALS, which Slack shows at the end of the channel details"
 
 // What one person may ask for if the policy says nothing, and the most that it
 // can say: the table keeps both lists in one item of each person.
@@ -176,9 +176,9 @@ func (r *reader) settings(n *yaml.Node, d *draft) Settings {
 	var remind *yaml.Node
 	ok := r.object(n, "settings",
 		field{"channel", false, func(n *yaml.Node) {
-			d.channel, s.Channel = true, r.word(n, "channel", channelID, wantChannel)
+			d.channel, s.Channel = true, r.word(n, "channel", access.IsChannel, wantChannel)
 		}},
-		field{"operators", false, func(n *yaml.Node) { s.Operators = r.word(n, "operators", channelID, wantChannel) }},
+		field{"operators", false, func(n *yaml.Node) { s.Operators = r.word(n, "operators", access.IsChannel, wantChannel) }},
 		field{"answer_within", false, func(n *yaml.Node) { s.AnswerWithin = r.length(n, "answer_within", time.Minute) }},
 		field{"remind_after", false, func(n *yaml.Node) {
 			remind, s.RemindAfter = resolve(n), r.length(n, "remind_after", time.Minute)
@@ -192,7 +192,8 @@ func (r *reader) settings(n *yaml.Node, d *draft) Settings {
 	)
 	d.channel = d.channel || !ok
 	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {
-		r.warn(remind, "remind_after is not before answer_within, so nobody is reminded; write less than %s", access.Length(s.AnswerWithin))
+		r.warn(remind, "remind_after is not shorter than answer_within, so nobody is ever reminded; write less than %s",
+			access.Length(s.AnswerWithin))
 	}
 	if s.Operators == "" {
 		s.Operators = s.Channel
@@ -226,10 +227,11 @@ func (r *reader) roles(n *yaml.Node) (all []roleDraft) {
 	r.entries(n, "roles", func(name string, key, value *yaml.Node) {
 		folded := strings.ToLower(name)
 		switch first, twice := seen[folded]; {
-		case !roleName().MatchString(name):
-			r.wrong(key, "a role cannot be called %s; write the name of an IAM role: letters, digits and _+=,.@-, 64 at most", quoted(name))
+		case !roleName(name):
+			r.wrong(key, "a role cannot be called %s; write the name of an IAM role: at most 64 letters, digits and _+=,.@-",
+				quoted(name))
 		case twice:
-			r.wrong(key, "%s and %s are one role to IAM; keep one of them", quoted(first), quoted(name))
+			r.wrong(key, "%s and %s are the same role in IAM; keep one of them", quoted(first), quoted(name))
 		}
 		seen[folded] = name
 		all = append(all, roleDraft{at: key, role: r.role(name, value)})
@@ -247,11 +249,12 @@ func (r *reader) role(name string, n *yaml.Node) role {
 		field{"path", false, func(n *yaml.Node) {
 			one.path = r.word(n, "path", rolePath, "a path that begins and ends with a slash, like /aws-access/")
 			if strings.HasPrefix(one.path, revokerPath) || len(one.path) > 512 {
-				r.wrong(resolve(n), "path cannot be %s; write a path of at most 512 characters, other than %s", quoted(one.path), revokerPath)
+				r.wrong(resolve(n), "path cannot be %s; write a path of at most 512 characters that does not begin with %s",
+					quoted(one.path), revokerPath)
 			}
 		}},
 		field{"lands_on", false, func(n *yaml.Node) {
-			one.landsOn = r.word(n, "lands_on", landing, "the path of a page of the console, like /iam/home")
+			one.landsOn = r.word(n, "lands_on", landing, "the path of a console page, like /iam/home")
 		}},
 		field{"may", false, func(n *yaml.Node) {
 			for _, entry := range r.texts(n, "may") {
@@ -261,7 +264,8 @@ func (r *reader) role(name string, n *yaml.Node) role {
 				case "make_identities":
 					one.makeIdentities = true
 				default:
-					r.wrong(entry, "may knows no %s; %s", quoted(entry.Value), instead(entry.Value, []string{"assume_roles", "make_identities"}))
+					r.wrong(entry, "may cannot contain %s; %s", quoted(entry.Value),
+						instead(entry.Value, []string{"assume_roles", "make_identities"}))
 				}
 			}
 		}},
@@ -283,7 +287,7 @@ func (r *reader) wholeAbout(n *yaml.Node) *yaml.Node {
 			text := *whole.Content[last]
 			text.Value += ", " + key.Value
 			whole.Content[last] = &text
-			r.warn(key, "a comma ends the text of about here; write it in quotes: %q", text.Value)
+			r.warn(key, "the comma ends the text of about here; write the text in quotes: %q", text.Value)
 			continue
 		}
 		about = key.Value == "about" && value.Kind == yaml.ScalarNode
@@ -306,14 +310,15 @@ func (r *reader) account(n *yaml.Node) accountDraft {
 		field{"id", true, func(n *yaml.Node) { a.idAt, a.id = resolve(n), r.accountID(n) }},
 		field{"name", true, func(n *yaml.Node) {
 			a.nameAt, a.name = resolve(n), r.name(n, "the name of an account")
-			if strings.Contains(a.name, "*") || accountID().MatchString(a.name) {
-				r.wrong(a.nameAt, "an account cannot be called %s; write a name that is no pattern and no id", quoted(a.name))
+			if strings.Contains(a.name, "*") || accountID(a.name) {
+				r.wrong(a.nameAt, "an account cannot be called %s; write a name that has no star and is not an account id",
+					quoted(a.name))
 			}
 		}},
 		field{"region", false, func(n *yaml.Node) { a.region = r.word(n, "region", region, "a region like eu-west-1") }},
 		field{"ou", false, func(n *yaml.Node) { a.unit = r.unit(n) }},
 		field{"tags", false, func(n *yaml.Node) { a.tags = r.tags(n) }},
-		field{"roles", false, func(n *yaml.Node) { a.roles = r.texts(n, "the roles of an account") }},
+		field{"roles", false, func(n *yaml.Node) { a.roles = r.texts(n, "the role list of an account") }},
 	)
 	return a
 }
@@ -324,11 +329,12 @@ func (r *reader) accountID(n *yaml.Node) string {
 	n = resolve(n)
 	plain := n.Kind == yaml.ScalarNode && n.Style == 0
 	switch {
-	case plain && accountID().MatchString(n.Value) && n.Value[0] == '0':
-		r.wrong(n, "the account id %s is not quoted: YAML drops zeros in front of a number; write %q", n.Value, n.Value)
+	case plain && accountID(n.Value) && n.Value[0] == '0':
+		r.wrong(n, "the account id %s has no quotes, and YAML drops zeros at the beginning of a number; write %q", n.Value,
+			n.Value)
 		return n.Value
-	case plain && accountID().MatchString(n.Value):
-		r.warn(n, "the account id %s is a number to YAML; write it in quotes: %q", n.Value, n.Value)
+	case plain && accountID(n.Value):
+		r.warn(n, "YAML reads the account id %s as a number; write it in quotes: %q", n.Value, n.Value)
 		return n.Value
 	case plain && n.ShortTag() != "!!str" && !null(n):
 		r.wrong(n, "an account id cannot be %s; write twelve digits in quotes", n.Value)
@@ -340,7 +346,7 @@ func (r *reader) accountID(n *yaml.Node) string {
 func (r *reader) unit(n *yaml.Node) string {
 	text := strings.Trim(r.name(n, "ou"), "/")
 	if text == "" || strings.Contains(text, "//") || strings.Contains(text, "*") {
-		r.wrong(resolve(n), "ou is no path; write one like /workloads/prod")
+		r.wrong(resolve(n), "ou is not the path of an organisational unit; write a path like /workloads/prod")
 		return ""
 	}
 	return text
@@ -354,12 +360,14 @@ func (r *reader) tags(n *yaml.Node) map[string]string {
 	r.entries(n, "tags", func(name string, key, value *yaml.Node) {
 		for _, word := range reserved {
 			if name == word {
-				r.wrong(key, "a tag cannot be called %s, which means something else in a rule; choose another name", quoted(name))
+				r.wrong(key, "a tag cannot be called %s, because that word has another meaning in rules; choose another name",
+					quoted(name))
 			}
 		}
 		text, ok := r.text(value, "the tag "+quoted(name))
 		if ok && strings.Contains(text, "*") {
-			r.wrong(resolve(value), "the tag %s holds a star; stars belong into rules", quoted(name))
+			r.wrong(resolve(value), "the tag %s contains a star, and stars are allowed in rules only; write the full value",
+				quoted(name))
 		}
 		tags[name] = text
 	})
@@ -369,7 +377,8 @@ func (r *reader) tags(n *yaml.Node) map[string]string {
 func (r *reader) groups(n *yaml.Node) (all []groupDraft) {
 	r.entries(n, "groups", func(name string, key, value *yaml.Node) {
 		if name == everybody || strings.Contains(name, "@") || access.IsPerson(name) {
-			r.wrong(key, "a group cannot be called %s, which names people by itself; choose another name", quoted(name))
+			r.wrong(key, "a group cannot be called %s, because rules read that as the people themselves; choose another name",
+				quoted(name))
 		}
 		all = append(all, groupDraft{at: key, principal: r.group(name, key, value)})
 	})
@@ -382,11 +391,12 @@ func (r *reader) group(name string, key, n *yaml.Node) principal {
 	ok := r.object(n, "the group "+quoted(name),
 		field{"slack", false, func(n *yaml.Node) {
 			sources++
-			g.kind, g.source = slackGroup, r.word(n, "slack", slackTeam, "the id of a Slack user group, like S0PAYMENTS")
+			g.kind, g.source = slackGroup, r.word(n, "slack", access.IsUserGroup,
+				"the id of a Slack user group, like S0PAYMENTS")
 		}},
 		field{"pagerduty", false, func(n *yaml.Node) {
 			sources++
-			r.wrong(resolve(n), "groups of an on-call service are not built yet; write a Slack user group, or people")
+			r.wrong(resolve(n), "groups of an on-call service are not supported yet; use a Slack user group, or people")
 		}},
 		field{"people", false, func(n *yaml.Node) {
 			sources++
@@ -394,7 +404,7 @@ func (r *reader) group(name string, key, n *yaml.Node) principal {
 		}},
 	)
 	if ok && sources != 1 {
-		r.wrong(key, "the group %s has %d sources; write either slack or people", quoted(name), sources)
+		r.wrong(key, "the group %s has %d sources; write exactly one, slack or people", quoted(name), sources)
 	}
 	return g
 }
@@ -408,13 +418,13 @@ func (r *reader) people(n *yaml.Node, g *principal) {
 		switch folded := access.FoldEmail(text); {
 		case !ok:
 		case seen[folded]:
-			r.wrong(entry, "%s stands twice in the group %s; take one out", quoted(text), quoted(g.name))
-		case address().MatchString(text):
+			r.wrong(entry, "%s is in the group %s twice; remove one of them", quoted(text), quoted(g.name))
+		case address(text):
 			g.addresses = append(g.addresses, folded)
 		case access.IsPerson(text):
 			g.ids = append(g.ids, text)
 		default:
-			r.wrong(entry, "%s is nobody; %s", quoted(text), whoInstead(text))
+			r.wrong(entry, "%s does not name a person; %s", quoted(text), whoInstead(text))
 		}
 		seen[access.FoldEmail(text)] = true
 	}
@@ -462,7 +472,7 @@ func (r *reader) rule(n *yaml.Node) ruleDraft {
 
 func (r *reader) never(n *yaml.Node) ruleDraft {
 	d := ruleDraft{at: resolve(n)}
-	r.object(n, "a never", append(r.scope(&d),
+	r.object(n, "a never rule", append(r.scope(&d),
 		field{"say", false, func(n *yaml.Node) { d.say = r.prose(n, "say") }},
 	)...)
 	return d
@@ -474,7 +484,7 @@ func (r *reader) expiry(n *yaml.Node) time.Time {
 	n = resolve(n)
 	date, err := time.Parse(time.DateOnly, n.Value)
 	if n.Kind != yaml.ScalarNode || err != nil || date.Year() < 2000 {
-		r.wrong(n, "expires is no date; write the last day that counts, like 2027-03-31")
+		r.wrong(n, "expires is not a date; write the last day on which the rule applies, like 2027-03-31")
 		return time.Time{}
 	}
 	return date.Add(day)
@@ -523,7 +533,7 @@ func (r *reader) ask(n *yaml.Node) (ticket bool) {
 			ticket = true
 		case "reason":
 		default:
-			r.wrong(entry, "nobody can be asked for %s; %s", quoted(entry.Value), instead(entry.Value, []string{"reason", "ticket"}))
+			r.wrong(entry, "ask cannot contain %s; %s", quoted(entry.Value), instead(entry.Value, []string{"reason", "ticket"}))
 		}
 	}
 	return ticket
@@ -541,7 +551,7 @@ func (r *reader) give(n *yaml.Node) (gives [len(kinds)]bool) {
 			}
 		}
 		if !known {
-			r.wrong(entry, "nothing is called %s; %s", quoted(entry.Value), instead(entry.Value, []string{"console", "keys"}))
+			r.wrong(entry, "give cannot contain %s; %s", quoted(entry.Value), instead(entry.Value, []string{"console", "keys"}))
 		}
 	}
 	return gives
@@ -556,7 +566,7 @@ func (r *reader) review(n *yaml.Node, d *ruleDraft) {
 
 func (r *reader) card(n *yaml.Node) (channels []string) {
 	for _, entry := range r.texts(n, "card") {
-		if id := r.word(entry, "card", channelID, wantChannel); id != "" {
+		if id := r.word(entry, "card", access.IsChannel, wantChannel); id != "" {
 			channels = append(channels, id)
 		}
 	}

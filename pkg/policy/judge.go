@@ -25,10 +25,11 @@ func (c *compiler) judgeNeeds(d *ruleDraft, needs []requirement) {
 		who := strings.Join(need.names, ", ")
 		switch {
 		case len(named) < need.need:
-			c.wrong(d.needs[k].at, "%d of %s are needed and %d are there, so nobody ever gets this; name more people, or need fewer", need.need, who, len(named))
+			c.wrong(d.needs[k].at, "%d people from %s must approve, and there are only %d, so nobody can ever get this; name "+
+				"more people, or ask for fewer", need.need, who, len(named))
 			return
 		case len(named) == need.need:
-			c.warn(d.needs[k].at, "everybody in %s is needed, so none of them could ask; name one more", who)
+			c.warn(d.needs[k].at, "everybody in %s must approve, so none of them can ask for this; name one more person", who)
 		}
 	}
 	counted := make([]requirement, len(needs))
@@ -39,7 +40,8 @@ func (c *compiler) judgeNeeds(d *ruleDraft, needs []requirement) {
 	}
 	_, all := match(counted, len(people), func(requirement, voice int) bool { return slices.Contains(can[requirement], people[voice]) })
 	if !all {
-		c.wrong(d.needs[0].at, "these approvals need more different people than are named: one person fills one of them; name more people, or need fewer")
+		c.wrong(d.needs[0].at, "these approvals need more people than are named, because one person counts for one of "+
+			"them only; name more people, or ask for fewer")
 	}
 }
 
@@ -67,9 +69,10 @@ func (c *compiler) warnExpiry() {
 		switch {
 		case n.expires.IsZero():
 		case over(n.expires, c.options.Now):
-			c.warn(at, "this never ended on %s; take it out, or write a later date", lastDay(n.expires))
+			c.warn(at, "this never rule ended on %s; remove it, or write a later date", lastDay(n.expires))
 		default:
-			c.warn(at, "this never ends on %s, and what it forbids may be allowed from then on; leave expires out if that is not meant", lastDay(n.expires))
+			c.warn(at, "this never rule ends on %s, and other rules may then allow what it forbids; remove expires if you do "+
+				"not want that", lastDay(n.expires))
 		}
 	}
 	for i := range c.policy.rules {
@@ -77,10 +80,11 @@ func (c *compiler) warnExpiry() {
 		switch {
 		case one.expires.IsZero():
 		case over(one.expires, c.options.Now):
-			c.warn(at, "this rule ended on %s; take it out, or write a later date", lastDay(one.expires))
+			c.warn(at, "this rule ended on %s; remove it, or write a later date", lastDay(one.expires))
 		default:
 			if other := c.loosened(i); other != nil {
-				c.warn(at, "this rule ends on %s, and takes a condition away from what %s allows; write the condition there if it is to stay", lastDay(one.expires), quoted(other.name))
+				c.warn(at, "when this rule ends on %s, what %s allows has one condition less; add the condition there if it "+
+					"should stay", lastDay(one.expires), quoted(other.name))
 			}
 		}
 	}

@@ -226,7 +226,7 @@ func sealed(body []byte) []byte {
 
 func TestTheBastionIsRefusedInTheCompilersWords(t *testing.T) {
 	p := compiled(t, everything(70))
-	const want = "the account 000000000002 is the bastion, which is never a target; take it out"
+	const want = "the account 000000000002 is the bastion, which cannot be a target; remove it"
 	if loaded, err := Load(p.Encode(), "000000000002"); err == nil || err.Error() != want || loaded != nil {
 		t.Errorf("load: got %v, want %s", err, want)
 	}

@@ -18,7 +18,8 @@ func (p *Policy) MayDecide(q Question, by access.Person) error {
 		return access.Refuse("self_approval", "You have the same address as the requester, so you count as one person.",
 			"Somebody else has to decide this.")
 	case by.Same(q.Who):
-		return access.Refuse("self_approval", "You cannot decide your own request.", "Somebody else has to; cancel it if it is not needed any more.")
+		return access.Refuse("self_approval", "You cannot decide your own request.",
+			"Somebody else has to decide it. Cancel it if you no longer need it.")
 	}
 	r, rules := p.rulesFor(&q)
 	switch asked, from := r.isAsked(rules, by); asked {
@@ -53,7 +54,8 @@ func (p *Policy) MayRevoke(q Question, by access.Person) error {
 		s := subjectOf(by)
 		return r.doubt(&s, slices.Concat(from, reviewers), r.now)
 	}
-	return access.Refuse("not_approver", "You are not among those who may take this access away.", "Its card says who is asked; they can.")
+	return access.Refuse("not_approver", "You are not among those who may take this access away.",
+		"The card says who may.")
 }
 
 // proven reports whether two values are certainly one person.

@@ -138,13 +138,17 @@ func TestAccountsFromAnotherFile(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"list.yaml": "", "map.yaml": "",
-		"wrong.yaml": "etc/wrong.yaml:1:36: an account has no key \"reggion\"; did you mean \"region\"?\n" +
-			"etc/wrong.yaml:2:8: the account 999999999999 is the bastion, which is never a target; take it out\n" +
+		"wrong.yaml": "etc/wrong.yaml:1:36: an account cannot have the key \"reggion\"; did you mean \"region\"?\n" +
+			"etc/wrong.yaml:2:8: the account 999999999999 is the bastion, which cannot be a target; remove it\n" +
 			"etc/wrong.yaml:2:43: no role is called \"B\"; write \"A\"",
-		"empty.yaml":     "etc/empty.yaml:1:1: there is nothing in this file; begin with version: 1, or with accounts: in a file of accounts",
-		"none.yaml":      "etc/policy.yaml:4:16: accounts_from cannot be read (open etc/none.yaml: file does not exist); write the name of a file beside the policy",
-		"../secret.yaml": "etc/policy.yaml:4:16: accounts_from cannot be \"../secret.yaml\"; write the name of a file beside the policy",
-		"/etc/passwd":    "etc/policy.yaml:4:16: accounts_from cannot be \"/etc/passwd\"; write the name of a file beside the policy",
+		"empty.yaml": "etc/empty.yaml:1:1: this file is empty; begin with version: 1, or with accounts: in a file " +
+			"of accounts",
+		"none.yaml": "etc/policy.yaml:4:16: the file in accounts_from cannot be read (open etc/none.yaml: file does " +
+			"not exist); write the path of a file next to the policy",
+		"../secret.yaml": "etc/policy.yaml:4:16: accounts_from cannot be \"../secret.yaml\"; write the path of a file " +
+			"next to the policy",
+		"/etc/passwd": "etc/policy.yaml:4:16: accounts_from cannot be \"/etc/passwd\"; write the path of a file next " +
+			"to the policy",
 	} {
 		p, _, err := Compile("etc/policy.yaml", fmt.Appendf(nil, policy, name), Options{Bastion: bastion, Now: noon, Read: read})
 		got := ""
@@ -156,7 +160,8 @@ func TestAccountsFromAnotherFile(t *testing.T) {
 		}
 	}
 	_, _, err := Compile("policy.yaml", fmt.Appendf(nil, policy, "list.yaml"), Options{})
-	if err == nil || !strings.Contains(err.Error(), "accounts_from cannot be read here; write accounts: […] into the policy") {
+	if err == nil || !strings.Contains(err.Error(),
+		"accounts_from cannot be used here, because no other file can be read; write accounts: […] in the policy") {
 		t.Errorf("without a way to read: got %v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
@@ -49,6 +51,17 @@ func (v *view) forbids(account, role int) (*never, belief) {
 		}
 	}
 	return found, maybe
+}
+
+// mayForbid are the principals of the nevers that stand against a role in an account, if they hold somebody.
+func (v *view) mayForbid(account, role int) (who []int32) {
+	for _, i := range v.accounts[account].nevers {
+		if n := &v.nevers[i]; n.roles.has(role) && !over(n.expires, v.now.at) {
+			who = append(who, n.who...)
+		}
+	}
+	slices.Sort(who)
+	return slices.Compact(who)
 }
 
 // ruling is what the rules say about one role in one account for one person.

@@ -29,32 +29,32 @@ func (r *reader) ticket(n *yaml.Node, s *Settings) {
 		r.ticketExample(example, s)
 	case s.ticket != nil:
 		if s.TicketExample = exampleOf(s.TicketPattern); !s.fits(s.TicketExample) {
-			r.wrong(n, "no example can be made from the pattern of tickets; write example: with a ticket that people know")
+			r.wrong(n, "no example can be made from the ticket pattern; write example: with a ticket that people know")
 		}
 	}
 }
 
 func (r *reader) ticketPattern(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the pattern of tickets")
+	text, ok := r.text(n, "the ticket pattern")
 	if !ok {
 		return
 	}
 	_, err := regexp.Compile(text)
 	form, whole := wholeTicket(text)
 	if err = cmp.Or(err, whole); err != nil {
-		r.wrong(resolve(n), "the pattern of tickets is no regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
+		r.wrong(resolve(n), "the ticket pattern is not a regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
 		return
 	}
 	s.TicketPattern, s.ticket = text, form
 }
 
 func (r *reader) ticketLink(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the link to tickets")
+	text, ok := r.text(n, "the ticket link")
 	switch {
 	case !ok:
-	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") ||
-		strings.Count(text, "{ticket}") != 1:
-		r.wrong(resolve(n), "the link to tickets cannot be %s; write an https address that holds {ticket} once", quoted(text))
+	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") || strings.Count(text,
+		"{ticket}") != 1:
+		r.wrong(resolve(n), "the ticket link cannot be %s; write an https address that contains {ticket} once", quoted(text))
 	default:
 		s.TicketLink = text
 	}
@@ -63,11 +63,11 @@ func (r *reader) ticketLink(n *yaml.Node, s *Settings) {
 // ticketExample reads the ticket that people are shown. It has to be one that
 // would be taken.
 func (r *reader) ticketExample(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the example of tickets")
+	text, ok := r.text(n, "the ticket example")
 	switch {
 	case !ok:
 	case !s.fits(text):
-		r.wrong(resolve(n), "the example of tickets does not match their pattern; write a ticket that does")
+		r.wrong(resolve(n), "the ticket example does not match the ticket pattern; write a ticket that does")
 	default:
 		s.TicketExample = text
 	}

@@ -49,8 +49,7 @@ func (a *twins) add(in *reader, at *yaml.Node, name string) {
 // end tells how many more there are.
 func (a *twins) end() {
 	if a.rest != nil {
-		a.in.warn(a.rest, "%d more %s have names that look like others; give each a name of its own", a.found-mostAlike,
-			a.what)
+		a.in.warn(a.rest, "%d more %s have names that look alike; give each one a different name", a.found-mostAlike, a.what)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestManyNamesThatLookAlikeAreToldInAFewLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(warnings) != mostAlike+1 || !strings.HasPrefix(warnings[mostAlike].Text,
-		"189 more accounts have names that look like others; ") {
+		"189 more accounts have names that look alike; ") {
 		t.Errorf("got %d warnings, the last one %q; want %d, and 189 more counted", len(warnings),
 			warnings[len(warnings)-1].Text, mostAlike+1)
 	}

@@ -55,7 +55,7 @@ func (r *reader) open(src []byte) *yaml.Node {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		r.wrong(&second, "a second document begins here; keep one in each file")
+		r.wrong(&second, "a second YAML document begins here; keep only one in each file")
 		return nil
 	case !errors.Is(err, io.EOF):
 		r.syntax(err)
@@ -70,7 +70,7 @@ func (r *reader) open(src []byte) *yaml.Node {
 // syntax writes down what the parser did not understand.
 func (r *reader) syntax(err error) {
 	if errors.Is(err, io.EOF) {
-		r.wrong(&yaml.Node{}, "there is nothing in this file; begin with version: 1, or with accounts: in a file of accounts")
+		r.wrong(&yaml.Node{}, "this file is empty; begin with version: 1, or with accounts: in a file of accounts")
 		return
 	}
 	text, at := err.Error(), &yaml.Node{}
@@ -81,7 +81,7 @@ func (r *reader) syntax(err error) {
 			text = load.ContextMsg + ": " + text
 		}
 	}
-	r.wrong(at, "this is not YAML (%s); mend the line, or the one before it", strings.TrimSpace(text))
+	r.wrong(at, "this is not valid YAML (%s); correct this line or the one before it", strings.TrimSpace(text))
 }
 
 // bounded refuses aliases that hold themselves, and aliases of aliases that
@@ -90,11 +90,12 @@ func (r *reader) bounded(root *yaml.Node) bool {
 	g := growth{sizes: make(map[*yaml.Node]int)}
 	g.size(root)
 	if g.endless != nil {
-		r.wrong(g.endless, "*%s stands inside of what it stands for, without end; write it out", g.endless.Value)
+		r.wrong(g.endless, "the alias *%s contains itself; write out what it stands for", g.endless.Value)
 		return false
 	}
 	if g.total > maxGrowth {
-		r.wrong(g.last, "the aliases up to *%s stand for more than %d nodes; write them out", g.last.Value, maxGrowth)
+		r.wrong(g.last, "the aliases up to *%s expand to more than %d values; write out what they stand for", g.last.Value,
+			maxGrowth)
 		return false
 	}
 	return true
@@ -190,14 +191,14 @@ func (r *reader) object(n *yaml.Node, what string, fields ...field) bool {
 
 func (r *reader) unknownKey(key *yaml.Node, what string, fields []field) {
 	if key.Value == "<<" {
-		r.wrong(key, "%s is merged from elsewhere; write its keys out", what)
+		r.wrong(key, "%s uses a merge key (<<), which is not supported; write its keys out", what)
 		return
 	}
 	keys := make([]string, len(fields))
 	for i, f := range fields {
 		keys[i] = f.key
 	}
-	r.wrong(key, "%s has no key %s; %s", what, quoted(key.Value), instead(key.Value, keys))
+	r.wrong(key, "%s cannot have the key %s; %s", what, quoted(key.Value), instead(key.Value, keys))
 }
 
 // pairs calls visit for each key of a map that is text and stands there for
@@ -211,7 +212,7 @@ func (r *reader) pairs(n *yaml.Node, what string, visit func(key, value *yaml.No
 			continue
 		}
 		if line, twice := seen[key.Value]; twice {
-			r.wrong(key, "%s stands here and in line %d; keep one of them", quoted(key.Value), line)
+			r.wrong(key, "%s is already in line %d; keep one of them", quoted(key.Value), line)
 			continue
 		}
 		seen[key.Value] = key.Line
@@ -229,7 +230,7 @@ func (r *reader) list(n *yaml.Node, what string) []*yaml.Node {
 			return n.Content
 		}
 	case n.Kind == yaml.SequenceNode || null(n):
-		r.wrong(n, "%s is empty; write at least one entry: nothing is true because it is empty", what)
+		r.wrong(n, "%s is empty; write at least one entry", what)
 	default:
 		r.wrong(n, "%s is %s; write a list: [one, two]", what, kind(n))
 	}
@@ -249,7 +250,7 @@ func (r *reader) text(n *yaml.Node, what string) (string, bool) {
 	case trap(n):
 		r.wrong(n, "%s is %s, which YAML reads as %s; write it in quotes: %q", what, n.Value, trapped(n), n.Value)
 	case strings.TrimSpace(n.Value) == "" || strings.ContainsFunc(n.Value, unprintable):
-		r.wrong(n, "%s holds characters that cannot be seen; write plain text", what)
+		r.wrong(n, "%s contains characters that cannot be seen; write plain text", what)
 	default:
 		return n.Value, true
 	}
@@ -269,7 +270,7 @@ func (r *reader) texts(n *yaml.Node, what string) []*yaml.Node {
 		switch {
 		case !ok:
 		case seen[text]:
-			r.warn(entry, "%s stands twice in %s; take one out", quoted(text), what)
+			r.warn(entry, "%s is in %s twice; remove one of them", quoted(text), what)
 		default:
 			seen[text] = true
 			all = append(all, resolve(entry))
@@ -283,7 +284,7 @@ func (r *reader) plainTag(n *yaml.Node) bool {
 	if n.Style&yaml.TaggedStyle == 0 || strings.HasPrefix(n.ShortTag(), "!!") {
 		return true
 	}
-	r.wrong(n, "the tag %s means nothing here; take it away", quoted(n.Tag))
+	r.wrong(n, "the YAML tag %s is not supported; remove it", quoted(n.Tag))
 	return false
 }
 

@@ -241,10 +241,6 @@ func moment(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s> (%s)", t.Unix(), access.Clockface(t), t.UTC().Format("15:04 UTC"))
 }
 
-var (
-	channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
-)
-
 // person mentions somebody.
 func person(p access.Person) string {
 	switch {
@@ -260,7 +256,7 @@ func person(p access.Person) string {
 func channels(ids []string) string {
 	var all []string
 	for _, id := range ids {
-		if channelID.MatchString(id) {
+		if access.IsChannel(id) {
 			all = append(all, "<#"+id+">")
 		}
 	}
