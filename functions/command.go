@@ -81,11 +81,11 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 		}
 		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Over() })...)
 	}
-	return h.unasked(ctx, slackui.List(newest, more, now), newest, now)
+	return h.withUnasked(ctx, slackui.List(newest, more, now), newest, now)
 }
 
-// unasked adds to a list for which requests nobody could be asked.
-func (h *Slack) unasked(
+// withUnasked adds to a list for which of its requests nobody could be asked.
+func (h *Slack) withUnasked(
 	ctx context.Context, m slackui.Message, of []access.Request, now time.Time,
 ) (slackui.Message, error) {
 	for _, r := range of {

@@ -111,15 +111,12 @@ func (o Operators) tell(ctx context.Context, cause string) error {
 	return err
 }
 
-// problemTries is how often a change is tried again after a lost race.
-const problemTries = 8
-
 // change saves what turn makes of the problems; changed is false when turn
 // changes nothing.
 func (o Operators) change(
 	ctx context.Context, turn func(access.Problems) (access.Problems, bool),
 ) (changed bool, err error) {
-	for range problemTries {
+	for range raceTries {
 		p, err := o.Store.Problems(ctx)
 		if err != nil {
 			return false, fmt.Errorf("load what the operators were told: %w", err)

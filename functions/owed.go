@@ -25,20 +25,20 @@ const (
 	fairOwed    = 500              // of so many, one tick may not reach the last
 	tickWaits   = 15 * time.Second // a tick has 55 s, and reads people afterwards
 	claimLife   = 50 * time.Second // what somebody claimed is free at the next tick
-	claimTries  = 8
+	raceTries   = 8                // after which a write that others were always faster with fails
 	longestWait = 55 * time.Second // less than a minute: each tick tries
 	longestTry  = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
 	laneWait    = 2 * time.Second
 	giveUpAfter = 24 * time.Hour     // after the request is over
-	remember    = 7 * 24 * time.Hour // what the operators were told and has no end
-	caseAfter   = 2 * time.Minute    // an index may lag so far at the most, before a case is closed
+	remember    = 7 * 24 * time.Hour // how long a cause without an end is not told again
+	indexLag    = 2 * time.Minute    // a younger cause may have messages that the index does not list yet
 	lateAfter   = 5 * time.Minute
 )
 
 // Pay tries again what is owed. One request that cannot be paid does not keep
 // the others; all errors come back joined.
 func (h Notify) Pay(ctx context.Context, in owedLister) error {
-	// What another invocation has claimed is listed too, so that all is seen for which something is owed.
+	// What another invocation has claimed is listed too, so that the causes of all that is owed are known.
 	ids, err := in.Owed(ctx, h.Now().Add(claimLife), mostOwed)
 	if err != nil {
 		return fmt.Errorf("list what is owed: %w", err)
@@ -53,7 +53,7 @@ func (h Notify) Pay(ctx context.Context, in owedLister) error {
 	}
 	err = round.settle(ctx, tickWaits)
 	if err == nil && len(ids) < mostOwed {
-		err = round.closeCases(ctx)
+		err = round.resolveUnused(ctx)
 	}
 	if round.late > 0 {
 		h.Log.ErrorContext(ctx, "messages are late", "requests", round.late)
@@ -165,12 +165,12 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pay tries again what is due of one request. The request may move while that
-// is done, and whoever tells of the move leaves alone what is claimed: so it is
-// looked at again afterwards.
+// pay tries again what is due of one request. If the request moves meanwhile, the
+// invocation that tells of the move does not touch what is claimed here. So the
+// request is read again afterwards.
 func (h *round) pay(ctx context.Context, id string) error {
 	t, err := h.claim(ctx, id)
-	for range claimTries {
+	for range raceTries {
 		if err != nil || len(t.mine) == 0 {
 			return err
 		}
@@ -186,7 +186,7 @@ func (h *round) pay(ctx context.Context, id string) error {
 // claim loads a request and takes what is due of it, so that nobody else posts
 // the same. What is held in this round stays owed as it is.
 func (h *round) claim(ctx context.Context, id string) (*telling, error) {
-	for range claimTries {
+	for range raceTries {
 		r, posted, err := h.Store.Messages(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("load request %s: %w", id, err)
@@ -217,8 +217,8 @@ func (h *round) claim(ctx context.Context, id string) (*telling, error) {
 	return nil, fmt.Errorf("claim what is owed of request %s: %w", id, access.ErrStale)
 }
 
-// behind returns those of the messages that were just paid whose request has
-// moved meanwhile.
+// behind returns those of the messages just posted that show an older state than
+// the request has by now.
 func (t *telling) behind(ctx context.Context) (*telling, error) {
 	r, posted, err := t.Store.Messages(ctx, t.request.ID)
 	if err != nil {
@@ -294,8 +294,8 @@ func (h *round) call(lane string, do func() error) error {
 	return err
 }
 
-// backoff is the wait after so many tries without a word of Slack's about it. The
-// second try comes in the same invocation.
+// backoff is the wait after so many tries if Slack names none. The second try
+// comes in the same invocation.
 func backoff(tries int, longest time.Duration) time.Duration {
 	if tries <= 1 {
 		return time.Second
@@ -303,7 +303,7 @@ func backoff(tries int, longest time.Duration) time.Duration {
 	return min(15*time.Second<<min(tries-2, 10), longest)
 }
 
-// tooOld reports whether a message helps nobody any more.
+// tooOld reports whether a message is so late that nobody needs it any more.
 func (t *telling) tooOld(o access.Owed) bool {
 	return t.request.State.Over() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
 }
@@ -325,39 +325,36 @@ func place(o access.Owed) string {
 	return "direct messages"
 }
 
-// warn tells the operators why Slack does not take a message: what lasts once
-// when it begins, and what is no state once a week.
-func (h *telling) warn(ctx context.Context, o access.Owed, err error) {
-	name, at := cause(o), place(o)
-	said := strings.TrimPrefix(err.Error(), "slack ")
-	advice := slackapi.Advice(err)
-	var failed error
+// warn tells the operators why Slack does not take a message. A cause that lasts
+// until somebody acts is told once when it begins, and any other once a week.
+func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
+	name, text, lasts := cause(o), "", true
+	said, advice := strings.TrimPrefix(err.Error(), "slack "), slackapi.Advice(err)
 	switch slackapi.Class(o.Class) {
 	case slackapi.Operator:
-		failed = h.once(name, func() error {
-			return h.Operators.Report(ctx, name, "Slack does not take messages in "+at+" ("+o.Code+"). "+advice+
-				" What was to be posted there is kept, and is posted as soon as Slack takes it.")
-		})
+		text = "Slack does not take messages in " + place(o) + " (" + o.Code + "). " + advice +
+			" What was to be posted there is kept, and is posted as soon as Slack takes it."
 	case slackapi.Token:
-		failed = h.once(name, func() error {
-			return h.Operators.Report(ctx, name, "Slack does not take the bot token ("+said+"). "+advice+
-				" Messages are kept until then.")
-		})
+		text = "Slack does not take the bot token (" + said + "). " + advice + " Messages are kept until then."
 	case slackapi.Unknown:
-		name = "slack:unknown:" + cmp.Or(o.Code, said)
-		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "Slack gave an answer that is not known ("+said+"). "+advice+
-				" What was to be posted is kept, and is tried again.", remember)
-		})
+		name, lasts = "slack:unknown:"+cmp.Or(o.Code, said), false
+		text = "Slack gave an answer that is not known (" + said + "). " + advice +
+			" What was to be posted is kept, and is tried again."
 	case slackapi.Ours:
-		name = "slack:ours:" + cmp.Or(o.Code, said)
-		failed = h.once(name, func() error {
-			return h.Operators.Once(ctx, name, "The message "+o.Slot+" of request "+h.request.ID+
-				" is not posted: Slack refuses how it is made ("+said+"). "+advice, remember)
-		})
+		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
+		text = "The message " + o.Slot + " of request " + t.request.ID +
+			" is not posted: Slack refuses how it is made (" + said + "). " + advice
+	default:
+		return
 	}
+	failed := t.once(name, func() error {
+		if lasts {
+			return t.Operators.Report(ctx, name, text)
+		}
+		return t.Operators.Once(ctx, name, text, remember)
+	})
 	if failed != nil {
-		h.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
+		t.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
 	}
 }
 
@@ -385,10 +382,10 @@ func (h *round) recovered(ctx context.Context, o access.Owed) {
 	}
 }
 
-// closeCases tells the operators of causes for which nothing waits any more: the
-// last message was given up, or there is nothing to tell any more. All that is
-// owed was seen in this round.
-func (h *round) closeCases(ctx context.Context) error {
+// resolveUnused tells the operators that a cause is over when no message waits
+// because of it: the last one was given up, or is not needed any more. It needs a
+// round that has seen everything that is owed.
+func (h *round) resolveUnused(ctx context.Context) error {
 	p, err := h.Operators.Store.Problems(ctx)
 	if err != nil {
 		return fmt.Errorf("load what the operators were told: %w", err)
@@ -396,7 +393,7 @@ func (h *round) closeCases(ctx context.Context) error {
 	var failed []error
 	for name, problem := range p.Open {
 		about, slack := strings.CutPrefix(name, "slack:")
-		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < caseAfter {
+		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < indexLag {
 			continue
 		}
 		failed = append(failed, h.Operators.Resolved(ctx, name, "No message waits for Slack any more ("+about+")."))

@@ -30,8 +30,8 @@ type telling struct {
 	*round
 	request access.Request
 	posted  access.Messages
-	event   *access.Event   // that is told for the first time, nil when only what is owed is paid
-	mine    map[string]bool // slots that are owed and that nobody else may pay now
+	event   *access.Event   // to be told for the first time; nil when only owed messages are posted
+	mine    map[string]bool // slots of owed messages that this invocation alone may post now
 	now     time.Time       // one reading of the clock for all that is told
 	changes []func(*access.Messages)
 }
@@ -43,8 +43,8 @@ func (t *telling) reconcile(ctx context.Context) {
 	for _, channel := range t.request.Channels {
 		t.show(ctx, slotCard+channel, channel, t.card())
 	}
-	if to, ok := t.direct(); ok {
-		t.show(ctx, slotGrant, to, slackui.Grant(t.request, t.now))
+	if t.direct() {
+		t.show(ctx, slotGrant, t.request.Requester.ID, slackui.Grant(t.request, t.now))
 	}
 	t.unasked(ctx)
 	for _, o := range slices.Clone(t.posted.Owed) {
@@ -55,7 +55,7 @@ func (t *telling) reconcile(ctx context.Context) {
 	if t.event != nil {
 		t.tell(ctx, *t.event)
 	}
-	for slot := range t.mine { // what was claimed, and is not to be told any more
+	for slot := range t.mine { // claimed, and not needed any more
 		if o := t.posted.Owes(slot); o != nil && o.Claim != "" {
 			t.drop(slot)
 		}
@@ -74,8 +74,8 @@ func (t *telling) giveUp(ctx context.Context) {
 	}
 }
 
-// change changes what is known of the messages, and can be done again on what
-// somebody else has written meanwhile.
+// change changes what is known of the messages, and keeps the change: save makes
+// it again if somebody else has written meanwhile.
 func (t *telling) change(do func(*access.Messages)) {
 	do(&t.posted)
 	t.changes = append(t.changes, do)
@@ -86,9 +86,9 @@ func (t *telling) drop(slot string) { t.change(func(m *access.Messages) { m.Drop
 // save writes what has changed: what is not remembered is posted again. When
 // somebody else has written meanwhile, the changes are made to that.
 func (t *telling) save(ctx context.Context) error {
-	for range claimTries {
-		if len(t.changes) == 0 {
-			break
+	for try := 0; len(t.changes) > 0; try++ {
+		if try == raceTries {
+			return fmt.Errorf("save the messages of request %s: %w", t.request.ID, access.ErrStale)
 		}
 		next := t.posted
 		next.Version++
@@ -110,9 +110,6 @@ func (t *telling) save(ctx context.Context) error {
 			change(&t.posted)
 		}
 	}
-	if len(t.changes) > 0 {
-		return fmt.Errorf("save the messages of request %s: %w", t.request.ID, access.ErrStale)
-	}
 	t.note()
 	return nil
 }
@@ -121,15 +118,14 @@ func (t *telling) card() slackui.Message {
 	return slackui.Card(t.request, t.Policy.Settings().Link(t.request.Ticket), t.now)
 }
 
-// direct says whom the direct message goes to, if one is due: whoever cancelled
-// knows it, and somebody who still waits was told by the answer to the form.
-func (t *telling) direct() (user string, ok bool) {
-	wait := t.request.State == access.Pending || t.request.State == access.Cancelled
-	return t.request.Requester.ID, !wait
+// direct reports whether the requester gets a direct message about the state: who
+// cancelled knows it, and who still waits was told by the answer to the form.
+func (t *telling) direct() bool {
+	return t.request.State != access.Pending && t.request.State != access.Cancelled
 }
 
-// may reports whether the message of a slot is this telling's to post: what is
-// owed belongs to whom claimed it.
+// may reports whether this telling may post the message of a slot: only the
+// invocation that has claimed an owed message may.
 func (t *telling) may(slot string) bool {
 	return t.mine[slot] || t.event != nil && t.posted.Owes(slot) == nil
 }
@@ -271,7 +267,7 @@ func (t *telling) unasked(ctx context.Context) {
 }
 
 // nobodyAsked reports whether no channel of a request that waits has taken its
-// card. Slack may be short of breath for a few minutes: that is not told.
+// card. A limit or an error of Slack's that lasts a few minutes is not told.
 func nobodyAsked(r access.Request, m access.Messages, now time.Time) bool {
 	for _, channel := range r.Channels {
 		card, owed := m.At(slotCard+channel), m.Owes(slotCard+channel)
