@@ -16,6 +16,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/gateway"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 // signed is an event as Slack and the HTTP API make it.
@@ -154,6 +155,12 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 	ask := func(user, line string) func(*world) []byte {
 		return func(w *world) []byte { return w.typed(user, line) }
 	}
+	confirmed := func(user, request string) func(*world) []byte {
+		return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackApprove, request, nil) }
+	}
+	taken := func(user string) func(*world) []byte {
+		return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackRevoke, theRequest, nil) }
+	}
 	click := func(user, action string) func(*world) []byte {
 		return func(w *world) []byte { return w.clicked(user, action, theRequest) }
 	}
@@ -206,6 +213,17 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"a form denies as anybody": {access.Pending, func(w *world) []byte {
 			return w.sent("U0DEV2", "V1", "deny", theRequest, map[string]string{"reason": "x"})
 		}, "not_approver"},
+		"the requester approves in the confirm form": {access.Pending, confirmed("U0DEV1", theRequest), "self_approval"},
+		"anybody approves in the confirm form":       {access.Pending, confirmed("U0DEV2", theRequest), "not_approver"},
+		"a guest approves in the confirm form":       {access.Pending, confirmed("U0GUEST", theRequest), "guest"},
+		"an outsider approves in the confirm form":   {access.Pending, confirmed("U0OUTSIDE", theRequest), "other_workspace"},
+		"somebody who left approves in it":           {access.Pending, confirmed("U0GONE", theRequest), "deactivated"},
+		"confirming what was decided":                {access.Active, confirmed("U0LEAD1", theRequest), "already_active"},
+		"confirming another request":                 {access.Pending, confirmed("U0LEAD1", "01ANOTHER"), "unknown_request"},
+		"confirming two requests":                    {access.Pending, confirmed("U0LEAD1", theRequest+","+theRequest), "unknown_request"},
+		"anybody revokes in the confirm form":        {access.Active, taken("U0DEV2"), "not_approver"},
+		"an outsider revokes in the confirm form":    {access.Active, taken("U0OUTSIDE"), "other_workspace"},
+		"revoking what was never given":              {access.Pending, taken("U0LEAD1"), "still_pending"},
 		"a form with a role not offered": {"", func(w *world) []byte {
 			return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
 		}, "unknown_account"},
