@@ -22,9 +22,12 @@ type Problems struct {
 	Open    map[string]Problem
 }
 
-// MaxProblems bounds how many causes are kept. They fit into one item of the
-// table: the longest text is MaxReason characters.
-const MaxProblems = 40
+// MaxProblems bounds how many causes are kept, and MaxProblemText how many
+// characters of each text, so that all fit into one item of the table (400 KB).
+const (
+	MaxProblems    = 40
+	MaxProblemText = 2000
+)
 
 // MaxPassing is how many of them may have no end, such as people who send too
 // much: somebody could fill the list with them, and what lasts has to fit.
@@ -108,6 +111,9 @@ func (p Problems) with(cause string, problem Problem) Problems {
 	next := maps.Clone(p.Open)
 	if next == nil {
 		next = make(map[string]Problem)
+	}
+	if text := []rune(problem.Text); len(text) > MaxProblemText {
+		problem.Text = string(text[:MaxProblemText-1]) + "…"
 	}
 	next[cause] = problem
 	p.Open = next

@@ -2,8 +2,10 @@ package access
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // Floods of forty people, each told once an hour, must not keep the operators
@@ -29,5 +31,19 @@ func TestWhatHasNoEndLeavesRoomForWhatHasOne(t *testing.T) {
 	later := now.Add(time.Hour)
 	if _, reported := p.Report("flood:U0", Problem{Since: later, Forget: later.Add(time.Hour)}); !reported {
 		t.Error("a flood that goes on is not told again after an hour")
+	}
+}
+
+// An error of Slack's, or many names of groups, must not make the stored item too long.
+func TestTheTextOfAProblemIsBounded(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	long := strings.Repeat("é", 3*MaxProblemText)
+	p, _ := Problems{}.Report("people", Problem{Text: long, Since: now})
+	if got := utf8.RuneCountInString(p.Open["people"].Text); got != MaxProblemText {
+		t.Errorf("the reported text has %d characters, want %d", got, MaxProblemText)
+	}
+	p, _ = p.Tell("people", now).Resolve("people", long, now)
+	if got := p.Open["people"].Text; utf8.RuneCountInString(got) != MaxProblemText || !strings.HasSuffix(got, "é…") {
+		t.Errorf("the text of its end has %d characters, want %d and …", utf8.RuneCountInString(got), MaxProblemText)
 	}
 }
