@@ -72,8 +72,8 @@ type StackAnswer struct {
 
 	PeopleAt time.Time      `json:"people_at,omitzero"` // when the last whole reading of people began
 	Size     int            `json:"size,omitempty"`     // users in the workspace, or read so far
-	People   []PersonAnswer `json:"people,omitempty"`   // whom the policy names in vain, the first ones
-	Vain     int            `json:"vain,omitempty"`     // how many those are in all
+	People   []PersonAnswer `json:"people,omitempty"`   // whom the policy names and does not recognise, the first ones
+	Unknown  int            `json:"unknown,omitempty"`  // how many those are in all
 }
 
 // PersonAnswer is somebody whom the policy names, and does not recognise.

@@ -25,7 +25,7 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 	}
 	out.ReadAt, out.PeopleAt, out.Size = d.PeopleAt.UTC(), d.PeopleAt.UTC(), d.Size
 	if d.KnowsPeople(h.Now()) {
-		out.People, out.Vain = h.inVain(d)
+		out.People, out.Unknown = h.unrecognised(d)
 	}
 	for _, id := range sources.Groups {
 		g := group(d, id, h.Now())
@@ -38,8 +38,8 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 	return out
 }
 
-// inVain lists whom the policy names and does not recognise.
-func (h Checks) inVain(d access.Directory) (listed []PersonAnswer, total int) {
+// unrecognised lists whom the policy names and does not recognise.
+func (h Checks) unrecognised(d access.Directory) (listed []PersonAnswer, total int) {
 	all := lifecycle.Unproven(h.Policy, d)
 	for _, u := range all[:min(len(all), MaxPeople)] {
 		listed = append(listed, PersonAnswer{Name: u.Name, ID: u.ID, Code: u.Why})

@@ -99,7 +99,7 @@ func (h *Slack) giveBack(ctx context.Context, in slackui.Interaction, now time.T
 		m := slackui.Grant(r.Request, now)
 		drawn = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
-	if harmless(drawn) != nil { // the move was made all the same
+	if harmless(drawn) != nil { // the request has moved all the same
 		h.Log.WarnContext(ctx, "a click could not be answered", "request", in.Action.Value, "error", drawn)
 	}
 	return err

@@ -68,7 +68,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 }
 
 // submitted asks for what the form says. The same form sent twice asks once;
-// one that was refused may be mended and sent again.
+// one that was refused may be corrected and sent again.
 func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal

@@ -71,9 +71,9 @@ func (c *pace) tell(user string, now time.Time) bool {
 	return true
 }
 
-// tooFast refuses somebody who sends more than people do. It makes no call but
-// for the first refusal of an hour, which the operators hear of. first says that
-// the person has not been told yet, where telling costs a call.
+// tooFast refuses somebody who sends more than people do. It makes a call only
+// for the first refusal of an hour, to tell the operators. first is true for
+// that one: a caller whose answer costs a call answers no other.
 func (h *Slack) tooFast(ctx context.Context, user string, now time.Time) (first bool, err error) {
 	ok, first := h.pace.take(user, now)
 	if ok {
@@ -101,7 +101,7 @@ func (h *Slack) asksTooMuch(ctx context.Context, user string, now time.Time) {
 func (h *Slack) flood(ctx context.Context, user, did string, now time.Time) {
 	name := user
 	if who, _, err := h.glance(ctx, user, now); err == nil && who.Name != "" && who.Name != user {
-		name = "“" + who.Name + "” (" + user + ")" // a name may read like anything
+		name = "“" + who.Name + "” (" + user + ")" // quoted, because people choose their own names
 	}
 	text := name + " " + did +
 		". What is too much is refused, and other people are not affected. If it was not this person, " +

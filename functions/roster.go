@@ -33,8 +33,8 @@ func (h Tick) tellRead(ctx context.Context, read lifecycle.Refreshed) error {
 	return errors.Join(append(failed, h.tellUnproven(ctx, read.Directory))...)
 }
 
-// tellGroups tells of groups that are not known. One that was never read, and
-// did not fail, has not had its turn yet.
+// tellGroups tells which groups are not known. A group that was never read, and
+// did not fail, is still to be read for the first time: it is not told.
 func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
 	names := h.Step.Policy.Sources().Names
 	groups := make(map[string]string)
@@ -58,8 +58,8 @@ func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
 	return h.tellEach(ctx, "groups:", groups, text, "These groups of the policy are known again: ", names)
 }
 
-// tellPeople tells when people cannot be read, and when they are not known.
-// Waiting for Slack is no trouble as long as the last reading holds.
+// tellPeople tells when people cannot be read, and when they are not known. A
+// rate limit is not told as long as the last reading holds.
 func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) error {
 	const cause = "people"
 	known := d.KnowsPeople(h.Operators.Now())
@@ -72,7 +72,7 @@ func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) err
 	case known && err == nil:
 		return h.Operators.Resolved(ctx, cause, "People can be read from Slack again.")
 	}
-	return nil // the first reading is under way, or Slack wants to be left alone
+	return nil // the first reading is under way, or Slack limits the calls
 }
 
 // lastRead says what the last reading of people is still good for.
@@ -87,7 +87,7 @@ func lastRead(d access.Directory) string {
 }
 
 // tellUnproven tells which people whom the policy names by address it cannot
-// recognise by it.
+// recognise by that address.
 func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 	if !d.KnowsPeople(h.Operators.Now()) {
 		return nil
@@ -115,8 +115,8 @@ func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 			says("More than one user in Slack has these addresses, which the policy names: "), over, names))
 }
 
-// Sizes of what is told at once: the rest is told with the next tick. Who reads
-// of many asks the doctor for all of them.
+// How many ids one message is about, and how many of them it names. The next tick
+// tells the rest, and aws-access doctor lists all.
 const (
 	mostTold   = 100
 	mostListed = 20

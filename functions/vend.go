@@ -88,7 +88,8 @@ func strictly(text []byte, into any) error {
 func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	out, err := h.Step.Do(ctx, order)
 	if errors.Is(err, access.ErrBadOrder) {
-		h.Log.ErrorContext(ctx, "what is no order is not answered", "error", err) // its fields may be of any length
+		// The fields of an invalid order may be of any length, so none is logged.
+		h.Log.ErrorContext(ctx, "an invalid order is not answered", "error", err)
 		return err
 	}
 	if errors.Is(err, lifecycle.ErrNotRequester) || out.Request.ID == "" {
@@ -163,8 +164,8 @@ func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
 // counts as undelivered.
 const posts = 3
 
-// post answers the requester, in the direct channel with the bot. What follows
-// a message that does not arrive is not posted: it would be of no use.
+// post answers the requester, in the direct channel with the bot. It stops at the
+// first message that does not arrive, because the rest is of no use without it.
 func (h Vend) post(ctx context.Context, out lifecycle.Handout, answer []slackui.Message) error {
 	channel := ""
 	if direct := out.Messages.At("grant"); direct != nil && direct.TS != undeliverable {

@@ -143,7 +143,7 @@ func (d *doctor) checkTick(a *functions.CheckAnswer) {
 }
 
 // checkPeople judges the reading of everybody in the workspace, and names those
-// whom the policy names in vain.
+// whom the policy names and does not recognise.
 func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	const check = "people"
 	s, age := a.Stack, a.At.Sub(a.Stack.PeopleAt).Round(time.Second)
@@ -171,16 +171,16 @@ func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 		d.report.ok(inSlack, check, fmt.Sprintf("%s, as of %s ago", size, max(age, 0)))
 	}
 	for _, p := range s.People {
-		d.report.add(inVain(p))
+		d.report.add(unrecognised(p))
 	}
-	if more := s.Vain - len(s.People); more > 0 {
+	if more := s.Unknown - len(s.People); more > 0 {
 		d.report.add(finding{inSlack, "people of the policy", warning, "more",
-			fmt.Sprintf("%d more are named in vain.", more), "Put those that are listed right first."})
+			fmt.Sprintf("%d more are named and not recognised.", more), "Put those that are listed right first."})
 	}
 }
 
-// inVain is the finding of somebody whom the policy names and does not recognise.
-func inVain(p functions.PersonAnswer) finding {
+// unrecognised is the finding of somebody whom the policy names and does not recognise.
+func unrecognised(p functions.PersonAnswer) finding {
 	f := finding{inSlack, "person " + p.Name, warning, p.Code, "", "Take it out of policy.yaml, or name somebody else."}
 	byID := "Write the Slack id " + p.ID +
 		" into policy.yaml instead of the address, or have the address put right in Slack."

@@ -50,7 +50,8 @@ func (w *world) update() {
 	if help := w.command("U0DEV1", "/aws-access help").Body; !strings.Contains(help, "Second version") {
 		w.t.Errorf("the first version answers: %s", help)
 	}
-	if out := w.command("U0LEAD1", `/aws-access payments-prod ReadOnly 4h "too long now"`); !strings.Contains(out.Body, "At most 3h") {
+	if out := w.command("U0LEAD1", `/aws-access payments-prod ReadOnly 4h "too long now"`); !strings.Contains(out.Body,
+		"At most 3h") {
 		w.t.Errorf("the first policy answers: %s", out.Body)
 	}
 	w.goesOn(before)

@@ -73,8 +73,8 @@ func (m *Messages) Owe(o Owed) {
 	m.Owed = append(m.Owed, o)
 }
 
-// Show records the message in a slot: nothing is owed there any more. Of two
-// messages in one slot the first stays; neither is drawn back.
+// Show records the message in a slot, where nothing is owed from then on. Of two
+// messages in one slot the first stays, and Shows never goes down.
 func (m *Messages) Show(shown Message) {
 	m.Drop(shown.Slot)
 	m.Posted = slices.Clone(m.Posted)

@@ -39,7 +39,7 @@ const (
 const MaxUsers = 200_000
 
 // due reports whether the tick should read people: a reading is under way, the
-// last one is old, or it looked for the people of another policy.
+// last one is old, or the last one was made for another policy.
 func (r Roster) due(d access.Directory, last access.Reading) bool {
 	rest := min(mostRest, max(time.Minute, time.Duration(d.Size)*time.Minute/usersPerMinute))
 	return last.Cursor != "" || r.Now().Sub(d.PeopleAt) >= rest || last.Policy != r.Policy.Digest()
@@ -100,8 +100,8 @@ func (r Roster) goOn(ctx context.Context, d access.Directory, last access.Readin
 	return r.sift(d, reading, read, cursor), slow
 }
 
-// page reads one page. It waits for as long as Slack asks to be left alone, if
-// the tick has the time.
+// page reads one page. When Slack limits the calls, it waits as long as Slack asks,
+// if the tick has the time.
 func (r Roster) page(ctx context.Context, cursor string, waited *time.Duration) ([]access.Person, string, error) {
 	for {
 		page, next, err := r.Slack.People(ctx, cursor)
@@ -120,8 +120,8 @@ func (r Roster) page(ctx context.Context, cursor string, waited *time.Duration) 
 	}
 }
 
-// retryAfter returns how long Slack wants to be left alone; ok is false when err
-// is not about a rate limit.
+// retryAfter returns the wait that Slack asks for; ok is false when err is not
+// about a rate limit.
 func retryAfter(err error) (wait time.Duration, ok bool) {
 	var e interface{ RetryAfter() (time.Duration, bool) }
 	if !errors.As(err, &e) {
@@ -135,10 +135,10 @@ func limited(err error) bool {
 	return ok
 }
 
-// sift takes users who were read into a reading, which goes on at cursor: the
-// policy's people, and all who hold an address of theirs. An address that comes
-// to be looked for after the first tick may have been held by somebody on a page
-// before, so it proves nothing until the next reading.
+// sift adds users who were read to a reading, which goes on at cursor. It keeps the
+// policy's people, and everybody who holds an address of theirs. An address that
+// is looked for only after the first tick may be held by somebody on an earlier
+// page too, so it proves nothing until the next reading.
 func (r Roster) sift(d access.Directory, reading access.Reading, read []access.Person, cursor string) access.Reading {
 	wanted, first := r.wanted(d), reading.Size == 0
 	watched := make(map[string]bool)
@@ -178,7 +178,7 @@ func (r Roster) sift(d access.Directory, reading access.Reading, read []access.P
 func whole(reading access.Reading) bool { return reading.Size > 0 && reading.Cursor == "" }
 
 // withReading is a directory with a reading of everybody, if that is whole and
-// newer. Of a part, only the size counts.
+// newer. From an unfinished reading it takes only the size.
 func withReading(d access.Directory, reading access.Reading) access.Directory {
 	if !whole(reading) || !reading.Began.After(d.PeopleAt) {
 		d.Size = max(d.Size, reading.Size)
@@ -217,8 +217,8 @@ func unproven(p access.Person) access.Person {
 	return p
 }
 
-// keep saves how far a reading is. Of a whole one only the policy is kept. When
-// another tick has gone on meanwhile, its progress counts.
+// keep saves how far a reading is. Of a whole one it saves only the policy and the
+// time. If another tick has saved meanwhile, nothing is saved here.
 func (r Roster) keep(ctx context.Context, last, reading access.Reading) error {
 	switch {
 	case reading.Size == 0, reading.Cursor == last.Cursor && reading.Began.Equal(last.Began):
@@ -303,7 +303,8 @@ const (
 	Nobody      = "nobody"      // nobody has this address or id
 )
 
-// Unproven lists whom the policy names in vain, as far as everybody is known.
+// Unproven lists whom the policy names and does not recognise, as far as
+// everybody is known.
 func Unproven(p *policy.Policy, d access.Directory) (found []Unrecognised) {
 	holders := make(map[string][]access.Person)
 	for _, id := range slices.Sorted(maps.Keys(d.People)) {

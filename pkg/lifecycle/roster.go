@@ -39,8 +39,8 @@ type Roster struct {
 	Now    func() time.Time
 	// NoGroup says whether an error of Slack.Group means that the group is gone.
 	NoGroup func(error) bool
-	// Pause waits for as long as Slack asks to be left alone. With nil nobody
-	// waits, and the next tick goes on.
+	// Pause waits as long as Slack asks when it limits the calls. With nil there is
+	// no wait, and the next tick goes on.
 	Pause func(ctx context.Context, d time.Duration) error
 	// Log gets what a step could not read, and decides without; nil for no log.
 	Log *slog.Logger

@@ -257,7 +257,8 @@ func TestTheWordsOfANeverAreTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refusal := p.Decide(Question{Who: w.person("dev1"), Account: account.ID, Role: "Admin", Asking: true, Directory: w.directory(noon), At: noon}).Refusal
+	refusal := p.Decide(Question{Who: w.person("dev1"), Account: account.ID, Role: "Admin", Asking: true,
+		Directory: w.directory(noon), At: noon}).Refusal
 	if access.Code(refusal) != "never" || !strings.Contains(refusal.Error(), "Nobody changes the log archive by hand.") {
 		t.Errorf("got %v", refusal)
 	}

@@ -64,7 +64,7 @@ var classes = map[Class]string{
 
 // exceptions are the codes that mean something else for one method.
 var exceptions = map[string]Class{
-	// A link for the answers to one click: nobody can mend it, and there is a new one with the next click.
+	// The response URL of one click: nobody can repair it, and the next click brings a new one.
 	respondOp + " channel_not_found":                 Gone,
 	respondOp + " channel_is_archived":               Gone,
 	respondOp + " action_prohibited":                 Gone,

@@ -317,7 +317,9 @@ func List(requests []access.Request, more bool, now time.Time) Message {
 
 // listAll adds requests to the blocks of a list as long as there is room, and
 // returns those that have none.
-func listAll(blocks []slack.Block, room int, requests []access.Request, limit int, now time.Time) ([]slack.Block, int, []access.Request) {
+func listAll(
+	blocks []slack.Block, room int, requests []access.Request, limit int, now time.Time,
+) ([]slack.Block, int, []access.Request) {
 	for i, r := range requests {
 		section := listed(r, now)
 		size := utf8.RuneCountInString(section.Text.Text)

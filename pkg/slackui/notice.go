@@ -63,7 +63,7 @@ func direct(text string) (Notice, bool) { return Notice{Message: said(text), ToR
 func Unasked(r access.Request) Message {
 	return said("Nobody could be asked about " + what(r) +
 		" yet: Slack does not take the message in the channel of the people who decide. " +
-		"The people who run aws-access are told, and the others are asked as soon as that is mended. " +
+		"The people who run aws-access are told, and the others are asked as soon as that works again. " +
 		"Your request times out " + moment(r.AnswerBy) + ".")
 }
 

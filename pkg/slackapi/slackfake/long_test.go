@@ -92,7 +92,8 @@ func TestALinkThatIsCutIsNoLink(t *testing.T) {
 // at 11,341 characters).
 func TestTheTextsOfAllBlocksTogetherHaveALimit(t *testing.T) {
 	post := func(b *bench, sections int) object {
-		return b.form("chat.postMessage", "channel", "C0OPS", "text", "x", "blocks", "["+repeated(sections, same(section(long(1000))))+"]")
+		return b.form("chat.postMessage", "channel", "C0OPS", "text", "x", "blocks",
+			"["+repeated(sections, same(section(long(1000))))+"]")
 	}
 	b := newBench(t)
 	b.good(post(b, 11))
