@@ -41,8 +41,7 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (sl
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	switch line.Verb {
-	case slackui.VerbHelp:
+	if line.Verb == slackui.VerbHelp {
 		return slackui.Help(h.Policy.Settings().TicketExample), nil
 	}
 	if _, err := h.tooFast(ctx, c.User, p.at); err != nil {

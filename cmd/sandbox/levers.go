@@ -254,13 +254,12 @@ func (c peopleChange) apply(slack *slackfake.Server) error {
 		}
 	}
 	for id, members := range c.Groups {
-		switch {
-		case members == nil:
+		if members == nil {
 			slack.RemoveGroup(id)
-		default:
-			if err := slack.SetGroup(id, *members); err != nil {
-				return err
-			}
+			continue
+		}
+		if err := slack.SetGroup(id, *members); err != nil {
+			return err
 		}
 	}
 	for _, change := range c.Channels {

@@ -120,10 +120,10 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 // that this very ask has made, and the answer of the table was lost.
 func (m asking) already(open []access.Request, there string) (access.Request, error) {
 	for _, r := range open {
-		switch {
-		case r.ID == there && r.ID == m.id:
+		switch r.ID {
+		case m.id:
 			return r, nil
-		case r.ID == there:
+		case there:
 			return r, r.Already()
 		}
 	}
@@ -139,7 +139,7 @@ func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, err
 		return who, m.Asked, err
 	}
 	exact := m.Asked
-	account, err := s.Policy.Find(who, m.directory, m.now, m.Asked.Account)
+	account, err := s.Policy.Find(who, m.directory, m.now, m.Account)
 	if err != nil {
 		return who, exact, err
 	}

@@ -21,10 +21,11 @@ func TestBothErrorsOfARecordThatFailsTwiceAreTold(t *testing.T) {
 		if call != "store:save" {
 			return nil, nil
 		}
-		switch saves++; {
-		case saves == 1: // the intent
+		saves++
+		switch saves {
+		case 1: // the intent
 			return nil, nil
-		case saves == 2:
+		case 2:
 			return first, nil
 		}
 		return second, nil

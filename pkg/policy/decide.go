@@ -357,7 +357,7 @@ func (r *ruling) anybody(need requirement) bool {
 // nobody words that a requirement cannot be filled.
 func (r *ruling) nobody(one *rule, short, have int) error {
 	need := one.needs[short]
-	unknown, because := r.unfilled(need)
+	because, unknown := r.unfilled(need)
 	if unknown != nil {
 		return unknown
 	}

@@ -145,7 +145,7 @@ func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 
 // unfilled says what keeps those whom a requirement asks from being counted, if
 // that is not known or can be put right.
-func (r *ruling) unfilled(need requirement) (unknown error, because string) {
+func (r *ruling) unfilled(need requirement) (because string, unknown error) {
 	var away, gone []string
 	doubtful := 0
 	for _, i := range need.from {
@@ -165,16 +165,16 @@ func (r *ruling) unfilled(need requirement) (unknown error, because string) {
 	}
 	switch {
 	case len(away) > 0:
-		return unread("it is not known who in " + listing(away) + " could approve this"), ""
+		return "", unread("it is not known who in " + listing(away) + " could approve this")
 	case len(gone) > 0:
-		return nil, "Slack has no user group " + listing(gone) + " any more, or it is switched off."
+		return "Slack has no user group " + listing(gone) + " any more, or it is switched off.", nil
 	case doubtful == 1:
-		return nil, "Slack has not confirmed the address of one of them, or another user has the same."
+		return "Slack has not confirmed the address of one of them, or another user has the same.", nil
 	case doubtful > 1:
-		return nil, "Slack has not confirmed the addresses of " + strconv.Itoa(doubtful) +
-			" of them, or other users have the same."
+		return "Slack has not confirmed the addresses of " + strconv.Itoa(doubtful) +
+			" of them, or other users have the same.", nil
 	}
-	return nil, ""
+	return "", nil
 }
 
 // profiles reports whether all members of a group are known.

@@ -60,8 +60,7 @@ func subjectOf(p access.Person) subject {
 // members are the people of a principal, as Slack ids and as addresses; ok is
 // false when they are not known.
 func (x *principal) members(m moment) (ids, addresses []string, ok bool) {
-	switch x.kind {
-	case slackGroup:
+	if x.kind == slackGroup {
 		ids, ok = m.directory.Group(x.source, m.at)
 		return ids, nil, ok
 	}
