@@ -105,7 +105,7 @@ type Reading struct {
 	Cursor  string            // where Slack goes on; "" when no reading is under way
 	Size    int               // users read so far
 	People  map[string]Person // by Slack id, as looked for: those without a standing were not met yet
-	Late    []string          // addresses that were not looked for from the first page on, folded
+	Late    []string          // addresses that were not looked for from the first page on, or that members share, folded
 }
 
 // Group returns a group's members; ok is false when they are not known at now.

@@ -170,8 +170,27 @@ func (r Roster) sift(d access.Directory, reading access.Reading, read []access.P
 			reading.People[p.ID] = p
 		}
 	}
+	if first && cursor == "" {
+		reading.Late = append(reading.Late, heldTwice(read)...)
+	}
 	reading.Cursor, reading.Size = cursor, reading.Size+len(read)
 	return reading
+}
+
+// heldTwice are the addresses that several members hold, whether or not the
+// policy names them: where everyone may ask, sessions are named after them too.
+// It is known where everybody is read at once. In a larger workspace, only the
+// addresses of the policy's people are compared with all others.
+func heldTwice(read []access.Person) (found []string) {
+	holders := make(map[string]int)
+	for _, p := range read {
+		if a := address(p); a != "" && p.Standing == access.Member {
+			if holders[a]++; holders[a] == 2 {
+				found = append(found, a)
+			}
+		}
+	}
+	return found
 }
 
 // whole reports whether everybody was read.

@@ -283,6 +283,30 @@ func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
 	}
 }
 
+// Where everybody is read at once, an address that two members hold proves
+// nothing whether or not the policy names them: sessions of people who ask
+// because everyone may are named after it too.
+func TestTwoStrangersWithOneAddressHaveNone(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range []access.Person{
+		{ID: "U0BOB", Email: "bob@example.com", Standing: access.Member},
+		{ID: "U0EVE", Email: "BOB@example.com", Standing: access.Member},
+		{ID: "U0ANN", Email: "ann@example.com", Standing: access.Member},
+		{ID: "U0OLD", Email: "ann@example.com", Standing: access.Deactivated},
+	} {
+		w.people[p.ID] = p
+	}
+	w.minute(t)
+	for id, proven := range map[string]bool{"U0BOB": false, "U0EVE": false, "U0ANN": true} {
+		if p := w.step().Roster.Ask(context.Background(), w.directory(t), id); (p.Email != "") != proven {
+			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
+		}
+	}
+	if d := w.directory(t); len(d.People) != 7 || !slices.Equal(d.Shared, []string{"bob@example.com"}) {
+		t.Errorf("shared: %v; %d people are kept, want bob's address and the policy's people alone", d.Shared, len(d.People))
+	}
+}
+
 // Somebody who comes into a group after their page was read is asked for at the
 // next tick, and loses nothing.
 func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
