@@ -191,6 +191,15 @@ func directoryVersions(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
 }
 
+// twoVersions saves versions 1 and 2, before, at and after their turn. Version 2
+// holds "c".
+func twoVersions(save func(n int, text string) error) error {
+	return errors.Join(
+		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
+		is("1 over 1", save(1, "b"), access.ErrStale), is("2", save(2, "c"), nil),
+		is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+}
+
 func readingVersions(ctx context.Context, s Subject) error {
 	reading := func(n int, cursor string) access.Reading {
 		return access.Reading{
@@ -200,11 +209,7 @@ func readingVersions(ctx context.Context, s Subject) error {
 	}
 	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }
 	none, err := s.Reading(ctx)
-	err = errors.Join(err, same("never written", none, access.Reading{}),
-		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
-		is("1 over 1", save(1, "b"), access.ErrStale),
-		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale),
-		is("2 again, word for word", save(2, "c"), nil))
+	err = errors.Join(err, same("never written", none, access.Reading{}), twoVersions(save))
 	r, err2 := s.Reading(ctx)
 	d, err3 := s.Directory(ctx)
 	return errors.Join(err, err2, err3, same("reading", r, reading(2, "c")),
@@ -218,11 +223,7 @@ func problemVersions(ctx context.Context, s Subject) error {
 	}
 	save := func(n int, text string) error { return s.SaveProblems(ctx, problems(n, text)) }
 	none, err := s.Problems(ctx)
-	err = errors.Join(err, same("never written", none, access.Problems{}),
-		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
-		is("1 over 1", save(1, "b"), access.ErrStale),
-		is("2", save(2, "c"), nil), is("1 over 2", save(1, "d"), access.ErrStale),
-		is("2 again, word for word", save(2, "c"), nil))
+	err = errors.Join(err, same("never written", none, access.Problems{}), twoVersions(save))
 	p, err2 := s.Problems(ctx)
 	return errors.Join(err, err2, same("problems", p, problems(2, "c")))
 }
@@ -234,8 +235,7 @@ func messageVersions(ctx context.Context, s Subject) error {
 	save := func(id string, n int, ts string) error { return s.SaveMessages(ctx, id, posted(n, ts)) }
 	first, other := submit("01A", dev, Now), submit("01B", dev, Now)
 	err := errors.Join(first.save(ctx, s, ""), other.save(ctx, s, ""),
-		is("2 before 1", save("01A", 2, "b"), access.ErrStale), is("1", save("01A", 1, "a"), nil), is("1 over 1", save("01A", 1, "b"), access.ErrStale),
-		is("2", save("01A", 2, "c"), nil), is("1 over 2", save("01A", 1, "d"), access.ErrStale), is("2 again, word for word", save("01A", 2, "c"), nil),
+		twoVersions(func(n int, ts string) error { return save("01A", n, ts) }),
 		is("1 of another request", save("01B", 1, "e"), nil))
 	// Neither moves the other: a request's version is its own.
 	second := approve(first, Now)
