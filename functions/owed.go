@@ -322,17 +322,27 @@ func place(o access.Owed) string {
 	if strings.HasPrefix(o.Slot, slotCard) || o.Event != nil && o.Channel != o.Event.Requester {
 		return o.Channel
 	}
-	return "direct messages"
+	return directly
+}
+
+const directly = "direct messages"
+
+// sentTo are the messages of a place, in a sentence.
+func sentTo(place string) string {
+	if place == directly {
+		return place
+	}
+	return "messages in " + place
 }
 
 // warn tells the operators why Slack does not take a message. A cause that lasts
 // until somebody acts is told once when it begins, and any other once a week.
 func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 	name, text, lasts := cause(o), "", true
-	said, advice := strings.TrimPrefix(err.Error(), "slack "), slackapi.Advice(err)
+	at, said, advice := sentTo(place(o)), strings.TrimPrefix(err.Error(), "slack "), slackapi.Advice(err)
 	switch slackapi.Class(o.Class) {
 	case slackapi.Operator:
-		text = "Slack does not take messages in " + place(o) + " (" + o.Code + "). " + advice +
+		text = "Slack does not take " + at + " (" + o.Code + "). " + advice +
 			" What was to be posted there is kept, and is posted as soon as Slack takes it."
 	case slackapi.Token:
 		text = "Slack does not take the bot token (" + said + "). " + advice + " Messages are kept until then."
@@ -342,8 +352,8 @@ func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 			" What was to be posted is kept, and is tried again."
 	case slackapi.Ours:
 		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
-		text = "The message " + o.Slot + " of request " + t.request.ID +
-			" is not posted: Slack refuses how it is made (" + said + "). " + advice
+		text = "A message about request " + t.request.ID + ", one of the " + at +
+			", is not posted: Slack refuses how it is made (" + said + "). " + advice
 	default:
 		return
 	}
@@ -369,7 +379,7 @@ func (h *round) once(cause string, do func() error) error {
 
 // recovered tells the operators that Slack takes again what it refused.
 func (h *round) recovered(ctx context.Context, o access.Owed) {
-	text := "Slack takes messages in " + place(o) + " again (" + o.Code + " is over)."
+	text := "Slack takes " + sentTo(place(o)) + " again (" + o.Code + " is over)."
 	switch slackapi.Class(o.Class) {
 	case slackapi.Token:
 		text = "Slack takes the bot token again."
@@ -396,7 +406,12 @@ func (h *round) resolveUnused(ctx context.Context) error {
 		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < indexLag {
 			continue
 		}
-		failed = append(failed, h.Operators.Resolved(ctx, name, "No message waits for Slack any more ("+about+")."))
+		before := "the bot token"
+		if at, code, found := strings.Cut(about, ":"); found {
+			before = sentTo(at) + " (" + code + ")"
+		}
+		text := "No message waits for Slack any more. Before, Slack did not take " + before + "."
+		failed = append(failed, h.Operators.Resolved(ctx, name, text))
 	}
 	return errors.Join(failed...)
 }

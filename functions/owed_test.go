@@ -180,7 +180,7 @@ func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
 func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
 	for code, c := range map[string]struct{ operators, log string }{
 		"message_not_found": {"", "what it was for is gone"},
-		"invalid_blocks":    {"refuses how it is made", "a message is parked, because Slack refuses how it is made"},
+		"invalid_blocks":    {"one of the messages in C0APPROVALS, is not posted: Slack refuses how it is made", "a message is parked, because Slack refuses how it is made"},
 	} {
 		w := newWorld(t)
 		r := w.saved("01R", "payments-prod", "C0APPROVALS")
@@ -312,7 +312,8 @@ func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
 	if w.owed() != "" || !strings.Contains(w.logs.String(), "a message was given up") {
 		t.Errorf("owed after a day: %q", w.owed())
 	}
-	if n := w.told("C0OPS", "No message waits for Slack any more"); n != 1 {
+	const closed = "No message waits for Slack any more. Before, Slack did not take messages in C0APPROVALS (not_in_channel)."
+	if n := w.told("C0OPS", closed); n != 1 {
 		t.Errorf("the case was closed %d times, want once: %s", n, w.seen(in("C0OPS")))
 	}
 	// The next request that meets it is told of again.

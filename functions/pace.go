@@ -104,7 +104,7 @@ func (h *Slack) flood(ctx context.Context, user, did string, now time.Time) {
 		name = "“" + who.Name + "” (" + user + ")" // quoted, because people choose their own names
 	}
 	text := name + " " + did +
-		". What is too much is refused, and other people are not affected. If it was not this person, " +
+		". The rest is refused, and other people are not affected. If it was not this person, " +
 		"deactivate the account in Slack."
 	if err := h.Operators.Once(ctx, "flood:"+user, text, paceTold); err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a flood", "user", user, "error", err)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
@@ -77,12 +76,12 @@ func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) err
 
 // lastRead says what the last reading of people is still good for.
 func lastRead(d access.Directory) string {
-	after := "approvers are not found, and addresses prove nothing: people read that Slack cannot be read."
+	after := "neither approvers nor addresses are known, and people are told that Slack cannot be read."
 	if d.PeopleAt.IsZero() {
 		return "Until then " + after
 	}
-	until := d.PeopleAt.Add(access.PeopleStaleAfter).UTC().Format(time.TimeOnly)
-	at := d.PeopleAt.UTC().Format(time.TimeOnly)
+	until := d.PeopleAt.Add(access.PeopleStaleAfter).UTC().Format("15:04")
+	at := d.PeopleAt.UTC().Format("15:04")
 	return "What was read at " + at + " UTC holds until " + until + " UTC; after that " + after
 }
 
@@ -102,8 +101,8 @@ func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 			shared[u.ID] = name
 		}
 	}
-	const advice = " The policy does not take these people for whom it names, and they can neither ask nor approve " +
-		"by it. Write their Slack ids into policy.yaml instead of the addresses, or have the addresses put right in Slack."
+	const advice = " The policy does not recognise these people by their addresses, so by these they can neither ask " +
+		"nor approve. Write their Slack ids into policy.yaml instead of the addresses, or have the addresses put right in Slack."
 	says := func(what string) func(string, []string) string {
 		return func(listed string, _ []string) string { return what + listed + "." + advice }
 	}

@@ -151,9 +151,14 @@ func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Messag
 // else can shorten it.
 func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
 	role := t.Role + " in " + t.AccountName + " (" + t.Account + ")"
-	text := "The console could not be opened as " + role + ": " + cause.Error() +
+	says := cause.Error()
+	var refusal *access.Refusal
+	if errors.As(cause, &refusal) {
+		says = refusal.Says // what to do next is for the requester
+	}
+	text := "The console could not be opened as " + role + ". " + says +
 		" The link grows with the session token, and the token with the session policy and the tags." +
-		" A shorter path of the role shortens the policy; keys work at any length."
+		" A shorter path of the role shortens the policy. Keys work at any length, where a rule gives them."
 	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, text, 24*time.Hour)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a link", "account", t.Account, "role", t.Role, "error", err)

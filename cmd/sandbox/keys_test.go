@@ -275,6 +275,9 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 		told := messages(b.state(), func(m slackfake.Message) bool {
 			return m.Channel == "C0OPS" && strings.Contains(m.Text, "could not be opened")
 		})
+		if len(told) == 1 && strings.Contains(told[0].Text, c.next) {
+			t.Errorf("%s: the operators read what the requester is to do: %q", c.role, told[0].Text)
+		}
 		if failed != 2 || len(told) != 1 {
 			t.Errorf("%s: %d records and %d messages to the operators, want 2 and 1: %+v", c.role, failed, len(told), told)
 		}

@@ -363,10 +363,12 @@ func (r *ruling) nobody(one *rule, short, have int) error {
 	}
 	says := "Too few people could approve this: “" + one.name + "” needs " + strconv.Itoa(need.need) + " of " +
 		strings.Join(need.names, ", ")
-	switch have {
-	case 0:
+	switch {
+	case have == 0 && because != "":
+		says += "."
+	case have == 0:
 		says += ", and there is nobody but you."
-	case 1:
+	case have == 1:
 		says += ", and there is 1 besides you."
 	default:
 		says += ", and there are " + strconv.Itoa(have) + " besides you."

@@ -88,7 +88,10 @@ func listing(names []string) string {
 	if len(names) > 5 {
 		names = append(slices.Clone(names[:5]), "others")
 	}
-	return strings.Join(names, " and ")
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
 }
 
 // Doubt says why it is not known what somebody may ask for, nil when all of it

@@ -126,11 +126,11 @@ var advice = map[string]string{
 	"channel_not_found": "Invite the app to the channel (/invite @aws-access), " +
 		"or write the right channel into policy.yaml.",
 	"not_in_channel": "Invite the app to the channel: /invite @aws-access.",
-	"is_archived":    "Bring the channel back, or write another channel into policy.yaml.",
-	"is_inactive":    "Bring the channel back, or write another channel into policy.yaml.",
-	"missing_scope":  "Install the app again with the manifest that `aws-access manifest` prints.",
+	"is_archived":    "Unarchive the channel, or write another channel into policy.yaml.",
+	"is_inactive":    "Unarchive the channel, or write another channel into policy.yaml.",
+	"missing_scope":  "Install the app again with the manifest that the command aws-access manifest prints.",
 	"messages_tab_disabled": "Turn on the Messages Tab of the app (App Home), " +
-		"or install it again with the manifest that `aws-access manifest` prints.",
+		"or install it again with the manifest that the command aws-access manifest prints.",
 
 	"restricted_action":                        "Let the app post in the channel: its posting permissions exclude it.",
 	"restricted_action_read_only_channel":      "Let the app post in the channel: it is read-only.",
@@ -159,6 +159,8 @@ func AdviceOn(class Class, code string) string {
 		return "Look at the app's permissions and at the channel's settings in Slack."
 	case class == Ours:
 		return "Report this as a fault of aws-access."
+	case class == Wait:
+		return "Slack itself may have trouble: look at status.slack.com."
 	}
 	return "Look the code up in Slack's documentation, and at status.slack.com."
 }

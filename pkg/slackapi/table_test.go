@@ -143,3 +143,15 @@ func TestEveryTokenErrorReadsTheTokenAgain(t *testing.T) {
 		slack.Close()
 	}
 }
+
+// Operators read advice in plain text, where a backtick is a backtick.
+func TestAdviceHasNoMarkup(t *testing.T) {
+	for code := range advice {
+		if text := AdviceOn(Operator, code); strings.ContainsAny(text, "`*_<>") {
+			t.Errorf("%s: %q has markup", code, text)
+		}
+	}
+	if got := AdviceOn(Wait, ""); strings.Contains(got, "Look the code up") {
+		t.Errorf("without a code: %q", got)
+	}
+}

@@ -42,7 +42,7 @@ const steps = [
   {
     name: "Use",
     done: (s, at) => at.used || s.requests.some((r) => granted(r) && over(r.state)),
-    words: () => "Follow the link to the played console, or copy the keys. Both end with the grant.",
+    words: () => "Follow the link to the simulated AWS console, or copy the keys. Both end with the grant.",
     there: (s) => ({ me: asker(s), place: dm }),
     go: () => "Take me there",
   },
