@@ -319,7 +319,7 @@ func TestPeopleChangeFromNowOn(t *testing.T) {
 	if got := typed(b, "U0NEW", "pay"); !strings.Contains(got, "payments-prod") {
 		t.Errorf("the menu of somebody new: got %s", got)
 	}
-	for who, want := range map[string]string{"U0NEW": "Asked for", "U0DEV2": "may not ask", "U0DEV1": "Asked for"} {
+	for who, want := range map[string]string{"U0NEW": "Asked for", "U0DEV2": "There is no account “payments-prod” that you may ask for", "U0DEV1": "Asked for"} {
 		if out := b.command(who, line); !strings.Contains(out.Body, want) {
 			t.Errorf("%s asks: got %s, want %s", who, out.Body, want)
 		}
