@@ -64,7 +64,7 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 	}
 	_, asker, err := h.Store.Asking(ctx, user, "")
 	if err != nil {
-		return slackui.Message{}, fmt.Errorf("load what %s asked for: %w", user, err)
+		return slackui.Message{}, fmt.Errorf("load the requests of %s: %w", user, err)
 	}
 	var older []string
 	for _, open := range asker.Open {

@@ -46,12 +46,12 @@ func (h Notify) Handle(ctx context.Context, e events.DynamoDBEvent) (events.Dyna
 	round := h.round()
 	for _, record := range e.Records {
 		if err := round.record(ctx, record); err != nil {
-			h.Log.ErrorContext(ctx, "a stream record could not be told", "event", record.EventID, "error", err)
+			h.Log.ErrorContext(ctx, "a stream record could not be processed", "event", record.EventID, "error", err)
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
 		}
 	}
 	if err := round.settle(ctx, notifyWaits); err != nil {
-		h.Log.ErrorContext(ctx, "what is owed cannot be paid now", "error", err)
+		h.Log.ErrorContext(ctx, "messages that are owed cannot be posted now", "error", err)
 	}
 	return answer, nil
 }

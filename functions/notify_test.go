@@ -139,7 +139,7 @@ func TestWhatCannotBeDeliveredIsToldToTheOperatorsOnce(t *testing.T) {
 		w.fed = 0
 	}
 	ops := w.seen(in("C0OPS"))
-	if strings.Count(ops, "does not take messages in C0GONE") != 2 { // text and block of one message
+	if strings.Count(ops, "does not accept messages in C0GONE") != 2 { // text and block of one message
 		t.Errorf("operators: %s", ops)
 	}
 	wantText(t, "operators", ops, "channel_not_found", "/invite @aws-access")

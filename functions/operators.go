@@ -74,7 +74,7 @@ func (o Operators) Deliver(ctx context.Context) error {
 	}
 	p, err := o.Store.Problems(ctx)
 	if err != nil {
-		return fmt.Errorf("load what the operators were told: %w", err)
+		return fmt.Errorf("load the operators' problems: %w", err)
 	}
 	var owed []string
 	for cause := range p.Open {
@@ -119,7 +119,7 @@ func (o Operators) change(
 	for range raceTries {
 		p, err := o.Store.Problems(ctx)
 		if err != nil {
-			return false, fmt.Errorf("load what the operators were told: %w", err)
+			return false, fmt.Errorf("load the operators' problems: %w", err)
 		}
 		next, moved := turn(p)
 		if !moved {
@@ -131,8 +131,8 @@ func (o Operators) change(
 			return true, nil
 		}
 		if !errors.Is(err, access.ErrStale) {
-			return false, fmt.Errorf("save what the operators were told: %w", err)
+			return false, fmt.Errorf("save the operators' problems: %w", err)
 		}
 	}
-	return false, fmt.Errorf("save what the operators were told: %w", access.ErrStale)
+	return false, fmt.Errorf("save the operators' problems: %w", access.ErrStale)
 }

@@ -342,18 +342,18 @@ func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 	at, said, advice := sentTo(place(o)), strings.TrimPrefix(err.Error(), "slack "), slackapi.Advice(err)
 	switch slackapi.Class(o.Class) {
 	case slackapi.Operator:
-		text = "Slack does not take " + at + " (" + o.Code + "). " + advice +
-			" What was to be posted there is kept, and is posted as soon as Slack takes it."
+		text = "Slack does not accept " + at + " (" + o.Code + "). " + advice +
+			" The messages are kept, and are posted as soon as Slack accepts them."
 	case slackapi.Token:
-		text = "Slack does not take the bot token (" + said + "). " + advice + " Messages are kept until then."
+		text = "Slack does not accept the bot token (" + said + "). " + advice + " The messages are kept until then."
 	case slackapi.Unknown:
 		name, lasts = "slack:unknown:"+cmp.Or(o.Code, said), false
-		text = "Slack gave an answer that is not known (" + said + "). " + advice +
-			" What was to be posted is kept, and is tried again."
+		text = "Slack gave an unknown answer (" + said + "). " + advice +
+			" The messages are kept, and are tried again."
 	case slackapi.Ours:
 		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
 		text = "A message about request " + t.request.ID + ", one of the " + at +
-			", is not posted: Slack refuses how it is made (" + said + "). " + advice
+			", is not posted, because Slack refuses its form (" + said + "). " + advice
 	default:
 		return
 	}
@@ -379,10 +379,10 @@ func (h *round) once(cause string, do func() error) error {
 
 // recovered tells the operators that Slack takes again what it refused.
 func (h *round) recovered(ctx context.Context, o access.Owed) {
-	text := "Slack takes " + sentTo(place(o)) + " again (" + o.Code + " is over)."
+	text := "Slack accepts " + sentTo(place(o)) + " again (" + o.Code + " is over)."
 	switch slackapi.Class(o.Class) {
 	case slackapi.Token:
-		text = "Slack takes the bot token again."
+		text = "Slack accepts the bot token again."
 	case slackapi.Operator:
 	default:
 		return
@@ -398,7 +398,7 @@ func (h *round) recovered(ctx context.Context, o access.Owed) {
 func (h *round) resolveUnused(ctx context.Context) error {
 	p, err := h.Operators.Store.Problems(ctx)
 	if err != nil {
-		return fmt.Errorf("load what the operators were told: %w", err)
+		return fmt.Errorf("load the operators' problems: %w", err)
 	}
 	var failed []error
 	for name, problem := range p.Open {

@@ -179,8 +179,9 @@ func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
 
 func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
 	for code, c := range map[string]struct{ operators, log string }{
-		"message_not_found": {"", "what it was for is gone"},
-		"invalid_blocks":    {"one of the messages in C0APPROVALS, is not posted: Slack refuses how it is made", "a message is parked, because Slack refuses how it is made"},
+		"message_not_found": {"", "person no longer exists"},
+		"invalid_blocks": {"one of the messages in C0APPROVALS, is not posted, because Slack refuses its form",
+			"a message is set aside, because Slack refuses its form"},
 	} {
 		w := newWorld(t)
 		r := w.saved("01R", "payments-prod", "C0APPROVALS")
@@ -319,7 +320,7 @@ func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
 	// The next request that meets it is told of again.
 	w.saved("01S", "two", "C0APPROVALS")
 	w.feed()
-	if n := w.told("C0OPS", "does not take messages in C0APPROVALS"); n != 2 {
+	if n := w.told("C0OPS", "does not accept messages in C0APPROVALS"); n != 2 {
 		t.Errorf("told %d times, want again for a new case", n)
 	}
 }

@@ -82,7 +82,7 @@ func (h *Slack) tooFast(ctx context.Context, user string, now time.Time) (first 
 	if first {
 		h.flood(ctx, user, fmt.Sprintf("sent more than %d commands and clicks within a few moments", paceBurst), now)
 	}
-	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than people do.",
+	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than is allowed.",
 		"Wait a minute, then try again.")
 }
 

@@ -43,14 +43,14 @@ func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
 		}
 	}
 	text := func(listed string, ids []string) string {
-		says := "These groups of the policy are not known right now: " + listed +
+		says := "The members of these groups in the policy are not known at the moment: " + listed +
 			". They allow nobody and approve nothing until they can be read again."
 		if err := read.Groups[ids[0]]; err != nil {
 			return says + fmt.Sprintf(" The error is: %v. %s", err, slackapi.Advice(err))
 		}
 		if read.Directory.Groups[ids[0]].Gone {
-			return says + " Slack has no such group, or it is switched off: " +
-				"switch it on again, or write another one into policy.yaml."
+			return says + " Slack has no such group, or the group is disabled: enable it again, or write another group into " +
+				"policy.yaml."
 		}
 		return says
 	}
@@ -102,11 +102,11 @@ func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 		}
 	}
 	const advice = " The policy does not recognise these people by their addresses, so by these they can neither ask " +
-		"nor approve. Write their Slack ids into policy.yaml instead of the addresses, or have the addresses put right in Slack."
+		"nor approve. Write their Slack ids into policy.yaml instead, or have the addresses corrected in Slack."
 	says := func(what string) func(string, []string) string {
 		return func(listed string, _ []string) string { return what + listed + "." + advice }
 	}
-	over := "The policy recognises these people again, or does not name them any more: "
+	over := "The policy recognises these people again, or no longer names them: "
 	return errors.Join(
 		h.tellEach(ctx, "unconfirmed:", unconfirmed,
 			says("Slack has not confirmed these addresses, which the policy names: "), over, names),
@@ -130,7 +130,7 @@ func (h Tick) tellEach(
 ) error {
 	known, err := h.Operators.Store.Problems(ctx)
 	if err != nil {
-		return fmt.Errorf("load what the operators were told: %w", err)
+		return fmt.Errorf("load the operators' problems: %w", err)
 	}
 	told := make(map[string]bool)
 	var failed []error

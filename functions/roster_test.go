@@ -285,7 +285,7 @@ func TestGroupsThatAreNotKnownAreToldOfOnce(t *testing.T) {
 	}
 	told := w.operatorsRead()
 	if len(told) != 1 ||
-		!strings.Contains(told[0], "not known right now: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY)") ||
+		!strings.Contains(told[0], "not known at the moment: developers (S0DEVS), leads (S0LEADS), security (S0SECURITY)") ||
 		!strings.Contains(told[0], "The error is: ") {
 		t.Errorf("operators read %q", told)
 	}

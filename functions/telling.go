@@ -191,12 +191,13 @@ func (t *telling) refused(ctx context.Context, o access.Owed, err error) {
 	o.Class, o.Code = string(class), code
 	switch class {
 	case slackapi.Gone:
-		t.Log.InfoContext(ctx, "a message is left, because what it was for is gone", "request", t.request.ID, "slot", o.Slot,
+		t.Log.InfoContext(ctx, "a message is dropped, because its channel, message or person no longer exists", "request",
+			t.request.ID, "slot", o.Slot,
 			"error", err)
 		t.park(o)
 	case slackapi.Ours:
 		// template.yaml has an alarm on this line.
-		t.Log.ErrorContext(ctx, "a message is parked, because Slack refuses how it is made", "request", t.request.ID,
+		t.Log.ErrorContext(ctx, "a message is set aside, because Slack refuses its form", "request", t.request.ID,
 			"slot", o.Slot, "error", err)
 		t.park(o)
 	default:

@@ -157,7 +157,7 @@ func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
 		says = refusal.Says // what to do next is for the requester
 	}
 	text := "The console could not be opened as " + role + ". " + says +
-		" The link grows with the session token, and the token with the session policy and the tags." +
+		" Its session policy and tags make the session token, and with it the link, too long." +
 		" A shorter path of the role shortens the policy. Keys work at any length, where a rule gives them."
 	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, text, 24*time.Hour)
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 
 const aboutCloseAll = `aws-access close-all -table NAME -by PERSON -why TEXT [-yes]
 
-Ends every open request of a table: a pending one is denied, an active one
-revoked, each with its event. It is for a table that was restored from a backup,
-which brings requests back that were ended since, and for taking the product
-away. Freeze the stack first (Frozen=true), so that nobody asks meanwhile.
+Ends every open request of a table: it denies the pending ones and revokes the
+active ones, each with its event. Use it after a table was restored from a backup,
+because ended requests are then open again, and before you remove the product.
+Freeze the stack first (Frozen=true), so that nobody asks in the meantime.
 
-Sessions that were handed out go on until their own end, an hour at the most.
-Without -yes it lists what it would end. The shell needs dynamodb:Query on the
+Sessions that people already have work until they expire, after at most an hour.
+Without -yes it only lists the requests. The shell needs dynamodb:Query on the
 table's index "state", and dynamodb:BatchGetItem and dynamodb:PutItem on the table.
 
 `
@@ -41,16 +41,16 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	flags.Usage = func() { say(stderr, aboutCloseAll); flags.PrintDefaults() }
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
-	by := flags.String("by", "", "who does it, as the record shall say")
-	why := flags.String("why", "", "the reason, as people shall read it")
-	yes := flags.Bool("yes", false, "do it, not only list it")
+	by := flags.String("by", "", "who ends the requests; the audit trail shows it")
+	why := flags.String("why", "", "the reason, which people read")
+	yes := flags.Bool("yes", false, "end the requests instead of only listing them")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return fine
 	case err != nil:
 		return usage
 	case flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "":
-		say(stderr, "aws-access close-all: -table, -by and -why are needed, and nothing else; see close-all -h\n")
+		say(stderr, "aws-access close-all: give -table, -by and -why, and no other arguments; see aws-access close-all -h\n")
 		return usage
 	}
 	aws, err := intoAWS(ctx, *region)
@@ -62,16 +62,16 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	n, err := c.run(ctx)
 	if err != nil {
 		if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
-			err = fmt.Errorf("there is no table %s with the product's indexes in %s", *table, aws.Region)
+			err = fmt.Errorf("there is no table %s with the indexes of aws-access in %s", *table, aws.Region)
 		}
 		say(stderr, "aws-access close-all: after %d requests: %s\n", n, plainError(err))
 		return wrong
 	}
 	if !*yes {
-		say(stdout, "%d open requests. Nothing was done: say -yes to end them.\n", n)
+		say(stdout, "%d open requests. None was ended; add -yes to end them.\n", n)
 		return fine
 	}
-	say(stdout, "%d requests ended. Sessions that were handed out act until their own end, an hour at the most.\n", n)
+	say(stdout, "%d requests ended. Sessions that people already have work until they expire, after at most an hour.\n", n)
 	return fine
 }
 

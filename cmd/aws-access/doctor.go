@@ -28,22 +28,22 @@ import (
 const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml] [-only stack|slack|accounts] [-accounts PATTERN] [-json]
 aws-access doctor -rights [-ping] [-stack aws-access]
 
-Tells whether a deployment is right: the stack, Slack, and every role of every
-account of the deployed policy. It changes nothing, and may assume no role: it
-asks the deployed vend function, which assumes each role with a session policy
-that denies everything, drops the credentials where they arrive, and answers
-with codes. Each trial stands in CloudTrail with the source identity
-aws-access-doctor and the session name aws-access-doctor-…; one that lacks a
-thing, to see it refused, lacks that.
+Checks a deployment: the stack, Slack, and every role in every account of the
+deployed policy. It changes nothing and assumes no role itself. It asks the
+deployed vend function, which assumes each role with a session policy that denies
+everything, discards the credentials, and answers with codes. CloudTrail shows
+each of these tests with the source identity aws-access-doctor and the session
+name aws-access-doctor-…. Some tests leave one of these out on purpose, to see
+that AWS refuses them.
 
--rights prints the IAM policy that whoever runs doctor needs; with -ping also
-the right to read the signing secret, which is the right to approve anything as
-anybody. Without it doctor sends no signed ping: type /aws-access help in Slack,
-an answer proves the same.
+-rights prints the IAM policy that you need to run doctor. With -ping it includes
+the right to read the signing secret; a person with that secret can approve any
+request in anybody's name. Without that right doctor sends no signed ping. Type
+/aws-access help in Slack instead: an answer proves the same.
 
-It ends with 0 when nothing is wrong (there may be warnings), with 1 when there
-are problems, with 2 when it could not run, and with 3 when it found no problem
-but could not check everything.
+Exit status: 0 if there are no problems (there may be warnings), 1 if there are
+problems, 2 if doctor could not run, and 3 if it found no problem but could not
+check everything.
 
 `
 
@@ -108,11 +108,14 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.StringVar(&e.region, "region", "", "AWS `region` of the stack; the shell's own if empty")
 	flags.StringVar(&e.policy, "policy", "", "policy `file`, or compiled policy, that should be deployed")
 	flags.StringVar(&e.only, "only", "", "`part` to look at: stack, slack or accounts")
-	flags.StringVar(&e.accounts, "accounts", "", "`names` or ids of accounts to try, with commas between; * stands for anything")
+	flags.StringVar(&e.accounts, "accounts", "",
+		"`names` or ids of the accounts to check, separated by commas; * matches any text")
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
-	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that whoever runs doctor needs")
-	flags.BoolVar(&e.ping, "ping", false, "with -rights: also the right to read the signing secret, which is the right to approve anything as anybody")
-	flags.DurationVar(&e.rest, "rest", 3*time.Second, "how `long` to wait before roles are tried again that AWS had no time for; it doubles")
+	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that you need to run doctor")
+	flags.BoolVar(&e.ping, "ping", false,
+		"with -rights: include the right to read the signing secret, with which one can approve anything in anybody's name")
+	flags.DurationVar(&e.rest, "rest", 3*time.Second,
+		"how `long` to wait before AWS is asked again about roles that it gave no answer for; the time doubles")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil, fine
@@ -121,17 +124,17 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	}
 	switch {
 	case flags.NArg() > 0:
-		say(stderr, "aws-access doctor: %q is not understood; see aws-access doctor -h\n", flags.Arg(0))
+		say(stderr, "aws-access doctor: %q is not a known argument; see aws-access doctor -h\n", flags.Arg(0))
 	case e.ping && !e.rights:
-		say(stderr, "aws-access doctor: -ping goes with -rights\n")
+		say(stderr, "aws-access doctor: -ping can be used with -rights only\n")
 	case !stackName.MatchString(e.stack):
-		say(stderr, "aws-access doctor: -stack takes the name of a CloudFormation stack\n")
+		say(stderr, "aws-access doctor: -stack needs the name of a CloudFormation stack\n")
 	case !regionForm.MatchString(e.region):
-		say(stderr, "aws-access doctor: -region takes a region such as eu-west-1\n")
+		say(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
 	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
-		say(stderr, "aws-access doctor: -only takes stack, slack or accounts\n")
+		say(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
 	case !goodPatterns(e.accounts):
-		say(stderr, "aws-access doctor: -accounts takes names and ids of accounts, where * stands for anything\n")
+		say(stderr, "aws-access doctor: -accounts needs names or ids of accounts, in which * matches any text\n")
 	default:
 		return e, fine
 	}
@@ -176,9 +179,9 @@ func intoAWS(ctx context.Context, region string) (aws.Config, error) {
 	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), awsconfig.WithRegion(region))
 	switch {
 	case err != nil:
-		return c, fmt.Errorf("no way into AWS: %w", err)
+		return c, fmt.Errorf("load the AWS configuration: %w", err)
 	case c.Region == "":
-		return c, errors.New("no region is set; say which with -region")
+		return c, errors.New("no AWS region is set; give one with -region")
 	}
 	return c, nil
 }
@@ -204,7 +207,7 @@ func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, e
 func readPolicy(name string) (*policy.Policy, error) {
 	src, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("the policy cannot be read: %w", err)
+		return nil, fmt.Errorf("read the policy: %w", err)
 	}
 	if p, err := policy.Load(src, ""); err == nil {
 		return p, nil
@@ -271,7 +274,7 @@ func (d *doctor) examine(ctx context.Context) error {
 // the SDK says when it finds no credentials tells nobody what to do.
 func plainError(err error) string {
 	if strings.Contains(err.Error(), "get credentials: failed to refresh cached credentials") {
-		return "there are no AWS credentials in this shell that are good: sign in (aws sso login), or set AWS_PROFILE"
+		return "this shell has no valid AWS credentials: sign in (aws sso login), or set AWS_PROFILE"
 	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' || r == 0x7f {

@@ -31,21 +31,23 @@ var breakages = map[string]struct {
 }{
 	"a trust that refuses": {
 		func(c *clinic) { c.change("222222222222", "Admin", theVendRole, theVendRole+"-of-yesterday") },
-		[]string{"roles problem refused"}, []string{"1 of 14 roles: Admin in payments-dev (222222222222)", "1. Is the role there", "3. Is its external id the one in the SSM parameter /jit-access/external-id"}, wrong,
+		[]string{"roles problem refused"}, []string{"1 of 14 roles: Admin in payments-dev (222222222222)",
+			"1. Does the role exist", "3. Is its external id the one in the SSM parameter /jit-access/external-id"}, wrong,
 	},
 	"a role that is missing": {
 		func(c *clinic) { c.aws.RemoveRole("333333333333", "Operator") },
-		[]string{"roles problem refused"}, []string{"Operator in data-prod (333333333333)", "gives the same answer for every cause"}, wrong,
+		[]string{"roles problem refused"}, []string{"Operator in data-prod (333333333333)", "It does not say why"}, wrong,
 	},
 	"another external id everywhere": {
 		func(c *clinic) { c.external = "canary-other-external-id" },
-		[]string{"roles problem refused"}, []string{"14 of 14 roles", "look first at what they have in common, which is the external id"}, wrong,
+		[]string{"roles problem refused"}, []string{"14 of 14 roles", "first check what they share: the external id"}, wrong,
 	},
 	"a trust open without the external id": {
 		func(c *clinic) {
 			c.change("111111111111", "ReadOnly", `,"sts:ExternalId":"`+canaryExternal+`"`, "")
 		},
-		[]string{"roles problem open_without_external_id"}, []string{"SECURITY: they can be assumed without the external id", "ReadOnly in payments-prod"}, wrong,
+		[]string{"roles problem open_without_external_id"}, []string{"SECURITY: these roles can be assumed without the " +
+			"external id", "ReadOnly in payments-prod"}, wrong,
 	},
 	"a trust open without tags": {
 		func(c *clinic) { c.change("111111111111", "Admin", `"aws:RequestTag/GrantId":"?*",`, "") },
@@ -53,11 +55,11 @@ var breakages = map[string]struct {
 	},
 	"a trust open without a source identity": {
 		func(c *clinic) { c.change("111111111111", "Admin", `,"sts:SourceIdentity":"?*"`, "") },
-		[]string{"roles problem open_without_source_identity"}, []string{"SECURITY", "nobody in particular"}, wrong,
+		[]string{"roles problem open_without_source_identity"}, []string{"SECURITY", "does not show who used them"}, wrong,
 	},
 	"a trust open under any session name": {
 		func(c *clinic) { c.change("111111111111", "Admin", `"sts:RoleSessionName":"aws-access-*",`, "") },
-		[]string{"roles problem open_under_any_session_name"}, []string{"SECURITY", "cut by their name"}, wrong,
+		[]string{"roles problem open_under_any_session_name"}, []string{"SECURITY", "ended by name"}, wrong,
 	},
 	"a trust that allows no tags": {
 		func(c *clinic) { c.change("444444444444", "ReadOnly", "sts:TagSession", "sts:Nothing") },
@@ -69,7 +71,7 @@ var breakages = map[string]struct {
 	},
 	"an STS that has no time": {
 		func(c *clinic) { c.throttle = func(int) string { return vendfake.Throttles } },
-		[]string{"roles not checked throttled"}, []string{"says nothing about the roles"}, unchecked,
+		[]string{"roles not checked throttled"}, []string{"nothing is known about these roles"}, unchecked,
 	},
 	"a bot token that was revoked": {
 		func(c *clinic) { c.slack.SetToken(access.NewSecret("xoxb-canary-new")) },
@@ -102,7 +104,8 @@ var breakages = map[string]struct {
 			c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
 			c.scopes = append(c.scopes, "chat:write.public")
 		},
-		[]string{"channel C0APPROVALS warning not_member", "scopes warning more_than_needed"}, []string{"as long as the channel is public"}, fine,
+		[]string{"channel C0APPROVALS warning not_member",
+			"scopes warning more_than_needed"}, []string{"only while the channel is public"}, fine,
 	},
 	"a private channel without the bot": {
 		func(c *clinic) {
@@ -112,7 +115,7 @@ var breakages = map[string]struct {
 	},
 	"a channel shared with another company": {
 		func(c *clinic) { c.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", Shared: true}) },
-		[]string{"channel C0APPROVALS warning shared"}, []string{"whose people read the cards"}, fine,
+		[]string{"channel C0APPROVALS warning shared"}, []string{"Its people can read the names"}, fine,
 	},
 	"a channel that is archived": {
 		func(c *clinic) { c.slack.SetChannel(slackfake.Channel{ID: "C0OPS", Archived: true}) },
@@ -152,40 +155,41 @@ var breakages = map[string]struct {
 			c.readAgain()
 		},
 		[]string{"person dev2@example.com warning nobody", "person lead2@example.com warning deactivated"},
-		[]string{"Nobody in the workspace has this address or id", "a never keeps nobody out",
-			"is no full member of the workspace (deactivated)"}, fine,
+		[]string{"Nobody in the workspace has this address or id", "rules that name it apply to nobody",
+			"is not a full member of the workspace (deactivated)"}, fine,
 	},
 	"people who are not known": {
 		func(c *clinic) {
 			c.known(func(d *access.Directory) { d.PeopleAt = d.PeopleAt.Add(-access.PeopleStaleAfter) })
 		},
-		[]string{"people problem unknown"}, []string{"Not everybody was read from Slack in the last half hour"}, wrong,
+		[]string{"people problem unknown"}, []string{"The people of the workspace were not all read in the " +
+			"last half hour"}, wrong,
 	},
 	"people who are known for a while yet": {
 		func(c *clinic) { c.known(func(d *access.Directory) { d.PeopleAt = d.PeopleAt.Add(-26 * time.Minute) }) },
-		[]string{"people warning late"}, []string{"whole reading of the workspace began 26m"}, fine,
+		[]string{"people warning late"}, []string{"complete reading of the workspace began 26m"}, fine,
 	},
 	"the first reading of a large workspace": {
 		func(c *clinic) {
 			c.known(func(d *access.Directory) { d.PeopleAt, d.Size = time.Time{}, 36_000 })
 		},
-		[]string{"people warning first_reading"}, []string{"36000 users were read so far",
-			"Wait: Slack gives about 18,000 users a minute"}, fine,
+		[]string{"people warning first_reading"}, []string{"36000 users have been read so far",
+			"Slack allows about 18,000 users a minute"}, fine,
 	},
 	"a workspace that is too large": {
 		func(c *clinic) { c.known(func(d *access.Directory) { d.Size = 250_000 }) },
 		[]string{"people warning too_large"}, []string{"The workspace has 250000 users",
-			"200000 is the most that is supported"}, fine,
+			"at most 200000 are supported"}, fine,
 	},
 	"a tick that is silent": {
 		func(c *clinic) { c.forget(20 * time.Minute) },
 		[]string{
 			"group developers (S0DEVS) problem unknown", "group leads (S0LEADS) problem unknown", "group security (S0SECURITY) problem unknown", "tick problem silent",
-		}, []string{"People and groups were last read 20m", "rule of the tick enabled"}, wrong,
+		}, []string{"People and groups were last read 20m", "tick's rule is enabled"}, wrong,
 	},
 	"a tick that is late": {
 		func(c *clinic) { c.forget(6 * time.Minute) },
-		[]string{"tick warning late"}, []string{"it should be each minute"}, fine,
+		[]string{"tick warning late"}, []string{"They should be read every minute"}, fine,
 	},
 	"a stream mapping that is disabled": {
 		func(c *clinic) { c.api.mapping[0]["State"] = "Disabled" },
@@ -195,23 +199,23 @@ var breakages = map[string]struct {
 		func(c *clinic) {
 			c.api.mapping[0]["MaximumRetryAttempts"], c.api.mapping[0]["BisectBatchOnFunctionError"] = -1, false
 		},
-		[]string{"stream problem settings"}, []string{"-1 retries, not 1000", "a batch that fails is not split"}, wrong,
+		[]string{"stream problem settings"}, []string{"-1 retries, not 1000", "a failed batch is not split"}, wrong,
 	},
 	"a stream mapping without filter": {
 		func(c *clinic) { delete(c.api.mapping[0], "FilterCriteria") },
-		[]string{"stream problem settings"}, []string{"not filtered to events alone"}, wrong,
+		[]string{"stream problem settings"}, []string{"its filter is not the one of the template"}, wrong,
 	},
 	"no stream mapping": {
 		func(c *clinic) { c.api.mapping = nil },
-		[]string{"stream problem missing"}, []string{"no card is posted"}, wrong,
+		[]string{"stream problem missing"}, []string{"so no card or message is posted"}, wrong,
 	},
 	"orders that are tried again": {
 		func(c *clinic) { c.api.async["MaximumRetryAttempts"] = 2 },
-		[]string{"orders problem settings"}, []string{"might vend twice"}, wrong,
+		[]string{"orders problem settings"}, []string{"could vend twice"}, wrong,
 	},
 	"orders as Lambda has them by itself": {
 		func(c *clinic) { c.api.async = nil },
-		[]string{"orders problem settings"}, []string{"three times, for six hours"}, wrong,
+		[]string{"orders problem settings"}, []string{"three times, within six hours"}, wrong,
 	},
 	"a URL of vend": {
 		func(c *clinic) {
@@ -242,7 +246,8 @@ var breakages = map[string]struct {
 	},
 	"a secret in an environment": {
 		func(c *clinic) { c.api.env("NotifyFunction")["TOKEN"] = "xoxb-canary-in-the-environment" },
-		[]string{"function notify problem changed", "function notify problem secret_in_environment"}, []string{"its environment has TOKEN, which", "TOKEN holds what looks like a secret"}, wrong,
+		[]string{"function notify problem changed", "function notify problem " +
+			"secret_in_environment"}, []string{"its environment has TOKEN, which", "TOKEN seems to hold a secret"}, wrong,
 	},
 	"a function that calls elsewhere": {
 		func(c *clinic) { c.api.env("VendFunction")["SLACK_API_URL"] = "http://127.0.0.1:1/" },
@@ -307,27 +312,29 @@ var breakages = map[string]struct {
 		func(c *clinic) {
 			c.api.async["DestinationConfig"] = map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:666666666666:operators"}}
 		},
-		[]string{"orders problem settings"}, []string{"elsewhere than to the stack's own topic (output OperatorsTopicArn)"}, wrong,
+		[]string{"orders problem settings"}, []string{"do not go to the stack's own topic (output OperatorsTopicArn)"}, wrong,
 	},
 	"failed orders of which nobody hears": {
 		func(c *clinic) { delete(c.api.async, "DestinationConfig") },
-		[]string{"orders problem settings"}, []string{"nobody hears of an order that failed"}, wrong,
+		[]string{"orders problem settings"}, []string{"nobody is told of a failed order"}, wrong,
 	},
 	"orders of which somebody hears": {
 		func(c *clinic) {
 			c.api.async["DestinationConfig"].(map[string]any)["OnSuccess"] = map[string]any{"Destination": "arn:aws:sqs:eu-west-1:" + theBastion + ":other"}
 		},
-		[]string{"orders problem settings"}, []string{"somebody hears of each order that vend carried out"}, wrong,
+		[]string{"orders problem settings"}, []string{"each completed order is reported to a destination that the " +
+			"template does not have"}, wrong,
 	},
 	"undelivered records that go elsewhere": {
 		func(c *clinic) {
 			c.api.mapping[0]["DestinationConfig"] = map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::other-undelivered"}}
 		},
-		[]string{"stream problem settings"}, []string{"elsewhere than into the stack's own bucket (output UndeliveredBucketName)"}, wrong,
+		[]string{"stream problem settings"}, []string{"do not go to the stack's own bucket (output " +
+			"UndeliveredBucketName)"}, wrong,
 	},
 	"undelivered records that are not kept": {
 		func(c *clinic) { delete(c.api.mapping[0], "DestinationConfig") },
-		[]string{"stream problem settings"}, []string{"records that are given up are not kept"}, wrong,
+		[]string{"stream problem settings"}, []string{"undelivered records are not kept"}, wrong,
 	},
 	"a stack that does not tell its topic and bucket": {
 		func(c *clinic) {
@@ -338,7 +345,7 @@ var breakages = map[string]struct {
 	},
 	"an update that was taken back": {
 		func(c *clinic) { c.api.state = "UPDATE_ROLLBACK_COMPLETE" },
-		[]string{"stack warning rolled_back"}, []string{"failed and was taken back"}, fine,
+		[]string{"stack warning rolled_back"}, []string{"failed and was rolled back"}, fine,
 	},
 	"a stack that is broken": {
 		func(c *clinic) { c.api.state = "UPDATE_ROLLBACK_FAILED" },
@@ -350,18 +357,20 @@ var breakages = map[string]struct {
 	},
 	"a clock that is wrong": {
 		func(c *clinic) { c.skew = -4 * time.Minute },
-		[]string{"clock problem clock"}, []string{"4m0s apart", "set this computer's"}, wrong,
+		[]string{"clock problem clock"}, []string{"differ by 4m0s", "Set this computer's clock"}, wrong,
 	},
 	"a signing secret that the function does not have": {
 		func(c *clinic) { c.signing = "canary-old-signing-secret" },
-		[]string{"signing secret problem refused"}, []string{"/slack/commands refuses what the secret in /jit-access/slack/signing-secret signs"}, wrong,
+		[]string{"signing secret problem refused"}, []string{"/slack/commands refuses a request that is signed with the " +
+			"secret in /jit-access/slack/signing-secret"}, wrong,
 	},
 	"a signing secret that the shell may not read": {
 		func(c *clinic) {
 			c.api.outputs["SecretsKey"] = "arn:aws:kms:eu-west-1:" + theBastion + ":key/of-the-company"
 			c.ssm.Refuse(signingAt, true)
 		},
-		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer proves the same", "may approve anything as anybody", "aws-access doctor -rights -ping"}, unchecked,
+		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer " +
+			"proves the same", "can approve anything in anybody's name", "aws-access doctor -rights -ping"}, unchecked,
 	},
 	"a secret that every reader of the account can read": {
 		func(c *clinic) { c.must(c.ssm.Put(signingAt, canarySigning)) },
@@ -379,7 +388,7 @@ var breakages = map[string]struct {
 	},
 	"a door that takes anything": {
 		func(c *clinic) { c.api.outputs["CommandsUrl"] = c.everything() },
-		[]string{"public door problem open"}, []string{"takes what nobody signed", "Frozen=true"}, wrong,
+		[]string{"public door problem open"}, []string{"accepts a request that nobody signed", "Frozen=true"}, wrong,
 	},
 	"a shell that may not look": {
 		func(c *clinic) { c.api.refuse["lambda:GetPolicy"] = true },
@@ -393,6 +402,7 @@ var breakages = map[string]struct {
 		func(c *clinic) {
 			c.api.invoke = func([]byte) ([]byte, error) { return nil, fmt.Errorf("load request : not found") }
 		},
-		[]string{"bot token problem vend_failed", "roles problem vend_failed", "vend problem vend_failed"}, []string{"An older vend knows no checks"}, wrong,
+		[]string{"bot token problem vend_failed", "roles problem vend_failed",
+			"vend problem vend_failed"}, []string{"An older vend cannot answer checks"}, wrong,
 	},
 }

@@ -43,35 +43,40 @@ func (d *doctor) checkStream(ctx context.Context) {
 	if name == "" {
 		return // said already
 	}
-	again := "Deploy the stack again; nobody should change a mapping by hand."
+	again := "Deploy the stack again. Do not change a mapping by hand."
 	all, err := d.mappings(ctx, name)
 	switch {
 	case err != nil:
 		d.unread(inStack, check, err)
 		return
 	case len(all) == 0:
-		d.report.add(finding{inStack, check, problem, "missing", "Nothing takes the table's stream to notify: no card is posted, and nobody is told anything.", again})
+		d.report.add(finding{inStack, check, problem, "missing",
+			"No event source mapping connects the table's stream to notify, so no card or message is posted.", again})
 		return
 	case len(all) > 1:
-		d.report.add(finding{inStack, check, problem, "twice", fmt.Sprintf("%d mappings take streams to notify: of them one is the stack's.", len(all)),
-			"Look at the triggers of notify in the Lambda console, and delete those that the stack did not make."})
+		d.report.add(finding{inStack, check, problem, "twice",
+			fmt.Sprintf("Notify has %d event source mappings. The stack makes only one.", len(all)),
+			"Open the triggers of notify in the Lambda console, and delete those that the stack did not make."})
 		return
 	}
 	m := all[0]
 	if state := str(m.State); state != "Enabled" {
-		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state + ": cards and messages wait, and are lost after two hours.",
+		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state +
+			". Cards and messages wait, and are lost after two hours.",
 			"aws lambda update-event-source-mapping --uuid " + str(m.UUID) + " --enabled"})
 		return
 	}
 	if result := str(m.LastProcessingResult); strings.HasPrefix(result, "PROBLEM") {
-		d.report.add(finding{inStack, check, problem, "failing", "Lambda says of the stream mapping of notify: " + result, "Look at notify's log; docs/deploy.md says where undelivered records are kept."})
+		d.report.add(finding{inStack, check, problem, "failing", "Lambda says of the stream mapping of notify: " + result,
+			"Read notify's log. docs/deploy.md says where undelivered records are kept."})
 		return
 	}
 	if wrong := d.wrongMapping(m); len(wrong) > 0 {
-		d.report.add(finding{inStack, check, problem, "settings", "The stream mapping of notify is not the template's: " + strings.Join(wrong, "; ") + ".", again})
+		d.report.add(finding{inStack, check, problem, "settings", "The stream mapping of notify differs from the template: " +
+			strings.Join(wrong, "; ") + ".", again})
 		return
 	}
-	d.report.ok(inStack, check, "notify's mapping is enabled, and set as the template sets it")
+	d.report.ok(inStack, check, "notify's mapping is enabled and has the settings of the template")
 }
 
 // wrongMapping compares a mapping with the template's.
@@ -84,16 +89,20 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 	if notify := d.found.env("notify"); notify != nil {
 		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify["TABLE"]+"/"), "it reads another table than TABLE")
 	}
-	see(aws.ToBool(m.BisectBatchOnFunctionError), "a batch that fails is not split")
+	see(aws.ToBool(m.BisectBatchOnFunctionError), "a failed batch is not split")
 	see(slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), "partial failures are not reported")
 	bucket, kept := d.found.outputs["UndeliveredBucketName"], onFailure(m.DestinationConfig)
-	see(kept != "", "records that are given up are not kept")
-	see(kept == "" || strings.HasSuffix(kept, ":s3:::"+bucket), "records that are given up go elsewhere than into the stack's own bucket (output UndeliveredBucketName)")
-	see(aws.ToInt32(m.ParallelizationFactor) <= 1, "batches run beside each other")
+	see(kept != "", "undelivered records are not kept")
+	see(kept == "" || strings.HasSuffix(kept, ":s3:::"+bucket),
+		"undelivered records do not go to the stack's own bucket (output UndeliveredBucketName)")
+	see(aws.ToInt32(m.ParallelizationFactor) <= 1, "batches of one shard run in parallel")
 	see(aws.ToInt32(m.BatchSize) == streamBatch, fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch))
 	see(aws.ToInt32(m.MaximumRetryAttempts) == streamTries, fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries))
-	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge, fmt.Sprintf("an age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
-	see(m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 && str(m.FilterCriteria.Filters[0].Pattern) == store.StreamFilter, "it is not filtered to events alone")
+	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge,
+		fmt.Sprintf("a record age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
+	filtered := m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 &&
+		str(m.FilterCriteria.Filters[0].Pattern) == store.StreamFilter
+	see(filtered, "its filter is not the one of the template")
 	return wrong
 }
 
@@ -112,20 +121,22 @@ func (d *doctor) checkOrders(ctx context.Context) {
 	name := d.found.functions["VendFunction"]
 	c, err := d.lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name, Qualifier: aws.String("$LATEST")})
 	var missing *types.ResourceNotFoundException
-	again := "Deploy the stack again; nobody should change a function by hand."
+	again := "Deploy the stack again. Do not change a function by hand."
 	switch {
 	case errors.As(err, &missing):
-		d.report.add(finding{inStack, check, problem, "settings", "Lambda would try an order to vend three times, for six hours.", again})
+		d.report.add(finding{inStack, check, problem, "settings",
+			"Lambda would run a failed order to vend three times, within six hours.", again})
 		return
 	case err != nil:
 		d.unread(inStack, check, err)
 		return
 	}
 	if wrong := d.wrongOrders(c); len(wrong) > 0 {
-		d.report.add(finding{inStack, check, problem, "settings", "Orders to vend are not delivered as the template says: " + strings.Join(wrong, "; ") + ".", again})
+		d.report.add(finding{inStack, check, problem, "settings",
+			"The delivery of orders to vend differs from the template: " + strings.Join(wrong, "; ") + ".", again})
 		return
 	}
-	d.report.ok(inStack, check, "no retries, 60 s, and the operators hear of what failed")
+	d.report.ok(inStack, check, "no retries, 60 s, and the operators are told of failures")
 }
 
 // wrongOrders compares how orders are delivered with the template. A destination
@@ -133,20 +144,20 @@ func (d *doctor) checkOrders(ctx context.Context) {
 // may hear of either.
 func (d *doctor) wrongOrders(c *lambda.GetFunctionEventInvokeConfigOutput) (wrong []string) {
 	if n := c.MaximumRetryAttempts; n == nil || *n != 0 {
-		wrong = append(wrong, "an order that failed is tried again, and might vend twice")
+		wrong = append(wrong, "a failed order is run again, and could vend twice")
 	}
 	if age := aws.ToInt32(c.MaximumEventAgeInSeconds); age != orderAge {
 		wrong = append(wrong, fmt.Sprintf("an order may be %d s old, not %d", age, orderAge))
 	}
 	switch to := onFailure(c.DestinationConfig); to {
 	case "":
-		wrong = append(wrong, "nobody hears of an order that failed")
+		wrong = append(wrong, "nobody is told of a failed order")
 	case d.found.outputs["OperatorsTopicArn"]:
 	default:
-		wrong = append(wrong, "orders that failed go elsewhere than to the stack's own topic (output OperatorsTopicArn)")
+		wrong = append(wrong, "failed orders do not go to the stack's own topic (output OperatorsTopicArn)")
 	}
 	if to := c.DestinationConfig; to != nil && to.OnSuccess != nil && str(to.OnSuccess.Destination) != "" {
-		wrong = append(wrong, "somebody hears of each order that vend carried out")
+		wrong = append(wrong, "each completed order is reported to a destination that the template does not have")
 	}
 	return wrong
 }
@@ -161,8 +172,10 @@ func (d *doctor) checkDoors(ctx context.Context) {
 	case err != nil:
 		d.unread(inStack, check, err)
 	case len(doors) > 0:
-		d.report.add(finding{inStack, check, problem, "open", "Vend has ways in that the template does not make: " + names(doors) + ".",
-			"Find out who made them, take them away (aws lambda delete-function-url-config, remove-permission, delete-event-source-mapping), and look at vend's log for what came that way."})
+		d.report.add(finding{inStack, check, problem, "open", "Vend can be called in ways that are not in the template: " +
+			names(doors) + ".",
+			"Find out who made them, remove them (aws lambda delete-function-url-config, remove-permission, " +
+				"delete-event-source-mapping), and search vend's log for calls that came that way."})
 	default:
 		d.report.ok(inStack, check, "no URL, no trigger, no resource policy")
 	}

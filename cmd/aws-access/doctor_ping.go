@@ -43,13 +43,15 @@ func (d *doctor) checkPing(ctx context.Context, inner *functions.CheckAnswer) {
 	for _, output := range routes {
 		address := d.found.outputs[output]
 		if !safeAddress(address) {
-			d.report.add(finding{inSlack, "public door", problem, "no_address", "The stack's output " + output + " is no https address.", "Deploy the product's own template.yaml again."})
+			d.report.add(finding{inSlack, "public door", problem, "no_address", "The stack's output " + output +
+				" is not an https address.", "Deploy the product's own template.yaml again."})
 			return
 		}
 		addresses = append(addresses, address)
 	}
 	if d.frozen() {
-		d.report.add(finding{inSlack, "public door", notKnown, "frozen", "The stack is frozen: its door is shut.", "Run doctor again when it is open."})
+		d.report.add(finding{inSlack, "public door", notKnown, "frozen", "The stack is frozen, so it takes no requests.",
+			"Run doctor again when the stack is no longer frozen."})
 		return
 	}
 	if d.checkUnsigned(ctx, addresses) {
@@ -99,21 +101,24 @@ func (d *doctor) checkUnsigned(ctx context.Context, addresses []string) bool {
 		place := where(address)
 		switch {
 		case err != nil:
-			d.report.add(finding{inSlack, check, problem, "unreachable", place + " does not answer: " + plainError(err), "Is the address reachable from here? Slack has to reach it from the internet."})
+			d.report.add(finding{inSlack, check, problem, "unreachable", place + " does not answer: " + plainError(err),
+				"Check that the address can be reached from here. Slack has to reach it from the internet."})
 			return false
 		case got.status == http.StatusOK:
-			d.report.add(finding{inSlack, check, problem, "open", place + " takes what nobody signed.", "Freeze the stack (Frozen=true), and find out what answers at this address."})
+			d.report.add(finding{inSlack, check, problem, "open", place + " accepts a request that nobody signed.",
+				"Freeze the stack (Frozen=true), then find out what answers at this address."})
 			return false
 		case got.status == http.StatusNotFound:
 			d.report.add(finding{inSlack, check, problem, "no_route", place + " is not a route of the API.", "Deploy the product's own template.yaml again."})
 			return false
 		case got.status != http.StatusUnauthorized:
-			d.report.add(finding{inSlack, check, problem, "failing", fmt.Sprintf("%s answers %d to what is not signed, not 401.", place, got.status),
-				"Look at slack's log, and at whether API Gateway may call the function."})
+			d.report.add(finding{inSlack, check, problem, "failing",
+				fmt.Sprintf("%s answers %d to an unsigned request, not 401.", place, got.status),
+				"Read slack's log, and check that API Gateway may call the function."})
 			return false
 		}
 	}
-	d.report.ok(inSlack, check, "all three routes refuse what is not signed")
+	d.report.ok(inSlack, check, "all three routes refuse unsigned requests")
 	return true
 }
 
@@ -135,14 +140,16 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 	secret, name, err := d.signingSecret(ctx)
 	if denied(err) && strings.HasPrefix(d.found.outputs["SecretsKey"], "alias/") {
 		// The stack's own key: it decrypts for slack's function alone, and so it should.
-		d.report.remind("Nobody but slack's function can read the signing secret, so doctor cannot sign a ping with it.\n" +
-			"Type /aws-access help in Slack: an answer proves that it is the right one.")
+		d.report.remind("Only slack's function can read the signing secret, so doctor cannot send a signed ping.\n" +
+			"Type /aws-access help in Slack: an answer proves that the secret is the right one.")
 		return
 	}
 	if err != nil {
-		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(), "Is the parameter there? See docs/deploy.md."}
+		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(),
+			"Check that the parameter exists (docs/deploy.md)."}
 		if denied(err) {
-			f.Code, f.Do = "not_allowed", "Type /aws-access help in Slack: an answer proves the same. Whoever may read the secret may approve anything as anybody; `aws-access doctor -rights -ping` prints that right."
+			f.Code, f.Do = "not_allowed", "Type /aws-access help in Slack: an answer proves the same. `aws-access doctor "+
+				"-rights -ping` prints the right to read the secret, with which one can approve anything in anybody's name."
 		}
 		d.report.add(f)
 		return
@@ -155,11 +162,15 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 			d.report.add(finding{inSlack, check, problem, "unreachable", where(address) + " does not answer: " + plainError(err), "Run doctor again."})
 			return
 		case got.status == http.StatusUnauthorized:
-			d.report.add(finding{inSlack, check, problem, "refused", where(address) + " refuses what the secret in " + name + " signs.",
-				"After a rotation, run doctor again in a minute. Else: may slack's function read that parameter, and has it that name in its environment?"})
+			d.report.add(finding{inSlack, check, problem, "refused", where(address) +
+				" refuses a request that is signed with the secret in " + name + ".",
+				"After a rotation, run doctor again in a minute. If it still fails, check that slack's function may read this " +
+					"parameter and has its name in its environment."})
 			return
 		case got.status != http.StatusOK || !got.ok:
-			d.report.add(finding{inSlack, check, problem, "failing", fmt.Sprintf("%s answers %d to a signed ping.", where(address), got.status), "Look at slack's log. An older version knows no pings: deploy the one that this doctor is of."})
+			d.report.add(finding{inSlack, check, problem, "failing",
+				fmt.Sprintf("%s answers %d to a signed ping.", where(address),
+					got.status), "Read slack's log. An older version does not answer pings, so deploy the version of this doctor."})
 			return
 		case inner != nil && got.policy != inner.Policy:
 			d.report.add(finding{inSlack, "policy of slack", problem, "policies_differ", "Slack's function has the policy " + got.policy + ", vend has " + inner.Policy + ".", "Deploy the whole stack again."})
@@ -168,17 +179,20 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 		slowest = max(slowest, got.took)
 	}
 	if slowest > tooSlow {
-		d.report.add(finding{inSlack, check, warning, "slow", fmt.Sprintf("A signed ping took %s; Slack hangs up after 3 s.", slowest.Round(time.Millisecond)), "Run doctor again: the first one may have been a cold start. If it stays, give slack more memory or ProvisionedConcurrency."})
+		d.report.add(finding{inSlack, check, warning, "slow", fmt.Sprintf("A signed ping took %s. Slack waits "+
+			"for 3 s only.", slowest.Round(time.Millisecond)), "Run doctor again, because the first ping may have been a " +
+			"cold start. If it stays slow, give slack more memory or ProvisionedConcurrency."})
 		return
 	}
-	d.report.ok(inSlack, check, fmt.Sprintf("all three routes take what it signs, in %s at most; that it is Slack's own, the first command tells", max(slowest.Round(time.Millisecond), time.Millisecond)))
+	d.report.ok(inSlack, check, fmt.Sprintf("all three routes accept a request that it signs, within %s; the first "+
+		"command in Slack proves that it is Slack's own", max(slowest.Round(time.Millisecond), time.Millisecond)))
 }
 
 // signingSecret reads the secret with the rights of whoever runs doctor.
 func (d *doctor) signingSecret(ctx context.Context) (secret access.Secret, name string, err error) {
 	name = d.found.env("slack")["SLACK_SIGNING_SECRET_PARAMETER"]
 	if name == "" {
-		return secret, "the signing secret", errors.New("the settings of slack's function are not known")
+		return secret, "the signing secret", errors.New("the settings of slack's function could not be read")
 	}
 	out, err := d.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 	if err != nil {

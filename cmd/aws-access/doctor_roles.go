@@ -37,7 +37,7 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 	}
 	chosen := slices.DeleteFunc(all, func(r functions.CheckRole) bool { return !called(d.accounts, r) })
 	if len(chosen) == 0 {
-		return fmt.Errorf("no account of the deployed policy is called %q", d.accounts)
+		return fmt.Errorf("no account of the deployed policy matches %q", d.accounts)
 	}
 	told := make(map[functions.CheckRole]access.Trial, len(chosen))
 	waiting := chosen
@@ -170,7 +170,8 @@ func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.Chec
 		}
 	}
 	if n := len(by[vend.Fits]); n > 0 {
-		d.report.ok(inAccounts, "roles", fmt.Sprintf("%d of %d in %d accounts can be assumed, and not without external id, tag, source identity and name", n, len(chosen), len(accounts)))
+		d.report.ok(inAccounts, "roles", fmt.Sprintf("%d of %d in %d accounts can be assumed, and only with the external "+
+			"id, tag, source identity and session name", n, len(chosen), len(accounts)))
 	}
 	codes := make([]string, 0, len(by))
 	for code := range by {
@@ -207,12 +208,11 @@ func (d *doctor) tellTokens(chosen []functions.CheckRole, told map[functions.Che
 	switch {
 	case len(full) > 0:
 		d.report.add(finding{inAccounts, check, warning, "full",
-			fmt.Sprintf("Session policy and tags take %d %% or more of the token that STS gives: %s. "+
-				"At 100 %% it gives no session.", fullToken, names(full)),
-			"Tags and long paths of roles count: shorten the role's path, " +
-				"and look for tags that something else adds to the session."})
+			fmt.Sprintf("Session policy and tags fill %d %% or more of the session token: %s. "+
+				"At 100 %% STS refuses the session.", fullToken, names(full)),
+			"Shorten the path of the role, and look for tags that something else adds to the session."})
 	case fullest > 0:
-		d.report.ok(inAccounts, check, fmt.Sprintf("session policy and tags take %d %% of STS's 4,096 bytes at the most",
+		d.report.ok(inAccounts, check, fmt.Sprintf("session policy and tags fill at most %d %% of STS's 4,096 bytes",
 			fullest))
 	}
 }

@@ -49,17 +49,18 @@ func (d *doctor) judgeSecrets(all []string, found int, open, shared []string) {
 	switch {
 	case len(open) > 0:
 		d.report.add(finding{inStack, check, problem, "not_encrypted",
-			"SECURITY: " + names(open) + " is no SecureString: whoever may read parameters of this account reads it.", again})
+			"SECURITY: " + names(open) + " is not a SecureString, so everybody who may read parameters in this account " +
+				"can read it.", again})
 	case len(shared) > 0:
 		d.report.add(finding{inStack, check, problem, "shared_key",
 			"SECURITY: the key of " + names(shared) + " is " + sharedKey +
-				": every role of this account that may read parameters, as AWS's ReadOnlyAccess may, " +
+				". Every role in this account that may read parameters, for example by AWS's ReadOnlyAccess policy, " +
 				"can read it and approve anything.", again})
 	case found < len(all):
 		d.report.add(finding{inStack, check, problem, "missing", "Not all of " + names(all) + " are in SSM.",
-			"Put them there: docs/deploy.md, step 4."})
+			"Put the missing ones into SSM (docs/deploy.md, step 4)."})
 	default:
-		d.report.ok(inStack, check, "none of the three is under the key that every reader of the account shares")
+		d.report.ok(inStack, check, "none of the three is encrypted with the account's default key")
 	}
 }
 

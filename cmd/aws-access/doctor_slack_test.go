@@ -15,7 +15,7 @@ func TestDoctorJudgesTheTokenByTheTableOfErrors(t *testing.T) {
 		"unreachable": {Verdict: notKnown, Reason: "Slack did not answer vend", Do: "again in a minute"},
 		"team_access_not_granted": {Verdict: problem, Reason: "Slack refuses the call (team_access_not_granted)",
 			Do: "Grant the app access to this workspace"},
-		"brand_new_code": {Verdict: problem, Reason: "Slack refuses the call (brand_new_code)", Do: "Look the code up"},
+		"brand_new_code": {Verdict: problem, Reason: "Slack refuses the call (brand_new_code)", Do: "Look up the code"},
 	} {
 		d := &doctor{report: &report{}}
 		if d.checkToken(code) {

@@ -68,9 +68,9 @@ func describe(ctx context.Context, api *cloudformation.Client, name, region stri
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	switch {
 	case err != nil && strings.Contains(err.Error(), "does not exist"), err == nil && len(out.Stacks) != 1:
-		return s, fmt.Errorf("there is no stack %s in %s; say which with -stack and -region", name, region)
+		return s, fmt.Errorf("there is no stack %s in %s; name it with -stack and -region", name, region)
 	case err != nil:
-		return s, fmt.Errorf("the stack %s cannot be read: %w", name, said(err))
+		return s, fmt.Errorf("read the stack %s: %w", name, said(err))
 	}
 	return out.Stacks[0], nil
 }
@@ -104,7 +104,7 @@ func (d *doctor) findFunctions(ctx context.Context) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("the resources of the stack %s cannot be read: %w", d.stack, said(err))
+			return fmt.Errorf("the resources of read the stack %s: %w", d.stack, said(err))
 		}
 		for _, r := range page.StackResourceSummaries {
 			if str(r.ResourceType) == "AWS::Lambda::Function" && r.ResourceStatus != types.ResourceStatusDeleteComplete {
@@ -113,7 +113,8 @@ func (d *doctor) findFunctions(ctx context.Context) error {
 		}
 	}
 	if d.found.functions["VendFunction"] == "" {
-		return fmt.Errorf("the stack %s has no function VendFunction: it is not aws-access, or was never deployed whole", d.stack)
+		return fmt.Errorf("the stack %s has no function VendFunction, so it is not aws-access, or its deployment "+
+			"never finished", d.stack)
 	}
 	for _, f := range ours {
 		name := d.found.functions[f.id]
@@ -140,19 +141,22 @@ func (d *doctor) checkStack() {
 	const check = "stack"
 	switch state := d.found.state; {
 	case d.frozen():
-		d.report.add(finding{inStack, check, warning, "frozen", "The stack is frozen: nobody gets access, and vend cannot be asked.",
-			"Deploy it with Frozen=false when that is over."})
+		d.report.add(finding{inStack, check, warning, "frozen",
+			"The stack is frozen, so nobody gets access and doctor cannot ask vend.",
+			"Deploy it with Frozen=false to end this."})
 	case wholeStack.MatchString(state):
 		d.report.ok(inStack, check, d.stack+" in "+d.region+" is "+state)
 	case strings.HasSuffix(state, "_ROLLBACK_COMPLETE") && state != "ROLLBACK_COMPLETE":
-		d.report.add(finding{inStack, check, warning, "rolled_back", "The last change of the stack failed and was taken back (" + state + ").",
-			"Look at the stack's events, and deploy again."})
+		d.report.add(finding{inStack, check, warning, "rolled_back",
+			"The last change of the stack failed and was rolled back (" + state + ").",
+			"Read the stack's events, and deploy again."})
 	case strings.HasSuffix(state, "_IN_PROGRESS"):
-		d.report.add(finding{inStack, check, warning, "changing", "The stack is being changed (" + state + "): what stands below may be of before or after.",
-			"Run doctor again when it is done."})
+		d.report.add(finding{inStack, check, warning, "changing", "The stack is being changed (" + state +
+			"), so the checks below may show the state before or after.",
+			"Run doctor again when the change is finished."})
 	default:
 		d.report.add(finding{inStack, check, problem, "broken", strings.TrimSpace("The stack is " + state + ". " + d.found.why),
-			"Look at the stack's events, and deploy again."})
+			"Read the stack's events, and deploy again."})
 	}
 }
 
@@ -184,8 +188,8 @@ func denied(err error) bool {
 func (d *doctor) unread(part, check string, err error) {
 	f := finding{part, check, notKnown, "unreadable", "AWS did not answer: " + said(err).Error(), "Run doctor again."}
 	if denied(err) {
-		f.Code, f.Do = "not_allowed", "Give whoever runs doctor what `aws-access doctor -rights` prints."
-		f.Reason = "This shell may not look at it: " + said(err).Error()
+		f.Code, f.Do = "not_allowed", "Get the rights that `aws-access doctor -rights` prints."
+		f.Reason = "This shell's credentials may not read this: " + said(err).Error()
 	}
 	d.report.add(f)
 }
@@ -200,7 +204,8 @@ func (d *doctor) checkFunctions() {
 			d.report.add(finding{inStack, check, problem, "missing", "The stack has no " + f.id + ".", "Deploy the product's own template.yaml again."})
 		case codeOf(d.found.unread[f.short]) == "ResourceNotFoundException":
 			d.report.add(finding{inStack, check, problem, "missing", f.id + " was deleted outside of the stack.",
-				"Deploy the stack again; if CloudFormation finds nothing to change, delete and make it again: the table stays."})
+				"Deploy the stack again. If CloudFormation finds nothing to change, delete the stack and create it again; the " +
+					"table is kept."})
 		case settings == nil:
 			d.unread(inStack, check, d.found.unread[f.short])
 		default:
@@ -233,7 +238,7 @@ func (d *doctor) changed(f function, s *lambda.GetFunctionConfigurationOutput) (
 		}
 	}
 	env, variables := environment(s), f.variables()
-	see(len(s.Layers) == 0, "it has layers, whose code runs with its rights")
+	see(len(s.Layers) == 0, "it has layers, and their code runs with its rights")
 	hasVendRole := strings.HasSuffix(str(s.Role), ":iam::"+d.found.account+":"+vendRole)
 	see(hasVendRole || f.short != "vend", "its role is not "+vendRole+" of this account")
 	see(!hasVendRole || f.short == "vend", "its role is "+vendRole+", which is vend's alone")
@@ -253,8 +258,10 @@ func (d *doctor) checkFunction(check string, f function, s *lambda.GetFunctionCo
 	env := environment(s)
 	changed := d.changed(f, s)
 	if len(changed) > 0 {
-		d.report.add(finding{inStack, check, problem, "changed", "SECURITY: it is not as the template makes it: " + strings.Join(changed, "; ") + ".",
-			"Find out who changed it (CloudTrail: UpdateFunctionConfiguration), and deploy the product's own template.yaml again; nobody should change a function by hand."})
+		d.report.add(finding{inStack, check, problem, "changed", "SECURITY: the function differs from the template: " +
+			strings.Join(changed, "; ") + ".",
+			"Find out who changed it (CloudTrail: UpdateFunctionConfiguration), and deploy the product's own template.yaml " +
+				"again. Do not change a function by hand."})
 	}
 	var lacking []string
 	for _, name := range f.variables() {
@@ -264,18 +271,22 @@ func (d *doctor) checkFunction(check string, f function, s *lambda.GetFunctionCo
 	}
 	for name, value := range env {
 		if secretLike.MatchString(value) {
-			d.report.add(finding{inStack, check, problem, "secret_in_environment", name + " holds what looks like a secret, which whoever may look at the function reads.",
-				"Take it out, put it into SSM, and make a new one where it came from."})
+			d.report.add(finding{inStack, check, problem, "secret_in_environment", name +
+				" seems to hold a secret, and everybody who may view the function can read it.",
+				"Remove it, make a new secret, and put that into SSM."})
 			return
 		}
 	}
 	switch {
 	case s.State != "" && s.State != "Active":
-		d.report.add(finding{inStack, check, problem, "not_active", fmt.Sprintf("It is %s: %s", s.State, str(s.StateReason)), "Look at the function in the Lambda console, and deploy again."})
+		d.report.add(finding{inStack, check, problem, "not_active",
+			fmt.Sprintf("The function is %s: %s", s.State,
+				str(s.StateReason)), "Open the function in the Lambda console, and deploy again."})
 	case s.LastUpdateStatus != "" && s.LastUpdateStatus != "Successful":
 		d.report.add(finding{inStack, check, problem, "not_updated", fmt.Sprintf("Its last update is %s: %s", s.LastUpdateStatus, str(s.LastUpdateStatusReason)), "Deploy again."})
 	case len(lacking) > 0:
-		d.report.add(finding{inStack, check, problem, "not_configured", "Its environment lacks " + names(lacking) + ", so it does not start.", "Deploy the product's own template.yaml again; nobody should change a function by hand."})
+		d.report.add(finding{inStack, check, problem, "not_configured", "Its environment lacks " + names(lacking) +
+			", so it does not start.", "Deploy the product's own template.yaml again. Do not change a function by hand."})
 	case len(changed) == 0:
 		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", cmp.Or(string(s.State), "there"), cmp.Or(string(s.LastUpdateStatus), "done")))
 	}
@@ -300,15 +311,19 @@ func (d *doctor) checkAlike() {
 	const check = "functions alike"
 	switch {
 	case len(differ) > 0:
-		d.report.add(finding{inStack, check, problem, "not_alike", "The functions differ in " + names(differ) + ".", "Deploy the whole stack again; nobody should change a function by hand."})
+		d.report.add(finding{inStack, check, problem, "not_alike", "The functions differ in " + names(differ) + ".",
+			"Deploy the whole stack again. Do not change a function by hand."})
 	case vend != nil && d.found.account != "" && vend["BASTION_ACCOUNT"] != d.found.account:
-		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account that the stack stands in, which must never be a target.", "Deploy the product's own template.yaml again."})
+		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account of the stack, " +
+			"which must never be a target.", "Deploy the product's own template.yaml again."})
 	case slack != nil && d.found.settings["vend"] != nil && !isFunction(slack["VEND_FUNCTION"], d.found.settings["vend"]):
-		d.report.add(finding{inStack, check, problem, "other_vend", "Slack's function orders from another function than the stack's vend.", "Deploy the product's own template.yaml again."})
+		d.report.add(finding{inStack, check, problem, "other_vend",
+			"Slack's function calls another function than the stack's vend.", "Deploy the product's own template.yaml again."})
 	case len(d.found.settings) < len(ours):
-		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.", "See above."})
+		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.",
+			"Correct what the checks above say."})
 	default:
-		d.report.ok(inStack, check, "table, workspace, secrets' names and processor are the same")
+		d.report.ok(inStack, check, "table, workspace, names of secrets and processor are the same")
 	}
 }
 

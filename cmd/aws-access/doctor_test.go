@@ -91,14 +91,14 @@ func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	for line, want := range map[string]string{
 		"-stack other":              "there is no stack other in eu-west-1",
-		"-policy none.yaml":         "the policy cannot be read",
-		"-accounts nothing-like-it": `no account of the deployed policy is called "nothing-like-it"`,
-		"-accounts [":               "-accounts takes names",
-		"-only everything":          "-only takes stack, slack or accounts",
-		"-stack a/b":                "-stack takes the name",
-		"-region nowhere":           "-region takes a region",
-		"-ping":                     "-ping goes with -rights",
-		"more":                      `"more" is not understood`,
+		"-policy none.yaml":         "read the policy",
+		"-accounts nothing-like-it": `no account of the deployed policy matches "nothing-like-it"`,
+		"-accounts [":               "-accounts needs names",
+		"-only everything":          "-only needs stack, slack or accounts",
+		"-stack a/b":                "-stack needs the name",
+		"-region nowhere":           "-region needs a region",
+		"-ping":                     "-ping can be used with -rights only",
+		"more":                      `"more" is not a known argument`,
 	} {
 		text, code := c.read(strings.Fields(line)...)
 		if code != usage || !strings.Contains(text, want) {
@@ -177,7 +177,8 @@ func TestTheRightsHoldNoSecretUnasked(t *testing.T) {
 	}
 	var help bytes.Buffer
 	run(t.Context(), []string{"doctor", "-h"}, &help, &help)
-	if words := strings.Join(strings.Fields(help.String()), " "); !strings.Contains(words, "with -ping also the right to read the signing secret, which is the right to approve anything as anybody") {
+	if words := strings.Join(strings.Fields(help.String()), " "); !strings.Contains(words, "With -ping it includes the "+
+		"right to read the signing secret; a person with that secret can approve any request in anybody's name") {
 		t.Errorf("help does not say what -ping gives:\n%s", words)
 	}
 }

@@ -19,8 +19,8 @@ import (
 
 // Why vend gave no answer.
 var (
-	errFrozen = errors.New("the stack is frozen: vend cannot be asked")
-	errVend   = errors.New("vend failed on the check")
+	errFrozen = errors.New("the stack is frozen, so vend cannot be asked")
+	errVend   = errors.New("vend failed during the check")
 )
 
 // ask asks the deployed vend function, and waits.
@@ -46,7 +46,7 @@ func (d *doctor) ask(ctx context.Context, c functions.Check) (answer functions.C
 	case err == nil && answer.Refused != "":
 		return answer, fmt.Errorf("%w: it refused with %s", errVend, answer.Refused)
 	case err != nil || answer.Policy == "" || lacks:
-		return answer, fmt.Errorf("%w: its answer is not one of this version", errVend)
+		return answer, fmt.Errorf("%w: its answer is not in the form of this version", errVend)
 	}
 	return answer, nil
 }
@@ -66,10 +66,11 @@ func functionError(payload []byte) string {
 func (d *doctor) unasked(part, check string, err error) {
 	switch {
 	case errors.Is(err, errFrozen):
-		d.report.add(finding{part, check, notKnown, "frozen", "The stack is frozen: vend cannot be asked.", "Run doctor again when it is open."})
+		d.report.add(finding{part, check, notKnown, "frozen", "The stack is frozen, so vend cannot be asked.",
+			"Run doctor again when the stack is no longer frozen."})
 	case errors.Is(err, errVend):
 		d.report.add(finding{part, check, problem, "vend_failed", plainError(err),
-			"Look at vend's log. An older vend knows no checks: deploy the version that this doctor is of."})
+			"Read vend's log. An older vend cannot answer checks, so deploy the version of this doctor."})
 	default:
 		d.unread(part, check, err)
 	}
@@ -98,23 +99,25 @@ const mostSkew = 30 * time.Second
 // checkInner judges what vend said of clock, policy, table and tick.
 func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	if off := d.skew.Round(time.Second).Abs(); off > mostSkew {
-		d.report.add(finding{inStack, "clock", problem, "clock", fmt.Sprintf("The function's clock and this computer's are %s apart.", off),
-			"AWS keeps its clocks right, so set this computer's."})
+		d.report.add(finding{inStack, "clock", problem, "clock",
+			fmt.Sprintf("The function's clock and this computer's clock differ by %s.", off),
+			"Set this computer's clock: AWS keeps its own right."})
 	} else {
-		d.report.ok(inStack, "clock", fmt.Sprintf("the function's and this computer's are within %s", max(off, time.Second)))
+		d.report.ok(inStack, "clock", fmt.Sprintf("the function's and this computer's clocks differ by at most %s",
+			max(off, time.Second)))
 	}
 	switch {
 	case d.given == nil:
-		d.report.ok(inStack, "policy", "the deployed one has the digest "+a.Policy+"; -policy policy.yaml compares it")
+		d.report.ok(inStack, "policy", "the deployed policy has the digest "+a.Policy+"; -policy policy.yaml compares it")
 	case d.given.Digest() != a.Policy:
 		d.report.add(finding{inStack, "policy", problem, "other_policy", "The deployed policy has the digest " + a.Policy + ", " + d.policy + " has " + d.given.Digest() + ".",
-			"Deploy " + d.policy + " (sam build && sam deploy), or look at the version that is deployed."})
+			"Deploy " + d.policy + " (sam build && sam deploy), or compare with the version that is deployed."})
 	default:
-		d.report.ok(inStack, "policy", "what is deployed is "+d.policy+", digest "+a.Policy)
+		d.report.ok(inStack, "policy", "the deployed policy is "+d.policy+", digest "+a.Policy)
 	}
 	if a.Stack.Table != functions.CheckOK {
 		d.report.add(finding{inStack, "table", problem, "unreadable", "Vend cannot read the table, so nothing works.",
-			"Look at vend's log. Is the table there, and is its key one that vend's role may use?"})
+			"Read vend's log. Check that the table exists and that vend's role may use its key."})
 		return
 	}
 	d.report.ok(inStack, "table", "vend reads it")
@@ -129,14 +132,18 @@ func (d *doctor) checkTick(a *functions.CheckAnswer) {
 		stale = access.PeopleStaleAfter
 	}
 	age := a.At.Sub(a.Stack.ReadAt).Round(time.Second)
-	do := "Is the rule of the tick enabled (EventBridge, rate(1 minute))? Look at tick's log: it says what keeps it from reading Slack."
+	do := "Check that the tick's rule is enabled (EventBridge, rate(1 minute)), and read tick's log: it says why Slack " +
+		"cannot be read."
 	switch {
 	case a.Stack.ReadAt.IsZero():
-		d.report.add(finding{inStack, "tick", problem, "never", "The tick has never read who is who from Slack: nobody gets anything.", do})
+		d.report.add(finding{inStack, "tick", problem, "never",
+			"The tick has never read people and groups from Slack, so nobody gets access.", do})
 	case age >= stale:
-		d.report.add(finding{inStack, "tick", problem, "silent", fmt.Sprintf("People and groups were last read %s ago: they count as not known, and reminders, time-outs and ends wait.", age), do})
+		d.report.add(finding{inStack, "tick", problem, "silent", fmt.Sprintf("People and groups were last read %s ago. "+
+			"They count as unknown now, and reminders, time-outs and ends of access wait.", age), do})
 	case age >= stale/2:
-		d.report.add(finding{inStack, "tick", warning, "late", fmt.Sprintf("People and groups were last read %s ago; it should be each minute.", age), do})
+		d.report.add(finding{inStack, "tick", warning, "late",
+			fmt.Sprintf("People and groups were last read %s ago. They should be read every minute.", age), do})
 	default:
 		d.report.ok(inStack, "tick", fmt.Sprintf("people and groups were read %s ago", max(age, 0)))
 	}
@@ -147,25 +154,25 @@ func (d *doctor) checkTick(a *functions.CheckAnswer) {
 func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	const check = "people"
 	s, age := a.Stack, a.At.Sub(a.Stack.PeopleAt).Round(time.Second)
-	do := "Look at tick's log: it says what keeps it from reading Slack's users.list."
+	do := "Read tick's log: it says why Slack's users.list cannot be read."
 	size := fmt.Sprintf("%d users", s.Size)
 	switch {
 	case s.PeopleAt.IsZero() && s.Size > 0:
 		d.report.add(finding{inSlack, check, warning, "first_reading",
-			size + " were read so far. Until everybody was, nobody can be counted as an approver.",
-			"Wait: Slack gives about 18,000 users a minute. Run doctor again in a few minutes."})
+			size + " have been read so far. Approvers are unknown until all have been read.",
+			"Run doctor again in a few minutes. Slack allows about 18,000 users a minute."})
 	case s.PeopleAt.IsZero(), age >= access.PeopleStaleAfter:
 		d.report.add(finding{inSlack, check, problem, "unknown",
-			"Not everybody was read from Slack in the last half hour: addresses prove nothing, " +
-				"and nobody can be counted as an approver.", do})
+			"The people of the workspace were not all read in the last half hour, so addresses prove nothing and approvers " +
+				"are unknown.", do})
 	case s.Size > lifecycle.MaxUsers:
 		d.report.add(finding{inSlack, check, warning, "too_large",
-			fmt.Sprintf("The workspace has %s. Reading them takes so long that they may count as not known: "+
-				"%d is the most that is supported.", size, lifecycle.MaxUsers),
-			"Name people by their Slack ids, which needs fewer facts, and see docs/deploy.md, Limits."})
+			fmt.Sprintf("The workspace has %s, and at most %d are supported. "+
+				"Reading more takes so long that people may count as unknown.", size, lifecycle.MaxUsers),
+			"Name people by their Slack ids, and see docs/deploy.md, Limits."})
 	case age >= access.PeopleStaleAfter-5*time.Minute:
 		d.report.add(finding{inSlack, check, warning, "late",
-			fmt.Sprintf("The last whole reading of the workspace began %s ago; after half an hour it counts for nothing.", age),
+			fmt.Sprintf("The last complete reading of the workspace began %s ago. After half an hour it no longer counts.", age),
 			do})
 	default:
 		d.report.ok(inSlack, check, fmt.Sprintf("%s, as of %s ago", size, max(age, 0)))
@@ -175,28 +182,28 @@ func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	}
 	if more := s.Unknown - len(s.People); more > 0 {
 		d.report.add(finding{inSlack, "people of the policy", warning, "more",
-			fmt.Sprintf("%d more are named and not recognised.", more), "Put those that are listed right first."})
+			fmt.Sprintf("The policy names %d more people who are not recognised.", more), "Correct the listed ones first."})
 	}
 }
 
 // unrecognised is the finding of somebody whom the policy names and does not recognise.
 func unrecognised(p functions.PersonAnswer) finding {
-	f := finding{inSlack, "person " + p.Name, warning, p.Code, "", "Take it out of policy.yaml, or name somebody else."}
+	f := finding{inSlack, "person " + p.Name, warning, p.Code, "",
+		"Remove the entry from policy.yaml, or name somebody else."}
 	byID := "Write the Slack id " + p.ID +
-		" into policy.yaml instead of the address, or have the address put right in Slack."
+		" into policy.yaml instead of the address, or have the address corrected in Slack."
 	switch p.Code {
 	case lifecycle.Unconfirmed:
 		f.Reason, f.Do = "Slack has not confirmed this address of "+p.ID+
-			", which is common after single sign-on: the policy does not take the person for whom it names.", byID
+			", which is common after single sign-on. The policy therefore does not recognise this person.", byID
 	case lifecycle.Shared:
-		f.Reason, f.Do = "More than one user has this address, "+p.ID+" among them: it stands for nobody.", byID
+		f.Reason, f.Do = "More than one user has this address, "+p.ID+" among them, so the policy matches it to nobody.", byID
 	case lifecycle.Nobody:
-		f.Reason = "Nobody in the workspace has this address or id: a rule lets nobody in by it, " +
-			"and a never keeps nobody out."
-		f.Do = "Correct it in policy.yaml, or take it out."
+		f.Reason = "Nobody in the workspace has this address or id, so rules that name it apply to nobody."
+		f.Do = "Correct it in policy.yaml, or remove it."
 	default:
-		f.Reason = "The user " + p.ID + " is no full member of the workspace (" + p.Code +
-			"), and can neither ask nor approve."
+		f.Reason = "The user " + p.ID + " is not a full member of the workspace (" + p.Code +
+			"), so this person can neither ask nor approve."
 	}
 	return f
 }
@@ -209,13 +216,17 @@ func (d *doctor) checkGroups(a *functions.CheckAnswer) {
 		ids = append(ids, g.Name+" ("+g.ID+")")
 		switch {
 		case g.Code == "gone":
-			d.report.add(finding{inSlack, check, problem, "gone", "Slack has no such user group, or it is switched off: it allows nobody and approves nothing.",
-				"Switch it on again in Slack, or write another one into policy.yaml."})
+			d.report.add(finding{inSlack, check, problem, "gone",
+				"Slack has no such user group, or the group is disabled. It allows nobody and approves nothing.",
+				"Enable it in Slack, or write another group into policy.yaml."})
 		case g.Code != functions.CheckOK:
-			d.report.add(finding{inSlack, check, problem, "unknown", "Its members were not read in the last ten minutes: it allows nobody and approves nothing.",
-				"See what is said of the tick, the token and its scopes (usergroups:read). Many groups take several minutes after the first deploy."})
+			d.report.add(finding{inSlack, check, problem, "unknown",
+				"Its members were not read in the last ten minutes, so it allows nobody and approves nothing.",
+				"Check the findings about the tick, the token and its scopes (usergroups:read). After the first deploy many " +
+					"groups take several minutes."})
 		case g.Members == 0:
-			d.report.add(finding{inSlack, check, warning, "empty", "It has no members.", "Add them in Slack, or take it out of policy.yaml."})
+			d.report.add(finding{inSlack, check, warning, "empty", "The group has no members.",
+				"Add members in Slack, or remove the group from policy.yaml."})
 		default:
 			known = append(known, g.Name)
 		}
@@ -224,7 +235,9 @@ func (d *doctor) checkGroups(a *functions.CheckAnswer) {
 		d.report.ok(inSlack, "groups", fmt.Sprintf("%d of %d are known: %s", len(known), len(ids), names(known)))
 	}
 	if len(ids) > 0 {
-		d.report.remind("Whoever may edit these user groups in Slack decides who has access: " + strings.Join(ids, ", ") + ".\n" +
-			"No API tells who may. Slack: Settings & administration, Workspace settings, Permissions, User groups: owners and admins alone.")
+		d.report.remind("Anyone who can edit these user groups in Slack decides who has access: " + strings.Join(ids, ", ") +
+			".\n" +
+			"No API shows who can. In Slack, allow only owners and admins: Settings & administration, Workspace settings, " +
+			"Permissions, User groups.")
 	}
 }

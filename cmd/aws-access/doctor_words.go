@@ -5,7 +5,8 @@ import (
 )
 
 // redeploy is what puts most troubles of a role right.
-const redeploy = "Deploy infra/member there again (StackSet, or the account's own stack), with the bastion's account id and the external id of SSM."
+const redeploy = "Deploy infra/member to those accounts again (by StackSet or by each account's own stack), with " +
+	"the bastion's account id and the external id from SSM."
 
 // trouble puts a code of a role's trials into words; all says that every role
 // has it.
@@ -17,49 +18,57 @@ func (d *doctor) trouble(code string, all bool) finding {
 	}
 	switch code {
 	case vend.Refused:
-		f.Reason = "AWS refuses them, and gives the same answer for every cause."
-		f.Do = "Look in this order:\n" +
-			"1. Is the role there, under that very name and path? Letter case counts.\n" +
-			"2. Is its trust that of infra/member, with this bastion's account id?\n" +
+		f.Reason = "AWS refuses to let vend assume these roles. It does not say why."
+		f.Do = "Check in this order:\n" +
+			"1. Does the role exist with exactly this name and path? Upper and lower case differ.\n" +
+			"2. Is its trust policy the one from infra/member, with this bastion's account id?\n" +
 			"3. Is its external id the one in " + external + "?\n" +
 			"4. Is the account in the organisation that the stack's OrganizationId names?\n" +
-			"5. Does a service control policy, or the boundary of vend's role, deny sts:AssumeRole?\n" +
-			"6. Was the role made or changed in the last minutes? Run doctor again."
+			"5. Does a service control policy, or the permissions boundary of vend's role, deny sts:AssumeRole?\n" +
+			"6. Was the role created or changed a few minutes ago? Then run doctor again."
 		if all {
-			f.Do = "All are refused: look first at what they have in common, which is the external id, vend's role aws-access-vend and the stack's OrganizationId.\n" + f.Do
+			f.Do = "AWS refuses all roles, so first check what they share: the external id, vend's role aws-access-vend and " +
+				"the stack's OrganizationId.\n" + f.Do
 		}
 	case vend.RefusedTags:
-		f.Reason = "AWS refuses sts:TagSession: the trust lacks that statement, or a condition in it does not hold."
+		f.Reason = "AWS refuses sts:TagSession. The trust policy does not allow it, or one of its conditions is not met."
 	case vend.RefusedIdentity:
-		f.Reason = "AWS refuses sts:SetSourceIdentity: the trust lacks that statement, or a condition in it does not hold."
+		f.Reason = "AWS refuses sts:SetSourceIdentity. The trust policy does not allow it, or one of its conditions " +
+			"is not met."
 	case vend.OpenExternalID:
-		f.Reason = "SECURITY: they can be assumed without the external id. The trust lacks that condition."
+		f.Reason = "SECURITY: these roles can be assumed without the external id. That condition is missing from the " +
+			"trust policy."
 	case vend.OpenTags:
-		f.Reason = "SECURITY: they can be assumed without the tag GrantId, so for no grant. The trust lacks that condition."
+		f.Reason = "SECURITY: these roles can be assumed without the tag GrantId, so without a grant. That condition is " +
+			"missing from the trust policy."
 	case vend.OpenIdentity:
-		f.Reason = "SECURITY: they can be assumed without a source identity, so by nobody in particular. The trust lacks that condition."
+		f.Reason = "SECURITY: these roles can be assumed without a source identity, so CloudTrail does not show who used " +
+			"them. That condition is missing from the trust policy."
 	case vend.OpenName:
-		f.Reason = "SECURITY: they can be assumed under any session name. Sessions are cut by their name, so the trust has to ask for aws-access-*."
+		f.Reason = "SECURITY: these roles can be assumed with any session name. Sessions are ended by name, so the trust " +
+			"policy must require aws-access-*."
 	case vend.RegionDisabled:
-		f.Reason = "STS of the region " + d.region + " is switched off in those accounts."
-		f.Do = "Switch the region on there (Account, AWS Regions; for a region that is on by default: IAM, Account settings, STS), or deploy the stack in another region."
+		f.Reason = "STS in the region " + d.region + " is disabled in these accounts."
+		f.Do = "Enable the region in these accounts (Account, AWS Regions; for a region that is enabled by default: IAM, " +
+			"Account settings, STS), or deploy the stack in another region."
 	case vend.NoExternalID:
 		f.Reason = "Vend cannot read " + external + "."
-		f.Do = "Is it there, a SecureString of 32 to 128 letters, digits or _+=,.@:/-, in this region, and under a key that vend's role may use?"
+		f.Do = "Check that it exists in this region, is a SecureString of 32 to 128 letters, digits or _+=,.@:/-, and is " +
+			"encrypted with a key that vend's role may use."
 	case vend.Impossible:
-		f.Reason = "AWS takes no such call: name, path or region of the role are not what AWS allows."
-		f.Do = "Look at the account and the role in policy.yaml."
+		f.Reason = "AWS does not accept the name, the path or the region of these roles."
+		f.Do = "Correct the account or the role in policy.yaml."
 	case vend.Throttled:
 		f.Verdict = notKnown
-		f.Reason = "STS throttled the trials, slowed down as they were: this says nothing about the roles."
-		f.Do = "Run doctor again when less is going on in the bastion account, or for fewer accounts at once: -accounts."
+		f.Reason = "STS throttled the tests although doctor slowed down, so nothing is known about these roles."
+		f.Do = "Run doctor again when the bastion account is less busy, or for fewer accounts at a time with -accounts."
 	case "vend_failed":
-		f.Reason = "Vend failed on the check, or refused it because the policy was changed meanwhile."
-		f.Do = "Run doctor again; then look at vend's log."
+		f.Reason = "Vend failed during the check, or the policy changed during it."
+		f.Do = "Run doctor again. If the problem stays, read vend's log."
 	default: // unavailable, unfinished, and what a newer vend may say
 		f.Verdict = notKnown
-		f.Reason = "AWS did not answer in time (" + code + "): this says nothing about the roles."
-		f.Do = "Run doctor again; then look at vend's log."
+		f.Reason = "AWS did not answer in time, so nothing is known about these roles (" + code + ")."
+		f.Do = "Run doctor again. If the problem stays, read vend's log."
 	}
 	return f
 }

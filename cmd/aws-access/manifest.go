@@ -41,11 +41,12 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	case err != nil:
 		return usage
 	case flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region):
-		say(stderr, "aws-access manifest: -stack takes the name of a stack, -region a region such as eu-west-1, and there is nothing else; see aws-access manifest -h\n")
+		say(stderr, "aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, and there "+
+			"are no other arguments; see aws-access manifest -h\n")
 		return usage
 	}
 	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
-		say(stderr, "aws-access manifest: -slack-host takes slack.com or slack-gov.com, and goes with -url\n")
+		say(stderr, "aws-access manifest: -slack-host needs slack.com or slack-gov.com, and can be used with -url only\n")
 		return usage
 	}
 	door := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")
@@ -59,7 +60,8 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	}
 	for _, address := range addresses {
 		if !publicAddress(address) {
-			say(stderr, "aws-access manifest: %q is no address that Slack can call: https://, a host, and at most a path; on this computer http:// too\n", address)
+			say(stderr, "aws-access manifest: Slack cannot call the address %q; give https://, a host and at most a path "+
+				"(http:// only for this computer)\n", address)
 			return wrong
 		}
 	}
@@ -94,7 +96,8 @@ func addressesOf(ctx context.Context, stack, region string) (found [3]string, ho
 	outputs := outputsOf(s)
 	for i, output := range routes {
 		if found[i] = outputs[output]; found[i] == "" {
-			return found, "", fmt.Errorf("the stack %s has no output %s: it is not aws-access, or was never deployed whole",
+			return found, "", fmt.Errorf("the stack %s has no output %s, so it is not aws-access, or its deployment "+
+				"never finished",
 				stack, output)
 		}
 	}

@@ -75,7 +75,7 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 	for _, args := range [][]string{{"-slack-host", "slack-gov.com"},
 		{"-url", "https://x.example", "-slack-host", "evil.example"}} {
 		if _, text, stderr, code := manifestOf(t, args...); code != usage || text != "" ||
-			!strings.Contains(stderr, "-slack-host takes slack.com or slack-gov.com") {
+			!strings.Contains(stderr, "-slack-host needs slack.com or slack-gov.com") {
 			t.Errorf("%v: ended with %d, %q", args, code, stderr)
 		}
 	}
@@ -97,7 +97,8 @@ func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 		"http://access.example.com", "ftp://127.0.0.1", "https://", "access.example.com", "https://a b", "https://x\n  evil: y", `https://x"`, "https://x?y=", "https://x#y",
 		"https://user@x", "https://x/{{OPTIONS_URL}}", "http://127.0.0.1.example.com",
 	} {
-		if _, text, stderr, code := manifestOf(t, "-url", base); code != wrong || text != "" || !strings.Contains(stderr, "no address that Slack can call") {
+		if _, text, stderr, code := manifestOf(t, "-url", base); code != wrong || text != "" || !strings.Contains(stderr,
+			"Slack cannot call the address") {
 			t.Errorf("%q: ended with %d, %q %q", base, code, text, stderr)
 		}
 	}

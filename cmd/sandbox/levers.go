@@ -160,7 +160,7 @@ func later(a, b time.Time) time.Time {
 func (w *world) policyLever(rw http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxPolicy))
 	if err != nil {
-		sentence(rw, http.StatusBadRequest, fmt.Errorf("the policy cannot be read: %w", err))
+		sentence(rw, http.StatusBadRequest, fmt.Errorf("read the policy: %w", err))
 		return
 	}
 	st := w.stage.Load()

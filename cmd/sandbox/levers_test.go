@@ -235,7 +235,8 @@ func TestWhatCannotBeReadIsToldOnceHoweverTimePasses(t *testing.T) {
 				told, at = append(told, m.Text), append(at, m.TS)
 			}
 		}
-		if len(told) != 2 || !strings.Contains(told[0], "not known right now") || !strings.Contains(told[1], "known again") {
+		if len(told) != 2 || !strings.Contains(told[0], "not known at the moment") || !strings.Contains(told[1],
+			"known again") {
 			t.Errorf("in steps of %v the operators were told %q", steps, told)
 			continue
 		}

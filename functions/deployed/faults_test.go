@@ -273,7 +273,8 @@ func TestARecordThatCannotBeDecodedIsKept(t *testing.T) {
 			t.Errorf("%s is not in what was kept: %.2000s", want, kept)
 		}
 	}
-	if log := w.logs("notify"); !strings.Contains(log, "a stream record could not be told") || !strings.Contains(log, "request#01BAD") {
+	if log := w.logs("notify"); !strings.Contains(log, "a stream record could not be processed") || !strings.Contains(log,
+		"request#01BAD") {
 		t.Errorf("the log does not name the item: %.2000s", log)
 	}
 }

@@ -101,11 +101,11 @@ func (a Asker) TooMany(perHour int) error {
 	if n := len(a.Asked); n >= perHour {
 		free := time.Unix(a.Asked[n-perHour], 0).Add(AskWindow)
 		return Refuse("too_many_asks",
-			"You have asked "+itoa(n)+" times within an hour, which is as often as one person may.",
+			"You have asked "+itoa(n)+" times within an hour, which is the most that one person may.",
 			"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
 	}
 	if n := len(a.Open); n >= MaxOpen {
-		return Refuse("too_many_open", "You hold "+itoa(n)+" accesses at once, which is as many as one person may.",
+		return Refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the most that one person may have.",
 			"Give back what you do not need in /aws-access list.")
 	}
 	return nil
@@ -124,7 +124,7 @@ func (a Asker) TooManyPending(most int) error {
 		return nil
 	}
 	return Refuse("too_many_pending",
-		"You have "+itoa(pending)+" requests that wait for an answer, which is as many as one person may have.",
+		"You have "+itoa(pending)+" requests that wait for an answer, which is the most that one person may have.",
 		"Cancel one in /aws-access list, or wait until one is decided.")
 }
 
@@ -133,9 +133,9 @@ func (a Asker) TooManyPending(most int) error {
 func (r Request) Already() error {
 	if r.State == Pending {
 		return Refuse("already_asked",
-			"You have asked for this already: it waits for an answer until "+Clockface(r.AnswerBy)+".",
+			"You have already asked for this. It waits for an answer until "+Clockface(r.AnswerBy)+".",
 			"Cancel it on its card or in /aws-access list if you want to ask for something else.")
 	}
-	return Refuse("already_granted", "You have this access already, until "+Clockface(r.Ends)+".",
+	return Refuse("already_granted", "You already have this access, until "+Clockface(r.Ends)+".",
 		"The buttons are in your messages from this app. To ask for another length, give it back first.")
 }

@@ -310,7 +310,7 @@ func notGiven(kind Kind) error {
 func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 || r.Sessions[i].Issued() {
-		return r, Event{}, Refuse("unknown_order", "This click is not waiting for an answer any more.", "Press the button again.")
+		return r, Event{}, Refuse("unknown_order", "This click no longer waits for an answer.", "Press the button again.")
 	}
 	next := r
 	next.Sessions = slices.Clone(r.Sessions)
@@ -330,7 +330,7 @@ func (r Request) Fail(order, why string, now time.Time) (Request, Event, error) 
 func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 {
-		return r, Event{}, Refuse("unknown_order", "This click is not waiting for an answer any more.", "Press the button again.")
+		return r, Event{}, Refuse("unknown_order", "This click no longer waits for an answer.", "Press the button again.")
 	}
 	failed := r.Sessions[i]
 	next := r

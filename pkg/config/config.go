@@ -86,9 +86,9 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 		case len(value) <= longest && regexp.MustCompile(`^(?:`+v.pattern+`)$`).MatchString(value):
 			*v.into(&c) = value
 		case value == "":
-			wrong = append(wrong, v.name+" is missing: "+v.form)
+			wrong = append(wrong, v.name+" is missing: it must be "+v.form)
 		default:
-			wrong = append(wrong, v.name+" is wrong: "+v.form)
+			wrong = append(wrong, v.name+" is wrong: it must be "+v.form)
 		}
 	}
 	c.SlackHost = cmp.Or(c.SlackHost, "slack.com")
@@ -96,7 +96,7 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 	for _, name := range elsewhere {
 		value := getenv(name)
 		if value != "" && !onThisComputer(value) {
-			wrong = append(wrong, name+" is wrong: "+elsewhereForm)
+			wrong = append(wrong, name+" is wrong: it must be "+elsewhereForm)
 		}
 		c.elsewhere[name] = value
 	}

@@ -30,7 +30,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		_, err := Read(f, func(string) string { return "" })
 		for _, v := range variables {
 			needed := v.name != "SLACK_ENTERPRISE" && v.name != "SLACK_HOST" && (v.only == "" || v.only == string(f))
-			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: "+v.form); named != needed {
+			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: it must be "+v.form); named != needed {
 				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
 			}
 		}
@@ -51,7 +51,7 @@ func TestSlackHasTwoHostsAndNoOther(t *testing.T) {
 			return good[name]
 		})
 		if c.SlackHost != want || (err == nil) != (want != "") || err != nil &&
-			!strings.Contains(err.Error(), "SLACK_HOST is wrong: slack.com or slack-gov.com") {
+			!strings.Contains(err.Error(), "SLACK_HOST is wrong: it must be slack.com or slack-gov.com") {
 			t.Errorf("%q: got %q, %v, want %q", host, c.SlackHost, err, want)
 		}
 	}
@@ -133,7 +133,8 @@ func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
 		}
 	}
 	value, now = "", now.Add(time.Hour)
-	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(), "/jit-access/x is empty") {
+	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(),
+		"read read the secret /jit-access/x: it: it is empty") {
 		t.Errorf("an empty secret: got %v", err)
 	}
 }
@@ -155,7 +156,8 @@ func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
 			if got := err == nil; got != want {
 				t.Errorf("%s=%q: %v", name, value, err)
 			}
-			if err != nil && (!strings.Contains(err.Error(), name+" is wrong: "+elsewhereForm) || strings.Contains(err.Error(), value)) {
+			if err != nil && (!strings.Contains(err.Error(),
+				name+" is wrong: it must be "+elsewhereForm) || strings.Contains(err.Error(), value)) {
 				t.Errorf("%s=%q: the error is %q", name, value, err)
 			}
 		}

@@ -55,7 +55,7 @@ func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) 
 		return access.Secret{}, fmt.Errorf("read the secret %s: %w", p.Name, err)
 	}
 	if value.Empty() {
-		return access.Secret{}, fmt.Errorf("the secret %s is empty", p.Name)
+		return access.Secret{}, fmt.Errorf("read the secret %s: it is empty", p.Name)
 	}
 	p.kept, p.read = value, now
 	return p.kept, nil

@@ -117,7 +117,7 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	case answer.Doubt != nil:
 		return unsure(answer.Doubt)
 	case answer.Refusal != nil:
-		return access.Refuse(access.Code(answer.Refusal), "The policy does not allow this request any more.",
+		return access.Refuse(access.Code(answer.Refusal), "The policy no longer allows this request.",
 			"The requester can cancel it, or it will time out.")
 	}
 	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
@@ -131,11 +131,11 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 func unsure(doubt error) error {
 	switch code := access.Code(doubt); code {
 	case "unproven_address", "unknown_group":
-		return access.Refuse(code, "The policy cannot tell any more who the requester is.",
-			"The requester learns why by asking again with /aws-access.")
+		return access.Refuse(code, "The policy can no longer tell who the requester is.",
+			"The requester can ask again with /aws-access, and then reads why.")
 	}
 	return access.Refuse("slack_unreadable",
-		"Slack cannot be read at the moment, so whether the policy still allows this request is not known.",
+		"Slack cannot be read at the moment, so it is not known whether the policy still allows this request.",
 		"Try again in a few minutes.")
 }
 

@@ -64,7 +64,7 @@ func (r Roster) begin(d access.Directory) access.Reading {
 }
 
 // ErrSlow says that Slack gives too few pages for a workspace of this size.
-var ErrSlow = fmt.Errorf("everybody could not be read within %s", access.PeopleStaleAfter)
+var ErrSlow = fmt.Errorf("read all people: not finished within %s", access.PeopleStaleAfter)
 
 // goOn reads pages until everybody was read, or the tick has had its share. What
 // was read before an error counts. A reading for another policy is of no use, nor

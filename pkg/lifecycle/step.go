@@ -96,7 +96,8 @@ func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Req
 			failed = err
 		}
 	}
-	return Moved{}, access.Refuse("busy", "Too many people are deciding this request right now.", "Look at its card, and try again if it is still open.")
+	return Moved{}, access.Refuse("busy", "Too many people are deciding this request right now.",
+		"Look at the card, and try again if the request is still open.")
 }
 
 // errSettled says that what was asked for is so already, by the same person.
@@ -149,7 +150,8 @@ func (m moment) question(met people) policy.Question {
 func (s Step) decide(q policy.Question) policy.Answer {
 	answer := s.Policy.Decide(q)
 	if answer.Refusal == nil && answer.Ticket && strings.TrimSpace(q.Ticket) == "" {
-		answer.Refusal = access.Refuse("no_ticket", "The policy asks for a ticket by now, and this request names none.", "Ask again, with a ticket.")
+		answer.Refusal = access.Refuse("no_ticket", "The policy now requires a ticket, and this request has none.",
+			"Ask again with a ticket.")
 	}
 	return answer
 }

@@ -72,7 +72,7 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 		}
 		return r, err
 	}
-	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be taken.",
+	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be saved.",
 		"Wait a moment, then look at /aws-access list.")
 }
 
@@ -81,7 +81,7 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, error) {
 	d, asker, err := s.Store.Asking(ctx, in.By, in.Once)
 	if err != nil {
-		return access.Request{}, fmt.Errorf("load what %s asked for: %w", in.By, err)
+		return access.Request{}, fmt.Errorf("load the requests of %s: %w", in.By, err)
 	}
 	m := asking{Asked: in, id: id, directory: d, now: s.Now()}
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)

@@ -91,7 +91,8 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		out.Request = next
 		return out, vending, nil
 	}
-	return out, access.Vending{}, access.Refuse("changed", "This access changed at the moment of your click.", "Look at how it stands, and press the button again.")
+	return out, access.Vending{}, access.Refuse("changed",
+		"Somebody else changed this access at the moment of your click.", "Look at its state, and press the button again.")
 }
 
 // known loads the request of an order, once more if the table does not answer:
@@ -138,7 +139,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	case !answer.Terms.Met && answer.Uncounted != nil:
 		return refused(answer.Uncounted)
 	case !answer.Terms.Met:
-		return refused(access.Refuse("no_longer_approved", "What was approved is not enough by today's policy and groups.", "Ask again with /aws-access."))
+		return refused(access.Refuse("no_longer_approved",
+			"The approvals are no longer enough under today's policy and groups.", "Ask again with /aws-access."))
 	}
 	next, event, err := m.request.Order(q.Who, o.ID, o.Kind, o.At, answer.Terms, m.now)
 	if err != nil {

@@ -52,8 +52,8 @@ func (r *reader) ticketLink(n *yaml.Node, s *Settings) {
 	text, ok := r.text(n, "the ticket link")
 	switch {
 	case !ok:
-	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") || strings.Count(text,
-		"{ticket}") != 1:
+	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") ||
+		strings.Count(text, "{ticket}") != 1:
 		r.wrong(resolve(n), "the ticket link cannot be %s; write an https address that contains {ticket} once", quoted(text))
 	default:
 		s.TicketLink = text

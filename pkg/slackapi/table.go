@@ -162,5 +162,5 @@ func AdviceOn(class Class, code string) string {
 	case class == Wait:
 		return "Slack itself may have trouble: look at status.slack.com."
 	}
-	return "Look the code up in Slack's documentation, and at status.slack.com."
+	return "Look up the code in Slack's documentation, and check status.slack.com."
 }

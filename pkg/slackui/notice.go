@@ -62,7 +62,7 @@ func direct(text string) (Notice, bool) { return Notice{Message: said(text), ToR
 // a request that waits.
 func Unasked(r access.Request) Message {
 	return said("Nobody could be asked about " + what(r) +
-		" yet: Slack does not take messages in the channel of the people who decide. " +
+		" yet: Slack does not accept messages in the channel of the people who decide. " +
 		"The people who run AWS access have been told, and those who decide are asked as soon as it works again. " +
 		"Your request times out " + moment(r.AnswerBy) + ".")
 }

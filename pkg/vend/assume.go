@@ -100,7 +100,7 @@ func (a Assumer) externalID(ctx context.Context, fresh bool) (access.Secret, err
 	}
 	id, err := a.ExternalID(ctx, fresh)
 	if text := id.Reveal(); err == nil && (len(text) < 2 || len(text) > 1224 || !externalID.MatchString(text)) {
-		err = fmt.Errorf("it is not 2 to 1,224 characters of the form %s", externalID)
+		err = fmt.Errorf("its value is not 2 to 1,224 characters that match %s", externalID)
 	}
 	return id, err
 }
@@ -126,7 +126,7 @@ func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 	who := identity(v.Who)
 	for name, value := range map[string]string{"session name": v.Session, "source identity": who} {
 		if !sessionName.MatchString(value) {
-			return nil, fmt.Errorf("%s %q is not of the form %s", name, value, sessionName)
+			return nil, fmt.Errorf("%s %q does not match %s", name, value, sessionName)
 		}
 	}
 	tags, err := tags(v, who)
@@ -156,7 +156,7 @@ func tags(v access.Vending, who string) ([]types.Tag, error) {
 	list := make([]types.Tag, 0, 3)
 	for _, t := range [...]struct{ key, value string }{{"GrantId", v.Grant}, {"Person", who}, {"SlackUser", v.Who.ID}} {
 		if !tagValue.MatchString(t.value) {
-			return nil, fmt.Errorf("tag %s: %q is not of the form %s", t.key, t.value, tagValue)
+			return nil, fmt.Errorf("tag %s: %q does not match %s", t.key, t.value, tagValue)
 		}
 		list = append(list, types.Tag{Key: aws.String(t.key), Value: aws.String(t.value)})
 	}
@@ -197,7 +197,7 @@ func credentials(out *sts.AssumeRoleOutput) (access.Credentials, error) {
 	c := out.Credentials
 	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
 		aws.ToString(c.SessionToken) == "" || aws.ToTime(c.Expiration).IsZero() {
-		return access.Credentials{}, errors.New("sts:AssumeRole: the answer holds no whole credentials")
+		return access.Credentials{}, errors.New("sts:AssumeRole: the answer has incomplete credentials")
 	}
 	return access.Credentials{
 		AccessKeyID: *c.AccessKeyId, SecretKey: access.NewSecret(*c.SecretAccessKey),

@@ -198,11 +198,13 @@ func words(t access.Target, v verdict) error {
 	role = strings.Map(printable, role)
 	switch v {
 	case refused:
-		return access.Refuse(string(v), "AWS refused "+role+": the role is missing there, or does not trust AWS access.", "Tell the people who run AWS access.")
+		return access.Refuse(string(v), "AWS refused "+role+": the role does not exist there, or does not trust AWS access.",
+			"Tell the people who run AWS access.")
 	case unavailable:
 		return access.Refuse(string(v), "AWS did not answer for "+role+".", "Press the button again in a minute.")
 	}
-	return access.Refuse(string(v), "AWS cannot give "+role+" as it is set up.", "Tell the people who run AWS access.")
+	return access.Refuse(string(v), "AWS cannot give "+role+", because the role or AWS access is set up wrongly.",
+		"Tell the people who run AWS access.")
 }
 
 func printable(r rune) rune {

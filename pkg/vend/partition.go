@@ -74,11 +74,11 @@ func roleARN(t access.Target) (string, error) {
 		form        *regexp.Regexp
 	}{{"account", t.Account, accountID}, {"path", t.Path, rolePath}, {"role", t.Role, roleName}} {
 		if !part.form.MatchString(part.value) {
-			return "", fmt.Errorf("%s %q is not of the form %s", part.name, part.value, part.form)
+			return "", fmt.Errorf("%s %q does not match %s", part.name, part.value, part.form)
 		}
 	}
 	if len(t.Path) > 512 {
-		return "", fmt.Errorf("the path has %d characters, IAM takes 512", len(t.Path))
+		return "", fmt.Errorf("the path has %d characters, and IAM allows 512", len(t.Path))
 	}
 	return "arn:" + p.id + ":iam::" + t.Account + ":role" + t.Path + t.Role, nil
 }

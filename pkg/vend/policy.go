@@ -46,7 +46,7 @@ func SessionPolicy(v access.Vending) (string, error) {
 		return "", fmt.Errorf("write session policy: %w", err)
 	}
 	if len(text) > maxPolicy {
-		return "", fmt.Errorf("the session policy has %d characters, STS takes %d", len(text), maxPolicy)
+		return "", fmt.Errorf("the session policy has %d characters, and STS allows %d", len(text), maxPolicy)
 	}
 	return string(text), nil
 }

@@ -66,7 +66,7 @@ func (s SignIn) endpoint(p partition, region string) (string, error) {
 	}
 	u, err := url.Parse(s.Endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !loopback(u.Hostname()) {
-		return "", errors.New("the sign-in endpoint that takes the place of AWS's is not a loopback address")
+		return "", errors.New("the sign-in endpoint that replaces the one of AWS is not a loopback address")
 	}
 	return s.Endpoint, nil
 }

@@ -149,7 +149,7 @@ func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 		err = s.replace(ctx, item)
 	}
 	if err != nil {
-		return fmt.Errorf("save what the operators were told: %w", err)
+		return fmt.Errorf("save the operators' problems: %w", err)
 	}
 	return nil
 }
