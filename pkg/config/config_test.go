@@ -134,7 +134,7 @@ func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
 	}
 	value, now = "", now.Add(time.Hour)
 	if _, err := p.Get(context.Background(), true); err == nil || !strings.Contains(err.Error(),
-		"read read the secret /jit-access/x: it: it is empty") {
+		"read the secret /jit-access/x: it is empty") {
 		t.Errorf("an empty secret: got %v", err)
 	}
 }
