@@ -170,8 +170,8 @@ func (w *world) notInThePolicy() {
 	for _, asked := range []struct{ by, line, want string }{
 		{"U0DEV1", `/aws-access payments-prod Root 1h "why"`, "There is no role"},
 		{"U0DEV1", `/aws-access 123456789012 ReadOnly 1h "why"`, "There is no account"},
-		{"U0DEV1", `/aws-access log-archive Admin 1h "why"`, "There is no account"}, // that this person may ask for
-		{"U0SEC1", `/aws-access log-archive Admin 1h "why"`, "Nobody changes the log archive by hand"},
+		{"U0DEV1", `/aws-access data-prod Admin 1h "why"`, "There is no account"}, // that this person may ask for
+		{"U0DEV1", `/aws-access log-archive Admin 1h "why"`, "Nobody changes the log archive by hand"},
 		{"U0DEV1", `/aws-access payments-prod ReadOnly 9h "long"`, "At most 4h"},
 	} {
 		if out := w.command(asked.by, asked.line); !strings.Contains(out.Body, asked.want) {
