@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/slack-go/slack"
@@ -38,6 +39,21 @@ func (s *thawed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}[method])
 }
 
+// of returns how many calls of a method came, and how many were answered.
+func (s *thawed) of(method string) (calls, took int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[method], s.took[method]
+}
+
+// forget begins to count anew; the connections stay known.
+func (s *thawed) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.calls)
+	clear(s.took)
+}
+
 func TestAConnectionThatDiedInAFreezeCostsNoCall(t *testing.T) {
 	message := Message{Text: "x"}
 	for method, c := range map[string]struct {
@@ -59,14 +75,14 @@ func TestAConnectionThatDiedInAFreezeCostsNoCall(t *testing.T) {
 		if _, err := client.OpenDM(ctx, "U1"); err != nil {
 			t.Fatal(err)
 		}
-		clear(s.calls)
-		clear(s.took)
+		s.forget()
 		err := c.do(client)
+		calls, took := s.of(method)
 		switch {
-		case !c.once && (err != nil || s.calls[method] != 2 || s.took[method] != 1):
-			t.Errorf("%s: got %v after %d calls, want success at the second", method, err, s.calls[method])
-		case c.once && (!errors.Is(err, errUnreachable) || s.calls[method] != 1 || Classify(err) != Wait):
-			t.Errorf("%s: got %v after %d calls, want one: it may have been done", method, err, s.calls[method])
+		case !c.once && (err != nil || calls != 2 || took != 1):
+			t.Errorf("%s: got %v after %d calls, want success at the second", method, err, calls)
+		case c.once && (!errors.Is(err, errUnreachable) || calls != 1 || Classify(err) != Wait):
+			t.Errorf("%s: got %v after %d calls, want one: it may have been done", method, err, calls)
 		}
 		server.Close()
 	}
@@ -74,13 +90,13 @@ func TestAConnectionThatDiedInAFreezeCostsNoCall(t *testing.T) {
 
 // A form whose answer was lost stands open, and its trigger is used up.
 func TestAFormThatWasOpenedAfterAllIsNoError(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path.Base(r.URL.Path) != "views.open" {
 			_, _ = io.WriteString(w, `{"ok":true,"channel":{"id":"D1"}}`)
 			return
 		}
-		if calls++; calls == 1 { // done, and not answered
+		if calls.Add(1) == 1 { // done, and not answered
 			panic(http.ErrAbortHandler)
 		}
 		_, _ = io.WriteString(w, `{"ok":false,"error":"exchanged_trigger_id"}`)
@@ -90,8 +106,8 @@ func TestAFormThatWasOpenedAfterAllIsNoError(t *testing.T) {
 	if _, err := client.OpenDM(ctx, "U1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}); err != nil || calls != 2 {
-		t.Errorf("got %v after %d calls, want that the form counts as opened", err, calls)
+	if err := client.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}); err != nil || calls.Load() != 2 {
+		t.Errorf("got %v after %d calls, want that the form counts as opened", err, calls.Load())
 	}
 	if err := client.OpenView(ctx, "1.2.abc", slack.ModalViewRequest{}); Code(err) != "exchanged_trigger_id" {
 		t.Errorf("a trigger that was used before: got %v", err)

@@ -164,7 +164,10 @@ func TestADeadConnectionClosesWithoutAnAnswer(t *testing.T) {
 	if errors.As(err, &refused) && refused.Timeout() {
 		t.Errorf("got a timeout, want a closed connection: %v", err)
 	}
-	if len(b.Messages()) != 0 || b.calls["slack:chat.postMessage"] != 1 {
-		t.Errorf("%d messages and %d calls, want none and 1", len(b.Messages()), b.calls["slack:chat.postMessage"])
+	b.count.Lock()
+	calls := b.calls["slack:chat.postMessage"]
+	b.count.Unlock()
+	if len(b.Messages()) != 0 || calls != 1 {
+		t.Errorf("%d messages and %d calls, want none and 1", len(b.Messages()), calls)
 	}
 }
