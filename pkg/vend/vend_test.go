@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type cloud struct {
 	url    string
 	now    time.Time
 	fault  func(op string) vendfake.Fault
+	mu     sync.Mutex // of counts
 	counts map[string]int
 	vend   access.Credentials // the vend function's
 }
@@ -38,7 +40,7 @@ func newCloud(t *testing.T, change ...func(*vendfake.Options)) *cloud {
 	c := &cloud{now: noon, counts: map[string]int{}}
 	o := vendfake.Options{
 		Now: func() time.Time { return c.now }, Org: "o-sandbox", TokenBytes: 4096,
-		Count: func(op string) { c.counts[op]++ },
+		Count: func(op string) { c.mu.Lock(); defer c.mu.Unlock(); c.counts[op]++ },
 		Fault: func(op string) vendfake.Fault {
 			if c.fault == nil {
 				return vendfake.Fault{}
