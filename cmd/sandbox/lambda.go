@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	smithytime "github.com/aws/smithy-go/time"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/aws-access/aws-access/pkg/gateway"
@@ -178,7 +179,7 @@ func (l invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
 		return
 	case howSlow:
-		if pause(r.Context(), slowInvoke) != nil {
+		if smithytime.SleepWithContext(r.Context(), slowInvoke) != nil {
 			return
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
+
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
@@ -62,23 +64,11 @@ func (t counted) call(ctx context.Context, op string, do func() error) error {
 		}
 		return fmt.Errorf("the table's answer was lost (a fault of the sandbox at %s)", op)
 	case howSlow:
-		if err := pause(ctx, slowTable); err != nil {
+		if err := smithytime.SleepWithContext(ctx, slowTable); err != nil {
 			return err
 		}
 	}
 	return do()
-}
-
-// pause lets real time pass.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (t counted) write(ctx context.Context, do func() error) error {

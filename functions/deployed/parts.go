@@ -79,21 +79,9 @@ func New(f config.Function) (Parts, error) {
 	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators,
 		Now: time.Now, Log: p.Log}
 	p.Messages = functions.Notify{
-		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: Wait, Log: p.Log,
+		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: smithytime.SleepWithContext, Log: p.Log,
 	}
 	return p, nil
-}
-
-// Wait lets time pass.
-func Wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // AWS configures the client of a service.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
@@ -32,7 +33,7 @@ func main() {
 	h := functions.Vend{
 		Step:   lifecycle.Vend{Step: p.Step, STS: assumer},
 		SignIn: vend.SignIn{HTTP: &http.Client{Timeout: signInPatience}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer},
-		Render: vend.KeysIn, Slack: p.Slack, Operators: p.Operators, Wait: deployed.Wait, Log: p.Log,
+		Render: vend.KeysIn, Slack: p.Slack, Operators: p.Operators, Wait: smithytime.SleepWithContext, Log: p.Log,
 		Checks: functions.Checks{
 			Policy: p.Policy, Store: p.Store, Slack: p.Slack, Team: p.Config.Team, Enterprise: p.Config.Enterprise,
 			Roles: vend.Trials{Assumer: assumer, Now: time.Now}, Now: time.Now, Log: p.Log,
