@@ -33,7 +33,7 @@ deploy-local: ## sam deploy into an AWS on this computer, with the story, an upd
 	@infra/local/run.sh
 
 simulate: ## our IAM evaluator against an independent one
-	@pkg/vend/vendfake/simulate/run.sh
+	@pkg/fake/awsfake/simulate/run.sh
 
 lint: ## formatting and linter findings
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // onGrid is a world in an organisation of Enterprise Grid. U0SIBLING belongs to

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // change gives a role another trust.
@@ -70,7 +70,7 @@ var breakages = map[string]struct {
 		[]string{"roles problem no_external_id"}, []string{"Vend cannot read the SSM parameter /jit-access/external-id"}, wrong,
 	},
 	"an STS that has no time": {
-		func(c *clinic) { c.throttle = func(int) string { return vendfake.Throttles } },
+		func(c *clinic) { c.throttle = func(int) string { return awsfake.Throttles } },
 		[]string{"roles not checked throttled"}, []string{"nothing is known about these roles"}, unchecked,
 	},
 	"a bot token that was revoked": {

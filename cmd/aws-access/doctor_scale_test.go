@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/functions"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 // A thousand accounts with three roles each, of which one is wrong, and an STS
@@ -18,7 +18,7 @@ func TestAThousandAccountsAreTriedWhateverSTSHasTimeFor(t *testing.T) {
 	c.calls = 0
 	c.throttle = func(call int) string {
 		if call > 4000 && call < 4500 {
-			return vendfake.Throttles
+			return awsfake.Throttles
 		}
 		return ""
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 func TestAHealthyDeploymentIsAllWell(t *testing.T) {
@@ -146,7 +146,7 @@ func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
 		if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") || !strings.Contains(text, "function:jit-VendFunction-*") {
 			t.Errorf("rights:\n%s", text)
 		}
-		if _, err := vendfake.ParseDocument(text); err != nil {
+		if _, err := awsfake.ParseDocument(text); err != nil {
 			t.Errorf("IAM would not take it: %v", err)
 		}
 	}

@@ -23,14 +23,14 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/lambdafake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 	"github.com/aws-access/aws-access/pkg/vend"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 const (
@@ -52,7 +52,7 @@ const (
 type clinic struct {
 	t      *testing.T
 	api    *stackAPI
-	aws    *vendfake.Server
+	aws    *awsfake.Server
 	slack  *slackfake.Server
 	ssm    *lambdafake.Parameters
 	policy *policy.Policy
@@ -85,14 +85,14 @@ func newClinic(t *testing.T, source string) *clinic {
 	c.store = memory.New(c.clock)
 	c.slack = slackfake.Sandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})
 	c.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", Name: "payments"}) // the sandbox's is shared with another company
-	c.aws = vendfake.New(vendfake.Options{Org: theOrg, Fault: func(op string) vendfake.Fault {
+	c.aws = awsfake.New(awsfake.Options{Org: theOrg, Fault: func(op string) awsfake.Fault {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.calls++
-		return vendfake.Fault{How: c.throttle(c.calls)}
+		return awsfake.Fault{How: c.throttle(c.calls)}
 	}})
 	for _, target := range c.policy.Targets() {
-		c.must(c.aws.PutRole(target.Account, vendfake.Role{Name: target.Role, Path: target.Path, Trust: theTrust()}))
+		c.must(c.aws.PutRole(target.Account, awsfake.Role{Name: target.Role, Path: target.Path, Trust: theTrust()}))
 	}
 	for name, value := range map[string]string{
 		signingAt: canarySigning, "/jit-access/slack/bot-token": canaryToken, "/jit-access/external-id": canaryExternal,
@@ -103,7 +103,7 @@ func newClinic(t *testing.T, source string) *clinic {
 	return c
 }
 
-func theTrust() string { return vendfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }
+func theTrust() string { return awsfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }
 
 func (c *clinic) must(err error) {
 	c.t.Helper()

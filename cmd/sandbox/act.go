@@ -5,7 +5,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // act does something for somebody in Slack, and returns when nothing more can

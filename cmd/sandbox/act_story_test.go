@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake/stories"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake/stories"
 )
 
 var rewrite = flag.Bool("stories", false, "write down how the stories end; review reads the difference")
@@ -32,7 +32,7 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 				t.Fatal(err)
 			}
 			if *rewrite {
-				if err := os.WriteFile(filepath.Join("../../pkg/slackapi/slackfake/stories", s.File()), []byte(ends), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join("../../pkg/fake/slackfake/stories", s.File()), []byte(ends), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return
@@ -53,6 +53,6 @@ func (s *stage) told() stories.World {
 		Pass:     func(d time.Duration) error { return s.advance(ctx, s.clock.Now().Add(d)) },
 		Requests: func() ([]access.Request, error) { return s.store.All(ctx), nil },
 		Events:   func() ([]access.Event, error) { return s.store.Events(), nil },
-		Sessions: func() []vendfake.Session { return s.aws.Sessions() },
+		Sessions: func() []awsfake.Session { return s.aws.Sessions() },
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // granted is a grant of a development role that needs nobody.

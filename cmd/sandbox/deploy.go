@@ -12,10 +12,10 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/handoff"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
-	"github.com/aws-access/aws-access/pkg/signed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
@@ -78,7 +78,7 @@ func (b parts) messages(s *stage, function string) functions.Notify {
 }
 
 func (b parts) slackFunction(s *stage) *functions.Slack {
-	orders := signed.Client{Service: "lambda", Config: awsConfig(s.slackKeys, s.places.inside+"/lambda")}
+	orders := awscall.Client{Service: "lambda", Config: awsConfig(s.slackKeys, s.places.inside+"/lambda")}
 	return &functions.Slack{
 		SigningSecret: kept(s.signingSecret), Team: team, Policy: b.step.Policy, Store: b.table, Roster: b.roster,
 		Submit: lifecycle.Submit{Store: b.table, Roster: b.roster, Policy: b.step.Policy, Now: s.clock.Now, NewID: func() string { return ulid.Make().String() }},

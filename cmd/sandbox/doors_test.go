@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // An outside client may use Slack's doors, if it signs as Slack does.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // The ways in which a call, or a delivery between functions, goes wrong.

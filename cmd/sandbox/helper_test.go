@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // noon is when the clocks of tests begin.

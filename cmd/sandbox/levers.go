@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/policy"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // mountLevers mounts /sandbox/…: what the sandbox has and AWS and Slack have

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // What a lever cannot do it says in a sentence, and changes nothing.

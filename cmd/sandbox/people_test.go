@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // crowd is a body of the people lever with so many people and one group of all.
@@ -34,7 +34,7 @@ func crowd(people int) []byte {
 }
 
 // A hundred thousand people come in one call. That the work is linear is
-// TestTheWorkOfALargeWorkspaceIsLinear (pkg/slackapi/slackfake); how long it
+// TestTheWorkOfALargeWorkspaceIsLinear (pkg/fake/slackfake); how long it
 // took is logged.
 func TestAHundredThousandPeopleInOneCall(t *testing.T) {
 	b := start(t, repository(t))

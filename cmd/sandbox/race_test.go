@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // rounds is how often sixteen people decide at once.

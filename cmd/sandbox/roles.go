@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/policy"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 // roles keeps what stands in member accounts: every role of every account in
@@ -21,7 +21,7 @@ import (
 // put up when the vend function first asks for it, so that ten thousand
 // accounts cost nothing.
 type roles struct {
-	aws    *vendfake.Server
+	aws    *awsfake.Server
 	trust  string // the right one
 	policy func() *policy.Policy
 
@@ -65,7 +65,7 @@ func (r *roles) change(c roleChange) error {
 	if c.Missing != nil && *c.Missing && (c.Trust != nil || c.MaxSession != nil) {
 		return fmt.Errorf(`a role that is missing has no "trust" and no "max_session"`)
 	}
-	if err := vendfake.New(vendfake.Options{}).PutRole(c.Account, r.role(c.Role, "/", next)); err != nil {
+	if err := awsfake.New(awsfake.Options{}).PutRole(c.Account, r.role(c.Role, "/", next)); err != nil {
 		return err
 	}
 	if r.said == nil {
@@ -96,8 +96,8 @@ func (r *roles) apply(account, name string, s standing) error {
 	return nil
 }
 
-func (r *roles) role(name, path string, s standing) vendfake.Role {
-	role := vendfake.Role{Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession}
+func (r *roles) role(name, path string, s standing) awsfake.Role {
+	role := awsfake.Role{Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession}
 	if s.trust != "" {
 		role.Trust = s.trust
 	}

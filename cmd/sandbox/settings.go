@@ -30,7 +30,7 @@ type settings struct {
 	Policy        []byte
 	SigningSecret access.Secret
 	Start         time.Time // the zero time for now
-	TokenBytes    int       // the least length of a session token; 0 for what vendfake gives
+	TokenBytes    int       // the least length of a session token; 0 for what awsfake gives
 }
 
 // readSettings reads the environment, and reports all of its problems at once.

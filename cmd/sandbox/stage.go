@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/policy"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/memory"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 // The workspace and the app that are played.
@@ -38,7 +38,7 @@ type stage struct {
 	faults *faults
 	calls  *calls
 	slack  *slackfake.Server
-	aws    *vendfake.Server
+	aws    *awsfake.Server
 	store  *memory.Store
 	engine *engine
 	roles  *roles
@@ -86,11 +86,11 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 		Fault: func(op string) slackfake.Fault { return slackfake.Fault{How: st.faults.take(op)} },
 		Quota: st.faults.quota,
 	})
-	st.aws = vendfake.New(vendfake.Options{
+	st.aws = awsfake.New(awsfake.Options{
 		Now: st.clock.Now, Org: orgID, TokenBytes: s.TokenBytes, Count: st.calls.count,
-		Fault: func(op string) vendfake.Fault { return vendfake.Fault{How: st.faults.take(op)} },
+		Fault: func(op string) awsfake.Fault { return awsfake.Fault{How: st.faults.take(op)} },
 	})
-	st.roles = &roles{aws: st.aws, trust: vendfake.DefaultTrust(vendRole, st.externalID.Reveal(), orgID), policy: st.policy}
+	st.roles = &roles{aws: st.aws, trust: awsfake.DefaultTrust(vendRole, st.externalID.Reveal(), orgID), policy: st.policy}
 	var err error
 	if st.vendKeys, err = st.aws.FunctionCredentials(vendRole); err != nil {
 		return nil, fmt.Errorf("make the vend function's role: %w", err)

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // state is what GET /sandbox/state answers. Lists are the oldest first. It
@@ -20,8 +20,8 @@ type state struct {
 	Messages []slackfake.Message `json:"messages"`
 	Views    []slackfake.View    `json:"views"`
 	Requests []requestState      `json:"requests"`
-	Sessions []vendfake.Session  `json:"sessions"`
-	Denies   []vendfake.Deny     `json:"denies"`
+	Sessions []awsfake.Session   `json:"sessions"`
+	Denies   []awsfake.Deny      `json:"denies"`
 	Audit    []auditState        `json:"audit"`
 	Calls    map[string]int      `json:"calls"`
 	Faults   []fault             `json:"faults"`
@@ -107,8 +107,8 @@ func (s *stage) groups() []groupState {
 }
 
 // denies are the inline policies of target roles.
-func (s *stage) denies() []vendfake.Deny {
-	out := []vendfake.Deny{}
+func (s *stage) denies() []awsfake.Deny {
+	out := []awsfake.Deny{}
 	for _, d := range s.aws.Denies() {
 		if d.Account != bastion {
 			out = append(out, d)

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // spent are calls, by whom they go to.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // secretIn finds what is secret in a private answer.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/lambdafake"
+	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 )
 
 // coldStarts is how often each function is started.

@@ -19,10 +19,10 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
-	"github.com/aws-access/aws-access/pkg/signed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
@@ -88,8 +88,8 @@ func New(f config.Function) (Parts, error) {
 func (p Parts) AWS(s config.Service) aws.Config { return config.AWS(p.Config, s, os.Getenv) }
 
 // Signed calls a service without the SDK's client for it.
-func (p Parts) Signed(s config.Service) signed.Client {
-	return signed.Client{Service: strings.ToLower(string(s)), Config: p.AWS(s)}
+func (p Parts) Signed(s config.Service) awscall.Client {
+	return awscall.Client{Service: strings.ToLower(string(s)), Config: p.AWS(s)}
 }
 
 // Secret reads an SSM parameter on first use.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake/stories"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake/stories"
 )
 
 // The real binaries on DynamoDB Local end every story in the words in which the

@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/lambdafake"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // warmCommands is how many commands a percentile is made of.

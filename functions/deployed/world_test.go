@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/lambdafake"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
+	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 // The functions, as the template calls them here, and how long each may run.
@@ -95,7 +95,7 @@ type world struct {
 	t      testing.TB
 	table  dynamotest.Table
 	slack  *slackfake.Server
-	aws    *vendfake.Server
+	aws    *awsfake.Server
 	ssm    *lambdafake.Parameters
 	lambda *lambdafake.Server
 	wire   *wire
@@ -140,7 +140,7 @@ func (w *world) play() {
 	w.t.Cleanup(server.Close)
 	w.url = server.URL
 	w.slack = slackfake.Sandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
-	w.aws = vendfake.New(vendfake.Options{Org: org})
+	w.aws = awsfake.New(awsfake.Options{Org: org})
 	w.lambda = lambdafake.New(lambdafake.Options{
 		Poll: 20 * time.Millisecond, Double: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
 		MayInvoke:  func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
@@ -199,10 +199,10 @@ const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":
 // trust puts up the roles of policy.yaml in its accounts; their trust wants an
 // external id.
 func (w *world) trust(external string) {
-	trust := vendfake.DefaultTrust("arn:aws:iam::"+bastion+":role/aws-access-vend", external, org)
+	trust := awsfake.DefaultTrust("arn:aws:iam::"+bastion+":role/aws-access-vend", external, org)
 	for _, account := range []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"} {
 		for _, role := range []string{"ReadOnly", "Operator", "Admin"} {
-			w.must(w.aws.PutRole(account, vendfake.Role{Name: role, Path: "/aws-access/", Trust: trust}))
+			w.must(w.aws.PutRole(account, awsfake.Role{Name: role, Path: "/aws-access/", Trust: trust}))
 		}
 	}
 }

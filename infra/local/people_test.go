@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
 )
 
 // hands are people's, who reach the product by the addresses that the deploy

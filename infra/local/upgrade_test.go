@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // The secrets, by the names that the template has for them.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws-access/aws-access/infra/member/cfntest"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/vend"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 const (
@@ -28,21 +28,21 @@ type ask struct {
 	boundary             string // iam:PermissionsBoundary of the call
 }
 
-func (a ask) judged(t *testing.T, limits ...string) vendfake.Verdict {
+func (a ask) judged(t *testing.T, limits ...string) awsfake.Verdict {
 	t.Helper()
-	everything, err := vendfake.ParseDocument(allowed)
+	everything, err := awsfake.ParseDocument(allowed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := vendfake.Permissions{Identity: []vendfake.Document{everything}}
+	p := awsfake.Permissions{Identity: []awsfake.Document{everything}}
 	for _, text := range limits {
-		d, err := vendfake.ParseDocument(text)
+		d, err := awsfake.ParseDocument(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.Limits = append(p.Limits, d)
 	}
-	call := vendfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{
+	call := awsfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{
 		"aws:PrincipalArn": {a.by}, "aws:userid": {"AROAEXAMPLE:aws-access-01K"}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
 	}}
 	if a.boundary != "" {
@@ -81,7 +81,7 @@ func TestAdministratorsDoTheirWork(t *testing.T) {
 		{madeRole, "signin:CreateOAuth2Token", console, ""},
 		{adminRole, "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
 	} {
-		if got := a.judged(t, boundary(t, "Admin"), session); got != vendfake.Allowed {
+		if got := a.judged(t, boundary(t, "Admin"), session); got != awsfake.Allowed {
 			t.Errorf("%s on %s: %s", a.action, a.resource, got)
 		}
 	}
@@ -123,13 +123,13 @@ func TestAdministratorsOpenNoNewWayIn(t *testing.T) {
 		"what was made makes keys":                         {"arn:aws:iam::111111111111:user/made", "iam:CreateAccessKey", "arn:aws:iam::111111111111:user/made", ""},
 		"what was made under a path that only looks alike": {"arn:aws:iam::111111111111:role/aws-access-mine", "iam:PassRole", oldRole, ""},
 	} {
-		if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+		if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Denied {
 			t.Errorf("%s: %s on %s: %s, want denied", name, a.action, a.resource, got)
 		}
 	}
 	// Not dead, though: a function's role that Admin made works.
 	for _, a := range []ask{{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""}, {madeRole, "iam:GetRole", madeRole, ""}} {
-		if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
+		if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Allowed {
 			t.Errorf("what was made: %s: %s, want allowed", a.action, got)
 		}
 	}
@@ -169,7 +169,7 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 				resource = oldRole // IAM's resources all begin alike
 			}
 			a := ask{madeRole, strings.ReplaceAll(action, "*", "InventedTomorrow"), resource, ""}
-			if got := a.judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+			if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Denied {
 				t.Errorf("what was made: %s: %s, want denied as in the session policy", action, got)
 			}
 			asked++
@@ -185,17 +185,17 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 		"eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
 	} {
 		for _, by := range []string{madeRole, adminRole} {
-			if got := (ask{by, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+			if got := (ask{by, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Denied {
 				t.Errorf("%s: %s: %s, want denied", by, action, got)
 			}
 		}
 	}
 	// What lets nobody in, but is not for a function either.
 	for _, action := range []string{"rolesanywhere:ImportCrl", "account:CloseAccount", "sso:DeleteAccountAssignment"} {
-		if got := (ask{madeRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Denied {
+		if got := (ask{madeRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Denied {
 			t.Errorf("what was made: %s: %s, want denied", action, got)
 		}
-		if got := (ask{adminRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != vendfake.Allowed {
+		if got := (ask{adminRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Allowed {
 			t.Errorf("Admin: %s: %s, want allowed", action, got)
 		}
 	}
@@ -206,30 +206,30 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 	const operator = "arn:aws:iam::111111111111:role/aws-access/Operator"
 	for _, c := range []struct {
 		action, resource string
-		want             vendfake.Verdict
+		want             awsfake.Verdict
 	}{
-		{"ecs:UpdateService", "arn:aws:ecs:eu-west-1:111111111111:service/a/b", vendfake.Allowed},
-		{"s3:PutObject", "arn:aws:s3:::b/k", vendfake.Allowed},
-		{"iam:GetRole", operator, vendfake.Allowed},
-		{"iam:PassRole", oldRole, vendfake.Allowed},
-		{"organizations:DescribeOrganization", "*", vendfake.Allowed},
-		{"cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", vendfake.Allowed},
-		{"iam:PassRole", adminRole, vendfake.Denied},
-		{"sts:AssumeRole", adminRole, vendfake.Denied},
-		{"iam:PutRolePolicy", operator, vendfake.Denied},
-		{"cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", vendfake.Denied},
-		{"iam:PutRolePolicy", oldRole, vendfake.Implicit},
-		{"iam:CreateRole", madeRole, vendfake.Implicit},
-		{"iam:CreateUser", "arn:aws:iam::111111111111:user/me", vendfake.Implicit},
-		{"iam:UpdateAssumeRolePolicy", oldRole, vendfake.Implicit},
-		{"rolesanywhere:CreateTrustAnchor", "*", vendfake.Denied},
-		{"organizations:LeaveOrganization", "*", vendfake.Denied},
-		{"account:CloseAccount", "*", vendfake.Implicit},
-		{"eks:CreateAccessEntry", "*", vendfake.Denied},
-		{"signin:CreateOAuth2Token", cli, vendfake.Denied},
-		{"signin:CreateOAuth2Token", console, vendfake.Allowed},
-		{"sso:CreateAccountAssignment", "*", vendfake.Denied},
-		{"identitystore:CreateUser", "*", vendfake.Denied},
+		{"ecs:UpdateService", "arn:aws:ecs:eu-west-1:111111111111:service/a/b", awsfake.Allowed},
+		{"s3:PutObject", "arn:aws:s3:::b/k", awsfake.Allowed},
+		{"iam:GetRole", operator, awsfake.Allowed},
+		{"iam:PassRole", oldRole, awsfake.Allowed},
+		{"organizations:DescribeOrganization", "*", awsfake.Allowed},
+		{"cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", awsfake.Allowed},
+		{"iam:PassRole", adminRole, awsfake.Denied},
+		{"sts:AssumeRole", adminRole, awsfake.Denied},
+		{"iam:PutRolePolicy", operator, awsfake.Denied},
+		{"cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", awsfake.Denied},
+		{"iam:PutRolePolicy", oldRole, awsfake.Implicit},
+		{"iam:CreateRole", madeRole, awsfake.Implicit},
+		{"iam:CreateUser", "arn:aws:iam::111111111111:user/me", awsfake.Implicit},
+		{"iam:UpdateAssumeRolePolicy", oldRole, awsfake.Implicit},
+		{"rolesanywhere:CreateTrustAnchor", "*", awsfake.Denied},
+		{"organizations:LeaveOrganization", "*", awsfake.Denied},
+		{"account:CloseAccount", "*", awsfake.Implicit},
+		{"eks:CreateAccessEntry", "*", awsfake.Denied},
+		{"signin:CreateOAuth2Token", cli, awsfake.Denied},
+		{"signin:CreateOAuth2Token", console, awsfake.Allowed},
+		{"sso:CreateAccountAssignment", "*", awsfake.Denied},
+		{"identitystore:CreateUser", "*", awsfake.Denied},
 	} {
 		if got := (ask{operator, c.action, c.resource, ""}).judged(t, boundary(t, "Operator")); got != c.want {
 			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
@@ -247,11 +247,11 @@ func TestTheConsoleOpensInEveryPartition(t *testing.T) {
 			limit := document(t, made[role+"OwnBoundary"].Properties["PolicyDocument"])
 			by := "arn:" + partition + ":iam::111111111111:role/aws-access/" + role
 			ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
-			for resource, want := range map[string]vendfake.Verdict{
-				ours + "oauth2/public-client/localhost":          vendfake.Denied,
-				ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
-				ours + "console/home":                            vendfake.Allowed,
-				"arn:" + partition + ":signin:::console/home":    vendfake.Allowed,
+			for resource, want := range map[string]awsfake.Verdict{
+				ours + "oauth2/public-client/localhost":          awsfake.Denied,
+				ours + "service-principal/aws-mcp.amazonaws.com": awsfake.Denied,
+				ours + "console/home":                            awsfake.Allowed,
+				"arn:" + partition + ":signin:::console/home":    awsfake.Allowed,
 			} {
 				for _, action := range []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
 					if got := (ask{by, action, resource, ""}).judged(t, limit); got != want {
@@ -289,10 +289,10 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 		}
 		sid := all[i]["Sid"].(string)
 		looser := document(t, map[string]any{"Version": "2012-10-17", "Statement": rest})
-		if got := needs[sid].judged(t, policy); got != vendfake.Denied {
+		if got := needs[sid].judged(t, policy); got != awsfake.Denied {
 			t.Errorf("%s: %s", sid, got)
 		}
-		if got := needs[sid].judged(t, looser); got != vendfake.Allowed {
+		if got := needs[sid].judged(t, looser); got != awsfake.Allowed {
 			t.Errorf("without %s: %s, want it allowed", sid, got)
 		}
 	}
@@ -316,7 +316,7 @@ var secretsOfReadOnlyAccess = []string{
 // everything.
 func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 	made := render(t, here, nil)
-	policy, err := vendfake.ParseDocument(document(t, made["NoSecretsPolicy"].Properties["PolicyDocument"]))
+	policy, err := awsfake.ParseDocument(document(t, made["NoSecretsPolicy"].Properties["PolicyDocument"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,8 +325,8 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 			t.Errorf("%s has %s, not the policy that keeps secrets closed", role, attached)
 		}
 	}
-	judge := func(action, resource, via string) vendfake.Verdict {
-		call := vendfake.Call{Action: action, Resource: resource,
+	judge := func(action, resource, via string) awsfake.Verdict {
+		call := awsfake.Call{Action: action, Resource: resource,
 			Context: map[string][]string{"aws:PrincipalArn": {"arn:aws:iam::111111111111:role/aws-access/ReadOnly"}}}
 		if via != "" {
 			call.Context["kms:ViaService"] = []string{via}
@@ -337,24 +337,24 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 		return policy.Evaluate(call)
 	}
 	for _, action := range secretsOfReadOnlyAccess {
-		if got := judge(action, "*", ""); got != vendfake.Denied {
+		if got := judge(action, "*", ""); got != awsfake.Denied {
 			t.Errorf("%s: %s, want denied", action, got)
 		}
 	}
 	for _, c := range []struct {
 		action, resource, via string
-		want                  vendfake.Verdict
+		want                  awsfake.Verdict
 	}{
-		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "ssm.eu-west-1.amazonaws.com", vendfake.Denied},
-		{"kms:Decrypt", "arn:aws-cn:kms:cn-north-1:111111111111:key/1", "ssm.cn-north-1.amazonaws.com.cn", vendfake.Denied},
-		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "s3.eu-west-1.amazonaws.com", vendfake.Implicit},
-		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys", "", vendfake.Denied},
-		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys/k1", "", vendfake.Denied},
-		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/restapis", "", vendfake.Implicit},
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "ssm.eu-west-1.amazonaws.com", awsfake.Denied},
+		{"kms:Decrypt", "arn:aws-cn:kms:cn-north-1:111111111111:key/1", "ssm.cn-north-1.amazonaws.com.cn", awsfake.Denied},
+		{"kms:Decrypt", "arn:aws:kms:eu-west-1:111111111111:key/1", "s3.eu-west-1.amazonaws.com", awsfake.Implicit},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys", "", awsfake.Denied},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys/k1", "", awsfake.Denied},
+		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/restapis", "", awsfake.Implicit},
 		// AWS's policy decides
-		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", vendfake.Implicit},
-		{"s3:GetObject", "arn:aws:s3:::b/k", "", vendfake.Implicit},
-		{"logs:FilterLogEvents", "*", "", vendfake.Implicit},
+		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", awsfake.Implicit},
+		{"s3:GetObject", "arn:aws:s3:::b/k", "", awsfake.Implicit},
+		{"logs:FilterLogEvents", "*", "", awsfake.Implicit},
 	} {
 		if got := judge(c.action, c.resource, c.via); got != c.want {
 			t.Errorf("%s on %s via %q: %s, want %s", c.action, c.resource, c.via, got, c.want)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/infra/member/cfntest"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 // Service-managed StackSets refuse every macro and nested stacks. cfntest
@@ -224,7 +224,7 @@ func TestDocumentsFitIntoIAM(t *testing.T) {
 				t.Errorf("%s of %s has %d characters, IAM takes %d", property, id, n, limit)
 			}
 			most[property] = max(most[property], len(text))
-			if _, err := vendfake.ParseDocument(text); err != nil {
+			if _, err := awsfake.ParseDocument(text); err != nil {
 				t.Errorf("%s of %s: %v", property, id, err)
 			}
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/vend"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 // attempt is one try to enter a role.
@@ -70,8 +70,8 @@ const allowed = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action"
 // or "" if a session came of it.
 func (a attempt) enter(t *testing.T, trust string) string {
 	t.Helper()
-	world := vendfake.New(vendfake.Options{Org: a.org})
-	if err := world.PutRole(account, vendfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust, Permissions: []string{allowed}}); err != nil {
+	world := awsfake.New(awsfake.Options{Org: a.org})
+	if err := world.PutRole(account, awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust, Permissions: []string{allowed}}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := world.FunctionCredentials(a.caller, allowed)
@@ -81,7 +81,7 @@ func (a attempt) enter(t *testing.T, trust string) string {
 	return a.enterAs(t, world, credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal()))
 }
 
-func (a attempt) enterAs(t *testing.T, world *vendfake.Server, as aws.CredentialsProvider) string {
+func (a attempt) enterAs(t *testing.T, world *awsfake.Server, as aws.CredentialsProvider) string {
 	t.Helper()
 	server := httptest.NewServer(world.AWS())
 	defer server.Close()
@@ -111,7 +111,7 @@ func (a attempt) enterAs(t *testing.T, world *vendfake.Server, as aws.Credential
 
 // call is the attempt as IAM judges one of its three actions: the external id
 // and the session's name are in the context of sts:AssumeRole alone.
-func (a attempt) call(action string) (vendfake.Call, vendfake.Principal) {
+func (a attempt) call(action string) (awsfake.Call, awsfake.Principal) {
 	context := map[string][]string{"aws:PrincipalArn": {a.caller}}
 	set := func(key, value string) {
 		if value != "" {
@@ -132,8 +132,8 @@ func (a attempt) call(action string) (vendfake.Call, vendfake.Principal) {
 			context["aws:TagKeys"] = append(context["aws:TagKeys"], key)
 		}
 	}
-	call := vendfake.Call{Action: action, Resource: "arn:aws:iam::" + account + ":role/aws-access/Admin", Context: context}
-	return call, vendfake.Principal{AWS: a.caller}
+	call := awsfake.Call{Action: action, Resource: "arn:aws:iam::" + account + ":role/aws-access/Admin", Context: context}
+	return call, awsfake.Principal{AWS: a.caller}
 }
 
 func TestWhatVendSendsIsLetIn(t *testing.T) {
@@ -149,9 +149,9 @@ func TestWhatVendSendsIsLetIn(t *testing.T) {
 
 // The vend function's own client, with what it sends by itself.
 func TestTheVendFunctionEntersEveryRole(t *testing.T) {
-	world := vendfake.New(vendfake.Options{Org: org})
+	world := awsfake.New(awsfake.Options{Org: org})
 	for name, p := range roles(render(t, here, nil)) {
-		put := vendfake.Role{Name: name, Path: fmt.Sprint(p["Path"]), Trust: document(t, p["AssumeRolePolicyDocument"]), Permissions: []string{allowed}}
+		put := awsfake.Role{Name: name, Path: fmt.Sprint(p["Path"]), Trust: document(t, p["AssumeRolePolicyDocument"]), Permissions: []string{allowed}}
 		if err := world.PutRole(account, put); err != nil {
 			t.Fatal(err)
 		}
@@ -215,8 +215,8 @@ func TestWithoutAnOrganisationTheRestHolds(t *testing.T) {
 // A role named as principal would be stored as its id, and a vend function that
 // was deployed anew would be a stranger in every member account.
 func TestARoleMadeAgainUnderTheSameNameIsTheSame(t *testing.T) {
-	world := vendfake.New(vendfake.Options{Org: org})
-	if err := world.PutRole(account, vendfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust(t)}); err != nil {
+	world := awsfake.New(awsfake.Options{Org: org})
+	if err := world.PutRole(account, awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust(t)}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -285,10 +285,10 @@ func letsThrough(t *testing.T, action, key, policy, looser string) {
 		if c.stoppedBy != key {
 			continue
 		}
-		if got := judge(t, policy, a, action); got != vendfake.Implicit {
+		if got := judge(t, policy, a, action); got != awsfake.Implicit {
 			t.Errorf("%s: %s: the trust says %s", c.name, action, got)
 		}
-		if judge(t, looser, a, action) == vendfake.Allowed {
+		if judge(t, looser, a, action) == awsfake.Allowed {
 			through++
 		}
 		if action == "sts:AssumeRole" && a.enter(t, looser) == action {
@@ -300,9 +300,9 @@ func letsThrough(t *testing.T, action, key, policy, looser string) {
 	}
 }
 
-func judge(t *testing.T, policy string, a attempt, action string) vendfake.Verdict {
+func judge(t *testing.T, policy string, a attempt, action string) awsfake.Verdict {
 	t.Helper()
-	d, err := vendfake.ParseDocument(policy)
+	d, err := awsfake.ParseDocument(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,13 +315,13 @@ func judge(t *testing.T, policy string, a attempt, action string) vendfake.Verdi
 
 // The trust that the sandbox plays must not refuse what the real one lets in.
 func TestTheRealTrustIsAtLeastAsStrictAsThePlayed(t *testing.T) {
-	played := vendfake.DefaultTrust(vendRole, external, org)
+	played := awsfake.DefaultTrust(vendRole, external, org)
 	for _, c := range attempts {
 		a := whole()
 		c.change(&a)
 		for _, action := range []string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"} {
 			ours, theirs := judge(t, trust(t), a, action), judge(t, played, a, action)
-			if ours == vendfake.Allowed && theirs != vendfake.Allowed {
+			if ours == awsfake.Allowed && theirs != awsfake.Allowed {
 				t.Errorf("%s: %s: the real trust allows what the played one does not", c.name, action)
 			}
 		}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/aws-access/aws-access/infra/member/cfntest"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/vend"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
 )
 
 var update = flag.Bool("update", false, "write the JSON files anew")
@@ -62,7 +62,7 @@ func content(t *testing.T, logical string, change map[string]string) string {
 
 // deny is a policy as a layer that only denies. Our evaluator takes principals
 // in trust policies alone; in a resource control policy there is but one.
-func deny(t *testing.T, policy string) vendfake.Document {
+func deny(t *testing.T, policy string) awsfake.Document {
 	t.Helper()
 	var d map[string]any
 	if err := json.Unmarshal([]byte(policy), &d); err != nil {
@@ -82,7 +82,7 @@ func deny(t *testing.T, policy string) vendfake.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := vendfake.ParseDocument(string(text))
+	parsed, err := awsfake.ParseDocument(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,16 +96,16 @@ type ask struct {
 }
 
 // denied says whether a layer denies a call.
-func (a ask) denied(t *testing.T, layer vendfake.Document) bool {
+func (a ask) denied(t *testing.T, layer awsfake.Document) bool {
 	t.Helper()
-	call := vendfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{"aws:PrincipalArn": {a.by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"}}}
+	call := awsfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{"aws:PrincipalArn": {a.by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"}}}
 	for key, value := range a.keys {
 		call.Context[key] = []string{value}
 	}
 	if err := call.Check(); err != nil {
 		t.Fatal(err)
 	}
-	return layer.Evaluate(call) == vendfake.Denied
+	return layer.Evaluate(call) == awsfake.Denied
 }
 
 // sessionText is what limits a grant of Admin anyway.

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/aws-access/aws-access/infra/member/cfntest"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 // way is a row of ways-in.yaml, and, with why and actions alone, one of
@@ -191,9 +191,9 @@ func boundary(t *testing.T, role string) string {
 	return string(text)
 }
 
-func parse(t *testing.T, policy string) vendfake.Document {
+func parse(t *testing.T, policy string) awsfake.Document {
 	t.Helper()
-	d, err := vendfake.ParseDocument(policy)
+	d, err := awsfake.ParseDocument(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,9 +213,9 @@ func (w way) on(action string) string {
 }
 
 // judged is what a policy says of an action of a row, asked for by somebody.
-func (w way) judged(t *testing.T, policy vendfake.Document, by, action string) vendfake.Verdict {
+func (w way) judged(t *testing.T, policy awsfake.Document, by, action string) awsfake.Verdict {
 	t.Helper()
-	call := vendfake.Call{Action: action, Resource: w.on(action), Context: map[string][]string{
+	call := awsfake.Call{Action: action, Resource: w.on(action), Context: map[string][]string{
 		"aws:PrincipalArn": {by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
 	}}
 	if err := call.Check(); err != nil {
@@ -228,7 +228,7 @@ func (w way) judged(t *testing.T, policy vendfake.Document, by, action string) v
 // what Admin's boundary denies, and what Admin made neither.
 func TestTheTableOfWaysInIsTrue(t *testing.T) {
 	ways, _, _ := readTable(t)
-	texts, parsed := layers(t), map[string]vendfake.Document{}
+	texts, parsed := layers(t), map[string]awsfake.Document{}
 	for name, text := range texts {
 		parsed[name] = parse(t, text)
 	}
@@ -239,17 +239,17 @@ func TestTheTableOfWaysInIsTrue(t *testing.T) {
 			count["accepted"] += btoi(w.Accepted != "")
 			count["denied"] += btoi(w.Accepted == "")
 			for name, policy := range parsed {
-				got, want := w.judged(t, policy, admin, a) == vendfake.Denied, slices.Contains(w.Denied, name)
+				got, want := w.judged(t, policy, admin, a) == awsfake.Denied, slices.Contains(w.Denied, name)
 				if got != want {
 					t.Errorf("%s: %s: denied by %s is %t, the table says %t", w.Way, a, name, got, want)
 				}
 				count[name] += btoi(want)
 			}
 			asOperator := strings.Replace(admin, "Admin", "Operator", 1)
-			if slices.Contains(w.Denied, "boundary") && w.judged(t, operator, asOperator, a) == vendfake.Allowed {
+			if slices.Contains(w.Denied, "boundary") && w.judged(t, operator, asOperator, a) == awsfake.Allowed {
 				t.Errorf("%s: %s: Operator may do it", w.Way, a)
 			}
-			if len(w.Denied) > 0 && w.Denied[0] != "scp" && w.judged(t, parsed["boundary"], service, a) != vendfake.Denied {
+			if len(w.Denied) > 0 && w.Denied[0] != "scp" && w.judged(t, parsed["boundary"], service, a) != awsfake.Denied {
 				t.Errorf("%s: %s: what Admin made may do it", w.Way, a)
 			}
 		}
@@ -299,7 +299,7 @@ func TestWaysThatWereFoundAreClosed(t *testing.T) {
 func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
 	ways, _, _ := readTable(t)
 	everything := parse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
-	limits := []vendfake.Document{
+	limits := []awsfake.Document{
 		parse(t, sessionText(t)), parse(t, boundary(t, "Admin")), parse(t, withAllow(t, content(t, "NewWaysIn", nil))),
 	}
 	for _, w := range ways {
@@ -310,14 +310,14 @@ func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
 		if len(strings.Fields(w.Also)) == 0 {
 			t.Errorf("%s: no work has but one kind of action", w.Way)
 		}
-		all := vendfake.Permissions{Identity: []vendfake.Document{everything}, Limits: limits}
+		all := awsfake.Permissions{Identity: []awsfake.Document{everything}, Limits: limits}
 		if stopped := w.stopsAt(t, all, work); stopped != "" {
 			t.Errorf("%s: %s The work stops at %s", w.Way, w.Accepted, stopped)
 		}
 		for _, a := range w.each() {
 			deny := parse(t,
 				withAllow(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"`+a+`","Resource":"*"}]}`))
-			p := vendfake.Permissions{Identity: []vendfake.Document{everything}, Limits: append(slices.Clone(limits), deny)}
+			p := awsfake.Permissions{Identity: []awsfake.Document{everything}, Limits: append(slices.Clone(limits), deny)}
 			if stopped := w.stopsAt(t, p, []string{a}); stopped != a {
 				t.Errorf("%s: the work goes on with %s denied", w.Way, a)
 			}
@@ -326,13 +326,13 @@ func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
 }
 
 // stopsAt is the first action of some work that is not allowed.
-func (w way) stopsAt(t *testing.T, p vendfake.Permissions, work []string) string {
+func (w way) stopsAt(t *testing.T, p awsfake.Permissions, work []string) string {
 	t.Helper()
 	for _, a := range work {
-		call := vendfake.Call{Action: a, Resource: w.on(a), Context: map[string][]string{
+		call := awsfake.Call{Action: a, Resource: w.on(a), Context: map[string][]string{
 			"aws:PrincipalArn": {admin}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
 		}}
-		if p.Evaluate(call) != vendfake.Allowed {
+		if p.Evaluate(call) != awsfake.Allowed {
 			return a
 		}
 	}
@@ -400,7 +400,7 @@ func TestEveryDeniedActionIsNeeded(t *testing.T) {
 }
 
 // untrue is an action of the table that a weaker policy no longer denies.
-func untrue(t *testing.T, ways []way, layer string, weaker vendfake.Document, gone string) string {
+func untrue(t *testing.T, ways []way, layer string, weaker awsfake.Document, gone string) string {
 	t.Helper()
 	prefix, _, _ := strings.Cut(gone, ":")
 	for _, w := range ways {
@@ -408,7 +408,7 @@ func untrue(t *testing.T, ways []way, layer string, weaker vendfake.Document, go
 			continue
 		}
 		for _, a := range w.each() {
-			if strings.HasPrefix(a, prefix+":") && w.judged(t, weaker, admin, a) != vendfake.Denied {
+			if strings.HasPrefix(a, prefix+":") && w.judged(t, weaker, admin, a) != awsfake.Denied {
 				return a
 			}
 		}

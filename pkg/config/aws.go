@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 // Service is what AWS_ENDPOINT_URL_… calls an AWS service.
@@ -81,7 +81,7 @@ func AWS(c Config, s Service, getenv func(string) string) aws.Config {
 	}
 	out := aws.Config{
 		Region: c.Region,
-		HTTPClient: signed.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).
+		HTTPClient: awscall.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).
 			WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 }).
 			WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = keepIdle })},
 		Retryer: func() aws.Retryer {

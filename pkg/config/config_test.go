@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 var good = map[string]string{
@@ -111,7 +111,7 @@ func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
 	}))
 	defer server.Close()
 	c := Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL_SSM": server.URL}}
-	client := signed.Client{Service: "ssm", Config: AWS(c, SSM, func(string) string { return "x" })}
+	client := awscall.Client{Service: "ssm", Config: AWS(c, SSM, func(string) string { return "x" })}
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	p := &Parameter{SSM: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
 	for _, step := range []struct {

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 // Parameter is a secret in SSM. It is read on first use, and kept for
 // some minutes.
 type Parameter struct {
-	SSM  signed.Client
+	SSM  awscall.Client
 	Name string
 
 	Now func() time.Time

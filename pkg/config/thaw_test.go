@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 // A connection that died while the function was frozen is noticed by the next
@@ -36,7 +36,7 @@ func TestAConnectionThatDiedInAFreezeCostsNoCallOfAWS(t *testing.T) {
 		}, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` +
 			`<AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>`},
 		"SSM": {SSM, func(t *testing.T, c aws.Config) error {
-			_, err := signed.Client{Service: "ssm", Config: c}.Post(t.Context(), "/", http.Header{}, []byte("{}"))
+			_, err := awscall.Client{Service: "ssm", Config: c}.Post(t.Context(), "/", http.Header{}, []byte("{}"))
 			return err
 		}, `{}`},
 	} {

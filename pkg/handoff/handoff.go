@@ -11,12 +11,12 @@ import (
 	"net/url"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 // Orders invokes the vend function.
 type Orders struct {
-	Lambda signed.Client
+	Lambda awscall.Client
 	Vend   string // name or ARN of the vend function
 }
 

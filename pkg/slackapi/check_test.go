@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi/slackfake"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 func TestWhatSlackSaysOfTheTokenAndAChannel(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/signed"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 // Assumer assumes target roles. Its own credentials are a role's, so every
@@ -190,7 +190,7 @@ func (a Assumer) sparingly(o *sts.Options) {
 }
 
 // unhurried loses no answer, whatever HTTP client the settings have.
-func unhurried(o *sts.Options) { o.HTTPClient = signed.ReadOnly{HTTPClient: o.HTTPClient} }
+func unhurried(o *sts.Options) { o.HTTPClient = awscall.ReadOnly{HTTPClient: o.HTTPClient} }
 
 // credentials reads the answer. Nothing leaves that is not whole.
 func credentials(out *sts.AssumeRoleOutput) (access.Credentials, error) {

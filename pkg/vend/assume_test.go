@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
@@ -29,7 +29,7 @@ func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []vendfake.Session{{
+	want := []awsfake.Session{{
 		AccessKeyID: k.AccessKeyID, Account: "111111111111", Role: "ReadOnly", SessionName: v.Session, SourceIdentity: "dev1@example.com",
 		Tags:   map[string]string{"GrantId": v.Grant, "Person": "dev1@example.com", "SlackUser": "U0DEV1"},
 		Policy: policy, Issued: noon, Expires: noon.Add(time.Hour),
@@ -277,7 +277,7 @@ func checkRefusal(t *testing.T, err error, code, logs string) {
 
 func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 	c := newCloud(t)
-	c.fault = func(string) vendfake.Fault { return vendfake.Fault{How: vendfake.Slowly} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Slowly} }
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := c.assumer().Assume(ctx, vending("Admin", noon, noon.Add(time.Hour)))
@@ -295,21 +295,21 @@ func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 // sessions for one order. One that STS threw away is.
 func TestOnlyWhatWasThrottledIsTriedAgain(t *testing.T) {
 	for how, want := range map[string]struct{ calls, sessions int }{
-		vendfake.Lost: {1, 1}, vendfake.Fails: {1, 0}, vendfake.Throttles: {3, 0},
+		awsfake.Lost: {1, 1}, awsfake.Fails: {1, 0}, awsfake.Throttles: {3, 0},
 	} {
 		c := newCloud(t)
-		c.fault = func(string) vendfake.Fault { return vendfake.Fault{How: how} }
+		c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: how} }
 		_, err := c.assumer().Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
 		if access.Code(err) != "aws_unavailable" || c.counts["sts:AssumeRole"] != want.calls || len(c.Sessions()) != want.sessions {
 			t.Errorf("%s: %d calls, %d sessions, %v; want %+v and aws_unavailable", how, c.counts["sts:AssumeRole"], len(c.Sessions()), err, want)
 		}
 	}
 	c := newCloud(t)
-	c.fault = func(string) vendfake.Fault {
+	c.fault = func(string) awsfake.Fault {
 		if c.counts["sts:AssumeRole"] < 3 {
-			return vendfake.Fault{How: vendfake.Throttles}
+			return awsfake.Fault{How: awsfake.Throttles}
 		}
-		return vendfake.Fault{}
+		return awsfake.Fault{}
 	}
 	if _, err := c.assumer().Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour))); err != nil || len(c.Sessions()) != 1 {
 		t.Errorf("throttled twice: %v, %d sessions, want one", err, len(c.Sessions()))
@@ -342,7 +342,7 @@ func (f doer) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestTheSettingsOfTheClientAddNoTries(t *testing.T) {
 	c := newCloud(t)
-	c.fault = func(string) vendfake.Fault { return vendfake.Fault{How: vendfake.Fails} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Fails} }
 	config := c.config(c.vend)
 	config.RetryMaxAttempts, config.RetryMode = 9, aws.RetryModeAdaptive
 	a := c.assumer()

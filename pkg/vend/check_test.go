@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 // tried is a role of the cloud.
@@ -29,7 +29,7 @@ func (c *cloud) trials() Trials {
 
 // without takes conditions or statements out of the default trust.
 func without(parts ...string) string {
-	trust := vendfake.DefaultTrust(vendRole, external, "o-sandbox")
+	trust := awsfake.DefaultTrust(vendRole, external, "o-sandbox")
 	for _, part := range parts {
 		if !strings.Contains(trust, part) {
 			panic(part + " is not in " + trust)
@@ -55,9 +55,9 @@ func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
 	}{
 		"as it should be":         {without(), []string{Fits}},
 		"no role":                 {"", []string{Refused}},
-		"another external id":     {vendfake.DefaultTrust(vendRole, "another-external-id", "o-sandbox"), []string{Refused}},
-		"another caller":          {vendfake.DefaultTrust("arn:aws:iam::999999999999:role/other", external, "o-sandbox"), []string{Refused}},
-		"another organisation":    {vendfake.DefaultTrust(vendRole, external, "o-other"), []string{Refused}},
+		"another external id":     {awsfake.DefaultTrust(vendRole, "another-external-id", "o-sandbox"), []string{Refused}},
+		"another caller":          {awsfake.DefaultTrust("arn:aws:iam::999999999999:role/other", external, "o-sandbox"), []string{Refused}},
+		"another organisation":    {awsfake.DefaultTrust(vendRole, external, "o-other"), []string{Refused}},
 		"no external id wanted":   {without(wantsExternal), []string{OpenExternalID}},
 		"no tag wanted":           {without(wantsTag), []string{OpenTags}},
 		"no identity wanted":      {without(wantsIdentity), []string{OpenIdentity}},
@@ -71,7 +71,7 @@ func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
 			cloud := newCloud(t)
 			if c.trust == "" {
 				cloud.RemoveRole("111111111111", "ReadOnly")
-			} else if err := cloud.PutRole("111111111111", vendfake.Role{Name: "ReadOnly", Path: "/aws-access/", Trust: c.trust}); err != nil {
+			} else if err := cloud.PutRole("111111111111", awsfake.Role{Name: "ReadOnly", Path: "/aws-access/", Trust: c.trust}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([][]string{c.want},
@@ -123,7 +123,7 @@ func TestASessionOfATrialMayDoNothing(t *testing.T) {
 		t.Fatalf("%d sessions, want one", len(sessions))
 	}
 	s := sessions[0]
-	want := vendfake.Session{
+	want := awsfake.Session{
 		AccessKeyID: s.AccessKeyID, Account: "111111111111", Role: "Admin", SessionName: s.SessionName, SourceIdentity: "aws-access-doctor",
 		Tags:   map[string]string{"GrantId": "doctor", "Person": "aws-access-doctor", "SlackUser": "aws-access-doctor"},
 		Policy: s.Policy, Issued: noon, Expires: noon.Add(900 * time.Second),
@@ -167,17 +167,17 @@ type crowd struct {
 func newCrowd(t *testing.T, accounts int) (*crowd, []access.Target) {
 	t.Helper()
 	c := &crowd{cloud: &cloud{now: noon}, how: func(int) string { return "" }}
-	c.Server = vendfake.New(vendfake.Options{Now: func() time.Time { return noon }, Org: "o-sandbox", Fault: func(string) vendfake.Fault {
+	c.Server = awsfake.New(awsfake.Options{Now: func() time.Time { return noon }, Org: "o-sandbox", Fault: func(string) awsfake.Fault {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.calls++
-		return vendfake.Fault{How: c.how(c.calls)}
+		return awsfake.Fault{How: c.how(c.calls)}
 	}, Slow: func(ctx context.Context) { <-ctx.Done() }})
 	var targets []access.Target
 	for i := range accounts {
 		account := fmt.Sprintf("%012d", 100000000000+i)
 		for _, role := range []string{"Admin", "ReadOnly"} {
-			if err := c.PutRole(account, vendfake.Role{Name: role, Path: "/aws-access/", Trust: without()}); err != nil {
+			if err := c.PutRole(account, awsfake.Role{Name: role, Path: "/aws-access/", Trust: without()}); err != nil {
 				t.Fatal(err)
 			}
 			targets = append(targets, access.Target{Account: account, Region: "eu-west-1", Role: role, Path: "/aws-access/"})
@@ -217,7 +217,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 	c, targets := newCrowd(t, 2)
 	c.how = func(call int) string {
 		if call%3 == 0 {
-			return vendfake.Throttles
+			return awsfake.Throttles
 		}
 		return ""
 	}
@@ -226,7 +226,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 			t.Errorf("throttled now and then: %d: %v", i, codes)
 		}
 	}
-	for how, want := range map[string]string{vendfake.Throttles: Throttled, vendfake.Fails: Unavailable, vendfake.Lost: Unavailable} {
+	for how, want := range map[string]string{awsfake.Throttles: Throttled, awsfake.Fails: Unavailable, awsfake.Lost: Unavailable} {
 		c.how = func(int) string { return how }
 		ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		for i, codes := range codesOf(c.trials().Try(ctx, targets)) {
@@ -241,7 +241,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 	c, targets = newCrowd(t, 1)
 	c.how = func(call int) string {
 		if call > 1 {
-			return vendfake.Fails
+			return awsfake.Fails
 		}
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 const (
@@ -123,17 +123,17 @@ var judgements = []struct {
 	{"iam:DeletePolicy", account + "policy/aws-access-boundary", false, ""},
 }
 
-func judge(t *testing.T, v access.Vending, action, resource string, at time.Time) vendfake.Verdict {
+func judge(t *testing.T, v access.Vending, action, resource string, at time.Time) awsfake.Verdict {
 	t.Helper()
 	text, err := SessionPolicy(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := vendfake.ParseDocument(text)
+	d, err := awsfake.ParseDocument(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := vendfake.Call{Action: action, Resource: resource, Context: map[string][]string{"aws:CurrentTime": {at.UTC().Format(time.RFC3339)}}}
+	call := awsfake.Call{Action: action, Resource: resource, Context: map[string][]string{"aws:CurrentTime": {at.UTC().Format(time.RFC3339)}}}
 	if err := call.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -145,9 +145,9 @@ func TestTheSessionPolicyDeniesWhatWouldOutliveTheGrant(t *testing.T) {
 		for _, lift := range []string{"", "assume", "make", "both"} {
 			v := vending("Admin", noon, noon.Add(time.Hour))
 			v.Target.AssumeRoles, v.Target.MakeIdentities = lift == "assume" || lift == "both", lift == "make" || lift == "both"
-			want := vendfake.Denied
+			want := awsfake.Denied
 			if j.allowed || j.lift != "" && (lift == j.lift || lift == "both") {
-				want = vendfake.Allowed
+				want = awsfake.Allowed
 			}
 			if got := judge(t, v, j.action, j.resource, noon); got != want {
 				t.Errorf("%s on %s, lifted %q: got %s, want %s", j.action, j.resource, lift, got, want)
@@ -162,20 +162,20 @@ func TestNothingIsLeftFromTheEndOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		ends time.Time
 		at   time.Time
-		want vendfake.Verdict
+		want awsfake.Verdict
 	}{
-		"one second before":              {v.Ends, v.Ends.Add(-time.Second), vendfake.Allowed},
-		"at the end":                     {v.Ends, v.Ends, vendfake.Denied},
-		"one second after":               {v.Ends, v.Ends.Add(time.Second), vendfake.Denied},
-		"a year after":                   {v.Ends, v.Ends.AddDate(1, 0, 0), vendfake.Denied},
-		"an end within a second, before": {v.Ends.Add(700 * time.Millisecond), v.Ends.Add(-time.Second), vendfake.Allowed},
-		"an end within a second, in it":  {v.Ends.Add(700 * time.Millisecond), v.Ends, vendfake.Denied},
-		"an end in another zone":         {v.Ends.In(time.FixedZone("", 5*3600)), v.Ends.Add(-time.Second), vendfake.Allowed},
-		"at an end in another zone":      {v.Ends.In(time.FixedZone("", 5*3600)), v.Ends, vendfake.Denied},
+		"one second before":              {v.Ends, v.Ends.Add(-time.Second), awsfake.Allowed},
+		"at the end":                     {v.Ends, v.Ends, awsfake.Denied},
+		"one second after":               {v.Ends, v.Ends.Add(time.Second), awsfake.Denied},
+		"a year after":                   {v.Ends, v.Ends.AddDate(1, 0, 0), awsfake.Denied},
+		"an end within a second, before": {v.Ends.Add(700 * time.Millisecond), v.Ends.Add(-time.Second), awsfake.Allowed},
+		"an end within a second, in it":  {v.Ends.Add(700 * time.Millisecond), v.Ends, awsfake.Denied},
+		"an end in another zone":         {v.Ends.In(time.FixedZone("", 5*3600)), v.Ends.Add(-time.Second), awsfake.Allowed},
+		"at an end in another zone":      {v.Ends.In(time.FixedZone("", 5*3600)), v.Ends, awsfake.Denied},
 	} {
 		v.Ends = c.ends
 		for _, j := range judgements {
-			if got := judge(t, v, j.action, j.resource, c.at); got == vendfake.Allowed && c.want == vendfake.Denied {
+			if got := judge(t, v, j.action, j.resource, c.at); got == awsfake.Allowed && c.want == awsfake.Denied {
 				t.Errorf("%s: %s is %s", name, j.action, got)
 			}
 		}
@@ -188,7 +188,7 @@ func TestNothingIsLeftFromTheEndOn(t *testing.T) {
 func TestConsoleOnlyDeniesCloudShell(t *testing.T) {
 	v := vending("Admin", noon, noon.Add(time.Hour))
 	v.ConsoleOnly = true
-	for action, want := range map[string]vendfake.Verdict{"cloudshell:CreateSession": vendfake.Denied, "cloudshell:PutCredentials": vendfake.Denied, "ec2:DescribeInstances": vendfake.Allowed} {
+	for action, want := range map[string]awsfake.Verdict{"cloudshell:CreateSession": awsfake.Denied, "cloudshell:PutCredentials": awsfake.Denied, "ec2:DescribeInstances": awsfake.Allowed} {
 		if got := judge(t, v, action, "*", noon); got != want {
 			t.Errorf("%s: got %s, want %s", action, got, want)
 		}
@@ -199,9 +199,9 @@ func TestConsoleOnlyDeniesCloudShell(t *testing.T) {
 func TestTheOwnRoleIsProtectedWhereverItStands(t *testing.T) {
 	v := vending("Deploy", noon, noon.Add(time.Hour))
 	v.Target.Path = "/ops/"
-	for resource, want := range map[string]vendfake.Verdict{
-		account + "role/ops/Deploy": vendfake.Denied, account + "role/aws-access/Admin": vendfake.Denied,
-		account + "role/ops/Deploy2": vendfake.Allowed, account + "role/ops/Other": vendfake.Allowed,
+	for resource, want := range map[string]awsfake.Verdict{
+		account + "role/ops/Deploy": awsfake.Denied, account + "role/aws-access/Admin": awsfake.Denied,
+		account + "role/ops/Deploy2": awsfake.Allowed, account + "role/ops/Other": awsfake.Allowed,
 	} {
 		if got := judge(t, v, "iam:DeleteRolePolicy", resource, noon); got != want {
 			t.Errorf("%s: got %s, want %s", resource, got, want)
@@ -251,12 +251,12 @@ func TestProgramsCannotSignInAndTheConsoleCan(t *testing.T) {
 		v := vending("Admin", noon, noon.Add(time.Hour))
 		v.Target.Region, v.Target.AssumeRoles, v.Target.MakeIdentities = region, true, true
 		ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
-		for resource, want := range map[string]vendfake.Verdict{
-			ours + "oauth2/public-client/localhost":          vendfake.Denied,
-			ours + "oauth2/public-client/remote":             vendfake.Denied,
-			ours + "service-principal/aws-mcp.amazonaws.com": vendfake.Denied,
-			ours + "console/home":                            vendfake.Allowed,
-			"arn:" + partition + ":signin:::console/home":    vendfake.Allowed,
+		for resource, want := range map[string]awsfake.Verdict{
+			ours + "oauth2/public-client/localhost":          awsfake.Denied,
+			ours + "oauth2/public-client/remote":             awsfake.Denied,
+			ours + "service-principal/aws-mcp.amazonaws.com": awsfake.Denied,
+			ours + "console/home":                            awsfake.Allowed,
+			"arn:" + partition + ":signin:::console/home":    awsfake.Allowed,
 		} {
 			for _, action := range logins {
 				if got := judge(t, v, action, resource, noon); got != want {
@@ -280,7 +280,7 @@ func TestAnAdministratorCannotOutliveTheGrant(t *testing.T) {
 	}
 	put("Admin")
 	put("Deploy")
-	trust := aws.String(vendfake.DefaultTrust("arn:aws:iam::222222222222:role/evil", "evil-id", ""))
+	trust := aws.String(awsfake.DefaultTrust("arn:aws:iam::222222222222:role/evil", "evil-id", ""))
 	deny := aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
 	for _, role := range []string{"Admin", "Deploy"} {
 		v := vending(role, noon, noon.Add(time.Hour))

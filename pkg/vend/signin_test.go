@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 var canary = access.Credentials{
@@ -212,7 +212,7 @@ func TestSignInRefusesWhatIsExpired(t *testing.T) {
 	_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_invalid", "answer 400")
 	c.now = noon
-	c.fault = func(string) vendfake.Fault { return vendfake.Fault{How: vendfake.Lost} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Lost} }
 	_, err = SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_unavailable", "answer 500")
 }
@@ -244,7 +244,7 @@ func FuzzALandingPageStaysOnTheConsole(f *testing.F) {
 func TestLinksWorkInBothStatesOfConsoleAuthorization(t *testing.T) {
 	for partition, region := range regions {
 		for _, on := range []bool{false, true} {
-			c := newCloud(t, func(o *vendfake.Options) { o.ConsoleAuthorization = on })
+			c := newCloud(t, func(o *awsfake.Options) { o.ConsoleAuthorization = on })
 			c.put(t, partition, "")
 			status, text := c.visit(t, region)
 			if status != http.StatusOK || !strings.Contains(text, "List the buckets") {
@@ -263,7 +263,7 @@ func TestADenyOfTheConsoleShutsItWhereConsoleAuthorizationIsOn(t *testing.T) {
 	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
 		`{"Effect":"Deny","Action":"signin:CreateOAuth2Token","Resource":"*"}]}`
 	for on, want := range map[bool]int{false: http.StatusOK, true: http.StatusForbidden} {
-		c := newCloud(t, func(o *vendfake.Options) { o.ConsoleAuthorization = on })
+		c := newCloud(t, func(o *awsfake.Options) { o.ConsoleAuthorization = on })
 		c.put(t, "aws", deny)
 		if status, text := c.visit(t, "eu-west-1"); status != want {
 			t.Errorf("console authorization %t: status %d, want %d: %s", on, status, want, text)
@@ -274,8 +274,8 @@ func TestADenyOfTheConsoleShutsItWhereConsoleAuthorizationIsOn(t *testing.T) {
 // put makes Admin in a partition, with a boundary unless it is empty.
 func (c *cloud) put(t *testing.T, partition, boundary string) {
 	t.Helper()
-	trust := strings.ReplaceAll(vendfake.DefaultTrust(vendRole, external, "o-sandbox"), "arn:aws:", "arn:"+partition+":")
-	made := vendfake.Role{Name: "Admin", Path: "/aws-access/", Partition: partition, Trust: trust, Boundary: boundary}
+	trust := strings.ReplaceAll(awsfake.DefaultTrust(vendRole, external, "o-sandbox"), "arn:aws:", "arn:"+partition+":")
+	made := awsfake.Role{Name: "Admin", Path: "/aws-access/", Partition: partition, Trust: trust, Boundary: boundary}
 	if err := c.PutRole("111111111111", made); err != nil {
 		t.Fatal(err)
 	}

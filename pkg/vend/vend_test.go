@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/vend/vendfake"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
 const (
@@ -26,24 +26,24 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // cloud is AWS as it is played, with a clock that is turned by hand.
 type cloud struct {
-	*vendfake.Server
+	*awsfake.Server
 	url    string
 	now    time.Time
-	fault  func(op string) vendfake.Fault
+	fault  func(op string) awsfake.Fault
 	mu     sync.Mutex // of counts
 	counts map[string]int
 	vend   access.Credentials // the vend function's
 }
 
-func newCloud(t *testing.T, change ...func(*vendfake.Options)) *cloud {
+func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
 	t.Helper()
 	c := &cloud{now: noon, counts: map[string]int{}}
-	o := vendfake.Options{
+	o := awsfake.Options{
 		Now: func() time.Time { return c.now }, Org: "o-sandbox", TokenBytes: 4096,
 		Count: func(op string) { c.mu.Lock(); defer c.mu.Unlock(); c.counts[op]++ },
-		Fault: func(op string) vendfake.Fault {
+		Fault: func(op string) awsfake.Fault {
 			if c.fault == nil {
-				return vendfake.Fault{}
+				return awsfake.Fault{}
 			}
 			return c.fault(op)
 		},
@@ -52,12 +52,12 @@ func newCloud(t *testing.T, change ...func(*vendfake.Options)) *cloud {
 	for _, f := range change {
 		f(&o)
 	}
-	c.Server = vendfake.New(o)
-	for _, role := range []vendfake.Role{{Name: "ReadOnly"}, {Name: "Admin"}, {Name: "Deploy", Path: "/ops/", Permissions: vendfake.DefaultPermissions("Admin")}} {
+	c.Server = awsfake.New(o)
+	for _, role := range []awsfake.Role{{Name: "ReadOnly"}, {Name: "Admin"}, {Name: "Deploy", Path: "/ops/", Permissions: awsfake.DefaultPermissions("Admin")}} {
 		if role.Path == "" {
 			role.Path = "/aws-access/"
 		}
-		role.Trust = vendfake.DefaultTrust(vendRole, external, "o-sandbox")
+		role.Trust = awsfake.DefaultTrust(vendRole, external, "o-sandbox")
 		if err := c.PutRole("111111111111", role); err != nil {
 			t.Fatal(err)
 		}

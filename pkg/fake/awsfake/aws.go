@@ -1,0 +1,264 @@
+package awsfake
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// maxBody is more than any call that is played has.
+const maxBody = 1 << 20
+
+// request is one call to AWS as it came over the wire.
+type request struct {
+	http      *http.Request
+	body      []byte
+	form      url.Values // parameters of a query API
+	signature signature
+	unsigned  error  // why signature is not there
+	service   string // sts, iam, s3; else what the signature says
+	operation string // as in AssumeRole
+	bucket    string // of S3
+	object    string
+}
+
+// AWS plays STS, IAM and S3 at one address; which of them is meant stands in
+// the signature. It is to be mounted with its path stripped, at the path with
+// and without a slash at the end: signatures are over the path that the client
+// sent, which is read from RequestURI.
+func (s *Server) AWS() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			s3Failure(fail(http.StatusRequestEntityTooLarge, "EntityTooLarge", "The body is too large.")).write(w)
+			return
+		}
+		q := readRequest(r, body)
+		s.play(r.Context(), q.service+":"+q.operation, func() answer { return s.serve(q) }, q.failed).write(w)
+	})
+}
+
+func readRequest(r *http.Request, body []byte) request {
+	q := request{http: r, body: body}
+	q.signature, q.unsigned = readSignature(r)
+	raw := r.URL.RawQuery
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		raw = string(body)
+	}
+	form, err := url.ParseQuery(raw)
+	if err == nil {
+		q.form = form
+	}
+	q.service = q.signature.service
+	if q.service == "" { // somebody unknown: answered in the form that fits
+		q.service = map[string]string{"2011-06-15": "sts", "2010-05-08": "iam", "": "s3"}[q.form.Get("Version")]
+	}
+	q.operation = q.form.Get("Action")
+	if q.service == "s3" {
+		q.operation, q.bucket, q.object = readS3(r)
+	}
+	if !operationName.MatchString(q.operation) {
+		q.operation = "Unknown"
+	}
+	return q
+}
+
+// play lets go wrong what shall go wrong.
+func (s *Server) play(ctx context.Context, op string, do func() answer, failed func(*failure) answer) answer {
+	if s.options.Count != nil {
+		s.options.Count(op)
+	}
+	how := ""
+	if s.options.Fault != nil {
+		how = s.options.Fault(op).How
+	}
+	if code, ok := strings.CutPrefix(how, Refuses); ok {
+		return failed(fail(statusOf(code), code, "The sandbox was told to refuse this call."))
+	}
+	switch how {
+	case Dead:
+		panic(http.ErrAbortHandler) // closes the connection without an answer
+	case Fails:
+		return failed(broken)
+	case Throttles:
+		return failed(throttled)
+	case Slowly:
+		s.options.Slow(ctx)
+	case Lost:
+		do()
+		return failed(broken)
+	}
+	return do()
+}
+
+// What a fault answers, in the words of the query APIs.
+var (
+	broken    = fail(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error.")
+	throttled = fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
+)
+
+// statuses are the HTTP statuses of error codes, where it is not 400: those of
+// the common errors of STS and IAM and of the errors of S3, as their references
+// list them (docs.aws.amazon.com, CommonErrors and ErrorResponses).
+var statuses = map[int]string{
+	http.StatusForbidden: `AccessDenied AccountProblem AllAccessDisabled ExpiredToken IDPRejectedClaim InvalidAccessKeyId
+		InvalidClientTokenId InvalidSecurity MissingAuthenticationToken NotSignedUp OptInRequired RegionDisabledException
+		RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch`,
+	http.StatusNotFound: `NoSuchBucket NoSuchEntity NoSuchKey`,
+	http.StatusConflict: `ConcurrentModification DeleteConflict EntityAlreadyExists LimitExceeded
+		OperationAborted`,
+	http.StatusInternalServerError: `InternalError InternalFailure ServiceFailure`,
+	http.StatusServiceUnavailable:  `RequestLimitExceeded ServiceUnavailable SlowDown`,
+}
+
+// statusOf is the HTTP status that an error code comes with.
+func statusOf(code string) int {
+	for status, codes := range statuses {
+		if slices.Contains(strings.Fields(codes), code) {
+			return status
+		}
+	}
+	return http.StatusBadRequest
+}
+
+// failed is an error in the form of the service that was called.
+func (q request) failed(f *failure) answer {
+	switch q.service {
+	case "sts":
+		return queryFailure(stsSpace, f)
+	case "iam":
+		return queryFailure(iamSpace, f)
+	}
+	a := s3Failure(inS3Words(f))
+	if q.http.Method == http.MethodHead {
+		a.body, a.headOnly = nil, true
+	}
+	return a
+}
+
+// inS3Words translates the errors that S3 names otherwise than STS and IAM do.
+func inS3Words(f *failure) *failure {
+	switch f.code {
+	case "InternalFailure":
+		return fail(f.status, "InternalError", "We encountered an internal error. Please try again.")
+	case "Throttling":
+		return fail(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
+	case "InvalidClientTokenId":
+		return fail(f.status, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+	case "ExpiredToken":
+		return fail(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
+	case "MissingAuthenticationToken":
+		return fail(f.status, "AccessDenied", "Access Denied")
+	case "IncompleteSignature":
+		return fail(f.status, "AuthorizationHeaderMalformed", f.message)
+	}
+	return f
+}
+
+// serve finds out who calls, and lets the service answer.
+func (s *Server) serve(q request) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, f := s.authenticate(q)
+	if f != nil {
+		return q.failed(f)
+	}
+	var a answer
+	switch q.service {
+	case "sts":
+		a, f = s.serveSTS(c, q)
+	case "iam":
+		a, f = s.serveIAM(c, q)
+	case "s3":
+		a, f = s.serveS3(c, q)
+	default:
+		f = notPlayed(q.service)
+	}
+	if f != nil {
+		return q.failed(f)
+	}
+	return a
+}
+
+func notPlayed(what string) *failure {
+	return fail(http.StatusNotImplemented, "NotImplemented", "The sandbox does not play "+what+".")
+}
+
+// errTime is what STS and IAM call a signature of the wrong time.
+const errTime = "SignatureDoesNotMatch"
+
+// authenticate finds the holder of the key that signed the request. Credentials
+// whose role is gone are not known any more (FACTS A3).
+func (s *Server) authenticate(q request) (*caller, *failure) {
+	switch {
+	case errors.Is(q.unsigned, errUnsigned):
+		return nil, fail(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+	case q.unsigned != nil:
+		return nil, fail(http.StatusBadRequest, "IncompleteSignature", q.unsigned.Error())
+	}
+	if err := q.signature.fresh(s.options.Wall()); err != nil {
+		if q.service == "s3" {
+			return nil, fail(http.StatusForbidden, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+		}
+		return nil, fail(http.StatusForbidden, errTime, err.Error())
+	}
+	c := s.known(q.signature.keyID, q.signature.token)
+	if c == nil {
+		return nil, fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	if !q.signature.holds(q.http, c.SecretKey.Reveal(), q.body) {
+		return nil, fail(http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
+	}
+	if s.expired(c) {
+		return nil, fail(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
+	}
+	return c, q.whole()
+}
+
+// whole says that the body is not the one that was signed.
+func (q request) whole() *failure {
+	hash := q.http.Header.Get("X-Amz-Content-Sha256")
+	streamed := q.service == "s3" && (hash == unsignedPayload || strings.HasPrefix(hash, "STREAMING-"))
+	if hash == "" || streamed || hash == hexSum(q.body) {
+		return nil
+	}
+	return fail(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+}
+
+// known is the holder of a key and its token, nil if there is none.
+func (s *Server) known(keyID, token string) *caller {
+	c, ok := s.callers[keyID]
+	if !ok || subtle.ConstantTimeCompare([]byte(c.SessionToken.Reveal()), []byte(token)) != 1 {
+		return nil
+	}
+	if c.role != nil && s.live(c) == nil {
+		return nil
+	}
+	return c
+}
+
+// live is the role of a session as it stands now, nil if it is gone.
+func (s *Server) live(c *caller) *role {
+	r, ok := s.roles[c.role.arn]
+	if !ok || r.id != c.role.id {
+		return nil
+	}
+	return r
+}
+
+// expired judges by the sandbox's clock. A function's credentials have no end.
+func (s *Server) expired(c *caller) bool {
+	return !c.Expires.IsZero() && !s.options.Now().Before(c.Expires)
+}
+
+// same compares secrets.
+func same(a access.Secret, b string) bool {
+	return subtle.ConstantTimeCompare([]byte(a.Reveal()), []byte(b)) == 1
+}

@@ -1,0 +1,224 @@
+package awsfake
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the pages
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// Console plays the AWS console: who is signed in, until when, and what the
+// session may do at this moment, judged as the calls themselves are.
+func (s *Server) Console() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			page(http.StatusMethodNotAllowed, "refusal", refusal{Title: "Not played", Says: "This console can only be looked at."}).write(w)
+			return
+		}
+		s.view(r).write(w)
+	})
+}
+
+// refusal is what a page says when it shows nothing else.
+type refusal struct {
+	Title, Says, Next string
+	Link              string // where to sign in again
+	Who               *identity
+}
+
+// identity is who is signed in.
+type identity struct {
+	Account, Role, Session, Person string
+	Tags                           []shownTag
+	Issued, Expires, Ends          string
+	Left                           string
+	Percent                        int // of the session's life that has passed
+}
+
+type shownTag struct{ Key, Value string }
+
+// screen is the console's page.
+type screen struct {
+	Who     identity
+	Page    string
+	Region  string
+	Buckets []bucket
+	Denied  string // why the buckets are not shown
+	Probes  []probe
+	Now     string
+}
+
+// Name and Made are for the page.
+func (b bucket) Name() string { return b.name }
+
+// Made is when a bucket was made.
+func (b bucket) Made() string { return b.made.Format("2 Jan 2006, 15:04 UTC") }
+
+// Objects counts what is in a bucket.
+func (b bucket) Objects() int { return len(b.objects) }
+
+// probe is one call that people try first.
+type probe struct {
+	Does, Action string
+	Allowed      bool
+	Why          string
+}
+
+func (s *Server) view(r *http.Request) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cookie, err := r.Cookie(cookieName)
+	if err != nil || s.cookies[cookie.Value] == nil {
+		return page(http.StatusUnauthorized, "refusal", refusal{
+			Title: "You are not signed in", Says: "This console is opened by a sign-in link.", Next: "Press Open AWS console in Slack.",
+		})
+	}
+	c, link := s.cookies[cookie.Value], s.issuers[cookie.Value]
+	who := s.identity(c)
+	switch ends, ok := c.ends(); {
+	case s.expired(c), s.live(c) == nil:
+		return page(http.StatusForbidden, "refusal", refusal{
+			Title: "Your session has expired", Says: "The credentials of this session ended at " + who.Expires + ".",
+			Next: "If your access still lasts, open the console again from Slack.", Link: link, Who: &who,
+		})
+	case ok && !s.options.Now().Before(ends):
+		return page(http.StatusForbidden, "refusal", refusal{
+			Title: "Your access has ended", Says: "It ended at " + who.Ends + ". Every call is denied by the policy of this session.",
+			Next: "Ask again with /aws-access in Slack.", Link: link, Who: &who,
+		})
+	}
+	a := page(http.StatusOK, "console", s.screen(c, who, r))
+	a.header.Set("Refresh", "20") // an end is seen without a hand on the page
+	return a
+}
+
+func (s *Server) screen(c *caller, who identity, r *http.Request) screen {
+	sc := screen{
+		Who: who, Page: r.URL.Query().Get("page"), Region: r.URL.Query().Get("region"),
+		Now: s.options.Now().UTC().Format("2 Jan 15:04:05 UTC"), Probes: s.probes(c),
+	}
+	if f := s.authorize(c, "s3:ListAllMyBuckets", "*", nil); f != nil {
+		sc.Denied = f.message
+		return sc
+	}
+	sc.Buckets = bucketsOf(c.account)
+	return sc
+}
+
+func (s *Server) identity(c *caller) identity {
+	now := s.options.Now()
+	who := identity{
+		Account: c.account, Role: c.role.Name, Session: c.name, Person: c.sourceIdentity,
+		Issued: access.Clockface(c.issued), Expires: access.Clockface(c.Expires),
+	}
+	until := c.Expires
+	if ends, ok := c.ends(); ok {
+		who.Ends = access.Clockface(ends)
+		if ends.Before(until) {
+			until = ends
+		}
+	}
+	if left := until.Sub(now); left > 0 {
+		who.Left = access.Length(left.Truncate(time.Second))
+	}
+	if life := until.Sub(c.issued); life > 0 {
+		who.Percent = min(max(int(100*now.Sub(c.issued)/life), 0), 100)
+	}
+	for _, t := range c.tags {
+		who.Tags = append(who.Tags, shownTag{t.key, t.value})
+	}
+	return who
+}
+
+// ends is when the session's own policy denies everything: the end of the
+// grant. ok is false if it never does.
+func (c *caller) ends() (at time.Time, ok bool) {
+	var policy struct {
+		Statement []struct {
+			Effect           string
+			Action, Resource any
+			Condition        map[string]map[string]string
+		}
+	}
+	if json.Unmarshal([]byte(c.policy), &policy) != nil {
+		return time.Time{}, false
+	}
+	for _, st := range policy.Statement {
+		if st.Effect != "Deny" || !whole(st.Action) || !whole(st.Resource) || len(st.Condition) != 1 {
+			continue
+		}
+		if t, err := readDate(st.Condition["DateGreaterThanEquals"]["aws:CurrentTime"]); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// whole says whether an element of a policy is "*" or a list of it.
+func whole(element any) bool {
+	list, ok := element.([]any)
+	return element == "*" || ok && slices.Contains(list, any("*"))
+}
+
+// probes are judged, not called.
+func (s *Server) probes(c *caller) []probe {
+	own := c.role.arn
+	list := []probe{}
+	for _, p := range [...]struct{ does, action, resource string }{
+		{"List the buckets", "s3:ListAllMyBuckets", "*"},
+		{"Look at servers", "ec2:DescribeInstances", "*"},
+		{"Restart a server", "ec2:RebootInstances", "*"},
+		{"Delete an object", "s3:DeleteObject", "arn:" + c.partition + ":s3:::demo-" + c.account + "/README.txt"},
+		{"Make a long-lived access key", "iam:CreateAccessKey", "arn:" + c.partition + ":iam::" + c.account + ":user/somebody"},
+		{"Assume a further role", "sts:AssumeRole", "arn:" + c.partition + ":iam::" + c.account + ":role/another"},
+		{"Sign in with aws login", "signin:AuthorizeOAuth2Access",
+			"arn:" + c.partition + ":signin:us-east-1:" + c.account + ":oauth2/public-client/localhost"},
+		{"Change the own role", "iam:DeleteRolePolicy", own},
+		{"Open CloudShell", "cloudshell:CreateSession", "*"},
+	} {
+		f := s.authorize(c, p.action, p.resource, nil)
+		one := probe{Does: p.does, Action: p.action, Allowed: f == nil}
+		if f != nil {
+			_, one.Why, _ = strings.Cut(f.message, " on resource: "+p.resource+" ")
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+//go:embed console.html
+var pages string
+
+//go:embed console.css
+var style string
+
+// page draws one of the two pages. The style stands in the page; its hash in
+// the policy lets it in, and nothing else: no script, no picture, no frame.
+func page(status int, name string, data any) answer {
+	t, err := template.New("pages").Parse(pages)
+	if err != nil {
+		return answer{status: http.StatusInternalServerError, header: http.Header{}}
+	}
+	var b bytes.Buffer
+	err = t.ExecuteTemplate(&b, name, struct {
+		Style template.CSS
+		It    any
+	}{template.CSS(style), data})
+	if err != nil {
+		return answer{status: http.StatusInternalServerError, header: http.Header{}}
+	}
+	sum := sha256.Sum256([]byte(style))
+	return answer{status: status, kind: "text/html; charset=utf-8", body: b.Bytes(), header: http.Header{
+		"Content-Security-Policy": {"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		"X-Content-Type-Options":  {"nosniff"},
+		"Referrer-Policy":         {"no-referrer"},
+	}}
+}

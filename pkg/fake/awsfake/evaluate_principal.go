@@ -1,0 +1,96 @@
+package awsfake
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Principal is who calls, for a trust policy. AWS is the ARN of a role (with
+// its path) or a user, Session the ARN of the role's session if it is one;
+// a service has only its name, such as scheduler.amazonaws.com.
+type Principal struct{ AWS, Session, Service string }
+
+// principal is one value of a Principal element.
+type principal struct {
+	service bool
+	value   string
+}
+
+var (
+	accountID    = regexp.MustCompile(`^[0-9]{12}$`)
+	accountRoot  = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:root$`)
+	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/[\w+=,.@/-]+$`)
+	serviceName  = regexp.MustCompile(`^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$`)
+)
+
+func (s statement) trusts(by Principal) bool {
+	for _, p := range s.principals {
+		if p.is(by) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p principal) is(by Principal) bool {
+	switch {
+	case p.service:
+		return p.value == by.Service
+	case p.value == "*":
+		return by != Principal{}
+	case accountID.MatchString(p.value):
+		return strings.Contains(by.AWS, ":iam::"+p.value+":")
+	case accountRoot.MatchString(p.value):
+		return strings.HasPrefix(by.AWS, strings.TrimSuffix(p.value, "root"))
+	}
+	return p.value == by.AWS || p.value == by.Session
+}
+
+// parsePrincipals reads "*", or accounts, roles, users, sessions and services.
+// Federated and canonical users are not known here. IAM stores a role as its
+// id, so that a role made again under the same name is not trusted any more
+// (FACTS A6): that is for the player of IAM, here a name is a name.
+func parsePrincipals(raw json.RawMessage) ([]principal, error) {
+	if string(raw) == `"*"` {
+		return []principal{{value: "*"}}, nil
+	}
+	members, err := readObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	var principals []principal
+	for _, m := range members {
+		values, err := readTexts(m.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		for _, value := range values {
+			p, err := parsePrincipal(m.name, value)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.name, err)
+			}
+			principals = append(principals, p)
+		}
+	}
+	if principals == nil {
+		return nil, errors.New("nobody")
+	}
+	return principals, nil
+}
+
+func parsePrincipal(kind, value string) (principal, error) {
+	known := false
+	switch kind {
+	case "AWS":
+		known = value == "*" || accountID.MatchString(value) || accountRoot.MatchString(value) || principalARN.MatchString(value)
+	case "Service":
+		known = serviceName.MatchString(value)
+	}
+	if !known {
+		return principal{}, fmt.Errorf("%q is no principal that is known", value)
+	}
+	return principal{service: kind == "Service", value: value}, nil
+}

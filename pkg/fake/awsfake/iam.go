@@ -1,0 +1,317 @@
+package awsfake
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// serveIAM judges every operation of IAM by the caller's policies, and does a
+// few of them: what cuts a session, and what a session could do to outlive its
+// grant. It plays the caller's own account.
+func (s *Server) serveIAM(c *caller, q request) (answer, *failure) {
+	resource := s.iamResource(c, q)
+	if f := s.authorize(c, "iam:"+q.operation, resource, iamKeys(q.form)); f != nil {
+		return answer{}, f
+	}
+	do, ok := iamOperations[q.operation]
+	if !ok {
+		return answer{}, notPlayed("iam:" + q.operation)
+	}
+	result, f := do(s, c, q.form)
+	if f != nil {
+		return answer{}, f
+	}
+	return queryAnswer(iamSpace, q.operation, result), nil
+}
+
+var iamOperations = map[string]func(*Server, *caller, url.Values) (any, *failure){
+	"GetRole":                (*Server).getRole,
+	"ListRoles":              (*Server).listRoles,
+	"CreateRole":             (*Server).createRole,
+	"UpdateAssumeRolePolicy": (*Server).updateTrust,
+	"ListRolePolicies":       (*Server).listInline,
+	"GetRolePolicy":          (*Server).getInline,
+	"PutRolePolicy":          (*Server).putInline,
+	"DeleteRolePolicy":       (*Server).deleteInline,
+	"CreateUser":             (*Server).createUser,
+	"CreateAccessKey":        (*Server).createAccessKey,
+}
+
+// iamNames says which parameter names the resource of an operation; the first
+// that is there does. What has none is "*".
+var iamNames = [...]struct{ parameter, kind string }{
+	{"InstanceProfileName", "instance-profile"},
+	{"GroupName", "group"},
+	{"RoleName", "role"},
+	{"UserName", "user"},
+	{"PolicyArn", ""},
+	{"SAMLProviderArn", ""},
+	{"OpenIDConnectProviderArn", ""},
+	{"PolicyName", "policy"},
+}
+
+// iamResource is the ARN that IAM judges an operation by. It looks names up, so
+// that what stands below a path is judged with it, however the name was typed.
+func (s *Server) iamResource(c *caller, q request) string {
+	prefix := "arn:" + c.partition + ":iam::" + c.account + ":"
+	for _, n := range iamNames {
+		name := q.form.Get(n.parameter)
+		switch {
+		case name == "":
+			continue
+		case n.kind == "":
+			return name
+		case n.kind == "role" && s.find(c.account, name) != nil:
+			return s.find(c.account, name).arn
+		}
+		return prefix + n.kind + cmp.Or(q.form.Get("Path"), "/") + name
+	}
+	if aboutUsers.MatchString(q.operation) {
+		return prefix + "user/"
+	}
+	return "*"
+}
+
+// aboutUsers are operations on the caller, if nobody is named.
+var aboutUsers = regexp.MustCompile(`AccessKey|LoginProfile|ServiceSpecificCredential|SSHPublicKey|SigningCertificate|^GetUser$`)
+
+func iamKeys(form url.Values) map[string][]string {
+	keys := map[string][]string{}
+	if v := form.Get("PolicyArn"); v != "" && isARN(v) {
+		keys["iam:PolicyARN"] = []string{v}
+	}
+	if v := form.Get("PermissionsBoundary"); v != "" && isARN(v) {
+		keys["iam:PermissionsBoundary"] = []string{v}
+	}
+	return keys
+}
+
+func noSuch(what, name string) *failure {
+	return fail(http.StatusNotFound, "NoSuchEntity", "The "+what+" with name "+name+" cannot be found.")
+}
+
+// theRole is the one that an operation names.
+func (s *Server) theRole(c *caller, form url.Values) (*role, *failure) {
+	r := s.find(c.account, form.Get("RoleName"))
+	if r == nil {
+		return nil, noSuch("role", form.Get("RoleName"))
+	}
+	return r, nil
+}
+
+// iamRole is a role as IAM shows it. Trust policies are URL-encoded there.
+type iamRole struct {
+	Path                     string
+	RoleName                 string
+	RoleID                   string `xml:"RoleId"`
+	Arn                      string
+	CreateDate               string
+	AssumeRolePolicyDocument string
+	MaxSessionDuration       int
+}
+
+func (r *role) shown() iamRole {
+	return iamRole{
+		Path: r.Path, RoleName: r.Name, RoleID: r.id, Arn: r.arn, CreateDate: "2026-01-01T00:00:00Z",
+		AssumeRolePolicyDocument: url.PathEscape(r.Trust), MaxSessionDuration: int(r.MaxSession / time.Second),
+	}
+}
+
+func (s *Server) getRole(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	return struct{ Role iamRole }{r.shown()}, nil
+}
+
+func (s *Server) listRoles(c *caller, _ url.Values) (any, *failure) {
+	var out struct {
+		IsTruncated bool
+		Roles       []iamRole `xml:"Roles>member"`
+	}
+	for _, arn := range slices.Sorted(maps.Keys(s.roles)) {
+		if r := s.roles[arn]; r.account == c.account {
+			out.Roles = append(out.Roles, r.shown())
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) createRole(c *caller, form url.Values) (any, *failure) {
+	if s.find(c.account, form.Get("RoleName")) != nil {
+		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "Role with name "+form.Get("RoleName")+" already exists.")
+	}
+	made, err := newRole(c.account, Role{
+		Name: form.Get("RoleName"), Path: form.Get("Path"), Partition: c.partition,
+		Trust: form.Get("AssumeRolePolicyDocument"), Permissions: []string{},
+	})
+	if err != nil {
+		return nil, malformed(err)
+	}
+	s.made++
+	made.id = uniqueID("AROA", s.made)
+	s.roles[made.arn] = made
+	return struct{ Role iamRole }{made.shown()}, nil
+}
+
+func malformed(err error) *failure {
+	return fail(http.StatusBadRequest, "MalformedPolicyDocument", "This policy cannot be used: "+err.Error())
+}
+
+func (s *Server) updateTrust(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	d, err := ParseDocument(form.Get("PolicyDocument"))
+	if err == nil && !d.trust {
+		err = errors.New("no principal")
+	}
+	if err != nil {
+		return nil, malformed(err)
+	}
+	r.Trust, r.trust = form.Get("PolicyDocument"), d
+	return nil, nil
+}
+
+func (s *Server) listInline(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	return struct {
+		IsTruncated bool
+		PolicyNames []string `xml:"PolicyNames>member"`
+	}{PolicyNames: slices.Sorted(maps.Keys(r.inline))}, nil
+}
+
+func (s *Server) getInline(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	name := form.Get("PolicyName")
+	policy, ok := r.Inline[name]
+	if !ok {
+		return nil, noSuch("role policy", name)
+	}
+	return struct{ RoleName, PolicyName, PolicyDocument string }{r.Name, name, url.PathEscape(policy)}, nil
+}
+
+// maxInline is what all inline policies of a role may have together, white
+// space not counted (FACTS C).
+const maxInline = 10240
+
+var (
+	policyName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+	policyText = regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{FF}]+$`)
+)
+
+func (s *Server) putInline(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	name, policy := form.Get("PolicyName"), form.Get("PolicyDocument")
+	if !policyName.MatchString(name) || !policyText.MatchString(policy) {
+		return nil, invalid("The specified value for policyName or policyDocument is invalid.")
+	}
+	d, err := ParseDocument(policy)
+	if err == nil && d.trust {
+		err = errors.New("has a principal")
+	}
+	if err != nil {
+		return nil, malformed(err)
+	}
+	size := dense(policy)
+	for other, text := range r.Inline {
+		if other != name {
+			size += dense(text)
+		}
+	}
+	if size > maxInline {
+		return nil, fail(http.StatusConflict, "LimitExceeded", "Maximum policy size of 10240 bytes exceeded for role "+r.Name)
+	}
+	if r.Inline == nil {
+		r.Inline = map[string]string{}
+	}
+	r.Inline[name], r.inline[name] = policy, d
+	return nil, nil
+}
+
+// dense counts what is not white space.
+func dense(policy string) int {
+	n := 0
+	for _, r := range policy {
+		if !unicode.IsSpace(r) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Server) deleteInline(c *caller, form url.Values) (any, *failure) {
+	r, f := s.theRole(c, form)
+	if f != nil {
+		return nil, f
+	}
+	name := form.Get("PolicyName")
+	if _, ok := r.Inline[name]; !ok {
+		return nil, noSuch("role policy", name)
+	}
+	delete(r.Inline, name)
+	delete(r.inline, name)
+	return nil, nil
+}
+
+// iamUser is a user as IAM shows it.
+type iamUser struct{ Path, UserName, UserId, Arn, CreateDate string }
+
+func (s *Server) createUser(c *caller, form url.Values) (any, *failure) {
+	u := iamUser{Path: cmp.Or(form.Get("Path"), "/"), UserName: form.Get("UserName"), CreateDate: s.options.Now().UTC().Format(time.RFC3339)}
+	u.Arn = "arn:" + c.partition + ":iam::" + c.account + ":user" + u.Path + u.UserName
+	switch _, there := s.users[u.Arn]; {
+	case !principalARN.MatchString(u.Arn):
+		return nil, invalid("The specified value for userName is invalid.")
+	case there:
+		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "User with name "+u.UserName+" already exists.")
+	}
+	u.UserId = "AIDA" + upper(17)
+	s.users[u.Arn] = u.UserId
+	return struct{ User iamUser }{u}, nil
+}
+
+// createAccessKey makes keys that work: without a policy of its own the user
+// may do nothing, and is somebody.
+func (s *Server) createAccessKey(c *caller, form url.Values) (any, *failure) {
+	name := form.Get("UserName")
+	if name == "" {
+		return nil, invalid("Must specify userName when calling with non-User credentials")
+	}
+	for arn, id := range s.users {
+		if !strings.Contains(arn, ":iam::"+c.account+":user/") || !strings.HasSuffix(arn, "/"+name) {
+			continue
+		}
+		made := &caller{Credentials: s.mint("AKIA", 0), partition: c.partition, account: c.account, user: arn, name: id}
+		s.callers[made.AccessKeyID] = made
+		return struct{ AccessKey iamAccessKey }{shownKey(name, made.Credentials)}, nil
+	}
+	return nil, noSuch("user", name)
+}
+
+type iamAccessKey struct{ UserName, AccessKeyId, Status, SecretAccessKey string }
+
+func shownKey(user string, c access.Credentials) iamAccessKey {
+	return iamAccessKey{user, c.AccessKeyID, "Active", c.SecretKey.Reveal()}
+}
