@@ -275,7 +275,7 @@ func everybody(b *testing.B, text string) access.Directory {
 	}
 	for _, g := range d.Groups {
 		for _, id := range g.Members {
-			d.People[id] = access.Person{ID: id, Name: id, Email: strings.ToLower(id) + "@example.com", Standing: access.Member}
+			d.People[id] = access.Person{ID: id, Name: id, Email: strings.ToLower(id) + "@example.com", Membership: access.Member}
 		}
 	}
 	return d

@@ -135,8 +135,8 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 	case r.Requester.ID != in.User:
 		return access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.",
 			"Ask for your own with /aws-access.")
-	case r.Shut(p.at) != nil:
-		return r.Shut(p.at)
+	case r.CheckUsable(p.at) != nil:
+		return r.CheckUsable(p.at)
 	}
 	return h.Orders.Send(ctx, access.Order{
 		ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.FormOf(in.Action.ID), At: p.at,

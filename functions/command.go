@@ -78,7 +78,7 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 		if err != nil {
 			return slackui.Message{}, fmt.Errorf("load the open requests of %s: %w", user, err)
 		}
-		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Over() })...)
+		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Final() })...)
 	}
 	return h.withUnasked(ctx, slackui.List(newest, more, now), newest, now)
 }

@@ -305,7 +305,7 @@ func backoff(tries int, longest time.Duration) time.Duration {
 
 // tooOld reports whether a message is so late that nobody needs it any more.
 func (t *telling) tooOld(o access.Owed) bool {
-	return t.request.State.Over() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
+	return t.request.State.Final() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
 }
 
 // cause names for the operators why something is owed: one for each channel and

@@ -15,10 +15,10 @@ import (
 // saved is a request that somebody made, in the table and the stream.
 func (w *world) saved(id, account string, channels ...string) access.Request {
 	w.t.Helper()
-	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
+	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
 	terms := access.Terms{
 		Max: 4 * time.Hour, Give: []access.Kind{access.Console}, AnswerWithin: 8 * time.Hour, Channels: channels,
-		Needs: []access.Need{{From: []string{"leads"}, Need: 1}},
+		Requirements: []access.Requirement{{From: []string{"leads"}, Required: 1}},
 	}
 	ask := access.Ask{ID: id, Requester: dev, Account: "111111111111", AccountName: account, Role: "ReadOnly",
 		For: time.Hour, Reason: "why"}
@@ -37,7 +37,7 @@ func (w *world) saves(r access.Request, event access.Event, err error) access.Re
 }
 
 // lead approves or revokes.
-var lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: access.Member}
+var lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: access.Member}
 
 func (w *world) approved(r access.Request) access.Request {
 	w.t.Helper()

@@ -251,7 +251,7 @@ func (h *Slack) sentToUs(in slackui.Interaction) bool {
 }
 
 // foreign is the refusal of everything that comes from elsewhere.
-func foreign() error { return access.Person{Standing: access.Outsider}.Refused() }
+func foreign() error { return access.Person{Membership: access.Outsider}.Refused() }
 
 // menu keeps the directory for a minute, for drawing menus only: what is
 // decided is decided by the steps, on a directory of their own.

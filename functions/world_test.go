@@ -322,10 +322,10 @@ func (w *world) tick() {
 // plant puts the request that events/ names into the table, pending or active.
 func (w *world) plant(state access.State) access.Request {
 	w.t.Helper()
-	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
+	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
 	terms := access.Terms{
 		Max: 4 * time.Hour, Met: state == access.Active, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour,
-		Channels: []string{"C0APPROVALS"}, Needs: []access.Need{{From: []string{"leads"}, Need: 1}},
+		Channels: []string{"C0APPROVALS"}, Requirements: []access.Requirement{{From: []string{"leads"}, Required: 1}},
 	}
 	role, account, name := "ReadOnly", "111111111111", "payments-prod"
 	if state == access.Active { // where nothing has to be approved

@@ -141,7 +141,7 @@ func (c closer) move(r access.Request) (access.Request, access.Event, error) {
 	if next, event, err := r.Tick(c.now()); !errors.Is(err, access.ErrNotDue) {
 		return next, event, err
 	}
-	operator := access.Person{ID: "operator", Name: c.by, Standing: access.Member}
+	operator := access.Person{ID: "operator", Name: c.by, Membership: access.Member}
 	if r.State == access.Pending {
 		return r.Deny(operator, c.why, c.now())
 	}

@@ -16,7 +16,7 @@ import (
 
 var (
 	noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	dev  = access.Person{ID: "U0DEV1", Name: "dev1", Standing: access.Member}
+	dev  = access.Person{ID: "U0DEV1", Name: "dev1", Membership: access.Member}
 )
 
 // submitted is a request that waits for an answer until one o'clock, or that is

@@ -14,7 +14,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// What AWS does between functions, as template.yaml asks for it (FACTS F3).
+// What AWS does between functions, as template.yaml asks for it (docs/facts.md#f3).
 const (
 	shards     = 4                // of the table's stream: order is kept in each, so per request
 	batchSize  = 25               // records handed to notify at once

@@ -154,7 +154,7 @@ func TestAFunctionThatFailsGetsTheWholeBatchAgain(t *testing.T) {
 	}
 }
 
-// Names that are not of the batch, or none, fail it whole (FACTS F3).
+// Names that are not of the batch, or none, fail it whole (docs/facts.md#f3).
 func TestCheckpoints(t *testing.T) {
 	batch := make([]events.DynamoDBEventRecord, 3)
 	for i := range batch {

@@ -124,7 +124,7 @@ func (r *roles) put(arn string) error {
 // inPolicy reports whether the policy knows a role in an account: it says so
 // to anybody who is a full member.
 func (r *roles) inPolicy(account, name string) bool {
-	a := r.policy().Decide(policy.Question{Who: access.Person{ID: "U0NOBODY", Standing: access.Member}, Account: account, Role: name})
+	a := r.policy().Decide(policy.Question{Who: access.Person{ID: "U0NOBODY", Membership: access.Member}, Account: account, Role: name})
 	code := ""
 	if a.Refusal != nil {
 		code = access.Code(a.Refusal)

@@ -14,7 +14,7 @@ import (
 // it; every read does under store:load too. Lost is done, error is not.
 func TestCallsOfTheTable(t *testing.T) {
 	now := func() time.Time { return noon }
-	who := access.Person{ID: "U0DEV1", Standing: access.Member}
+	who := access.Person{ID: "U0DEV1", Membership: access.Member}
 	request, event, err := access.New(access.Ask{ID: "R1", Requester: who, For: time.Hour, Reason: "why"}, access.Terms{Max: time.Hour}, noon)
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 
 var (
 	noon  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	dev   = Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: Member}
-	lead  = Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: Member}
-	lead2 = Person{ID: "U0LEAD2", Email: "lead2@example.com", Name: "Lead Two", Standing: Member}
+	dev   = Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: Member}
+	lead  = Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: Member}
+	lead2 = Person{ID: "U0LEAD2", Email: "lead2@example.com", Name: "Lead Two", Membership: Member}
 	terms = Terms{Max: 4 * time.Hour, Give: []Kind{Console, Keys}, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute}
 	met   = Terms{Max: 4 * time.Hour, Met: true, Give: []Kind{Console, Keys}, AnswerWithin: time.Hour}
 )
@@ -61,7 +61,7 @@ func made(t *testing.T, state State) Request {
 
 var states = []State{Pending, Active, Denied, Cancelled, TimedOut, Expired, Ended, Revoked}
 
-// Every verb in every state either makes the move that DESIGN 2 names, or is
+// Every verb in every state either makes the move that docs/design.md#2 names, or is
 // refused with the code that says how the request stands.
 func TestOnlyTheMovesOfTheDesignHappen(t *testing.T) {
 	standing := map[State]string{
@@ -108,9 +108,9 @@ func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
 	wordy := ask()
 	wordy.Reason = strings.Repeat("é", MaxReason+1)
 	guest := ask()
-	guest.Requester.Standing = Guest
+	guest.Requester.Membership = Guest
 	nobody := ask()
-	nobody.Requester.Standing = ""
+	nobody.Requester.Membership = ""
 	for _, c := range []struct {
 		ask        Ask
 		code, says string
@@ -137,10 +137,10 @@ func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
 func TestNobodyApprovesTheirOwn(t *testing.T) {
 	r := made(t, Pending)
 	for name, by := range map[string]Person{
-		"same id":            {ID: "U0DEV1", Standing: Member},
-		"same address":       {ID: "U0OTHER", Email: "DEV1@Example.com", Standing: Member},
-		"unproven address":   {ID: "U0OTHER", Claims: "dev1@EXAMPLE.com", Standing: Member},
-		"address with space": {ID: "U0OTHER", Email: " dev1@example.com", Standing: Member},
+		"same id":            {ID: "U0DEV1", Membership: Member},
+		"same address":       {ID: "U0OTHER", Email: "DEV1@Example.com", Membership: Member},
+		"unproven address":   {ID: "U0OTHER", UnverifiedEmail: "dev1@EXAMPLE.com", Membership: Member},
+		"address with space": {ID: "U0OTHER", Email: " dev1@example.com", Membership: Member},
 	} {
 		if _, _, err := r.Approve(by, 0, met, noon); Code(err) != "self_approval" {
 			t.Errorf("%s: got %v, want self_approval", name, err)

@@ -3,7 +3,7 @@ package access
 import "testing"
 
 func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
-	plain := Person{ID: "U1", Email: "kate.smith@example.com", Standing: Member}
+	plain := Person{ID: "U1", Email: "kate.smith@example.com", Membership: Member}
 	for name, address := range map[string]string{
 		"the Kelvin sign":      "\u212aate.smith@example.com",
 		"a long s":             "kate.\u017fmith@example.com",
@@ -17,7 +17,7 @@ func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
 		"a wide space":         "\u3000kate.smith@example.com",
 		"a domain that is one": "kate.smith@ex\u0430mple.com",
 	} {
-		twin := Person{ID: "U2", Claims: address, Standing: Member}
+		twin := Person{ID: "U2", UnverifiedEmail: address, Membership: Member}
 		if FoldEmail(address) == FoldEmail(plain.Email) || PlainEmail(address) {
 			t.Errorf("%s: %q counts as %q", name, FoldEmail(address), plain.Email)
 		}
@@ -34,7 +34,7 @@ func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
 			t.Errorf("%s is the same person", name)
 		}
 	}
-	a, b := Person{ID: "U1", Claims: "kate@b\u00fccher.example"}, Person{ID: "U2", Email: "kate@xn--bcher-kva.example"}
+	a, b := Person{ID: "U1", UnverifiedEmail: "kate@b\u00fccher.example"}, Person{ID: "U2", Email: "kate@xn--bcher-kva.example"}
 	if !a.Same(b) || !b.Same(a) {
 		t.Error("the two forms of one domain exclude nobody")
 	}

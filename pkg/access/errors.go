@@ -12,10 +12,10 @@ var (
 // ErrCursor says that a reading in pages cannot go on where it was left.
 var ErrCursor = errors.New("the place where the reading was to go on is no longer known")
 
-// Taken is the answer to a write whose unique key was used before: the same
+// Duplicate is the answer to a write whose unique key was used before: the same
 // click, command or form came twice.
-type Taken struct {
+type Duplicate struct {
 	Request string // what the first one made
 }
 
-func (t *Taken) Error() string { return "already done as request " + t.Request }
+func (t *Duplicate) Error() string { return "already done as request " + t.Request }

@@ -85,7 +85,7 @@ var Clock = Person{ID: "tick", Name: "the clock"}
 type Terms struct {
 	Max          time.Duration // the longest grant
 	Met          bool          // every requirement is filled by the approvals that count
-	Needs        []Need
+	Requirements []Requirement
 	Channels     []string // where the card goes, each once
 	Give         []Kind
 	Review       *Review
@@ -134,7 +134,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 		ID: ask.ID, Requester: ask.Requester, Account: ask.Account, AccountName: ask.AccountName, Role: ask.Role,
 		Asked: ask.For, For: ask.For, Reason: ask.Reason, Ticket: ask.Ticket,
 		AssumeRoles: ask.AssumeRoles, MakeIdentities: ask.MakeIdentities,
-		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review, Needs: terms.Needs, Channels: terms.Channels,
+		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review, Requirements: terms.Requirements, Channels: terms.Channels,
 	}
 	if terms.RemindAfter > 0 {
 		r.RemindAt = now.Add(terms.RemindAfter)
@@ -186,7 +186,7 @@ func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Ti
 	if upTo != 0 {
 		next.For = min(next.For, upTo)
 	}
-	next.Needs = terms.Needs
+	next.Requirements = terms.Requirements
 	if !terms.Met {
 		return next.move(Approve, Pending, by, "", now)
 	}
@@ -265,8 +265,8 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		next.Ends, next.For = end, terms.Max
 	}
 	switch age := now.Sub(orderedAt); {
-	case next.Taken(order) != nil:
-		return r, Event{}, next.Taken(order)
+	case next.CheckRepeated(order) != nil:
+		return r, Event{}, next.CheckRepeated(order)
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, Refuse("order_late", "That click came too late to be answered.", "Press the button again.")
 	case next.active(now) != nil:

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Standing says what somebody is to the workspace that the product serves. The
+// Membership says what somebody is to the workspace that the product serves. The
 // zero value is not known, and not known is refused.
-type Standing string
+type Membership string
 
 // What a person can be. Only a Member may ask, approve or receive anything.
 const (
-	Member      Standing = "member"
-	Guest       Standing = "guest"       // single- or multi-channel guest
-	Bot         Standing = "bot"         // an app or a workflow
-	Deactivated Standing = "deactivated" // the account was switched off
-	Outsider    Standing = "outsider"    // of another workspace or organisation
+	Member      Membership = "member"
+	Guest       Membership = "guest"       // single- or multi-channel guest
+	Bot         Membership = "bot"         // an app or a workflow
+	Deactivated Membership = "deactivated" // the account was switched off
+	Outsider    Membership = "outsider"    // of another workspace or organisation
 )
 
 // Person is a Slack user as read at one moment.
@@ -23,10 +23,10 @@ type Person struct {
 	ID string // Slack user id, U… or W…
 	// Email is confirmed, and no other user holds it as far as the policy is concerned; else "".
 	Email string `json:",omitzero"`
-	// Claims is an address that is unconfirmed, or held by another user too: it proves nothing, and still excludes.
-	Claims   string   `json:",omitzero"`
-	Name     string   `json:",omitzero"` // what to show; never compared
-	Standing Standing `json:",omitzero"` // read from Slack, never from a payload
+	// UnverifiedEmail is an address that is unconfirmed, or held by another user too: it proves nothing, and still excludes.
+	UnverifiedEmail string     `json:"Claims,omitzero"`
+	Name            string     `json:",omitzero"`         // what to show; never compared
+	Membership      Membership `json:"Standing,omitzero"` // read from Slack, never from a payload
 }
 
 // Same reports whether two values may be one person: the same Slack id, or the
@@ -36,8 +36,8 @@ func (p Person) Same(q Person) bool {
 	if p.ID != "" && p.ID == q.ID {
 		return true
 	}
-	for _, a := range [...]string{p.Email, p.Claims} {
-		for _, b := range [...]string{q.Email, q.Claims} {
+	for _, a := range [...]string{p.Email, p.UnverifiedEmail} {
+		for _, b := range [...]string{q.Email, q.UnverifiedEmail} {
 			if a != "" && b != "" && AlikeEmails(a, b) {
 				return true
 			}
@@ -48,7 +48,7 @@ func (p Person) Same(q Person) bool {
 
 // Refused says why this person may not take part at all, or nil for a member.
 func (p Person) Refused() error {
-	switch p.Standing {
+	switch p.Membership {
 	case Member:
 		return nil
 	case Guest:

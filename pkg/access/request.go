@@ -21,8 +21,8 @@ const (
 	Revoked   State = "revoked"
 )
 
-// Over reports whether the state is final.
-func (s State) Over() bool { return s != "" && s != Pending && s != Active }
+// Final reports whether the state is final.
+func (s State) Final() bool { return s != "" && s != Pending && s != Active }
 
 // Kind is what is handed out: a console sign-in link or temporary keys.
 type Kind string
@@ -38,7 +38,7 @@ const (
 	// MaxReason is the longest reason, in characters: Slack's own limit of a
 	// text object, so that no card cuts what was asked.
 	MaxReason = 3000
-	// OrderLife is how long an order to vend is good (DESIGN 3).
+	// OrderLife is how long an order to vend is good (docs/design.md#3).
 	OrderLife = 60 * time.Second
 	// SeenLife is how long a taken order is remembered: longer than a signed
 	// click can be replayed, which is five minutes.
@@ -69,13 +69,13 @@ type Request struct {
 
 	AssumeRoles, MakeIdentities bool `json:",omitzero"` // what the role may, as in Target
 
-	Submitted time.Time
-	AnswerBy  time.Time  // nobody decides from then on
-	RemindAt  time.Time  `json:",omitzero"` // zero for never
-	Reminded  bool       `json:",omitzero"`
-	Approvals []Approval `json:",omitzero"`
-	Needs     []Need     `json:",omitzero"` // what the policy wanted at the last decision, and how far it was filled
-	Channels  []string   // where its card stands
+	Submitted    time.Time
+	AnswerBy     time.Time     // nobody decides from then on
+	RemindAt     time.Time     `json:",omitzero"` // zero for never
+	Reminded     bool          `json:",omitzero"`
+	Approvals    []Approval    `json:",omitzero"`
+	Requirements []Requirement `json:"Needs,omitzero"` // what the policy wanted at the last decision, and how far it was filled
+	Channels     []string      // where its card stands
 
 	Starts, Ends time.Time `json:",omitzero"` // the grant's window, Ends excluded; zero while pending
 	Give         []Kind    `json:",omitzero"` // what the policy let this grant hand out when it was last asked
@@ -121,8 +121,8 @@ type Seen struct {
 	At    time.Time
 }
 
-// Taken refuses an order that was taken before, with order_repeated.
-func (r Request) Taken(order string) error {
+// CheckRepeated refuses an order that was taken before, with order_repeated.
+func (r Request) CheckRepeated(order string) error {
 	if slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order }) {
 		return Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
 	}
@@ -132,12 +132,12 @@ func (r Request) Taken(order string) error {
 // Issued reports whether credentials exist for the session.
 func (s Session) Issued() bool { return s.AccessKeyID != "" }
 
-// Name is the session name of every session of this grant (DESIGN 4.3.3).
-func (r Request) Name() string { return "aws-access-" + r.ID }
+// SessionName is the session name of every session of this grant (docs/design.md#4.3.3).
+func (r Request) SessionName() string { return "aws-access-" + r.ID }
 
-// Open reports whether the grant's window contains now. The state is not
+// Usable reports whether the grant's window contains now. The state is not
 // enough: the tick that closes the window may be late.
-func (r Request) Open(now time.Time) bool {
+func (r Request) Usable(now time.Time) bool {
 	return r.State == Active && !now.Before(r.Starts) && now.Before(r.Ends)
 }
 
@@ -210,5 +210,5 @@ func (r Request) Due() (at time.Time, ok bool) {
 	return at, true
 }
 
-// Shut says why a grant cannot be used now, or nil when it can.
-func (r Request) Shut(now time.Time) error { return r.active(now) }
+// CheckUsable says why a grant cannot be used now, or nil when it can.
+func (r Request) CheckUsable(now time.Time) error { return r.active(now) }

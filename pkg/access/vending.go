@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Need is one requirement of the policy, and how far it is filled.
-type Need struct {
-	Rule string   // name of the rule that wants it
-	From []string // as the policy names them
-	Need int      // how many people
-	Have int      // how many of them are there, by the best matching
+// Requirement is one requirement of the policy, and how far it is filled.
+type Requirement struct {
+	Rule     string   // name of the rule that wants it
+	From     []string // as the policy names them
+	Required int      `json:"Need"` // how many people
+	Approved int      `json:"Have"` // how many of them are there, by the best matching
 }
 
 // Account is a member account as people choose it.

@@ -206,11 +206,11 @@ rules:
   - {name: look, who: [devs], accounts: [prod], roles: [Look], max: 4h, approvals: none}
 `
 
-func (w *world) stands(id string, standing access.Standing) {
+func (w *world) stands(id string, standing access.Membership) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.people[id]
-	p.Standing = standing
+	p.Membership = standing
 	w.people[id] = p
 }
 
@@ -340,7 +340,7 @@ func TestTickMovesWhatIsDueAndNothingElse(t *testing.T) {
 	}
 }
 
-// DESIGN 3: the tick reads groups each minute; a step reads by itself what is
+// docs/design.md#3: the tick reads groups each minute; a step reads by itself what is
 // older than two; what is older than ten is not known.
 func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 	w := newWorld(t)
@@ -457,7 +457,7 @@ func TestADoubtAboutIdentityKeepsNobodyFromRevoking(t *testing.T) {
 	r := active(t, w)
 	w.mu.Lock()
 	lead := w.people["U0LEAD2"]
-	lead.Email, lead.Claims = "", "dev1@example.com"
+	lead.Email, lead.UnverifiedEmail = "", "dev1@example.com"
 	w.people["U0LEAD2"] = lead
 	w.mu.Unlock()
 	w.pass(2 * time.Minute)

@@ -18,7 +18,7 @@ import (
 
 // Whatever people do, in whatever order, at whatever time, while groups, people
 // and the policy change and calls fail or lose their answers, the invariants
-// of DESIGN 4.1 to 4.3 hold. Each is stated once, by its number: in
+// of docs/design.md#4.1 to 4.3 hold. Each is stated once, by its number: in
 // checkAssume for the moment of AssumeRole, in play for the moment of a step,
 // in invariants for all that is stored.
 func TestInvariantsHoldInEverySequence(t *testing.T) {
@@ -144,7 +144,7 @@ func (p *play) submits(by string) {
 }
 
 // stale says that what the steps know of people may be older than the truth,
-// within the two minutes that DESIGN 3 allows, or ten while Slack is down.
+// within the two minutes that docs/design.md#3 allows, or ten while Slack is down.
 func (p *play) stale() bool {
 	d, err := p.store.Directory(context.Background())
 	if err != nil {
@@ -158,7 +158,7 @@ func (p *play) stale() bool {
 func (p *play) belongs(who, group string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Contains(p.groups[group], who) && p.people[who].Standing == access.Member
+	return slices.Contains(p.groups[group], who) && p.people[who].Membership == access.Member
 }
 
 func (p *play) approves(id, by string) {
@@ -199,8 +199,8 @@ func (p *play) vends(id, by string) {
 	recorded := slices.ContainsFunc(stored.Sessions, func(s access.Session) bool {
 		return s.Order == order && s.AccessKeyID == out.Credentials.AccessKeyID
 	})
-	if !recorded || !stored.Open(p.clock()) || !stored.Gives(kind) {
-		p.t.Errorf("4.3.4: a session of %s left: recorded %v, open %v, gives %v", id, recorded, stored.Open(p.clock()), stored.Give)
+	if !recorded || !stored.Usable(p.clock()) || !stored.Gives(kind) {
+		p.t.Errorf("4.3.4: a session of %s left: recorded %v, open %v, gives %v", id, recorded, stored.Usable(p.clock()), stored.Give)
 	}
 	if again, err := p.order(id, by, order, kind); err == nil {
 		p.t.Errorf("4.1.3: one order vended %s and %s", out.Credentials.AccessKeyID, again.Credentials.AccessKeyID)
@@ -210,8 +210,8 @@ func (p *play) vends(id, by string) {
 // mayVend judges a session by the groups and people of this moment.
 func (p *play) mayVend(r access.Request) {
 	who := r.Requester.ID
-	if p.people[who].Standing != access.Member {
-		p.t.Errorf("4.2.5: a session for %s, who is %q", who, p.people[who].Standing)
+	if p.people[who].Membership != access.Member {
+		p.t.Errorf("4.2.5: a session for %s, who is %q", who, p.people[who].Membership)
 	}
 	if p.stale() {
 		return
@@ -261,7 +261,7 @@ func (p *play) peopleChange(who string) {
 	switch {
 	case !known:
 	case group == "standing" && who != "U0GUEST":
-		person.Standing = rapid.SampledFrom([]access.Standing{access.Member, access.Guest, access.Deactivated, access.Outsider}).Draw(p.rt, "standing")
+		person.Membership = rapid.SampledFrom([]access.Membership{access.Member, access.Guest, access.Deactivated, access.Outsider}).Draw(p.rt, "standing")
 		p.people[who] = person
 	case group != "standing" && slices.Contains(p.groups[group], who):
 		p.groups[group] = slices.DeleteFunc(slices.Clone(p.groups[group]), func(m string) bool { return m == who })
@@ -280,7 +280,7 @@ func (p *play) invariants() {
 	for _, r := range p.store.All(context.Background()) {
 		p.history(r, events[r.ID])
 		if target := r.Requester.ID + r.Account + r.Role; r.State == access.Pending && p.clock().Before(r.AnswerBy) ||
-			r.Open(p.clock()) {
+			r.Usable(p.clock()) {
 			if open[target] != "" {
 				p.t.Errorf("%s and %s are open for one person and role", open[target], r.ID)
 			}
@@ -308,7 +308,7 @@ func (p *play) history(r access.Request, events []access.Event) {
 		if e.Seq != i+1 || e.From != state {
 			p.t.Errorf("4.1.2: event %d of %s is number %d, from %q, after %q", i+1, r.ID, e.Seq, e.From, state)
 		}
-		if state.Over() && e.Verb != access.Vend {
+		if state.Final() && e.Verb != access.Vend {
 			p.t.Errorf("4.1.1: %s moved a request that was %s", e.Verb, state)
 		}
 		state = e.To
@@ -328,7 +328,7 @@ func TestSixteenPeopleAtOnceOneOutcome(t *testing.T) {
 	}
 	for i := range 14 {
 		id := fmt.Sprintf("U0CROWD%d", i)
-		w.people[id] = access.Person{ID: id, Email: id + "@example.com", Name: id, Standing: access.Member}
+		w.people[id] = access.Person{ID: id, Email: id + "@example.com", Name: id, Membership: access.Member}
 		w.groups["S0LEADS"] = append(w.groups["S0LEADS"], id)
 	}
 	w.pass(2 * time.Minute)

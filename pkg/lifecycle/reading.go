@@ -57,7 +57,7 @@ func (r Roster) begin(d access.Directory) access.Reading {
 	wanted, people := r.wanted(d), make(map[string]access.Person)
 	for id, p := range d.People {
 		if wanted.holds(p) {
-			people[id] = access.Person{ID: id, Claims: address(p)}
+			people[id] = access.Person{ID: id, UnverifiedEmail: address(p)}
 		}
 	}
 	return access.Reading{Policy: r.Policy.Digest(), Began: r.Now(), People: people}
@@ -184,7 +184,7 @@ func (r Roster) sift(d access.Directory, reading access.Reading, read []access.P
 func heldTwice(read []access.Person) (found []string) {
 	holders := make(map[string]int)
 	for _, p := range read {
-		if a := address(p); a != "" && p.Standing == access.Member {
+		if a := address(p); a != "" && p.Membership == access.Member {
 			if holders[a]++; holders[a] == 2 {
 				found = append(found, a)
 			}
@@ -205,7 +205,7 @@ func withReading(d access.Directory, reading access.Reading) access.Directory {
 	}
 	holders := make(map[string]int)
 	for _, p := range reading.People {
-		if p.Standing != "" {
+		if p.Membership != "" {
 			holders[address(p)]++
 		}
 	}
@@ -219,7 +219,7 @@ func withReading(d access.Directory, reading access.Reading) access.Directory {
 	d.Shared, d.Size, d.PeopleAt = slices.Compact(shared), reading.Size, reading.Began
 	d.People = make(map[string]access.Person)
 	for id, p := range reading.People {
-		if p.Standing == "" { // looked for, and not there
+		if p.Membership == "" { // looked for, and not there
 			continue
 		}
 		if slices.Contains(d.Shared, address(p)) {
@@ -232,7 +232,7 @@ func withReading(d access.Directory, reading access.Reading) access.Directory {
 
 // unproven is somebody whose address proves nothing.
 func unproven(p access.Person) access.Person {
-	p.Email, p.Claims = "", cmp.Or(p.Email, p.Claims)
+	p.Email, p.UnverifiedEmail = "", cmp.Or(p.Email, p.UnverifiedEmail)
 	return p
 }
 
@@ -343,8 +343,8 @@ func Unproven(p *policy.Policy, d access.Directory) (found []Unrecognised) {
 			switch {
 			case len(those) > 1:
 				found = append(found, Unrecognised{name, one.ID, Shared})
-			case one.Standing != access.Member:
-				found = append(found, Unrecognised{name, one.ID, string(one.Standing)})
+			case one.Membership != access.Member:
+				found = append(found, Unrecognised{name, one.ID, string(one.Membership)})
 			case !byID && one.Email == "" && !slices.Contains(d.Shared, address(one)):
 				found = append(found, Unrecognised{name, one.ID, Unconfirmed})
 			}
@@ -379,4 +379,4 @@ func (r Roster) names(d access.Directory) []string {
 }
 
 // address is what somebody's address is compared by, proven or not.
-func address(p access.Person) string { return access.FoldEmail(cmp.Or(p.Email, p.Claims)) }
+func address(p access.Person) string { return access.FoldEmail(cmp.Or(p.Email, p.UnverifiedEmail)) }

@@ -29,7 +29,7 @@ func manyUsers(t *testing.T, ticks int, others ...access.Person) *world {
 	}
 	for i := range ticks*pagesPerTick - len(w.people) {
 		id := fmt.Sprintf("U1%04d", i)
-		w.people[id] = access.Person{ID: id, Email: strings.ToLower(id) + "@example.com", Name: id, Standing: access.Member}
+		w.people[id] = access.Person{ID: id, Email: strings.ToLower(id) + "@example.com", Name: id, Membership: access.Member}
 	}
 	return w
 }
@@ -217,7 +217,7 @@ func keys(m map[string]access.Person) func(func(string) bool) {
 // nothing until the next reading.
 func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	holder := func(id, address string) access.Person {
-		return access.Person{ID: id, Email: address, Name: id, Standing: access.Member}
+		return access.Person{ID: id, Email: address, Name: id, Membership: access.Member}
 	}
 	w := manyUsers(t, 2,
 		holder("U9TWIN", "LEAVER@example.com"), // the policy names it; the other one is on an early page
@@ -233,7 +233,7 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	}
 	for id, proven := range map[string]bool{"U0LEAVER": false, "U9TWIN": false, "U00TWIN": false, "U0SEC1": false,
 		"U9LEAD": false, "U0LEAD1": true} {
-		if p := d.People[id]; p.Standing != access.Member || (p.Email != "") != proven || (p.Claims == "") != proven {
+		if p := d.People[id]; p.Membership != access.Member || (p.Email != "") != proven || (p.UnverifiedEmail == "") != proven {
 			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
 		}
 	}
@@ -250,7 +250,7 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	w.pass(mostRest)
 	w.minute(t)
 	w.minute(t)
-	if d = w.directory(t); d.People["U9LEAD"].Claims != "lead9@example.com" ||
+	if d = w.directory(t); d.People["U9LEAD"].UnverifiedEmail != "lead9@example.com" ||
 		!slices.Contains(d.Shared, "lead9@example.com") {
 		t.Errorf("a second holder on an early page: %+v, shared %v", d.People["U9LEAD"], d.Shared)
 	}
@@ -260,8 +260,8 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 // everybody was read is known by it only once that is known to be theirs alone.
 func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
 	w := newWorld(t)
-	w.people["U0EVE"] = access.Person{ID: "U0EVE", Email: "eve@example.com", Name: "eve", Standing: access.Member}
-	w.people["U0BOB"] = access.Person{ID: "U0BOB", Email: "bob@example.com", Name: "bob", Standing: access.Member}
+	w.people["U0EVE"] = access.Person{ID: "U0EVE", Email: "eve@example.com", Name: "eve", Membership: access.Member}
+	w.people["U0BOB"] = access.Person{ID: "U0BOB", Email: "bob@example.com", Name: "bob", Membership: access.Member}
 	w.minute(t)
 	for _, c := range []struct {
 		id, address string
@@ -274,9 +274,9 @@ func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
 		{"U0DEV1", "dev1@example.com", true},
 	} {
 		before := w.people[c.id]
-		w.people[c.id] = access.Person{ID: c.id, Email: c.address, Name: c.id, Standing: access.Member}
+		w.people[c.id] = access.Person{ID: c.id, Email: c.address, Name: c.id, Membership: access.Member}
 		got := w.step().Roster.Ask(context.Background(), w.directory(t), c.id)
-		if (got.Email == c.address) != c.proven || (got.Claims == c.address) == c.proven {
+		if (got.Email == c.address) != c.proven || (got.UnverifiedEmail == c.address) == c.proven {
 			t.Errorf("%s with %s is %+v, want an address that is proven: %v", c.id, c.address, got, c.proven)
 		}
 		w.people[c.id] = before
@@ -289,10 +289,10 @@ func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
 func TestTwoStrangersWithOneAddressHaveNone(t *testing.T) {
 	w := newWorld(t)
 	for _, p := range []access.Person{
-		{ID: "U0BOB", Email: "bob@example.com", Standing: access.Member},
-		{ID: "U0EVE", Email: "BOB@example.com", Standing: access.Member},
-		{ID: "U0ANN", Email: "ann@example.com", Standing: access.Member},
-		{ID: "U0OLD", Email: "ann@example.com", Standing: access.Deactivated},
+		{ID: "U0BOB", Email: "bob@example.com", Membership: access.Member},
+		{ID: "U0EVE", Email: "BOB@example.com", Membership: access.Member},
+		{ID: "U0ANN", Email: "ann@example.com", Membership: access.Member},
+		{ID: "U0OLD", Email: "ann@example.com", Membership: access.Deactivated},
 	} {
 		w.people[p.ID] = p
 	}
@@ -319,8 +319,8 @@ func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
 	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // on an early page; in no page
 	w.minute(t)
 	d := w.directory(t)
-	if p := d.People["U10000"]; p.Standing != access.Member || p.Claims != "u10000@example.com" ||
-		!slices.Contains(d.Shared, p.Claims) {
+	if p := d.People["U10000"]; p.Membership != access.Member || p.UnverifiedEmail != "u10000@example.com" ||
+		!slices.Contains(d.Shared, p.UnverifiedEmail) {
 		t.Errorf("got %+v, shared %v; want a member whose address proves nothing yet", p, d.Shared)
 	}
 	if p, known := d.People["U0ZZ"]; known {
@@ -409,12 +409,12 @@ func TestEachPersonOfThePolicyWhoIsNotRecognisedIsNamed(t *testing.T) {
 		"who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, "+
 			"U0NONE, lead1@example.com]", 1))
 	set := func(id, email, claims string) {
-		w.people[id] = access.Person{ID: id, Email: email, Claims: claims, Standing: access.Member}
+		w.people[id] = access.Person{ID: id, Email: email, UnverifiedEmail: claims, Membership: access.Member}
 	}
 	set("U0LEAVER", "", "LEAVER@example.com")
 	set("U0SEC1", "", "sec1@example.com") // named by id, so it does not matter
 	set("U0TWIN", "both@example.com", "")
-	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Claims: "guest@example.com", Standing: access.Guest}
+	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", UnverifiedEmail: "guest@example.com", Membership: access.Guest}
 	w.minute(t)
 	want := []Unrecognised{
 		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0TWIN", Shared},

@@ -264,7 +264,7 @@ func (r Roster) Ask(ctx context.Context, d access.Directory, id string) access.P
 		return access.Person{ID: id, Name: id}
 	}
 	if p.Email != "" && !r.proves(d, p) {
-		p.Email, p.Claims = "", p.Email
+		p.Email, p.UnverifiedEmail = "", p.Email
 	}
 	return p
 }

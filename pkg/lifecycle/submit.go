@@ -63,7 +63,7 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	id := s.NewID()
 	for range tries {
 		r, err := s.ask(ctx, in, id)
-		var taken *access.Taken
+		var taken *access.Duplicate
 		switch {
 		case errors.As(err, &taken):
 			return access.Request{ID: taken.Request}, nil
@@ -134,7 +134,7 @@ func (m asking) already(open []access.Request, there string) (access.Request, er
 func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, error) {
 	m.directory = s.Roster.Fresh(ctx, m.directory)
 	who := s.Roster.Person(ctx, m.directory, m.By)
-	m.unread = who.Standing == ""
+	m.unread = who.Membership == ""
 	if err := who.Refused(); err != nil {
 		return who, m.Asked, err
 	}
@@ -187,7 +187,7 @@ func (s Submit) count(ctx context.Context, m asking) {
 func (s Submit) save(ctx context.Context, r access.Request, event access.Event, m asking) (access.Request, error) {
 	next := m.asker.Opens(r, m.now)
 	err := s.Store.Submit(ctx, r, event, next, m.Once)
-	var taken *access.Taken
+	var taken *access.Duplicate
 	if err != nil && !errors.As(err, &taken) && !errors.Is(err, access.ErrStale) {
 		err = s.Store.Submit(ctx, r, event, next, m.Once)
 	}

@@ -52,7 +52,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := out.Request.Shut(s.Now()); err != nil {
+	if err := out.Request.CheckUsable(s.Now()); err != nil {
 		return out, err
 	}
 	out.Credentials = credentials
@@ -116,8 +116,8 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	switch {
 	case o.By != m.request.Requester.ID:
 		return refused(ErrNotRequester)
-	case m.request.Taken(o.ID) != nil:
-		return refused(m.request.Taken(o.ID))
+	case m.request.CheckRepeated(o.ID) != nil:
+		return refused(m.request.CheckRepeated(o.ID))
 	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
 		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.",
 			"Press Get temporary keys instead."))
@@ -151,7 +151,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	target.AssumeRoles = target.AssumeRoles && next.AssumeRoles
 	target.MakeIdentities = target.MakeIdentities && next.MakeIdentities
 	return access.Vending{
-		Target: target, Grant: next.ID, Session: next.Name(), Who: q.Who, Ends: next.Ends,
+		Target: target, Grant: next.ID, Session: next.SessionName(), Who: q.Who, Ends: next.Ends,
 		ConsoleOnly: !slices.Contains(next.Give, access.Keys), Now: m.now,
 	}, next, event, nil
 }

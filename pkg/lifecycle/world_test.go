@@ -88,9 +88,9 @@ func newWorld(t tb) *world {
 	for id, name := range map[string]string{
 		"U0DEV1": "dev1", "U0DEV2": "dev2", "U0LEAD1": "lead1", "U0LEAD2": "lead2", "U0SEC1": "sec1", "U0BOTH": "both", "U0LEAVER": "leaver",
 	} {
-		w.people[id] = access.Person{ID: id, Email: name + "@example.com", Name: name, Standing: access.Member}
+		w.people[id] = access.Person{ID: id, Email: name + "@example.com", Name: name, Membership: access.Member}
 	}
-	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Email: "guest@example.com", Standing: access.Guest}
+	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Email: "guest@example.com", Membership: access.Guest}
 	w.groups = map[string][]string{
 		"S0DEVS": {"U0DEV1", "U0DEV2", "U0BOTH", "U0LEAVER"}, "S0LEADS": {"U0LEAD1", "U0LEAD2", "U0BOTH"}, "S0SECURITY": {"U0SEC1", "U0BOTH"},
 	}

@@ -33,7 +33,7 @@ never:
 	} {
 		for i, role := range []string{"A", "B"} {
 			q := Question{
-				Who: access.Person{ID: "U1", Email: address, Standing: access.Member}, Account: "111111111111", Role: role,
+				Who: access.Person{ID: "U1", Email: address, Membership: access.Member}, Account: "111111111111", Role: role,
 				For: time.Hour, Reason: "why", Asking: true, At: noon, Directory: access.Directory{PeopleAt: noon},
 			}
 			code := ""

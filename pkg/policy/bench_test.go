@@ -45,7 +45,7 @@ func large(accounts, rules int) (string, access.Directory) {
 func addGroup(d access.Directory, id string, first, count int) {
 	g := access.Group{ReadAt: noon}
 	for i := first; i < first+count; i++ {
-		p := access.Person{ID: fmt.Sprint("U0P", i), Email: fmt.Sprintf("p%d@example.com", i), Standing: access.Member}
+		p := access.Person{ID: fmt.Sprint("U0P", i), Email: fmt.Sprintf("p%d@example.com", i), Membership: access.Member}
 		d.People[p.ID] = p
 		g.Members = append(g.Members, p.ID)
 	}
@@ -71,7 +71,7 @@ func BenchmarkDecide(b *testing.B) {
 		later := q
 		later.Asking, later.Approvals = false, []access.Person{d.People["U0P1"], d.People["U0P15"]}
 		for name, q := range map[string]Question{"submit": q, "vend": later} {
-			if a := p.Decide(q); a.Refusal != nil || len(a.Terms.Needs) != 2 || a.Terms.Met != !q.Asking {
+			if a := p.Decide(q); a.Refusal != nil || len(a.Terms.Requirements) != 2 || a.Terms.Met != !q.Asking {
 				b.Fatalf("%s: %v %+v", name, a.Refusal, a.Terms)
 			}
 			b.Run(fmt.Sprintf("accounts=%d/rules=%d/%s", accounts, manyRules, name), func(b *testing.B) {

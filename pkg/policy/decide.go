@@ -51,7 +51,7 @@ type Answer struct {
 func (p *Policy) Decide(q Question) Answer {
 	if refusal := q.Who.Refused(); refusal != nil {
 		a := Answer{Refusal: refusal}
-		if q.Who.Standing == "" {
+		if q.Who.Membership == "" {
 			a.Doubt = refusal
 		}
 		return a
@@ -78,7 +78,7 @@ func (p *Policy) Decide(q Question) Answer {
 	if a.Refusal == nil && q.Asking {
 		a.Refusal = r.noApprover(rules)
 	}
-	a.Terms.Needs, a.Terms.Met = r.needs(rules, q.Approvals)
+	a.Terms.Requirements, a.Terms.Met = r.needs(rules, q.Approvals)
 	if !a.Terms.Met {
 		a.Uncounted = r.uncounted(rules, q.Approvals)
 	}
@@ -254,10 +254,10 @@ func (r *ruling) ticketForm() string {
 // needs counts who said yes: what each requirement of the rules that bind has,
 // and whether nothing is missing. The requester never counts, nor does anybody
 // who is no full member or not known to be asked.
-func (r *ruling) needs(rules []int32, approvals []access.Person) (needs []access.Need, met bool) {
+func (r *ruling) needs(rules []int32, approvals []access.Person) (needs []access.Requirement, met bool) {
 	var said voices
 	for _, p := range approvals {
-		if p.Standing == access.Member && !p.Same(r.who.Person) {
+		if p.Membership == access.Member && !p.Same(r.who.Person) {
 			said = said.add(p)
 		}
 	}
@@ -274,7 +274,7 @@ func (r *ruling) needs(rules []int32, approvals []access.Person) (needs []access
 		})
 		met = met && all
 		for k, need := range one.needs {
-			needs = append(needs, access.Need{Rule: one.name, From: need.names, Need: need.need, Have: filled[k]})
+			needs = append(needs, access.Requirement{Rule: one.name, From: need.names, Required: need.need, Approved: filled[k]})
 		}
 	}
 	return needs, met

@@ -183,8 +183,8 @@ func (q *question) checkTerms(t *testing.T, a Answer) {
 		t.Errorf("give: got %v, want %v", a.Terms.Give, q.Give)
 	}
 	var needs []string
-	for _, n := range a.Terms.Needs {
-		needs = append(needs, fmt.Sprintf("%s: %d/%d of %s", n.Rule, n.Have, n.Need, strings.Join(n.From, ", ")))
+	for _, n := range a.Terms.Requirements {
+		needs = append(needs, fmt.Sprintf("%s: %d/%d of %s", n.Rule, n.Approved, n.Required, strings.Join(n.From, ", ")))
 	}
 	if q.Needs != nil && !slices.Equal(needs, q.Needs) {
 		t.Errorf("needs: got %q, want %q", needs, q.Needs)
@@ -234,7 +234,7 @@ never:
 	group := "  - {name: a, who: [away], accounts: [\"*\"], roles: [Look]}\n"
 	address := "  - {name: b, who: [dev@example.com], accounts: [\"*\"], roles: [Look]}\n"
 	q := Question{
-		Who:     access.Person{ID: "U0DEV", Claims: "dev@example.com", Standing: access.Member},
+		Who:     access.Person{ID: "U0DEV", UnverifiedEmail: "dev@example.com", Membership: access.Member},
 		Account: "111111111111", Role: "Look", At: noon,
 		Directory: access.Directory{PeopleAt: noon, Groups: map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: noon}}},
 	}

@@ -47,7 +47,7 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 		*list = slices.Compact(*list)
 	}
 	switch {
-	case who.Standing == "":
+	case who.Membership == "":
 		return access.Person{}.Refused()
 	case len(away) > 0:
 		return unread("it is not known who is in " + listing(away))
@@ -61,7 +61,7 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 // addressDoubt says why an address does not prove that its holder is among
 // those whom principals name.
 func (m moment) addressDoubt(who *subject, principals []string) error {
-	address, folded := cmp.Or(who.Email, who.Claims), cmp.Or(who.email, who.claims)
+	address, folded := cmp.Or(who.Email, who.UnverifiedEmail), cmp.Or(who.email, who.claims)
 	so := "so the policy cannot tell whether you are in " + listing(principals) + "."
 	add := "Ask the operators to name your Slack id, " + who.ID + ", in the policy."
 	if strings.Contains(principals[0], "@") && len(principals) == 1 {
@@ -77,7 +77,7 @@ func (m moment) addressDoubt(who *subject, principals []string) error {
 		return access.Refuse(unproven, "Your address "+address+" has letters that look like others, "+so, add)
 	case slices.Contains(m.directory.Shared, folded):
 		return access.Refuse(unproven, "More than one user in Slack has your address "+address+", "+so, add)
-	case found && access.FoldEmail(cmp.Or(known.Email, known.Claims)) == folded:
+	case found && access.FoldEmail(cmp.Or(known.Email, known.UnverifiedEmail)) == folded:
 		return access.Refuse(unproven, "Slack has not confirmed your address "+address+", "+so, add)
 	}
 	says := "Whether your address " + address + " is yours alone has not been looked up in Slack yet, " + so
@@ -129,9 +129,9 @@ func (r *ruling) uncounted(rules []int32, approvals []access.Person) (reason err
 func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 	asked, from := r.isAsked(rules, p)
 	switch {
-	case p.Standing == "":
+	case p.Membership == "":
 		return unread("it is not known whether the people who approved may still approve")
-	case asked != maybe || p.Standing != access.Member:
+	case asked != maybe || p.Membership != access.Member:
 		return nil
 	}
 	s := subjectOf(p)
@@ -184,7 +184,7 @@ func (r *ruling) unfilled(need requirement) (because string, unknown error) {
 func (r *ruling) profiles(ids []string) bool {
 	return !slices.ContainsFunc(ids, func(id string) bool {
 		p, known := r.now.directory.People[id]
-		return !strings.Contains(id, "@") && id != r.who.ID && (!known || p.Standing == "")
+		return !strings.Contains(id, "@") && id != r.who.ID && (!known || p.Membership == "")
 	})
 }
 
@@ -192,8 +192,8 @@ func (r *ruling) profiles(ids []string) bool {
 // not prove to be themselves.
 func (r *ruling) unconfirmed(addresses []string) (count int) {
 	for _, p := range r.now.directory.People {
-		if p.Standing == access.Member && p.Email == "" && p.ID != r.who.ID && p.Claims != "" &&
-			holdsAddress(addresses, access.FoldEmail(p.Claims)) {
+		if p.Membership == access.Member && p.Email == "" && p.ID != r.who.ID && p.UnverifiedEmail != "" &&
+			holdsAddress(addresses, access.FoldEmail(p.UnverifiedEmail)) {
 			count++
 		}
 	}

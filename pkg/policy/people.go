@@ -52,9 +52,9 @@ type subject struct {
 
 func subjectOf(p access.Person) subject {
 	if p.Email != "" && !access.PlainEmail(p.Email) {
-		p.Email, p.Claims = "", p.Email
+		p.Email, p.UnverifiedEmail = "", p.Email
 	}
-	return subject{p, access.FoldEmail(p.Email), access.FoldEmail(p.Claims)}
+	return subject{p, access.FoldEmail(p.Email), access.FoldEmail(p.UnverifiedEmail)}
 }
 
 // members are the people of a principal, as Slack ids and as addresses; ok is
@@ -72,7 +72,7 @@ func (x *principal) members(m moment) (ids, addresses []string, ok bool) {
 // shared proves nothing, and does not clear anybody either.
 func (x *principal) holds(s *subject, m moment) belief {
 	if x.kind == everyone {
-		switch s.Standing {
+		switch s.Membership {
 		case access.Member:
 			return yes
 		case "":
@@ -120,12 +120,12 @@ func holdsAddress(addresses []string, folded string) bool {
 func (x *principal) candidates(m moment, visit func(access.Person) bool) {
 	ids, addresses, _ := x.members(m)
 	for _, id := range ids {
-		if p, ok := m.directory.Person(id, m.at); ok && p.Standing == access.Member && !visit(p) {
+		if p, ok := m.directory.Person(id, m.at); ok && p.Membership == access.Member && !visit(p) {
 			return
 		}
 	}
 	for _, a := range addresses {
-		if p, ok := m.holder(access.FoldEmail(a)); ok && p.Standing == access.Member && !visit(p) {
+		if p, ok := m.holder(access.FoldEmail(a)); ok && p.Membership == access.Member && !visit(p) {
 			return
 		}
 	}

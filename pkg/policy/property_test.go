@@ -93,7 +93,7 @@ func drawScene(t *rapid.T) scene {
 	}
 	s.who = rapid.SampledFrom(scenePeople).Draw(t, "who")
 	p := s.people[s.who]
-	p.Standing = access.Member
+	p.Membership = access.Member
 	s.people[s.who] = p
 	a := rapid.SampledFrom(s.accounts).Draw(t, "account")
 	s.account, s.role = a.id, rapid.SampledFrom(a.roles).Draw(t, "role")
@@ -104,16 +104,16 @@ func drawScene(t *rapid.T) scene {
 // drawPerson is a member most of the time, whose address may be unproven,
 // another's, or not there.
 func drawPerson(t *rapid.T, name string) access.Person {
-	p := access.Person{ID: "U0" + strings.ToUpper(name), Name: name, Standing: access.Member}
+	p := access.Person{ID: "U0" + strings.ToUpper(name), Name: name, Membership: access.Member}
 	switch rapid.IntRange(0, 7).Draw(t, "address of "+name) {
 	case 0:
-		p.Claims = rapid.SampledFrom(scenePeople).Draw(t, "claims") + "@Example.com"
+		p.UnverifiedEmail = rapid.SampledFrom(scenePeople).Draw(t, "claims") + "@Example.com"
 	case 1:
 	default:
 		p.Email = name + "@example.com"
 	}
 	if rapid.IntRange(0, 7).Draw(t, "standing of "+name) == 0 {
-		p.Standing = rapid.SampledFrom([]access.Standing{access.Guest, access.Deactivated, ""}).Draw(t, "standing")
+		p.Membership = rapid.SampledFrom([]access.Membership{access.Guest, access.Deactivated, ""}).Draw(t, "standing")
 	}
 	return p
 }
@@ -240,7 +240,7 @@ func (s scene) belongs(p access.Person, principal string) belief {
 	var members []string
 	switch {
 	case principal == "everyone":
-		return map[access.Standing]belief{access.Member: yes, "": maybe}[p.Standing]
+		return map[access.Membership]belief{access.Member: yes, "": maybe}[p.Membership]
 	case principal == "people":
 		members = scenePeopleGroup
 	case s.groups[principal] != nil:
@@ -265,10 +265,10 @@ func (s scene) is(p access.Person, named string) belief {
 	switch {
 	case p.ID == named, isAddress && p.Email == named:
 		return yes
-	case isAddress && strings.EqualFold(p.Claims, named), isAddress && p.Email == "" && p.Claims == "":
+	case isAddress && strings.EqualFold(p.UnverifiedEmail, named), isAddress && p.Email == "" && p.UnverifiedEmail == "":
 		return maybe
 	}
-	if !isAddress && p.Claims != "" {
+	if !isAddress && p.UnverifiedEmail != "" {
 		for _, other := range s.people {
 			if other.ID == named && other.Same(p) {
 				return maybe
@@ -345,7 +345,7 @@ func (s scene) filled(r modelRule) bool {
 		}
 		for _, name := range s.approvals {
 			p := s.people[name]
-			counts := p.Standing == access.Member && !p.Same(who) && !slices.ContainsFunc(used, p.Same)
+			counts := p.Membership == access.Member && !p.Same(who) && !slices.ContainsFunc(used, p.Same)
 			if counts && slices.ContainsFunc(slots[slot].from, func(f string) bool { return s.belongs(p, f) == yes }) {
 				used = append(used, p)
 				if try(slot + 1) {
@@ -439,7 +439,7 @@ func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure b
 
 // sorted is an answer without what only shows the order of the file.
 func sorted(a Answer) Answer {
-	slices.SortFunc(a.Terms.Needs, func(x, y access.Need) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+	slices.SortFunc(a.Terms.Requirements, func(x, y access.Requirement) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
 	slices.Sort(a.Terms.Channels)
 	if a.Refusal != nil {
 		a.Refusal = &access.Refusal{Code: access.Code(a.Refusal)}

@@ -29,16 +29,16 @@ func newWorkspace() workspace {
 	for _, name := range []string{"dev1", "dev2", "lead1", "lead2", "sec1", "temp", "stranger"} {
 		w.people[name] = member(name)
 	}
-	for name, standing := range map[string]access.Standing{"guest": access.Guest, "bot": access.Bot, "gone": access.Deactivated, "outside": access.Outsider} {
+	for name, standing := range map[string]access.Membership{"guest": access.Guest, "bot": access.Bot, "gone": access.Deactivated, "outside": access.Outsider} {
 		p := member(name)
-		p.Standing = standing
+		p.Membership = standing
 		w.people[name] = p
 	}
 	return w
 }
 
 func member(name string) access.Person {
-	return access.Person{ID: "U0" + strings.ToUpper(name), Email: name + "@example.com", Name: name, Standing: access.Member}
+	return access.Person{ID: "U0" + strings.ToUpper(name), Email: name + "@example.com", Name: name, Membership: access.Member}
 }
 
 // person is somebody by a short name; who was never heard of is not known.
@@ -54,13 +54,13 @@ func (w workspace) person(name string) access.Person {
 // tell anything of.
 func (w workspace) change(name, to string) error {
 	p := w.person(name)
-	p.Standing = access.Member
+	p.Membership = access.Member
 	for word := range strings.SplitSeq(to, ",") {
 		word = strings.TrimSpace(word)
 		claims, found := strings.CutPrefix(word, "claims ")
 		switch {
 		case found:
-			p.Email, p.Claims = "", claims
+			p.Email, p.UnverifiedEmail = "", claims
 		case word == "no address":
 			p.Email = ""
 		case strings.Contains(word, "@"):
@@ -68,8 +68,8 @@ func (w workspace) change(name, to string) error {
 		case word == "unknown":
 			delete(w.people, name)
 			return nil
-		case slices.Contains([]access.Standing{access.Member, access.Guest, access.Bot, access.Deactivated, access.Outsider}, access.Standing(word)):
-			p.Standing = access.Standing(word)
+		case slices.Contains([]access.Membership{access.Member, access.Guest, access.Bot, access.Deactivated, access.Outsider}, access.Membership(word)):
+			p.Membership = access.Membership(word)
 		default:
 			return fmt.Errorf("a person cannot be %q", word)
 		}

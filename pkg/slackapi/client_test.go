@@ -427,18 +427,18 @@ func TestWhoSomebodyIs(t *testing.T) {
 		}
 	}
 	for _, want := range []access.Person{
-		{ID: "U0DEV1", Name: "dev1", Email: "dev1@example.com", Standing: access.Member},
-		{ID: "U0UNPROVEN", Name: "u0unproven", Claims: unproven, Standing: access.Member},
-		{ID: "U0TWIN", Name: "u0twin", Claims: twin, Standing: access.Member},
-		{ID: "U0GUEST", Name: "guest", Claims: "guest@example.com", Standing: access.Guest},
-		{ID: "U0SINGLE", Name: "u0single", Standing: access.Guest},
-		{ID: "U0BOT", Name: "bot", Standing: access.Bot},
-		{ID: "USLACKBOT", Name: "uslackbot", Standing: access.Bot},
-		{ID: "U0GONE", Name: "gone", Claims: "gone@example.com", Standing: access.Deactivated},
-		{ID: "U0GONEBOT", Name: "u0gonebot", Standing: access.Deactivated},
-		{ID: "U0OUTSIDE", Name: "outside", Standing: access.Outsider},
-		{ID: "U0OTHERGUEST", Name: "u0otherguest", Claims: unproven, Standing: access.Outsider},
-		{ID: "U0OTHERBOT", Name: "u0otherbot", Standing: access.Outsider},
+		{ID: "U0DEV1", Name: "dev1", Email: "dev1@example.com", Membership: access.Member},
+		{ID: "U0UNPROVEN", Name: "u0unproven", UnverifiedEmail: unproven, Membership: access.Member},
+		{ID: "U0TWIN", Name: "u0twin", UnverifiedEmail: twin, Membership: access.Member},
+		{ID: "U0GUEST", Name: "guest", UnverifiedEmail: "guest@example.com", Membership: access.Guest},
+		{ID: "U0SINGLE", Name: "u0single", Membership: access.Guest},
+		{ID: "U0BOT", Name: "bot", Membership: access.Bot},
+		{ID: "USLACKBOT", Name: "uslackbot", Membership: access.Bot},
+		{ID: "U0GONE", Name: "gone", UnverifiedEmail: "gone@example.com", Membership: access.Deactivated},
+		{ID: "U0GONEBOT", Name: "u0gonebot", Membership: access.Deactivated},
+		{ID: "U0OUTSIDE", Name: "outside", Membership: access.Outsider},
+		{ID: "U0OTHERGUEST", Name: "u0otherguest", UnverifiedEmail: unproven, Membership: access.Outsider},
+		{ID: "U0OTHERBOT", Name: "u0otherbot", Membership: access.Outsider},
 	} {
 		got, err := b.client.Person(ctx, want.ID)
 		if err != nil || got != want {
@@ -460,7 +460,7 @@ func TestWhoBelongsToTheWorkspace(t *testing.T) {
 	for _, c := range []struct {
 		team, enterprise string
 		user             slack.User
-		want             access.Standing
+		want             access.Membership
 	}{
 		{"T1", "", user("T1", ""), access.Member},
 		{"T1", "", user("T2", ""), access.Outsider},
@@ -509,7 +509,7 @@ func TestEverybodyIsReadInPages(t *testing.T) {
 	if len(people) != 2508 || b.calls["slack:users.list"] != 3 || len(cursors) != 2 {
 		t.Fatalf("%d people in %d calls, want 2508 in 3", len(people), b.calls["slack:users.list"])
 	}
-	want := access.Person{ID: "U0LEAD1", Name: "lead1", Email: "lead1@example.com", Standing: access.Member}
+	want := access.Person{ID: "U0LEAD1", Name: "lead1", Email: "lead1@example.com", Membership: access.Member}
 	if i := slices.IndexFunc(people, func(p access.Person) bool { return p.ID == want.ID }); i < 0 || people[i] != want {
 		t.Errorf("got %+v, want %+v", people[max(i, 0)], want)
 	}
@@ -531,11 +531,11 @@ func TestEverybodyIsReadInPages(t *testing.T) {
 // cannot be read now is an error.
 func TestAUserWhomSlackDoesNotShowIsAnOutsider(t *testing.T) {
 	b := newBench(t)
-	if p, err := b.client.Person(ctx, "U0NOBODY"); err != nil || p.Standing != access.Outsider {
+	if p, err := b.client.Person(ctx, "U0NOBODY"); err != nil || p.Membership != access.Outsider {
 		t.Errorf("got %+v (%v), want an outsider", p, err)
 	}
 	b.fault = "error"
-	if p, err := b.client.Person(ctx, "U0DEV1"); err == nil || p.Standing != "" {
+	if p, err := b.client.Person(ctx, "U0DEV1"); err == nil || p.Membership != "" {
 		t.Errorf("Slack down: got %+v (%v), want an error and no standing", p, err)
 	}
 }

@@ -22,7 +22,7 @@ func (c *Client) Person(ctx context.Context, id string) (access.Person, error) {
 	})
 	switch {
 	case Code(err) == "user_not_found", Code(err) == "user_not_visible":
-		return access.Person{ID: id, Name: id, Standing: access.Outsider}, nil
+		return access.Person{ID: id, Name: id, Membership: access.Outsider}, nil
 	case err != nil:
 		return access.Person{}, err
 	}
@@ -76,13 +76,13 @@ func (c *Client) People(ctx context.Context, cursor string) (people []access.Per
 func (c *Client) person(u slack.User) access.Person {
 	name := cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID)
 	p := access.Person{
-		ID: u.ID, Standing: c.standing(u),
+		ID: u.ID, Membership: c.standing(u),
 		Name: strings.Join(strings.Fields(name), " "), // a name with lines of its own could pass for ours
 	}
-	if u.IsEmailConfirmed && p.Standing == access.Member && access.PlainEmail(u.Profile.Email) {
+	if u.IsEmailConfirmed && p.Membership == access.Member && access.PlainEmail(u.Profile.Email) {
 		p.Email = u.Profile.Email
 	} else {
-		p.Claims = u.Profile.Email
+		p.UnverifiedEmail = u.Profile.Email
 	}
 	return p
 }
@@ -94,7 +94,7 @@ const slackbot = "USLACKBOT"
 // (users of a shared channel have it so), hence the ids are compared. Two marks
 // are left aside on purpose: is_app_user is a person who has authorised the app,
 // and is_invited_user one who came by an invitation.
-func (c *Client) standing(u slack.User) access.Standing {
+func (c *Client) standing(u slack.User) access.Membership {
 	switch {
 	case u.ID == "":
 		return ""

@@ -47,7 +47,7 @@ func Asked(r access.Request, _ time.Time) Message {
 	case access.Active:
 		return said(":white_check_mark: You have " + what(r) + " until " + moment(r.Ends) + ". The buttons are in your messages from this app.")
 	case access.Pending:
-		return said("Asked for " + what(r) + " for " + access.Length(r.Asked) + ". It waits for " + missing(r.Needs) + ", until " + moment(r.AnswerBy) + where +
+		return said("Asked for " + what(r) + " for " + access.Length(r.Asked) + ". It waits for " + missing(r.Requirements) + ", until " + moment(r.AnswerBy) + where +
 			" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
 	}
 	// The same form or command came before.
@@ -66,7 +66,7 @@ func Already(r access.Request) Message {
 	if at := channels(r.Channels); at != "" {
 		where = " in " + at + "."
 	}
-	return said("You have asked for " + what(r) + " already. It waits for " + missing(r.Needs) + ", until " +
+	return said("You have asked for " + what(r) + " already. It waits for " + missing(r.Requirements) + ", until " +
 		moment(r.AnswerBy) + where +
 		" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
 }

@@ -23,7 +23,7 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 	if r.Ticket != "" {
 		blocks = append(blocks, ticket(r.Ticket, ticketLink))
 	}
-	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" && !r.State.Over() {
+	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" && !r.State.Final() {
 		blocks = append(blocks, small(":warning: "+text))
 	}
 	blocks = append(blocks, paragraphs(fit(standing(r, now), maxStanding)...)...)
@@ -118,7 +118,7 @@ func standing(r access.Request, now time.Time) []string {
 	who, at := person(r.Closed.By), moment(r.Closed.At)
 	switch r.State {
 	case access.Pending:
-		lines = append(lines, "*Waits for* "+missing(r.Needs)+", until "+moment(r.AnswerBy)+".")
+		lines = append(lines, "*Waits for* "+missing(r.Requirements)+", until "+moment(r.AnswerBy)+".")
 		if r.Reminded && len(r.Approvals) == 0 {
 			lines = append(lines, "Nobody has decided so far.")
 		}
@@ -161,10 +161,10 @@ func granted(r access.Request) []string {
 
 // lives says truthfully until when sessions that were handed out go on. Nothing
 // denies sts:GetCallerIdentity, so whatever signs in by it goes on until STS's
-// own expiry (DESIGN 4.4.5).
+// own expiry (docs/design.md#4.4.5).
 func lives(r access.Request, now time.Time) string {
 	until := r.LiveUntil(now)
-	if until.IsZero() || !r.State.Over() {
+	if until.IsZero() || !r.State.Final() {
 		return ""
 	}
 	caller := "`sts:GetCallerIdentity`, and what signs in by it, such as EKS and Vault, answers until " + moment(until) + "."
@@ -198,15 +198,15 @@ func why(r access.Request) []slack.Block {
 }
 
 // missing says what the policy still wants.
-func missing(needs []access.Need) string {
+func missing(needs []access.Requirement) string {
 	var parts []string
 	for _, n := range needs {
-		left := n.Need - n.Have
+		left := n.Required - n.Approved
 		if left <= 0 {
 			continue
 		}
 		more := " of "
-		if n.Have > 0 {
+		if n.Approved > 0 {
 			more = " more of "
 		}
 		parts = append(parts, strconv.Itoa(left)+more+names(n.From))
@@ -350,7 +350,7 @@ func inListOrder(requests []access.Request) (open, over []access.Request) {
 		switch {
 		case r.State == access.Active:
 			open = append(open, r)
-		case r.State.Over():
+		case r.State.Final():
 			over = append(over, r)
 		default:
 			pending = append(pending, r)

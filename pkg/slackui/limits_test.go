@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// judge looks for what Slack refuses (FACTS E4).
+// judge looks for what Slack refuses (docs/facts.md#e4).
 type judge struct {
 	wrong []string
 	ids   []string
@@ -210,7 +210,7 @@ func extreme(text string) access.Request {
 	r.Reason, r.Ticket, r.AccountName, r.Role, r.Requester.Name = long(text, access.MaxReason), long(text, 8000), long(text, 300), long(text, 300), long(text, 300)
 	r.Channels = slices.Repeat([]string{"C0APPROVALS"}, 20)
 	for i := range 60 {
-		r.Needs = append(r.Needs, access.Need{From: []string{long(text, 200), "U0LEAD1"}, Need: i + 1})
+		r.Requirements = append(r.Requirements, access.Requirement{From: []string{long(text, 200), "U0LEAD1"}, Required: i + 1})
 		r.Approvals = append(r.Approvals, access.Approval{By: lead, At: noon})
 	}
 	return r

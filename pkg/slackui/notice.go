@@ -25,8 +25,8 @@ type Notice struct {
 func Told(e access.Event, r access.Request, now time.Time) (Notice, bool) {
 	switch {
 	case e.Verb == access.Tick && e.To == access.Pending && r.State == access.Pending:
-		return below("Still waiting for " + missing(r.Needs) + ". It times out " + moment(r.AnswerBy) + ".")
-	case lost(e) && r.Open(now):
+		return below("Still waiting for " + missing(r.Requirements) + ". It times out " + moment(r.AnswerBy) + ".")
+	case lost(e) && r.Usable(now):
 		return direct("Your click on " + what(r) + " came to nothing. Press the button again.")
 	case e.From != access.Active || e.To == access.Active || e.To != r.State:
 		return Notice{}, false

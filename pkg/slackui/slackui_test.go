@@ -24,13 +24,13 @@ var update = flag.Bool("update", false, "rewrite the golden messages")
 var (
 	noon  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	later = noon.Add(20 * time.Minute)
-	dev   = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
-	lead  = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: access.Member}
-	sec   = access.Person{ID: "U0SEC1", Email: "sec1@example.com", Name: "Sec One", Standing: access.Member}
-	needs = []access.Need{{Rule: "change", From: []string{"leads", "U0LEAD2"}, Need: 1}, {Rule: "change", From: []string{"security"}, Need: 1}}
+	dev   = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
+	lead  = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: access.Member}
+	sec   = access.Person{ID: "U0SEC1", Email: "sec1@example.com", Name: "Sec One", Membership: access.Member}
+	needs = []access.Requirement{{Rule: "change", From: []string{"leads", "U0LEAD2"}, Required: 1}, {Rule: "change", From: []string{"security"}, Required: 1}}
 	terms = access.Terms{
 		Max: 4 * time.Hour, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute,
-		Needs: needs, Channels: []string{"C0APPROVALS"},
+		Requirements: needs, Channels: []string{"C0APPROVALS"},
 	}
 	ref = "01ARZ3NDEKTSV4RRFFQ69G5REF"
 )
@@ -54,8 +54,8 @@ func pending() access.Request { return must(access.New(asked(), terms, noon)) }
 // half is a request that one of two has approved.
 func half() access.Request {
 	left := terms
-	left.Needs = slices.Clone(needs)
-	left.Needs[1].Have = 1
+	left.Requirements = slices.Clone(needs)
+	left.Requirements[1].Approved = 1
 	return must(pending().Approve(sec, 0, left, noon.Add(3*time.Minute)))
 }
 
@@ -109,7 +109,7 @@ func giving(r access.Request, kinds ...access.Kind) access.Request {
 // unasked is a request that nobody had to agree to, to be looked at afterwards.
 func unasked() access.Request {
 	met := terms
-	met.Met, met.Needs, met.Review = true, nil, &access.Review{By: []string{"leads"}, Within: 24 * time.Hour}
+	met.Met, met.Requirements, met.Review = true, nil, &access.Review{By: []string{"leads"}, Within: 24 * time.Hour}
 	return must(access.New(asked(), met, noon))
 }
 

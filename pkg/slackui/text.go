@@ -14,7 +14,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Slack's limits, in characters unless said otherwise (FACTS E4).
+// Slack's limits, in characters unless said otherwise (docs/facts.md#e4).
 const (
 	maxText    = 3000 // of a text object
 	maxHeader  = 150  // of a header

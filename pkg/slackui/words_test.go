@@ -74,7 +74,7 @@ var unshown = []string{"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066
 func attacked(text string) access.Request {
 	r := pending()
 	r.Reason, r.Ticket, r.AccountName, r.Role, r.Requester.Name = text, text, text, text, text
-	r.Needs = []access.Need{{Rule: text, From: []string{text}, Need: 1}}
+	r.Requirements = []access.Requirement{{Rule: text, From: []string{text}, Required: 1}}
 	return r
 }
 

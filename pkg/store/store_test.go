@@ -175,7 +175,7 @@ func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		person := func(id string) access.Person {
 			return access.Person{ID: id + strings.Repeat("0", 20), Name: text(rt, "name", 80), Email: text(rt, "address", 254),
-				Standing: access.Member}
+				Membership: access.Member}
 		}
 		by, other := person("U0DEV"), person("U0LEAD")
 		terms := access.Terms{Max: 30 * 24 * time.Hour, Met: true, Give: []access.Kind{access.Console, access.Keys},

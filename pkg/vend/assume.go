@@ -19,7 +19,7 @@ import (
 )
 
 // Assumer assumes target roles. Its own credentials are a role's, so every
-// session is chained, and lasts an hour at most (FACTS A3).
+// session is chained, and lasts an hour at most (docs/facts.md#a3).
 type Assumer struct {
 	STS *sts.Client
 	// ExternalID gives what target roles want as sts:ExternalId; fresh asks to
@@ -30,7 +30,7 @@ type Assumer struct {
 }
 
 const (
-	// least and most are what STS gives a chained session (FACTS A1, A3).
+	// least and most are what STS gives a chained session (docs/facts.md#a1, A3).
 	least, most = 900 * time.Second, 3600 * time.Second
 	// patience bounds one call, so that a step can still record and tell that
 	// nothing came of it.
@@ -105,7 +105,7 @@ func (a Assumer) externalID(ctx context.Context, fresh bool) (access.Secret, err
 	return id, err
 }
 
-// Alphabets and lengths of STS (FACTS A1). A session name has neither colon nor
+// Alphabets and lengths of STS (docs/facts.md#a1). A session name has neither colon nor
 // slash, so an identity cannot begin with the reserved "aws:".
 var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)

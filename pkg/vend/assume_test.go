@@ -67,7 +67,7 @@ func TestWhoeverHasNoFittingAddressIsNamedBySlackID(t *testing.T) {
 		}
 	}
 	// An address that is not proven names nobody.
-	if got := identity(access.Person{ID: "U0DEV1", Claims: "lead1@example.com"}); got != "U0DEV1" {
+	if got := identity(access.Person{ID: "U0DEV1", UnverifiedEmail: "lead1@example.com"}); got != "U0DEV1" {
 		t.Errorf("an unproven address: got %q, want U0DEV1", got)
 	}
 }
@@ -212,7 +212,7 @@ func errorXML(code string) string {
 	return `<ErrorResponse><Error><Type>Sender</Type><Code>` + code + `</Code><Message>canary-message: policy, token and key as they were sent</Message></Error><RequestId>11111111-2222-3333-4444-555555555555</RequestId></ErrorResponse>`
 }
 
-// FACTS A5, and what a broken world answers.
+// docs/facts.md#a5, and what a broken world answers.
 func TestAnswersOfSTSBecomeWordsForPeople(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int

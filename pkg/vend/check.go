@@ -24,7 +24,7 @@ type Trials struct {
 	Assumer
 	Now func() time.Time
 	// Every is the pause between two calls; 0 is 20 ms, which is a twelfth of
-	// what STS takes from an account (600 calls a second, FACTS A5), so that
+	// what STS takes from an account (600 calls a second, docs/facts.md#a5), so that
 	// several functions may try at once and people are still served.
 	Every time.Duration
 }
@@ -32,7 +32,7 @@ type Trials struct {
 // What a trial of a role comes to. A role may be open in several ways.
 const (
 	Fits            = "ok"
-	Refused         = "refused"                      // with everything: AWS does not say why (FACTS A5)
+	Refused         = "refused"                      // with everything: AWS does not say why (docs/facts.md#a5)
 	RefusedTags     = "refused_tags"                 // ... but named sts:TagSession
 	RefusedIdentity = "refused_source_identity"      // ... but named sts:SetSourceIdentity
 	OpenExternalID  = "open_without_external_id"     // a hole: the trust does not ask for it

@@ -78,7 +78,7 @@ func faultOf(call string, err error) *fault {
 	return f
 }
 
-// actionIn finds which of the three actions of a call was refused (FACTS A5).
+// actionIn finds which of the three actions of a call was refused (docs/facts.md#a5).
 // Nothing else of a message is read: its wording is nobody's promise.
 func actionIn(message string) string {
 	for _, action := range [...]string{tagging, naming} {
@@ -135,7 +135,7 @@ const (
 	invalid     verdict = "aws_invalid"     // it will never work like this
 )
 
-// verdicts says what STS's error codes mean (FACTS A5). A code that is not here
+// verdicts says what STS's error codes mean (docs/facts.md#a5). A code that is not here
 // is judged by its status.
 var verdicts = map[string]verdict{
 	"AccessDenied":          refused,
@@ -189,7 +189,7 @@ func refuse(t access.Target, v verdict, cause error) error {
 }
 
 // words name the account and the role. STS does not tell a role that is
-// missing from one that does not trust us (FACTS A5), so neither do we.
+// missing from one that does not trust us (docs/facts.md#a5), so neither do we.
 func words(t access.Target, v verdict) error {
 	role := t.Role + " in " + t.Account
 	if t.AccountName != "" {

@@ -9,7 +9,7 @@ import (
 )
 
 // partition is a part of AWS that shares neither accounts nor credentials nor
-// host names with the others (FACTS B2).
+// host names with the others (docs/facts.md#b2).
 type partition struct {
 	id       string // second part of its ARNs
 	regions  string // what its regions' names begin with

@@ -10,15 +10,15 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// maxPolicy is the longest session policy in characters (FACTS A1). All
+// maxPolicy is the longest session policy in characters (docs/facts.md#a1). All
 // partitions and paths fit with room to spare; tests keep it so.
 const maxPolicy = 2048
 
 // ours begins the path of everything that the product puts into member
-// accounts: target roles, the revoker, their policies (DESIGN 4.4.4).
+// accounts: target roles, the revoker, their policies (docs/design.md#4.4.4).
 const ours = "/aws-access"
 
-// SessionPolicy limits one session (DESIGN 4.3.2). It allows everything, so
+// SessionPolicy limits one session (docs/design.md#4.3.2). It allows everything, so
 // that what is left is the role's own permissions, and denies
 //
 //   - everything from the end of the grant on, to the second. STS gives no
@@ -32,7 +32,7 @@ const ours = "/aws-access"
 //   - CloudShell, which hands out keys, when the grant gives the console only.
 //
 // sts:GetCallerIdentity answers until STS's own expiry, whatever is written
-// here (FACTS A7). The errors say what of v cannot stand in a policy.
+// here (docs/facts.md#a7). The errors say what of v cannot stand in a policy.
 func SessionPolicy(v access.Vending) (string, error) {
 	role, err := roleARN(v.Target)
 	if err != nil {
@@ -113,11 +113,11 @@ func loginClients(role string) []string {
 var tokens = []string{"signin:CreateBearerToken"}
 
 // chaining leaves session policy and cut behind: the new session has a name of
-// its own (FACTS A7). sts:GetFederationToken and sts:GetSessionToken are not
-// here: STS refuses them to the credentials of a role (FACTS A1).
+// its own (docs/facts.md#a7). sts:GetFederationToken and sts:GetSessionToken are not
+// here: STS refuses them to the credentials of a role (docs/facts.md#a1).
 // sts:AssumeRoleWithSAML and ...WithWebIdentity are not judged by the caller's
 // policies. sts:GetWebIdentityToken stays open: its tokens are no way back into
-// AWS (FACTS A3).
+// AWS (docs/facts.md#a3).
 var chaining = []string{"sts:AssumeRole", "sts:AssumeRoot"}
 
 // identities are ways in that stay when the grant is over: people, passwords,

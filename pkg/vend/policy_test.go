@@ -19,7 +19,7 @@ const (
 	own     = account + "role/aws-access/Admin"
 )
 
-// What the policy of an ordinary session says of calls (DESIGN 4.3.2), and what
+// What the policy of an ordinary session says of calls (docs/design.md#4.3.2), and what
 // each of the two lifts changes.
 var judgements = []struct {
 	action, resource string
@@ -41,7 +41,7 @@ var judgements = []struct {
 	{"iam:DeleteUser", account + "user/joe", true, ""},
 	{"iam:ListUsers", "*", true, ""},
 
-	// A further role leaves policy and cut behind (FACTS A7).
+	// A further role leaves policy and cut behind (docs/facts.md#a7).
 	{"sts:AssumeRole", account + "role/app", false, "assume"},
 	{"sts:AssumeRole", "arn:aws:iam::222222222222:role/app", false, "assume"},
 	{"sts:AssumeRoot", "arn:aws:iam::222222222222:root", false, "assume"},
@@ -104,7 +104,7 @@ var judgements = []struct {
 	{"eks:DeleteAccessEntry", "*", true, ""},
 	{"eks:DescribePodIdentityAssociation", "*", true, ""},
 
-	// The product's own roles and policies (FACTS A7).
+	// The product's own roles and policies (docs/facts.md#a7).
 	{"iam:DeleteRolePolicy", own, false, ""},
 	{"iam:PutRolePolicy", own, false, ""},
 	{"iam:AttachRolePolicy", own, false, ""},

@@ -30,7 +30,7 @@ const maxAnswer = 64 << 10
 // Link returns an address that signs whoever opens it into the console, in the
 // region and on the page of the target, until the credentials expire. It is a
 // bearer secret, good for 15 minutes, longer than a button's URL may be
-// (FACTS B): make it when somebody clicks, and give it to nobody else.
+// (docs/facts.md#b): make it when somebody clicks, and give it to nobody else.
 //
 // The errors are refusals that name account and role, aws_refused,
 // aws_unavailable and aws_invalid, with what happened behind them for the log.
@@ -59,7 +59,7 @@ func (s SignIn) Link(ctx context.Context, c access.Credentials, t access.Target)
 }
 
 // endpoint is the one address for both calls: a token is used where it was
-// made (FACTS B2).
+// made (docs/facts.md#b2).
 func (s SignIn) endpoint(p partition, region string) (string, error) {
 	if s.Endpoint == "" {
 		return "https://" + p.signInHost(region) + "/federation", nil
@@ -95,7 +95,7 @@ func destination(p partition, t access.Target) (string, error) {
 }
 
 // token asks for a sign-in token. No SessionDuration goes with it: for a
-// chained session AWS refuses the call that has one (FACTS B). The credentials
+// chained session AWS refuses the call that has one (docs/facts.md#b). The credentials
 // go in the body, where no proxy logs them and no length limit cuts them.
 func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials) (access.Secret, *fault) {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -24,7 +24,7 @@ var canary = access.Credentials{
 
 func admin() access.Target { return vending("Admin", noon, noon.Add(time.Hour)).Target }
 
-// FACTS B2.
+// docs/facts.md#b2.
 func TestLinksLeadToTheConsoleOfPartitionRegionAndPage(t *testing.T) {
 	for _, c := range []struct{ region, page, endpoint, destination string }{
 		{"us-east-1", "", "https://signin.aws.amazon.com/federation", "https://us-east-1.console.aws.amazon.com/console/home?region=us-east-1"},
@@ -66,7 +66,7 @@ func TestLinksLeadToTheConsoleOfPartitionRegionAndPage(t *testing.T) {
 		}
 		form, err := url.ParseQuery(body)
 		const session = `{"sessionId":"ASIACANARY0000000000","sessionKey":"canary-secret-key","sessionToken":"canary-session-token"}`
-		if err != nil || sent.Method != http.MethodPost || form.Get("Action") != "getSigninToken" || form.Get("Session") != session || len(form) != 2 { // FACTS 0.3, 0.5
+		if err != nil || sent.Method != http.MethodPost || form.Get("Action") != "getSigninToken" || form.Get("Session") != session || len(form) != 2 { // docs/facts.md#0.3, 0.5
 			t.Errorf("%s: sent %s %v", c.region, sent.Method, form)
 		}
 	}
@@ -121,7 +121,7 @@ func TestAnswersOfSignInBecomeWordsForPeople(t *testing.T) {
 		body       string
 		code, logs string
 	}{
-		"refused (FACTS B)":           {400, echo, "aws_invalid", "signin:getSigninToken: answer 400"},
+		"refused (docs/facts.md#b)":   {400, echo, "aws_invalid", "signin:getSigninToken: answer 400"},
 		"forbidden":                   {403, echo, "aws_refused", "answer 403"},
 		"throttled":                   {429, echo, "aws_unavailable", "answer 429"},
 		"broken":                      {500, echo, "aws_unavailable", "answer 500"},

@@ -102,7 +102,7 @@ func vending(role string, now, ends time.Time) access.Vending {
 	return access.Vending{
 		Target: access.Target{Account: "111111111111", AccountName: "payments-prod", Region: "eu-west-1", Role: role, Path: "/aws-access/"},
 		Grant:  "01ARZ3NDEKTSV4RRFFQ69G5FAV", Session: "aws-access-01ARZ3NDEKTSV4RRFFQ69G5FAV",
-		Who: access.Person{ID: "U0DEV1", Email: "dev1@example.com", Standing: access.Member}, Ends: ends, Now: now,
+		Who: access.Person{ID: "U0DEV1", Email: "dev1@example.com", Membership: access.Member}, Ends: ends, Now: now,
 	}
 }
 

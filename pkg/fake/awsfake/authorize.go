@@ -63,7 +63,7 @@ func (p Permissions) why(c Call, sessions int) string {
 	return ""
 }
 
-// context is what IAM knows of every call (FACTS A6, C). aws:PrincipalArn is
+// context is what IAM knows of every call (docs/facts.md#a6, C). aws:PrincipalArn is
 // the role with its path, whoever holds the session.
 func (s *Server) context(c *caller, more map[string][]string) map[string][]string {
 	now := s.options.Now().UTC()
@@ -96,7 +96,7 @@ func (s *Server) context(c *caller, more map[string][]string) map[string][]strin
 }
 
 // arn names the caller in answers and messages: a session without its role's
-// path (FACTS A3).
+// path (docs/facts.md#a3).
 func (c *caller) arn() string {
 	if c.role == nil {
 		return c.user

@@ -28,7 +28,7 @@ func when(condition string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":` + condition + `}]}`
 }
 
-// What each kind of policy does to one call (FACTS A1, C; DESIGN 4.3.2).
+// What each kind of policy does to one call (docs/facts.md#a1, C; docs/design.md#4.3.2).
 func TestASessionMayWhatAllItsPoliciesAllow(t *testing.T) {
 	cut := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:userid":"*:aws-access-01K"}}}]}`
 	for name, c := range map[string]struct {
@@ -67,7 +67,7 @@ func TestASessionMayWhatAllItsPoliciesAllow(t *testing.T) {
 			if (err == nil) != (c.says == "") || !strings.Contains(message(err), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
-			if _, err := w.sts(keys).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}); err != nil { // FACTS A7
+			if _, err := w.sts(keys).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}); err != nil { // docs/facts.md#a7
 				t.Errorf("GetCallerIdentity was denied: %v", err)
 			}
 		})
@@ -123,11 +123,11 @@ func TestIAMWritesAndReadsInlinePolicies(t *testing.T) {
 	for _, step := range []struct {
 		name, policy, want string
 	}{
-		{"a deny (FACTS C)", denyAll, ""},
-		{"more than 10,240 characters (FACTS 0.16)", long, "LimitExceeded"},
+		{"a deny (docs/facts.md#c)", denyAll, ""},
+		{"more than 10,240 characters (docs/facts.md#0.16)", long, "LimitExceeded"},
 		{"no policy", `{}`, "MalformedPolicyDocument"},
 		{"a trust policy", DefaultTrust(vendRole, external, org), "MalformedPolicyDocument"},
-		{"an arrow (FACTS C)", `→`, "ValidationError"},
+		{"an arrow (docs/facts.md#c)", `→`, "ValidationError"},
 	} {
 		if got := code(t, put(step.policy)); got != step.want {
 			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
@@ -189,7 +189,7 @@ func TestTrustCanBeRewrittenAndRolesMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// FACTS 0.15: the trust decides about new sessions only.
+	// docs/facts.md#0.15: the trust decides about new sessions only.
 	_, err = w.sts(w.function).AssumeRole(t.Context(), w.whole(readOnly))
 	if code(t, err) != "AccessDenied" {
 		t.Errorf("vend assumes a role that trusts it no more: %v", err)
@@ -199,7 +199,7 @@ func TestTrustCanBeRewrittenAndRolesMade(t *testing.T) {
 		t.Errorf("made %v, %v", made, err)
 	}
 	_, err = c.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("NEW"), AssumeRolePolicyDocument: aws.String(own)})
-	if code(t, err) != "EntityAlreadyExists" { // FACTS A1: names are unique whatever their letter case
+	if code(t, err) != "EntityAlreadyExists" { // docs/facts.md#a1: names are unique whatever their letter case
 		t.Errorf("the same name again: %v", err)
 	}
 	if role, ok := w.Role(payments, "new"); !ok || role.Path != "/x/" {

@@ -195,7 +195,7 @@ func notPlayed(what string) *failure {
 const errTime = "SignatureDoesNotMatch"
 
 // authenticate finds the holder of the key that signed the request. Credentials
-// whose role is gone are not known any more (FACTS A3).
+// whose role is gone are not known any more (docs/facts.md#a3).
 func (s *Server) authenticate(q request) (*caller, *failure) {
 	switch {
 	case errors.Is(q.unsigned, errUnsigned):

@@ -60,7 +60,7 @@ func (v Verdict) String() string {
 // Evaluate judges a call by an identity, inline or session policy or a
 // permissions boundary. A trust policy, and a call that fails Check, are Denied.
 // sts:GetCallerIdentity needs no permission and cannot be denied by any policy
-// (FACTS A7): whoever serves that action does not ask.
+// (docs/facts.md#a7): whoever serves that action does not ask.
 func (d Document) Evaluate(c Call) Verdict {
 	if d.trust {
 		return Denied
@@ -71,7 +71,7 @@ func (d Document) Evaluate(c Call) Verdict {
 // EvaluateTrust judges a call by the trust policy of the role that it wants;
 // any other policy, and a call that fails Check, are Denied. Allowed is half of
 // the answer for a principal that is trusted through its account or from
-// another account: its own policies must allow the call as well (FACTS A2).
+// another account: its own policies must allow the call as well (docs/facts.md#a2).
 func (d Document) EvaluateTrust(c Call, by Principal) Verdict {
 	if !d.trust {
 		return Denied

@@ -69,7 +69,7 @@ var knownKeys = map[string]key{
 	"s3:delimiter":                {text, false},
 	"s3:max-keys":                 {number, false},
 	"s3:prefix":                   {text, false},
-	"sts:durationseconds":         {number, false}, // known, but never in an AssumeRole (FACTS A6)
+	"sts:durationseconds":         {number, false}, // known, but never in an AssumeRole (docs/facts.md#a6)
 	"sts:externalid":              {text, false},
 	"sts:rolesessionname":         {text, false},
 	"sts:sourceidentity":          {text, false},

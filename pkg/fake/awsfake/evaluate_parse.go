@@ -14,7 +14,7 @@ import (
 // principals. It fails on whatever it does not know or IAM leaves open:
 // elements, versions, operators, condition keys, values that are not of their
 // key's type, policy variables, NotPrincipal, members given twice. Lengths are
-// for the caller to check: they depend on where a policy goes (FACTS A1, C).
+// for the caller to check: they depend on where a policy goes (docs/facts.md#a1, C).
 func ParseDocument(json string) (Document, error) {
 	d, err := parseDocument(json)
 	if err != nil {

@@ -52,7 +52,7 @@ func (p principal) is(by Principal) bool {
 // parsePrincipals reads "*", or accounts, roles, users, sessions and services.
 // Federated and canonical users are not known here. IAM stores a role as its
 // id, so that a role made again under the same name is not trusted any more
-// (FACTS A6): that is for the player of IAM, here a name is a name.
+// (docs/facts.md#a6): that is for the player of IAM, here a name is a name.
 func parsePrincipals(raw json.RawMessage) ([]principal, error) {
 	if string(raw) == `"*"` {
 		return []principal{{value: "*"}}, nil

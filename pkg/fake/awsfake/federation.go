@@ -12,7 +12,7 @@ import (
 )
 
 // grant is a sign-in token: whoever has it is signed in, as often as they like,
-// for 15 minutes (FACTS B).
+// for 15 minutes (docs/facts.md#b).
 type grant struct {
 	to    *caller
 	until time.Time
@@ -61,7 +61,7 @@ var badCredentials = fail(http.StatusBadRequest, "Invalid credentials parameter"
 
 // getSigninToken takes temporary credentials in the form of a JSON object. For
 // a session that was begun by another, as every session here was,
-// SessionDuration makes it fail (FACTS 0.3).
+// SessionDuration makes it fail (docs/facts.md#0.3).
 //
 // AWS does not say how long a sign-in token is. It holds the session, so here it
 // is as long as the session in base64; the example in the IAM User Guide ("Enable
@@ -93,7 +93,7 @@ func urlSafe(length int) string {
 	return strings.NewReplacer("+", "-", "/", "_").Replace(random(length))
 }
 
-// consoles are the hosts of the console, by partition (FACTS B2). Below them
+// consoles are the hosts of the console, by partition (docs/facts.md#b2). Below them
 // stand regions and, with several sessions, accounts.
 var consoles = map[string]*regexp.Regexp{
 	"aws":        regexp.MustCompile(`^([a-z0-9-]+\.){0,2}console\.aws\.amazon\.com$`),

@@ -73,21 +73,21 @@ func TestGetSigninTokenRefusesWhatSignInRefuses(t *testing.T) {
 		change func(*testing.T, *world, url.Values)
 		status int
 	}{
-		"whole":             {"FACTS B", nil, 200},
-		"a SessionDuration": {"FACTS 0.3", func(_ *testing.T, _ *world, f url.Values) { f.Set("SessionDuration", "3600") }, 400},
-		"no session":        {"FACTS B", func(_ *testing.T, _ *world, f url.Values) { f.Del("Session") }, 400},
-		"no JSON":           {"FACTS B", func(_ *testing.T, _ *world, f url.Values) { f.Set("Session", "x") }, 400},
-		"an unknown key": {"FACTS B", func(_ *testing.T, _ *world, f url.Values) {
+		"whole":             {"docs/facts.md#b", nil, 200},
+		"a SessionDuration": {"docs/facts.md#0.3", func(_ *testing.T, _ *world, f url.Values) { f.Set("SessionDuration", "3600") }, 400},
+		"no session":        {"docs/facts.md#b", func(_ *testing.T, _ *world, f url.Values) { f.Del("Session") }, 400},
+		"no JSON":           {"docs/facts.md#b", func(_ *testing.T, _ *world, f url.Values) { f.Set("Session", "x") }, 400},
+		"an unknown key": {"docs/facts.md#b", func(_ *testing.T, _ *world, f url.Values) {
 			f.Set("Session", `{"sessionId":"ASIA","sessionKey":"x","sessionToken":"y"}`)
 		}, 400},
-		"another secret": {"FACTS B", func(t *testing.T, w *world, f url.Values) {
+		"another secret": {"docs/facts.md#b", func(t *testing.T, w *world, f url.Values) {
 			f.Set("Session", sessionOf(t, changed(w, func(c *access.Credentials) { c.SecretKey = access.NewSecret("x") })))
 		}, 400},
-		"another token": {"FACTS B", func(t *testing.T, w *world, f url.Values) {
+		"another token": {"docs/facts.md#b", func(t *testing.T, w *world, f url.Values) {
 			f.Set("Session", sessionOf(t, changed(w, func(c *access.Credentials) { c.SessionToken = access.NewSecret("x") })))
 		}, 400},
-		"expired credentials":    {"FACTS B", func(_ *testing.T, w *world, _ url.Values) { w.now = w.now.Add(time.Hour) }, 400},
-		"an action that is none": {"FACTS B", func(_ *testing.T, _ *world, f url.Values) { f.Set("Action", "getToken") }, 400},
+		"expired credentials":    {"docs/facts.md#b", func(_ *testing.T, w *world, _ url.Values) { w.now = w.now.Add(time.Hour) }, 400},
+		"an action that is none": {"docs/facts.md#b", func(_ *testing.T, _ *world, f url.Values) { f.Set("Action", "getToken") }, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -137,7 +137,7 @@ func TestALinkSignsInForFifteenMinutes(t *testing.T) {
 	w := newWorld(t)
 	link := w.link(t, w.session(t, admin), home)
 	begun := w.now
-	for after, want := range map[time.Duration]int{0: 200, 15*time.Minute - time.Second: 200, 15 * time.Minute: 400} { // FACTS 0.4; more than once
+	for after, want := range map[time.Duration]int{0: 200, 15*time.Minute - time.Second: 200, 15 * time.Minute: 400} { // docs/facts.md#0.4; more than once
 		w.now = begun.Add(after)
 		if status, _, text := open(t, browser(t), link); status != want {
 			t.Errorf("after %s: got %d, want %d\n%s", after, status, want, text)
@@ -154,7 +154,7 @@ func TestADestinationIsAPageOfTheConsole(t *testing.T) {
 	for destination, want := range map[string]int{
 		home:                              200,
 		"https://console.aws.amazon.com/": 200,
-		"https://111111111111-abc.eu-west-1.console.aws.amazon.com/x": 200, // FACTS B3
+		"https://111111111111-abc.eu-west-1.console.aws.amazon.com/x": 200, // docs/facts.md#b3
 		"":                     400,
 		"https://example.com/": 400,
 		"https://console.aws.amazon.com.evil.example/": 400,

@@ -210,7 +210,7 @@ func (s *Server) getInline(c *caller, form url.Values) (any, *failure) {
 }
 
 // maxInline is what all inline policies of a role may have together, white
-// space not counted (FACTS C).
+// space not counted (docs/facts.md#c).
 const maxInline = 10240
 
 var (

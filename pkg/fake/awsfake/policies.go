@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// DefaultTrust is the trust policy of a target role (DESIGN 4.3.6): three
+// DefaultTrust is the trust policy of a target role (docs/design.md#4.3.6): three
 // statements, of which sts:AssumeRole carries every condition. vendRole is the
 // ARN of the vend function's role; org may be empty.
 func DefaultTrust(vendRole, externalID, org string) string {
@@ -45,7 +45,7 @@ func document(statements ...map[string]any) string {
 
 const lambdaTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-// vendPermissions are the vend function's own (DESIGN 3, FACTS G).
+// vendPermissions are the vend function's own (docs/design.md#3, docs/facts.md#g).
 func vendPermissions(partition string) string {
 	return document(allows("arn:"+partition+":iam::*:role/aws-access/*", "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"))
 }

@@ -26,7 +26,7 @@ type Options struct {
 	// request if nil.
 	Slow func(ctx context.Context)
 	// TokenBytes is the least length of a session token, at most 4,096: what
-	// STS may give since September 2026 (FACTS 0.8). 0 stands for 1,024.
+	// STS may give since September 2026 (docs/facts.md#0.8). 0 stands for 1,024.
 	TokenBytes int
 	Org        string // organisation of all accounts, o-…; "" for none
 	// ConsoleAuthorization is the state of all accounts: whether a browser that
@@ -196,7 +196,7 @@ func (r *role) read() (err error) {
 
 // RemoveRole takes a role out of an account, wherever its path. Its sessions
 // fail from then on, and do not come back with a role of the same name
-// (FACTS A3).
+// (docs/facts.md#a3).
 func (s *Server) RemoveRole(account, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

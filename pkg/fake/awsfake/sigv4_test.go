@@ -109,8 +109,8 @@ func TestACallIsRefusedUnlessItsSignatureAndCredentialsHold(t *testing.T) {
 		status int
 		code   string
 	}{
-		"whole, STS":                     {"FACTS A7", caller, nil, nil, 200, ""},
-		"whole, S3":                      {"FACTS A7", list, nil, nil, 200, ""},
+		"whole, STS":                     {"docs/facts.md#a7", caller, nil, nil, 200, ""},
+		"whole, S3":                      {"docs/facts.md#a7", list, nil, nil, 200, ""},
 		"whole, with a slash at the end": {"", with(caller, func(c *raw) { c.path = "/aws/" }), nil, nil, 200, ""},
 		"whole, a key with odd letters":  {"", with(list, func(c *raw) { c.path = "/aws/demo-111111111111/a%20b%2Bc" }), nil, nil, 404, "NoSuchKey"},
 		"unsigned, STS":                  {"botocore sts", caller, nil, func(r *http.Request) { r.Header.Del("Authorization") }, 403, "MissingAuthenticationToken"},
@@ -118,10 +118,10 @@ func TestACallIsRefusedUnlessItsSignatureAndCredentialsHold(t *testing.T) {
 		"another scheme":                 {"S3 error responses", list, nil, header("Authorization", "Bearer x"), 400, "AuthorizationHeaderMalformed"},
 		"a header that is cut":           {"botocore sts", caller, nil, header("Authorization", "AWS4-HMAC-SHA256 Credential=x"), 400, "IncompleteSignature"},
 		"two signatures":                 {"botocore sts", caller, nil, func(r *http.Request) { r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256" }, 400, "IncompleteSignature"},
-		"an unknown key":                 {"FACTS A3", caller, func(w *world) { w.function.AccessKeyID = "ASIAAAAAAAAAAAAAAAAA" }, nil, 403, "InvalidClientTokenId"},
-		"an unknown key, S3":             {"FACTS A3", list, func(w *world) { w.function.AccessKeyID = "ASIAAAAAAAAAAAAAAAAA" }, nil, 403, "InvalidAccessKeyId"},
-		"no token":                       {"FACTS A3", caller, func(w *world) { w.function.SessionToken = access.Secret{} }, nil, 403, "InvalidClientTokenId"},
-		"another token":                  {"FACTS A3", caller, func(w *world) { w.function.SessionToken = access.NewSecret("x") }, nil, 403, "InvalidClientTokenId"},
+		"an unknown key":                 {"docs/facts.md#a3", caller, func(w *world) { w.function.AccessKeyID = "ASIAAAAAAAAAAAAAAAAA" }, nil, 403, "InvalidClientTokenId"},
+		"an unknown key, S3":             {"docs/facts.md#a3", list, func(w *world) { w.function.AccessKeyID = "ASIAAAAAAAAAAAAAAAAA" }, nil, 403, "InvalidAccessKeyId"},
+		"no token":                       {"docs/facts.md#a3", caller, func(w *world) { w.function.SessionToken = access.Secret{} }, nil, 403, "InvalidClientTokenId"},
+		"another token":                  {"docs/facts.md#a3", caller, func(w *world) { w.function.SessionToken = access.NewSecret("x") }, nil, 403, "InvalidClientTokenId"},
 		"another secret":                 {"botocore sts", caller, func(w *world) { w.function.SecretKey = access.NewSecret("x") }, nil, 403, "SignatureDoesNotMatch"},
 		"another secret, S3":             {"S3 error responses", list, func(w *world) { w.function.SecretKey = access.NewSecret("x") }, nil, 403, "SignatureDoesNotMatch"},
 		"another body":                   {"Signature Version 4", caller, nil, body(identityForm + "&x=y"), 403, "SignatureDoesNotMatch"},
@@ -168,7 +168,7 @@ func TestCredentialsDieAtTheirExpiryByTheSandboxClock(t *testing.T) {
 	}
 	w.now = c.Expires
 	_, err := w.sts(c).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
-	if code(t, err) != "ExpiredToken" { // FACTS A3
+	if code(t, err) != "ExpiredToken" { // docs/facts.md#a3
 		t.Errorf("at the expiry: got %v, want ExpiredToken", err)
 	}
 	_, err = w.s3(c).ListBuckets(t.Context(), &s3.ListBucketsInput{})
@@ -177,7 +177,7 @@ func TestCredentialsDieAtTheirExpiryByTheSandboxClock(t *testing.T) {
 	}
 }
 
-// FACTS A3: deleting the role kills its sessions, and one of the same name does
+// docs/facts.md#a3: deleting the role kills its sessions, and one of the same name does
 // not revive them. Editing it does neither.
 func TestSessionsDieWithTheirRole(t *testing.T) {
 	w := newWorld(t)
@@ -204,7 +204,7 @@ func TestSessionsDieWithTheirRole(t *testing.T) {
 	}
 }
 
-// EKS and Vault logins are presigned GetCallerIdentity calls (FACTS A7).
+// EKS and Vault logins are presigned GetCallerIdentity calls (docs/facts.md#a7).
 func TestPresignedAddressesHoldForTheirLife(t *testing.T) {
 	w := newWorld(t)
 	wall := time.Now()

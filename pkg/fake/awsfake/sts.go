@@ -19,7 +19,7 @@ func (s *Server) serveSTS(c *caller, q request) (answer, *failure) {
 	switch q.operation {
 	case "AssumeRole":
 		return s.assumeRole(c, q.form)
-	case "GetCallerIdentity": // needs no permission, and no policy denies it (FACTS A7)
+	case "GetCallerIdentity": // needs no permission, and no policy denies it (docs/facts.md#a7)
 		return queryAnswer(stsSpace, q.operation, struct{ Arn, UserId, Account string }{c.arn(), c.userID(), c.account}), nil
 	case "GetSessionToken", "GetFederationToken":
 		if !c.SessionToken.Empty() {
@@ -47,10 +47,10 @@ type assumption struct {
 }
 
 // maxChained is the longest session that the credentials of another session
-// may begin (FACTS A3).
+// may begin (docs/facts.md#a3).
 const maxChained = 3600
 
-// assumeRole checks in the order in which AWS does (FACTS A3): what is written
+// assumeRole checks in the order in which AWS does (docs/facts.md#a3): what is written
 // in the call, whether it is allowed, the role's own limit, the limit of
 // chaining.
 func (s *Server) assumeRole(c *caller, form url.Values) (answer, *failure) {
@@ -77,7 +77,7 @@ func invalid(message string) *failure {
 	return fail(http.StatusBadRequest, "ValidationError", message)
 }
 
-// A limit of one parameter of AssumeRole (FACTS A1).
+// A limit of one parameter of AssumeRole (docs/facts.md#a1).
 type limit struct {
 	name        string
 	least, most int // in characters
@@ -209,7 +209,7 @@ func findTag(tags []tag, key string) int {
 
 // inherit takes over what follows a session to further roles: its source
 // identity, which cannot be changed, and its transitive tags, which cannot be
-// passed again (FACTS A1, A3).
+// passed again (docs/facts.md#a1, A3).
 func (a *assumption) inherit(c *caller) *failure {
 	if strings.HasPrefix(a.sourceIdentity, "aws:") {
 		return invalid("1 validation error detected: Value at 'sourceIdentity' may not begin with aws:")
@@ -233,13 +233,13 @@ func (a *assumption) inherit(c *caller) *failure {
 }
 
 // mayAssume asks the caller's own policies and the role's trust, both of which
-// must allow every action that the call stands for (FACTS A2). A role that is
+// must allow every action that the call stands for (docs/facts.md#a2). A role that is
 // missing, a trust that refuses and a caller who may not are answered alike.
 //
 // Inside one account AWS lets a trust that names the caller's role suffice;
 // here the caller's policies are asked too.
 func (s *Server) mayAssume(c *caller, a assumption) (*role, *failure) {
-	r := s.roles[a.role] // letter case matters here, path included (FACTS A1)
+	r := s.roles[a.role] // letter case matters here, path included (docs/facts.md#a1)
 	if r != nil && r.Partition != c.partition {
 		r = nil // another partition knows nothing of our credentials
 	}
@@ -260,7 +260,7 @@ type permission struct {
 
 // actions are what an AssumeRole stands for, the one first that is named when
 // several are refused. sts:ExternalId and sts:RoleSessionName are in the
-// context of the first alone (FACTS A7).
+// context of the first alone (docs/facts.md#a7).
 func (a assumption) actions() []permission {
 	tags := map[string][]string{}
 	for _, t := range a.tags {

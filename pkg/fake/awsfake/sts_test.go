@@ -35,7 +35,7 @@ func TestAssumeRoleGivesWhatWasAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The path is not in the session's ARN (FACTS A3).
+	// The path is not in the session's ARN (docs/facts.md#a3).
 	const arn = "arn:aws:sts::111111111111:assumed-role/ReadOnly/aws-access-01K"
 	if *id.Arn != arn || *out.AssumedRoleUser.Arn != arn || *id.Account != payments {
 		t.Errorf("got %s and %s in %s, want %s", *id.Arn, *out.AssumedRoleUser.Arn, *id.Account, arn)
@@ -106,75 +106,75 @@ func TestAssumeRoleRefusesWhatSTSRefuses(t *testing.T) {
 		code   string
 		says   string
 	}{
-		"nothing is wrong": {"FACTS A2", nil, nil, "", ""},
+		"nothing is wrong": {"docs/facts.md#a2", nil, nil, "", ""},
 
-		// Trust, permission and absence (FACTS A2, A3, A6).
-		"no such role":                    {"FACTS A3", func(_ *testing.T, w *world) { w.RemoveRole(payments, "Admin") }, nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
-		"another letter case":             {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String(strings.ToLower(admin)) }, "AccessDenied", "sts:AssumeRole"},
-		"without the path":                {"FACTS 0.20", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/Admin") }, "AccessDenied", "sts:AssumeRole"},
-		"a path that vend may not assume": {"FACTS G", role(Role{Name: "Deep", Path: "/other/"}), func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/other/Deep") }, "AccessDenied", "sts:AssumeRole"},
-		"a role of another partition": {"FACTS B2", china, func(in *sts.AssumeRoleInput) {
+		// Trust, permission and absence (docs/facts.md#a2, A3, A6).
+		"no such role":                    {"docs/facts.md#a3", func(_ *testing.T, w *world) { w.RemoveRole(payments, "Admin") }, nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
+		"another letter case":             {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String(strings.ToLower(admin)) }, "AccessDenied", "sts:AssumeRole"},
+		"without the path":                {"docs/facts.md#0.20", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/Admin") }, "AccessDenied", "sts:AssumeRole"},
+		"a path that vend may not assume": {"docs/facts.md#g", role(Role{Name: "Deep", Path: "/other/"}), func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::111111111111:role/other/Deep") }, "AccessDenied", "sts:AssumeRole"},
+		"a role of another partition": {"docs/facts.md#b2", china, func(in *sts.AssumeRoleInput) {
 			in.RoleArn = aws.String("arn:aws-cn:iam::111111111111:role/aws-access/China")
 		}, "AccessDenied", "sts:AssumeRole"},
-		"the caller may not":      {"FACTS A2", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
-		"the caller may not tag":  {"FACTS 0.6", vend(assumeOnly), nil, "AccessDenied", "sts:TagSession"},
-		"the caller may not name": {"FACTS 0.6", vend(`{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*"}`), nil, "AccessDenied", "sts:SetSourceIdentity"},
-		"trust does not let tag":  {"FACTS 0.6", role(Role{Name: "Admin", Trust: trustWith(`"sts:TagSession"`, `"sts:AssumeRoot"`)}), nil, "AccessDenied", "sts:TagSession"},
-		"trust does not let name": {"FACTS 0.6", role(Role{Name: "Admin", Trust: trustWith(`"sts:SetSourceIdentity"`, `"sts:AssumeRoot"`)}), nil, "AccessDenied", "sts:SetSourceIdentity"},
-		"trusts another role":     {"DESIGN 4.3.6", role(Role{Name: "Admin", Trust: DefaultTrust(vendRole+"2", external, org)}), nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
-		"trusts another account":  {"DESIGN 4.3.6", role(Role{Name: "Admin", Trust: trustWith(bastion+":root", payments+":root")}), nil, "AccessDenied", "sts:AssumeRole"},
-		"another external id":     {"FACTS A6", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("external-4712") }, "AccessDenied", "sts:AssumeRole on resource: " + admin},
-		"no external id":          {"FACTS A6", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = nil }, "AccessDenied", "sts:AssumeRole"},
-		"another organisation":    {"FACTS A6", role(Role{Name: "Admin", Trust: DefaultTrust(vendRole, external, "o-other")}), nil, "AccessDenied", "sts:AssumeRole"},
-		"no source identity":      {"FACTS A3", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = nil }, "AccessDenied", "sts:AssumeRole"},
-		"no tag":                  {"FACTS A7", nil, func(in *sts.AssumeRoleInput) { in.Tags = nil }, "AccessDenied", "sts:AssumeRole"},
-		"another tag":             {"FACTS A7", nil, func(in *sts.AssumeRoleInput) { in.Tags = tagged("Grant", "01K") }, "AccessDenied", "sts:AssumeRole"},
-		"an empty tag":            {"FACTS A7", nil, func(in *sts.AssumeRoleInput) { in.Tags = tagged("GrantId", "") }, "AccessDenied", "sts:AssumeRole"},
-		"another session name":    {"FACTS A6", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("joe") }, "AccessDenied", "sts:AssumeRole"},
+		"the caller may not":      {"docs/facts.md#a2", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
+		"the caller may not tag":  {"docs/facts.md#0.6", vend(assumeOnly), nil, "AccessDenied", "sts:TagSession"},
+		"the caller may not name": {"docs/facts.md#0.6", vend(`{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*"}`), nil, "AccessDenied", "sts:SetSourceIdentity"},
+		"trust does not let tag":  {"docs/facts.md#0.6", role(Role{Name: "Admin", Trust: trustWith(`"sts:TagSession"`, `"sts:AssumeRoot"`)}), nil, "AccessDenied", "sts:TagSession"},
+		"trust does not let name": {"docs/facts.md#0.6", role(Role{Name: "Admin", Trust: trustWith(`"sts:SetSourceIdentity"`, `"sts:AssumeRoot"`)}), nil, "AccessDenied", "sts:SetSourceIdentity"},
+		"trusts another role":     {"docs/design.md#4.3.6", role(Role{Name: "Admin", Trust: DefaultTrust(vendRole+"2", external, org)}), nil, "AccessDenied", "sts:AssumeRole on resource: " + admin},
+		"trusts another account":  {"docs/design.md#4.3.6", role(Role{Name: "Admin", Trust: trustWith(bastion+":root", payments+":root")}), nil, "AccessDenied", "sts:AssumeRole"},
+		"another external id":     {"docs/facts.md#a6", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("external-4712") }, "AccessDenied", "sts:AssumeRole on resource: " + admin},
+		"no external id":          {"docs/facts.md#a6", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = nil }, "AccessDenied", "sts:AssumeRole"},
+		"another organisation":    {"docs/facts.md#a6", role(Role{Name: "Admin", Trust: DefaultTrust(vendRole, external, "o-other")}), nil, "AccessDenied", "sts:AssumeRole"},
+		"no source identity":      {"docs/facts.md#a3", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = nil }, "AccessDenied", "sts:AssumeRole"},
+		"no tag":                  {"docs/facts.md#a7", nil, func(in *sts.AssumeRoleInput) { in.Tags = nil }, "AccessDenied", "sts:AssumeRole"},
+		"another tag":             {"docs/facts.md#a7", nil, func(in *sts.AssumeRoleInput) { in.Tags = tagged("Grant", "01K") }, "AccessDenied", "sts:AssumeRole"},
+		"an empty tag":            {"docs/facts.md#a7", nil, func(in *sts.AssumeRoleInput) { in.Tags = tagged("GrantId", "") }, "AccessDenied", "sts:AssumeRole"},
+		"another session name":    {"docs/facts.md#a6", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("joe") }, "AccessDenied", "sts:AssumeRole"},
 
-		// Durations, in the order of FACTS A3.
-		"899 s":                       {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(899) }, "ValidationError", "between 900 and 43200"},
-		"900 s":                       {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(900) }, "", ""},
-		"43201 s":                     {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(43201) }, "ValidationError", "between 900 and 43200"},
-		"3601 s of an hour":           {"FACTS A3", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "exceeds the MaxSessionDuration set for this role"},
-		"3601 s of 12 hours":          {"FACTS A3", role(Role{Name: "Admin", MaxSession: 12 * time.Hour}), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "exceeds the 1 hour session limit for roles assumed by role chaining"},
-		"3600 s of 12 hours":          {"FACTS A3", role(Role{Name: "Admin", MaxSession: 12 * time.Hour}), nil, "", ""},
-		"too long where nobody may":   {"FACTS A3", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(7200) }, "AccessDenied", ""},
-		"too short where nobody may":  {"FACTS A3", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(1) }, "ValidationError", ""},
-		"a session name with a slash": {"FACTS 0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("aws-access-/x") }, "ValidationError", "roleSessionName"},
-		"a session name with a space": {"FACTS 0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("aws-access- x") }, "ValidationError", "roleSessionName"},
-		"a session name of 65": {"FACTS 0.7", nil, func(in *sts.AssumeRoleInput) {
+		// Durations, in the order of docs/facts.md#a3.
+		"899 s":                       {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(899) }, "ValidationError", "between 900 and 43200"},
+		"900 s":                       {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(900) }, "", ""},
+		"43201 s":                     {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(43201) }, "ValidationError", "between 900 and 43200"},
+		"3601 s of an hour":           {"docs/facts.md#a3", nil, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "exceeds the MaxSessionDuration set for this role"},
+		"3601 s of 12 hours":          {"docs/facts.md#a3", role(Role{Name: "Admin", MaxSession: 12 * time.Hour}), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3601) }, "ValidationError", "exceeds the 1 hour session limit for roles assumed by role chaining"},
+		"3600 s of 12 hours":          {"docs/facts.md#a3", role(Role{Name: "Admin", MaxSession: 12 * time.Hour}), nil, "", ""},
+		"too long where nobody may":   {"docs/facts.md#a3", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(7200) }, "AccessDenied", ""},
+		"too short where nobody may":  {"docs/facts.md#a3", vend(`{"Effect":"Allow","Action":"s3:*","Resource":"*"}`), func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(1) }, "ValidationError", ""},
+		"a session name with a slash": {"docs/facts.md#0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("aws-access-/x") }, "ValidationError", "roleSessionName"},
+		"a session name with a space": {"docs/facts.md#0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("aws-access- x") }, "ValidationError", "roleSessionName"},
+		"a session name of 65": {"docs/facts.md#0.7", nil, func(in *sts.AssumeRoleInput) {
 			in.RoleSessionName = aws.String("aws-access-" + strings.Repeat("x", 54))
 		}, "ValidationError", "less than or equal to 64"},
-		"a session name of 64": {"FACTS 0.7", nil, func(in *sts.AssumeRoleInput) {
+		"a session name of 64": {"docs/facts.md#0.7", nil, func(in *sts.AssumeRoleInput) {
 			in.RoleSessionName = aws.String("aws-access-" + strings.Repeat("x", 53))
 		}, "", ""},
-		"a session name of 1":            {"FACTS 0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("x") }, "ValidationError", "greater than or equal to 2"},
-		"a source identity with a colon": {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("aws:joe") }, "ValidationError", "sourceIdentity"},
-		"a source identity of 65":        {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String(strings.Repeat("x", 65)) }, "ValidationError", "sourceIdentity"},
-		"an apostrophe in the identity":  {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("o'neil@example.com") }, "ValidationError", "sourceIdentity"},
-		"an external id of 1":            {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x") }, "ValidationError", "externalId"},
-		"an external id of 1,225":        {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String(strings.Repeat("x", 1225)) }, "ValidationError", "externalId"},
-		"an external id with a space":    {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x y") }, "ValidationError", "externalId"},
-		"no ARN of a role":               {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("aws-access-Admin-in-payments") }, "ValidationError", "is invalid"},
-		"a tag key of 129":               {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged(strings.Repeat("x", 129), "y")...) }, "ValidationError", "tags.2.member.key"},
-		"a tag value of 257":             {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", strings.Repeat("y", 257))...) }, "ValidationError", "tags.2.member.value"},
-		"a tag value of 256":             {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", strings.Repeat("y", 256))...) }, "", ""},
-		"a tag value with a comma":       {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", "a,b")...) }, "ValidationError", "tags.2.member.value"},
-		"a tag of AWS":                   {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("AWS:x", "y")...) }, "ValidationError", "tags.2.member.key"},
-		"a tag twice":                    {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("GRANTID", "02K")...) }, "ValidationError", "case insensitive"},
-		"51 tags":                        {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = manyTags(51) }, "ValidationError", "less than or equal to 50"},
-		"50 tags":                        {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Tags = manyTags(50) }, "", ""},
-		"a transitive key without a tag": {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.TransitiveTagKeys = []string{"Other"} }, "ValidationError", "transitive"},
-		"a policy of 2,049":              {"FACTS 0.8", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(longPolicy[:2049]) }, "ValidationError", "policy"},
-		"a policy of 2,048":              {"FACTS 0.8", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(longPolicy[:2048]) }, "", ""},
-		"a policy with an arrow":         {"FACTS A1", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Id":"→"}`) }, "ValidationError", "policy"},
-		"a policy that is none":          {"FACTS A5", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }, "MalformedPolicyDocument", ""},
-		"a policy with a principal":      {"FACTS A5", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(DefaultTrust(vendRole, external, org)) }, "MalformedPolicyDocument", ""},
+		"a session name of 1":            {"docs/facts.md#0.7", nil, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("x") }, "ValidationError", "greater than or equal to 2"},
+		"a source identity with a colon": {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("aws:joe") }, "ValidationError", "sourceIdentity"},
+		"a source identity of 65":        {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String(strings.Repeat("x", 65)) }, "ValidationError", "sourceIdentity"},
+		"an apostrophe in the identity":  {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.SourceIdentity = aws.String("o'neil@example.com") }, "ValidationError", "sourceIdentity"},
+		"an external id of 1":            {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x") }, "ValidationError", "externalId"},
+		"an external id of 1,225":        {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String(strings.Repeat("x", 1225)) }, "ValidationError", "externalId"},
+		"an external id with a space":    {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.ExternalId = aws.String("x y") }, "ValidationError", "externalId"},
+		"no ARN of a role":               {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String("aws-access-Admin-in-payments") }, "ValidationError", "is invalid"},
+		"a tag key of 129":               {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged(strings.Repeat("x", 129), "y")...) }, "ValidationError", "tags.2.member.key"},
+		"a tag value of 257":             {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", strings.Repeat("y", 257))...) }, "ValidationError", "tags.2.member.value"},
+		"a tag value of 256":             {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", strings.Repeat("y", 256))...) }, "", ""},
+		"a tag value with a comma":       {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("x", "a,b")...) }, "ValidationError", "tags.2.member.value"},
+		"a tag of AWS":                   {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("AWS:x", "y")...) }, "ValidationError", "tags.2.member.key"},
+		"a tag twice":                    {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = append(in.Tags, tagged("GRANTID", "02K")...) }, "ValidationError", "case insensitive"},
+		"51 tags":                        {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = manyTags(51) }, "ValidationError", "less than or equal to 50"},
+		"50 tags":                        {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Tags = manyTags(50) }, "", ""},
+		"a transitive key without a tag": {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.TransitiveTagKeys = []string{"Other"} }, "ValidationError", "transitive"},
+		"a policy of 2,049":              {"docs/facts.md#0.8", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(longPolicy[:2049]) }, "ValidationError", "policy"},
+		"a policy of 2,048":              {"docs/facts.md#0.8", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(longPolicy[:2048]) }, "", ""},
+		"a policy with an arrow":         {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Id":"→"}`) }, "ValidationError", "policy"},
+		"a policy that is none":          {"docs/facts.md#a5", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(`{"Statement":[]}`) }, "MalformedPolicyDocument", ""},
+		"a policy with a principal":      {"docs/facts.md#a5", nil, func(in *sts.AssumeRoleInput) { in.Policy = aws.String(DefaultTrust(vendRole, external, org)) }, "MalformedPolicyDocument", ""},
 		"managed policies": {"not played", nil, func(in *sts.AssumeRoleInput) {
 			in.PolicyArns = []types.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}}
 		}, "ValidationError", "not play"},
-		"a multi-factor code": {"FACTS A1", nil, func(in *sts.AssumeRoleInput) {
+		"a multi-factor code": {"docs/facts.md#a1", nil, func(in *sts.AssumeRoleInput) {
 			in.SerialNumber, in.TokenCode = aws.String("GAHT12345678"), aws.String("123456")
 		}, "ValidationError", "not play"},
 	} {
@@ -216,7 +216,7 @@ func manyTags(n int) []types.Tag {
 	return tags
 }
 
-// FACTS A3: nobody learns from the answer whether the role exists.
+// docs/facts.md#a3: nobody learns from the answer whether the role exists.
 func TestThreeCausesHaveOneAnswer(t *testing.T) {
 	answers := map[string]string{}
 	for name, before := range map[string]func(*testing.T, *world){
@@ -238,7 +238,7 @@ func TestThreeCausesHaveOneAnswer(t *testing.T) {
 	}
 }
 
-// FACTS A3: what follows a session to the next role, and what does not.
+// docs/facts.md#a3: what follows a session to the next role, and what does not.
 func TestChainingInheritsIdentityAndTransitiveTags(t *testing.T) {
 	next := "arn:aws:iam::111111111111:role/next"
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":["sts:AssumeRole"%s]}]}`
@@ -279,7 +279,7 @@ func TestChainingInheritsIdentityAndTransitiveTags(t *testing.T) {
 	}
 }
 
-// FACTS A1: what the credentials of a role cannot call; what is not known.
+// docs/facts.md#a1: what the credentials of a role cannot call; what is not known.
 func TestOtherOperationsOfSTSAreRefused(t *testing.T) {
 	w := newWorld(t)
 	c := w.sts(w.session(t, admin))

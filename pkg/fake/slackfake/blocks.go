@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// How many blocks fit (FACTS E4).
+// How many blocks fit (docs/facts.md#e4).
 const (
 	mostInMessage = 50
 	mostInModal   = 100

@@ -9,7 +9,7 @@ import (
 )
 
 // checker collects what is wrong with blocks, in Slack's words, and fills in
-// what Slack fills in. Its limits are those of FACTS E4.
+// what Slack fills in. Its limits are those of docs/facts.md#e4.
 type checker struct {
 	wrong []string
 	id    func() string // a new block_id or action_id

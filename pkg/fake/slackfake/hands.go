@@ -36,7 +36,7 @@ type Hands struct {
 	Now    func() time.Time // the clock of signatures
 	Log    *slog.Logger     // of answers that Slack would not take; nil for none
 	// Patience is how long Slack waits for an answer, in real time; 0 is three
-	// seconds, as Slack's (FACTS E1).
+	// seconds, as Slack's (docs/facts.md#e1).
 	Patience time.Duration
 }
 

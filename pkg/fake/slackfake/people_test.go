@@ -25,7 +25,7 @@ func keys(t *testing.T, text []byte) string {
 	return strings.Join(names, " ")
 }
 
-// Each payload has the fields that Slack's have (FACTS E2), and slack-go reads
+// Each payload has the fields that Slack's have (docs/facts.md#e2), and slack-go reads
 // out of it who did what to what.
 func TestPayloadsHaveSlacksShapes(t *testing.T) {
 	b := newBench(t)
@@ -142,7 +142,7 @@ func TestAButtonThatIsGoneCanStillBeOnItsWay(t *testing.T) {
 	}
 }
 
-// FACTS E6: text alone takes the blocks away, blocks alone the text.
+// docs/facts.md#e6: text alone takes the blocks away, blocks alone the text.
 func TestAnUpdateReplacesTheWholeMessage(t *testing.T) {
 	b := newBench(t)
 	m := b.post("C0OPS", card)
@@ -195,7 +195,7 @@ func TestTimestampsAreUniqueWhileTheClockStands(t *testing.T) {
 	}
 }
 
-// FACTS E4: values persist across views.update only when block_id and
+// docs/facts.md#e4: values persist across views.update only when block_id and
 // action_id are unchanged.
 func TestWhatWasTypedSurvivesAnUpdateThatKeepsTheIDs(t *testing.T) {
 	b := newBench(t)

@@ -45,7 +45,7 @@ func inputOf(element string) string {
 }
 
 // Each limit of a block: at the limit it is taken, one past it is refused, and
-// Slack's message names the place. The limits and invalid_blocks are FACTS E4;
+// Slack's message names the place. The limits and invalid_blocks are docs/facts.md#e4;
 // the wording is Slack's own.
 func TestBlocksPastALimitAreRefusedWithTheirPlace(t *testing.T) {
 	for _, c := range []struct {
@@ -134,7 +134,7 @@ func viewOf(more string, blocks string) string {
 	return `{"type":"modal","title":{"type":"plain_text","text":"t"}` + more + `,"blocks":[` + blocks + `]}`
 }
 
-// The limits of views: invalid_arguments, and the place (FACTS E4).
+// The limits of views: invalid_arguments, and the place (docs/facts.md#e4).
 func TestViewsPastALimitAreRefusedWithTheirPlace(t *testing.T) {
 	titled := func(n int) string {
 		return `{"type":"modal","title":{"type":"plain_text","text":"` + long(n) + `"},"blocks":[]}`
@@ -379,7 +379,7 @@ func (b *bench) viewTrigger(viewID string) string {
 	return parsed(b.t, string(payload)).(object)["trigger_id"].(string)
 }
 
-// What response URLs refuse (FACTS E1: five uses, thirty minutes).
+// What response URLs refuse (docs/facts.md#e1: five uses, thirty minutes).
 func TestResponseURLsAreGoodForFiveUsesAndThirtyMinutes(t *testing.T) {
 	respond := func(b *bench, address, body string, status int) string {
 		r := httptest.NewRequest(http.MethodPost, strings.TrimPrefix(address, "http://127.0.0.1:8080/slack-api"), strings.NewReader(body))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A response URL is good for so long and so often (FACTS E1).
+// A response URL is good for so long and so often (docs/facts.md#e1).
 const (
 	responseLife = 30 * time.Minute
 	responseUses = 5

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// triggerLife is how long a trigger id is good (FACTS E1).
+// triggerLife is how long a trigger id is good (docs/facts.md#e1).
 const triggerLife = 3 * time.Second
 
 // trigger is what lets the app open a view.
@@ -64,7 +64,7 @@ func (w *world) stack(user string) []*modal {
 	return slices.DeleteFunc(slices.Clone(w.views), func(v *modal) bool { return v.Closed || v.User != user })
 }
 
-// The limits of views: the stack, and the bytes of one (FACTS E4).
+// The limits of views: the stack, and the bytes of one (docs/facts.md#e4).
 const (
 	mostStacked = 3
 	mostBytes   = 250 * 1024
@@ -191,7 +191,7 @@ func (s *Server) place(user string, parts object, stack []*modal) *modal {
 }
 
 // become gives a view its contents. What was put into an input stays when
-// block_id and action_id do, and is lost otherwise (FACTS E4).
+// block_id and action_id do, and is lost otherwise (docs/facts.md#e4).
 func (s *Server) become(v *modal, parts object) {
 	blocks, _ := parts["blocks"].([]any)
 	v.parts = parts

@@ -60,7 +60,7 @@ func worker(t testing.TB, table dynamotest.Table, through http.RoundTripper, lea
 	}
 	people := make(office)
 	hire := func(id, name string) string {
-		people[id] = access.Person{ID: id, Email: name + "@engineering.example.com", Name: name, Standing: access.Member}
+		people[id] = access.Person{ID: id, Email: name + "@engineering.example.com", Name: name, Membership: access.Member}
 		return id
 	}
 	devs, all := access.Group{ReadAt: time.Now(), Members: []string{hire("U01234DEV", "charlie.developer")}}, access.Group{ReadAt: time.Now()}

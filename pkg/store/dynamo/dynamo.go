@@ -106,7 +106,7 @@ func (s *Store) Asking(ctx context.Context, user, once string) (d access.Directo
 		return d, a, err
 	}
 	if item, used := found[onceKey(once)]; used {
-		var taken access.Taken
+		var taken access.Duplicate
 		if err := item.Decode(&taken.Request); err != nil {
 			return d, a, err
 		}

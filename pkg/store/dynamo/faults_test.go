@@ -153,7 +153,7 @@ func TestAfterAnUnknownEndTheSameMoveTells(t *testing.T) {
 	table := dynamotest.Open(t)
 	w := faults("TransactWriteItems", 3, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
-	var taken *access.Taken
+	var taken *access.Duplicate
 	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.Is(err, errLost) || errors.Is(err, access.ErrStale) || errors.As(err, &taken) {
 		t.Errorf("three lost answers: got %v, want the cause", err)
 	}
@@ -183,7 +183,7 @@ func TestReasonsOfACancelledTransaction(t *testing.T) {
 	const none, condition, conflict, throttled = "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError"
 	stale := func(err error) bool { return errors.Is(err, access.ErrStale) }
 	taken := func(err error) bool {
-		var taken *access.Taken
+		var taken *access.Duplicate
 		return errors.As(err, &taken) && taken.Request == "01FIRST"
 	}
 	done := func(err error) bool { return err == nil }

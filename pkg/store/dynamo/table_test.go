@@ -29,7 +29,7 @@ func TestAKeyIsTakenUntilItIsGoneWhateverItsTime(t *testing.T) {
 	if err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, longAgo), "01A", 1, "form:1"); err != nil {
 		t.Fatal(err)
 	}
-	var taken *access.Taken
+	var taken *access.Duplicate
 	err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, now), "01B", 1, "form:1")
 	if !errors.As(err, &taken) || taken.Request != "01A" {
 		t.Errorf("got %v, want taken by 01A", err)

@@ -49,7 +49,7 @@ func (s *Store) Submit(
 // saved says what an error of commit is about. That a key was taken names the
 // other request by itself.
 func saved(id string, err error) error {
-	if used := (*access.Taken)(nil); err == nil || errors.As(err, &used) {
+	if used := (*access.Duplicate)(nil); err == nil || errors.As(err, &used) {
 		return err
 	}
 	return fmt.Errorf("save request %s: %w", id, err)
@@ -220,7 +220,7 @@ func taken(held map[string]types.AttributeValue) error {
 	if err != nil {
 		return err
 	}
-	var taken access.Taken
+	var taken access.Duplicate
 	if err := item.Decode(&taken.Request); err != nil {
 		return err
 	}

@@ -352,7 +352,7 @@ func (s *Store) taken(once string) error {
 	if !found {
 		return nil
 	}
-	var taken access.Taken
+	var taken access.Duplicate
 	if err := item.Decode(&taken.Request); err != nil {
 		return err
 	}

@@ -36,9 +36,9 @@ func full() move {
 	m := submit("01FULL", dev, Now)
 	m.next.Reason, m.event.Why = reason, reason
 	m.next.Reminded = true
-	m.next.Requester.Claims = "other@example.com"
+	m.next.Requester.UnverifiedEmail = "other@example.com"
 	m.next.Approvals = []access.Approval{{By: lead, At: Now.Add(time.Minute)}}
-	m.next.Needs = []access.Need{{}}
+	m.next.Requirements = []access.Requirement{{}}
 	m.next.Starts, m.next.Ends = Now, Now.Add(time.Hour)
 	m.next.Review = &access.Review{By: []string{"@leads"}, Within: 24 * time.Hour}
 	m.next.Closed = access.Closing{By: lead, At: Now, Why: reason}
@@ -204,7 +204,7 @@ func readingVersions(ctx context.Context, s Subject) error {
 	reading := func(n int, cursor string) access.Reading {
 		return access.Reading{
 			Version: n, Policy: "digest", Began: Now.UTC(), Cursor: cursor, Size: 1000, Late: []string{"late@example.com"},
-			People: map[string]access.Person{lead.ID: lead, "U0NOTMET": {ID: "U0NOTMET", Claims: "not.met@example.com"}},
+			People: map[string]access.Person{lead.ID: lead, "U0NOTMET": {ID: "U0NOTMET", UnverifiedEmail: "not.met@example.com"}},
 		}
 	}
 	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }

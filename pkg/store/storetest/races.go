@@ -46,7 +46,7 @@ func manyMovers(ctx context.Context, s Subject) error {
 			if err != nil || r.Version >= last {
 				return err
 			}
-			by := access.Person{ID: fmt.Sprintf("U%d-%d", racer, try), Standing: access.Member}
+			by := access.Person{ID: fmt.Sprintf("U%d-%d", racer, try), Membership: access.Member}
 			m := moved(r.Approve(by, 0, terms(false), Now))
 			err = m.save(ctx, s, "")
 			if err == nil && !won[m.event.Seq].CompareAndSwap(nil, &m.event) {

@@ -110,9 +110,9 @@ func Checks() []Check {
 }
 
 var (
-	dev  = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Standing: access.Member}
-	dev2 = access.Person{ID: "U0DEV2", Email: "dev2@example.com", Name: "Dev Two", Standing: access.Member}
-	lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Standing: access.Member}
+	dev  = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
+	dev2 = access.Person{ID: "U0DEV2", Email: "dev2@example.com", Name: "Dev Two", Membership: access.Member}
+	lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: access.Member}
 )
 
 // terms wait for an hour, remind after a quarter, and give up to four hours.
@@ -159,7 +159,7 @@ func is(what string, err, want error) error {
 
 // isTaken returns an error unless err is *access.Taken naming request.
 func isTaken(what string, err error, request string) error {
-	var taken *access.Taken
+	var taken *access.Duplicate
 	if !errors.As(err, &taken) || taken.Request != request {
 		return fmt.Errorf("%s: got %v, want taken by request %s", what, err, request) //nolint:errorlint // told, not passed on
 	}

@@ -97,8 +97,8 @@ func (e *ending) requests(all []access.Request) {
 		for _, a := range r.Approvals {
 			e.line("  approved by %s", a.By.ID)
 		}
-		for _, n := range r.Needs {
-			e.line("  needed %d of %v", n.Need, n.From)
+		for _, n := range r.Requirements {
+			e.line("  needed %d of %v", n.Required, n.From)
 		}
 		if !r.Starts.IsZero() {
 			e.line("  granted for %s", r.Ends.Sub(r.Starts))
