@@ -65,8 +65,8 @@ func (w *world) clickedElsewhere(user, action, value string) []byte {
 func (w *world) clickedOn(user, action, value, ts string) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil, "user": map[string]any{"id": user, "team_id": "T0SANDBOX"},
-		"api_app_id": "A0SANDBOX", "trigger_id": w.slack.Trigger(user), "channel": map[string]any{"id": "C0APPROVALS"},
-		"response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""),
+		"api_app_id": "A0SANDBOX", "trigger_id": w.slack.NewTrigger(user), "channel": map[string]any{"id": "C0APPROVALS"},
+		"response_url": w.slack.NewResponseURL(user, "C0APPROVALS", ""),
 		"container":    map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": ts},
 		"message":      map[string]any{"ts": ts}, "is_enterprise_install": false,
 		"actions": []any{map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.2"}},
@@ -282,7 +282,7 @@ func form(account, role, length string) map[string]string {
 func ofAnotherTeam(w *world) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0OTHER"}, "user": map[string]any{"id": "U0LEAD1"}, "trigger_id": "1.2",
-		"response_url": w.slack.ResponseURL("U0LEAD1", "C0APPROVALS", ""),
+		"response_url": w.slack.NewResponseURL("U0LEAD1", "C0APPROVALS", ""),
 		"actions":      []any{map[string]any{"action_id": "approve", "value": theRequest}},
 	})
 }

@@ -78,7 +78,7 @@ func TestAnApprovalOnAForgedMessageShowsTheTrueRequest(t *testing.T) {
 		}
 		wantText(t, "the form", string(v.Blocks), "payments-prod", "U0DEV1", "why", "forged")
 		if label == "Deny" {
-			if err := w.slack.Pick(v.ID, "Reason", []byte(`"no"`)); err != nil {
+			if err := w.slack.SetInput(v.ID, "Reason", []byte(`"no"`)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -203,7 +203,7 @@ func TestTheListShowsWhatIsOpenFirstAndRedrawsItself(t *testing.T) {
 		w.http(w.typed("U0DEV1", `payments-prod `+role+` 1h "the pending one"`))
 	}
 	w.feed()
-	w.slack.CommandAnswer("U0DEV1", "C0OPS", []byte(w.http(w.typed("U0DEV1", "list")).Body))
+	w.slack.ShowCommandResponse("U0DEV1", "C0OPS", []byte(w.http(w.typed("U0DEV1", "list")).Body))
 	all := w.slack.Messages()
 	list := all[len(all)-1]
 	blocks := string(list.Blocks)

@@ -50,7 +50,7 @@ func (w *world) sentFrom(user string, f from, nested bool) []byte {
 	}
 	return w.payload(map[string]any{
 		"type": "view_submission", "team": team, "enterprise": enterprise, "is_enterprise_install": false,
-		"user": map[string]any{"id": user, "team_id": f.team}, "api_app_id": "A0SANDBOX", "trigger_id": w.slack.Trigger(user),
+		"user": map[string]any{"id": user, "team_id": f.team}, "api_app_id": "A0SANDBOX", "trigger_id": w.slack.NewTrigger(user),
 		"view": map[string]any{
 			"id": "V1", "team_id": f.team, "app_installed_team_id": f.installed, "callback_id": "ask", "type": "modal",
 			"state": map[string]any{"values": map[string]any{
@@ -118,8 +118,8 @@ func TestACardIsClickedFromASiblingWorkspace(t *testing.T) {
 		w.knows(theRequest, "C0APPROVALS", "1.1")
 		w.http(w.payload(map[string]any{
 			"type": "block_actions", "team": map[string]any{"id": team}, "enterprise": enterprise,
-			"user": map[string]any{"id": user, "team_id": team}, "trigger_id": w.slack.Trigger(user),
-			"channel": map[string]any{"id": "C0APPROVALS"}, "response_url": w.slack.ResponseURL(user, "C0APPROVALS", ""),
+			"user": map[string]any{"id": user, "team_id": team}, "trigger_id": w.slack.NewTrigger(user),
+			"channel": map[string]any{"id": "C0APPROVALS"}, "response_url": w.slack.NewResponseURL(user, "C0APPROVALS", ""),
 			"container": map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": "1.1"},
 			"message":   map[string]any{"ts": "1.1"},
 			"actions":   []any{map[string]any{"type": "button", "action_id": "approve", "block_id": "b", "value": theRequest}},

@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: noon, fault: make(map[string]string), counted: make(map[string]int), logs: new(bytes.Buffer)}
 	w.policy = w.compiled(readPolicy(t))
 	w.store = memory.New(w.clock)
-	w.slack = slackfake.Sandbox(slackfake.Options{Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: func(op string) slackfake.Fault {
+	w.slack = slackfake.NewSandbox(slackfake.Options{Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: func(op string) slackfake.Fault {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.counted[op]++

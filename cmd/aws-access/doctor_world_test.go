@@ -83,7 +83,7 @@ func newClinic(t *testing.T, source string) *clinic {
 	c.policy, _, err = policy.Compile("policy.yaml", []byte(source), policy.Options{Bastion: theBastion, Now: time.Now()})
 	c.must(err)
 	c.store = memory.New(c.clock)
-	c.slack = slackfake.Sandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})
+	c.slack = slackfake.NewSandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})
 	c.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", Name: "payments"}) // the sandbox's is shared with another company
 	c.aws = awsfake.New(awsfake.Options{Org: theOrg, Fault: func(op string) awsfake.Fault {
 		c.mu.Lock()

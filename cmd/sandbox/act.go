@@ -10,8 +10,8 @@ import (
 
 // act does something for somebody in Slack, and returns when nothing more can
 // run at the present time. An error is a sentence about what cannot be done.
-func (s *stage) act(ctx context.Context, a slackfake.Act) (slackfake.Outcome, error) {
-	hands := slackfake.Hands{Slack: s.slack, Post: s.post, Secret: s.signingSecret, Now: s.clock.Now, Log: s.log}
+func (s *stage) act(ctx context.Context, a slackfake.UserAction) (slackfake.Outcome, error) {
+	hands := slackfake.UI{Slack: s.slack, Post: s.post, Secret: s.signingSecret, Now: s.clock.Now, Log: s.log}
 	out, err := hands.Do(ctx, a)
 	if err != nil {
 		return out, err

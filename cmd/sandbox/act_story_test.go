@@ -27,7 +27,7 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			st := start(t, repository(t)).world.stage.Load()
-			ends, err := s.Tell(st.told())
+			ends, err := s.Run(st.told())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,11 +45,11 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 }
 
 // told is the sandbox as a world of stories.
-func (s *stage) told() stories.World {
+func (s *stage) told() stories.Environment {
 	ctx := context.Background()
-	return stories.World{
+	return stories.Environment{
 		Slack:    s.slack,
-		Do:       func(a slackfake.Act) (slackfake.Outcome, error) { return s.act(ctx, a) },
+		Do:       func(a slackfake.UserAction) (slackfake.Outcome, error) { return s.act(ctx, a) },
 		Pass:     func(d time.Duration) error { return s.advance(ctx, s.clock.Now().Add(d)) },
 		Requests: func() ([]access.Request, error) { return s.store.All(ctx), nil },
 		Events:   func() ([]access.Event, error) { return s.store.Events(), nil },

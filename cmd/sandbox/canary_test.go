@@ -90,8 +90,8 @@ func TestTheSearchFindsAPlantedCanary(t *testing.T) {
 		"the table":               func() { st.store.Put(store.Item{PK: "x", SK: "y", Format: store.Format, Body: `"` + key + `"`}) },
 		"an event or its answer":  func() { _, _ = st.invoke(context.Background(), "tick", []byte(`{"id":"`+key+`"}`)) },
 		"the state":               func() { st.calls.count(key) },
-		"the state, as a message": func() { st.slack.Say("U0LEAD1", "C0OPS", key) },
-		"the state, for another":  func() { st.slack.CommandAnswer("U0LEAD1", slackfake.Home, []byte(key)) },
+		"the state, as a message": func() { st.slack.PostAs("U0LEAD1", "C0OPS", key) },
+		"the state, for another":  func() { st.slack.ShowCommandResponse("U0LEAD1", slackfake.CommandChannel, []byte(key)) },
 	} {
 		known := len(a.search())
 		plant()

@@ -69,7 +69,7 @@ func (w *world) stateLever(rw http.ResponseWriter, r *http.Request) {
 }
 
 func (w *world) actLever(rw http.ResponseWriter, r *http.Request) {
-	var a slackfake.Act
+	var a slackfake.UserAction
 	if err := read(r, &a); err != nil {
 		refuse(rw, err)
 		return
@@ -228,7 +228,7 @@ func (w *world) peopleLever(rw http.ResponseWriter, r *http.Request) {
 	}
 	st := w.stage.Load()
 	// Try it on a workspace that is thrown away: what is refused changes nothing.
-	if err := c.apply(slackfake.Sandbox(slackfake.Options{Now: st.clock.Now})); err != nil {
+	if err := c.apply(slackfake.NewSandbox(slackfake.Options{Now: st.clock.Now})); err != nil {
 		refuse(rw, err)
 		return
 	}

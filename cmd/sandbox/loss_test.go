@@ -242,7 +242,7 @@ func (p *play) tell(wrong *call, how string) bool {
 
 // do does something in Slack. What cannot be done at all is an error that the
 // person sees: there is no such button or input.
-func (p *play) do(a slackfake.Act) slackfake.Outcome {
+func (p *play) do(a slackfake.UserAction) slackfake.Outcome {
 	out, err := p.stage.act(context.Background(), a)
 	if err != nil {
 		return slackfake.Outcome{Shown: err.Error()}
@@ -314,7 +314,7 @@ func (p *play) reads(who, line string, beginnings ...string) {
 	p.until(who, func() bool {
 		return slices.ContainsFunc(beginnings, func(b string) bool { return strings.Contains(out.Body, b) })
 	}, func() slackfake.Outcome {
-		out = p.do(slackfake.Act{As: who, Command: &line})
+		out = p.do(slackfake.UserAction{As: who, Command: &line})
 		return out
 	})
 }
@@ -332,23 +332,23 @@ func (p *play) asksByForm() {
 
 func (p *play) fillsForm(who string) slackfake.Outcome {
 	bare := slackfake.Command
-	if out := p.do(slackfake.Act{As: who, Command: &bare}); out.Shown != "" {
+	if out := p.do(slackfake.UserAction{As: who, Command: &bare}); out.Shown != "" {
 		return out
 	}
 	view := p.form(who)
 	for range peoplesTries { // an empty menu is looked at twice
 		typed := "payments-p"
-		if out := p.do(slackfake.Act{As: who, View: view, Type: &typed, Into: "Account"}); strings.Contains(out.Body, "payments-prod") {
+		if out := p.do(slackfake.UserAction{As: who, View: view, Type: &typed, Into: "Account"}); strings.Contains(out.Body, "payments-prod") {
 			break
 		}
 		p.again++
 	}
 	for _, choice := range [][2]string{{"Account", "payments-prod"}, {"Role", p.tale.role}} {
-		if out := p.do(slackfake.Act{As: who, View: view, Choose: &choice[1], Into: choice[0]}); out.Shown != "" {
+		if out := p.do(slackfake.UserAction{As: who, View: view, Choose: &choice[1], Into: choice[0]}); out.Shown != "" {
 			return out
 		}
 	}
-	return p.do(slackfake.Act{As: who, Submit: view, Values: map[string]json.RawMessage{"How long": quoted("2h"), "Reason": quoted("stuck payouts")}})
+	return p.do(slackfake.UserAction{As: who, Submit: view, Values: map[string]json.RawMessage{"How long": quoted("2h"), "Reason": quoted("stuck payouts")}})
 }
 
 // form is the newest form of somebody, "" if there is none.
@@ -387,10 +387,10 @@ func (p *play) press(who, label string, on func(slackfake.Message) bool) slackfa
 			p.t.Fatalf("there is no message on which %s could press %s; logs:\n%s", who, label, strings.Join(p.logs.all(), ""))
 		}
 	}
-	out := p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	out := p.do(slackfake.UserAction{As: who, Click: label, On: m.Channel + "/" + m.TS})
 	if form := p.form(who); out.Shown == "" && form != "" && (label == "Approve" || label == "Revoke") {
 		// The product does not know of the message: it shows the request in a form, and asks again.
-		return p.do(slackfake.Act{As: who, Submit: form})
+		return p.do(slackfake.UserAction{As: who, Submit: form})
 	}
 	return out
 }
@@ -441,7 +441,7 @@ func (p *play) denies() {
 		if out := p.press(who, "Deny", p.cards("C0APPROVALS")); out.Shown != "" || p.form(who) == "" {
 			return out
 		}
-		return p.do(slackfake.Act{As: who, Submit: p.form(who), Values: map[string]json.RawMessage{"Reason": quoted("not today")}})
+		return p.do(slackfake.UserAction{As: who, Submit: p.form(who), Values: map[string]json.RawMessage{"Reason": quoted("not today")}})
 	})
 }
 
@@ -628,7 +628,7 @@ func (p *play) answers(m slackfake.Message) {
 	}
 	told := func(m slackfake.Message) bool { return m.To == who && m.FromResponseURL }
 	before := count(p.stage.slack.Messages(), told)
-	p.do(slackfake.Act{As: who, Click: label, On: m.Channel + "/" + m.TS})
+	p.do(slackfake.UserAction{As: who, Click: label, On: m.Channel + "/" + m.TS})
 	if after := count(p.stage.slack.Messages(), told); after != before+1 {
 		p.t.Errorf("%s pressed %s on a message that nobody knew of, and was told %d things, want one; logs:\n%s", who, label,
 			after-before, strings.Join(p.logs.all(), ""))

@@ -81,7 +81,7 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 	}
 	st.faults = &faults{now: st.clock.Now}
 	st.store = memory.New(st.clock.Now)
-	st.slack = slackfake.Sandbox(slackfake.Options{
+	st.slack = slackfake.NewSandbox(slackfake.Options{
 		Team: team, AppID: app, Token: st.token, Now: st.clock.Now, BaseURL: at.inside + "/slack-api", Count: st.calls.count,
 		Fault: func(op string) slackfake.Fault { return slackfake.Fault{How: st.faults.take(op)} },
 		Quota: st.faults.quota,

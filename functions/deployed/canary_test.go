@@ -153,7 +153,7 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 		"the table":                        func() { w.put(item{"pk": text("x"), "sk": text("y"), "body": text(secret)}) },
 		"the stream":                       func() { w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)}) },
 		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
-		"what others see in Slack":         func() { w.slack.Say("U0LEAD1", "C0OPS", secret) },
+		"what others see in Slack":         func() { w.slack.PostAs("U0LEAD1", "C0OPS", secret) },
 		"the log of vend":                  func() { w.orders(hex.EncodeToString([]byte(secret))) },
 		"what functions sent to the table": func() { w.command("U0DEV1", `/aws-access payments-dev Admin 1h "`+secret+`"`) },
 	} {

@@ -187,7 +187,7 @@ func TestAReasonIsKeptLetterByLetter(t *testing.T) {
 		w.command("U0DEV1", "/aws-access")
 		view := w.slack.Views()[len(w.slack.Views())-1].ID
 		values := slackfake.Values(map[string]string{"Account": "payments-prod", "Role": "ReadOnly", "How long": "2h", "Reason": reason})
-		out := w.acts(slackfake.Act{As: "U0DEV1", Submit: view, Values: values})
+		out := w.acts(slackfake.UserAction{As: "U0DEV1", Submit: view, Values: values})
 		kept := ""
 		for _, r := range w.requests() {
 			kept = r.Reason // the last one's

@@ -73,7 +73,7 @@ func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	if r := w.request(); r.State != access.Pending || len(views) != 1 {
 		t.Fatalf("the request is %s and %d forms are open, want pending and one form that asks", r.State, len(views))
 	}
-	w.acts(slackfake.Act{As: "U0LEAD1", Submit: views[0].ID})
+	w.acts(slackfake.UserAction{As: "U0LEAD1", Submit: views[0].ID})
 	if r := w.request(); r.State != access.Active {
 		t.Errorf("the request is %s, want active", r.State)
 	}

@@ -75,7 +75,7 @@ func TestForgedRequestsDoNotReadSSM(t *testing.T) {
 	forger.Secret = access.NewSecret("guessed")
 	for range 30 {
 		typed := line
-		out, err := forger.Do(t.Context(), slackfake.Act{As: "U0DEV1", Command: &typed})
+		out, err := forger.Do(t.Context(), slackfake.UserAction{As: "U0DEV1", Command: &typed})
 		if err != nil || out.Status != http.StatusUnauthorized {
 			t.Fatalf("forged: %+v, %v", out, err)
 		}

@@ -19,7 +19,7 @@ func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			w := newWorld(t)
-			ends, err := s.Tell(w.told())
+			ends, err := s.Run(w.told())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -31,8 +31,8 @@ func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 }
 
 // told is this world as one of stories.
-func (w *world) told() stories.World {
-	return stories.World{
+func (w *world) told() stories.Environment {
+	return stories.Environment{
 		Slack: w.slack, Do: w.do,
 		Pass:     func(d time.Duration) error { w.pass(d); return nil },
 		Requests: func() ([]access.Request, error) { return w.requests(), nil },

@@ -190,13 +190,13 @@ func (w *world) last(is func(slackfake.Message) bool) string {
 
 // pressing is a click on the newest message in a place that has, or had, the
 // button; @ and a person is that person's direct channel.
-func (w *world) pressing(as, label, on string) slackfake.Act {
+func (w *world) pressing(as, label, on string) slackfake.UserAction {
 	w.t.Helper()
-	if m, found := w.slack.Newest(on, label, 0); found {
-		return slackfake.Act{As: as, Click: label, On: m.Channel + "/" + m.TS}
+	if m, found := w.slack.NewestWithButton(on, label, 0); found {
+		return slackfake.UserAction{As: as, Click: label, On: m.Channel + "/" + m.TS}
 	}
 	w.t.Fatalf("nothing on %s has, or had, a button %q", on, label)
-	return slackfake.Act{}
+	return slackfake.UserAction{}
 }
 
 func number(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }

@@ -67,7 +67,7 @@ func TestADeployLosesNobodysCommand(t *testing.T) {
 	for n, who := range people(12) {
 		all.Go(func() {
 			typed := line
-			out, err := w.hands().Do(t.Context(), slackfake.Act{As: who, Command: &typed})
+			out, err := w.hands().Do(t.Context(), slackfake.UserAction{As: who, Command: &typed})
 			if err != nil || !strings.Contains(out.Body, "Asked for") {
 				t.Errorf("%s asks: %+v, %v", who, out, err)
 			}

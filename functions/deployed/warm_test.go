@@ -20,7 +20,7 @@ func BenchmarkWarmCommand(b *testing.B) {
 	for _, line := range []string{"/aws-access help", "/aws-access list"} {
 		b.Run(line, func(b *testing.B) {
 			w := newWorld(b)
-			hands, over := w.hands(), slackfake.Over(http.DefaultClient, w.url)
+			hands, over := w.hands(), slackfake.PostOverHTTP(http.DefaultClient, w.url)
 			var took []time.Duration
 			hands.Post = func(ctx context.Context, path string, header http.Header, body []byte) (int, []byte, error) {
 				sent := time.Now()
@@ -30,7 +30,7 @@ func BenchmarkWarmCommand(b *testing.B) {
 			}
 			for b.Loop() {
 				for range warmCommands + 1 {
-					if out, err := hands.Do(b.Context(), slackfake.Act{As: "U0DEV1", Command: &line}); err != nil || out.Status != http.StatusOK {
+					if out, err := hands.Do(b.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line}); err != nil || out.Status != http.StatusOK {
 						b.Fatal(out, err)
 					}
 				}

@@ -139,7 +139,7 @@ func (w *world) play() {
 	server := httptest.NewServer(mux)
 	w.t.Cleanup(server.Close)
 	w.url = server.URL
-	w.slack = slackfake.Sandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
+	w.slack = slackfake.NewSandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
 	w.aws = awsfake.New(awsfake.Options{Org: org})
 	w.lambda = lambdafake.New(lambdafake.Options{
 		Poll: 20 * time.Millisecond, Double: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
@@ -261,14 +261,14 @@ func (w *world) given(up *[][]byte) [][]byte {
 
 // hands are people's, who use the public address. How fast the answers come is
 // measured elsewhere; this machine may be busy.
-func (w *world) hands() slackfake.Hands {
-	return slackfake.Hands{
-		Slack: w.slack, Post: slackfake.Over(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now, Patience: time.Minute,
+func (w *world) hands() slackfake.UI {
+	return slackfake.UI{
+		Slack: w.slack, Post: slackfake.PostOverHTTP(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now, Timeout: time.Minute,
 	}
 }
 
 // do does something for somebody, and waits for all that it leads to.
-func (w *world) do(a slackfake.Act) (slackfake.Outcome, error) {
+func (w *world) do(a slackfake.UserAction) (slackfake.Outcome, error) {
 	out, err := w.hands().Do(w.t.Context(), a)
 	if err == nil {
 		err = w.quiet()
@@ -277,7 +277,7 @@ func (w *world) do(a slackfake.Act) (slackfake.Outcome, error) {
 }
 
 // acts is do of what has to work.
-func (w *world) acts(a slackfake.Act) slackfake.Outcome {
+func (w *world) acts(a slackfake.UserAction) slackfake.Outcome {
 	w.t.Helper()
 	out, err := w.do(a)
 	w.must(err)
@@ -286,7 +286,7 @@ func (w *world) acts(a slackfake.Act) slackfake.Outcome {
 
 func (w *world) command(as, line string) slackfake.Outcome {
 	w.t.Helper()
-	return w.acts(slackfake.Act{As: as, Command: &line})
+	return w.acts(slackfake.UserAction{As: as, Command: &line})
 }
 
 // click presses a button on the newest message in a place that has it.

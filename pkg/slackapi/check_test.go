@@ -13,7 +13,7 @@ import (
 
 func TestWhatSlackSaysOfTheTokenAndAChannel(t *testing.T) {
 	scopes := append(Needed(), Optional()...)
-	play := slackfake.Sandbox(slackfake.Options{Now: time.Now, Token: access.NewSecret("xoxb-canary"), Enterprise: "E0CORP"})
+	play := slackfake.NewSandbox(slackfake.Options{Now: time.Now, Token: access.NewSecret("xoxb-canary"), Enterprise: "E0CORP"})
 	server := httptest.NewServer(slackfake.Scoped(play, func() []string { return scopes }))
 	defer server.Close()
 	c := New(Options{BaseURL: server.URL, Team: "T0SANDBOX", Token: func(context.Context, bool) (access.Secret, error) { return access.NewSecret("xoxb-canary"), nil }})

@@ -40,7 +40,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	b := &bench{now: noon, tokens: []string{goodToken}, calls: make(map[string]int)}
-	b.Server = slackfake.Sandbox(slackfake.Options{
+	b.Server = slackfake.NewSandbox(slackfake.Options{
 		Token: access.NewSecret(goodToken), Now: func() time.Time { return b.now },
 		Fault: func(string) slackfake.Fault { return slackfake.Fault{How: b.fault} }, Count: func(op string) { b.calls[op]++ },
 	})
@@ -114,7 +114,7 @@ func TestAMessageIsPostedUpdatedAndAnswered(t *testing.T) {
 
 func TestFormsOpenAndChange(t *testing.T) {
 	b := newBench(t)
-	if err := b.client.OpenView(ctx, b.Trigger("U0DEV1"), form()); err != nil {
+	if err := b.client.OpenView(ctx, b.NewTrigger("U0DEV1"), form()); err != nil {
 		t.Fatal(err)
 	}
 	v := b.Views()[0]
@@ -137,7 +137,7 @@ func TestRespondAnswersOnlyWhoClickedAndLeavesTheMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Respond(ctx, b.ResponseURL("U0DEV2", channel, ts), Message{Text: "not you", Blocks: section("not you")}); err != nil {
+	if err := b.client.Respond(ctx, b.NewResponseURL("U0DEV2", channel, ts), Message{Text: "not you", Blocks: section("not you")}); err != nil {
 		t.Fatal(err)
 	}
 	all := b.Messages()
@@ -287,7 +287,7 @@ func TestErrorsSayWhetherAnotherTryCanHelp(t *testing.T) {
 		{"not invited", func(b *bench) { b.SetChannel(slackfake.Channel{ID: "C0OPS", BotOut: true}) }, post("C0OPS"), "not_in_channel", true, -1},
 		{"no message", nil, func(b *bench) error { return b.client.Update(ctx, "C0OPS", "1.000001", Message{Text: canary}) }, "message_not_found", true, -1},
 		{"another's message", nil, func(b *bench) error {
-			return b.client.Update(ctx, "C0OPS", b.Say("U0DEV1", "C0OPS", "x"), Message{Text: canary})
+			return b.client.Update(ctx, "C0OPS", b.PostAs("U0DEV1", "C0OPS", "x"), Message{Text: canary})
 		}, "cant_update_message", true, -1},
 		{"bad blocks", nil, func(b *bench) error {
 			_, _, err := b.client.Post(ctx, "C0OPS", Message{Text: canary, Blocks: section(strings.Repeat(canary, 300))})
@@ -296,11 +296,11 @@ func TestErrorsSayWhetherAnotherTryCanHelp(t *testing.T) {
 		{"bad view", nil, func(b *bench) error {
 			v := form()
 			v.Title.Text = strings.Repeat("t", 25)
-			return b.client.OpenView(ctx, b.Trigger("U0DEV1"), v)
+			return b.client.OpenView(ctx, b.NewTrigger("U0DEV1"), v)
 		}, "invalid_arguments", true, -1},
 		{"no trigger", nil, func(b *bench) error { return b.client.OpenView(ctx, "", form()) }, "invalid_arguments", true, -1},
 		{"late", nil, func(b *bench) error {
-			id := b.Trigger("U0DEV1")
+			id := b.NewTrigger("U0DEV1")
 			b.now = b.now.Add(3 * time.Second)
 			return b.client.OpenView(ctx, id, form())
 		}, "expired_trigger_id", true, -1},
@@ -316,12 +316,12 @@ func TestErrorsSayWhetherAnotherTryCanHelp(t *testing.T) {
 			return b.client.Update(ctx, "C0OPS", "1.000001", Message{Text: strings.Repeat("é", MaxUpdateText+1)})
 		}, "msg_too_long", true, -1},
 		{"an old response url", nil, func(b *bench) error {
-			address := b.ResponseURL("U0DEV1", "C0OPS", "")
+			address := b.NewResponseURL("U0DEV1", "C0OPS", "")
 			b.now = b.now.Add(time.Hour)
 			return b.client.Respond(ctx, address, Message{Text: canary})
 		}, "expired_url", true, -1},
 		{"a used response url", nil, func(b *bench) error {
-			address := b.ResponseURL("U0DEV1", "C0OPS", "")
+			address := b.NewResponseURL("U0DEV1", "C0OPS", "")
 			for range 5 {
 				if err := b.client.Respond(ctx, address, Message{Text: canary}); err != nil {
 					return err
@@ -353,7 +353,7 @@ func TestErrorsSayWhetherAnotherTryCanHelp(t *testing.T) {
 }
 
 func respond(b *bench) error {
-	return b.client.Respond(ctx, b.ResponseURL("U0DEV1", "C0OPS", ""), Message{Text: canary})
+	return b.client.Respond(ctx, b.NewResponseURL("U0DEV1", "C0OPS", ""), Message{Text: canary})
 }
 
 // quiet fails the test if an error tells what it must not.
@@ -408,7 +408,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 	gone, leave := context.WithCancel(ctx)
 	leave()
-	if err := b.client.Respond(gone, b.ResponseURL("U0DEV1", "C0OPS", ""), Message{Text: "x"}); !errors.Is(err, context.Canceled) {
+	if err := b.client.Respond(gone, b.NewResponseURL("U0DEV1", "C0OPS", ""), Message{Text: "x"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

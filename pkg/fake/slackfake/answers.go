@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// SubmitAnswer does what the 200 body that answered a submission asks for, and
+// ShowSubmitResponse does what the 200 body that answered a submission asks for, and
 // returns what the person then reads: the errors by the inputs, or Slack's own
 // words when the answer is no answer; err says what is wrong with it.
-func (s *Server) SubmitAnswer(viewID string, body []byte) (shown string, err error) {
+func (s *Server) ShowSubmitResponse(viewID string, body []byte) (shown string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.w.view(viewID)

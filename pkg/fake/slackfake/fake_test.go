@@ -32,7 +32,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	b := &bench{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota),
 		calls: make(map[string]int)}
-	b.Server = Sandbox(Options{
+	b.Server = NewSandbox(Options{
 		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
 		Fault: func(op string) Fault { return Fault{How: b.fault[op]} },
 		Quota: func(op string) *Quota { return b.quota[op] },
@@ -97,7 +97,7 @@ func (b *bench) post(channel, blocks string) Message {
 // open opens a view for somebody, and returns its id.
 func (b *bench) open(user string, view string) string {
 	b.t.Helper()
-	o := b.good(b.json("views.open", object{"trigger_id": b.Trigger(user), "view": parsed(b.t, view)}))
+	o := b.good(b.json("views.open", object{"trigger_id": b.NewTrigger(user), "view": parsed(b.t, view)}))
 	return o["view"].(object)["id"].(string)
 }
 

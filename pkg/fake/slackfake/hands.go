@@ -24,9 +24,9 @@ import (
 // Command is the one that the app has.
 const Command = "/aws-access"
 
-// Hands are people's hands in Slack: they type commands, click, fill in forms
+// UI are people's hands in Slack: they type commands, click, fill in forms
 // and type into menus, and send what Slack would send, signed.
-type Hands struct {
+type UI struct {
 	Slack *Server
 	// Post sends a request to the app's endpoint; path is one of
 	// /slack/commands, /slack/interactions and /slack/options. An error is that
@@ -35,14 +35,14 @@ type Hands struct {
 	Secret access.Secret    // Slack signs with it
 	Now    func() time.Time // the clock of signatures
 	Log    *slog.Logger     // of answers that Slack would not take; nil for none
-	// Patience is how long Slack waits for an answer, in real time; 0 is three
+	// Timeout is how long Slack waits for an answer, in real time; 0 is three
 	// seconds, as Slack's (docs/facts.md#e1).
-	Patience time.Duration
+	Timeout time.Duration
 }
 
-// Act is what somebody does in Slack: exactly one of command, click, submit,
+// UserAction is what somebody does in Slack: exactly one of command, click, submit,
 // type, choose and close.
-type Act struct {
+type UserAction struct {
 	As      string  `json:"as"` // user id
 	Command *string `json:"command"`
 
@@ -83,7 +83,7 @@ const maxRetry = 100
 
 // Do does something for somebody, whoever it is: what is refused is refused by
 // the app. An error is a sentence about what cannot be done at all.
-func (h Hands) Do(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) Do(ctx context.Context, a UserAction) (Outcome, error) {
 	if err := h.able(a); err != nil {
 		return Outcome{}, err
 	}
@@ -102,7 +102,7 @@ func (h Hands) Do(ctx context.Context, a Act) (Outcome, error) {
 	return h.closes(ctx, a)
 }
 
-func (h Hands) able(a Act) error {
+func (h UI) able(a UserAction) error {
 	_, known := h.Slack.User(a.As)
 	chosen := 0
 	for _, is := range []bool{a.Command != nil, a.Click != "", a.Submit != "", a.Type != nil, a.Choose != nil, a.Close != ""} {
@@ -122,7 +122,7 @@ func (h Hands) able(a Act) error {
 }
 
 // command types a command.
-func (h Hands) command(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) command(ctx context.Context, a UserAction) (Outcome, error) {
 	name, rest := *a.Command, ""
 	if i := strings.IndexAny(name, " \t\n"); i >= 0 {
 		name, rest = name[:i], strings.TrimSpace(name[i:])
@@ -131,7 +131,7 @@ func (h Hands) command(ctx context.Context, a Act) (Outcome, error) {
 		return Outcome{Shown: name + " is not a valid command. The app has " + Command + "."}, nil
 	}
 	out := h.send(ctx, a, "/slack/commands", []byte(h.Slack.CommandPayload(a.As, name, rest).Encode()), func(body []byte) string {
-		h.Slack.CommandAnswer(a.As, Home, body)
+		h.Slack.ShowCommandResponse(a.As, CommandChannel, body)
 		return ""
 	})
 	if out.Shown != "" {
@@ -141,7 +141,7 @@ func (h Hands) command(ctx context.Context, a Act) (Outcome, error) {
 }
 
 // click presses a button of a message or of a view.
-func (h Hands) click(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) click(ctx context.Context, a UserAction) (Outcome, error) {
 	payload, err := h.clickPayload(a)
 	if err != nil {
 		return Outcome{}, err
@@ -149,7 +149,7 @@ func (h Hands) click(ctx context.Context, a Act) (Outcome, error) {
 	return h.interact(ctx, a, payload), nil
 }
 
-func (h Hands) clickPayload(a Act) ([]byte, error) {
+func (h UI) clickPayload(a UserAction) ([]byte, error) {
 	if a.View != "" {
 		action, found := h.Slack.ViewButton(a.View, a.Click, a.Nth)
 		if !found {
@@ -176,7 +176,7 @@ func (h Hands) clickPayload(a Act) ([]byte, error) {
 }
 
 // closes closes a view, which the app may want to hear of.
-func (h Hands) closes(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) closes(ctx context.Context, a UserAction) (Outcome, error) {
 	if _, ok := h.Slack.View(a.Close); !ok {
 		return Outcome{}, fmt.Errorf("there is no view %q", a.Close)
 	}
@@ -191,7 +191,7 @@ func (h Hands) closes(ctx context.Context, a Act) (Outcome, error) {
 }
 
 // interact sends an interaction whose answer draws nothing.
-func (h Hands) interact(ctx context.Context, a Act, payload []byte) Outcome {
+func (h UI) interact(ctx context.Context, a UserAction, payload []byte) Outcome {
 	return h.send(ctx, a, "/slack/interactions", form(payload), nil)
 }
 
@@ -205,7 +205,7 @@ const patience = 3 * time.Second
 
 // send signs a body as Slack does, sends it to the app's endpoint, and lets
 // take draw the answer. Sent several times, the last time is told.
-func (h Hands) send(ctx context.Context, a Act, path string, body []byte, take func(body []byte) (shown string)) Outcome {
+func (h UI) send(ctx context.Context, a UserAction, path string, body []byte, take func(body []byte) (shown string)) Outcome {
 	var out Outcome
 	header := h.header(body)
 	for range max(a.Retry, 1) {
@@ -215,7 +215,7 @@ func (h Hands) send(ctx context.Context, a Act, path string, body []byte, take f
 		took := time.Since(began)
 		out = Outcome{Status: status, MS: took.Milliseconds(), Body: string(said)}
 		switch {
-		case took >= cmp.Or(h.Patience, patience):
+		case took >= cmp.Or(h.Timeout, patience):
 			out.Shown = "operation_timeout" // Slack has given up, and takes no answer
 		case err != nil || status != http.StatusOK:
 			out.Shown = "dispatch_failed"
@@ -227,7 +227,7 @@ func (h Hands) send(ctx context.Context, a Act, path string, body []byte, take f
 }
 
 // header is what Slack sends with a body.
-func (h Hands) header(body []byte) http.Header {
+func (h UI) header(body []byte) http.Header {
 	stamp := strconv.FormatInt(h.Now().Unix(), 10)
 	return http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json,*/*"}, "Accept-Encoding": {"gzip,deflate"},
@@ -239,16 +239,16 @@ func (h Hands) header(body []byte) http.Header {
 // signature is written here a second time, apart from what judges signatures:
 // a mistake there is not made here as well (Slack's "Verifying requests from
 // Slack").
-func (h Hands) signature(stamp string, body []byte) string {
+func (h UI) signature(stamp string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(h.Secret.Reveal()))
 	mac.Write([]byte("v0:" + stamp + ":"))
 	mac.Write(body)
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// Over is the Post of an endpoint that is reached over HTTP; base is what the
+// PostOverHTTP is the Post of an endpoint that is reached over HTTP; base is what the
 // paths are added to, such as http://127.0.0.1:8080.
-func Over(client *http.Client, base string) func(context.Context, string, http.Header, []byte) (int, []byte, error) {
+func PostOverHTTP(client *http.Client, base string) func(context.Context, string, http.Header, []byte) (int, []byte, error) {
 	return func(ctx context.Context, path string, header http.Header, body []byte) (int, []byte, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(body))
 		if err != nil {

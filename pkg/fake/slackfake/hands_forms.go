@@ -9,7 +9,7 @@ import (
 )
 
 // types types into a searchable menu; the body is the options.
-func (h Hands) types(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) types(ctx context.Context, a UserAction) (Outcome, error) {
 	f, err := h.field(a.View, a.Into)
 	if err != nil {
 		return Outcome{}, err
@@ -20,7 +20,7 @@ func (h Hands) types(ctx context.Context, a Act) (Outcome, error) {
 	return h.suggest(ctx, a, a.View, f, *a.Type)
 }
 
-func (h Hands) suggest(ctx context.Context, a Act, view string, f Field, typed string) (Outcome, error) {
+func (h UI) suggest(ctx context.Context, a UserAction, view string, f Field, typed string) (Outcome, error) {
 	if len([]rune(typed)) < f.MinQuery {
 		return Outcome{Body: `{"options":[]}`}, nil // Slack does not ask yet
 	}
@@ -32,7 +32,7 @@ func (h Hands) suggest(ctx context.Context, a Act, view string, f Field, typed s
 }
 
 // choose puts a value into an input, which the app may want to hear of.
-func (h Hands) choose(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) choose(ctx context.Context, a UserAction) (Outcome, error) {
 	f, err := h.field(a.View, a.Into)
 	if err != nil {
 		return Outcome{}, err
@@ -45,9 +45,9 @@ func (h Hands) choose(ctx context.Context, a Act) (Outcome, error) {
 }
 
 // put puts a value into an input.
-func (h Hands) put(ctx context.Context, a Act, view string, f Field, value json.RawMessage) (Outcome, error) {
+func (h UI) put(ctx context.Context, a UserAction, view string, f Field, value json.RawMessage) (Outcome, error) {
 	if !f.Dispatch {
-		return Outcome{}, h.Slack.Pick(view, f.Label, value)
+		return Outcome{}, h.Slack.SetInput(view, f.Label, value)
 	}
 	payload, err := h.Slack.ViewActionPayload(a.As, view, f.BlockID, f.ActionID, value)
 	if err != nil {
@@ -56,7 +56,7 @@ func (h Hands) put(ctx context.Context, a Act, view string, f Field, value json.
 	return h.interact(ctx, a, payload), nil
 }
 
-func (h Hands) field(view, label string) (Field, error) {
+func (h UI) field(view, label string) (Field, error) {
 	if f, ok := h.Slack.Field(view, label); ok {
 		return f, nil
 	}
@@ -70,7 +70,7 @@ func (h Hands) field(view, label string) (Field, error) {
 // value is what somebody who wants this ends up with in an input: an option of
 // the menu if there is one, else the text itself, as a tampered client would
 // send it.
-func (h Hands) value(ctx context.Context, a Act, view string, f Field, wanted json.RawMessage) (json.RawMessage, error) {
+func (h UI) value(ctx context.Context, a UserAction, view string, f Field, wanted json.RawMessage) (json.RawMessage, error) {
 	if f.Kind != "external_select" || unquoted(wanted) == "" {
 		return wanted, nil
 	}
@@ -86,13 +86,13 @@ func (h Hands) value(ctx context.Context, a Act, view string, f Field, wanted js
 
 // once is the act without its retries: what happens on the way is not sent
 // again.
-func once(a Act) Act {
+func once(a UserAction) UserAction {
 	a.Retry = 0
 	return a
 }
 
 // submit fills a view in, from the first input to the last, and sends it.
-func (h Hands) submit(ctx context.Context, a Act) (Outcome, error) {
+func (h UI) submit(ctx context.Context, a UserAction) (Outcome, error) {
 	if _, ok := h.Slack.View(a.Submit); !ok {
 		return Outcome{}, fmt.Errorf("there is no view %q", a.Submit)
 	}
@@ -101,7 +101,7 @@ func (h Hands) submit(ctx context.Context, a Act) (Outcome, error) {
 		return failed, err
 	}
 	payload, err := h.Slack.SubmitPayload(a.As, a.Submit)
-	var shown *Shown
+	var shown *ClientError
 	switch {
 	case errors.As(err, &shown):
 		return Outcome{Shown: shown.Text}, nil // Slack's own client does not send it
@@ -112,7 +112,7 @@ func (h Hands) submit(ctx context.Context, a Act) (Outcome, error) {
 		return Outcome{}, err
 	}
 	return h.send(ctx, a, "/slack/interactions", form(payload), func(body []byte) string {
-		text, err := h.Slack.SubmitAnswer(a.Submit, body)
+		text, err := h.Slack.ShowSubmitResponse(a.Submit, body)
 		if err != nil && h.Log != nil {
 			h.Log.Warn("Slack would not take the answer to a form", "error", err)
 		}
@@ -126,7 +126,7 @@ type place struct{ block, action string }
 // fill fills the inputs of a view in, in their order. The form may change
 // under the hand: after each the inputs are read again. What menus do not
 // offer is returned, to be forged. A failure on the way is the outcome.
-func (h Hands) fill(ctx context.Context, a Act) (forged map[place]string, failed Outcome, err error) {
+func (h UI) fill(ctx context.Context, a UserAction) (forged map[place]string, failed Outcome, err error) {
 	forged = make(map[place]string)
 	filled := make(map[string]bool)
 	for len(filled) < len(a.Values) {
@@ -156,7 +156,7 @@ func (h Hands) fill(ctx context.Context, a Act) (forged map[place]string, failed
 }
 
 // nextField is the first input that is to be filled in and was not yet.
-func (h Hands) nextField(a Act, filled map[string]bool) (Field, error) {
+func (h UI) nextField(a UserAction, filled map[string]bool) (Field, error) {
 	for _, f := range h.Slack.Fields(a.Submit) {
 		if _, wanted := a.Values[f.Label]; wanted && !filled[f.Label] {
 			return f, nil
@@ -173,7 +173,7 @@ func (h Hands) nextField(a Act, filled map[string]bool) (Field, error) {
 
 // holds reports whether an input has a value already: nothing changes then,
 // and Slack tells nobody.
-func (h Hands) holds(view string, f Field, value json.RawMessage) bool {
+func (h UI) holds(view string, f Field, value json.RawMessage) bool {
 	v, ok := h.Slack.View(view)
 	if !ok {
 		return false

@@ -63,12 +63,12 @@ func (a *app) payload() (p struct {
 	return p
 }
 
-func hands(b *bench) (Hands, *app) {
+func hands(b *bench) (UI, *app) {
 	a := &app{t: b.t, status: http.StatusOK, says: map[string]string{}}
-	return Hands{Slack: b.Server, Post: a.post, Secret: access.NewSecret("shh"), Now: func() time.Time { return b.now }}, a
+	return UI{Slack: b.Server, Post: a.post, Secret: access.NewSecret("shh"), Now: func() time.Time { return b.now }}, a
 }
 
-func (h Hands) must(t *testing.T, a Act) Outcome {
+func (h UI) must(t *testing.T, a UserAction) Outcome {
 	t.Helper()
 	out, err := h.Do(t.Context(), a)
 	if err != nil {
@@ -82,7 +82,7 @@ func TestHandsSendWhatSlackSends(t *testing.T) {
 	h, a := hands(b)
 	line := `/aws-access payments-prod ReadOnly 2h "why"`
 	a.says["/slack/commands"] = `{"text":"Asked for it."}`
-	out := h.must(t, Act{As: "U0DEV1", Command: &line, Retry: 2})
+	out := h.must(t, UserAction{As: "U0DEV1", Command: &line, Retry: 2})
 	if out.Status != 200 || out.Body != a.says["/slack/commands"] || len(a.sent) != 2 || a.sent[0] != a.sent[1] || !strings.Contains(a.sent[0], "user_id=U0DEV1") {
 		t.Errorf("a command: %+v, sent %q", out, a.sent)
 	}
@@ -90,7 +90,7 @@ func TestHandsSendWhatSlackSends(t *testing.T) {
 		t.Errorf("the answers are not drawn: %+v", all)
 	}
 	m := b.post("C0APPROVALS", card)
-	h.must(t, Act{As: "U0LEAD1", Click: "Approve", On: m.Channel + "/" + m.TS})
+	h.must(t, UserAction{As: "U0LEAD1", Click: "Approve", On: m.Channel + "/" + m.TS})
 	if p := a.payload(); p.Type != "block_actions" || p.User.ID != "U0LEAD1" || p.Actions[0].ActionID != "approve" || p.Actions[0].Value != "r1" {
 		t.Errorf("a click: %+v", p)
 	}
@@ -104,15 +104,15 @@ func TestHandsFillFormsIn(t *testing.T) {
 	view := b.open("U0DEV1", requestForm)
 	a.says["/slack/options"] = `{"options":[` + optPayments + `]}`
 	typed := "pay"
-	if out := h.must(t, Act{As: "U0DEV1", Type: &typed, Into: "Account", View: view}); !strings.Contains(out.Body, "payments-prod") || a.payload().Value != "pay" {
+	if out := h.must(t, UserAction{As: "U0DEV1", Type: &typed, Into: "Account", View: view}); !strings.Contains(out.Body, "payments-prod") || a.payload().Value != "pay" {
 		t.Errorf("typing: %+v", out)
 	}
-	if out := h.must(t, Act{As: "U0DEV1", Submit: view}); out.Status != 0 || !strings.Contains(out.Shown, "required") {
+	if out := h.must(t, UserAction{As: "U0DEV1", Submit: view}); out.Status != 0 || !strings.Contains(out.Shown, "required") {
 		t.Errorf("an empty form: %+v", out)
 	}
 	a.says["/slack/interactions"] = `{"response_action":"errors","errors":{"role":"There is no such role."}}`
-	h.Patience = time.Minute
-	out := h.must(t, Act{As: "U0DEV1", Submit: view, Values: Values(map[string]string{"Account": "payments-prod", "Role": "Root", "How long": "2h", "Reason": "<why>"})})
+	h.Timeout = time.Minute
+	out := h.must(t, UserAction{As: "U0DEV1", Submit: view, Values: Values(map[string]string{"Account": "payments-prod", "Role": "Root", "How long": "2h", "Reason": "<why>"})})
 	held := a.payload().View.State.Values
 	if held["account"]["account"].Selected.Value != "111111111111" || held["role"]["role"].Selected.Value != "Root" || held["for"]["for"].Value != "2h" || held["reason"]["reason"].Value != "<why>" {
 		t.Errorf("the form holds %+v", held)
@@ -121,7 +121,7 @@ func TestHandsFillFormsIn(t *testing.T) {
 		t.Errorf("the person is shown %q", out.Shown)
 	}
 	a.says["/slack/interactions"] = ""
-	h.must(t, Act{As: "U0DEV1", Close: view})
+	h.must(t, UserAction{As: "U0DEV1", Close: view})
 	if p := a.payload(); p.Type != "view_closed" || len(b.Views()) != 0 {
 		t.Errorf("closed: %+v, %d views", p, len(b.Views()))
 	}
@@ -130,13 +130,13 @@ func TestHandsFillFormsIn(t *testing.T) {
 // Slack gives up after three seconds, and takes no answer that is not 200.
 func TestWhatThePersonSeesOfAnEndpointThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*Hands, *app)
+		change func(*UI, *app)
 		shown  string
 	}{
-		"fails":         {func(_ *Hands, a *app) { a.status = http.StatusInternalServerError }, `failed with the error "dispatch_failed"`},
-		"no answer":     {func(_ *Hands, a *app) { a.status, a.err = 0, errors.New("reset") }, `failed with the error "dispatch_failed"`},
-		"late":          {func(h *Hands, _ *app) { h.Patience = 1 }, `failed with the error "operation_timeout"`},
-		"other command": {func(*Hands, *app) {}, "is not a valid command"},
+		"fails":         {func(_ *UI, a *app) { a.status = http.StatusInternalServerError }, `failed with the error "dispatch_failed"`},
+		"no answer":     {func(_ *UI, a *app) { a.status, a.err = 0, errors.New("reset") }, `failed with the error "dispatch_failed"`},
+		"late":          {func(h *UI, _ *app) { h.Timeout = 1 }, `failed with the error "operation_timeout"`},
+		"other command": {func(*UI, *app) {}, "is not a valid command"},
 	} {
 		b := newBench(t)
 		h, a := hands(b)
@@ -145,7 +145,7 @@ func TestWhatThePersonSeesOfAnEndpointThatFails(t *testing.T) {
 		if name == "other command" {
 			line = "/nothing"
 		}
-		if out := h.must(t, Act{As: "U0DEV1", Command: &line}); !strings.Contains(out.Shown, c.shown) {
+		if out := h.must(t, UserAction{As: "U0DEV1", Command: &line}); !strings.Contains(out.Shown, c.shown) {
 			t.Errorf("%s: %+v, want %s", name, out, c.shown)
 		}
 		if n := len(b.Messages()); n != 0 {
@@ -158,7 +158,7 @@ func TestWhatHandsCannotDoIsSaid(t *testing.T) {
 	b := newBench(t)
 	h, _ := hands(b)
 	m, view, line := b.post("C0APPROVALS", card), b.open("U0DEV1", requestForm), Command
-	for says, a := range map[string]Act{
+	for says, a := range map[string]UserAction{
 		"exactly one of":                  {As: "U0DEV1"},
 		"nobody here has that id":         {As: "U0NOBODY", Command: &line},
 		"1 to 100":                        {As: "U0DEV1", Command: &line, Retry: 101},
@@ -189,13 +189,13 @@ func TestHandsOverHTTP(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 	}))
 	defer server.Close()
-	h.Post = Over(server.Client(), server.URL)
+	h.Post = PostOverHTTP(server.Client(), server.URL)
 	line := Command
-	if out := h.must(t, Act{As: "U0DEV1", Command: &line}); out.Status != http.StatusTeapot {
+	if out := h.must(t, UserAction{As: "U0DEV1", Command: &line}); out.Status != http.StatusTeapot {
 		t.Errorf("got %+v", out)
 	}
 	server.Close()
-	if out := h.must(t, Act{As: "U0DEV1", Command: &line}); out.Status != 0 || !strings.Contains(out.Shown, "dispatch_failed") {
+	if out := h.must(t, UserAction{As: "U0DEV1", Command: &line}); out.Status != 0 || !strings.Contains(out.Shown, "dispatch_failed") {
 		t.Errorf("with nobody there: %+v", out)
 	}
 }

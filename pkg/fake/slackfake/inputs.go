@@ -141,10 +141,10 @@ func (s *Server) Field(viewID, label string) (Field, bool) {
 	return Field{}, false
 }
 
-// Pick puts a value into a view's input. The value is a JSON string (what is
+// SetInput puts a value into a view's input. The value is a JSON string (what is
 // typed, or the label of an option that the view itself holds), an option
 // object (of a searchable menu), a list of labels (checkboxes), or null.
-func (s *Server) Pick(viewID, label string, value json.RawMessage) error {
+func (s *Server) SetInput(viewID, label string, value json.RawMessage) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.w.view(viewID)
@@ -240,7 +240,7 @@ func (f field) option(v any) (any, error) {
 }
 
 // unsent is what Slack's client itself says instead of sending a submission.
-func (m *modal) unsent() *Shown {
+func (m *modal) unsent() *ClientError {
 	for _, f := range fields(m.parts) {
 		v, _ := decode(m.State[f.BlockID][f.ActionID])
 		state, _ := v.(object)
@@ -248,11 +248,11 @@ func (m *modal) unsent() *Shown {
 		switch n := utf8.RuneCountInString(text); {
 		case !f.input:
 		case !f.Optional && string(m.State[f.BlockID][f.ActionID]) == string(encode(empty(f.element))):
-			return &Shown{"Please complete all required fields. (" + f.Label + ")"}
+			return &ClientError{"Please complete all required fields. (" + f.Label + ")"}
 		case typed && n > f.limit("max_length", 3000):
-			return &Shown{fmt.Sprintf("%s: use at most %d characters.", f.Label, f.limit("max_length", 3000))}
+			return &ClientError{fmt.Sprintf("%s: use at most %d characters.", f.Label, f.limit("max_length", 3000))}
 		case typed && n < f.limit("min_length", 0):
-			return &Shown{fmt.Sprintf("%s: use at least %d characters.", f.Label, f.limit("min_length", 0))}
+			return &ClientError{fmt.Sprintf("%s: use at least %d characters.", f.Label, f.limit("min_length", 0))}
 		}
 	}
 	return nil

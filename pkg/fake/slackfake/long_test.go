@@ -31,8 +31,8 @@ func TestLongTextsBecomeSeveralMessages(t *testing.T) {
 			"chat.postEphemeral": func(b *bench) any {
 				return b.good(b.form("chat.postEphemeral", "channel", "C0OPS", "user", "U0DEV1", "text", c.text))["message_ts"]
 			},
-			"a response URL": func(b *bench) any { b.answers(b.ResponseURL("U0DEV1", "C0OPS", ""), c.text); return nil },
-			"a command":      func(b *bench) any { b.CommandAnswer("U0DEV1", "C0OPS", []byte(c.text)); return nil },
+			"a response URL": func(b *bench) any { b.answers(b.NewResponseURL("U0DEV1", "C0OPS", ""), c.text); return nil },
+			"a command":      func(b *bench) any { b.ShowCommandResponse("U0DEV1", "C0OPS", []byte(c.text)); return nil },
 		} {
 			b := newBench(t)
 			first := post(b)

@@ -22,10 +22,10 @@ func (s *Server) CommandPayload(user, command, text string) url.Values {
 	defer s.mu.Unlock()
 	v := url.Values{
 		"token": {verificationToken}, "team_id": {s.actsFrom(user)}, "team_domain": {teamDomain},
-		"channel_id": {Home}, "channel_name": {s.channelName(Home)},
+		"channel_id": {CommandChannel}, "channel_name": {s.channelName(CommandChannel)},
 		"user_id": {user}, "user_name": {s.person(user).Name},
 		"command": {command}, "text": {text}, "api_app_id": {s.o.AppID}, "is_enterprise_install": {"false"},
-		"response_url": {s.responseURL(user, Home, "")}, "trigger_id": {s.trigger(user, "")},
+		"response_url": {s.responseURL(user, CommandChannel, "")}, "trigger_id": {s.trigger(user, "")},
 	}
 	if s.o.Enterprise != "" {
 		v.Set("enterprise_id", s.o.Enterprise)
@@ -204,10 +204,10 @@ func (s *Server) ClosePayload(user, viewID string) ([]byte, error) {
 	return encode(p), nil
 }
 
-// Newest finds the newest message that has, or had, a button of this label, in a
+// NewestWithButton finds the newest message that has, or had, a button of this label, in a
 // channel, or for @ and a person in that person's direct channel. Messages that
 // one person alone sees do not count.
-func (s *Server) Newest(on, label string, nth int) (found Message, ok bool) {
+func (s *Server) NewestWithButton(on, label string, nth int) (found Message, ok bool) {
 	user, direct := strings.CutPrefix(on, "@")
 	for _, m := range slices.Backward(s.Messages()) {
 		if m.To != "" || direct && m.DMWith != user || !direct && m.Channel != on {

@@ -33,7 +33,7 @@ func TestPayloadsHaveSlacksShapes(t *testing.T) {
 	approve, _ := b.Button(m.Channel, m.TS, "Approve", 1)
 	view := b.open("U0DEV1", requestForm)
 	for label, value := range map[string]string{"Account": optPayments, "Role": `"ReadOnly"`} {
-		if err := b.Pick(view, label, json.RawMessage(value)); err != nil {
+		if err := b.SetInput(view, label, json.RawMessage(value)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestACommandIsAFormAsSlackSendsIt(t *testing.T) {
 	v := b.CommandPayload("U0OUTSIDE", "/aws-access", `payments-prod ReadOnly 2h "why & <x>"`)
 	for name, want := range map[string]string{
 		"team_id": "T0SANDBOX", "user_id": "U0OUTSIDE", "user_name": "outside", "command": "/aws-access", "text": `payments-prod ReadOnly 2h "why & <x>"`,
-		"channel_id": Home, "channel_name": "payments", "api_app_id": "A0SANDBOX", "is_enterprise_install": "false",
+		"channel_id": CommandChannel, "channel_name": "payments", "api_app_id": "A0SANDBOX", "is_enterprise_install": "false",
 	} {
 		if got := v.Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -109,7 +109,7 @@ func TestACommandIsAFormAsSlackSendsIt(t *testing.T) {
 
 func TestAnOutsidersClickCarriesBothTeams(t *testing.T) {
 	b := newBench(t)
-	m := b.post(Home, card)
+	m := b.post(CommandChannel, card)
 	action, _ := b.Button(m.Channel, m.TS, "Approve", 1)
 	payload, err := b.ActionPayload("U0OUTSIDE", m.Channel, m.TS, action)
 	o := parsed(t, string(payload)).(object)
@@ -201,7 +201,7 @@ func TestWhatWasTypedSurvivesAnUpdateThatKeepsTheIDs(t *testing.T) {
 	b := newBench(t)
 	view := b.open("U0DEV1", requestForm)
 	for label, value := range map[string]string{"Account": optPayments, "Role": `"Admin"`, "How long": `"2h"`, "Reason": `"why"`} {
-		if err := b.Pick(view, label, json.RawMessage(value)); err != nil {
+		if err := b.SetInput(view, label, json.RawMessage(value)); err != nil {
 			t.Fatalf("%s: %v", label, err)
 		}
 	}
@@ -233,7 +233,7 @@ func TestPickTakesOnlyWhatThePersonCouldChoose(t *testing.T) {
 		{"Colour", `"red"`, `no input "Colour"`},
 		{"Reason", `{`, "not JSON"},
 	} {
-		if err := b.Pick(view, c.label, json.RawMessage(c.value)); err == nil || !strings.Contains(err.Error(), c.says) {
+		if err := b.SetInput(view, c.label, json.RawMessage(c.value)); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s %s: got %v, want %q", c.label, c.value, err, c.says)
 		}
 	}
@@ -250,14 +250,14 @@ func TestTheClientItselfStopsAnIncompleteForm(t *testing.T) {
 	refused := func(says string) {
 		t.Helper()
 		_, err := b.SubmitPayload("U0DEV1", view)
-		var shown *Shown
+		var shown *ClientError
 		if !errors.As(err, &shown) || !strings.Contains(shown.Text, says) {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}
 	pick := func(label, value string) {
 		t.Helper()
-		if err := b.Pick(view, label, json.RawMessage(value)); err != nil {
+		if err := b.SetInput(view, label, json.RawMessage(value)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -298,7 +298,7 @@ func TestAnswersToASubmissionDoWhatTheySay(t *testing.T) {
 	} {
 		b := newBench(t)
 		view := b.open("U0DEV1", requestForm)
-		shown, err := b.SubmitAnswer(view, []byte(c.body))
+		shown, err := b.ShowSubmitResponse(view, []byte(c.body))
 		var open []string
 		for _, v := range b.Views() {
 			open = append(open, v.Title)
@@ -312,13 +312,13 @@ func TestAnswersToASubmissionDoWhatTheySay(t *testing.T) {
 func TestErrorsStandByTheirInputsUntilItChanges(t *testing.T) {
 	b := newBench(t)
 	view := b.open("U0DEV1", requestForm)
-	if _, err := b.SubmitAnswer(view, []byte(`{"response_action":"errors","errors":{"for":"At most 4h here."}}`)); err != nil {
+	if _, err := b.ShowSubmitResponse(view, []byte(`{"response_action":"errors","errors":{"for":"At most 4h here."}}`)); err != nil {
 		t.Fatal(err)
 	}
 	if v, _ := b.View(view); v.Errors["for"] != "At most 4h here." {
 		t.Errorf("got %v", v.Errors)
 	}
-	if err := b.Pick(view, "How long", json.RawMessage(`"2h"`)); err != nil {
+	if err := b.SetInput(view, "How long", json.RawMessage(`"2h"`)); err != nil {
 		t.Fatal(err)
 	}
 	if v, _ := b.View(view); len(v.Errors) != 0 {
@@ -337,7 +337,7 @@ func TestOneStackOfViewsForEachPerson(t *testing.T) {
 	if got := len(b.Views()); got != 2 {
 		t.Errorf("%d open views, want 2", got)
 	}
-	if _, err := b.SubmitAnswer(second, []byte(`{"response_action":"push","view":`+viewOf("", "")+`}`)); err != nil {
+	if _, err := b.ShowSubmitResponse(second, []byte(`{"response_action":"push","view":`+viewOf("", "")+`}`)); err != nil {
 		t.Fatal(err)
 	}
 	top := b.Views()[2]
@@ -365,7 +365,7 @@ func TestWhatSlackDrawsOfACommandsAnswer(t *testing.T) {
 		{"bad blocks", `{"response_type":"in_channel","blocks":[{"type":"x"}]}`, `The command failed with the error "invalid_command_response": invalid_blocks`, "U0DEV1"},
 	} {
 		b := newBench(t)
-		shown := b.CommandAnswer("U0DEV1", Home, []byte(c.body))
+		shown := b.ShowCommandResponse("U0DEV1", CommandChannel, []byte(c.body))
 		to := "none"
 		if all := b.Messages(); len(all) == 1 {
 			to = all[0].To
@@ -388,7 +388,7 @@ func TestWhatSlackDrawsOfACommandsAnswer(t *testing.T) {
 func TestAResponseURLReplacesWhatOnePersonSees(t *testing.T) {
 	b := newBench(t)
 	ts := b.good(b.form("chat.postEphemeral", "channel", "C0OPS", "user", "U0DEV1", "text", "x", "blocks", card))["message_ts"].(string)
-	address := strings.TrimPrefix(b.ResponseURL("U0DEV1", "C0OPS", ts), "http://127.0.0.1:8080/slack-api/response/")
+	address := strings.TrimPrefix(b.NewResponseURL("U0DEV1", "C0OPS", ts), "http://127.0.0.1:8080/slack-api/response/")
 	if refused := b.respond(address, args{"replace_original": "true", "text": "new"}); refused != nil {
 		t.Fatal(refused.code)
 	}
@@ -494,7 +494,7 @@ func TestTextIsHeldAsSlackHoldsIt(t *testing.T) {
 func TestManyAtOnceGetOneViewOutOfOneTrigger(t *testing.T) {
 	b := newBench(t)
 	m := b.post("C0OPS", card)
-	trigger := b.Trigger("U0DEV1")
+	trigger := b.NewTrigger("U0DEV1")
 	var opened sync.Map
 	var all sync.WaitGroup
 	for i := range 16 {
@@ -506,7 +506,7 @@ func TestManyAtOnceGetOneViewOutOfOneTrigger(t *testing.T) {
 			_ = b.SetGroup("S0DEVS", []string{"U0DEV1"})
 			b.Messages()
 			for _, v := range b.Views() {
-				_ = b.Pick(v.ID, "How long", json.RawMessage(`"2h"`))
+				_ = b.SetInput(v.ID, "How long", json.RawMessage(`"2h"`))
 				_, _ = b.SubmitPayload("U0DEV1", v.ID)
 			}
 			b.CommandPayload("U0DEV1", "/x", "")

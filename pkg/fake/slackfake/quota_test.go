@@ -139,7 +139,7 @@ func TestAFaultRefusesWithAnyCode(t *testing.T) {
 		b := newBench(t)
 		b.fault["slack:response"] = "code:" + code
 		w := httptest.NewRecorder()
-		address := strings.TrimPrefix(b.ResponseURL("U0DEV1", "C0OPS", ""), "http://127.0.0.1:8080/slack-api")
+		address := strings.TrimPrefix(b.NewResponseURL("U0DEV1", "C0OPS", ""), "http://127.0.0.1:8080/slack-api")
 		b.ServeHTTP(w, httptest.NewRequest(http.MethodPost, address+"?text=x", nil))
 		if want := fmt.Sprintf(`{"error":%q,"ok":false}`, code); w.Code != status || w.Body.String() != want ||
 			len(b.Messages()) != 0 {

@@ -160,10 +160,10 @@ func TestViewsPastALimitAreRefusedWithTheirPlace(t *testing.T) {
 		{"E4 views", "not an object", viewOf("", ""), `"modal"`, "/view", "must provide an object"},
 	} {
 		b := newBench(t)
-		if o := b.json("views.open", object{"trigger_id": b.Trigger("U0DEV1"), "view": parsed(t, c.fits)}); o["ok"] != true {
+		if o := b.json("views.open", object{"trigger_id": b.NewTrigger("U0DEV1"), "view": parsed(t, c.fits)}); o["ok"] != true {
 			t.Errorf("%s (%s): at the limit: got %v, want ok", c.name, c.source, o)
 		}
-		trigger := b.Trigger("U0DEV1")
+		trigger := b.NewTrigger("U0DEV1")
 		o := b.json("views.open", object{"trigger_id": trigger, "view": parsed(t, c.past)})
 		messages := fmt.Sprint(o["response_metadata"])
 		if o["error"] != "invalid_arguments" || !strings.Contains(messages, c.says) || !strings.Contains(messages, "[json-pointer:"+c.place+"]") {
@@ -286,14 +286,14 @@ func TestMethodsRefuseWhatSlackRefuses(t *testing.T) {
 			return b.form("chat.postEphemeral", "channel", b.post("U0DEV2", "[]").Channel, "user", "U0DEV1", "text", "x")
 		}},
 		{"E7 ephemeral to strangers", "an outsider", "user_not_in_channel", func(b *bench) object {
-			return b.form("chat.postEphemeral", "channel", Home, "user", "U0OUTSIDE", "text", "x")
+			return b.form("chat.postEphemeral", "channel", CommandChannel, "user", "U0OUTSIDE", "text", "x")
 		}},
 		{"E6 chat.postEphemeral", "a person as the channel", "channel_not_found", func(b *bench) object {
 			return b.form("chat.postEphemeral", "channel", "U0DEV1", "user", "U0DEV1", "text", "x")
 		}},
 		{"E6 chat.update", "no such message", "message_not_found", func(b *bench) object { return b.form("chat.update", "channel", "C0OPS", "ts", "1.000001", "text", "x") }},
 		{"E6 chat.update only the bot's own", "another's message", "cant_update_message", func(b *bench) object {
-			return b.form("chat.update", "channel", "C0OPS", "ts", b.Say("U0DEV1", "C0OPS", "mine"), "text", "x")
+			return b.form("chat.update", "channel", "C0OPS", "ts", b.PostAs("U0DEV1", "C0OPS", "mine"), "text", "x")
 		}},
 		{"E6 an ephemeral CANNOT be edited", "an ephemeral message", "message_not_found", func(b *bench) object {
 			o := b.form("chat.postEphemeral", "channel", "C0OPS", "user", "U0DEV1", "text", "x")
@@ -309,7 +309,7 @@ func TestMethodsRefuseWhatSlackRefuses(t *testing.T) {
 			return b.form("chat.update", "channel", "C0OPS", "ts", b.post("C0OPS", "[]").TS)
 		}},
 		{"chat.delete", "another's message", "cant_delete_message", func(b *bench) object {
-			return b.form("chat.delete", "channel", "C0OPS", "ts", b.Say("U0DEV1", "C0OPS", "mine"))
+			return b.form("chat.delete", "channel", "C0OPS", "ts", b.PostAs("U0DEV1", "C0OPS", "mine"))
 		}},
 		{"chat.delete", "twice", "message_not_found", func(b *bench) object {
 			ts := b.post("C0OPS", "[]").TS
@@ -320,22 +320,22 @@ func TestMethodsRefuseWhatSlackRefuses(t *testing.T) {
 			return b.form("views.open", "trigger_id", "1.2.abc", "view", viewOf("", ""))
 		}},
 		{"E1 trigger_id expires 3 s after Slack issued it", "after three seconds", "expired_trigger_id", func(b *bench) object {
-			id := b.Trigger("U0DEV1")
+			id := b.NewTrigger("U0DEV1")
 			b.now = b.now.Add(3 * time.Second)
 			return b.form("views.open", "trigger_id", id, "view", viewOf("", ""))
 		}},
 		{"E1 single use", "a used trigger", "exchanged_trigger_id", func(b *bench) object {
-			id := b.Trigger("U0DEV1")
+			id := b.NewTrigger("U0DEV1")
 			b.good(b.form("views.open", "trigger_id", id, "view", viewOf("", "")))
 			return b.form("views.open", "trigger_id", id, "view", viewOf("", ""))
 		}},
 		{"E4 view payload 250 KB", "a view of 251 KB", "view_too_large", func(b *bench) object {
-			return b.form("views.open", "trigger_id", b.Trigger("U0DEV1"), "view", viewOf("", repeated(90, same(section(long(1500))))))
+			return b.form("views.open", "trigger_id", b.NewTrigger("U0DEV1"), "view", viewOf("", repeated(90, same(section(long(1500))))))
 		}},
-		{"views.open", "no view", "invalid_arguments", func(b *bench) object { return b.form("views.open", "trigger_id", b.Trigger("U0DEV1")) }},
+		{"views.open", "no view", "invalid_arguments", func(b *bench) object { return b.form("views.open", "trigger_id", b.NewTrigger("U0DEV1")) }},
 		{"views.open", "an external_id that is open", "duplicate_external_id", func(b *bench) object {
 			b.open("U0DEV1", viewOf(`,"external_id":"x"`, ""))
-			return b.form("views.open", "trigger_id", b.Trigger("U0DEV2"), "view", viewOf(`,"external_id":"x"`, ""))
+			return b.form("views.open", "trigger_id", b.NewTrigger("U0DEV2"), "view", viewOf(`,"external_id":"x"`, ""))
 		}},
 		{"E4 modal stack: 3 views", "a fourth view", "push_limit_reached", func(b *bench) object {
 			id := b.open("U0DEV1", viewOf("", actions(knob(`,"action_id":"a"`))))
@@ -345,7 +345,7 @@ func TestMethodsRefuseWhatSlackRefuses(t *testing.T) {
 		}},
 		{"E4 views.push needs a trigger_id from the modal", "a trigger from elsewhere", "invalid_trigger_id", func(b *bench) object {
 			b.open("U0DEV1", viewOf("", ""))
-			return b.form("views.push", "trigger_id", b.Trigger("U0DEV1"), "view", viewOf("", ""))
+			return b.form("views.push", "trigger_id", b.NewTrigger("U0DEV1"), "view", viewOf("", ""))
 		}},
 		{"E4 views.update", "no such view", "not_found", func(b *bench) object { return b.form("views.update", "view_id", "V0", "view", viewOf("", "")) }},
 		{"E4 views.update", "a closed view", "not_found", func(b *bench) object {
@@ -392,7 +392,7 @@ func TestResponseURLsAreGoodForFiveUsesAndThirtyMinutes(t *testing.T) {
 		return w.Body.String()
 	}
 	b := newBench(t)
-	address := b.ResponseURL("U0DEV1", "C0OPS", "")
+	address := b.NewResponseURL("U0DEV1", "C0OPS", "")
 	if got := respond(b, address, `{}`, 400); !strings.Contains(got, "no_text") {
 		t.Errorf("nothing said: got %s, want no_text", got)
 	}
@@ -407,7 +407,7 @@ func TestResponseURLsAreGoodForFiveUsesAndThirtyMinutes(t *testing.T) {
 	if got := respond(b, address, `{"text":"x"}`, 404); !strings.Contains(got, "used_url") {
 		t.Errorf("the sixth use: got %s, want used_url", got)
 	}
-	address = b.ResponseURL("U0DEV1", "C0OPS", "")
+	address = b.NewResponseURL("U0DEV1", "C0OPS", "")
 	b.now = b.now.Add(30*time.Minute - 1)
 	respond(b, address, `{"text":"x"}`, 200)
 	b.now = b.now.Add(1)

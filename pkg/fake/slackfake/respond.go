@@ -21,9 +21,9 @@ type responseURL struct {
 	uses              int
 }
 
-// ResponseURL is a new response URL: good for 30 minutes and five uses. ts is
+// NewResponseURL is a new response URL: good for 30 minutes and five uses. ts is
 // the message that was clicked, "" for a command.
-func (s *Server) ResponseURL(user, channel, ts string) string {
+func (s *Server) NewResponseURL(user, channel, ts string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.responseURL(user, channel, ts)
@@ -77,9 +77,9 @@ func (s *Server) original(r *responseURL, change func(*Message)) *refusal {
 	return nil
 }
 
-// CommandAnswer draws the 200 body that answered a command, and returns the
+// ShowCommandResponse draws the 200 body that answered a command, and returns the
 // text that the person sees of it. Nothing is drawn of an empty one.
-func (s *Server) CommandAnswer(user, channel string, body []byte) (shown string) {
+func (s *Server) ShowCommandResponse(user, channel string, body []byte) (shown string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := strings.TrimSpace(string(body))

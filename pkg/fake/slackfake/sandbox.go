@@ -2,13 +2,13 @@ package slackfake
 
 import "cmp"
 
-// Home is the channel in which commands are typed. It is shared with another
+// CommandChannel is the channel in which commands are typed. It is shared with another
 // workspace.
-const Home = "C0PAYMENTS"
+const CommandChannel = "C0PAYMENTS"
 
-// Sandbox plays the workspace of the sandbox: its people, groups and channels.
+// NewSandbox plays the workspace of the sandbox: its people, groups and channels.
 // An empty Team is T0SANDBOX, an empty AppID A0SANDBOX.
-func Sandbox(o Options) *Server {
+func NewSandbox(o Options) *Server {
 	o.Team, o.AppID = cmp.Or(o.Team, "T0SANDBOX"), cmp.Or(o.AppID, "A0SANDBOX")
 	return start(o, func(w *world) {
 		member := func(id, name, email string) User {
@@ -34,7 +34,7 @@ func Sandbox(o Options) *Server {
 			{ID: "S0SECURITY", Handle: "security", Members: []string{"U0SEC1"}},
 		}
 		w.channels = []Channel{
-			{ID: "C0APPROVALS", Name: "approvals"}, {ID: Home, Name: "payments", Shared: true}, {ID: "C0OPS", Name: "ops"},
+			{ID: "C0APPROVALS", Name: "approvals"}, {ID: CommandChannel, Name: "payments", Shared: true}, {ID: "C0OPS", Name: "ops"},
 		}
 	})
 }

@@ -176,8 +176,8 @@ type Field struct {
 	Options  json.RawMessage `json:"options,omitempty"`
 }
 
-// Shown is an error that Slack's own client shows; nothing is sent to the app.
-type Shown struct{ Text string }
+// ClientError is an error that Slack's own client shows; nothing is sent to the app.
+type ClientError struct{ Text string }
 
 // Error is what the person reads.
-func (s *Shown) Error() string { return s.Text }
+func (s *ClientError) Error() string { return s.Text }

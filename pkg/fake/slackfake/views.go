@@ -17,8 +17,8 @@ type trigger struct {
 	used bool
 }
 
-// Trigger is a new trigger id: good for three seconds and one use.
-func (s *Server) Trigger(user string) string {
+// NewTrigger is a new trigger id: good for three seconds and one use.
+func (s *Server) NewTrigger(user string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.trigger(user, "")

@@ -282,8 +282,8 @@ func (m *modal) copy() View {
 	return v
 }
 
-// Say lets somebody write a message, and returns its ts.
-func (s *Server) Say(user, channel, text string) (ts string) {
+// PostAs lets somebody write a message, and returns its ts.
+func (s *Server) PostAs(user, channel, text string) (ts string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.add(Message{Channel: channel, By: user, Text: hold(text)})

@@ -24,12 +24,12 @@ import (
 //go:embed stories.json testdata/*.golden
 var files embed.FS
 
-// World is where a story is told.
-type World struct {
+// Environment is where a story is told.
+type Environment struct {
 	Slack *slackfake.Server
 	// Do does something for somebody, and returns when all that it led to is
 	// done.
-	Do func(slackfake.Act) (slackfake.Outcome, error)
+	Do func(slackfake.UserAction) (slackfake.Outcome, error)
 	// Pass lets time pass, with a tick at its end and all that it leads to.
 	Pass func(time.Duration) error
 	// How everything stands, oldest first.
@@ -49,7 +49,7 @@ type Story struct {
 // that has, or had, the button. Its "view" and "submit" may be "form": the
 // newest that the person has open.
 type Step struct {
-	slackfake.Act
+	slackfake.UserAction
 	Pass string // a length of time
 }
 
@@ -79,10 +79,10 @@ func (s Story) File() string {
 	return "testdata/" + strings.ReplaceAll(s.Name, " ", "-") + ".golden"
 }
 
-// Tell tells the story, and returns what came of each step and how everything
+// Run tells the story, and returns what came of each step and how everything
 // stands in the end, without what differs from one telling to the next: ids,
 // times, secrets, addresses.
-func (s Story) Tell(w World) (string, error) {
+func (s Story) Run(w Environment) (string, error) {
 	e := &ending{}
 	for n, step := range s.Steps {
 		out, err := step.do(w)
@@ -107,7 +107,7 @@ func (s Story) Tell(w World) (string, error) {
 	return e.String(), nil
 }
 
-func (s Step) do(w World) (slackfake.Outcome, error) {
+func (s Step) do(w Environment) (slackfake.Outcome, error) {
 	if s.Pass != "" {
 		d, err := time.ParseDuration(s.Pass)
 		if err != nil {
@@ -123,10 +123,10 @@ func (s Step) do(w World) (slackfake.Outcome, error) {
 }
 
 // named is the act with ids in the place of what they were called by.
-func (s Step) named(slack *slackfake.Server) (a slackfake.Act, err error) {
-	a = s.Act
+func (s Step) named(slack *slackfake.Server) (a slackfake.UserAction, err error) {
+	a = s.UserAction
 	if a.On != "" {
-		m, found := slack.Newest(a.On, a.Click, a.Nth)
+		m, found := slack.NewestWithButton(a.On, a.Click, a.Nth)
 		if !found {
 			return a, fmt.Errorf("no message on %s has, or had, a button %q", a.On, a.Click)
 		}
