@@ -7,7 +7,7 @@ ARCH     ?= arm64
 LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
 POLICY   ?= policy.yaml
 
-.PHONY: sandbox test check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
+.PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,10 @@ test: check lint template proof unit simulate deploy-local ## everything: what C
 
 check: ## are the tools there that the tests need
 	@.ci/need
+
+quick: ## before each commit: formatting, and the tests that need no engine, browser, Java or Python
+	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
+	@$(GO) test -short ./...
 
 unit: ## every Go test, among them the browser's and DynamoDB Local's
 	@.ci/unit
