@@ -62,7 +62,7 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 	if err != nil {
 		return slackui.Message{}, fmt.Errorf("list the requests of %s: %w", user, err)
 	}
-	_, asker, err := h.Store.Asking(ctx, user, "")
+	_, asker, err := h.Store.LoadForSubmit(ctx, user, "")
 	if err != nil {
 		return slackui.Message{}, fmt.Errorf("load the requests of %s: %w", user, err)
 	}

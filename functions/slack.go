@@ -36,7 +36,7 @@ type requestStore interface {
 	messageStore
 	Directory(ctx context.Context) (access.Directory, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
-	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 }
 

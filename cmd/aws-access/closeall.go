@@ -31,7 +31,7 @@ table's index "state", and dynamodb:BatchGetItem and dynamodb:PutItem on the tab
 
 // requests is what close-all needs of a table.
 type requests interface {
-	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	InState(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 }
 
@@ -93,7 +93,7 @@ const most = 100
 func (c closer) run(ctx context.Context) (n int, err error) {
 	for _, state := range []access.State{access.Pending, access.Active} {
 		for {
-			open, err := c.store.Open(ctx, state, c.page())
+			open, err := c.store.InState(ctx, state, c.page())
 			if err != nil {
 				return n, err
 			}

@@ -31,7 +31,7 @@ func submitted(t *testing.T, s *dynamo.Store, id string, granted bool) {
 }
 
 func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	want := make(map[string]access.State)
 	for i := range 120 { // more than a page
@@ -45,7 +45,7 @@ func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
 	if n, err := c.run(t.Context()); n != 240 || err != nil || !strings.Contains(said.String(), "active 01A007 prod Admin by U0DEV1\n") {
 		t.Fatalf("listed %d, %v: %s", n, err, said.String())
 	}
-	if open, err := s.Open(t.Context(), access.Active, 1000); err != nil || len(open) != 120 {
+	if open, err := s.InState(t.Context(), access.Active, 1000); err != nil || len(open) != 120 {
 		t.Fatalf("a list has ended something: %d are active, %v", len(open), err)
 	}
 	c.do = true
@@ -62,7 +62,7 @@ func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
 
 // What time has ended is not revoked: the record says what happened.
 func TestCloseAllLetsTimeDoItsPart(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	submitted(t, s, "01P", false)
 	submitted(t, s, "01A", true)

@@ -53,7 +53,7 @@ type hospital struct {
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
 	dir := packed(t)
-	h := &hospital{clinic: newClinic(t, thePolicy(t)), table: dynamotest.Open(t)}
+	h := &hospital{clinic: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t)}
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)

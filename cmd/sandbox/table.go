@@ -15,7 +15,7 @@ import (
 type table interface {
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
-	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
@@ -85,8 +85,8 @@ func (t counted) Save(ctx context.Context, next access.Request, event access.Eve
 	return t.write(ctx, func() error { return t.table.Save(ctx, next, event, once) })
 }
 
-func (t counted) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
-	err = t.call(ctx, "store:load", func() (err error) { d, a, err = t.table.Asking(ctx, user, once); return err })
+func (t counted) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+	err = t.call(ctx, "store:load", func() (err error) { d, a, err = t.table.LoadForSubmit(ctx, user, once); return err })
 	return d, a, err
 }
 

@@ -194,9 +194,9 @@ func (n noted) Submit(ctx context.Context, r access.Request, event access.Event,
 	return n.table.Submit(ctx, r, event, next, once)
 }
 
-func (n noted) Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+func (n noted) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
 	defer n.trips.begin("store:load")()
-	return n.table.Asking(ctx, user, once)
+	return n.table.LoadForSubmit(ctx, user, once)
 }
 
 func (n noted) Requests(ctx context.Context, ids []string) ([]access.Request, error) {

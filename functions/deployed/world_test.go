@@ -118,7 +118,7 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, table: dynamotest.Open(t), wire: newWire(), ssm: new(lambdafake.Parameters), keys: make(map[string]access.Credentials)}
+	w := &world{t: t, table: dynamotest.NewTable(t), wire: newWire(), ssm: new(lambdafake.Parameters), keys: make(map[string]access.Credentials)}
 	w.play()
 	for function := range functions {
 		w.deploy(dir, function)

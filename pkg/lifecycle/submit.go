@@ -12,7 +12,7 @@ import (
 
 type submitStore interface {
 	// Asking is one consistent read of what a request of somebody depends on.
-	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	// Requests reads requests consistently.
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 	// Submit writes request, event and asker as one, the asker on the version before.
@@ -79,7 +79,7 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 // ask is one try. What needs nobody to be asked is judged first, so that a
 // flood of requests is refused before it uses up what Slack allows.
 func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, error) {
-	d, asker, err := s.Store.Asking(ctx, in.By, in.Once)
+	d, asker, err := s.Store.LoadForSubmit(ctx, in.By, in.Once)
 	if err != nil {
 		return access.Request{}, fmt.Errorf("load the requests of %s: %w", in.By, err)
 	}

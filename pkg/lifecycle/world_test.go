@@ -195,9 +195,9 @@ func (w *world) Save(ctx context.Context, next access.Request, event access.Even
 	return w.call("store:save", func() error { return w.store.Save(ctx, next, event, once) })
 }
 
-func (w *world) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+func (w *world) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	err = w.call("store:load", func() error {
-		d, a, err = w.store.Asking(ctx, user, once)
+		d, a, err = w.store.LoadForSubmit(ctx, user, once)
 		return err
 	})
 	return d, a, err

@@ -34,7 +34,7 @@ type Item struct {
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
 	Due       time.Time // of what has a State: when time will next matter
-	Forget    time.Time // when the item may be swept; zero for never. Housekeeping only
+	ExpiresAt time.Time // when the item may be swept; zero for never. Housekeeping only
 }
 
 // EventPrefix begins the sort key of every event.
@@ -140,14 +140,14 @@ func ProblemsItem(p access.Problems) (Item, error) {
 // AskerItem is how it is kept what one person asked for.
 func AskerItem(user string, a access.Asker, forget time.Time) (Item, error) {
 	item, err := newItem(AskerKey(user), AskerSort, a)
-	item.Version, item.Forget = a.Version, forget
+	item.Version, item.ExpiresAt = a.Version, forget
 	return item, err
 }
 
 // OnceItem keeps a unique key, with the request that it led to.
 func OnceItem(key, request string, forget time.Time) (Item, error) {
 	item, err := newItem(OnceKey(key), OnceSort, request)
-	item.Forget = forget
+	item.ExpiresAt = forget
 	return item, err
 }
 
@@ -247,8 +247,8 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	if !i.Due.IsZero() {
 		image["due"] = events.NewStringAttribute(TimeKey(i.Due))
 	}
-	if !i.Forget.IsZero() {
-		image["forget"] = events.NewNumberAttribute(strconv.FormatInt(i.Forget.Unix(), 10))
+	if !i.ExpiresAt.IsZero() {
+		image["forget"] = events.NewNumberAttribute(strconv.FormatInt(i.ExpiresAt.Unix(), 10))
 	}
 	return image
 }

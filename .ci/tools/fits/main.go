@@ -92,8 +92,8 @@ func table(have map[string]any) []string {
 	if stream["StreamViewType"] != want["StreamSpecification"].(map[string]any)["StreamViewType"] {
 		out = append(out, fmt.Sprintf("the table's stream is %v", stream))
 	}
-	if forget, _ := have["TimeToLiveSpecification"].(map[string]any); forget["AttributeName"] != dynamo.Forget {
-		out = append(out, fmt.Sprintf("the table forgets by %v, and pkg/store/dynamo by %s", forget, dynamo.Forget))
+	if forget, _ := have["TimeToLiveSpecification"].(map[string]any); forget["AttributeName"] != dynamo.TTLAttribute {
+		out = append(out, fmt.Sprintf("the table forgets by %v, and pkg/store/dynamo by %s", forget, dynamo.TTLAttribute))
 	}
 	return out
 }

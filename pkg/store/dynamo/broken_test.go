@@ -66,7 +66,7 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 				if !slices.Contains(broken.fails, check.Name) {
 					continue
 				}
-				table := dynamotest.Open(t)
+				table := dynamotest.NewTable(t)
 				spoiled := &wire{before: func(c *call) *http.Response { broken.spoil(c); return nil }}
 				if err := check.Do(t.Context(), subject(dynamo.New(table.Client(spoiled), table.Name, now), table)); err == nil {
 					t.Errorf("%q: passed", check.Name)

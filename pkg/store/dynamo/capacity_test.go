@@ -164,8 +164,8 @@ func fill(t testing.TB, table dynamotest.Table, n int) {
 }
 
 func TestAGrantedRequestCostsTheSameAtAnySize(t *testing.T) {
-	empty := dynamotest.Open(t)
-	full := dynamotest.Open(t)
+	empty := dynamotest.NewTable(t)
+	full := dynamotest.NewTable(t)
 	fill(t, full, 1000)
 	a, steps := granted(t, empty)
 	b, _ := granted(t, full)
@@ -183,7 +183,7 @@ func TestAGrantedRequestCostsTheSameAtAnySize(t *testing.T) {
 func BenchmarkGranted(b *testing.B) {
 	for _, stored := range []int{1000, 1_000_000} {
 		b.Run(fmt.Sprintf("stored=%d", stored), func(b *testing.B) {
-			table := dynamotest.Open(b)
+			table := dynamotest.NewTable(b)
 			fill(b, table, stored)
 			for b.Loop() {
 				m, steps := granted(b, table)
@@ -201,7 +201,7 @@ func BenchmarkGranted(b *testing.B) {
 // that.
 func BenchmarkThousandDecide(b *testing.B) {
 	const crowd = 1000
-	table := dynamotest.Open(b)
+	table := dynamotest.NewTable(b)
 	m := &meter{}
 	step, submit := worker(b, table, m, crowd)
 	for b.Loop() {

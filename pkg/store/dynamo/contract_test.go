@@ -19,17 +19,17 @@ func now() time.Time { return storetest.Now }
 func subject(s *dynamo.Store, table dynamotest.Table) storetest.Subject {
 	return storetest.Subject{
 		Store: s,
-		Plant: func(ctx context.Context, item store.Item) error {
+		PutItem: func(ctx context.Context, item store.Item) error {
 			_, err := table.Client(nil).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)})
 			return err
 		},
-		Feed: table.Records,
+		StreamRecords: table.Records,
 	}
 }
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Subject {
-		table := dynamotest.Open(t)
+		table := dynamotest.NewTable(t)
 		return subject(dynamo.New(table.Client(nil), table.Name, now), table)
 	})
 }

@@ -93,10 +93,10 @@ func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 	return d, err
 }
 
-// Asking reads all that somebody's next request depends on, in one call: the
+// LoadForSubmit reads all that somebody's next request depends on, in one call: the
 // directory, and what limits that person. Errors: *access.Taken if the key once
 // was used, access.ErrNewer.
-func (s *Store) Asking(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+func (s *Store) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	keys := []key{directoryKey, askerKey(user)}
 	if once != "" {
 		keys = append(keys, onceKey(once))
@@ -194,10 +194,10 @@ func (s *Store) ByRequester(ctx context.Context, user string, most int) ([]acces
 	return s.list(ctx, IndexRequester, user, most, false)
 }
 
-// Open lists the requests in a state that is not final, the one that time will
+// InState lists the requests in a state that is not final, the one that time will
 // matter to first coming first, at most most of them, each as it stands in the
 // table. One that moved a moment ago may be missing. Errors: access.ErrNewer.
-func (s *Store) Open(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+func (s *Store) InState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
 	if state != access.Pending && state != access.Active {
 		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
 	}

@@ -84,7 +84,7 @@ func TestALostAnswerIsNeitherAppliedTwiceNorAStaleMove(t *testing.T) {
 	for _, done := range []bool{true, false} {
 		for _, times := range []int{1, 2} {
 			t.Run(fmt.Sprintf("done %v, %d times", done, times), func(t *testing.T) {
-				table := dynamotest.Open(t)
+				table := dynamotest.NewTable(t)
 				for op, do := range map[string]func(s *dynamo.Store) error{
 					"submit": func(s *dynamo.Store) error { return save(t.Context(), s, "01A", 1, "form:1") },
 					"directory": func(s *dynamo.Store) error {
@@ -114,7 +114,7 @@ func TestALostAnswerIsNeitherAppliedTwiceNorAStaleMove(t *testing.T) {
 }
 
 func TestOneCallHasOneTokenAndTheNextAnother(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	w := faults("TransactWriteItems", 1, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := errors.Join(save(t.Context(), s, "01A", 1, ""), save(t.Context(), s, "01A", 2, "")); err != nil {
@@ -131,7 +131,7 @@ func TestOneCallHasOneTokenAndTheNextAnother(t *testing.T) {
 
 // Somebody moves the request on before the SDK has asked again.
 func TestALostAnswerStaysASuccessWhenTheRequestMovedOn(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	other := dynamo.New(table.Client(nil), table.Name, now)
 	w := &wire{after: func(c *call) error {
 		if c.nth > 1 {
@@ -150,7 +150,7 @@ func TestALostAnswerStaysASuccessWhenTheRequestMovedOn(t *testing.T) {
 
 // When every answer is lost the caller cannot know; asking again tells.
 func TestAfterAnUnknownEndTheSameMoveTells(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	w := faults("TransactWriteItems", 3, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
 	var taken *access.Duplicate
@@ -222,7 +222,7 @@ func TestReasonsOfACancelledTransaction(t *testing.T) {
 }
 
 func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
 		t.Fatal(err)
@@ -254,11 +254,11 @@ func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
 }
 
 func TestATableThatIsGoneIsAnErrorOfItsOwn(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), "gone", now)
 	_, _, _, err := s.Load(t.Context(), "01A")
 	_, err2 := s.Due(t.Context(), now(), 1)
-	_, err3 := s.Open(t.Context(), access.Pending, 1)
+	_, err3 := s.InState(t.Context(), access.Pending, 1)
 	for what, err := range map[string]error{
 		"load": err, "due": err2, "open": err3, "save": save(t.Context(), s, "01A", 1, "form:1"),
 		"directory": s.SaveDirectory(t.Context(), access.Directory{Version: 1}),

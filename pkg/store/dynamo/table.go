@@ -20,9 +20,9 @@ const (
 	IndexRequester = "requester"
 )
 
-// Forget is the attribute with the time after which housekeeping may delete an
+// TTLAttribute is the attribute with the time after which housekeeping may delete an
 // item (TTL): unique keys have one, nothing else has.
-const Forget = "forget"
+const TTLAttribute = "forget"
 
 // TableInput makes the table of tests and of local use. The table on AWS is
 // made by template.yaml, with the same keys, indexes and stream.

@@ -24,7 +24,7 @@ func asJSON(t *testing.T, v any) string {
 
 // TTL deletes when it likes, so that a key's time is over decides nothing.
 func TestAKeyIsTakenUntilItIsGoneWhateverItsTime(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	longAgo := func() time.Time { return now().AddDate(-1, 0, 0) }
 	if err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, longAgo), "01A", 1, "form:1"); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestAKeyIsTakenUntilItIsGoneWhateverItsTime(t *testing.T) {
 }
 
 func TestListsReadMoreThanOneBatch(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	w := &wire{before: func(c *call) *http.Response {
 		if c.op == "Query" { // an index that gives its keys in small pages
 			c.body["Limit"] = min(c.body["Limit"].(float64), 90)
@@ -72,7 +72,7 @@ func TestListsReadMoreThanOneBatch(t *testing.T) {
 
 // An index may lag: what it lists is shown as it stands in the table.
 func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	w := &wire{before: func(c *call) *http.Response {
 		if c.op != "Query" {
 			return nil
@@ -83,7 +83,7 @@ func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
 		t.Fatal(err)
 	}
-	active, err := s.Open(t.Context(), access.Active, 10)
+	active, err := s.InState(t.Context(), access.Active, 10)
 	if err != nil || len(active) != 0 {
 		t.Errorf("a pending request is listed as active: %+v, %v", active, err)
 	}
@@ -96,7 +96,7 @@ func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
 // What is decided by is read consistently, in one call; what comes out of an
 // index decides nothing and is read from the table again.
 func TestReadsAreConsistentAndOneCall(t *testing.T) {
-	table := dynamotest.Open(t)
+	table := dynamotest.NewTable(t)
 	w := &wire{}
 	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
@@ -110,7 +110,7 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"messages":  {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"directory": {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
 		"asking": {func() error {
-			_, _, err := s.Asking(t.Context(), "U0DEV1", "form:2")
+			_, _, err := s.LoadForSubmit(t.Context(), "U0DEV1", "form:2")
 			return err
 		}, "BatchGetItem"},
 		"requests": {func() error { _, err := s.Requests(t.Context(), []string{"01A", "01B"}); return err },
@@ -118,7 +118,7 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"due": {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
 		"by requester": {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err },
 			"Query BatchGetItem"},
-		"open": {func() error { _, err := s.Open(t.Context(), access.Pending, 10); return err },
+		"open": {func() error { _, err := s.InState(t.Context(), access.Pending, 10); return err },
 			"Query BatchGetItem"},
 		"save": {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
 		"submit": {func() error {

@@ -149,10 +149,10 @@ func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
 	return p, err
 }
 
-// Asking reads all that somebody's next request depends on: the directory, and
+// LoadForSubmit reads all that somebody's next request depends on: the directory, and
 // what limits that person. Errors: *access.Taken if the key once was used,
 // access.ErrNewer.
-func (s *Store) Asking(_ context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+func (s *Store) LoadForSubmit(_ context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if once != "" {
@@ -242,9 +242,9 @@ func (s *Store) ByRequester(_ context.Context, user string, most int) ([]access.
 	return newest(s.pick(store.RequestSort, func(i store.Item) bool { return user != "" && i.Requester == user }), most)
 }
 
-// Open lists the requests in a state that is not final, the one that time will
+// InState lists the requests in a state that is not final, the one that time will
 // matter to first coming first, at most most of them. Errors: access.ErrNewer.
-func (s *Store) Open(_ context.Context, state access.State, most int) ([]access.Request, error) {
+func (s *Store) InState(_ context.Context, state access.State, most int) ([]access.Request, error) {
 	if state != access.Pending && state != access.Active {
 		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
 	}
@@ -278,13 +278,13 @@ func (s *Store) Events() []access.Event {
 	return all
 }
 
-// Sweep removes what housekeeping may remove, as DynamoDB does some days after
+// DeleteExpired removes what housekeeping may remove, as DynamoDB does some days after
 // an item's time to be forgotten.
-func (s *Store) Sweep() {
+func (s *Store) DeleteExpired() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, item := range s.items {
-		if !item.Forget.IsZero() && item.Forget.Before(s.now()) {
+		if !item.ExpiresAt.IsZero() && item.ExpiresAt.Before(s.now()) {
 			s.tell(change{at: s.now(), old: item})
 			delete(s.items, keyOf(item))
 		}

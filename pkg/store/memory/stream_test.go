@@ -89,12 +89,12 @@ func TestASweptKeyIsARemovalByTheService(t *testing.T) {
 	now := noon
 	s := New(func() time.Time { return now })
 	save(t, s, "A")
-	s.Sweep()
+	s.DeleteExpired()
 	if records, _ := s.Records(3, 100); len(records) != 0 {
 		t.Errorf("swept before its time: %+v", records)
 	}
 	now = now.Add(store.OnceLife + time.Second)
-	s.Sweep()
+	s.DeleteExpired()
 	records, _ := s.Records(3, 100)
 	if len(records) != 1 || records[0].EventName != "REMOVE" || records[0].UserIdentity == nil || records[0].Change.NewImage != nil || records[0].Change.OldImage == nil {
 		t.Fatalf("got %+v, want one REMOVE with the old image", records)

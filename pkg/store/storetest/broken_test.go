@@ -22,9 +22,9 @@ import (
 func open() (*memory.Store, Subject) {
 	s := memory.New(func() time.Time { return Now })
 	return s, Subject{
-		Store: s,
-		Plant: func(_ context.Context, item store.Item) error { s.Put(item); return nil },
-		Feed: func(context.Context) (carried []events.DynamoDBEventRecord, err error) {
+		Store:   s,
+		PutItem: func(_ context.Context, item store.Item) error { s.Put(item); return nil },
+		StreamRecords: func(context.Context) (carried []events.DynamoDBEventRecord, err error) {
 			records, _ := s.Records(0, 1<<20)
 			text, err := json.Marshal(records)
 			return carried, errors.Join(err, json.Unmarshal(text, &carried))
@@ -35,8 +35,8 @@ func open() (*memory.Store, Subject) {
 func TestASoundStorePasses(t *testing.T) {
 	Run(t, func(*testing.T) Subject {
 		_, s := open()
-		twice := s.Feed
-		s.Feed = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) { // at least once
+		twice := s.StreamRecords
+		s.StreamRecords = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) { // at least once
 			once, err := twice(ctx)
 			return slices.Concat(once, once), err
 		}
@@ -101,7 +101,7 @@ func (s listing) ByRequester(ctx context.Context, user string, most int) ([]acce
 	return s.requester(ctx, user, most)
 }
 
-func (s listing) Open(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+func (s listing) InState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
 	return s.state(ctx, state, most)
 }
 
@@ -115,7 +115,7 @@ func (s asking) SaveAsker(ctx context.Context, user string, next access.Asker) e
 	return s.asker(ctx, user, next)
 }
 
-func (s asking) Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+func (s asking) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
 	return s.asking(ctx, user, once)
 }
 
@@ -222,7 +222,7 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 // brokenAsking are stores that do not keep what limits a person as they should.
 func brokenAsking(m *memory.Store) map[string]Store {
 	sound := func(change func(*asking)) Store {
-		s := asking{m, m.Submit, m.SaveAsker, m.Asking, m.Requests}
+		s := asking{m, m.Submit, m.SaveAsker, m.LoadForSubmit, m.Requests}
 		change(&s)
 		return s
 	}
@@ -241,7 +241,7 @@ func brokenAsking(m *memory.Store) map[string]Store {
 		}),
 		"a used key is found before a request is made": sound(func(s *asking) {
 			s.asking = func(ctx context.Context, user, _ string) (access.Directory, access.Asker, error) {
-				return m.Asking(ctx, user, "")
+				return m.LoadForSubmit(ctx, user, "")
 			}
 		}),
 		"requests are read as they stand": sound(func(s *asking) {
@@ -255,7 +255,7 @@ func brokenAsking(m *memory.Store) map[string]Store {
 		}),
 		"many submits of one person: one winner each version": sound(func(s *asking) {
 			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
-				if _, a, _ := m.Asking(ctx, r.Requester.ID, ""); a.Version != next.Version-1 { // read and compared, then written
+				if _, a, _ := m.LoadForSubmit(ctx, r.Requester.ID, ""); a.Version != next.Version-1 { // read and compared, then written
 					return access.ErrStale
 				}
 				runtime.Gosched()
@@ -313,9 +313,9 @@ func broken(m *memory.Store) map[string]Store {
 		found, err := m.ByRequester(ctx, user, most)
 		slices.Reverse(found)
 		return found, err
-	}, m.Open}
+	}, m.InState}
 	stores["the open requests in a state are listed in the order of their time"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, most int) ([]access.Request, error) {
-		found, err := m.Open(ctx, state, 1000)
+		found, err := m.InState(ctx, state, 1000)
 		slices.Reverse(found)
 		return found[:min(most, len(found))], err
 	}}
@@ -385,8 +385,8 @@ func TestAFeedThatLosesOrTurnsEventsFails(t *testing.T) {
 		"lost":   func(records []events.DynamoDBEventRecord) { clear(records[:2]) },
 	} {
 		_, s := open()
-		sound := s.Feed
-		s.Feed = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) {
+		sound := s.StreamRecords
+		s.StreamRecords = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) {
 			records, err := sound(ctx)
 			spoil(records)
 			return records, err

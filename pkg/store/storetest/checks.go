@@ -22,7 +22,7 @@ func nothingThere(ctx context.Context, s Subject) error {
 	due, err2 := s.Due(ctx, Now.AddDate(100, 0, 0), 10)
 	mine, err3 := s.ByRequester(ctx, dev.ID, 10)
 	nobodys, err4 := s.ByRequester(ctx, "", 10)
-	pending, err5 := s.Open(ctx, access.Pending, 10)
+	pending, err5 := s.InState(ctx, access.Pending, 10)
 	failed = append(failed, err, err2, err3, err4, err5,
 		same("directory", d, access.Directory{}), same("listed", len(due)+len(mine)+len(nobodys)+len(pending), 0))
 	return errors.Join(failed...)
@@ -63,7 +63,7 @@ func wholeAndUnchanged(ctx context.Context, s Subject) error {
 	r2, p2, err2 := s.Messages(ctx, m.next.ID)
 	d2, err3 := s.Directory(ctx)
 	mine, err4 := s.ByRequester(ctx, dev.ID, 10)
-	pending, err5 := s.Open(ctx, access.Pending, 10)
+	pending, err5 := s.InState(ctx, access.Pending, 10)
 	return errors.Join(err, err2, err3, err4, err5,
 		same("loaded", r, m.next), same("with messages", r2, m.next),
 		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same("messages alone", p2, posted),
@@ -255,8 +255,8 @@ func askerVersions(ctx context.Context, s Subject) error {
 		is("3 over 1", save(dev.ID, 3, 3), access.ErrStale), is("2", save(dev.ID, 2, 1, 5), nil),
 		is("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
 		is("2 again, word for word", save(dev.ID, 2, 1, 5), nil), is("1 of somebody else", save(dev2.ID, 1, 7), nil))
-	_, a, err2 := s.Asking(ctx, dev.ID, "")
-	_, nobody, err3 := s.Asking(ctx, lead.ID, "form:1")
+	_, a, err2 := s.LoadForSubmit(ctx, dev.ID, "")
+	_, nobody, err3 := s.LoadForSubmit(ctx, lead.ID, "form:1")
 	return errors.Join(err, err2, err3, same("asker", a, asked(2, 1, 5)),
 		same("somebody who never asked", nobody, access.Asker{}))
 }
@@ -279,7 +279,7 @@ func submitOrNothing(ctx context.Context, s Subject) error {
 		is("the second, whose key was not used up", s.Submit(ctx, second.next, second.event, two, "form:2"), nil),
 		is("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""),
 			access.ErrStale))
-	known, a, err2 := s.Asking(ctx, dev.ID, "")
+	known, a, err2 := s.LoadForSubmit(ctx, dev.ID, "")
 	return errors.Join(err, err2, same("asker", a, two), same("directory", known, d),
 		stored(ctx, s, first.next, first.event), stored(ctx, s, second.next, second.event))
 }
@@ -289,15 +289,15 @@ func usedKeyFound(ctx context.Context, s Subject) error {
 	if err := s.Submit(ctx, first.next, first.event, access.Asker{}.Opens(first.next, Now), "form:1"); err != nil {
 		return err
 	}
-	_, _, err := s.Asking(ctx, dev.ID, "form:1")
-	_, _, other := s.Asking(ctx, dev.ID, "form:2")
-	_, _, none := s.Asking(ctx, dev.ID, "")
+	_, _, err := s.LoadForSubmit(ctx, dev.ID, "form:1")
+	_, _, other := s.LoadForSubmit(ctx, dev.ID, "form:2")
+	_, _, none := s.LoadForSubmit(ctx, dev.ID, "")
 	failed := []error{isTaken("the key of a form", err, "01A"), is("another key", other, nil), is("no key", none, nil)}
 	item, err := store.AskerItem(dev2.ID, asked(1), Now)
-	failed = append(failed, s.Plant(ctx, newer(store.OnceItem("form:3", "01A", Now))), s.Plant(ctx, newer(item, err)))
-	_, _, err = s.Asking(ctx, dev.ID, "form:3")
+	failed = append(failed, s.PutItem(ctx, newer(store.OnceItem("form:3", "01A", Now))), s.PutItem(ctx, newer(item, err)))
+	_, _, err = s.LoadForSubmit(ctx, dev.ID, "form:3")
 	failed = append(failed, is("a key of a newer version", err, access.ErrNewer))
-	_, _, err = s.Asking(ctx, dev2.ID, "")
+	_, _, err = s.LoadForSubmit(ctx, dev2.ID, "")
 	failed = append(failed, is("an asker of a newer version", err, access.ErrNewer),
 		is("save over a newer asker", s.SaveAsker(ctx, dev2.ID, asked(2)), access.ErrNewer))
 	return errors.Join(failed...)
@@ -344,7 +344,7 @@ func richer(item store.Item, _ error) store.Item {
 func newerRefused(ctx context.Context, s Subject) error {
 	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
 	yes, yesB := approve(a, Now), approve(b, Now)
-	failed := []error{b.save(ctx, s, ""), s.Plant(ctx, newer(store.RequestItem(a.next))), s.Plant(ctx, newer(store.OnceItem("form:1", "01A", Now)))}
+	failed := []error{b.save(ctx, s, ""), s.PutItem(ctx, newer(store.RequestItem(a.next))), s.PutItem(ctx, newer(store.OnceItem("form:1", "01A", Now)))}
 	refused := func(what string, err error) { failed = append(failed, is(what, err, access.ErrNewer)) }
 
 	_, _, _, err := s.Load(ctx, "01A")
@@ -355,22 +355,22 @@ func newerRefused(ctx context.Context, s Subject) error {
 	refused("a key", yesB.save(ctx, s, "form:1"))
 	_, err = s.ByRequester(ctx, dev.ID, 10)
 	refused("by requester", err)
-	_, err = s.Open(ctx, access.Pending, 10)
+	_, err = s.InState(ctx, access.Pending, 10)
 	refused("open", err)
 	// The tick goes on to the others: each is refused or moved when loaded.
 	due, err := s.Due(ctx, Now.Add(time.Hour), 10)
 	failed = append(failed, err, same("due", due, []string{"01A", "01B"}))
 
-	failed = append(failed, s.Plant(ctx, richer(store.RequestItem(a.next))))
+	failed = append(failed, s.PutItem(ctx, richer(store.RequestItem(a.next))))
 	_, _, _, err = s.Load(ctx, "01A")
 	refused("load one with an unknown field", err)
 
-	failed = append(failed, s.Plant(ctx, newer(store.MessagesItem("01B", access.Messages{Version: 1}))))
+	failed = append(failed, s.PutItem(ctx, newer(store.MessagesItem("01B", access.Messages{Version: 1}))))
 	_, _, err = s.Messages(ctx, "01B")
 	refused("newer messages", err)
 	refused("save over newer messages", s.SaveMessages(ctx, "01B", access.Messages{Version: 2}))
 
-	failed = append(failed, s.Plant(ctx, newer(store.DirectoryItem(access.Directory{Version: 1}))))
+	failed = append(failed, s.PutItem(ctx, newer(store.DirectoryItem(access.Directory{Version: 1}))))
 	_, err = s.Directory(ctx)
 	refused("newer directory", err)
 	refused("save over a newer directory", s.SaveDirectory(ctx, access.Directory{Version: 2}))

@@ -79,11 +79,11 @@ func openRequests(ctx context.Context, s Subject) error {
 	active := approve(b, Now.Add(time.Minute))
 	ended := moved(active.next.End(dev2, Now.Add(2*time.Minute)))
 	in := func(what string, state access.State, most int, want ...string) error {
-		got, err := listed(s.Open(ctx, state, most))
+		got, err := listed(s.InState(ctx, state, most))
 		return errors.Join(err, same(what, got, want))
 	}
 	final := func(state access.State) error {
-		if got, err := s.Open(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "not kept in an index") {
+		if got, err := s.InState(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "not kept in an index") {
 			return fmt.Errorf("%s: got %d requests, want that it is refused (%w)", state, len(got), err)
 		}
 		return nil
@@ -126,7 +126,7 @@ func owedOrder(ctx context.Context, s Subject) error {
 		owe("01A", 2), is("when all of one were paid", all, 10, "01B"))
 	due, err2 := s.Due(ctx, all, 10)
 	mine, err3 := listed(s.ByRequester(ctx, dev.ID, 10))
-	open, err4 := listed(s.Open(ctx, access.Pending, 10))
+	open, err4 := listed(s.InState(ctx, access.Pending, 10))
 	return errors.Join(err, err2, err3, err4, same("due requests", len(due), 3), same("requests of one", len(mine), 3),
 		same("open requests", len(open), 3))
 }

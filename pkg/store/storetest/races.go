@@ -124,7 +124,7 @@ func manyAsks(ctx context.Context, s Subject) error {
 	var won [last + 1]atomic.Pointer[access.Request]
 	err := race(func(racer int) error {
 		for try := 0; ; try++ {
-			_, a, err := s.Asking(ctx, dev.ID, "")
+			_, a, err := s.LoadForSubmit(ctx, dev.ID, "")
 			if err != nil || a.Version >= last {
 				return err
 			}
@@ -142,7 +142,7 @@ func manyAsks(ctx context.Context, s Subject) error {
 	if err != nil {
 		return err
 	}
-	_, a, err := s.Asking(ctx, dev.ID, "")
+	_, a, err := s.LoadForSubmit(ctx, dev.ID, "")
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
 	failed := []error{err, err2, same("version", a.Version, last), same("requests", len(made), last),
 		same("open", len(a.Open), last)}

@@ -24,14 +24,14 @@ import (
 type Store interface {
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
-	Asking(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
+	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	Due(ctx context.Context, now time.Time, most int) ([]string, error)
 	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
 	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
-	Open(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	InState(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Reading(ctx context.Context) (access.Reading, error)
@@ -46,12 +46,12 @@ type Store interface {
 // The store's clock stands at Now.
 type Subject struct {
 	Store
-	// Plant writes an item without any condition, as another version of the
+	// PutItem writes an item without any condition, as another version of the
 	// software might have.
-	Plant func(ctx context.Context, item store.Item) error
-	// Feed returns everything that the stream has carried since the store was
+	PutItem func(ctx context.Context, item store.Item) error
+	// StreamRecords returns everything that the stream has carried since the store was
 	// opened, each record as a consumer decodes it.
-	Feed func(ctx context.Context) ([]events.DynamoDBEventRecord, error)
+	StreamRecords func(ctx context.Context) ([]events.DynamoDBEventRecord, error)
 }
 
 // Now is when the checks take place.
@@ -213,7 +213,7 @@ func toldOf(ctx context.Context, s Subject, id string) (told []access.Event, err
 
 // carried is the stream; what it carried twice counts once.
 func carried(ctx context.Context, s Subject) (records []events.DynamoDBEventRecord, err error) {
-	all, err := s.Feed(ctx)
+	all, err := s.StreamRecords(ctx)
 	seen := make(map[string]bool)
 	for _, record := range all {
 		if !seen[record.EventID] {

@@ -55,8 +55,8 @@ type Table struct {
 	Name     string
 }
 
-// Open makes an empty table. The test fails if DynamoDB Local cannot run.
-func Open(t testing.TB) Table {
+// NewTable makes an empty table. The test fails if DynamoDB Local cannot run.
+func NewTable(t testing.TB) Table {
 	t.Helper()
 	running, err := engine()
 	if err != nil {
