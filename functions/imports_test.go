@@ -19,7 +19,7 @@ const module = "github.com/aws-access/aws-access/"
 var mayImport = map[string][]string{
 	"pkg/access":       {},
 	"pkg/policy":       {"pkg/access"},
-	"pkg/slackui":      {"pkg/access"},
+	"pkg/slackui":      {"pkg/access", "pkg/slackapi"},
 	"pkg/lifecycle":    {"pkg/access", "pkg/policy"},
 	"pkg/store":        {"pkg/access"},
 	"pkg/store/memory": {"pkg/access", "pkg/store"},

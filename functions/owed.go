@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 type owedLister interface {
@@ -322,38 +323,25 @@ func place(o access.Owed) string {
 	if strings.HasPrefix(o.Slot, slotCard) || o.Event != nil && o.Channel != o.Event.Requester {
 		return o.Channel
 	}
-	return directly
-}
-
-const directly = "direct messages"
-
-// sentTo are the messages of a place, in a sentence.
-func sentTo(place string) string {
-	if place == directly {
-		return place
-	}
-	return "messages in " + place
+	return slackui.DirectMessages
 }
 
 // warn tells the operators why Slack does not take a message. A cause that lasts
 // until somebody acts is told once when it begins, and any other once a week.
 func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 	name, text, lasts := cause(o), "", true
-	at, said, advice := sentTo(place(o)), strings.TrimPrefix(err.Error(), "slack "), slackapi.Advice(err)
+	said := strings.TrimPrefix(err.Error(), "slack ")
 	switch slackapi.Class(o.Class) {
 	case slackapi.Operator:
-		text = "Slack does not accept " + at + " (" + o.Code + "). " + advice +
-			" The messages are kept, and are posted as soon as Slack accepts them."
+		text = slackui.MessagesRefused(place(o), err)
 	case slackapi.Token:
-		text = "Slack does not accept the bot token (" + said + "). " + advice + " The messages are kept until then."
+		text = slackui.TokenRefused(err)
 	case slackapi.Unknown:
 		name, lasts = "slack:unknown:"+cmp.Or(o.Code, said), false
-		text = "Slack gave an unknown answer (" + said + "). " + advice +
-			" The messages are kept, and are tried again."
+		text = slackui.UnknownAnswer(err)
 	case slackapi.Ours:
 		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
-		text = "A message about request " + t.request.ID + ", one of the " + at +
-			", is not posted, because Slack refuses its form (" + said + "). " + advice
+		text = slackui.MessageInvalid(t.request.ID, place(o), err)
 	default:
 		return
 	}
@@ -379,10 +367,10 @@ func (h *round) once(cause string, do func() error) error {
 
 // recovered tells the operators that Slack takes again what it refused.
 func (h *round) recovered(ctx context.Context, o access.Owed) {
-	text := "Slack accepts " + sentTo(place(o)) + " again (" + o.Code + " is over)."
+	text := slackui.MessagesAccepted(place(o), o.Code)
 	switch slackapi.Class(o.Class) {
 	case slackapi.Token:
-		text = "Slack accepts the bot token again."
+		text = slackui.TokenAccepted()
 	case slackapi.Operator:
 	default:
 		return
@@ -406,11 +394,10 @@ func (h *round) resolveUnused(ctx context.Context) error {
 		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < indexLag {
 			continue
 		}
-		before := "the bot token"
+		text := slackui.NoMessageWaitsForToken()
 		if at, code, found := strings.Cut(about, ":"); found {
-			before = sentTo(at) + " (" + code + ")"
+			text = slackui.NoMessageWaits(at, code)
 		}
-		text := "No message waits for Slack any more. Before, Slack did not take " + before + "."
 		failed = append(failed, h.Operators.Resolved(ctx, name, text))
 	}
 	return errors.Join(failed...)

@@ -2,12 +2,12 @@ package functions
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 // How much one person may send at once, and how much more each second. People
@@ -80,7 +80,7 @@ func (h *Slack) tooFast(ctx context.Context, user string, now time.Time) (first 
 		return false, nil
 	}
 	if first {
-		h.flood(ctx, user, fmt.Sprintf("sent more than %d commands and clicks within a few moments", paceBurst), now)
+		h.flood(ctx, user, slackui.TooManyClicks, paceBurst, now)
 	}
 	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than is allowed.",
 		"Wait a minute, then try again.")
@@ -93,20 +93,19 @@ func (h *Slack) asksTooMuch(ctx context.Context, user string, now time.Time) {
 	first := h.pace.tell(user, now)
 	h.pace.mu.Unlock()
 	if first {
-		h.flood(ctx, user, fmt.Sprintf("asked more than %d times within an hour", h.Policy.Settings().AsksPerHour), now)
+		h.flood(ctx, user, slackui.TooManyRequests, h.Policy.Settings().AsksPerHour, now)
 	}
 }
 
 // flood tells the operators, once an hour, who sends too much.
-func (h *Slack) flood(ctx context.Context, user, did string, now time.Time) {
-	name := user
-	if who, _, err := h.glance(ctx, user, now); err == nil && who.Name != "" && who.Name != user {
-		name = "“" + who.Name + "” (" + user + ")" // quoted, because people choose their own names
+func (h *Slack) flood(
+	ctx context.Context, user string, text func(id, name string, limit int) string, limit int, now time.Time,
+) {
+	name := ""
+	if who, _, err := h.glance(ctx, user, now); err == nil {
+		name = who.Name
 	}
-	text := name + " " + did +
-		". The rest is refused, and other people are not affected. If it was not this person, " +
-		"deactivate the account in Slack."
-	if err := h.Operators.Once(ctx, "flood:"+user, text, paceTold); err != nil {
+	if err := h.Operators.Once(ctx, "flood:"+user, text(user, name, limit), paceTold); err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a flood", "user", user, "error", err)
 	}
 }

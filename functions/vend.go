@@ -150,16 +150,7 @@ func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Messag
 // tellOperators says once a day that a role's console link is too long: nobody
 // else can shorten it.
 func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
-	role := t.Role + " in " + t.AccountName + " (" + t.Account + ")"
-	says := cause.Error()
-	var refusal *access.Refusal
-	if errors.As(cause, &refusal) {
-		says = refusal.Says // what to do next is for the requester
-	}
-	text := "The console could not be opened as " + role + ". " + says +
-		" Its session policy and tags make the session token, and with it the link, too long." +
-		" A shorter path of the role shortens the policy. Keys work at any length, where a rule gives them."
-	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, text, 24*time.Hour)
+	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, slackui.LinkTooLong(t, cause), 24*time.Hour)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a link", "account", t.Account, "role", t.Role, "error", err)
 	}
@@ -202,8 +193,7 @@ func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message
 	}
 	if class := slackapi.Classify(err); class == slackapi.Operator || class == slackapi.Ours {
 		code := slackapi.Code(err)
-		text := "Keys or a link could not be posted to the person who asked (" + code + "). " + slackapi.Advice(err)
-		err = errors.Join(err, h.Operators.Once(ctx, "vend:"+code, text, giveUpAfter))
+		err = errors.Join(err, h.Operators.Once(ctx, "vend:"+code, slackui.AnswerRefused(err), giveUpAfter))
 	}
 	return channel, err
 }

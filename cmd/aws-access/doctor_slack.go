@@ -9,6 +9,7 @@ import (
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/infra/slack"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 // checkSlack asks vend what Slack says of the token, its scopes and the
@@ -63,7 +64,7 @@ func (d *doctor) checkToken(code string) bool {
 				", Install App), and put the Bot User OAuth Token into " + name + "; the functions read it again by themselves."})
 	default:
 		d.report.add(finding{inSlack, check, problem, code, "Slack refuses the call (" + code + ").",
-			slackapi.AdviceOn(class, code)})
+			slackui.Advice(class, code)})
 	}
 	return false
 }
@@ -136,7 +137,7 @@ func (d *doctor) checkChannel(c functions.ChannelAnswer, scopes []string) {
 			"this one was not checked.", functions.MaxChannels), "Check in Slack that the app is in the channel."})
 	case slackapi.ClassOf("conversations.info", c.Code) == slackapi.Operator:
 		d.report.add(finding{inSlack, check, problem, c.Code, "Slack refuses to show the channel (" + c.Code + ").",
-			slackapi.AdviceOn(slackapi.Operator, c.Code)})
+			slackui.Advice(slackapi.Operator, c.Code)})
 	default:
 		d.report.add(finding{inSlack, check, notKnown, c.Code, "Slack did not answer for this channel (" + c.Code + ").",
 			"Run doctor again in a minute."})

@@ -80,11 +80,6 @@ func TestNoCodeHasTwoClasses(t *testing.T) {
 			seen[code] = class
 		}
 	}
-	for code := range advice {
-		if seen[code] == "" {
-			t.Errorf("there is advice for %s, which is in no class", code)
-		}
-	}
 }
 
 func TestWhatBecomesOfAnError(t *testing.T) {
@@ -141,17 +136,5 @@ func TestEveryTokenErrorReadsTheTokenAgain(t *testing.T) {
 			t.Errorf("%s, and no other token: got %v", code, err)
 		}
 		slack.Close()
-	}
-}
-
-// Operators read advice in plain text, where a backtick is a backtick.
-func TestAdviceHasNoMarkup(t *testing.T) {
-	for code := range advice {
-		if text := AdviceOn(Operator, code); strings.ContainsAny(text, "`*_<>") {
-			t.Errorf("%s: %q has markup", code, text)
-		}
-	}
-	if got := AdviceOn(Wait, ""); strings.Contains(got, "Look the code up") {
-		t.Errorf("without a code: %q", got)
 	}
 }

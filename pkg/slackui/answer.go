@@ -85,10 +85,6 @@ func Help(example string) Message {
 	}, "\n"))
 }
 
-// Operators is a message for those who run the system. What it quotes means
-// nothing in markup.
-func Operators(text string) Message { return told(text) }
-
 // Ephemeral is the answer to a command, for whoever typed it alone.
 func Ephemeral(m Message) any {
 	return struct {

@@ -262,6 +262,7 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 	for name, v := range views() {
 		all[name] = v
 	}
+	all["operators-texts"] = operatorTexts()
 	for name, v := range all {
 		golden(t, name, v)
 	}

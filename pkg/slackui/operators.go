@@ -1,0 +1,238 @@
+package slackui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// This file holds every sentence for the people who run AWS access. The texts are plain: Operators shows them without
+// reading any markup. None of them holds a secret.
+
+// Operators is the message for the operators' channel. Markup in text is shown as it is, and has no effect.
+func Operators(text string) Message { return told(text) }
+
+// DirectMessages is the place of all direct messages, for the functions below that take a place. Every other place is
+// the id of a channel.
+const DirectMessages = "direct messages"
+
+// messagesIn names the messages of a place, within a sentence.
+func messagesIn(place string) string {
+	if place == DirectMessages {
+		return place
+	}
+	return "messages in " + place
+}
+
+// MessagesRefused says that Slack does not accept messages in a place until somebody changes something.
+func MessagesRefused(place string, err error) string {
+	return "Slack does not accept " + messagesIn(place) + " (" + slackapi.Code(err) + "). " + AdviceFor(err) +
+		" The messages are kept, and are posted as soon as Slack accepts them."
+}
+
+// MessagesAccepted says that Slack accepts messages in a place again. code is the error that is over.
+func MessagesAccepted(place, code string) string {
+	return "Slack accepts " + messagesIn(place) + " again (" + code + " is over)."
+}
+
+// NoMessageWaits says that no message is left that Slack refused in a place with a code.
+func NoMessageWaits(place, code string) string {
+	return noMessageWaits(messagesIn(place) + " (" + code + ")")
+}
+
+// NoMessageWaitsForToken says that no message is left that waits for a new bot token.
+func NoMessageWaitsForToken() string { return noMessageWaits("the bot token") }
+
+func noMessageWaits(before string) string {
+	return "No message waits for Slack any more. Before, Slack did not accept " + before + "."
+}
+
+// TokenRefused says that Slack does not accept the bot token, or that it cannot be read.
+func TokenRefused(err error) string {
+	return "Slack does not accept the bot token (" + causeOf(err) + "). " + AdviceFor(err) +
+		" The messages are kept until then."
+}
+
+// TokenAccepted says that Slack accepts the bot token again.
+func TokenAccepted() string { return "Slack accepts the bot token again." }
+
+// UnknownAnswer says that Slack answered with an error that it does not document.
+func UnknownAnswer(err error) string {
+	return "Slack gave an unknown answer (" + causeOf(err) + "). " + AdviceFor(err) +
+		" The messages are kept, and are tried again."
+}
+
+// MessageInvalid says that Slack refuses the form of a message about a request, so that it is not posted.
+func MessageInvalid(request, place string, err error) string {
+	return "A message about request " + request + ", one of the " + messagesIn(place) +
+		", is not posted, because Slack refuses its form (" + causeOf(err) + "). " + AdviceFor(err)
+}
+
+// AnswerRefused says that Slack refused the private answer with keys or a link.
+func AnswerRefused(err error) string {
+	return "Keys or a link could not be posted to the person who asked (" + slackapi.Code(err) + "). " + AdviceFor(err)
+}
+
+// LinkTooLong says that a role's console link does not fit into one message. cause is the error of Link.
+func LinkTooLong(t access.Target, cause error) string {
+	says := cause.Error()
+	if all := access.Refusals(cause); len(all) > 0 {
+		says = all[0].Says // the advice of the refusal is for the requester
+	}
+	return "The console could not be opened as " + t.Role + " in " + t.AccountName + " (" + t.Account + "). " + says +
+		" Its session policy and tags make the session token, and with it the link, too long." +
+		" A shorter path of the role shortens the policy. Keys work at any length, where a rule gives them."
+}
+
+// causeOf is an error of Slack without the words that a sentence has anyway.
+func causeOf(err error) string { return strings.TrimPrefix(err.Error(), "slack ") }
+
+// GroupsUnknown says that the members of groups are not known. err is why Slack could not be read, nil if it could.
+// gone says that Slack has no such group, or has disabled it.
+func GroupsUnknown(groups string, gone bool, err error) string {
+	text := "The members of these groups in the policy are not known at the moment: " + groups +
+		". They allow nobody and approve nothing until they can be read again."
+	switch {
+	case err != nil:
+		text += fmt.Sprintf(" The error is: %v. %s", err, AdviceFor(err))
+	case gone:
+		text += " Slack has no such group, or the group is disabled: enable it again, or write another group into policy.yaml."
+	}
+	return text
+}
+
+// GroupsKnown says that the members of groups are known again.
+func GroupsKnown(groups string) string {
+	return "These groups of the policy are known again: " + groups + "."
+}
+
+// PeopleUnreadable says that the workspace's people cannot be read. readAt is the last time that they could, zero for
+// never.
+func PeopleUnreadable(err error, readAt time.Time) string {
+	return fmt.Sprintf("People cannot be read from Slack: %v. %s %s", err, AdviceFor(err), lastRead(readAt))
+}
+
+// PeopleLate says that the last reading of the workspace's people is out of date.
+func PeopleLate(readAt time.Time) string {
+	return "People could not be read from Slack in time. " + lastRead(readAt)
+}
+
+// PeopleReadable says that the workspace's people can be read again.
+func PeopleReadable() string { return "People can be read from Slack again." }
+
+// lastRead says how long the last reading of people is still used.
+func lastRead(at time.Time) string {
+	const after = "neither approvers nor addresses are known, and people are told that Slack cannot be read."
+	if at.IsZero() {
+		return "Until then " + after
+	}
+	until := at.Add(access.PeopleStaleAfter)
+	return "What was read at " + at.UTC().Format("15:04") + " UTC holds until " + until.UTC().Format("15:04") +
+		" UTC; after that " + after
+}
+
+// AddressesUnconfirmed says that Slack has not confirmed addresses that the policy names.
+func AddressesUnconfirmed(people string) string {
+	return "Slack has not confirmed these addresses, which the policy names: " + people + "." + useSlackIDs
+}
+
+// AddressesShared says that several users have the same address, which the policy names.
+func AddressesShared(people string) string {
+	return "More than one user in Slack has these addresses, which the policy names: " + people + "." + useSlackIDs
+}
+
+const useSlackIDs = " The policy does not recognise these people by their addresses, so by these they can neither ask " +
+	"nor approve. Write their Slack ids into policy.yaml instead, or have the addresses corrected in Slack."
+
+// AddressesRecognised says that the policy recognises people by their addresses again.
+func AddressesRecognised(people string) string {
+	return "The policy recognises these people again, or no longer names them: " + people + "."
+}
+
+// maxNamed is how many things one message names; it counts the rest. aws-access doctor lists all of them.
+const maxNamed = 20
+
+// NameList lists ids with their names, for the functions above. An id that has no name stands alone.
+func NameList(ids []string, names map[string]string) string {
+	var listed []string
+	for _, id := range ids[:min(len(ids), maxNamed)] {
+		switch name := names[id]; {
+		case name == "":
+			listed = append(listed, id)
+		case strings.Contains(name, id):
+			listed = append(listed, name)
+		default:
+			listed = append(listed, name+" ("+id+")")
+		}
+	}
+	if more := len(ids) - len(listed); more > 0 {
+		return strings.Join(listed, ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(listed, ", ")
+}
+
+// TooManyClicks says that somebody sent more than limit commands and clicks within a short time. name may be "".
+func TooManyClicks(id, name string, limit int) string {
+	return flood(id, name, fmt.Sprintf("sent more than %d commands and clicks within a few moments", limit))
+}
+
+// TooManyRequests says that somebody asked more than limit times within an hour. name may be "".
+func TooManyRequests(id, name string, limit int) string {
+	return flood(id, name, fmt.Sprintf("asked more than %d times within an hour", limit))
+}
+
+func flood(id, name, did string) string {
+	who := id
+	if name != "" && name != id {
+		who = "“" + name + "” (" + id + ")" // quoted, because people choose their own names
+	}
+	return who + " " + did + ". The rest is refused, and other people are not affected. If it was not this person, " +
+		"deactivate the account in Slack."
+}
+
+// advice says what an operator can do about an error code of Slack.
+var advice = map[string]string{
+	"channel_not_found": "Invite the app to the channel (/invite @aws-access), " +
+		"or write the right channel into policy.yaml.",
+	"not_in_channel": "Invite the app to the channel: /invite @aws-access.",
+	"is_archived":    "Unarchive the channel, or write another channel into policy.yaml.",
+	"is_inactive":    "Unarchive the channel, or write another channel into policy.yaml.",
+	"missing_scope":  "Install the app again with the manifest that the command aws-access manifest prints.",
+	"messages_tab_disabled": "Turn on the Messages Tab of the app (App Home), " +
+		"or install it again with the manifest that the command aws-access manifest prints.",
+
+	"restricted_action":                        "Let the app post in the channel: its posting permissions exclude it.",
+	"restricted_action_read_only_channel":      "Let the app post in the channel: it is read-only.",
+	"restricted_action_thread_only_channel":    "Let the app post in the channel: it takes answers in threads only.",
+	"restricted_action_non_threadable_channel": "Let the app answer in threads of the channel.",
+	"restricted_action_thread_locked":          "Unlock the thread.",
+
+	"team_access_not_granted":    "Grant the app access to this workspace in the organisation's settings.",
+	"ekm_access_denied":          "An administrator has suspended messages in the channel: ask for them to be allowed.",
+	"external_channel_migrating": "The channel is being moved to another workspace: wait until that is done.",
+	"no_such_subteam":            "Write the right user group into policy.yaml.",
+	"edit_window_closed":         "Let members change their messages without a time limit (workspace settings).",
+}
+
+// AdviceFor says what an operator can do about an error of pkg/slackapi, in whole sentences.
+func AdviceFor(err error) string { return Advice(slackapi.Classify(err), slackapi.Code(err)) }
+
+// Advice is AdviceFor for the class and the code of an error; code may be "".
+func Advice(class slackapi.Class, code string) string {
+	switch {
+	case advice[code] != "":
+		return advice[code]
+	case class == slackapi.Token:
+		return "Put the Bot User OAuth Token of the installed app into SSM; the functions read it again by themselves."
+	case class == slackapi.Operator:
+		return "Look at the app's permissions and at the channel's settings in Slack."
+	case class == slackapi.Ours:
+		return "Report this as a fault of aws-access."
+	case class == slackapi.Wait:
+		return "Slack itself may have trouble: look at status.slack.com."
+	}
+	return "Look up the code in Slack's documentation, and check status.slack.com."
+}

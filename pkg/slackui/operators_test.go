@@ -1,0 +1,93 @@
+package slackui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// operatorTexts are all sentences for operators, as testdata/operators-texts.json holds them.
+func operatorTexts() map[string]string {
+	refused := &slackapi.Error{Op: "chat.postMessage", Code: "not_in_channel"}
+	closedTab := &slackapi.Error{Op: "chat.postMessage", Code: "messages_tab_disabled"}
+	inactive := &slackapi.Error{Op: "chat.postMessage", Code: "account_inactive"}
+	invalid := &slackapi.Error{Op: "chat.update", Code: "invalid_blocks", Where: []string{"/blocks/1"}}
+	unknown := &slackapi.Error{Op: "chat.postMessage", Code: "brand_new_code"}
+	target := access.Target{Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly"}
+	_, tooLong := Link(access.NewSecret("https://signin.example/"+strings.Repeat("x", maxPost)), active(), noon)
+	return map[string]string{
+		"messages refused":            MessagesRefused("C0APPROVALS", refused),
+		"direct messages refused":     MessagesRefused(DirectMessages, closedTab),
+		"messages accepted":           MessagesAccepted("C0APPROVALS", "not_in_channel"),
+		"direct messages accepted":    MessagesAccepted(DirectMessages, "messages_tab_disabled"),
+		"no message waits":            NoMessageWaits("C0APPROVALS", "not_in_channel"),
+		"no message waits for token":  NoMessageWaitsForToken(),
+		"token refused":               TokenRefused(inactive),
+		"token accepted":              TokenAccepted(),
+		"unknown answer":              UnknownAnswer(unknown),
+		"message invalid":             MessageInvalid("01ARZ3NDEKTSV4RRFFQ69G5FAV", "C0APPROVALS", invalid),
+		"answer refused":              AnswerRefused(closedTab),
+		"link too long":               LinkTooLong(target, tooLong),
+		"groups unknown":              GroupsUnknown("leads (S0LEADS)", false, nil),
+		"groups gone":                 GroupsUnknown("leads (S0LEADS)", true, nil),
+		"groups unreadable":           GroupsUnknown("leads (S0LEADS)", false, unknown),
+		"groups known":                GroupsKnown("leads (S0LEADS)"),
+		"people unreadable":           PeopleUnreadable(inactive, noon),
+		"people never read":           PeopleUnreadable(inactive, access.Request{}.Ends),
+		"people late":                 PeopleLate(noon),
+		"people readable":             PeopleReadable(),
+		"addresses unconfirmed":       AddressesUnconfirmed("dev1@example.com (U0DEV1)"),
+		"addresses shared":            AddressesShared("dev1@example.com (U0DEV1)"),
+		"addresses recognised":        AddressesRecognised("dev1@example.com (U0DEV1)"),
+		"too many clicks":             TooManyClicks("U0DEV1", "Dev One", 100),
+		"too many clicks, no profile": TooManyClicks("U0DEV1", "U0DEV1", 100),
+		"too many requests":           TooManyRequests("U0DEV1", "", 30),
+	}
+}
+
+// The operators' channel shows plain text, where a backtick is a backtick.
+func TestOperatorsReadNoMarkup(t *testing.T) {
+	for name, text := range operatorTexts() {
+		if strings.ContainsAny(text, "`*<>") {
+			t.Errorf("%s: %q has markup", name, text)
+		}
+	}
+	for code := range advice {
+		if text := Advice(slackapi.Operator, code); strings.ContainsAny(text, "`*_<>") {
+			t.Errorf("%s: %q has markup", code, text)
+		}
+	}
+}
+
+func TestThereIsAdviceForEveryClassOfError(t *testing.T) {
+	for code := range advice {
+		if slackapi.ClassOf("chat.postMessage", code) == slackapi.Unknown {
+			t.Errorf("there is advice for %s, which is in no class", code)
+		}
+	}
+	seen := make(map[string]slackapi.Class)
+	for _, class := range []slackapi.Class{
+		slackapi.Token, slackapi.Operator, slackapi.Ours, slackapi.Wait, slackapi.Unknown,
+	} {
+		text := Advice(class, "")
+		if other, twice := seen[text]; twice || text == "" {
+			t.Errorf("the advice for class %s is %q, as for %q", class, text, other)
+		}
+		seen[text] = class
+	}
+}
+
+func TestALongListOfNamesIsCounted(t *testing.T) {
+	var ids []string
+	for i := range 25 {
+		ids = append(ids, fmt.Sprintf("S%02d", i))
+	}
+	names := map[string]string{"S00": "leads", "S01": "ops (S01)"}
+	got := NameList(ids, names)
+	if !strings.HasPrefix(got, "leads (S00), ops (S01), S02, ") || !strings.HasSuffix(got, "S19 and 5 more") {
+		t.Errorf("got %q", got)
+	}
+}
