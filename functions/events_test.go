@@ -29,7 +29,7 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 			if r := w.request(); r.State != access.Pending || r.Reason != "INC-42: stuck payouts" || r.Account != "111111111111" || r.Role != "ReadOnly" {
 				t.Errorf("got %+v", r)
 			}
-			wantText(t, "answer", answer.Body, "Asked for *ReadOnly* in *payments-prod*", "1 of leads")
+			wantText(t, "answer", answer.Body, "Asked for *ReadOnly* in *payments-prod*", "1 approval from leads")
 		}},
 		"slack-command-help.json": {"", func(t *testing.T, _ *world, answer events.APIGatewayV2HTTPResponse) {
 			wantText(t, "answer", answer.Body, `"response_type":"ephemeral"`, "opens a form")

@@ -29,7 +29,7 @@ func TestTheCardAndTheMessageTellThePresentState(t *testing.T) {
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
 	w.feed()
-	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", "stuck payouts", `"Approve"`, "1 of leads")
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", "stuck payouts", `"Approve"`, "1 approval from leads")
 	wantText(t, "direct messages", w.seen(with("U0DEV1")), "")
 
 	w.http(w.clicked("U0LEAD1", "approve", w.request().ID))
@@ -153,7 +153,7 @@ func TestReminderTimeOutAndEndAreTold(t *testing.T) {
 	w.pass(15 * time.Minute)
 	w.tick()
 	w.feed()
-	wantText(t, "channel", w.seen(in("C0APPROVALS")), "Still waiting for 1 of leads")
+	wantText(t, "channel", w.seen(in("C0APPROVALS")), "Still waiting for 1 approval from leads")
 	w.pass(45 * time.Minute)
 	w.tick()
 	w.feed()

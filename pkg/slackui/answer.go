@@ -39,36 +39,36 @@ func words(err error, reference string) string {
 // Asked is the answer to somebody whose request was made: what was asked, who
 // decides where, until when, and how to take it back.
 func Asked(r access.Request, _ time.Time) Message {
-	where := "."
-	if at := channels(r.Channels); at != "" {
-		where = " in " + at + "."
-	}
 	switch r.State {
 	case access.Active:
 		return said(":white_check_mark: You have " + what(r) + " until " + moment(r.Ends) + ". The buttons are in your messages from this app.")
 	case access.Pending:
-		return said("Asked for " + what(r) + " for " + access.Length(r.Asked) + ". It waits for " + missing(r.Requirements) + ", until " + moment(r.AnswerBy) + where +
-			" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
+		return said("Asked for " + what(r) + " for " + access.Length(r.Asked) + ". " + waits(r))
 	}
 	// The same form or command came before.
-	return said("This was asked already, as request " + called(r.ID) + ". `/aws-access list` shows how it stands.")
+	return said("You have already asked for this: it is request " + called(r.ID) +
+		". `/aws-access list` shows what became of it.")
 }
 
 // Already is the answer to somebody who asked again for what is pending or
 // active: how it stands, until when, and where its buttons are.
 func Already(r access.Request) Message {
 	if r.State == access.Active {
-		return said(":white_check_mark: You have " + what(r) + " already, until " + moment(r.Ends) +
+		return said(":white_check_mark: You already have " + what(r) + " until " + moment(r.Ends) +
 			". The buttons are in your messages from this app." +
-			" To ask for another length, give it back first: I'm done, there or in `/aws-access list`.")
+			" To ask for another length, first press I'm done there or in `/aws-access list`.")
 	}
-	where := "."
+	return said("You have already asked for " + what(r) + ". " + waits(r))
+}
+
+// waits says whose approvals a pending request waits for, where and until when, and how to cancel it.
+func waits(r access.Request) string {
+	where := ""
 	if at := channels(r.Channels); at != "" {
-		where = " in " + at + "."
+		where = " in " + at
 	}
-	return said("You have asked for " + what(r) + " already. It waits for " + missing(r.Requirements) + ", until " +
-		moment(r.AnswerBy) + where +
-		" You will get a message. Cancel on its card or in `/aws-access list` takes it back.")
+	return "It waits for " + missing(r.Requirements) + where + ", until " + moment(r.AnswerBy) +
+		". You will get a message when it is decided. To cancel it, press Cancel on its card or in `/aws-access list`."
 }
 
 // Help says what can be typed. example is a ticket as people know them.
@@ -80,8 +80,8 @@ func Help(example string) Message {
 		"Put an account name with spaces in quotes, or write the account's 12 digits. " +
 			"Write the time like 30m, 2 hours, 1h30m or 2d. A ticket looks like " + called(example) + ".",
 		"`/aws-access list` shows what you asked for. There you can cancel a request or give access back.",
-		"The people who have to agree get a card. When they have agreed, you get a message with a console link and keys. " +
-			"Each click gives a session of at most one hour, until your access ends.",
+		"The people who can approve get a card. When they have approved, you get a message with buttons for the console " +
+			"and for keys. Each click starts a session of at most one hour, until your access ends.",
 	}, "\n"))
 }
 

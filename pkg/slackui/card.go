@@ -118,9 +118,9 @@ func standing(r access.Request, now time.Time) []string {
 	who, at := person(r.Closed.By), moment(r.Closed.At)
 	switch r.State {
 	case access.Pending:
-		lines = append(lines, "*Waits for* "+missing(r.Requirements)+", until "+moment(r.AnswerBy)+".")
+		lines = append(lines, "*Waiting for* "+missing(r.Requirements)+", until "+moment(r.AnswerBy)+".")
 		if r.Reminded && len(r.Approvals) == 0 {
-			lines = append(lines, "Nobody has decided so far.")
+			lines = append(lines, "Nobody has decided yet.")
 		}
 	case access.Active:
 		lines = append(lines, granted(r)...)
@@ -167,16 +167,18 @@ func lives(r access.Request, now time.Time) string {
 	if until.IsZero() || !r.State.Final() {
 		return ""
 	}
-	caller := "`sts:GetCallerIdentity`, and what signs in by it, such as EKS and Vault, answers until " + moment(until) + "."
+	caller := "`sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " + moment(until) + "."
 	acts := r.ActsUntil(now)
 	switch {
 	case acts.IsZero():
-		return "Every session is denied every action. Only " + caller
+		return "Its sessions are denied every action. Only " + caller
 	case acts.Before(until):
-		return ":warning: No new session is given. One that was handed out before can act until " + moment(acts) + "; " + caller
+		return stillActs + moment(acts) + "; " + caller
 	}
-	return ":warning: No new session is given. One that was handed out before can act until " + moment(until) + "."
+	return stillActs + moment(until) + "."
 }
+
+const stillActs = ":warning: New sessions are refused. A session that was handed out before can act until "
 
 func approvals(r access.Request) []string {
 	lines := make([]string, 0, len(r.Approvals))
@@ -205,11 +207,14 @@ func missing(needs []access.Requirement) string {
 		if left <= 0 {
 			continue
 		}
-		more := " of "
+		approvals := " approval"
 		if n.Approved > 0 {
-			more = " more of "
+			approvals = " more approval"
 		}
-		parts = append(parts, strconv.Itoa(left)+more+names(n.From))
+		if left > 1 {
+			approvals += "s"
+		}
+		parts = append(parts, strconv.Itoa(left)+approvals+" from "+names(n.From))
 	}
 	if len(parts) == 0 {
 		return "a decision"
@@ -238,7 +243,7 @@ func Grant(r access.Request, now time.Time) Message {
 	blocks = append(blocks, why(r)...)
 	if r.State == access.Active {
 		blocks = append(blocks, buttons(uses(r)...),
-			small("Each click makes a session of its own: at most an hour, and never past the end. Click again for another."))
+			small("Each click starts a new session. It lasts at most one hour, and never beyond the end of your access."))
 	} else if next := afterwards(r.State); next != "" {
 		blocks = append(blocks, small(next))
 	}
@@ -304,8 +309,8 @@ func List(requests []access.Request, more bool, now time.Time) Message {
 	}
 	if len(lines) > 0 {
 		m.Blocks = append(m.Blocks,
-			small("There is no room here for the buttons of these. Cancel or give back some of those above, "+
-				"and the next ones follow:"))
+			small("There is no room here for buttons for the requests below. Cancel or give back some of those above, "+
+				"and the next ones get their buttons:"))
 		m.Blocks = append(m.Blocks, paragraphs(fit(lines, roomForLines)...)...)
 	}
 	m.Blocks, _, over = listAll(m.Blocks, room+roomForOver, over, listedOver, now)

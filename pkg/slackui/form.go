@@ -58,7 +58,7 @@ func Form(s FormState) slack.ModalViewRequest {
 	blocks = append(blocks, s.roles()...)
 	blocks = append(blocks,
 		input("How long", ActionLength, length, "For example 30m, 4h or 1h30m."+s.most()),
-		input("Reason", ActionReason, reason("What are you going to do?"), "It stands on the card and in the audit trail."),
+		input("Reason", ActionReason, reason("What are you going to do?"), "It is shown on the card and kept in the audit trail."),
 		optional(input("Ticket", ActionTicket, ticket, ""), !role.Ticket),
 	)
 	return modal(CallbackAsk, "AWS access", "Ask", "Close", blocks)
@@ -127,11 +127,11 @@ func (s FormState) most() string {
 func outlasts(assumeRoles, makeIdentities bool) string {
 	switch {
 	case assumeRoles && makeIdentities:
-		return "This role may assume further roles and make users and keys: that access can outlast the grant."
+		return "This role can assume other roles and create users and keys. Such access can outlast the grant."
 	case assumeRoles:
-		return "This role may assume further roles: that access can outlast the grant."
+		return "This role can assume other roles. Such access can outlast the grant."
 	case makeIdentities:
-		return "This role may make users and keys: that access can outlast the grant."
+		return "This role can create users and keys. Such access can outlast the grant."
 	}
 	return ""
 }
@@ -188,8 +188,8 @@ func DenyForm(r access.Request) slack.ModalViewRequest {
 // asks for the decision again. Its metadata is the request's id.
 func ConfirmForm(action string, r access.Request, ticketLink string) slack.ModalViewRequest {
 	blocks := []slack.Block{
-		small("The button that you pressed stands on a message that may be out of date or forged. " +
-			"This is what the request really is:"),
+		small("The button that you pressed is on a message that may be out of date or forged. " +
+			"This is the real request:"),
 		mrkdwn(person(r.Requester) + asks(r) + what(r) + " for *" + access.Length(r.Asked) + "*."),
 	}
 	if r.Ticket != "" {

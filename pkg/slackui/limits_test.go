@@ -386,7 +386,7 @@ func TestWhatIsNotShownIsSaid(t *testing.T) {
 		m    Message
 		says string
 	}{
-		"a text of 100,000 characters": {Card(endless, "", noon), "It goes on. The audit trail has it whole."},
+		"a text of 100,000 characters": {Card(endless, "", noon), "The rest is not shown here. The audit trail has the whole text."},
 		"43 requests": {List(numbered(slices.Repeat([]access.Request{timedOut()}, 13)), false, noon),
 			"3 older ones are not shown."},
 	} {

@@ -62,13 +62,13 @@ func direct(text string) (Notice, bool) { return Notice{Message: said(text), ToR
 // a request that waits.
 func Unasked(r access.Request) Message {
 	return said("Nobody could be asked about " + what(r) +
-		" yet: Slack does not accept messages in the channel of the people who decide. " +
-		"The people who run AWS access have been told, and those who decide are asked as soon as it works again. " +
+		" yet, because Slack does not accept messages in the approvers' channel. " +
+		"The people who run AWS access have been told. The approvers will be asked as soon as Slack accepts messages there. " +
 		"Your request times out " + moment(r.AnswerBy) + ".")
 }
 
 // AskedAfterAll takes the place of Unasked once a channel has taken the card.
 func AskedAfterAll(r access.Request) Message {
-	return said("The people who decide about " + what(r) + " have been asked now. Your request times out " +
+	return said("The approvers of " + what(r) + " have been asked now. Your request times out " +
 		moment(r.AnswerBy) + ".")
 }

@@ -68,8 +68,7 @@ func Keys(form access.Form, parts []access.Secret, r access.Request, expires tim
 	return posts
 }
 
-const ownSession = "Each of these buttons makes a session of its own, with keys of its own. " +
-	"The keys above stay as they are."
+const ownSession = "Each of these buttons starts another session, with its own keys. The keys above keep working."
 
 // fenced is the block of a code fence. It is never cut, and never folded.
 func fenced(fence string) slack.Block {
@@ -120,7 +119,7 @@ func otherForms(r access.Request) slack.Block {
 func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, error) {
 	label := "Open AWS console: " + called(r.AccountName) + ", " + called(r.Role)
 	signIn := "<" + address(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">"
-	words := "The link works for 15 minutes and signs in whoever has it: do not pass it on. " +
+	words := "The link works for 15 minutes and signs in anyone who has it: do not pass it on. " +
 		"The session lasts until " + moment(r.UsefulUntil(expires)) + ". Only you can see this.\n" +
 		"If AWS says that you must log out first: sign out there, " +
 		"or turn on multi-session support in the console's account menu."

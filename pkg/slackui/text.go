@@ -223,7 +223,7 @@ func typed(label, text string) []slack.Block {
 		blocks = append(blocks, slack.NewSectionBlock(plain(string(piece)), nil, nil))
 	}
 	if len(runes) > maxTyped {
-		blocks = append(blocks, small("It goes on. The audit trail has it whole."))
+		blocks = append(blocks, small("The rest is not shown here. The audit trail has the whole text."))
 	}
 	return append(blocks, slack.NewDividerBlock())
 }

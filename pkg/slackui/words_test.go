@@ -295,9 +295,9 @@ func TestWhatIsSaidOfLiveSessionsIsTrue(t *testing.T) {
 		saysNone bool
 	}{
 		"ended, session within the grant":      {must(used().End(dev, at(20))), at(20), []string{"can act until " + moment(at(70)) + "."}, false},
-		"ended, grant shorter than session":    {must(brief().End(dev, at(12))), at(12), []string{"can act until " + moment(at(15)), "GetCallerIdentity", "answers until " + moment(at(25))}, false},
-		"ended, seen after the grant":          {must(brief().End(dev, at(12))), at(15), []string{"Every session is denied every action", "answers until " + moment(at(25))}, false},
-		"expired, session lives at STS":        {ticked(brief(), at(15)), at(15), []string{"Every session is denied every action", "answers until " + moment(at(25))}, false},
+		"ended, grant shorter than session":    {must(brief().End(dev, at(12))), at(12), []string{"can act until " + moment(at(15)), "GetCallerIdentity", "works until " + moment(at(25))}, false},
+		"ended, seen after the grant":          {must(brief().End(dev, at(12))), at(15), []string{"Its sessions are denied every action", "works until " + moment(at(25))}, false},
+		"expired, session lives at STS":        {ticked(brief(), at(15)), at(15), []string{"Its sessions are denied every action", "works until " + moment(at(25))}, false},
 		"ended sooner by a stricter policy":    {sooner(used(), at(15)), at(15), []string{"can act until " + moment(at(70)) + "."}, false},
 		"expired, STS's own expiry is past":    {ticked(brief(), at(15)), at(25), nil, true},
 		"active":                               {used(), at(20), nil, true},
