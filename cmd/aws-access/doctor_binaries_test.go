@@ -58,7 +58,7 @@ func newHospital(t *testing.T) *hospital {
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
 	h.must(err)
-	server := httptest.NewServer(h.lambda.Front(h.api.names["SlackFunction"], "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	server := httptest.NewServer(h.lambda.HTTPAPI(h.api.names["SlackFunction"], "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
 	t.Cleanup(server.Close)
 	for route, path := range map[string]string{"CommandsUrl": "commands", "InteractionsUrl": "interactions", "OptionsUrl": "options"} {
 		h.api.outputs[route] = server.URL + "/slack/" + path

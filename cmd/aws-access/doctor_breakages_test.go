@@ -70,7 +70,7 @@ var breakages = map[string]struct {
 		[]string{"roles problem no_external_id"}, []string{"Vend cannot read the SSM parameter /jit-access/external-id"}, wrong,
 	},
 	"an STS that has no time": {
-		func(c *clinic) { c.throttle = func(int) string { return awsfake.Throttles } },
+		func(c *clinic) { c.throttle = func(int) string { return awsfake.FaultThrottled } },
 		[]string{"roles not checked throttled"}, []string{"nothing is known about these roles"}, unchecked,
 	},
 	"a bot token that was revoked": {

@@ -18,7 +18,7 @@ func TestAThousandAccountsAreTriedWhateverSTSHasTimeFor(t *testing.T) {
 	c.calls = 0
 	c.throttle = func(call int) string {
 		if call > 4000 && call < 4500 {
-			return awsfake.Throttles
+			return awsfake.FaultThrottled
 		}
 		return ""
 	}

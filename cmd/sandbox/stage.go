@@ -87,7 +87,7 @@ func newStage(s settings, at places, log *slog.Logger) (*stage, error) {
 		Quota: st.faults.quota,
 	})
 	st.aws = awsfake.New(awsfake.Options{
-		Now: st.clock.Now, Org: orgID, TokenBytes: s.TokenBytes, Count: st.calls.count,
+		Now: st.clock.Now, Org: orgID, TokenBytes: s.TokenBytes, OnCall: st.calls.count,
 		Fault: func(op string) awsfake.Fault { return awsfake.Fault{How: st.faults.take(op)} },
 	})
 	st.roles = &roles{aws: st.aws, trust: awsfake.DefaultTrust(vendRole, st.externalID.Reveal(), orgID), policy: st.policy}

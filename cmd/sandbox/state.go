@@ -12,20 +12,20 @@ import (
 // state is what GET /sandbox/state answers. Lists are the oldest first. It
 // holds no secret that was not posted to somebody.
 type state struct {
-	Now      time.Time           `json:"now"`
-	Running  bool                `json:"running"`
-	Users    []slackfake.User    `json:"users"`
-	Groups   []groupState        `json:"groups"`
-	Channels []slackfake.Channel `json:"channels"`
-	Messages []slackfake.Message `json:"messages"`
-	Views    []slackfake.View    `json:"views"`
-	Requests []requestState      `json:"requests"`
-	Sessions []awsfake.Session   `json:"sessions"`
-	Denies   []awsfake.Deny      `json:"denies"`
-	Audit    []auditState        `json:"audit"`
-	Calls    map[string]int      `json:"calls"`
-	Faults   []fault             `json:"faults"`
-	Parked   []parked            `json:"parked"` // stream records that were given up
+	Now      time.Time              `json:"now"`
+	Running  bool                   `json:"running"`
+	Users    []slackfake.User       `json:"users"`
+	Groups   []groupState           `json:"groups"`
+	Channels []slackfake.Channel    `json:"channels"`
+	Messages []slackfake.Message    `json:"messages"`
+	Views    []slackfake.View       `json:"views"`
+	Requests []requestState         `json:"requests"`
+	Sessions []awsfake.Session      `json:"sessions"`
+	Denies   []awsfake.InlinePolicy `json:"denies"`
+	Audit    []auditState           `json:"audit"`
+	Calls    map[string]int         `json:"calls"`
+	Faults   []fault                `json:"faults"`
+	Parked   []parked               `json:"parked"` // stream records that were given up
 }
 
 type groupState struct {
@@ -107,9 +107,9 @@ func (s *stage) groups() []groupState {
 }
 
 // denies are the inline policies of target roles.
-func (s *stage) denies() []awsfake.Deny {
-	out := []awsfake.Deny{}
-	for _, d := range s.aws.Denies() {
+func (s *stage) denies() []awsfake.InlinePolicy {
+	out := []awsfake.InlinePolicy{}
+	for _, d := range s.aws.InlinePolicies() {
 		if d.Account != bastion {
 			out = append(out, d)
 		}

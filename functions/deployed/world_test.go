@@ -142,9 +142,9 @@ func (w *world) play() {
 	w.slack = slackfake.NewSandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
 	w.aws = awsfake.New(awsfake.Options{Org: org})
 	w.lambda = lambdafake.New(lambdafake.Options{
-		Poll: 20 * time.Millisecond, Double: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
-		MayInvoke:  func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
-		AsyncRetry: soon, Throttled: soon,
+		Poll: 20 * time.Millisecond, Duplicate: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
+		MayInvoke: func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
+		RetryWait: soon, ThrottleWait: soon,
 	})
 	w.t.Cleanup(w.lambda.Close)
 	w.stock(token.Reveal())
@@ -173,7 +173,7 @@ func (w *world) mount(mux *http.ServeMux) {
 		mux.Handle(path, w.wire.before(next))
 		mux.Handle(path+"/", w.wire.before(next))
 	}
-	mux.Handle("/slack/", w.lambda.Front(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	mux.Handle("/slack/", w.lambda.HTTPAPI(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
 }
 
 // stock puts up the secrets, the functions' roles, and the roles of the policy.
@@ -298,7 +298,7 @@ func (w *world) click(as, label, on string) slackfake.Outcome {
 func (w *world) quiet() error {
 	ctx, stop := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer stop()
-	return w.lambda.Quiet(ctx)
+	return w.lambda.WaitIdle(ctx)
 }
 
 // invoke runs a function on an event that has to be taken.

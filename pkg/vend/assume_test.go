@@ -277,7 +277,7 @@ func checkRefusal(t *testing.T, err error, code, logs string) {
 
 func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 	c := newCloud(t)
-	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Slowly} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultSlow} }
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := c.assumer().Assume(ctx, vending("Admin", noon, noon.Add(time.Hour)))
@@ -295,7 +295,7 @@ func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 // sessions for one order. One that STS threw away is.
 func TestOnlyWhatWasThrottledIsTriedAgain(t *testing.T) {
 	for how, want := range map[string]struct{ calls, sessions int }{
-		awsfake.Lost: {1, 1}, awsfake.Fails: {1, 0}, awsfake.Throttles: {3, 0},
+		awsfake.FaultLost: {1, 1}, awsfake.FaultError: {1, 0}, awsfake.FaultThrottled: {3, 0},
 	} {
 		c := newCloud(t)
 		c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: how} }
@@ -307,7 +307,7 @@ func TestOnlyWhatWasThrottledIsTriedAgain(t *testing.T) {
 	c := newCloud(t)
 	c.fault = func(string) awsfake.Fault {
 		if c.counts["sts:AssumeRole"] < 3 {
-			return awsfake.Fault{How: awsfake.Throttles}
+			return awsfake.Fault{How: awsfake.FaultThrottled}
 		}
 		return awsfake.Fault{}
 	}
@@ -342,7 +342,7 @@ func (f doer) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestTheSettingsOfTheClientAddNoTries(t *testing.T) {
 	c := newCloud(t)
-	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Fails} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultError} }
 	config := c.config(c.vend)
 	config.RetryMaxAttempts, config.RetryMode = 9, aws.RetryModeAdaptive
 	a := c.assumer()

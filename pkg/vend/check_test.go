@@ -217,7 +217,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 	c, targets := newCrowd(t, 2)
 	c.how = func(call int) string {
 		if call%3 == 0 {
-			return awsfake.Throttles
+			return awsfake.FaultThrottled
 		}
 		return ""
 	}
@@ -226,7 +226,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 			t.Errorf("throttled now and then: %d: %v", i, codes)
 		}
 	}
-	for how, want := range map[string]string{awsfake.Throttles: Throttled, awsfake.Fails: Unavailable, awsfake.Lost: Unavailable} {
+	for how, want := range map[string]string{awsfake.FaultThrottled: Throttled, awsfake.FaultError: Unavailable, awsfake.FaultLost: Unavailable} {
 		c.how = func(int) string { return how }
 		ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		for i, codes := range codesOf(c.trials().Try(ctx, targets)) {
@@ -241,7 +241,7 @@ func TestThrottlingIsNoVerdictAboutARole(t *testing.T) {
 	c, targets = newCrowd(t, 1)
 	c.how = func(call int) string {
 		if call > 1 {
-			return awsfake.Fails
+			return awsfake.FaultError
 		}
 		return ""
 	}

@@ -329,7 +329,7 @@ func TestAnAdministratorCannotOutliveTheGrant(t *testing.T) {
 			t.Errorf("%s: ordinary work is refused", role)
 		}
 	}
-	if len(c.Denies()) != 2 || len(c.Sessions()) != 2 {
-		t.Errorf("%d denies, %d sessions stand, want 2 and 2", len(c.Denies()), len(c.Sessions()))
+	if len(c.InlinePolicies()) != 2 || len(c.Sessions()) != 2 {
+		t.Errorf("%d denies, %d sessions stand, want 2 and 2", len(c.InlinePolicies()), len(c.Sessions()))
 	}
 }

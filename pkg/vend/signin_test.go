@@ -212,7 +212,7 @@ func TestSignInRefusesWhatIsExpired(t *testing.T) {
 	_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_invalid", "answer 400")
 	c.now = noon
-	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.Lost} }
+	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultLost} }
 	_, err = SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_unavailable", "answer 500")
 }

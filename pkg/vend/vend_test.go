@@ -40,7 +40,7 @@ func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
 	c := &cloud{now: noon, counts: map[string]int{}}
 	o := awsfake.Options{
 		Now: func() time.Time { return c.now }, Org: "o-sandbox", TokenBytes: 4096,
-		Count: func(op string) { c.mu.Lock(); defer c.mu.Unlock(); c.counts[op]++ },
+		OnCall: func(op string) { c.mu.Lock(); defer c.mu.Unlock(); c.counts[op]++ },
 		Fault: func(op string) awsfake.Fault {
 			if c.fault == nil {
 				return awsfake.Fault{}

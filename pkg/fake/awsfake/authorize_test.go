@@ -137,7 +137,7 @@ func TestIAMWritesAndReadsInlinePolicies(t *testing.T) {
 	if err != nil || !strings.Contains(*out.PolicyDocument, "%22Deny%22") {
 		t.Errorf("read back: %v", err)
 	}
-	if diff := cmp.Diff([]Deny{{payments, "ReadOnly", "aws-access-cut", denyAll}}, w.Denies()); diff != "" {
+	if diff := cmp.Diff([]InlinePolicy{{payments, "ReadOnly", "aws-access-cut", denyAll}}, w.InlinePolicies()); diff != "" {
 		t.Errorf("denies (-want +got):\n%s", diff)
 	}
 	list, err := c.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: role})
@@ -154,8 +154,8 @@ func TestIAMWritesAndReadsInlinePolicies(t *testing.T) {
 			t.Errorf("delete %s: got %q, want %q", name, got, want)
 		}
 	}
-	if len(w.Denies()) != 0 {
-		t.Errorf("denies are left: %v", w.Denies())
+	if len(w.InlinePolicies()) != 0 {
+		t.Errorf("denies are left: %v", w.InlinePolicies())
 	}
 }
 
@@ -283,9 +283,9 @@ func TestFaultsGoWrongAsTheyAreNamed(t *testing.T) {
 		},
 	}
 	want := map[string]map[string]string{
-		"sts:AssumeRole": {Fails: "InternalFailure", Throttles: "Throttling", Slowly: "", Lost: "InternalFailure"},
-		"iam:CreateUser": {Fails: "InternalFailure", Throttles: "Throttling", Slowly: "", Lost: "InternalFailure"},
-		"s3:ListBuckets": {Fails: "InternalError", Throttles: "SlowDown", Slowly: "", Lost: "InternalError"},
+		"sts:AssumeRole": {FaultError: "InternalFailure", FaultThrottled: "Throttling", FaultSlow: "", FaultLost: "InternalFailure"},
+		"iam:CreateUser": {FaultError: "InternalFailure", FaultThrottled: "Throttling", FaultSlow: "", FaultLost: "InternalFailure"},
+		"s3:ListBuckets": {FaultError: "InternalError", FaultThrottled: "SlowDown", FaultSlow: "", FaultLost: "InternalError"},
 	}
 	for op, call := range calls {
 		for how, wanted := range want[op] {
@@ -304,7 +304,7 @@ func TestFaultsGoWrongAsTheyAreNamed(t *testing.T) {
 				t.Errorf("%s %s: counted %v", op, how, w.calls)
 			}
 			done := len(w.Sessions())+len(w.users) > sessions+users
-			if acts := how == Lost || how == Slowly; op != "s3:ListBuckets" && done != acts {
+			if acts := how == FaultLost || how == FaultSlow; op != "s3:ListBuckets" && done != acts {
 				t.Errorf("%s %s: done is %v, want %v", op, how, done, acts)
 			}
 			clear(w.users)

@@ -72,26 +72,26 @@ func readRequest(r *http.Request, body []byte) request {
 
 // play lets go wrong what shall go wrong.
 func (s *Server) play(ctx context.Context, op string, do func() answer, failed func(*failure) answer) answer {
-	if s.options.Count != nil {
-		s.options.Count(op)
+	if s.options.OnCall != nil {
+		s.options.OnCall(op)
 	}
 	how := ""
 	if s.options.Fault != nil {
 		how = s.options.Fault(op).How
 	}
-	if code, ok := strings.CutPrefix(how, Refuses); ok {
+	if code, ok := strings.CutPrefix(how, FaultCode); ok {
 		return failed(fail(statusOf(code), code, "The sandbox was told to refuse this call."))
 	}
 	switch how {
-	case Dead:
+	case FaultDropped:
 		panic(http.ErrAbortHandler) // closes the connection without an answer
-	case Fails:
+	case FaultError:
 		return failed(broken)
-	case Throttles:
+	case FaultThrottled:
 		return failed(throttled)
-	case Slowly:
+	case FaultSlow:
 		s.options.Slow(ctx)
-	case Lost:
+	case FaultLost:
 		do()
 		return failed(broken)
 	}

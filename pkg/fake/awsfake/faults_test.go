@@ -42,7 +42,7 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 		{"s3", "AccessDenied", 403}, {"s3", "SlowDown", 503},
 	} {
 		before := len(w.Sessions())
-		w.fault = func(string) Fault { return Fault{How: Refuses + c.code} }
+		w.fault = func(string) Fault { return Fault{How: FaultCode + c.code} }
 		err := calls[c.service]()
 		w.fault = nil
 		var answer *awshttp.ResponseError
@@ -53,7 +53,7 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 			t.Errorf("%s %s: a session was issued", c.service, c.code)
 		}
 	}
-	w.fault = func(string) Fault { return Fault{How: Refuses + "AccessDenied"} }
+	w.fault = func(string) Fault { return Fault{How: FaultCode + "AccessDenied"} }
 	if status, _, text := open(t, browser(t), w.url+"/federation?Action=getSigninToken"); status != 403 ||
 		!strings.Contains(text, "AccessDenied") {
 		t.Errorf("sign-in: got %d, want a page with 403 and AccessDenied\n%s", status, text)
@@ -63,7 +63,7 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 // A connection that dies is no answer of AWS, and no session exists.
 func TestADeadConnectionIsNoAnswerOfAWS(t *testing.T) {
 	w := newWorld(t)
-	w.fault = func(string) Fault { return Fault{How: Dead} }
+	w.fault = func(string) Fault { return Fault{How: FaultDropped} }
 	_, err := w.sts(w.function).AssumeRole(t.Context(), w.whole(readOnly))
 	var api smithy.APIError
 	if err == nil || errors.As(err, &api) || len(w.Sessions()) != 0 {

@@ -123,7 +123,7 @@ func changed(w *world, change func(*access.Credentials)) access.Credentials {
 
 func TestAFaultOfSignInIsAPage(t *testing.T) {
 	w := newWorld(t)
-	for how, want := range map[string]int{Fails: 500, Throttles: 429, Lost: 500} {
+	for how, want := range map[string]int{FaultError: 500, FaultThrottled: 429, FaultLost: 500} {
 		w.fault = func(string) Fault { return Fault{How: how} }
 		w.calls = nil
 		status, header, _ := open(t, browser(t), w.url+"/federation?Action=getSigninToken")

@@ -18,10 +18,10 @@ import (
 
 // Options say how the players play. The zero value works, on real time.
 type Options struct {
-	Now   func() time.Time      // the clock of credentials and conditions
-	Wall  func() time.Time      // the clock that clients sign by; real time if nil
-	Fault func(op string) Fault // what goes wrong with a call; nil for nothing
-	Count func(op string)       // hears of every call, before its fault
+	Now    func() time.Time      // the clock of credentials and conditions
+	Wall   func() time.Time      // the clock that clients sign by; real time if nil
+	Fault  func(op string) Fault // what goes wrong with a call; nil for nothing
+	OnCall func(op string)       // hears of every call, before its fault
 	// Slow is how a slow call takes its time; three seconds or the end of the
 	// request if nil.
 	Slow func(ctx context.Context)
@@ -45,12 +45,12 @@ type Fault struct{ How string }
 
 // Ways to fail.
 const (
-	Fails     = "error"
-	Throttles = "429"
-	Slowly    = "slow"
-	Lost      = "lost"
-	Dead      = "dead"
-	Refuses   = "code:" // and the error code
+	FaultError     = "error"
+	FaultThrottled = "429"
+	FaultSlow      = "slow"
+	FaultLost      = "lost"
+	FaultDropped   = "dead"
+	FaultCode      = "code:" // and the error code
 )
 
 // Server plays STS, IAM, S3 and sign-in for all accounts. Its zero value is not
@@ -360,25 +360,25 @@ func (s *Server) Sessions() []Session {
 	return list
 }
 
-// Deny is an inline policy as it stands on a role.
-type Deny struct {
+// InlinePolicy is an inline policy as it stands on a role.
+type InlinePolicy struct {
 	Account string `json:"account"`
 	Role    string `json:"role"`
 	Name    string `json:"name"`
 	Policy  string `json:"policy"`
 }
 
-// Denies lists the inline policies of all roles, by account, role and name.
-func (s *Server) Denies() []Deny {
+// InlinePolicies lists the inline policies of all roles, by account, role and name.
+func (s *Server) InlinePolicies() []InlinePolicy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := []Deny{}
+	list := []InlinePolicy{}
 	for _, r := range s.roles {
 		for name, policy := range r.Inline {
-			list = append(list, Deny{Account: r.account, Role: r.Name, Name: name, Policy: policy})
+			list = append(list, InlinePolicy{Account: r.account, Role: r.Name, Name: name, Policy: policy})
 		}
 	}
-	slices.SortFunc(list, func(a, b Deny) int {
+	slices.SortFunc(list, func(a, b InlinePolicy) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Name, b.Name))
 	})
 	return list

@@ -151,7 +151,7 @@ func (c *clock) wind(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at =
 func TestAnEventIsTriedAgainAsSetAndThenKept(t *testing.T) {
 	for retries := range 3 {
 		d, kept, c := newDesk(t), &destination{}, newClock()
-		s := serve(t, Options{Now: c.now, AsyncRetry: soon}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+		s := serve(t, Options{Now: c.now, RetryWait: soon}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
 		if err := s.Async("echo", Async{Retries: retries, OnFailure: kept.take}); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestAnEventThatIsTooOldIsNotTriedAgain(t *testing.T) {
 	past := func(why string) func(int) time.Duration {
 		return func(int) time.Duration { c.wind(time.Minute + 1); waits <- why; return 0 }
 	}
-	s := serve(t, Options{Now: c.now, AsyncRetry: past("retry"), Throttled: past("throttled")}, func(f *Function) {
+	s := serve(t, Options{Now: c.now, RetryWait: past("retry"), ThrottleWait: past("throttled")}, func(f *Function) {
 		f.Env, f.Concurrency = map[string]string{"RELAY": d.URL}, 1
 	})
 	if err := s.Async("echo", Async{Retries: 2, MaxAge: time.Minute, OnFailure: kept.take}); err != nil {
@@ -223,7 +223,7 @@ func TestAnEventThatIsTooOldIsNotTriedAgain(t *testing.T) {
 func TestAThrottledEventWaits(t *testing.T) {
 	d, kept := newDesk(t), &destination{}
 	throttled := make(chan int, 1000)
-	s := serve(t, Options{Throttled: func(n int) time.Duration { throttled <- n; return time.Millisecond }}, func(f *Function) {
+	s := serve(t, Options{ThrottleWait: func(n int) time.Duration { throttled <- n; return time.Millisecond }}, func(f *Function) {
 		f.Env, f.Concurrency = map[string]string{"RELAY": d.URL}, 1
 	})
 	if err := s.Async("echo", Async{OnFailure: kept.take}); err != nil {
@@ -250,7 +250,7 @@ func TestAThrottledEventWaits(t *testing.T) {
 // Lambda promises at least once.
 func TestAnEventMayComeTwice(t *testing.T) {
 	d := newDesk(t)
-	s := serve(t, Options{Double: func(name string) bool { return name == "echo" }}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+	s := serve(t, Options{Duplicate: func(name string) bool { return name == "echo" }}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
 	if _, err := invoke(t.Context(), sdk(t, s, "AKIDSLACK"), "echo", types.InvocationTypeEvent, `{"order":1}`); err != nil {
 		t.Fatal(err)
 	}

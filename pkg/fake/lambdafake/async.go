@@ -49,7 +49,7 @@ type event struct {
 // queue takes an event; its function runs some time later.
 func (s *Server) queue(f *function, id string, payload []byte) error {
 	times := 1
-	if s.o.Double(f.name) {
+	if s.o.Duplicate(f.name) {
 		times = 2
 	}
 	for range times {
@@ -71,7 +71,7 @@ func (s *Server) deliver(e *event) {
 		}
 		_, err := e.f.run(e.id, e.payload)
 		failed, isFunction := errors.AsType[*FunctionError](err)
-		pause := s.o.AsyncRetry
+		pause := s.o.RetryWait
 		switch {
 		case err == nil || s.ctx.Err() != nil:
 			return
@@ -84,7 +84,7 @@ func (s *Server) deliver(e *event) {
 			}
 		default: // it was not run, which is no try
 			throttled++
-			pause = s.o.Throttled
+			pause = s.o.ThrottleWait
 			if !errors.Is(err, ErrThrottled) {
 				s.o.Log.Error("a function cannot be run", "function", e.f.name, "error", err)
 			}

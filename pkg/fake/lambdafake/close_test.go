@@ -136,7 +136,7 @@ func TestQuietWaitsForWhatRuns(t *testing.T) {
 	call := d.next(t)
 	ctx, stop := contextFor(t, 20*time.Millisecond)
 	defer stop()
-	if err := s.Quiet(ctx); err == nil || !strings.Contains(err.Error(), "1 invocations or events are not done") {
+	if err := s.WaitIdle(ctx); err == nil || !strings.Contains(err.Error(), "1 invocations or events are not done") {
 		t.Errorf("got %v", err)
 	}
 	call.answer("1")

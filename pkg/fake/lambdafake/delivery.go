@@ -42,7 +42,7 @@ func (d *delivery) hand(records []events.DynamoDBEventRecord, tries int) {
 			return
 		case said.throttled: // which never reached the function, and is no retry
 			throttled++
-			if !wait(m.ctx, m.s.o.Throttled(throttled)) {
+			if !wait(m.ctx, m.s.o.ThrottleWait(throttled)) {
 				return
 			}
 			continue
@@ -83,7 +83,7 @@ func (d *delivery) try(records []events.DynamoDBEventRecord) outcome {
 	m := d.r.m
 	event := payload(records)
 	ctx := context.WithoutCancel(m.ctx) // what is on its way is waited for
-	if m.s.o.Double(m.Function) {       // as if the first answer had been lost
+	if m.s.o.Duplicate(m.Function) {    // as if the first answer had been lost
 		_, _ = m.s.invoke(ctx, m.f, newID(), event)
 	}
 	answer, err := m.s.invoke(ctx, m.f, newID(), event)

@@ -80,7 +80,7 @@ func fails(t *testing.T, s *Server, o map[string]any) *FunctionError {
 
 func quiet(t *testing.T, s *Server) {
 	t.Helper()
-	if err := s.Quiet(t.Context()); err != nil {
+	if err := s.WaitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

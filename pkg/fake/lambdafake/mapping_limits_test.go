@@ -30,7 +30,7 @@ func TestRecordsThatAreTooOldAreParked(t *testing.T) {
 func TestAThrottledBatchWaits(t *testing.T) {
 	throttled := make(chan int, 1000)
 	st := newStage(t, Options{})
-	st.o.Throttled = func(n int) time.Duration { throttled <- n; return time.Millisecond }
+	st.o.ThrottleWait = func(n int) time.Duration { throttled <- n; return time.Millisecond }
 	st.mapped.Retries = 0
 	if err := st.Deploy(Function{Name: "echo", Bootstrap: bootstrap, Concurrency: 1, Timeout: time.Minute, Env: map[string]string{"RELAY": st.desk.URL}}); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestAThrottledBatchWaits(t *testing.T) {
 }
 
 func TestABatchMayComeTwice(t *testing.T) {
-	st := newStage(t, Options{Double: func(string) bool { return true }})
+	st := newStage(t, Options{Duplicate: func(string) bool { return true }})
 	st.writeAll(t, "a b")
 	st.mapTo(t, all)
 	st.expect(t, "a b", "a b")
@@ -122,7 +122,7 @@ func TestQuietSaysWhatIsNotDone(t *testing.T) {
 	<-st.came
 	ctx, stop := contextFor(t, 500*time.Millisecond)
 	defer stop()
-	if err := st.Quiet(ctx); !errors.Is(err, ctx.Err()) || !strings.Contains(err.Error(), "unread or not taken") {
+	if err := st.WaitIdle(ctx); !errors.Is(err, ctx.Err()) || !strings.Contains(err.Error(), "unread or not taken") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,7 +35,7 @@ type stage struct {
 
 func newStage(t *testing.T, o Options) *stage {
 	d := newDesk(t)
-	o.Poll, o.Throttled = cmp.Or(o.Poll, 10*time.Millisecond), soon
+	o.Poll, o.ThrottleWait = cmp.Or(o.Poll, 10*time.Millisecond), soon
 	st := &stage{table: dynamotest.NewTable(t), desk: d, kept: &destination{}, came: make(chan struct{}, 1000)}
 	st.Server = serve(t, o, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
 	st.client = st.table.Client(nil)

@@ -20,15 +20,15 @@ type Options struct {
 	// Now is the clock for ages and time stamps; nil is time.Now. Deadlines and
 	// waits are in real time always: the binaries know no other.
 	Now func() time.Time
-	// AsyncRetry is the wait after so many failed tries of an asynchronous
+	// RetryWait is the wait after so many failed tries of an asynchronous
 	// invocation; nil is one minute, then two, as on Lambda.
-	AsyncRetry func(tries int) time.Duration
-	// Throttled is the wait after an event or a batch was throttled so many
+	RetryWait func(tries int) time.Duration
+	// ThrottleWait is the wait after an event or a batch was throttled so many
 	// times; nil is 1 s, doubling to 30 s.
-	Throttled func(times int) time.Duration
-	// Double is asked before each asynchronous and each stream delivery whether
+	ThrottleWait func(times int) time.Duration
+	// Duplicate is asked before each asynchronous and each stream delivery whether
 	// to make it twice: Lambda promises at least once, and no more.
-	Double func(function string) bool
+	Duplicate func(function string) bool
 	// MayInvoke says who may call a function through API; nil is whoever signs.
 	MayInvoke func(accessKey, function string) bool
 	// HTTPLimit is how long Front waits; 0 is 30 s, the most that HTTP APIs do.
@@ -68,14 +68,14 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.AsyncRetry == nil {
-		o.AsyncRetry = func(tries int) time.Duration { return time.Duration(tries) * time.Minute }
+	if o.RetryWait == nil {
+		o.RetryWait = func(tries int) time.Duration { return time.Duration(tries) * time.Minute }
 	}
-	if o.Throttled == nil {
-		o.Throttled = backoff
+	if o.ThrottleWait == nil {
+		o.ThrottleWait = backoff
 	}
-	if o.Double == nil {
-		o.Double = func(string) bool { return false }
+	if o.Duplicate == nil {
+		o.Duplicate = func(string) bool { return false }
 	}
 	s := &Server{o: o, launcher: newLauncher(), functions: make(map[string]*function), changed: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -129,9 +129,9 @@ func (s *Server) moved() {
 	s.moves++
 }
 
-// Quiet returns when nothing is queued, running or unread in the streams. What
+// WaitIdle returns when nothing is queued, running or unread in the streams. What
 // waits to be tried again is queued, so a retry for ever is never quiet.
-func (s *Server) Quiet(ctx context.Context) error {
+func (s *Server) WaitIdle(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		busy, moves, changed, mappings := s.busy, s.moves, s.changed, slices.Clone(s.mappings)

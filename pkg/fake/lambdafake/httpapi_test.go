@@ -14,7 +14,7 @@ import (
 )
 
 func door(t *testing.T, s *Server) string {
-	server := httptest.NewServer(s.Front("echo", "POST /slack/commands", "POST /slack/options"))
+	server := httptest.NewServer(s.HTTPAPI("echo", "POST /slack/commands", "POST /slack/options"))
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -19,9 +19,9 @@ import (
 // maxBody is the largest body that an HTTP API takes, in bytes.
 const maxBody = 10 << 20
 
-// Front is an HTTP API (payload format 2.0) before a function, with exact routes
+// HTTPAPI is an HTTP API (payload format 2.0) before a function, with exact routes
 // such as "POST /slack/commands". Whatever is not a route is not found.
-func (s *Server) Front(name string, routes ...string) http.Handler {
+func (s *Server) HTTPAPI(name string, routes ...string) http.Handler {
 	return front{s: s, name: name, routes: routes}
 }
 

@@ -44,7 +44,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	o := Options{
-		Now: func() time.Time { return w.now }, Org: org, Count: func(op string) { w.calls = append(w.calls, op) },
+		Now: func() time.Time { return w.now }, Org: org, OnCall: func(op string) { w.calls = append(w.calls, op) },
 		Fault: func(op string) Fault {
 			if w.fault == nil {
 				return Fault{}
