@@ -18,19 +18,19 @@ const token = "xoxb-canary"
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// bench is a workspace with a clock that is turned by hand.
-type bench struct {
+// testServer is the workspace of the sandbox with a clock that tests set.
+type testServer struct {
 	*Server
 	t     *testing.T
-	count sync.Mutex // of calls
+	count sync.Mutex // guards calls
 	now   time.Time
 	fault map[string]string
 	quota map[string]*Quota
 	calls map[string]int
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota),
+func newTestServer(t *testing.T) *testServer {
+	b := &testServer{t: t, now: noon, fault: make(map[string]string), quota: make(map[string]*Quota),
 		calls: make(map[string]int)}
 	b.Server = NewSandbox(Options{
 		Token: access.NewSecret(token), BaseURL: "http://127.0.0.1:8080/slack-api", Now: func() time.Time { return b.now },
@@ -41,8 +41,8 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// form calls a method as slack-go does with forms.
-func (b *bench) form(method string, fields ...string) object {
+// form calls a method with a form, as slack-go does.
+func (b *testServer) form(method string, fields ...string) object {
 	values := url.Values{"token": {token}}
 	for i := 0; i < len(fields); i += 2 {
 		values.Set(fields[i], fields[i+1])
@@ -52,15 +52,15 @@ func (b *bench) form(method string, fields ...string) object {
 	return b.do(r, http.StatusOK)
 }
 
-// json calls a method as slack-go does with JSON.
-func (b *bench) json(method string, fields object) object {
+// json calls a method with a JSON body, as slack-go does.
+func (b *testServer) json(method string, fields object) object {
 	r := httptest.NewRequest(http.MethodPost, "/"+method, strings.NewReader(string(encode(fields))))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
 	return b.do(r, http.StatusOK)
 }
 
-func (b *bench) do(r *http.Request, status int) object {
+func (b *testServer) do(r *http.Request, status int) object {
 	b.t.Helper()
 	w := httptest.NewRecorder()
 	b.ServeHTTP(w, r)
@@ -74,8 +74,8 @@ func (b *bench) do(r *http.Request, status int) object {
 	return o
 }
 
-// good fails the test unless Slack said ok.
-func (b *bench) good(o object) object {
+// mustOK fails the test unless Slack answered ok.
+func (b *testServer) mustOK(o object) object {
 	b.t.Helper()
 	if o["ok"] != true {
 		b.t.Fatalf("refused: %v", o)
@@ -83,21 +83,21 @@ func (b *bench) good(o object) object {
 	return o
 }
 
-// post posts, and returns the message.
-func (b *bench) post(channel, blocks string) Message {
+// post posts a message and returns it.
+func (b *testServer) post(channel, blocks string) Message {
 	b.t.Helper()
-	o := b.good(b.form("chat.postMessage", "channel", channel, "text", "text", "blocks", blocks))
+	o := b.mustOK(b.form("chat.postMessage", "channel", channel, "text", "text", "blocks", blocks))
 	m, ok := b.Message(o["channel"].(string), o["ts"].(string))
 	if !ok {
-		b.t.Fatal("what was posted is not there")
+		b.t.Fatal("the posted message is not there")
 	}
 	return m
 }
 
-// open opens a view for somebody, and returns its id.
-func (b *bench) open(user string, view string) string {
+// open opens a view for a user and returns its id.
+func (b *testServer) open(user string, view string) string {
 	b.t.Helper()
-	o := b.good(b.json("views.open", object{"trigger_id": b.NewTrigger(user), "view": parsed(b.t, view)}))
+	o := b.mustOK(b.json("views.open", object{"trigger_id": b.NewTrigger(user), "view": parsed(b.t, view)}))
 	return o["view"].(object)["id"].(string)
 }
 
@@ -110,7 +110,7 @@ func parsed(t *testing.T, text string) any {
 	return v
 }
 
-// requestForm is the form of the product, more or less.
+// requestForm resembles the form of the product.
 const requestForm = `{"type":"modal","callback_id":"request","private_metadata":"meta","notify_on_close":true,
  "title":{"type":"plain_text","text":"Ask for access"},"submit":{"type":"plain_text","text":"Ask"},"blocks":[
  {"type":"input","block_id":"account","dispatch_action":true,"label":{"type":"plain_text","text":"Account"},
@@ -132,11 +132,11 @@ const (
   {"type":"button","action_id":"deny","text":{"type":"plain_text","text":"Deny"},"style":"danger","value":"r1"}]}]`
 )
 
-func TestTheSandboxIsPopulatedAsItsPaperSays(t *testing.T) {
-	b := newBench(t)
-	var people, groups, channels []string
+func TestTheSandboxHasTheDocumentedUsersGroupsAndChannels(t *testing.T) {
+	b := newTestServer(t)
+	var users, groups, channels []string
 	for _, u := range b.Users() {
-		people = append(people, u.ID)
+		users = append(users, u.ID)
 	}
 	for _, g := range b.Groups() {
 		groups = append(groups, g.ID+"="+strings.Join(g.Members, "+"))
@@ -145,7 +145,7 @@ func TestTheSandboxIsPopulatedAsItsPaperSays(t *testing.T) {
 		channels = append(channels, c.ID)
 	}
 	for got, want := range map[string]string{
-		strings.Join(people, " "):   "U0DEV1 U0DEV2 U0LEAD1 U0LEAD2 U0SEC1 U0GUEST U0BOT U0GONE U0OUTSIDE",
+		strings.Join(users, " "):    "U0DEV1 U0DEV2 U0LEAD1 U0LEAD2 U0SEC1 U0GUEST U0BOT U0GONE U0OUTSIDE",
 		strings.Join(groups, " "):   "S0DEVS=U0DEV1+U0DEV2 S0LEADS=U0LEAD1+U0LEAD2 S0SECURITY=U0SEC1",
 		strings.Join(channels, " "): "C0APPROVALS C0PAYMENTS C0OPS",
 	} {
@@ -155,11 +155,11 @@ func TestTheSandboxIsPopulatedAsItsPaperSays(t *testing.T) {
 	}
 }
 
-func TestAPostedMessageStandsInTheWorkspaceAsSlackHoldsIt(t *testing.T) {
-	b := newBench(t)
+func TestAPostedMessageIsNormalizedAsSlackStoresIt(t *testing.T) {
+	b := newTestServer(t)
 	m := b.post("C0APPROVALS", card)
 	if want := "*dev1* wants <!here> &amp; &lt;x&gt;"; !strings.Contains(string(m.Blocks), want) {
-		t.Errorf("got %s, want it to hold %q", m.Blocks, want)
+		t.Errorf("got %s, want %q in it", m.Blocks, want)
 	}
 	action, ok := b.Button(m.Channel, m.TS, "Approve", 1)
 	if !ok {
@@ -171,7 +171,7 @@ func TestAPostedMessageStandsInTheWorkspaceAsSlackHoldsIt(t *testing.T) {
 	}
 }
 
-func contextThatEnds(r *http.Request) (*http.Request, context.CancelFunc) {
+func withCancel(r *http.Request) (*http.Request, context.CancelFunc) {
 	ctx, stop := context.WithCancel(r.Context())
 	return r.WithContext(ctx), stop
 }

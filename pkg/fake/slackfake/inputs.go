@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// field is an input of a view with its element.
+// field is an input of a view together with its element.
 type field struct {
 	Field
 	element object
-	input   bool // of an input block: submitted, may be required, may show an error
+	input   bool // it belongs to an input block: it is submitted, may be required, and may show an error
 }
 
-// fields are the inputs and menus of a view, in order.
+// fields returns the inputs and menus of a view, in order.
 func fields(parts object) []field {
 	blocks, _ := parts["blocks"].([]any)
 	var found []field
@@ -35,7 +35,7 @@ func fields(parts object) []field {
 			}
 		}
 	}
-	return slices.DeleteFunc(found, func(f field) bool { return empty(f.element) == nil })
+	return slices.DeleteFunc(found, func(f field) bool { return emptyValue(f.element) == nil })
 }
 
 func newField(block object, v any, name string) field {
@@ -49,8 +49,8 @@ func newField(block object, v any, name string) field {
 	if f.Kind == "external_select" {
 		f.MinQuery = 3 // Slack's default
 		if n, ok := e["min_query_length"].(json.Number); ok {
-			least, _ := n.Int64()
-			f.MinQuery = int(least)
+			minimum, _ := n.Int64()
+			f.MinQuery = int(minimum)
 		}
 	}
 	if options := optionsOf(e); len(options) > 0 {
@@ -59,9 +59,9 @@ func newField(block object, v any, name string) field {
 	return f
 }
 
-// empty is the value of an element that nothing was put into, nil for elements
+// emptyValue returns the value of an element without input, or nil for elements
 // that hold no value.
-func empty(e object) object {
+func emptyValue(e object) object {
 	kind := textOf(e, "type")
 	switch kind {
 	case "plain_text_input":
@@ -78,9 +78,9 @@ func empty(e object) object {
 	return nil
 }
 
-// first is the value that an element begins with.
-func first(e object) json.RawMessage {
-	value := empty(e)
+// initialValue returns the value that an element begins with.
+func initialValue(e object) json.RawMessage {
+	value := emptyValue(e)
 	for from, to := range map[string]string{
 		"initial_value": "value", "initial_option": "selected_option", "initial_options": "selected_options",
 		"initial_user": "selected_user", "initial_date": "selected_date",
@@ -92,9 +92,9 @@ func first(e object) json.RawMessage {
 	return encode(value)
 }
 
-// inputs is the state of a view with these blocks, of which old was the state
-// before.
-func inputs(blocks []any, old State) State {
+// viewState returns the state of a view with these blocks. Values of the old
+// state are kept where an input of the same ids and type remains.
+func viewState(blocks []any, old State) State {
 	state := make(State)
 	for _, f := range fields(object{"blocks": blocks}) {
 		if state[f.BlockID] == nil {
@@ -104,7 +104,7 @@ func inputs(blocks []any, old State) State {
 			state[f.BlockID][f.ActionID] = kept
 			continue
 		}
-		state[f.BlockID][f.ActionID] = first(f.element)
+		state[f.BlockID][f.ActionID] = initialValue(f.element)
 	}
 	return state
 }
@@ -115,7 +115,7 @@ func kindOf(value json.RawMessage) string {
 	return textOf(o, "type")
 }
 
-// Fields are the inputs of a view in the order in which they stand.
+// Fields returns the inputs of a view in their order.
 func (s *Server) Fields(viewID string) []Field {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +130,8 @@ func (s *Server) Fields(viewID string) []Field {
 	return found
 }
 
-// Field finds an input of a view by its label; a menu without one is found by
-// its placeholder.
+// Field finds an input of a view by its label, or a menu without a label by its
+// placeholder.
 func (s *Server) Field(viewID, label string) (Field, bool) {
 	for _, f := range s.Fields(viewID) {
 		if f.Label == label {
@@ -141,8 +141,8 @@ func (s *Server) Field(viewID, label string) (Field, bool) {
 	return Field{}, false
 }
 
-// SetInput puts a value into a view's input. The value is a JSON string (what is
-// typed, or the label of an option that the view itself holds), an option
+// SetInput sets the value of a view's input. The value is a JSON string (typed
+// text, or the label of an option that the view itself contains), an option
 // object (of a searchable menu), a list of labels (checkboxes), or null.
 func (s *Server) SetInput(viewID, label string, value json.RawMessage) error {
 	s.mu.Lock()
@@ -153,19 +153,19 @@ func (s *Server) SetInput(viewID, label string, value json.RawMessage) error {
 	}
 	for _, f := range fields(v.parts) {
 		if f.Label == label {
-			return v.put(f, value)
+			return v.setInput(f, value)
 		}
 	}
 	return fmt.Errorf("the view has no input %q", label)
 }
 
-// put changes the value of an input, and takes its error away.
-func (m *modal) put(f field, value json.RawMessage) error {
+// setInput changes the value of an input and removes its error.
+func (m *modal) setInput(f field, value json.RawMessage) error {
 	v, ok := decode(value)
 	if !ok {
 		return fmt.Errorf("input %q: the value is not JSON", f.Label)
 	}
-	chosen := empty(f.element)
+	chosen := emptyValue(f.element)
 	if v != nil {
 		name, part, err := f.value(v)
 		if err != nil {
@@ -178,7 +178,7 @@ func (m *modal) put(f field, value json.RawMessage) error {
 	return nil
 }
 
-// value is what is chosen by v, and under which name it stands.
+// value returns what v chooses and the name of the state's field that holds it.
 func (f field) value(v any) (name string, chosen any, err error) {
 	text, isText := v.(string)
 	switch f.Kind {
@@ -204,30 +204,30 @@ func (f field) value(v any) (name string, chosen any, err error) {
 		return "selected_option", chosen, err
 	}
 	if !isText {
-		return "", nil, fmt.Errorf("a text is wanted")
+		return "", nil, fmt.Errorf("the value must be a text")
 	}
 	if text == "" {
-		chosen = nil // Slack sends null for an input that was emptied
+		chosen = nil // Slack sends null for an input that the user emptied
 	}
 	return name, chosen, nil
 }
 
-// option is the option that v names by its label or value, or is.
+// option returns the option that v names by its label or value, or that v is.
 func (f field) option(v any) (any, error) {
 	if given, ok := v.(object); ok && f.Kind == "external_select" {
 		if textOf(given, "value") == "" || label(given["text"]) == "" {
-			return nil, fmt.Errorf("an option has a text and a value")
+			return nil, fmt.Errorf("an option needs a text and a value")
 		}
 		return given, nil
 	}
 	options := optionsOf(f.element)
-	for _, same := range []func(object) bool{
+	for _, matches := range []func(object) bool{
 		func(o object) bool { return label(o["text"]) == v },
 		func(o object) bool { return o["value"] == v },
 		func(o object) bool { g, ok := v.(object); return ok && g["value"] == o["value"] },
 	} {
 		for _, candidate := range options {
-			if o, ok := candidate.(object); ok && same(o) {
+			if o, ok := candidate.(object); ok && matches(o) {
 				return o, nil
 			}
 		}
@@ -236,32 +236,33 @@ func (f field) option(v any) (any, error) {
 	for _, o := range options {
 		labels = append(labels, label(o.(object)["text"]))
 	}
-	return nil, fmt.Errorf("there is no such option; there are: %s", strings.Join(labels, ", "))
+	return nil, fmt.Errorf("there is no such option; the options are: %s", strings.Join(labels, ", "))
 }
 
-// unsent is what Slack's client itself says instead of sending a submission.
-func (m *modal) unsent() *ClientError {
+// clientError returns what Slack's client shows instead of sending a submission,
+// or nil if it sends the submission.
+func (m *modal) clientError() *ClientError {
 	for _, f := range fields(m.parts) {
 		v, _ := decode(m.State[f.BlockID][f.ActionID])
 		state, _ := v.(object)
 		text, typed := state["value"].(string)
 		switch n := utf8.RuneCountInString(text); {
 		case !f.input:
-		case !f.Optional && string(m.State[f.BlockID][f.ActionID]) == string(encode(empty(f.element))):
+		case !f.Optional && string(m.State[f.BlockID][f.ActionID]) == string(encode(emptyValue(f.element))):
 			return &ClientError{"Please complete all required fields. (" + f.Label + ")"}
-		case typed && n > f.limit("max_length", 3000):
-			return &ClientError{fmt.Sprintf("%s: use at most %d characters.", f.Label, f.limit("max_length", 3000))}
-		case typed && n < f.limit("min_length", 0):
-			return &ClientError{fmt.Sprintf("%s: use at least %d characters.", f.Label, f.limit("min_length", 0))}
+		case typed && n > f.intProperty("max_length", 3000):
+			return &ClientError{fmt.Sprintf("%s: use at most %d characters.", f.Label, f.intProperty("max_length", 3000))}
+		case typed && n < f.intProperty("min_length", 0):
+			return &ClientError{fmt.Sprintf("%s: use at least %d characters.", f.Label, f.intProperty("min_length", 0))}
 		}
 	}
 	return nil
 }
 
-func (f field) limit(name string, otherwise int) int {
+func (f field) intProperty(name string, fallback int) int {
 	n, ok := f.element[name].(json.Number)
 	if !ok {
-		return otherwise
+		return fallback
 	}
 	v, _ := n.Int64()
 	return int(v)

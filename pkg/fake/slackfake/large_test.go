@@ -6,12 +6,13 @@ import (
 	"testing"
 )
 
-// usersOf lists all ids of users.list in pages of so many people.
-func (b *bench) usersOf(limit string, between func(page int)) (ids []string) {
+// userIDs reads all pages of users.list and returns the ids. It calls between
+// after each page but the last.
+func (b *testServer) userIDs(limit string, between func(page int)) (ids []string) {
 	b.t.Helper()
 	cursor := ""
 	for page := 1; ; page++ {
-		o := b.good(b.form("users.list", "limit", limit, "cursor", cursor))
+		o := b.mustOK(b.form("users.list", "limit", limit, "cursor", cursor))
 		for _, m := range o["members"].([]any) {
 			ids = append(ids, m.(object)["id"].(string))
 		}
@@ -22,30 +23,30 @@ func (b *bench) usersOf(limit string, between func(page int)) (ids []string) {
 	}
 }
 
-// users.list does not list people of other organisations in shared channels
+// users.list leaves out people of other organisations in shared channels
 // (docs.slack.dev/reference/methods/users.list: "lists all users in a Slack
-// team"); users.info knows them (docs.slack.dev/apis/slack-connect).
-func TestPeopleOfOtherWorkspacesAreNotListed(t *testing.T) {
-	b := newBench(t)
+// team"); users.info finds them (docs.slack.dev/apis/slack-connect).
+func TestUsersOfOtherWorkspacesAreNotListed(t *testing.T) {
+	b := newTestServer(t)
 	for _, limit := range []string{"1", "3", "1000"} {
-		if ids := b.usersOf(limit, func(int) {}); len(ids) != 8 || strings.Contains(strings.Join(ids, " "), "U0OUTSIDE") {
-			t.Errorf("pages of %s list %v, want the eight of the workspace", limit, ids)
+		if ids := b.userIDs(limit, func(int) {}); len(ids) != 8 || strings.Contains(strings.Join(ids, " "), "U0OUTSIDE") {
+			t.Errorf("pages of %s list %v, want the eight users of the workspace", limit, ids)
 		}
 	}
-	o := b.good(b.form("users.info", "user", "U0OUTSIDE"))
+	o := b.mustOK(b.form("users.info", "user", "U0OUTSIDE"))
 	if got := o["user"].(object)["team_id"]; got != "T0OTHER" {
 		t.Errorf("users.info: got the team %v, want T0OTHER", got)
 	}
 }
 
-// A cursor stays good and nobody is listed twice, whoever comes or leaves
-// between two pages (docs.slack.dev/apis/web-api/pagination).
-func TestPagesStayStableWhilePeopleComeAndLeave(t *testing.T) {
-	b := newBench(t)
+// A cursor stays valid and nobody is listed twice, even if users are added or
+// removed between two pages (docs.slack.dev/apis/web-api/pagination).
+func TestPagesStayStableWhileUsersAreAddedAndRemoved(t *testing.T) {
+	b := newTestServer(t)
 	other, gone := "T0OTHER", true
-	ids := b.usersOf("2", func(page int) {
+	ids := b.userIDs("2", func(page int) {
 		_ = b.SetUser(UserChange{ID: fmt.Sprintf("U0NEW%d", min(page, 3))})
-		_ = b.SetUser(UserChange{ID: "U0LEAD1", Team: &other}) // the next of the cursor leaves
+		_ = b.SetUser(UserChange{ID: "U0LEAD1", Team: &other}) // the next user of the cursor leaves
 		_ = b.SetUser(UserChange{ID: "U0GUEST", Deleted: &gone})
 	})
 	want := "U0DEV1 U0DEV2 U0LEAD2 U0SEC1 U0GUEST U0BOT U0GONE U0NEW1 U0NEW2 U0NEW3"
@@ -54,12 +55,12 @@ func TestPagesStayStableWhilePeopleComeAndLeave(t *testing.T) {
 	}
 }
 
-// Twice as many people cost twice as many looks at people, not four times:
-// adding them, putting them into a group, and reading them page by page.
-func TestTheWorkOfALargeWorkspaceIsLinear(t *testing.T) {
-	looks := func(people int) int {
-		b := newBench(t)
-		ids := make([]string, people)
+// With twice as many users, adding them, putting them into a group and reading
+// them page by page visits twice as many users, not four times as many.
+func TestWorkInALargeWorkspaceIsLinear(t *testing.T) {
+	visits := func(users int) int {
+		b := newTestServer(t)
+		ids := make([]string, users)
 		for i := range ids {
 			ids[i] = fmt.Sprintf("U%07d", i)
 			if err := b.SetUser(UserChange{ID: ids[i]}); err != nil {
@@ -69,18 +70,18 @@ func TestTheWorkOfALargeWorkspaceIsLinear(t *testing.T) {
 		if err := b.SetGroup("S0ALL", append(ids, "U0LATE")); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(b.usersOf("100", func(int) {})); got != people+9 {
-			t.Fatalf("listed %d, want %d", got, people+9)
+		if got := len(b.userIDs("100", func(int) {})); got != users+9 {
+			t.Fatalf("listed %d, want %d", got, users+9)
 		}
 		for i := range b.w.users.list {
-			if at := b.w.users.at[b.w.users.list[i].ID]; at != i {
-				t.Fatalf("the index has place %d of %s, want %d", at, b.w.users.list[i].ID, i)
+			if at := b.w.users.index[b.w.users.list[i].ID]; at != i {
+				t.Fatalf("the index has position %d for %s, want %d", at, b.w.users.list[i].ID, i)
 			}
 		}
-		return b.w.users.seen
+		return b.w.users.visited
 	}
-	one, two := looks(1000), looks(2000)
+	one, two := visits(1000), visits(2000)
 	if one < 1000 || two > 2*one {
-		t.Errorf("1,000 people cost %d looks and 2,000 cost %d, want at least one each and at most twice as many", one, two)
+		t.Errorf("1,000 users cost %d visits and 2,000 cost %d, want at least one each and at most twice as many", one, two)
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// verificationToken is the old, deprecated proof that payloads still carry.
-// Nothing may trust it.
+// verificationToken is Slack's deprecated proof of origin, which payloads still
+// carry. The app must not trust it.
 const verificationToken = "deprecated-verification-token"
 
 const teamDomain = "sandbox"
 
-// CommandPayload is the form that a command sends.
+// CommandPayload returns the form that Slack sends for a command.
 func (s *Server) CommandPayload(user, command, text string) url.Values {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *Server) CommandPayload(user, command, text string) url.Values {
 	return v
 }
 
-// person is somebody as a payload names him, known or not.
+// person returns a user for a payload; an unknown user is named by the id.
 func (s *Server) person(id string) User {
 	if u := s.w.user(id); u != nil {
 		return *u
@@ -49,13 +49,13 @@ func (s *Server) channelName(id string) string {
 	return "privategroup"
 }
 
-// actsFrom is the workspace that somebody's payloads carry: the one that the app
-// is installed in, or another of the organisation.
+// actsFrom returns the workspace id in a user's payloads: the workspace in which
+// the app is installed, or another one of the organisation.
 func (s *Server) actsFrom(user string) string { return cmp.Or(s.person(user).ActsFrom, s.o.Team) }
 
-// payload is what every interaction carries. The team is the one that the person
-// acts from, mostly the one that the app is installed in; the user's own may be
-// another.
+// payload returns the fields that every interaction has. The team is the
+// workspace from which the user acts, in most cases the one in which the app is
+// installed. The user's own team may be another.
 func (s *Server) payload(kind, user string) object {
 	u := s.person(user)
 	team := object{"id": s.actsFrom(user), "domain": teamDomain}
@@ -72,15 +72,15 @@ func (s *Server) payload(kind, user string) object {
 	}
 }
 
-// actionTS is the time of a click.
+// actionTS returns the time of a click.
 func (s *Server) actionTS() string {
 	now := s.o.Now()
 	return strconv.FormatInt(now.Unix(), 10) + "." + fmt.Sprintf("%06d", now.Nanosecond()/1000)
 }
 
-// ActionPayload is the payload of a click in a message; action is what Button
-// returned, or made up. Of a message that only one person sees, the payload
-// names the place only.
+// ActionPayload returns the payload of a click in a message. action is the result
+// of Button, or a forged one. For an ephemeral message the payload has no
+// message, only its channel and ts.
 func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage)
 	v, _ := decode(action)
 	clicked, ok := v.(object)
 	if !ok {
-		return nil, fmt.Errorf("the action is no JSON object")
+		return nil, fmt.Errorf("the action is not a JSON object")
 	}
 	clicked["action_ts"] = s.actionTS()
 	container := object{"type": "message", "message_ts": ts, "channel_id": channel, "is_ephemeral": m.To != ""}
@@ -101,7 +101,7 @@ func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage)
 	p["state"], p["response_url"] = object{"values": object{}}, s.responseURL(user, channel, ts)
 	p["actions"] = []any{clicked}
 	if m.To == "" {
-		p["message"] = s.wire(m)
+		p["message"] = s.messageJSON(m)
 	}
 	if m.ThreadTS != "" {
 		container["thread_ts"] = m.ThreadTS
@@ -109,9 +109,9 @@ func (s *Server) ActionPayload(user, channel, ts string, action json.RawMessage)
 	return encode(p), nil
 }
 
-// ViewActionPayload is the payload of a click or choice in a view. value is
-// what Pick takes and is put into the view first; nil is the value that the
-// view holds, or a button.
+// ViewActionPayload returns the payload of a click or a choice in a view. value is
+// as in SetInput and is put into the view first; nil means the present value, or
+// a button.
 func (s *Server) ViewActionPayload(user, viewID, blockID, actionID string, value json.RawMessage) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *Server) ViewActionPayload(user, viewID, blockID, actionID string, value
 	}
 	p := s.payload("block_actions", user)
 	p["container"] = object{"type": "view", "view_id": viewID}
-	p["trigger_id"], p["view"] = s.trigger(user, viewID), s.wireView(v)
+	p["trigger_id"], p["view"] = s.trigger(user, viewID), s.viewJSON(v)
 	p["actions"] = []any{action}
 	return encode(p), nil
 }
@@ -142,7 +142,7 @@ func (s *Server) viewAction(v *modal, blockID, actionID string, value json.RawMe
 			continue
 		}
 		if value != nil {
-			if err := v.put(f, value); err != nil {
+			if err := v.setInput(f, value); err != nil {
 				return nil, err
 			}
 		}
@@ -154,10 +154,10 @@ func (s *Server) viewAction(v *modal, blockID, actionID string, value json.RawMe
 	return nil, fmt.Errorf("the view has no element %s in block %s", actionID, blockID)
 }
 
-// SubmitPayload is the payload of a view's submit button. A *Shown error is
-// what Slack's client itself refuses: a missing required input, a text that is
-// too long. A view that was closed meanwhile can be submitted: the click was on
-// its way.
+// SubmitPayload returns the payload of a view's submit button. A *ClientError
+// means that Slack's client does not submit: a required input is empty, or a text
+// is too long. A view that was closed meanwhile can still be submitted, because
+// the click may have been on its way.
 func (s *Server) SubmitPayload(user, viewID string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,16 +168,16 @@ func (s *Server) SubmitPayload(user, viewID string) ([]byte, error) {
 	case v.Submit == "":
 		return nil, fmt.Errorf("the view has no submit button")
 	}
-	if shown := v.unsent(); shown != nil {
+	if shown := v.clientError(); shown != nil {
 		return nil, shown
 	}
 	p := s.payload("view_submission", user)
-	p["trigger_id"], p["view"], p["response_urls"] = s.trigger(user, viewID), s.wireView(v), []any{}
+	p["trigger_id"], p["view"], p["response_urls"] = s.trigger(user, viewID), s.viewJSON(v), []any{}
 	return encode(p), nil
 }
 
-// SuggestPayload is the payload of typing in a searchable menu of a view. It
-// has no trigger_id, as Slack's has none.
+// SuggestPayload returns the payload of typing into a searchable menu of a view.
+// Like Slack's, it has no trigger_id.
 func (s *Server) SuggestPayload(user, viewID, blockID, actionID, typed string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,11 +187,11 @@ func (s *Server) SuggestPayload(user, viewID, blockID, actionID, typed string) (
 	}
 	p := s.payload("block_suggestion", user)
 	p["container"] = object{"type": "view", "view_id": viewID}
-	p["view"], p["block_id"], p["action_id"], p["value"] = s.wireView(v), blockID, actionID, typed
+	p["view"], p["block_id"], p["action_id"], p["value"] = s.viewJSON(v), blockID, actionID, typed
 	return encode(p), nil
 }
 
-// ClosePayload is the payload of a view that its person closed.
+// ClosePayload returns the payload of a view that its user closed.
 func (s *Server) ClosePayload(user, viewID string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,13 +200,13 @@ func (s *Server) ClosePayload(user, viewID string) ([]byte, error) {
 		return nil, fmt.Errorf("there is no view %q", viewID)
 	}
 	p := s.payload("view_closed", user)
-	p["view"], p["is_cleared"] = s.wireView(v), false
+	p["view"], p["is_cleared"] = s.viewJSON(v), false
 	return encode(p), nil
 }
 
-// NewestWithButton finds the newest message that has, or had, a button of this label, in a
-// channel, or for @ and a person in that person's direct channel. Messages that
-// one person alone sees do not count.
+// NewestWithButton finds the newest message that has, or had, a button with this
+// label. on is a channel, or @ and a user for that user's direct messages.
+// Ephemeral messages are left out.
 func (s *Server) NewestWithButton(on, label string, nth int) (found Message, ok bool) {
 	user, direct := strings.CutPrefix(on, "@")
 	for _, m := range slices.Backward(s.Messages()) {
@@ -220,9 +220,9 @@ func (s *Server) NewestWithButton(on, label string, nth int) (found Message, ok 
 	return Message{}, false
 }
 
-// Button finds the button with this label in a message: in its blocks as they
-// stand now, then in the ones it had before, the newest first. nth counts from
-// 1; 0 is 1. The action is what ActionPayload takes.
+// Button finds the button with this label in a message: in its current blocks, or
+// else in its earlier blocks, the newest first. nth counts from 1; 0 means 1. The
+// result is an action for ActionPayload.
 func (s *Server) Button(channel, ts, label string, nth int) (action json.RawMessage, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +242,7 @@ func (s *Server) Button(channel, ts, label string, nth int) (action json.RawMess
 	return nil, false
 }
 
-// ViewButton finds the button with this label in a view.
+// ViewButton finds the button with this label in a view. nth is as in Button.
 func (s *Server) ViewButton(viewID, label string, nth int) (action json.RawMessage, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,7 +266,7 @@ func button(blocks json.RawMessage, name string, nth int) (action json.RawMessag
 	return nil, false
 }
 
-// buttons are the buttons in blocks, as the actions that a click on them is.
+// buttons returns the buttons in blocks, each as the action of a click on it.
 func buttons(blocks json.RawMessage) []object {
 	v, _ := decode(blocks)
 	list, _ := v.([]any)

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// called makes a call with a form and returns the status, Retry-After and error
-// code of its answer.
-func (b *bench) called(method, form string) (status int, after, code string) {
+// call calls a method with a form and returns the status, Retry-After and error
+// code of the answer.
+func (b *testServer) call(method, form string) (status int, after, code string) {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/"+method, strings.NewReader(form+"&token="+token))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -27,50 +27,50 @@ func (b *bench) called(method, form string) (status int, after, code string) {
 	return w.Code, w.Header().Get("Retry-After"), code
 }
 
-// The tiers of docs.slack.dev/apis/web-api/rate-limits and the tier of each
-// method on its page below docs.slack.dev/reference/methods: so many calls of a
-// minute are let through, the next waits until the first is a minute old.
-func TestQuotasAreThoseThatSlackDocuments(t *testing.T) {
+// docs.slack.dev/apis/web-api/rate-limits names the calls per minute of each tier,
+// and the page of each method below docs.slack.dev/reference/methods names its
+// tier. The call after them has to wait until the first one is a minute old.
+func TestQuotasAreTheDocumentedOnes(t *testing.T) {
 	want := map[string]int{
 		"users.list": 20, "usergroups.list": 20, "usergroups.users.list": 20,
 		"users.lookupByEmail": 50, "conversations.open": 50, "conversations.info": 50, "chat.update": 50, "chat.delete": 50,
 		"users.info": 100, "chat.postEphemeral": 100, "views.open": 100, "views.push": 100, "views.update": 100,
 	}
-	b := newBench(t)
+	b := newTestServer(t)
 	for method := range b.methods() {
 		if _, listed := want[method]; listed != (HasQuota(method) && method != "chat.postMessage") {
 			t.Errorf("%s: listed here %v, has a quota %v", method, listed, HasQuota(method))
 		}
 	}
 	for method, calls := range want {
-		b := newBench(t)
+		b := newTestServer(t)
 		b.quota["slack:"+method] = &Quota{}
 		for i := range calls {
-			if status, _, code := b.called(method, "channel=C0OPS"); status != http.StatusOK {
+			if status, _, code := b.call(method, "channel=C0OPS"); status != http.StatusOK {
 				t.Fatalf("%s: call %d got %d %s", method, i+1, status, code)
 			}
 		}
 		b.now = b.now.Add(1500 * time.Millisecond)
-		if status, after, code := b.called(method, ""); status != 429 || after != "59" || code != "ratelimited" {
+		if status, after, code := b.call(method, ""); status != 429 || after != "59" || code != "ratelimited" {
 			t.Errorf("%s: call %d got %d %q after %q, want 429 ratelimited after 59", method, calls+1, status, code, after)
 		}
 		b.now = noon.Add(time.Minute)
-		if status, _, _ := b.called(method, ""); status != http.StatusOK {
+		if status, _, _ := b.call(method, ""); status != http.StatusOK {
 			t.Errorf("%s: a minute later got %d", method, status)
 		}
 	}
 }
 
-// docs.slack.dev/apis/web-api/rate-limits: one message a second and channel,
+// docs.slack.dev/apis/web-api/rate-limits: one message per second and channel;
 // short bursts are tolerated.
 func TestPostsAreLimitedInEachChannel(t *testing.T) {
-	b := newBench(t)
+	b := newTestServer(t)
 	b.quota["slack:chat.postMessage"] = &Quota{}
 	posts := func(channel string, want ...int) {
 		t.Helper()
 		var got []int
 		for range want {
-			status, _, _ := b.called("chat.postMessage", "text=x&channel="+channel)
+			status, _, _ := b.call("chat.postMessage", "text=x&channel="+channel)
 			got = append(got, status)
 		}
 		if !slices.Equal(got, want) {
@@ -82,52 +82,51 @@ func TestPostsAreLimitedInEachChannel(t *testing.T) {
 	posts("U0DEV1", 200, 200, 200, 429)
 	posts("DU0DEV1", 429) // the same direct channel
 	b.now = b.now.Add(2 * time.Second)
-	if _, after, _ := b.called("chat.postMessage", "text=x&channel=C0OPS"); after != "1" {
+	if _, after, _ := b.call("chat.postMessage", "text=x&channel=C0OPS"); after != "1" {
 		t.Errorf("got Retry-After %q, want 1", after)
 	}
 	b.now = b.now.Add(time.Second)
 	posts("C0OPS", 200, 200, 200, 429)
 	if n := len(b.Messages()); n != 12 {
-		t.Errorf("%d messages stand there, want 12: what is refused is not done", n)
+		t.Errorf("%d messages were posted, want 12: a refused call must do nothing", n)
 	}
 }
 
-func TestAQuotaMayBeSetAndTellsWhatItRefused(t *testing.T) {
-	b := newBench(t)
+func TestAQuotaCanBeSetAndReportsRefusedCalls(t *testing.T) {
+	b := newTestServer(t)
 	refused := 0
 	b.quota["slack:auth.test"] = &Quota{PerMinute: 2, Refused: func() { refused++ }}
 	var got []int
 	for range 4 {
-		status, _, _ := b.called("auth.test", "")
+		status, _, _ := b.call("auth.test", "")
 		got = append(got, status)
 	}
 	if want := []int{200, 200, 429, 429}; !slices.Equal(got, want) || refused != 2 {
-		t.Errorf("got %v, told of %d, want %v and 2", got, refused, want)
+		t.Errorf("got %v with %d reported, want %v with 2", got, refused, want)
 	}
 	b.quota["slack:auth.test"] = &Quota{}
-	if status, _, _ := b.called("auth.test", ""); status != http.StatusOK {
+	if status, _, _ := b.call("auth.test", ""); status != http.StatusOK {
 		t.Errorf("auth.test has no documented number, got %d", status)
 	}
 }
 
-// Without a quota a workspace whose clock stands lets everything through.
 func TestWithoutAQuotaNothingIsLimited(t *testing.T) {
-	b := newBench(t)
+	b := newTestServer(t)
 	for i := range 200 {
-		if status, _, code := b.called("chat.postMessage", "text=x&channel=C0OPS"); status != http.StatusOK || code != "" {
+		if status, _, code := b.call("chat.postMessage", "text=x&channel=C0OPS"); status != http.StatusOK || code != "" {
 			t.Fatalf("post %d: got %d %s", i+1, status, code)
 		}
 	}
 }
 
-// Methods refuse with 200 and a code (docs.slack.dev/apis/web-api), response
-// URLs with a status, as incoming webhooks do
+// Methods refuse with 200 and a code (docs.slack.dev/apis/web-api). Response URLs
+// refuse with an error status, as incoming webhooks do
 // (api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks).
-func TestAFaultRefusesWithAnyCode(t *testing.T) {
+func TestAFaultCanRefuseWithAnyCode(t *testing.T) {
 	for _, code := range []string{"account_inactive", "team_access_not_granted", "never_heard_of"} {
-		b := newBench(t)
+		b := newTestServer(t)
 		b.fault["slack:chat.postMessage"] = "code:" + code
-		if status, _, got := b.called("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code ||
+		if status, _, got := b.call("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code ||
 			len(b.Messages()) != 0 {
 			t.Errorf("got %d %s and %d messages, want 200 %s and none", status, got, len(b.Messages()), code)
 		}
@@ -136,7 +135,7 @@ func TestAFaultRefusesWithAnyCode(t *testing.T) {
 		"expired_url": 404, "used_url": 404, "no_service": 404, "channel_is_archived": 410, "action_prohibited": 403,
 		"rollup_error": 500, "invalid_payload": 400,
 	} {
-		b := newBench(t)
+		b := newTestServer(t)
 		b.fault["slack:response"] = "code:" + code
 		w := httptest.NewRecorder()
 		address := strings.TrimPrefix(b.NewResponseURL("U0DEV1", "C0OPS", ""), "http://127.0.0.1:8080/slack-api")
@@ -148,10 +147,10 @@ func TestAFaultRefusesWithAnyCode(t *testing.T) {
 	}
 }
 
-// A connection that was kept may be closed by the other side at any time
-// (RFC 9112, 9.6): the client reads no answer at all, and nothing was done.
+// The other side may close a kept-alive connection at any time (RFC 9112, 9.6):
+// the client then gets no answer at all, and nothing was done.
 func TestADeadConnectionClosesWithoutAnAnswer(t *testing.T) {
-	b := newBench(t)
+	b := newTestServer(t)
 	b.fault["slack:chat.postMessage"] = "dead"
 	server := httptest.NewServer(b)
 	defer server.Close()

@@ -2,15 +2,15 @@ package slackfake
 
 import "cmp"
 
-// CommandChannel is the channel in which commands are typed. It is shared with another
-// workspace.
+// CommandChannel is the channel in which users type commands. It is shared with
+// another workspace.
 const CommandChannel = "C0PAYMENTS"
 
-// NewSandbox plays the workspace of the sandbox: its people, groups and channels.
-// An empty Team is T0SANDBOX, an empty AppID A0SANDBOX.
+// NewSandbox returns the workspace of the sandbox with its users, groups and
+// channels. An empty Team becomes T0SANDBOX, an empty AppID A0SANDBOX.
 func NewSandbox(o Options) *Server {
 	o.Team, o.AppID = cmp.Or(o.Team, "T0SANDBOX"), cmp.Or(o.AppID, "A0SANDBOX")
-	return start(o, func(w *world) {
+	return newServer(o, func(w *workspace) {
 		member := func(id, name, email string) User {
 			return User{ID: id, Name: name, Email: email, Team: o.Team, Enterprise: o.Enterprise, EmailConfirmed: email != ""}
 		}
@@ -34,7 +34,9 @@ func NewSandbox(o Options) *Server {
 			{ID: "S0SECURITY", Handle: "security", Members: []string{"U0SEC1"}},
 		}
 		w.channels = []Channel{
-			{ID: "C0APPROVALS", Name: "approvals"}, {ID: CommandChannel, Name: "payments", Shared: true}, {ID: "C0OPS", Name: "ops"},
+			{ID: "C0APPROVALS", Name: "approvals"},
+			{ID: CommandChannel, Name: "payments", Shared: true},
+			{ID: "C0OPS", Name: "ops"},
 		}
 	})
 }

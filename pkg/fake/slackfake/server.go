@@ -10,23 +10,23 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Server is a workspace and its Web API. All of it is safe for concurrent use.
+// Server is a workspace and its Web API. It is safe for concurrent use.
 type Server struct {
 	o    Options
-	seed func(*world)
+	seed func(*workspace)
 
 	mu   sync.Mutex
 	base string
-	// bad are tokens that are refused with a code of their own.
-	bad map[access.Secret]string
-	n   int // of everything that was ever numbered; a Reset does not repeat ids
-	w   *world
+	// tokenErrors holds the tokens that are refused, with the error code of each.
+	tokenErrors map[access.Secret]string
+	n           int // the last number used; Reset keeps it, so that ids never repeat
+	w           *workspace
 }
 
-// New plays an empty workspace.
-func New(o Options) *Server { return start(o, func(*world) {}) }
+// New returns an empty workspace.
+func New(o Options) *Server { return newServer(o, func(*workspace) {}) }
 
-func start(o Options, seed func(*world)) *Server {
+func newServer(o Options, seed func(*workspace)) *Server {
 	if o.Fault == nil {
 		o.Fault = func(string) Fault { return Fault{} }
 	}
@@ -36,50 +36,50 @@ func start(o Options, seed func(*world)) *Server {
 	if o.Quota == nil {
 		o.Quota = func(string) *Quota { return nil }
 	}
-	s := &Server{o: o, seed: seed, base: o.BaseURL, bad: make(map[access.Secret]string)}
+	s := &Server{o: o, seed: seed, base: o.BaseURL, tokenErrors: make(map[access.Secret]string)}
 	s.Reset()
 	return s
 }
 
-// Reset brings back the people, groups and channels that the server began
-// with; messages, views, triggers and response URLs are gone.
+// Reset restores the users, groups and channels that the server began with, and
+// removes all messages, views, triggers and response URLs.
 func (s *Server) Reset() {
-	w := newWorld()
+	w := newWorkspace()
 	s.seed(w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.w = w
 }
 
-// SetBaseURL says where new response URLs point from now on.
+// SetBaseURL sets the prefix of response URLs made from now on.
 func (s *Server) SetBaseURL(base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.base = base
 }
 
-// SetToken says which bot token is good from now on. The one before is refused
-// as invalid_auth, or as SetTokenError said.
+// SetToken replaces the valid bot token. The old token is then refused with
+// invalid_auth, or with the code that SetTokenError set for it.
 func (s *Server) SetToken(token access.Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.o.Token = token
 }
 
-// SetTokenError lets every call with the present token be refused with a code,
-// such as account_inactive after the app was installed anew. "" makes it good
-// again. A token that SetToken gives later is good.
+// SetTokenError makes the server refuse every call with the current token with
+// this error code, such as account_inactive after the app was reinstalled. ""
+// makes the token valid again. A token set later by SetToken is not affected.
 func (s *Server) SetTokenError(code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bad[s.o.Token] = code
+	s.tokenErrors[s.o.Token] = code
 }
 
-// SlowFor is how long a slow call takes, unless the caller hangs up before: a
-// second more than Slack itself waits for an answer.
+// SlowFor is how long a slow call takes, unless the caller hangs up before. It
+// is one second longer than Slack waits for the app's answer.
 const SlowFor = 4 * time.Second
 
-// retryAfter is what a caller reads who comes too often, in seconds.
+// retryAfter is the Retry-After of the fault 429, in seconds.
 const retryAfter = "1"
 
 // ServeHTTP answers /<method> and /response/<id>.
@@ -88,36 +88,36 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op := "slack:" + method
 	s.o.Count(op)
 	args, refused := arguments(r)
-	if wait, over := s.over(method, args); over {
-		limited(w, seconds(wait))
+	if wait, over := s.overQuota(method, args); over {
+		writeRateLimited(w, retryAfterSeconds(wait))
 		return
 	}
 	fault := s.o.Fault(op)
 	if code, ok := fault.code(); ok {
-		write(w, statusOf(method, code), no(code).answer())
+		write(w, statusOf(method, code), refuse(code).answer())
 		return
 	}
 	switch fault.How {
 	case "error":
-		broken(w)
+		writeOutage(w)
 		return
 	case "429":
-		limited(w, retryAfter)
+		writeRateLimited(w, retryAfter)
 		return
 	case "dead":
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case "slow":
-		linger(r)
+		waitSlow(r)
 	}
 	status, answer := s.answer(method, id, args, refused)
 	if fault.How == "lost" {
-		broken(w)
+		writeOutage(w)
 		return
 	}
 	write(w, status, answer)
 }
 
-// answer does the call.
+// answer makes the call and returns the HTTP status and the body.
 func (s *Server) answer(method, id string, args args, refused *refusal) (status int, answer any) {
 	if method == "response" {
 		if refused == nil {
@@ -137,34 +137,34 @@ func (s *Server) answer(method, id string, args args, refused *refusal) (status 
 	return http.StatusOK, answer
 }
 
-// call checks the token and does what the method is for. The answer is written
-// before the lock goes: it holds parts of the world.
+// call checks the token and runs the method. It encodes the result while it
+// holds the lock, because the result shares memory with the workspace.
 func (s *Server) call(method string, a args) (any, *refusal) {
 	do, ok := s.methods()[method]
 	token := a.get("token")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bad := s.bad[access.NewSecret(token)]
+	bad := s.tokenErrors[access.NewSecret(token)]
 	switch {
 	case !ok:
-		return nil, no("unknown_method")
+		return nil, refuse("unknown_method")
 	case token == "":
-		return nil, no("not_authed")
+		return nil, refuse("not_authed")
 	case bad != "":
-		return nil, no(bad)
+		return nil, refuse(bad)
 	case s.o.Token.Empty() || subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token.Reveal())) != 1:
-		return nil, no("invalid_auth")
+		return nil, refuse("invalid_auth")
 	}
-	said, refused := do(a)
+	result, refused := do(a)
 	if refused != nil {
 		return nil, refused
 	}
-	said["ok"] = true
-	return encode(said), nil
+	result["ok"] = true
+	return encode(result), nil
 }
 
-// methods are those of Slack's Web API that are played. Each is called with
-// the lock held.
+// methods returns the supported methods of Slack's Web API. The caller of a
+// method holds the lock.
 func (s *Server) methods() map[string]func(args) (object, *refusal) {
 	return map[string]func(args) (object, *refusal){
 		"auth.test":             s.authTest,
@@ -185,9 +185,9 @@ func (s *Server) methods() map[string]func(args) (object, *refusal) {
 	}
 }
 
-// linger waits as a slow server does. When the caller hangs up the work is
-// done all the same: a server does not notice.
-func linger(r *http.Request) {
+// waitSlow waits as a slow server does. It returns early when the caller hangs
+// up; the work is done all the same, because a server does not notice.
+func waitSlow(r *http.Request) {
 	timer := time.NewTimer(SlowFor)
 	defer timer.Stop()
 	select {

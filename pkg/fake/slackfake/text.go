@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// markup is what Slack reads out of < and >: people, channels, groups, commands
-// such as <!here>, and links. Anything else between them is text.
-var markup = regexp.MustCompile(`<(?:@[UW][A-Z0-9]+|#C[A-Z0-9]+|![a-z]+(?:\^[^<>|]*)*|(?:https?|mailto|tel|slack)[^\s<>|]+)(?:\|[^<>]*)?>`)
+// markup matches what Slack treats as markup between < and >: users, channels,
+// groups, commands such as <!here>, and links. Everything else is plain text.
+var markup = regexp.MustCompile(`<(?:@[UW][A-Z0-9]+|#C[A-Z0-9]+|![a-z]+(?:\^[^<>|]*)*|` +
+	`(?:https?|mailto|tel|slack)[^\s<>|]+)(?:\|[^<>]*)?>`)
 
-// entity is an ampersand that is escaped already.
+// entity matches a character that is already escaped.
 var entity = regexp.MustCompile(`&(amp|lt|gt);`)
 
-// hold is mrkdwn as Slack keeps it: markup stays, and the three characters are
-// entities wherever they are not part of it.
-func hold(text string) string {
+// normalizeMrkdwn returns mrkdwn text as Slack stores it: markup stays, and the
+// characters &, < and > outside of markup are escaped.
+func normalizeMrkdwn(text string) string {
 	var held strings.Builder
 	for {
 		at := markup.FindStringIndex(text)
@@ -30,7 +31,7 @@ func escape(text string) string {
 	return strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(ampersands(text))
 }
 
-// ampersands escapes those that are not part of an entity.
+// ampersands escapes the ampersands that do not begin an entity.
 func ampersands(text string) string {
 	var escaped strings.Builder
 	for {
@@ -43,8 +44,8 @@ func ampersands(text string) string {
 	}
 }
 
-// said is the text of blocks, a line for each, as somebody would read it out.
-func said(v any) string {
+// visibleText returns the texts of blocks in reading order, one line for each.
+func visibleText(v any) string {
 	var lines []string
 	walk(v, func(o object) {
 		if text, ok := o["text"].(string); ok {
@@ -54,10 +55,10 @@ func said(v any) string {
 	return strings.Join(lines, "\n")
 }
 
-// order is how the parts of blocks are read.
-var order = [...]string{"label", "text", "fields", "accessory", "elements", "element", "hint"}
+// readingOrder lists the parts of blocks in the order in which people read them.
+var readingOrder = [...]string{"label", "text", "fields", "accessory", "elements", "element", "hint"}
 
-// walk visits the objects in blocks in the order in which they are drawn.
+// walk visits the objects in blocks in reading order.
 func walk(v any, visit func(object)) {
 	switch v := v.(type) {
 	case []any:
@@ -66,7 +67,7 @@ func walk(v any, visit func(object)) {
 		}
 	case object:
 		visit(v)
-		for _, name := range order {
+		for _, name := range readingOrder {
 			walk(v[name], visit)
 		}
 	}

@@ -1,16 +1,21 @@
-// Package slackfake plays Slack: its Web API over HTTP, what a workspace holds,
-// and the people's side of it (commands, clicks, forms) with the payloads that
-// Slack would send.
+// Package slackfake is a fake of Slack for tests and for the sandbox. It has
+// three parts: the Web API over HTTP (Server), the contents of a workspace
+// (users, groups, channels, messages, views), and what users do in Slack's
+// client (UI: commands, clicks, forms), with the signed payloads that Slack
+// would send to the app.
 //
-// It promises to refuse what Slack refuses, with Slack's error codes; every
-// refusal has a test that names its source. It is for tests and the sandbox,
-// and must never be linked into a function.
+// It refuses what Slack refuses, with Slack's error codes. The source of each
+// limit stands beside it, as a page of docs.slack.dev, an issue of one of
+// Slack's SDKs, or an entry of docs/facts.md; the test of each refusal names
+// its source too.
 //
-// Limits on how often a method is called hold only while Options.Quota sets
-// them, and are judged by Options.Now: a clock that stands still holds nobody
-// up. Any other answer of Slack, an unknown code and a closed connection among
-// them, is made by Options.Fault. Token errors are set by SetTokenError, and
-// what channels refuse by SetChannel and ChangeChannel.
+// It never contacts Slack, and it must never be linked into a function
+// (functions/imports_test.go checks this).
+//
+// Rate limits apply only while Options.Quota sets them, and follow Options.Now.
+// Options.Fault makes every other kind of answer: outages, any error code, a
+// closed connection. SetTokenError sets what the bot token is refused with;
+// SetChannel and ChangeChannel set what a channel refuses.
 package slackfake
 
 import (
@@ -20,41 +25,47 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Options say which workspace is played.
+// Options configure a Server.
 type Options struct {
-	Team       string           // the workspace that the app is installed in, T…
-	Enterprise string           // its organisation, E…, or "" outside Enterprise Grid
-	Token      access.Secret    // the bot token that is good
+	Team       string           // id of the workspace in which the app is installed, T…
+	Enterprise string           // id of its organisation, E…, or "" outside Enterprise Grid
+	Token      access.Secret    // the only valid bot token
 	AppID      string           // A…
 	Now        func() time.Time // the clock of message times, triggers and response URLs
-	// Fault says what goes wrong with the call that is made now; nil: nothing.
+	// Fault returns what goes wrong with the current call; nil means nothing.
 	// op is "slack:" and the method, or "slack:response" for a response URL.
 	Fault func(op string) Fault
-	// Quota says how often the method that is called now may be called; nil, or
-	// a nil answer: as often as one likes. op is as in Fault.
+	// Quota returns how often the called method may be called. A nil function
+	// or a nil result means no limit. op is as in Fault.
 	Quota func(op string) *Quota
-	// Count is told each call, with the same op; may be nil.
+	// Count is called once for each call, with the same op. It may be nil.
 	Count func(op string)
-	// BaseURL is where response URLs point, such as
-	// http://127.0.0.1:8080/slack-api. It may be set later by SetBaseURL.
+	// BaseURL is the prefix of response URLs, such as
+	// http://127.0.0.1:8080/slack-api. SetBaseURL can set it later.
 	BaseURL string
 }
 
 // Fault is how a call goes wrong.
 type Fault struct {
-	// How is "" for not at all, "error" (503, nothing was done), "429" (with
-	// Retry-After), "slow" (the answer takes SlowFor), "lost" (the work is
-	// done, the answer is an error), "dead" (nothing was done, the connection
-	// closes without an answer), or "code:" and the error code with which Slack
-	// refuses, such as code:account_inactive.
+	// How is one of:
+	//
+	//	""       the call works
+	//	error    Slack answers 503 and does nothing
+	//	429      Slack answers 429 with Retry-After and does nothing
+	//	slow     the answer takes SlowFor
+	//	lost     Slack does the work, but answers 503
+	//	dead     Slack does nothing and closes the connection without an answer
+	//	code:X   Slack refuses with the error code X, such as code:account_inactive
 	How string
 }
 
-// User is somebody in the workspace, or of another one that shares a channel.
-// ActsFrom is another workspace of the same organisation (Enterprise Grid) that
-// the person is a member of too, and from which commands and forms are sent:
-// payloads then carry its id, and only view.app_installed_team_id names the
-// workspace of the installation (slackapi/bolt-python, extract_team_id).
+// User is a user of the workspace, or a user of another workspace that shares a
+// channel with it.
+//
+// ActsFrom is the id of a second workspace of the same organisation (Enterprise
+// Grid) from which the user sends commands and forms. Payloads then carry that
+// id, and only view.app_installed_team_id names the workspace of the
+// installation (slackapi/bolt-python, extract_team_id).
 type User struct {
 	ID              string `json:"id"`
 	Name            string `json:"name"`
@@ -69,8 +80,8 @@ type User struct {
 	EmailConfirmed  bool   `json:"email_confirmed"`
 }
 
-// UserChange changes a user or adds one. What is nil keeps its value; of a new
-// user it is that of a full member with a confirmed address.
+// UserChange changes or adds a user. A nil field keeps its value. A new user is
+// a full member with a confirmed address unless fields say otherwise.
 type UserChange struct {
 	ID              string  `json:"id"`
 	Name            *string `json:"name"`
@@ -93,24 +104,24 @@ type Group struct {
 	Disabled bool     `json:"disabled,omitempty"`
 }
 
-// Channel is a channel, or a direct one between the bot and a person.
+// Channel is a channel, or a direct message channel between the bot and a user.
 type Channel struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
-	DMWith   string   `json:"dm_with,omitempty"` // the person, in a direct channel
-	Private  bool     `json:"private,omitempty"` // seen by the bot only when it is in
+	DMWith   string   `json:"dm_with,omitempty"` // the user, in a direct message channel
+	Private  bool     `json:"private,omitempty"` // the bot sees it only as a member
 	Archived bool     `json:"archived,omitempty"`
 	Shared   bool     `json:"shared,omitempty"`  // with another workspace
 	BotOut   bool     `json:"bot_out,omitempty"` // the bot is not a member
-	Members  []string `json:"members,omitempty"` // nil: everybody
+	Members  []string `json:"members,omitempty"` // nil means everybody
 
-	ReadOnly   bool `json:"read_only,omitempty"`   // the bot may post nothing
+	ReadOnly   bool `json:"read_only,omitempty"`   // the bot may not post
 	ThreadOnly bool `json:"thread_only,omitempty"` // the bot may post in threads only
 	NoThreads  bool `json:"no_threads,omitempty"`  // nobody may post in threads
-	Migrating  bool `json:"migrating,omitempty"`   // it becomes a shared channel, and nothing in it can change
+	Migrating  bool `json:"migrating,omitempty"`   // it is becoming a shared channel: no message can change
 }
 
-// ChannelChange changes a channel or adds one. What is nil keeps its value.
+// ChannelChange changes or adds a channel. A nil field keeps its value.
 type ChannelChange struct {
 	ID         string  `json:"id"`
 	Name       *string `json:"name"`
@@ -123,25 +134,25 @@ type ChannelChange struct {
 	Migrating  *bool   `json:"migrating"`
 }
 
-// Message is a message as it stands now.
+// Message is the current state of a message.
 type Message struct {
 	Channel         string          `json:"channel"`
 	TS              string          `json:"ts"`
 	ThreadTS        string          `json:"thread_ts,omitempty"`
-	To              string          `json:"to,omitempty"`      // only this person sees it
-	DMWith          string          `json:"dm_with,omitempty"` // in a direct channel: the person
-	By              string          `json:"by,omitempty"`      // who wrote it; "" for the app
+	To              string          `json:"to,omitempty"`      // the only user who sees it (ephemeral)
+	DMWith          string          `json:"dm_with,omitempty"` // the user, in a direct message channel
+	By              string          `json:"by,omitempty"`      // the author; "" for the app
 	Text            string          `json:"text"`
 	Blocks          json.RawMessage `json:"blocks"` // a list, [] for none
 	FromResponseURL bool            `json:"from_response_url"`
 	Edited          bool            `json:"edited,omitempty"`
-	Deleted         bool            `json:"-"` // Messages leaves those out, Message does not
-	// History is the block lists it had before, oldest first.
+	Deleted         bool            `json:"-"` // Messages leaves deleted ones out, Message does not
+	// History holds the earlier block lists, oldest first.
 	History []json.RawMessage `json:"-"`
 }
 
-// State is what was put into a view: block id, action id, and the value as
-// Slack writes it into view.state.values.
+// State holds the values of a view's inputs by block id and action id, in the
+// form of Slack's view.state.values.
 type State map[string]map[string]json.RawMessage
 
 // View is a modal.
@@ -157,27 +168,28 @@ type View struct {
 	ExternalID      string            `json:"external_id,omitempty"`
 	Hash            string            `json:"hash"`
 	State           State             `json:"state"`
-	Errors          map[string]string `json:"errors,omitempty"` // by block id, of the last submit
-	Root            string            `json:"root"`             // id of the lowest view of the stack
+	Errors          map[string]string `json:"errors,omitempty"` // of the last submission, by block id
+	Root            string            `json:"root"`             // id of the bottom view of the stack
 	Previous        string            `json:"previous,omitempty"`
 	NotifyOnClose   bool              `json:"notify_on_close,omitempty"`
-	Closed          bool              `json:"-"` // Views leaves those out, View does not
+	Closed          bool              `json:"-"` // Views leaves closed ones out, View does not
 }
 
-// Field is an input of a view, or a menu in one.
+// Field is an input or a menu of a view.
 type Field struct {
 	Label    string          `json:"label"`
 	Kind     string          `json:"kind"` // plain_text_input, static_select, external_select…
 	BlockID  string          `json:"block_id"`
 	ActionID string          `json:"action_id"`
 	Optional bool            `json:"optional"`
-	Dispatch bool            `json:"dispatch"`  // a change of it is told to the app at once (block_actions)
-	MinQuery int             `json:"min_query"` // external_select: typed characters before the app is asked
+	Dispatch bool            `json:"dispatch"`  // Slack sends each change to the app at once (block_actions)
+	MinQuery int             `json:"min_query"` // external_select: typed characters before Slack asks the app
 	Options  json.RawMessage `json:"options,omitempty"`
 }
 
-// ClientError is an error that Slack's own client shows; nothing is sent to the app.
+// ClientError is an error that Slack's own client shows. Slack then sends
+// nothing to the app.
 type ClientError struct{ Text string }
 
-// Error is what the person reads.
+// Error returns what the user reads.
 func (s *ClientError) Error() string { return s.Text }

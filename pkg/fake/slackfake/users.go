@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The app's own bot. It is in no list, as if the workspace hid it.
+// The app's bot user. users.list and users.info do not show it.
 const (
 	botUser = "U0APPBOT"
 	botID   = "B0APPBOT"
@@ -26,37 +26,39 @@ func (s *Server) authTest(args) (object, *refusal) {
 func (s *Server) usersInfo(a args) (object, *refusal) {
 	u := s.w.user(a.get("user"))
 	if u == nil {
-		return nil, no("user_not_found")
+		return nil, refuse("user_not_found")
 	}
-	return object{"user": u.wire()}, nil
+	return object{"user": u.json()}, nil
 }
 
-// usersLookup finds the first holder of an address among the workspace's own
-// and active people, as Slack does; that there is a second one it does not say.
+// usersLookup finds the first active user of this workspace with an address, as
+// Slack does. It does not tell whether a second user has the same address.
 func (s *Server) usersLookup(a args) (object, *refusal) {
+	email := strings.TrimSpace(a.get("email"))
 	for _, u := range s.w.users.all() {
-		if !u.Deleted && !u.Bot && u.Team == s.o.Team && u.Email != "" && strings.EqualFold(u.Email, strings.TrimSpace(a.get("email"))) {
-			return object{"user": u.wire()}, nil
+		if !u.Deleted && !u.Bot && u.Team == s.o.Team && u.Email != "" && strings.EqualFold(u.Email, email) {
+			return object{"user": u.json()}, nil
 		}
 	}
-	return nil, no("users_not_found")
+	return nil, refuse("users_not_found")
 }
 
-// mostUsers is the most that a page of users.list holds, and the most people of
-// whom it tells without a limit.
-const mostUsers = 1000
+// maxUsersPerPage is the largest page of users.list. Without the argument limit,
+// users.list refuses to list more users than this
+// (docs.slack.dev/reference/methods/users.list).
+const maxUsersPerPage = 1000
 
-// usersList lists the people of the workspace, page by page, in the order in
-// which they came. People of other workspaces and organisations, who are known
-// through shared channels, are not listed.
+// usersList lists the users of this workspace page by page, in the order in
+// which they were added. It leaves out users of other workspaces and
+// organisations, who are known through shared channels.
 func (s *Server) usersList(a args) (object, *refusal) {
 	limit, err := strconv.Atoi(a.get("limit"))
-	if a.has("limit") && (err != nil || limit < 0 || limit > mostUsers) {
-		return nil, no("invalid_limit")
+	if a.has("limit") && (err != nil || limit < 0 || limit > maxUsersPerPage) {
+		return nil, refuse("invalid_limit")
 	}
-	first, ok := s.w.users.from(a.get("cursor"))
+	first, ok := s.w.users.indexOf(a.get("cursor"))
 	if !ok {
-		return nil, no("invalid_cursor")
+		return nil, refuse("invalid_cursor")
 	}
 	members, next := []profile{}, ""
 	for _, u := range s.w.users.list[first:] {
@@ -67,29 +69,30 @@ func (s *Server) usersList(a args) (object, *refusal) {
 			next = base64.StdEncoding.EncodeToString([]byte(cursorPrefix + u.ID))
 			break
 		}
-		members = append(members, u.wire())
+		members = append(members, u.json())
 	}
-	if limit == 0 && len(members) > mostUsers {
-		return nil, no("limit_required")
+	if limit == 0 && len(members) > maxUsersPerPage {
+		return nil, refuse("limit_required")
 	}
 	return object{"members": members, "cache_ts": s.o.Now().Unix(), "response_metadata": object{"next_cursor": next}}, nil
 }
 
 const cursorPrefix = "user:"
 
-// from is the place at which a cursor goes on, 0 for none. A cursor names the
-// next person, so that it is good whoever is added meanwhile.
-func (p *people) from(cursor string) (first int, ok bool) {
+// indexOf returns the position at which a cursor continues; the empty cursor
+// means 0. A cursor names the next user, so it stays valid when users are added
+// between two pages.
+func (l *userList) indexOf(cursor string) (first int, ok bool) {
 	if cursor == "" {
 		return 0, true
 	}
 	text, err := base64.StdEncoding.DecodeString(cursor)
 	id, named := strings.CutPrefix(string(text), cursorPrefix)
-	first, ok = p.at[id]
+	first, ok = l.index[id]
 	return first, err == nil && named && ok
 }
 
-// profile is a user as Slack writes one.
+// profile is the JSON form of a user.
 type profile struct {
 	ID               string `json:"id"`
 	Team             string `json:"team_id"`
@@ -111,12 +114,13 @@ type profile struct {
 	EnterpriseMember object `json:"enterprise_user,omitempty"`
 }
 
-func (u User) wire() profile {
+func (u User) json() profile {
 	p := profile{
 		ID: u.ID, Team: u.Team, Name: u.Name, RealName: u.Name, Deleted: u.Deleted, Bot: u.Bot, TimeZone: "Etc/UTC",
-		Restricted: u.Restricted || u.UltraRestricted, UltraRestricted: u.UltraRestricted,
-		EmailConfirmed: u.EmailConfirmed && u.Email != "",
-		Profile:        object{"real_name": u.Name, "display_name": u.Name, "team": u.Team, "avatar_hash": "0"},
+		Restricted:      u.Restricted || u.UltraRestricted,
+		UltraRestricted: u.UltraRestricted,
+		EmailConfirmed:  u.EmailConfirmed && u.Email != "",
+		Profile:         object{"real_name": u.Name, "display_name": u.Name, "team": u.Team, "avatar_hash": "0"},
 	}
 	if u.Email != "" {
 		p.Profile["email"] = u.Email
@@ -139,8 +143,8 @@ func (s *Server) groupsList(a args) (object, *refusal) {
 			continue
 		}
 		o := object{
-			"id": g.ID, "team_id": s.o.Team, "is_usergroup": true, "name": g.Handle, "handle": g.Handle, "description": "",
-			"is_external": false, "date_create": 0, "date_update": 0, "date_delete": 0,
+			"id": g.ID, "team_id": s.o.Team, "is_usergroup": true, "name": g.Handle, "handle": g.Handle,
+			"description": "", "is_external": false, "date_create": 0, "date_update": 0, "date_delete": 0,
 		}
 		if g.Disabled {
 			o["date_delete"] = 1
@@ -156,7 +160,7 @@ func (s *Server) groupsList(a args) (object, *refusal) {
 func (s *Server) groupMembers(a args) (object, *refusal) {
 	g := s.w.group(a.get("usergroup"))
 	if g == nil || g.Disabled && !a.flag("include_disabled") {
-		return nil, no("no_such_subteam")
+		return nil, refuse("no_such_subteam")
 	}
 	return object{"users": append([]string{}, g.Members...)}, nil
 }

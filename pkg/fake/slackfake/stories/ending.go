@@ -41,7 +41,12 @@ var (
 		{regexp.MustCompile(`"block_id":"b[0-9a-z]{3,7}",`), ""},
 		{regexp.MustCompile(`https?://[^ |>"]*/federation\?[^ |>"]*`), "‹link›"},
 		{regexp.MustCompile(`ASIA[A-Z0-9]{12,}`), "‹key id›"},
-		{regexp.MustCompile(`(SECRET_ACCESS_KEY|SESSION_TOKEN|secret_access_key|session_token|SecretAccessKey|SessionToken)(['":= ]+)[A-Za-z0-9+/=]{16,}`), "$1$2‹secret›"},
+		{
+			regexp.MustCompile(
+				`(SECRET_ACCESS_KEY|SESSION_TOKEN|secret_access_key|session_token|SecretAccessKey|SessionToken)(['":= ]+)[A-Za-z0-9+/=]{16,}`,
+			),
+			"$1$2‹secret›",
+		},
 	}
 )
 
@@ -91,7 +96,10 @@ func (e *ending) outcome(s Step, out slackfake.Outcome) {
 func (e *ending) requests(all []access.Request) {
 	for _, r := range all {
 		e.line("\nrequest %s: %s after %d events", r.ID, r.State, r.Version)
-		e.line("  %s %s wants %s in %s (%s) for %s, gets %s, gives %v", r.Requester.ID, r.Requester.Email, r.Role, r.Account, r.AccountName, r.Asked, r.For, r.Give)
+		e.line(
+			"  %s %s wants %s in %s (%s) for %s, gets %s, gives %v", r.Requester.ID, r.Requester.Email, r.Role, r.Account,
+			r.AccountName, r.Asked, r.For, r.Give,
+		)
 		e.line("  because %q, ticket %q; told in %v", r.Reason, r.Ticket, r.Channels)
 		e.line("  decided within %s", minutes(r.AnswerBy.Sub(r.Submitted)))
 		for _, a := range r.Approvals {
@@ -115,7 +123,10 @@ func minutes(d time.Duration) time.Duration { return d.Round(time.Minute) }
 func (e *ending) events(all []access.Event) {
 	e.line("\nevents")
 	for _, v := range all {
-		e.line("  %s %d: %s %s, %q to %q, %s %s %s %q", v.Request, v.Seq, v.Actor.ID, v.Verb, v.From, v.To, v.Kind, v.Outcome, v.Account+" "+v.Role, v.Why)
+		e.line(
+			"  %s %d: %s %s, %q to %q, %s %s %s %q", v.Request, v.Seq, v.Actor.ID, v.Verb, v.From, v.To, v.Kind, v.Outcome,
+			v.Account+" "+v.Role, v.Why,
+		)
 	}
 }
 

@@ -50,7 +50,9 @@ func TestWhatDiffersIsTakenOut(t *testing.T) {
 
 func TestADifferenceIsShown(t *testing.T) {
 	for _, c := range []struct{ want, got, says string }{
-		{"a\nb", "a\nb", ""}, {"a\nb", "a\nc", "line 2\n got c\nwant b"}, {"a", "a\nb", "line 2\n got b\nwant (nothing)"}, {"", "a", "line 1\n got a\nwant "},
+		{"a\nb", "a\nb", ""}, {"a\nb", "a\nc", "line 2\n got c\nwant b"}, {
+			"a", "a\nb", "line 2\n got b\nwant (nothing)",
+		}, {"", "a", "line 1\n got a\nwant "},
 	} {
 		if got := Difference(c.want, c.got); strings.TrimSpace(got) != strings.TrimSpace(c.says) {
 			t.Errorf("%q and %q: got %q, want %q", c.want, c.got, got, c.says)

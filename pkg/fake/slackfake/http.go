@@ -14,18 +14,18 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// encode writes JSON as Slack does: < and & stay as they are.
+// encode writes JSON as Slack does: < and & are not escaped.
 func encode(v any) json.RawMessage {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic("slackfake: " + err.Error()) // what is encoded here was decoded before
+		panic("slackfake: " + err.Error()) // cannot happen: all values here come from JSON
 	}
 	return bytes.TrimSpace(text.Bytes())
 }
 
-// decode reads one JSON value, with numbers as they were written.
+// decode reads exactly one JSON value. Numbers stay json.Number.
 func decode(text []byte) (v any, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -36,8 +36,8 @@ func decode(text []byte) (v any, ok bool) {
 	return v, errors.Is(err, io.EOF)
 }
 
-// args are what a call was made with. What JSON bodies hold besides strings is
-// kept as JSON, as forms would carry it.
+// args are the arguments of a call. Values of a JSON body that are not strings
+// are kept as JSON text, as forms would carry them.
 type args map[string]string
 
 func (a args) get(name string) string       { return a[name] }
@@ -45,15 +45,15 @@ func (a args) has(name string) bool         { _, ok := a[name]; return ok }
 func (a args) flag(name string) bool        { return a[name] == "true" || a[name] == "1" }
 func (a args) json(name string) (any, bool) { return decode([]byte(a[name])) }
 
-// maxBody is more than any call that Slack takes, in bytes.
+// maxBody is larger than any call that Slack accepts, in bytes.
 const maxBody = 4 << 20
 
-// arguments reads a call: query and form, or a JSON body; the token out of
-// them or out of the Authorization header.
+// arguments reads the arguments of a call from the query and the form, or from
+// a JSON body. The token comes from them or from the Authorization header.
 func arguments(r *http.Request) (args, *refusal) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil || len(body) > maxBody {
-		return nil, no("request_too_large")
+		return nil, refuse("request_too_large")
 	}
 	a := make(args)
 	a.form(r.URL.Query())
@@ -63,22 +63,22 @@ func arguments(r *http.Request) (args, *refusal) {
 	case kind == "application/json":
 		v, ok := decode(body)
 		if !ok {
-			return nil, no("invalid_json")
+			return nil, refuse("invalid_json")
 		}
 		fields, ok := v.(object)
 		if !ok {
-			return nil, no("json_not_object")
+			return nil, refuse("json_not_object")
 		}
-		delete(fields, "token") // with JSON only the header is read
+		delete(fields, "token") // with JSON, Slack reads the token from the header only
 		a.fields(fields)
 	case kind == "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, no("invalid_form_data")
+			return nil, refuse("invalid_form_data")
 		}
 		a.form(form)
 	default:
-		return nil, no("invalid_post_type")
+		return nil, refuse("invalid_post_type")
 	}
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		a["token"] = token
@@ -104,29 +104,29 @@ func (a args) fields(fields object) {
 	}
 }
 
-// refusal is a "no" of Slack's.
+// refusal is an answer of Slack with "ok": false.
 type refusal struct {
-	code string
-	said []string // response_metadata.messages: what is wrong, and where
+	code     string
+	messages []string // response_metadata.messages: what is wrong, and where
 }
 
-func no(code string, said ...string) *refusal { return &refusal{code, said} }
+func refuse(code string, messages ...string) *refusal { return &refusal{code, messages} }
 
 func (r *refusal) answer() object {
 	a := object{"ok": false, "error": r.code}
-	if len(r.said) > 0 {
+	if len(r.messages) > 0 {
 		var marked []string
-		for _, m := range r.said {
+		for _, m := range r.messages {
 			marked = append(marked, "[ERROR] "+m)
 		}
-		a["errors"] = r.said
+		a["errors"] = r.messages
 		a["response_metadata"] = object{"messages": marked}
 	}
 	return a
 }
 
-// statusOf is the HTTP status of a refusal. Methods refuse with 200. Response
-// URLs refuse with a status, as incoming webhooks do
+// statusOf returns the HTTP status of a refusal. Methods refuse with 200.
+// Response URLs refuse with an error status, as incoming webhooks do
 // (api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks).
 func statusOf(method, code string) int {
 	if method != "response" {
@@ -145,8 +145,8 @@ func statusOf(method, code string) int {
 	return http.StatusBadRequest
 }
 
-// limited is how Slack answers who comes too often.
-func limited(w http.ResponseWriter, after string) {
+// writeRateLimited answers a call that came too early.
+func writeRateLimited(w http.ResponseWriter, after string) {
 	w.Header().Set("Retry-After", after)
 	write(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
 }
@@ -158,7 +158,7 @@ func write(w http.ResponseWriter, status int, answer any) {
 		_, _ = io.WriteString(w, text)
 		return
 	}
-	text, ok := answer.(json.RawMessage) // is written already
+	text, ok := answer.(json.RawMessage) // already encoded
 	if !ok {
 		text = encode(answer)
 	}
@@ -167,7 +167,7 @@ func write(w http.ResponseWriter, status int, answer any) {
 	_, _ = w.Write(text)
 }
 
-// broken is how Slack answers when it is down: HTML.
-func broken(w http.ResponseWriter) {
+// writeOutage answers as Slack does when it is down: with HTML.
+func writeOutage(w http.ResponseWriter) {
 	write(w, http.StatusServiceUnavailable, "<!doctype html><title>Slack</title><p>Something went wrong.</p>")
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// needs are the scopes of which a method wants one. Methods that are not here
-// want none.
-var needs = map[string][]string{
+// requiredScopes lists for each method the scopes of which it requires one. A
+// method that is not listed requires none.
+var requiredScopes = map[string][]string{
 	"users.info":            {"users:read"},
 	"users.list":            {"users:read"},
 	"users.lookupByEmail":   {"users:read.email"},
@@ -22,22 +22,23 @@ var needs = map[string][]string{
 	"chat.delete":           {"chat:write"},
 }
 
-// Scoped is a Web API whose token has these scopes: it names them in a header of
-// every answer, and refuses what they do not cover, both as Slack does
-// (docs.slack.dev/authentication/installing-with-oauth). A token's scopes cover
-// a method whole here: that channels:read shows public channels alone is not
-// played.
+// Scoped wraps a Web API whose token has these scopes. As Slack does
+// (docs.slack.dev/authentication/installing-with-oauth), it names the scopes in a
+// header of every answer and refuses a method that they do not cover. It checks
+// methods as a whole: it does not restrict channels:read to public channels.
 func Scoped(next http.Handler, scopes func() []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		has := scopes()
 		method := strings.TrimPrefix(r.URL.Path, "/")
 		w.Header().Set("X-Oauth-Scopes", strings.Join(has, ","))
-		wants := needs[method]
+		wants := requiredScopes[method]
 		if wants == nil || slices.ContainsFunc(wants, func(s string) bool { return slices.Contains(has, s) }) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Set("X-Accepted-Oauth-Scopes", strings.Join(wants, ","))
-		write(w, http.StatusOK, object{"ok": false, "error": "missing_scope", "needed": wants[0], "provided": strings.Join(has, ",")})
+		write(w, http.StatusOK, object{
+			"ok": false, "error": "missing_scope", "needed": wants[0], "provided": strings.Join(has, ","),
+		})
 	})
 }

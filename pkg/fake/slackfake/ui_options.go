@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// meant finds what somebody means: a text or a value that is the same, else a
-// text that goes on after it, else one that begins with it.
-func meant(options []json.RawMessage, wanted string) (json.RawMessage, bool) {
+// findOption finds the option that a user means: one with this text or value, or
+// else one whose text begins with this word, or else with these characters.
+func findOption(options []json.RawMessage, wanted string) (json.RawMessage, bool) {
 	for _, fits := range []func(text, value string) bool{
 		func(text, value string) bool { return text == wanted || value == wanted },
 		func(text, _ string) bool { return strings.HasPrefix(text, wanted+" ") },
@@ -29,7 +29,7 @@ func meant(options []json.RawMessage, wanted string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// optionsIn are the options in the answer to typing.
+// optionsIn returns the options in the app's response to typing.
 func optionsIn(body []byte) []json.RawMessage {
 	var said struct {
 		Options []json.RawMessage `json:"options"`
@@ -37,19 +37,19 @@ func optionsIn(body []byte) []json.RawMessage {
 			Options []json.RawMessage `json:"options"`
 		} `json:"option_groups"`
 	}
-	_ = json.Unmarshal(body, &said) // what is no answer holds no options
+	_ = json.Unmarshal(body, &said) // an unusable response has no options
 	for _, g := range said.Groups {
 		said.Options = append(said.Options, g.Options...)
 	}
 	return said.Options
 }
 
-// offer is the option of a menu that somebody means, or, not offered, the
-// first that it has, nil if it has none.
-func offer(f Field, wanted string) (choice json.RawMessage, offered bool) {
+// pickOption returns the option of a menu that a user means. If the menu does not
+// offer it, pickOption returns the first option, or nil if there is none.
+func pickOption(f Field, wanted string) (choice json.RawMessage, offered bool) {
 	var options []json.RawMessage
-	_ = json.Unmarshal(f.Options, &options) // none in a menu without any
-	if o, ok := meant(options, wanted); ok {
+	_ = json.Unmarshal(f.Options, &options) // a menu may have no options
+	if o, ok := findOption(options, wanted); ok {
 		return o, true
 	}
 	if len(options) == 0 {
@@ -58,13 +58,13 @@ func offer(f Field, wanted string) (choice json.RawMessage, offered bool) {
 	return options[0], false
 }
 
-// madeUp is an option that no menu offered.
-func madeUp(value string) json.RawMessage {
+// forgedOption returns an option that no menu offers.
+func forgedOption(value string) json.RawMessage {
 	return encode(object{"text": object{"type": "plain_text", "text": value}, "value": value})
 }
 
 // forge puts options into a submission that its menus do not offer.
-func forge(payload []byte, forged map[place]string) ([]byte, error) {
+func forge(payload []byte, forged map[inputKey]string) ([]byte, error) {
 	if len(forged) == 0 {
 		return payload, nil
 	}
@@ -87,7 +87,7 @@ func forge(payload []byte, forged map[place]string) ([]byte, error) {
 		if values[at.block] == nil {
 			values[at.block] = make(map[string]json.RawMessage)
 		}
-		values[at.block][at.action] = encode(object{"type": "static_select", "selected_option": madeUp(value)})
+		values[at.block][at.action] = encode(object{"type": "static_select", "selected_option": forgedOption(value)})
 	}
 	state["values"] = encode(values)
 	view["state"] = encode(state)
@@ -95,9 +95,9 @@ func forge(payload []byte, forged map[place]string) ([]byte, error) {
 	return encode(whole), nil
 }
 
-// unquoted is the text of a JSON string, "" of anything else.
-func unquoted(value json.RawMessage) string {
+// stringValue returns the text of a JSON string, or "" for any other value.
+func stringValue(value json.RawMessage) string {
 	var s string
-	_ = json.Unmarshal(value, &s) // what is none is ""
+	_ = json.Unmarshal(value, &s) // leaves "" for other types
 	return s
 }

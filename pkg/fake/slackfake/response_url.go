@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// A response URL is good for so long and so often (docs/facts.md#e1).
+// A response URL is valid for 30 minutes and five uses (docs/facts.md#e1).
 const (
 	responseLife = 30 * time.Minute
 	responseUses = 5
 )
 
-// responseURL is where an interaction can be answered without a token.
+// responseURL answers an interaction or a command without a token.
 type responseURL struct {
 	user, channel, ts string // ts of the message that was clicked, "" for a command
 	at                time.Time
 	uses              int
 }
 
-// NewResponseURL is a new response URL: good for 30 minutes and five uses. ts is
-// the message that was clicked, "" for a command.
+// NewResponseURL returns a new response URL, valid for 30 minutes and five uses.
+// ts is the message that was clicked, "" for a command.
 func (s *Server) NewResponseURL(user, channel, ts string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,50 +35,50 @@ func (s *Server) responseURL(user, channel, ts string) string {
 	return strings.TrimRight(s.base, "/") + "/response/" + id
 }
 
-// respond posts by a response URL.
+// respond posts through a response URL.
 func (s *Server) respond(id string, a args) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.w.responses[id]
 	switch {
 	case r == nil || s.o.Now().Sub(r.at) >= responseLife:
-		return no("expired_url")
+		return refuse("expired_url")
 	case r.uses >= responseUses:
-		return no("used_url")
+		return refuse("used_url")
 	}
 	if a.flag("delete_original") {
-		return s.original(r, func(m *Message) { m.Deleted = true })
+		return s.changeOriginal(r, func(m *Message) { m.Deleted = true })
 	}
-	says, refused := s.content(a)
+	posted, refused := s.parseContent(a)
 	if refused != nil {
 		return refused
 	}
 	if a.flag("replace_original") {
-		return s.original(r, func(m *Message) { m.become(says) })
+		return s.changeOriginal(r, func(m *Message) { m.replaceContent(posted) })
 	}
 	r.uses++
-	m := Message{Channel: r.channel, ThreadTS: s.thread(r.channel, a.get("thread_ts")), FromResponseURL: true}
+	m := Message{Channel: r.channel, ThreadTS: s.threadTS(r.channel, a.get("thread_ts")), FromResponseURL: true}
 	if a.get("response_type") != "in_channel" {
 		m.To = r.user
 	}
-	s.post(m, says)
+	s.post(m, posted)
 	return nil
 }
 
-// original changes the message that was clicked, also one that only one person
-// sees: this is the one way to do so.
-func (s *Server) original(r *responseURL, change func(*Message)) *refusal {
+// changeOriginal changes the message that was clicked. This is the only way to
+// change an ephemeral message.
+func (s *Server) changeOriginal(r *responseURL, change func(*Message)) *refusal {
 	m := s.w.message(r.channel, r.ts)
 	if m == nil || m.Deleted {
-		return no("message_not_found")
+		return refuse("message_not_found")
 	}
 	r.uses++
 	change(m)
 	return nil
 }
 
-// ShowCommandResponse draws the 200 body that answered a command, and returns the
-// text that the person sees of it. Nothing is drawn of an empty one.
+// ShowCommandResponse posts the body of a 200 response to a command, and returns
+// the text that the user sees. An empty body posts nothing.
 func (s *Server) ShowCommandResponse(user, channel string, body []byte) (shown string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,9 +98,9 @@ func (s *Server) ShowCommandResponse(user, channel string, body []byte) (shown s
 	if len(a) == 0 {
 		a["text"] = text
 	}
-	says, refused := s.content(a)
+	posted, refused := s.parseContent(a)
 	if refused != nil {
-		says = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code,
+		posted = content{text: "The command failed with the error \"invalid_command_response\": " + refused.code,
 			blocks: json.RawMessage(`[]`)}
 		a["response_type"] = "ephemeral"
 	}
@@ -108,21 +108,21 @@ func (s *Server) ShowCommandResponse(user, channel string, body []byte) (shown s
 	if a.get("response_type") != "in_channel" {
 		m.To = user
 	}
-	return s.drawn(s.post(m, says))
+	return s.displayedText(s.post(m, posted))
 }
 
-// drawn is what somebody reads of a message: the blocks, or without any the
-// text.
-func (s *Server) drawn(m *Message) string {
+// displayedText returns what users read of a message: the text of its blocks, or
+// without blocks its text.
+func (s *Server) displayedText(m *Message) string {
 	v, _ := decode(m.Blocks)
-	if text := said(v); text != "" {
+	if text := visibleText(v); text != "" {
 		return text
 	}
 	return m.Text
 }
 
-// CommandFailure is what Slack shows when a command's endpoint did not answer
-// 200 within its three seconds; "" when it did.
+// CommandFailure returns what Slack shows when the app did not answer a command
+// with 200 within three seconds, or "" if it did.
 func CommandFailure(command string, status int, took time.Duration) string {
 	failed := command + " failed with the error "
 	switch {

@@ -10,78 +10,79 @@ import (
 	"time"
 )
 
-// world is what a workspace holds.
-type world struct {
-	users     people
+// workspace holds everything in the workspace.
+type workspace struct {
+	users     userList
 	groups    []Group
 	channels  []Channel
 	messages  []*Message
 	views     []*modal
-	at        map[spot]*Message // messages by where they stand
+	byKey     map[messageKey]*Message
 	triggers  map[string]*trigger
 	responses map[string]*responseURL
-	calls     map[string][]time.Time // that a quota let through, by what shares it
-	last      time.Time              // of the last ts: each is later than the one before
+	calls     map[string][]time.Time // times of the calls that a quota allowed, by quotaKey
+	lastTS    time.Time              // time of the last ts; each ts is later than the one before
 }
 
-func newWorld() *world {
-	return &world{
-		at: make(map[spot]*Message), triggers: make(map[string]*trigger), responses: make(map[string]*responseURL),
-		calls: make(map[string][]time.Time),
+func newWorkspace() *workspace {
+	return &workspace{
+		byKey:     make(map[messageKey]*Message),
+		triggers:  make(map[string]*trigger),
+		responses: make(map[string]*responseURL),
+		calls:     make(map[string][]time.Time),
 	}
 }
 
-// number makes the next of this server's numbers.
+// number returns the next unused number of this server.
 func (s *Server) number() int {
 	s.n++
 	return s.n
 }
 
-// stamp is a new ts: the time in seconds, to the microsecond, and unique.
-func (s *Server) stamp() string {
+// newTS returns a new ts: the time in seconds with six decimals, and unique.
+func (s *Server) newTS() string {
 	now := s.o.Now().Truncate(time.Microsecond)
-	if !now.After(s.w.last) {
-		now = s.w.last.Add(time.Microsecond)
+	if !now.After(s.w.lastTS) {
+		now = s.w.lastTS.Add(time.Microsecond)
 	}
-	s.w.last = now
+	s.w.lastTS = now
 	return fmt.Sprintf("%d.%06d", now.Unix(), now.Nanosecond()/1000)
 }
 
-func find[T any](list []T, is func(T) bool) *T {
-	if i := slices.IndexFunc(list, is); i >= 0 {
+func find[T any](list []T, matches func(T) bool) *T {
+	if i := slices.IndexFunc(list, matches); i >= 0 {
 		return &list[i]
 	}
 	return nil
 }
 
-func (w *world) user(id string) *User { return w.users.get(id) }
-func (w *world) group(id string) *Group {
+func (w *workspace) user(id string) *User { return w.users.get(id) }
+func (w *workspace) group(id string) *Group {
 	return find(w.groups, func(g Group) bool { return g.ID == id })
 }
-func (w *world) channel(id string) *Channel {
+func (w *workspace) channel(id string) *Channel {
 	return find(w.channels, func(c Channel) bool { return c.ID == id })
 }
 
-// spot is where a message stands.
-type spot struct{ channel, ts string }
+// messageKey identifies a message.
+type messageKey struct{ channel, ts string }
 
-func (w *world) message(channel, ts string) *Message { return w.at[spot{channel, ts}] }
+func (w *workspace) message(channel, ts string) *Message { return w.byKey[messageKey{channel, ts}] }
 
 var (
-	userID  = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
-	groupID = regexp.MustCompile(`^S[A-Z0-9]+$`)
-
+	userID    = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
+	groupID   = regexp.MustCompile(`^S[A-Z0-9]+$`)
 	channelID = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
 )
 
-// SetUser adds or changes somebody.
+// SetUser adds or changes a user.
 func (s *Server) SetUser(change UserChange) error {
 	if !userID.MatchString(change.ID) {
-		return fmt.Errorf("%q is no user id: U or W, then capital letters and digits", change.ID)
+		return fmt.Errorf("%q is not a user id: U or W, then capital letters and digits", change.ID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.meet(change.ID)
+	u := s.ensureUser(change.ID)
 	set(&u.Name, change.Name)
 	set(&u.Email, change.Email)
 	set(&u.Team, change.Team)
@@ -101,8 +102,8 @@ func set[T any](field *T, to *T) {
 	}
 }
 
-// meet returns a user, who is a full member if never seen before.
-func (s *Server) meet(id string) *User {
+// ensureUser returns a user, and adds a full member if there is none of that id.
+func (s *Server) ensureUser(id string) *User {
 	if known := s.w.user(id); known != nil {
 		return known
 	}
@@ -111,21 +112,21 @@ func (s *Server) meet(id string) *User {
 	})
 }
 
-// SetGroup gives a user group these members, and makes it if need be. Members
-// who were never seen become full members of the workspace.
+// SetGroup sets the members of a user group, and creates the group if there is
+// none of that id. Unknown members become full members of the workspace.
 func (s *Server) SetGroup(id string, members []string) error {
 	if !groupID.MatchString(id) {
-		return fmt.Errorf("%q is no user group id: S, then capital letters and digits", id)
+		return fmt.Errorf("%q is not a user group id: S, then capital letters and digits", id)
 	}
 	for _, m := range members {
 		if !userID.MatchString(m) {
-			return fmt.Errorf("group %s: %q is no user id: U or W, then capital letters and digits", id, m)
+			return fmt.Errorf("group %s: %q is not a user id: U or W, then capital letters and digits", id, m)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range members {
-		s.meet(m)
+		s.ensureUser(m)
 	}
 	if s.w.group(id) == nil {
 		s.w.groups = append(s.w.groups, Group{ID: id, Handle: strings.ToLower(id)})
@@ -142,7 +143,7 @@ func (s *Server) RemoveGroup(id string) {
 	s.w.groups = slices.DeleteFunc(s.w.groups, func(g Group) bool { return g.ID == id })
 }
 
-// DisableGroup switches a user group off; SetGroup switches it on again.
+// DisableGroup disables a user group; SetGroup enables it again.
 func (s *Server) DisableGroup(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +166,7 @@ func (s *Server) SetChannel(c Channel) {
 // ChangeChannel adds or changes a channel.
 func (s *Server) ChangeChannel(change ChannelChange) error {
 	if !channelID.MatchString(change.ID) {
-		return fmt.Errorf("%q is no channel id: C or G, then capital letters and digits", change.ID)
+		return fmt.Errorf("%q is not a channel id: C or G, then capital letters and digits", change.ID)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,14 +186,14 @@ func (s *Server) ChangeChannel(change ChannelChange) error {
 	return nil
 }
 
-// Users are all users, in the order in which they came.
+// Users returns all users in the order in which they were added.
 func (s *Server) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.w.users.all())
 }
 
-// User returns one user; ok is false if nobody has that id.
+// User returns one user; ok is false if there is none of that id.
 func (s *Server) User(id string) (u User, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +203,7 @@ func (s *Server) User(id string) (u User, ok bool) {
 	return User{}, false
 }
 
-// Groups are the user groups, in the order in which they came.
+// Groups returns the user groups in the order in which they were added.
 func (s *Server) Groups() []Group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,14 +214,14 @@ func (s *Server) Groups() []Group {
 	return groups
 }
 
-// Channels are the channels, in the order in which they came.
+// Channels returns the channels in the order in which they were added.
 func (s *Server) Channels() []Channel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.w.channels)
 }
 
-// Messages are the messages as they stand now, oldest first.
+// Messages returns the current messages, oldest first, without deleted ones.
 func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,7 +250,7 @@ func (s *Server) Message(channel, ts string) (m Message, ok bool) {
 	return Message{}, false
 }
 
-// Views are the open views, oldest first.
+// Views returns the open views, oldest first.
 func (s *Server) Views() []View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -282,17 +283,17 @@ func (m *modal) copy() View {
 	return v
 }
 
-// PostAs lets somebody write a message, and returns its ts.
+// PostAs adds a message that a user wrote, and returns its ts.
 func (s *Server) PostAs(user, channel, text string) (ts string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.add(Message{Channel: channel, By: user, Text: hold(text)})
+	m := s.add(Message{Channel: channel, By: user, Text: normalizeMrkdwn(text)})
 	return m.TS
 }
 
-// add keeps a new message; ts and dm_with are filled in.
+// add stores a new message and sets its TS and DMWith.
 func (s *Server) add(m Message) *Message {
-	m.TS = s.stamp()
+	m.TS = s.newTS()
 	if m.Blocks == nil {
 		m.Blocks = json.RawMessage(`[]`)
 	}
@@ -300,6 +301,6 @@ func (s *Server) add(m Message) *Message {
 		m.DMWith = c.DMWith
 	}
 	s.w.messages = append(s.w.messages, &m)
-	s.w.at[spot{m.Channel, m.TS}] = &m
+	s.w.byKey[messageKey{m.Channel, m.TS}] = &m
 	return &m
 }
