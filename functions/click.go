@@ -93,10 +93,10 @@ func (h *Slack) giveBack(ctx context.Context, in slackui.Interaction, now time.T
 	r, err := move(ctx, in.Action.Value, in.User)
 	var drawn error
 	switch {
-	case in.List():
+	case in.IsFromList():
 		drawn = h.relist(ctx, in, now)
 	case err == nil && r.Requester.ID == in.User && !r.Messages.Holds(in.Channel, in.TS):
-		m := slackui.Grant(r.Request, now)
+		m := slackui.DirectMessage(r.Request, now)
 		drawn = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
 	if harmless(drawn) != nil { // the request has moved all the same
@@ -139,7 +139,7 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 		return r.CheckUsable(p.at)
 	}
 	return h.Orders.Send(ctx, access.Order{
-		ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.FormOf(in.Action.ID), At: p.at,
+		ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.KeyForm(in.Action.ID), At: p.at,
 	})
 }
 
@@ -153,7 +153,7 @@ func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error)
 	case in.ResponseURL != "":
 		return harmless(h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks}))
 	case in.View.ID != "":
-		_, err := h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.Problem(m))
+		_, err := h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.ErrorView(m))
 		return harmless(err)
 	}
 	return nil
@@ -195,7 +195,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		if err != nil {
 			return harmless(err)
 		}
-		held := slackui.Held(after)
+		held := slackui.ChosenAccount(after)
 		if held == "" || held == chosen {
 			return nil
 		}

@@ -96,7 +96,7 @@ func (h *Slack) withUnasked(
 			return slackui.Message{}, fmt.Errorf("load the messages of request %s: %w", r.ID, err)
 		}
 		if nobodyAsked(r, posted, now) {
-			m.Blocks = append(m.Blocks, slackui.Unasked(r).Blocks...)
+			m.Blocks = append(m.Blocks, slackui.ApproversNotAsked(r).Blocks...)
 		}
 	}
 	return m, nil
@@ -117,7 +117,7 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	return slackui.Asked(r, p.at), nil
+	return slackui.Submitted(r), nil
 }
 
 // already is the answer to somebody who asked again for what is pending or
@@ -128,7 +128,7 @@ func (h *Slack) already(ctx context.Context, r access.Request, err error) (m sla
 		return m, false
 	}
 	h.Log.InfoContext(ctx, "refused", "code", code, "request", r.ID)
-	return slackui.Already(r), true
+	return slackui.AlreadyAsked(r), true
 }
 
 // openForm opens the form, unless there is nothing that this person may ask

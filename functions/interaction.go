@@ -37,7 +37,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		return nil, h.tell(ctx, in, refused)
 	case slackui.ViewSubmission:
 		if refused != nil {
-			return slackui.Replace(slackui.Problem(h.refused(ctx, refused))), nil
+			return slackui.Replace(slackui.ErrorView(h.refused(ctx, refused))), nil
 		}
 		return h.form(ctx, in, p.at), nil
 	case slackui.ViewClosed:
@@ -62,7 +62,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 		err = access.Refuse("unknown_form", "This form no longer works.", "Start again with /aws-access.")
 	}
 	if err != nil {
-		return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+		return slackui.Replace(slackui.ErrorView(h.refused(ctx, err)))
 	}
 	return nil
 }
@@ -78,14 +78,14 @@ func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.
 	}
 	switch {
 	case there:
-		return slackui.Replace(slackui.Problem(already))
+		return slackui.Replace(slackui.ErrorView(already))
 	case err == nil:
-		return slackui.Replace(slackui.Sent(r, now))
+		return slackui.Replace(slackui.SubmittedView(r))
 	case errors.As(err, &refusal):
 		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
 		return slackui.Errors(err, in.View)
 	}
-	return slackui.Replace(slackui.Problem(h.refused(ctx, err)))
+	return slackui.Replace(slackui.ErrorView(h.refused(ctx, err)))
 }
 
 func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Request, error) {

@@ -220,7 +220,7 @@ func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 	} else {
 		h.Log.ErrorContext(ctx, "failed", "reference", reference, "error", err)
 	}
-	return slackui.Refused(err, reference)
+	return slackui.ErrorAnswer(err, reference)
 }
 
 // opened puts Slack's "too late" into words: a form opens within three seconds

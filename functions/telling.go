@@ -44,7 +44,7 @@ func (t *telling) reconcile(ctx context.Context) {
 		t.show(ctx, slotCard+channel, channel, t.card())
 	}
 	if t.direct() {
-		t.show(ctx, slotGrant, t.request.Requester.ID, slackui.Grant(t.request, t.now))
+		t.show(ctx, slotGrant, t.request.Requester.ID, slackui.DirectMessage(t.request, t.now))
 	}
 	t.unasked(ctx)
 	for _, o := range slices.Clone(t.posted.Owed) {
@@ -261,9 +261,9 @@ func (t *telling) unasked(ctx context.Context) {
 	switch {
 	case t.posted.Owes(slotUnasked) != nil && !t.mine[slotUnasked]:
 	case told == nil && nobodyAsked(t.request, t.posted, t.now):
-		t.post(ctx, to, 0, "", slackui.Unasked(t.request))
+		t.post(ctx, to, 0, "", slackui.ApproversNotAsked(t.request))
 	case told != nil && told.TS != undeliverable && told.Shows == 0 && asked && t.request.State == access.Pending:
-		t.update(ctx, to, t.request.Version, slackui.AskedAfterAll(t.request))
+		t.update(ctx, to, t.request.Version, slackui.ApproversAsked(t.request))
 	}
 }
 
@@ -285,7 +285,7 @@ func nobodyAsked(r access.Request, m access.Messages, now time.Time) bool {
 // tell posts the notice that belongs to one event alone, if there is one: to
 // the requester, or below each card.
 func (t *telling) tell(ctx context.Context, e access.Event) {
-	notice, ok := slackui.Told(e, t.request, t.now)
+	notice, ok := slackui.NoticeOf(e, t.request, t.now)
 	if !ok {
 		return
 	}

@@ -106,7 +106,7 @@ func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	why := ""
 	if err != nil {
 		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
-		answer, why = []slackui.Message{slackui.NotVended(err, out.Request, order.ID)}, whyFailed(err)
+		answer, why = []slackui.Message{slackui.NoSession(err, out.Request, order.ID)}, whyFailed(err)
 	}
 	posted := h.post(ctx, out, answer)
 	if posted != nil {
@@ -134,7 +134,7 @@ func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Messag
 	c := out.Credentials
 	c.Expires = out.Request.UsefulUntil(c.Expires)
 	if out.Kind == access.Keys {
-		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.Fits), out.Request, c.Expires), nil
+		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, c.Expires), nil
 	}
 	link, err := h.SignIn.Link(ctx, c, out.Target)
 	if err != nil {

@@ -10,62 +10,37 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Callbacks of the forms, and action ids of what stands in forms and messages.
-// A button's value is the request's id and nothing else.
-const (
-	CallbackAsk     = "ask"
-	CallbackDeny    = "deny"
-	CallbackApprove = "confirm_approve"
-	CallbackRevoke  = "confirm_revoke"
-	callbackNone    = "none"
-
-	ActionAccount = "account"
-	ActionRole    = "role"
-	ActionLength  = "length"
-	ActionReason  = "reason"
-	ActionTicket  = "ticket"
-
-	ActionApprove = "approve"
-	ActionDeny    = "deny"
-	ActionCancel  = "cancel"
-	ActionRevoke  = "revoke"
-	ActionConsole = "console"
-	ActionKeys    = "keys"
-	ActionEnd     = "end"
-)
-
-// FormState is what the form knows besides what Slack keeps in its inputs.
+// FormState is what the form needs besides the contents of its inputs, which Slack keeps.
 type FormState struct {
-	Account access.Account // zero until one was chosen
-	Roles   []access.Role  // that this person may ask for there
-	Role    string         // the one that was chosen
-	Ticket  string         // an example, as people know them
+	Account access.Account // zero until an account is chosen
+	Roles   []access.Role  // that this person may ask for in the account
+	Role    string         // the chosen one, "" for none
+	Ticket  string         // an example of a ticket, "" for none
 }
 
-// Form is the form behind /aws-access. Inputs keep what was typed while their
-// ids stay; the role's ids follow the account, so that a role of another
-// account is never sent.
+// Form is the form that /aws-access opens. An input keeps what was typed as long as its ids stay the same. The ids of
+// the role follow the account, so that a role of another account is never sent.
 func Form(s FormState) slack.ModalViewRequest {
-	account := slack.NewOptionsSelectBlockElement(slack.OptTypeExternal, plain("Search by name or id"), ActionAccount)
+	account := slack.NewOptionsSelectBlockElement(slack.OptTypeExternal, plainText("Search by name or id"), ActionAccount)
 	account.MinQueryLength = new(int)
-	role := s.chosen()
-	length := slack.NewPlainTextInputBlockElement(plain("2h"), ActionLength)
+	length := slack.NewPlainTextInputBlockElement(plainText("2h"), ActionLength)
 	ticket := slack.NewPlainTextInputBlockElement(nil, ActionTicket)
 	if s.Ticket != "" {
-		ticket.Placeholder = plain(cut(oneLine(s.Ticket), maxName))
+		ticket.Placeholder = plainText(truncate(oneLine(s.Ticket), maxName))
 	}
-	blocks := []slack.Block{follows(input("Account", ActionAccount, account, ""))}
-	blocks = append(blocks, s.roles()...)
+	blocks := []slack.Block{redrawing(input("Account", ActionAccount, account, ""))}
+	blocks = append(blocks, s.roleBlocks()...)
 	blocks = append(blocks,
-		input("How long", ActionLength, length, "For example 30m, 4h or 1h30m."+s.most()),
-		input("Reason", ActionReason, reason("What are you going to do?"), "It is shown on the card and kept in the audit trail."),
-		optional(input("Ticket", ActionTicket, ticket, ""), !role.Ticket),
+		input("How long", ActionLength, length, "For example 30m, 4h or 1h30m."+s.maxLengthHint()),
+		input("Reason", ActionReason, reasonInput("What are you going to do?"),
+			"It is shown on the card and kept in the audit trail."),
+		optional(input("Ticket", ActionTicket, ticket, ""), !s.chosenRole().Ticket),
 	)
 	return modal(CallbackAsk, "AWS access", "Ask", "Close", blocks)
 }
 
-// chosen is the role that was chosen, a role without a name if none was.
-func (s FormState) chosen() access.Role {
+// chosenRole is the role that was chosen, a role without a name if none was.
+func (s FormState) chosenRole() access.Role {
 	for _, role := range s.Roles {
 		if role.Name == s.Role {
 			return role
@@ -74,14 +49,13 @@ func (s FormState) chosen() access.Role {
 	return access.Role{}
 }
 
-// roles are the menu of roles and what has to be known of the chosen one, or
-// what stands in its place.
-func (s FormState) roles() []slack.Block {
+// roleBlocks are the menu of roles with a warning about the chosen one, or the reason why there is no menu.
+func (s FormState) roleBlocks() []slack.Block {
 	if s.Account.ID == "" {
-		return []slack.Block{small("Choose an account first. Then you can choose one of its roles.")}
+		return []slack.Block{smallPrint("Choose an account first. Then you can choose one of its roles.")}
 	}
 	if len(s.Roles) == 0 {
-		return []slack.Block{small("There is no role in this account that you may ask for.")}
+		return []slack.Block{smallPrint("There is no role in this account that you may ask for.")}
 	}
 	options := make([]*slack.OptionBlockObject, 0, min(len(s.Roles), MaxOptions))
 	for _, role := range s.Roles[:min(len(s.Roles), MaxOptions)] {
@@ -92,10 +66,11 @@ func (s FormState) roles() []slack.Block {
 		hint = strconv.Itoa(more) + " more roles do not fit here: name them in the one-line form."
 	}
 	id := ActionRole + ":" + s.Account.ID
-	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plain("Choose a role"), id, options...)
-	blocks := []slack.Block{follows(input("Role", id, menu, hint))}
-	if text := outlasts(s.chosen().AssumeRoles, s.chosen().MakeIdentities); text != "" {
-		blocks = append(blocks, small(":warning: "+text))
+	menu := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainText("Choose a role"), id, options...)
+	blocks := []slack.Block{redrawing(input("Role", id, menu, hint))}
+	chosen := s.chosenRole()
+	if text := outlastWarning(chosen.AssumeRoles, chosen.MakeIdentities); text != "" {
+		blocks = append(blocks, smallPrint(":warning: "+text))
 	}
 	return blocks
 }
@@ -103,103 +78,94 @@ func (s FormState) roles() []slack.Block {
 func roleOption(role access.Role) *slack.OptionBlockObject {
 	var about *slack.TextBlockObject
 	if text := oneLine(role.About); text != "" {
-		about = plain(cut(text, maxOption))
+		about = plainText(truncate(text, maxOption))
 	}
-	return slack.NewOptionBlockObject(role.Name, plain(cut(oneLine(role.Name), maxOption)), about)
+	return slack.NewOptionBlockObject(role.Name, plainText(truncate(oneLine(role.Name), maxOption)), about)
 }
 
-// most says how long the longest grant is.
-func (s FormState) most() string {
-	if role := s.chosen(); role.Name != "" {
+// maxLengthHint says how long a grant may be, "" before an account is chosen.
+func (s FormState) maxLengthHint() string {
+	if role := s.chosenRole(); role.Name != "" {
 		return " At most " + access.Length(role.Max) + " here."
 	}
-	var longest time.Duration
+	var maxLength time.Duration
 	for _, role := range s.Roles {
-		longest = max(longest, role.Max)
+		maxLength = max(maxLength, role.Max)
 	}
-	if longest == 0 {
+	if maxLength == 0 {
 		return ""
 	}
-	return " At most " + access.Length(longest) + " in this account."
+	return " At most " + access.Length(maxLength) + " in this account."
 }
 
-// outlasts warns of roles whose sessions can make access that outlives them.
-func outlasts(assumeRoles, makeIdentities bool) string {
-	switch {
-	case assumeRoles && makeIdentities:
-		return "This role can assume other roles and create users and keys. Such access can outlast the grant."
-	case assumeRoles:
-		return "This role can assume other roles. Such access can outlast the grant."
-	case makeIdentities:
-		return "This role can create users and keys. Such access can outlast the grant."
-	}
-	return ""
-}
-
-// input is an input that has to be filled.
+// input is an input that must be filled in. hint is the small print below it, "" for none.
 func input(label, id string, element slack.BlockElement, hint string) *slack.InputBlock {
 	var below *slack.TextBlockObject
 	if hint != "" {
-		below = plain(hint)
+		below = plainText(hint)
 	}
-	return slack.NewInputBlock(id, plain(label), below, element)
+	return slack.NewInputBlock(id, plainText(label), below, element)
 }
 
-// follows makes an input tell of each change.
-func follows(in *slack.InputBlock) *slack.InputBlock {
+// redrawing makes Slack report each change of an input, so that the form can be drawn again.
+func redrawing(in *slack.InputBlock) *slack.InputBlock {
 	in.DispatchAction = true
 	return in
 }
 
-func optional(in *slack.InputBlock, may bool) *slack.InputBlock {
-	in.Optional = may
+func optional(in *slack.InputBlock, is bool) *slack.InputBlock {
+	in.Optional = is
 	return in
 }
 
-// reason is an input for the longest reason that is kept.
-func reason(placeholder string) *slack.PlainTextInputBlockElement {
-	in := slack.NewPlainTextInputBlockElement(plain(placeholder), ActionReason)
+// reasonInput is an input for a reason.
+func reasonInput(placeholder string) *slack.PlainTextInputBlockElement {
+	in := slack.NewPlainTextInputBlockElement(plainText(placeholder), ActionReason)
 	in.Multiline, in.MaxLength = true, access.MaxReason
 	return in
 }
 
-// modal is a view; without a submit text there is nothing to send.
+// modal is a form. Without a submit label it cannot be sent.
 func modal(callback, title, submit, away string, blocks []slack.Block) slack.ModalViewRequest {
 	v := slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: callback, Title: plain(title), Close: plain(away), Blocks: slack.Blocks{BlockSet: blocks},
+		Type: slack.VTModal, CallbackID: callback, Title: plainText(title), Close: plainText(away),
+		Blocks: slack.Blocks{BlockSet: blocks},
 	}
 	if submit != "" {
-		v.Submit = plain(submit)
+		v.Submit = plainText(submit)
 	}
 	return v
 }
 
-// DenyForm asks why a request is denied. Its metadata is the request's id.
+const reasonIsRead = "The requester reads this"
+
+// DenyForm asks for the reason of a denial. Its metadata is the request's id.
 func DenyForm(r access.Request) slack.ModalViewRequest {
 	v := modal(CallbackDeny, "Deny a request", "Deny", "Back", []slack.Block{
-		mrkdwn(person(r.Requester) + " asks for " + what(r) + " for " + access.Length(r.Asked) + "."),
-		input("Reason", ActionReason, reason("The requester reads this"), ""),
+		section(mention(r.Requester) + " asks for " + roleIn(r) + " for " + access.Length(r.Asked) + "."),
+		input("Reason", ActionReason, reasonInput(reasonIsRead), ""),
 	})
 	v.PrivateMetadata = r.ID
 	return v
 }
 
-// ConfirmForm shows what a request really is, to somebody who pressed a button on a message that nobody knows of, and
-// asks for the decision again. Its metadata is the request's id.
+// ConfirmForm shows a request as it is stored, and asks for the decision again. It answers a click on a message that is
+// not known to belong to the request, because somebody who has the bot token can post buttons below any text. Its
+// metadata is the request's id.
 func ConfirmForm(action string, r access.Request, ticketLink string) slack.ModalViewRequest {
 	blocks := []slack.Block{
-		small("The button that you pressed is on a message that may be out of date or forged. " +
+		smallPrint("The button that you pressed is on a message that may be out of date or forged. " +
 			"This is the real request:"),
-		mrkdwn(person(r.Requester) + asks(r) + what(r) + " for *" + access.Length(r.Asked) + "*."),
+		section(question(r)),
 	}
 	if r.Ticket != "" {
-		blocks = append(blocks, ticket(r.Ticket, ticketLink))
+		blocks = append(blocks, ticketLine(r.Ticket, ticketLink))
 	}
-	if text := outlasts(r.AssumeRoles, r.MakeIdentities); text != "" {
-		blocks = append(blocks, small(":warning: "+text))
+	if text := outlastWarning(r.AssumeRoles, r.MakeIdentities); text != "" {
+		blocks = append(blocks, smallPrint(":warning: "+text))
 	}
-	blocks = append(blocks, typed("*Reason*, as it was typed:", r.Reason)...)
-	blocks = append(blocks, small("Request "+called(r.ID)))
+	blocks = append(blocks, typedText(reasonLabel, r.Reason)...)
+	blocks = append(blocks, smallPrint(requestID(r)))
 	var v slack.ModalViewRequest
 	switch action {
 	case ActionApprove:
@@ -207,15 +173,15 @@ func ConfirmForm(action string, r access.Request, ticketLink string) slack.Modal
 	case ActionRevoke:
 		v = modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
 	default:
-		blocks = append(blocks, input("Reason", ActionReason, reason("The requester reads this"), ""))
+		blocks = append(blocks, input("Reason", ActionReason, reasonInput(reasonIsRead), ""))
 		v = modal(CallbackDeny, "Deny this request?", "Deny", "Back", blocks)
 	}
 	v.PrivateMetadata = r.ID
 	return v
 }
 
-// Held is the account that an open form holds by Slack's answer, "" if it names none.
-func Held(v slack.View) string {
+// ChosenAccount is the id of the account that is chosen in an open form as Slack returns it, "" for none.
+func ChosenAccount(v slack.View) string {
 	if v.State == nil {
 		return ""
 	}
@@ -227,35 +193,35 @@ func Held(v slack.View) string {
 	return ""
 }
 
-// Sent is what the form turns into when it was sent.
-func Sent(r access.Request, now time.Time) slack.ModalViewRequest {
-	return modal(callbackNone, "AWS access", "", "Done", Asked(r, now).Blocks)
+// SubmittedView takes the place of the form when it was sent.
+func SubmittedView(r access.Request) slack.ModalViewRequest {
+	return modal(callbackNone, "AWS access", "", "Done", Submitted(r).Blocks)
 }
 
-// Problem is what a form turns into when it cannot go on.
-func Problem(m Message) slack.ModalViewRequest {
+// ErrorView takes the place of a form that cannot go on.
+func ErrorView(m Message) slack.ModalViewRequest {
 	return modal(callbackNone, "AWS access", "", "Close", m.Blocks)
 }
 
-// Replace is the answer that puts a view in the place of the form.
+// Replace is the answer to a form that puts another view in its place.
 func Replace(v slack.ModalViewRequest) any {
 	return slack.NewUpdateViewSubmissionResponse(&v)
 }
 
-// fields says below which input a refusal is shown.
-var fields = map[string]string{
+// inputOf says below which input a refusal is shown, by its code.
+var inputOf = map[string]string{
 	"unknown_account": ActionAccount, "too_long": ActionLength, "too_short": ActionLength, "bad_length": ActionLength,
 	"no_reason": ActionReason, "reason_too_long": ActionReason, "no_ticket": ActionTicket, "bad_ticket": ActionTicket,
 }
 
-// Errors is the answer that shows each refusal below the input that it is about, else below the role. A form without
-// such an input gives way to the refusals.
+// Errors is the answer to a form that shows each refusal below the input that it is about, or below the role. If the
+// form has none of these inputs, the refusals take its place.
 func Errors(err error, v View) any {
 	below := make(map[string]string)
 	for _, refusal := range access.Refusals(err) {
-		block := cmp.Or(v.Blocks[fields[refusal.Code]], v.Blocks[ActionRole], v.Blocks[ActionAccount])
+		block := cmp.Or(v.Blocks[inputOf[refusal.Code]], v.Blocks[ActionRole], v.Blocks[ActionAccount])
 		if block == "" {
-			return Replace(Problem(Refused(err, "")))
+			return Replace(ErrorView(ErrorAnswer(err, "")))
 		}
 		if below[block] != "" {
 			below[block] += " "
@@ -265,23 +231,25 @@ func Errors(err error, v View) any {
 	return slack.NewErrorsViewSubmissionResponse(below)
 }
 
-// menu is the answer to a searchable menu. Slack wants the list even when it
-// is empty.
+// menu is the answer to a searchable menu. Slack requires the list even when it is empty.
 type menu struct {
 	Options []*slack.OptionBlockObject      `json:"options,omitzero"`
 	Groups  []*slack.OptionGroupBlockObject `json:"option_groups,omitempty"`
 }
 
-// Options answers a searchable menu. When there are more than fit, it says so.
+// Options is the answer to the account menu. total is how many accounts match; if not all of them are shown, the menu
+// says so.
 func Options(found []access.Account, total int) any {
 	list := make([]*slack.OptionBlockObject, 0, min(len(found), MaxOptions))
 	for _, a := range found[:min(len(found), MaxOptions)] {
 		id := " (" + a.ID + ")"
-		list = append(list, slack.NewOptionBlockObject(a.ID, plain(cut(oneLine(a.Name), maxOption-len(id))+id), nil))
+		name := truncate(oneLine(a.Name), maxOption-len(id)) + id
+		list = append(list, slack.NewOptionBlockObject(a.ID, plainText(name), nil))
 	}
 	if len(list) == 0 || total <= len(list) {
 		return menu{Options: list}
 	}
 	label := "Showing " + strconv.Itoa(len(list)) + " of " + strconv.Itoa(total) + ": type more letters"
-	return menu{Groups: []*slack.OptionGroupBlockObject{slack.NewOptionGroupBlockElement(plain(label), list...)}}
+	group := slack.NewOptionGroupBlockElement(plainText(label), list...)
+	return menu{Groups: []*slack.OptionGroupBlockObject{group}}
 }

@@ -231,11 +231,11 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 		open.State, open.Ends, open.For = access.Active, noon.Add(time.Hour), time.Hour
 		open.Review = &access.Review{By: slices.Repeat([]string{long(text, 200)}, 30)}
 		for what, m := range map[string]Message{
-			"card": Card(r, link, noon), "denied": Card(denied, link, noon), "direct": Grant(denied, noon), "open": Card(open, link, noon),
-			"list": List(numbered(slices.Repeat([]access.Request{r, denied, open}, 20)), true, noon), "asked": Asked(r, noon),
+			"card": Card(r, link, noon), "denied": Card(denied, link, noon), "direct": DirectMessage(denied, noon), "open": Card(open, link, noon),
+			"list": List(numbered(slices.Repeat([]access.Request{r, denied, open}, 20)), true, noon), "asked": Submitted(r),
 			"operators":  Operators(long(text, 9000)),
-			"refused":    Refused(access.Refuse("x", long(text, 9000), long(text, 9000)), ref),
-			"not vended": NotVended(access.Refuse("x", long(text, 9000), ""), r, ref),
+			"refused":    ErrorAnswer(access.Refuse("x", long(text, 9000), long(text, 9000)), reference),
+			"not vended": NoSession(access.Refuse("x", long(text, 9000), ""), r, reference),
 			"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		} {
 			all["extreme "+name+" "+what] = m
@@ -259,7 +259,7 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		all["extreme form "+name] = Form(FormState{Account: access.Account{ID: "111111111111", Name: long(text, 300)},
 			Roles: many, Ticket: long(text, 300)})
 		all["extreme denial "+name] = DenyForm(extreme(text))
-		all["extreme sent "+name] = Sent(extreme(text), noon)
+		all["extreme sent "+name] = SubmittedView(extreme(text))
 	}
 	for name, v := range all {
 		for _, wrong := range judgeView(v) {
@@ -333,7 +333,7 @@ func TestKeysFitIntoTheirPosts(t *testing.T) {
 	r.AccountName, r.Role = strings.Repeat("&", 300), strings.Repeat("<", 300)
 	for _, unit := range []string{"a", "&", "<", "é", "\n"} {
 		n := 0
-		for Fits(strings.Repeat(unit, n+1)) {
+		for FitsInPost(strings.Repeat(unit, n+1)) {
 			n++
 		}
 		if n < 500 {
@@ -398,13 +398,13 @@ func TestWhatIsNotShownIsSaid(t *testing.T) {
 
 func TestMarkupIsNotCutInTwo(t *testing.T) {
 	for _, unit := range []string{"<@U0LEAD1> ", "<https://t|a b c d> ", "a&amp;b&lt; ", "é "} {
-		got := clip(strings.Repeat(unit, maxText))
+		got := truncateMarkup(strings.Repeat(unit, maxText), maxText)
 		n, whole := utf8.RuneCountInString(got), strings.TrimSuffix(got, "…")+" "
 		if n > maxText || n < maxText-30 || strings.ReplaceAll(whole, unit, "") != "" {
 			t.Errorf("%q: %d characters, ending in %q", unit, n, got[len(got)-30:])
 		}
 	}
-	if fits := strings.Repeat("é", maxText); clip(fits) != fits {
+	if fits := strings.Repeat("é", maxText); truncateMarkup(fits, maxText) != fits {
 		t.Error("a text that fits was cut")
 	}
 }

@@ -28,17 +28,17 @@ type Line struct {
 // lineForm is the one-line form, as help and refusals show it.
 const lineForm = `/aws-access ACCOUNT ROLE TIME "REASON" [ticket=TICKET]`
 
-// closers are what ends text in quotes, by what it begins with: a straight quote, or
-// one that a phone or a language puts in its place.
+// closers are the quotes that can end a quoted text, by the quote that begins it: a straight quote, or one that a phone
+// or a language puts in its place.
 var closers = map[rune]string{
 	'"': `"`, '\'': `'`, '“': "”“", '”': "”", '„': "“”", '‟': "”", '‘': "’‘", '’': "’", '‚': "‘’",
 	'«': "»", '»': "«»", '‹': "›", '›': "‹›",
 }
 
-// ParseLine reads the text of a command: nothing, help, list, or the one-line form. The reason stands in quotes,
-// straight or typographic, and is kept as it was typed, line breaks and markup too; only a backslash before a quote
-// goes. A reason without quotes is refused: where it ends would be a guess. A name with spaces stands in quotes too,
-// for the same reason. The time is what stands between role and reason, in one word or more; length reads it.
+// ParseLine reads the text of a command: nothing, help, list, or the one-line form. The reason must be in quotes,
+// straight or typographic, because otherwise its end would be a guess. It is kept as it was typed, with line breaks and
+// markup; only a backslash before a quote is removed. A name with spaces must be in quotes for the same reason. All
+// words between the role and the reason are the time, which length reads.
 //
 // Refusals: bad_line, bad_length, reason_too_long.
 func ParseLine(text string, length func(string) (time.Duration, error)) (Line, error) {
@@ -70,7 +70,8 @@ func ParseLine(text string, length func(string) (time.Duration, error)) (Line, e
 	return line, nil
 }
 
-// cutName cuts an account or a role off: one word, or several in quotes. Quotes that end the line are the reason.
+// cutName cuts off an account or a role: one word, or several in quotes. A quoted text at the end of the line is the
+// reason, and no name.
 func cutName(s, what, text string) (name, rest string, err error) {
 	if !opensQuote(s) {
 		name, rest = cutWord(s)
@@ -85,9 +86,9 @@ func cutName(s, what, text string) (name, rest string, err error) {
 	return name, rest, nil
 }
 
-// cutLength cuts the time off, in as many words as can be read as one length.
+// cutLength cuts off the time: as many words as length can read as one length.
 func cutLength(s, text string, length func(string) (time.Duration, error)) (d time.Duration, rest string, err error) {
-	words, after := 0, s // before the quotes that begin the reason
+	words, after := 0, s // the words before the quote that begins the reason, and the text after them
 	for after != "" && !opensQuote(after) && words < maxTimeWords {
 		_, after = cutWord(after)
 		words++
@@ -113,10 +114,11 @@ func cutLength(s, text string, length func(string) (time.Duration, error)) (d ti
 		"Write it with its unit, like 30m, 2 hours, 1h30m or 2d: "+lineForm)
 }
 
-// maxTimeWords is more words than a length has: 1 day 2 hours 30 minutes.
+// maxTimeWords is more than a length needs: "1 day 2 hours 30 minutes" has six words.
 const maxTimeWords = 8
 
-// endsInLength reports whether the first words end in a time: an account of several words stands without quotes.
+// endsInLength reports whether the first words end with a time. Then the words before it are probably an account of
+// several words without quotes.
 func endsInLength(s string, words int, length func(string) (time.Duration, error)) bool {
 	for ; words > 1; words-- {
 		_, s = cutWord(s)
@@ -132,7 +134,7 @@ func badLine(what string) error {
 	return access.Refuse("bad_line", what, "Write it like "+lineForm+", or just /aws-access for a form.")
 }
 
-// cutWord cuts the first word off.
+// cutWord cuts off the first word.
 func cutWord(s string) (word, rest string) {
 	i := strings.IndexFunc(s, unicode.IsSpace)
 	if i < 0 {
@@ -141,7 +143,7 @@ func cutWord(s string) (word, rest string) {
 	return s[:i], strings.TrimSpace(s[i:])
 }
 
-// cutWords cuts the first n words off.
+// cutWords cuts off the first n words.
 func cutWords(s string, n int) (words, rest string) {
 	rest = s
 	for range n {
@@ -156,8 +158,8 @@ func opensQuote(s string) bool {
 	return closers[first] != ""
 }
 
-// cutQuoted cuts text in quotes off. A quote ends it where a space or nothing
-// follows, unless a backslash stands before it.
+// cutQuoted cuts off a text in quotes. A closing quote ends it only if a space or nothing follows, and no backslash is
+// before it. what names the text in refusals.
 func cutQuoted(s, what string) (text, rest string, err error) {
 	first, size := utf8.DecodeRuneInString(s)
 	ends := closers[first]
@@ -183,7 +185,7 @@ func cutQuoted(s, what string) (text, rest string, err error) {
 	return "", "", badLine("The quote before the " + what + " is not closed.")
 }
 
-// cutTicket reads what stands after the reason: nothing, or a ticket.
+// cutTicket reads the rest after the reason: nothing, or a ticket.
 func cutTicket(s string) (string, error) {
 	if s == "" {
 		return "", nil
@@ -195,6 +197,6 @@ func cutTicket(s string) (string, error) {
 	return ticket, nil
 }
 
-// notInTicket refuses spaces and quotes: with them, the reason ended elsewhere
-// than its writer thought.
+// notInTicket reports whether a character is a space or a quote. A ticket with one of them means that the reason ended
+// earlier than its author thought.
 func notInTicket(r rune) bool { return unicode.IsSpace(r) || closers[r] != "" }

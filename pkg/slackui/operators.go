@@ -13,7 +13,7 @@ import (
 // reading any markup. None of them holds a secret.
 
 // Operators is the message for the operators' channel. Markup in text is shown as it is, and has no effect.
-func Operators(text string) Message { return told(text) }
+func Operators(text string) Message { return plainMessage(text) }
 
 // DirectMessages is the place of all direct messages, for the functions below that take a place. Every other place is
 // the id of a channel.
@@ -99,7 +99,8 @@ func GroupsUnknown(groups string, gone bool, err error) string {
 	case err != nil:
 		text += fmt.Sprintf(" The error is: %v. %s", err, AdviceFor(err))
 	case gone:
-		text += " Slack has no such group, or the group is disabled: enable it again, or write another group into policy.yaml."
+		text += " Slack has no such group, or the group is disabled: " +
+			"enable it again, or write another group into policy.yaml."
 	}
 	return text
 }
@@ -144,8 +145,8 @@ func AddressesShared(people string) string {
 	return "More than one user in Slack has these addresses, which the policy names: " + people + "." + useSlackIDs
 }
 
-const useSlackIDs = " The policy does not recognise these people by their addresses, so by these they can neither ask " +
-	"nor approve. Write their Slack ids into policy.yaml instead, or have the addresses corrected in Slack."
+const useSlackIDs = " The policy does not recognise these people by these addresses, so with them they can " +
+	"neither ask nor approve. Write their Slack ids into policy.yaml instead, or have the addresses corrected in Slack."
 
 // AddressesRecognised says that the policy recognises people by their addresses again.
 func AddressesRecognised(people string) string {
@@ -184,6 +185,7 @@ func TooManyRequests(id, name string, limit int) string {
 	return flood(id, name, fmt.Sprintf("asked more than %d times within an hour", limit))
 }
 
+// flood says that the rest of what somebody sends is refused. did is what that person did.
 func flood(id, name, did string) string {
 	who := id
 	if name != "" && name != id {

@@ -1,6 +1,3 @@
-// Package slackui turns Slack's payloads into values, and values into Block
-// Kit. It makes no call. What people typed is data: it is kept whole, shown
-// escaped, and never read back out of a message.
 package slackui
 
 import (
@@ -20,19 +17,20 @@ type Command struct {
 	TriggerID, ResponseURL          string
 }
 
-// ParseCommand reads a slash command's form. What is not UTF-8, no form, or
-// names nobody is an error.
+// ParseCommand reads the body of a slash command. It is an error if the body is not a form, is not UTF-8, or has no
+// user. No error quotes the body.
 func ParseCommand(body []byte) (Command, error) {
 	form, err := parseForm(body)
 	if err != nil {
 		return Command{}, err
 	}
 	c := Command{
-		Team: form.Get("team_id"), Enterprise: form.Get("enterprise_id"), User: form.Get("user_id"), Channel: form.Get("channel_id"),
+		Team: form.Get("team_id"), Enterprise: form.Get("enterprise_id"),
+		User: form.Get("user_id"), Channel: form.Get("channel_id"),
 		Text: form.Get("text"), TriggerID: form.Get("trigger_id"), ResponseURL: form.Get("response_url"),
 	}
 	if c.User == "" {
-		return Command{}, errors.New("the command names no person")
+		return Command{}, errors.New("the command has no user")
 	}
 	return c, nil
 }
@@ -60,24 +58,24 @@ const (
 	BlockSuggestion = "block_suggestion"
 )
 
-// Interaction is a click, a form that was sent, or a menu that wants options.
+// Interaction is a click, a form that was sent, or a menu that asks for options.
 type Interaction struct {
 	Type                   string
-	Team, Enterprise       string // from where it was sent; on Enterprise Grid, any workspace of the organisation
-	User, UserTeam         string // who, and of which workspace
+	Team, Enterprise       string // where it was sent; on Enterprise Grid, any workspace of the organisation
+	User, UserTeam         string // who sent it, and the workspace of that person
 	TriggerID, ResponseURL string
 	Action                 Action
 	Channel, TS            string // of the message that was clicked
 	View                   View
 	Typed                  string // into a searchable menu
-	Ephemeral              bool   // the message that was clicked is seen by this person alone
+	Ephemeral              bool   // only this person sees the message that was clicked
 }
 
-// Action is what was clicked or chosen.
+// Action is the button or the option that was clicked.
 type Action struct {
 	ID, BlockID string
 	Value       string // of the button, or of the option that was chosen
-	Label       string // what stood on it; for logs, it decides nothing
+	Label       string // the words on it; for logs only, nothing is decided by it
 }
 
 // View is the form that the interaction belongs to.
@@ -85,13 +83,12 @@ type View struct {
 	ID, RootID, Hash   string
 	Callback, Metadata string
 	Installed          string            // id of the workspace, or organisation, whose installation opened it
-	Values             map[string]string // by action id, without the suffix that makes a menu forget
-	Blocks             map[string]string // action id to block id
+	Values             map[string]string // by action id, without the suffix that empties a menu
+	Blocks             map[string]string // block id by action id
 }
 
-// ParseInteraction reads the form field payload. Fields that are not known are
-// passed over; one of a wrong type, a payload without a type, or one of nobody
-// is an error.
+// ParseInteraction reads the form field "payload". It ignores unknown fields. It is an error if a field has the wrong
+// type, or if the payload has no type or no user. No error quotes the body.
 //
 // Refusal: unknown_payload, for a type that is not handled.
 func ParseInteraction(body []byte) (Interaction, error) {
@@ -105,7 +102,7 @@ func ParseInteraction(body []byte) (Interaction, error) {
 	}
 	switch {
 	case p.Type == "" || p.User.ID == "":
-		return Interaction{}, errors.New("the payload names no type or no person")
+		return Interaction{}, errors.New("the payload has no type or no user")
 	case p.Type != BlockActions && p.Type != ViewSubmission && p.Type != ViewClosed && p.Type != BlockSuggestion:
 		return Interaction{}, access.Refuse("unknown_payload", "AWS access does not know this kind of action.",
 			"Start again with /aws-access.")
@@ -113,32 +110,32 @@ func ParseInteraction(body []byte) (Interaction, error) {
 	return p.interaction(), nil
 }
 
-// List reports whether the click came out of the list of /aws-access list. That is seen by one person alone: what is
-// drawn in the place of any other message could show that person's requests to others.
-func (in Interaction) List() bool {
+// IsFromList reports whether the click came from the list of /aws-access list, which only one person sees. If the list
+// were drawn in the place of any other message, others could see that person's requests.
+func (in Interaction) IsFromList() bool {
 	return in.Ephemeral && strings.HasPrefix(in.Action.BlockID, listBlock) && in.ResponseURL != ""
 }
 
-type named struct {
+type idPayload struct {
 	ID string `json:"id"`
 }
 
-// payload is what is read of Slack's JSON. slack-go's own type refuses a whole
-// payload for one element that it does not know.
+// payload has the fields of Slack's JSON that are read. The type of slack-go refuses a whole payload for one element
+// that it does not know.
 type payload struct {
 	Type string `json:"type"`
 	Team struct {
 		ID           string `json:"id"`
 		EnterpriseID string `json:"enterprise_id"`
 	} `json:"team"` // null for a whole organisation
-	Enterprise named `json:"enterprise"` // null in some forms, which name it in team
+	Enterprise idPayload `json:"enterprise"` // null in some forms, which name it in team
 	User       struct {
 		ID     string `json:"id"`
 		TeamID string `json:"team_id"`
 	} `json:"user"`
-	TriggerID   string `json:"trigger_id"`
-	ResponseURL string `json:"response_url"`
-	Channel     named  `json:"channel"`
+	TriggerID   string    `json:"trigger_id"`
+	ResponseURL string    `json:"response_url"`
+	Channel     idPayload `json:"channel"`
 	Container   struct {
 		MessageTS string `json:"message_ts"`
 		ChannelID string `json:"channel_id"`
@@ -149,7 +146,7 @@ type payload struct {
 	} `json:"message"`
 	View    viewPayload     `json:"view"`
 	Actions []actionPayload `json:"actions"`
-	// Of a menu that wants options.
+	// Of a menu that asks for options.
 	ActionID string `json:"action_id"`
 	BlockID  string `json:"block_id"`
 	Value    string `json:"value"`
@@ -159,7 +156,7 @@ func (p payload) interaction() Interaction {
 	in := Interaction{
 		Type: p.Type, Team: p.Team.ID, Enterprise: p.Enterprise.ID, User: p.User.ID, UserTeam: p.User.TeamID,
 		TriggerID: p.TriggerID, ResponseURL: p.ResponseURL, Channel: p.Channel.ID, TS: p.Message.TS, Typed: p.Value,
-		Action: Action{ID: bare(p.ActionID), BlockID: p.BlockID}, Ephemeral: p.Container.Ephemeral,
+		Action: Action{ID: withoutSuffix(p.ActionID), BlockID: p.BlockID}, Ephemeral: p.Container.Ephemeral,
 	}
 	if in.Enterprise == "" {
 		in.Enterprise = p.Team.EnterpriseID
@@ -167,7 +164,7 @@ func (p payload) interaction() Interaction {
 	if in.Channel == "" {
 		in.Channel = p.Container.ChannelID
 	}
-	if in.TS == "" { // a message that only one person sees comes without itself
+	if in.TS == "" { // the payload has no message if only one person sees it
 		in.TS = p.Container.MessageTS
 	}
 	if p.View.ID != "" {
@@ -197,7 +194,7 @@ type actionPayload struct {
 }
 
 func (p actionPayload) action() Action {
-	a := Action{ID: bare(p.ActionID), BlockID: p.BlockID, Value: p.Value, Label: p.Text.Text}
+	a := Action{ID: withoutSuffix(p.ActionID), BlockID: p.BlockID, Value: p.Value, Label: p.Text.Text}
 	if p.SelectedOption != nil {
 		a.Value, a.Label = p.SelectedOption.Value, p.SelectedOption.Text.Text
 	}
@@ -221,26 +218,27 @@ type viewPayload struct {
 
 func (p viewPayload) view() View {
 	v := View{
-		ID: p.ID, RootID: p.RootID, Hash: p.Hash, Callback: p.CallbackID, Metadata: p.PrivateMetadata, Installed: p.Installed,
+		ID: p.ID, RootID: p.RootID, Hash: p.Hash,
+		Callback: p.CallbackID, Metadata: p.PrivateMetadata, Installed: p.Installed,
 		Values: make(map[string]string), Blocks: make(map[string]string),
 	}
 	for block, actions := range p.State.Values {
 		for id, in := range actions {
-			v.Blocks[bare(id)] = block
+			v.Blocks[withoutSuffix(id)] = block
 			switch {
 			case in.SelectedOption != nil:
-				v.Values[bare(id)] = in.SelectedOption.Value
+				v.Values[withoutSuffix(id)] = in.SelectedOption.Value
 			case in.Value != nil:
-				v.Values[bare(id)] = *in.Value
+				v.Values[withoutSuffix(id)] = *in.Value
 			}
 		}
 	}
 	return v
 }
 
-// bare is an action id without what follows the colon: a menu that has to
-// forget its choice gets another suffix.
-func bare(id string) string {
+// withoutSuffix is an action id without its suffix, which begins with a colon: a menu gets another suffix when its
+// choice has to be dropped.
+func withoutSuffix(id string) string {
 	id, _, _ = strings.Cut(id, ":")
 	return id
 }

@@ -60,7 +60,7 @@ func TestTheOneLineForm(t *testing.T) {
 	} {
 		got, err := ParseLine(text, length)
 		if err != nil || got != want {
-			t.Errorf("%q: got %+v, %v; want %+v", cut(text, 80), got, err, want)
+			t.Errorf("%q: got %+v, %v; want %+v", truncate(text, 80), got, err, want)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func TestALineThatIsWrongSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 	} {
 		_, err := ParseLine(text, length)
 		if access.Code(err) != want.code || !strings.Contains(err.Error(), want.says) {
-			t.Errorf("%q: got %q %v, want %q %q", cut(text, 60), access.Code(err), err, want.code, want.says)
+			t.Errorf("%q: got %q %v, want %q %q", truncate(text, 60), access.Code(err), err, want.code, want.says)
 			continue
 		}
 		if want.code != "reason_too_long" && !strings.Contains(err.Error(), lineForm) {
@@ -122,7 +122,7 @@ func TestParseCommand(t *testing.T) {
 	if got, err := ParseCommand([]byte(body)); err != nil || got != want {
 		t.Errorf("%v\n%s", err, cmp.Diff(want, got))
 	}
-	for body, says := range map[string]string{"user_id=U&text=%ff": "not UTF-8", "%zz": "not a form", "a;b": "not a form", "": "names no person", "text=help": "names no person"} {
+	for body, says := range map[string]string{"user_id=U&text=%ff": "not UTF-8", "%zz": "not a form", "a;b": "not a form", "": "has no user", "text=help": "has no user"} {
 		if got, err := ParseCommand([]byte(body)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: got %+v, %v; want %q", body, got, err, says)
 		}
@@ -204,15 +204,15 @@ func TestParseInteraction(t *testing.T) {
 func TestWhatIsNoPayloadIsRefused(t *testing.T) {
 	for payload, want := range map[string]struct{ code, says string }{
 		``:                                    {"", "not JSON"},
-		`null`:                                {"", "no type or no person"},
+		`null`:                                {"", "no type or no user"},
 		`[]`:                                  {"", "not JSON"},
-		`{}`:                                  {"", "no type or no person"},
+		`{}`:                                  {"", "no type or no user"},
 		`{"type":7,"user":{"id":"U"}}`:        {"", "not JSON of the right shape"},
 		`{"type":"block_actions","user":"U"}`: {"", "not JSON of the right shape"},
 		`{"type":"block_actions","user":{"id":"U"},"actions":{}}`:                          {"", "not JSON of the right shape"},
 		`{"type":"block_actions","user":{"id":"U"},"actions":[{"value":{"id":"secret"}}]}`: {"", "not JSON of the right shape"},
 		`{"type":"view_submission","user":{"id":"U"},"view":{"state":{"values":[]}}}`:      {"", "not JSON of the right shape"},
-		`{"type":"block_actions","user":{}}`:                                               {"", "no type or no person"},
+		`{"type":"block_actions","user":{}}`:                                               {"", "no type or no user"},
 		`{"type":"message_action","user":{"id":"U"}}`:                                      {"unknown_payload", "does not know this kind"},
 		`{"type":"shortcut","user":{"id":"U"}}`:                                            {"unknown_payload", "does not know this kind"},
 		`{"type":"dialog_submission","user":{"id":"U"}}`:                                   {"unknown_payload", "does not know this kind"},

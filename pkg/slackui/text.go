@@ -3,38 +3,104 @@ package slackui
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/slack-go/slack"
-
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Slack's limits, in characters unless said otherwise (docs/facts.md#e4).
-const (
-	maxText    = 3000 // of a text object
-	maxHeader  = 150  // of a header
-	maxOption  = 75   // of an option's text and description
-	maxAddress = 2000 // of a link that we draw: our own bound, so that a line of them fits
-	maxName    = 100  // of a name in a sentence: our own bound
-	maxTyped   = 3500 // of one typed text on a card, which has at most two
-	MaxOptions = 100  // options of a menu
-)
-
-// Message is what is posted: blocks, and the text that stands for them in
-// notifications. Without blocks the text is the message.
-type Message struct {
-	Text   string
-	Blocks []slack.Block
+// formatTime writes a time in the reader's own zone, as Slack does, and in UTC.
+func formatTime(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s> (%s)",
+		t.Unix(), access.Clockface(t), t.UTC().Format("15:04 UTC"))
 }
 
-// escape makes text harmless inside mrkdwn: no mention, no link, no emoji, no
-// formatting, no line of its own. Slack knows three entities; the characters
-// that have none give way to others that look like them.
+// roleIn names the role and the account of a request, with markup.
+func roleIn(r access.Request) string {
+	return "*" + shortName(r.Role) + "* in *" + shortName(r.AccountName) + "* (" + shortName(r.Account) + ")"
+}
+
+// roleInPlain is roleIn without markup. It is not escaped.
+func roleInPlain(r access.Request) string {
+	role, account := truncate(oneLine(r.Role), maxName), truncate(oneLine(r.AccountName), maxName)
+	return role + " in " + account + " (" + r.Account + ")"
+}
+
+// mention mentions a person, or names the clock.
+func mention(p access.Person) string {
+	switch {
+	case access.IsPerson(p.ID):
+		return "<@" + p.ID + ">"
+	case p.ID == access.Clock.ID || p.Name == "":
+		return "the clock"
+	}
+	return shortName(p.Name)
+}
+
+// mentionChannels mentions channels, "" for none.
+func mentionChannels(ids []string) string {
+	var all []string
+	for _, id := range ids {
+		if access.IsChannel(id) {
+			all = append(all, "<#"+id+">")
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// approverNames are groups and people by the names that the policy gives them. People are mentioned.
+func approverNames(all []string) string {
+	shown := make([]string, 0, len(all))
+	for _, name := range all {
+		if access.IsPerson(name) {
+			shown = append(shown, "<@"+name+">")
+			continue
+		}
+		shown = append(shown, shortName(name))
+	}
+	return strings.Join(shown, " or ")
+}
+
+// shortName is a name within a sentence with markup.
+func shortName(name string) string { return escape(truncate(oneLine(name), maxName)) }
+
+// quoted shows the beginning of what was typed, as much as fits into a sentence. It is not escaped.
+func quoted(s string) string { return "“" + truncate(oneLine(s), 60) + "”" }
+
+// oneLine is text without line breaks. It is not escaped.
+func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
+
+// plainTicket is a ticket that has no effect as markup. (A counted repetition in the pattern would cost each start of a
+// function a millisecond.)
+var plainTicket = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9./#-]*$`)
+
+// isPlainTicket reports whether a ticket can be the text of a link.
+func isPlainTicket(ticket string) bool {
+	const maxTicket = 100
+	return len(ticket) <= maxTicket && plainTicket.MatchString(ticket)
+}
+
+// linkAddress makes an address safe within the markup of a link: it percent-encodes every byte that does not belong
+// into an address, or would end the link.
+func linkAddress(link string) string {
+	var b strings.Builder
+	for i := range len(link) {
+		switch c := link[i]; {
+		case c == '&':
+			b.WriteString("&amp;")
+		case c > ' ' && c < 0x7f && !strings.ContainsRune("<>|`\"\\^{}", rune(c)):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// escape makes text harmless within markup: no mention, no link, no emoji, no formatting, no new line. Slack knows
+// three entities; characters that have none are replaced by others that look like them.
 func escape(s string) string {
 	s = strings.Join(strings.Fields(visible(s)), " ")
 	s = emojiCode.ReplaceAllString(s, "꞉$1꞉")
@@ -46,10 +112,11 @@ var (
 	entities  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 )
 
-// lookalikes stand for the characters that format. A star, a low line or a
-// tilde between two letters formats nothing, and stays.
+// lookalikes replace the characters that format text.
 var lookalikes = map[rune]rune{'*': '∗', '_': 'ˍ', '~': '∼', '`': 'ˋ'}
 
+// unformatted replaces the characters that format text. A star, an underscore or a tilde between two letters formats
+// nothing, and stays.
 func unformatted(s string) string {
 	runes := []rune(s)
 	inWord := func(i int) bool {
@@ -58,25 +125,26 @@ func unformatted(s string) string {
 	next := make([]rune, len(runes))
 	for i, r := range runes {
 		next[i] = r
-		if other, marks := lookalikes[r]; marks && (r == '`' || !inWord(i-1) || !inWord(i+1)) {
+		if other, formats := lookalikes[r]; formats && (r == '`' || !inWord(i-1) || !inWord(i+1)) {
 			next[i] = other
 		}
 	}
 	return string(next)
 }
 
-// visible shows characters that reorder, hide or overwrite others by their
-// number: what stands on a card is what was typed, in the order in which it was
-// typed.
+// visible writes characters that reorder, hide or overwrite others as their number, so that people see what was typed,
+// in the order in which it was typed. It limits combining marks and empty lines, which could cover or push away the
+// rest of a message.
 func visible(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
-	if !strings.ContainsFunc(s, func(r rune) bool { return unseen(r) || stacks(r) }) && !strings.Contains(s, "\n\n\n") {
+	if !strings.ContainsFunc(s, func(r rune) bool { return invisible(r) || combines(r) }) &&
+		!strings.Contains(s, "\n\n\n") {
 		return s
 	}
 	var b strings.Builder
 	marks, lines := 0, 0
-	for _, r := range s + "\x00" { // the end closes what is counted
-		if stacks(r) {
+	for _, r := range s + "\x00" { // the NUL flushes the counts, and is removed below
+		if combines(r) {
 			if marks++; marks <= maxMarks {
 				b.WriteRune(r)
 			}
@@ -90,9 +158,9 @@ func visible(s string) string {
 			lines++
 			continue
 		}
-		breaks(&b, lines)
+		writeBreaks(&b, lines)
 		lines = 0
-		if unseen(r) {
+		if invisible(r) {
 			fmt.Fprintf(&b, "[U+%04X]", r)
 			continue
 		}
@@ -101,14 +169,14 @@ func visible(s string) string {
 	return strings.TrimSuffix(b.String(), "[U+0000]")
 }
 
-// maxMarks is how many combining marks are drawn on one letter: more than any language writes.
+// maxMarks is how many combining marks a letter may have: more than any language writes.
 const maxMarks = 4
 
-// stacks reports whether a character is drawn above or below the one before it.
-func stacks(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) && !unseen(r) }
+// combines reports whether a character is drawn above or below the one before it.
+func combines(r rune) bool { return unicode.In(r, unicode.Mn, unicode.Me) && !invisible(r) }
 
-// breaks writes line breaks; of many empty lines it says how many there are.
-func breaks(b *strings.Builder, n int) {
+// writeBreaks writes n line breaks. Instead of many empty lines, it writes how many there are.
+func writeBreaks(b *strings.Builder, n int) {
 	if n <= 2 {
 		b.WriteString(strings.Repeat("\n", n))
 		return
@@ -116,44 +184,34 @@ func breaks(b *strings.Builder, n int) {
 	fmt.Fprintf(b, "\n[%d empty lines]\n", n-1)
 }
 
-// unseen reports whether a character has no shape of its own. The two joiners
-// are let through: emoji and scripts are made with them, and they move nothing.
-func unseen(r rune) bool {
+// invisible reports whether a character has no shape of its own. The two joiners are not counted: emoji and scripts
+// need them, and they move nothing.
+func invisible(r rune) bool {
 	switch r {
 	case '\n', '\t', '\u200c', '\u200d':
 		return false
-	case '\u034f', '\u115f', '\u1160', '\u2800', '\u3164', '\uffa0': // fillers, which are letters or signs by name
+	case '\u034f', '\u115f', '\u1160', '\u2800', '\u3164', '\uffa0': // fillers: letters or signs by their category
 		return true
 	}
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// quoted shows a piece of what was typed, cut to a length that fits a sentence.
-func quoted(s string) string { return "“" + cut(oneLine(s), 60) + "”" }
-
-// oneLine shows text that is not marked up without line breaks.
-func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
-
-// cut shortens to most characters, with an ellipsis. It knows no markup: what
-// is cut has to be escaped afterwards.
-func cut(s string, most int) string {
-	if utf8.RuneCountInString(s) <= most {
+// truncate shortens text to limit characters, with an ellipsis. It must not be used on escaped text or markup.
+func truncate(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
-	return string([]rune(s)[:most-1]) + "…"
+	return string([]rune(s)[:limit-1]) + "…"
 }
 
-// clip shortens marked-up text to what a text object takes, at a space outside
-// of < and >, so that neither a mention nor an entity is cut in two.
-func clip(marked string) string { return clipTo(marked, maxText) }
-
-// clipTo is clip to another length.
-func clipTo(marked string, limit int) string {
-	if utf8.RuneCountInString(marked) <= limit {
-		return marked
+// truncateMarkup shortens text with markup to limit characters. It cuts at a space outside of < and >, so that neither
+// a mention nor an entity is cut in two.
+func truncateMarkup(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
 	}
 	end, n, inside := 0, 0, false
-	for i, r := range marked {
+	for i, r := range s {
 		if n++; n >= limit {
 			break
 		}
@@ -162,116 +220,5 @@ func clipTo(marked string, limit int) string {
 			end = i
 		}
 	}
-	return marked[:end] + "…"
-}
-
-// fit keeps the first lines that have room in a length together, and says how
-// many it leaves out.
-func fit(lines []string, limit int) []string {
-	longest := limit * 3 / 5
-	for i, line := range lines {
-		line = clipTo(line, longest)
-		if limit -= utf8.RuneCountInString(line) + 1; limit < 0 {
-			return append(slices.Clone(lines[:i]), fmt.Sprintf("%d more lines are not shown here.", len(lines)-i))
-		}
-		lines[i] = line
-	}
-	return lines
-}
-
-// paragraphs are sections of marked-up lines, as few as their limit allows.
-func paragraphs(lines ...string) []slack.Block {
-	var blocks []slack.Block
-	text := ""
-	for _, line := range lines {
-		line = clip(line)
-		if text == "" {
-			text = line
-			continue
-		}
-		if utf8.RuneCountInString(text)+1+utf8.RuneCountInString(line) > maxText {
-			blocks = append(blocks, mrkdwn(text))
-			text = line
-			continue
-		}
-		text += "\n" + line
-	}
-	if text == "" {
-		return blocks
-	}
-	return append(blocks, mrkdwn(text))
-}
-
-// marked is a text object with markup: what people typed must be escaped. It is
-// verbatim, so that Slack makes no links and mentions of its own.
-func marked(text string) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.MarkdownType, clip(text), false, true)
-}
-
-// mrkdwn is a section of marked-up text.
-func mrkdwn(text string) slack.Block { return slack.NewSectionBlock(marked(text), nil, nil) }
-
-// typed are sections that hold what somebody typed, whole, unparsed, below a
-// line that says so and above a rule: no line of it can pass for one of ours.
-func typed(label, text string) []slack.Block {
-	runes := []rune(visible(text))
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
-	blocks := []slack.Block{small(label)}
-	for piece := range slices.Chunk(runes[:min(len(runes), maxTyped)], maxText) {
-		blocks = append(blocks, slack.NewSectionBlock(plain(string(piece)), nil, nil))
-	}
-	if len(runes) > maxTyped {
-		blocks = append(blocks, small("The rest is not shown here. The audit trail has the whole text."))
-	}
-	return append(blocks, slack.NewDividerBlock())
-}
-
-// small is a line of small print.
-func small(text string) slack.Block { return slack.NewContextBlock("", marked(text)) }
-
-func plain(text string) *slack.TextBlockObject {
-	no := false
-	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: text, Emoji: &no}
-}
-
-// moment writes a time in the reader's own zone, as Slack does, and in UTC.
-func moment(t time.Time) string {
-	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s> (%s)", t.Unix(), access.Clockface(t), t.UTC().Format("15:04 UTC"))
-}
-
-// person mentions somebody.
-func person(p access.Person) string {
-	switch {
-	case access.IsPerson(p.ID):
-		return "<@" + p.ID + ">"
-	case p.ID == access.Clock.ID || p.Name == "":
-		return "the clock"
-	}
-	return called(p.Name)
-}
-
-// channels mentions where a card stands.
-func channels(ids []string) string {
-	var all []string
-	for _, id := range ids {
-		if access.IsChannel(id) {
-			all = append(all, "<#"+id+">")
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
-// called is a name in a marked-up sentence.
-func called(name string) string { return escape(cut(oneLine(name), maxName)) }
-
-// what names the role and the account of a request.
-func what(r access.Request) string {
-	return "*" + called(r.Role) + "* in *" + called(r.AccountName) + "* (" + called(r.Account) + ")"
-}
-
-// whatPlain is the same without markup, not escaped.
-func whatPlain(r access.Request) string {
-	return cut(oneLine(r.Role), maxName) + " in " + cut(oneLine(r.AccountName), maxName) + " (" + r.Account + ")"
+	return s[:end] + "…"
 }

@@ -27,18 +27,24 @@ var (
 	dev   = access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
 	lead  = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: access.Member}
 	sec   = access.Person{ID: "U0SEC1", Email: "sec1@example.com", Name: "Sec One", Membership: access.Member}
-	needs = []access.Requirement{{Rule: "change", From: []string{"leads", "U0LEAD2"}, Required: 1}, {Rule: "change", From: []string{"security"}, Required: 1}}
 	terms = access.Terms{
-		Max: 4 * time.Hour, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute,
-		Requirements: needs, Channels: []string{"C0APPROVALS"},
+		Max: 4 * time.Hour, Give: []access.Kind{access.Console, access.Keys},
+		AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute,
+		Requirements: requirements, Channels: []string{"C0APPROVALS"},
 	}
-	ref = "01ARZ3NDEKTSV4RRFFQ69G5REF"
+	requirements = []access.Requirement{
+		{Rule: "change", From: []string{"leads", "U0LEAD2"}, Required: 1},
+		{Rule: "change", From: []string{"security"}, Required: 1},
+	}
+	reference = "01ARZ3NDEKTSV4RRFFQ69G5REF"
 )
 
 func asked() access.Ask {
 	return access.Ask{
-		ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev, Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly",
-		For: 2 * time.Hour, Reason: "INC-42: stuck payouts\nlook at <queue> & logs 🙂", Ticket: "INC-42",
+		ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev,
+		Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly",
+		For:    2 * time.Hour,
+		Reason: "INC-42: stuck payouts\nlook at <queue> & logs 🙂", Ticket: "INC-42",
 	}
 }
 
@@ -51,10 +57,10 @@ func must(r access.Request, _ access.Event, err error) access.Request {
 
 func pending() access.Request { return must(access.New(asked(), terms, noon)) }
 
-// half is a request that one of two has approved.
-func half() access.Request {
+// halfApproved is a request that one of two approvers has approved.
+func halfApproved() access.Request {
 	left := terms
-	left.Requirements = slices.Clone(needs)
+	left.Requirements = slices.Clone(requirements)
 	left.Requirements[1].Approved = 1
 	return must(pending().Approve(sec, 0, left, noon.Add(3*time.Minute)))
 }
@@ -62,13 +68,13 @@ func half() access.Request {
 func active() access.Request {
 	met := terms
 	met.Met = true
-	return must(half().Approve(lead, 0, met, noon.Add(5*time.Minute)))
+	return must(halfApproved().Approve(lead, 0, met, noon.Add(5*time.Minute)))
 }
 
-// used is an active request with a session that lives until 13:10.
-func used() access.Request { return session(active(), time.Hour) }
+// withSession is an active request with a session that lives until 13:10.
+func withSession() access.Request { return addSession(active(), time.Hour) }
 
-func session(r access.Request, life time.Duration) access.Request {
+func addSession(r access.Request, life time.Duration) access.Request {
 	met := terms
 	met.Met, met.Max = true, r.For
 	at := noon.Add(10 * time.Minute)
@@ -76,18 +82,17 @@ func session(r access.Request, life time.Duration) access.Request {
 	return must(r.Issue("o1", "ASIAEXAMPLE", at.Add(life), at))
 }
 
-// brief is an active grant that ends at 12:15, with a session that STS ends at
-// 12:25.
-func brief() access.Request {
+// shortGrant is an active grant that ends at 12:15, with a session that STS ends at 12:25.
+func shortGrant() access.Request {
 	met := terms
 	met.Met = true
-	return session(must(half().Approve(lead, 10*time.Minute, met, noon.Add(5*time.Minute))), 15*time.Minute)
+	return addSession(must(halfApproved().Approve(lead, 10*time.Minute, met, noon.Add(5*time.Minute))), 15*time.Minute)
 }
 
 func ticked(r access.Request, at time.Time) access.Request {
 	next, _, err := r.Tick(at)
 	if err != nil {
-		panic(err) // the clock moves it
+		panic(err)
 	}
 	return next
 }
@@ -106,8 +111,8 @@ func giving(r access.Request, kinds ...access.Kind) access.Request {
 	return r
 }
 
-// unasked is a request that nobody had to agree to, to be looked at afterwards.
-func unasked() access.Request {
+// unapproved is a request that needed no approval and is reviewed afterwards.
+func unapproved() access.Request {
 	met := terms
 	met.Met, met.Requirements, met.Review = true, nil, &access.Review{By: []string{"leads"}, Within: 24 * time.Hour}
 	return must(access.New(asked(), met, noon))
@@ -115,68 +120,68 @@ func unasked() access.Request {
 
 const ticketLink = "https://tickets.example.com/browse/INC-42?a=1&b=2"
 
-// messages are all messages, each in the states that it can show.
+// messages are all messages, in each state that they can show.
 func messages() map[string]Message {
-	revoked, ended := must(used().Revoke(lead, "The incident is over.", later)), must(used().End(dev, later))
+	revoked, ended := must(withSession().Revoke(lead, "The incident is over.", later)), must(withSession().End(dev, later))
 	denied, cancelled := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later)), must(pending().Cancel(dev, later))
-	expired := ticked(brief(), noon.Add(15*time.Minute))
+	expired := ticked(shortGrant(), noon.Add(15*time.Minute))
 	return map[string]Message{
 		"card-pending":     Card(pending(), ticketLink, noon),
-		"card-half":        Card(half(), ticketLink, noon),
+		"card-half":        Card(halfApproved(), ticketLink, noon),
 		"card-reminded":    Card(ticked(pending(), noon.Add(15*time.Minute)), "", noon),
 		"card-outlasting":  Card(outlasting(pending()), "", noon),
 		"card-active":      Card(active(), "", later),
-		"card-unasked":     Card(unasked(), "", noon),
-		"card-shortened":   Card(brief(), "", noon),
+		"card-unasked":     Card(unapproved(), "", noon),
+		"card-shortened":   Card(shortGrant(), "", noon),
 		"card-denied":      Card(denied, "", later),
 		"card-cancelled":   Card(cancelled, "", later),
 		"card-timed-out":   Card(timedOut(), "", later),
 		"card-revoked":     Card(revoked, "", later),
 		"card-ended":       Card(ended, "", later),
 		"card-expired":     Card(expired, "", noon.Add(16*time.Minute)),
-		"grant-active":     Grant(active(), later),
-		"grant-keys-only":  Grant(giving(active(), access.Keys), later),
-		"grant-denied":     Grant(denied, later),
-		"grant-timed-out":  Grant(timedOut(), later),
-		"grant-expired":    Grant(expired, noon.Add(16*time.Minute)),
-		"grant-ended":      Grant(ended, later),
-		"grant-ended-soon": Grant(must(brief().End(dev, noon.Add(12*time.Minute))), noon.Add(12*time.Minute)),
-		"grant-revoked":    Grant(revoked, later),
-		"keys": keysOf(access.Shell,
+		"grant-active":     DirectMessage(active(), later),
+		"grant-keys-only":  DirectMessage(giving(active(), access.Keys), later),
+		"grant-denied":     DirectMessage(denied, later),
+		"grant-timed-out":  DirectMessage(timedOut(), later),
+		"grant-expired":    DirectMessage(expired, noon.Add(16*time.Minute)),
+		"grant-ended":      DirectMessage(ended, later),
+		"grant-ended-soon": DirectMessage(must(shortGrant().End(dev, noon.Add(12*time.Minute))), noon.Add(12*time.Minute)),
+		"grant-revoked":    DirectMessage(revoked, later),
+		"keys": keyPosts(access.Shell,
 			"export AWS_ACCESS_KEY_ID=ASIAEXAMPLE\nexport AWS_SECRET_ACCESS_KEY='a&b'\n")[0],
-		"keys-part-1":     keysOf(access.Profile, "[a]\naws_session_token = one", "two\n")[0],
-		"keys-part-2":     keysOf(access.Profile, "[a]\naws_session_token = one", "two\n")[1],
-		"keys-powershell": keysOf(access.PowerShell, "$Env:AWS_ACCESS_KEY_ID = 'ASIAEXAMPLE'\n")[0],
-		"keys-json":       keysOf(access.JSON, "{}\n")[0],
-		"link":            linkOf("x")[0],
-		"link-alone":      linkOf(strings.Repeat("x", 3600))[0],
-		"link-words":      linkOf(strings.Repeat("x", 3600))[1],
-		"not-vended": NotVended(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.",
-			"Tell the people who run AWS access."), active(), ref),
-		"refused": Refused(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."),
-			ref),
-		"failed":          Refused(errors.New("dial tcp: secret-host refused"), ref),
-		"asked-pending":   Asked(pending(), noon),
-		"asked-active":    Asked(active(), noon),
-		"already-asked":   Already(half()),
-		"already-granted": Already(active()),
-		"asked-before":    Asked(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, noon),
+		"keys-part-1":     keyPosts(access.Profile, "[a]\naws_session_token = one", "two\n")[0],
+		"keys-part-2":     keyPosts(access.Profile, "[a]\naws_session_token = one", "two\n")[1],
+		"keys-powershell": keyPosts(access.PowerShell, "$Env:AWS_ACCESS_KEY_ID = 'ASIAEXAMPLE'\n")[0],
+		"keys-json":       keyPosts(access.JSON, "{}\n")[0],
+		"link":            linkPosts("x")[0],
+		"link-alone":      linkPosts(strings.Repeat("x", 3600))[0],
+		"link-words":      linkPosts(strings.Repeat("x", 3600))[1],
+		"not-vended": NoSession(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.",
+			"Tell the people who run AWS access."), active(), reference),
+		"refused": ErrorAnswer(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."),
+			reference),
+		"failed":          ErrorAnswer(errors.New("dial tcp: secret-host refused"), reference),
+		"asked-pending":   Submitted(pending()),
+		"asked-active":    Submitted(active()),
+		"already-asked":   AlreadyAsked(halfApproved()),
+		"already-granted": AlreadyAsked(active()),
+		"asked-before":    Submitted(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}),
 		"help":            Help("INC-42"),
 		"list-empty":      List(nil, false, noon),
-		"list":            List(numbered([]access.Request{ended, half(), denied, active()}), true, later),
+		"list":            List(numbered([]access.Request{ended, halfApproved(), denied, active()}), true, later),
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
-		"told-reminder": notice(ticked(pending(), noon.Add(15*time.Minute)),
+		"notice-reminder": notice(ticked(pending(), noon.Add(15*time.Minute)),
 			access.Event{Verb: access.Tick, From: access.Pending, To: access.Pending}),
-		"told-lost": notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active,
+		"notice-lost": notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active,
 			Outcome: access.Failed}),
-		"told-expired": notice(expired, access.Event{Verb: access.Tick, From: access.Active, To: access.Expired}),
-		"told-ended":   notice(ended, access.Event{Verb: access.End, From: access.Active, To: access.Ended}),
-		"told-revoked": notice(revoked, access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked,
+		"notice-expired": notice(expired, access.Event{Verb: access.Tick, From: access.Active, To: access.Expired}),
+		"notice-ended":   notice(ended, access.Event{Verb: access.End, From: access.Active, To: access.Ended}),
+		"notice-revoked": notice(revoked, access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked,
 			Actor: lead}),
 	}
 }
 
-func keysOf(form access.Form, parts ...string) []Message {
+func keyPosts(form access.Form, parts ...string) []Message {
 	secrets := make([]access.Secret, len(parts))
 	for i, part := range parts {
 		secrets[i] = access.NewSecret(part)
@@ -184,7 +189,7 @@ func keysOf(form access.Form, parts ...string) []Message {
 	return Keys(form, secrets, active(), later.Add(time.Hour))
 }
 
-func linkOf(token string) []Message {
+func linkPosts(token string) []Message {
 	link := access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + token)
 	posts, err := Link(link, active(), later.Add(2*time.Hour))
 	if err != nil {
@@ -193,7 +198,7 @@ func linkOf(token string) []Message {
 	return posts
 }
 
-// numbered gives each request an id of its own, as they have.
+// numbered gives each request its own id.
 func numbered(requests []access.Request) []access.Request {
 	for i := range requests {
 		requests[i].ID = fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", i)
@@ -202,9 +207,9 @@ func numbered(requests []access.Request) []access.Request {
 }
 
 func notice(r access.Request, e access.Event) Message {
-	n, ok := Told(e, r, later)
+	n, ok := NoticeOf(e, r, later)
 	if !ok {
-		panic("an event that is told is not told")
+		panic("the event has no notice")
 	}
 	return n.Message
 }
@@ -224,16 +229,21 @@ func views() map[string]slack.ModalViewRequest {
 		"form-confirm-approve": ConfirmForm(ActionApprove, outlasting(pending()), ticketLink),
 		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
 		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
-		"form-sent":            Sent(pending(), noon),
-		"form-problem": Problem(Refused(access.Refuse("unknown_form", "This form no longer works.",
-			"Start again with /aws-access."), ref)),
+		"form-sent":            SubmittedView(pending()),
+		"form-problem": ErrorView(ErrorAnswer(access.Refuse("unknown_form", "This form no longer works.",
+			"Start again with /aws-access."), reference)),
 	}
 }
 
-// answers are the bodies that Slack gets in return.
+// answers are the bodies of answers to Slack.
 func answers() map[string]any {
-	v := View{Blocks: map[string]string{ActionAccount: "account", ActionRole: "role:111111111111", ActionLength: "length"}}
-	found := []access.Account{{ID: "111111111111", Name: "payments-prod"}, {ID: "222222222222", Name: strings.Repeat("n", 90)}}
+	v := View{Blocks: map[string]string{
+		ActionAccount: "account", ActionRole: "role:111111111111", ActionLength: "length",
+	}}
+	found := []access.Account{
+		{ID: "111111111111", Name: "payments-prod"}, {ID: "222222222222", Name: strings.Repeat("n", 90)},
+	}
+	guest := access.Refuse("guest", "Guests of this workspace cannot use AWS access.", "")
 	return map[string]any{
 		"answer-errors":       Errors(access.TooLong(time.Hour, 2*time.Hour), v),
 		"answer-errors-role":  Errors(access.Refuse("not_allowed", "No rule allows this.", ""), v),
@@ -241,7 +251,7 @@ func answers() map[string]any {
 		"answer-options":      Options(found, 2),
 		"answer-options-more": Options(found, 345),
 		"answer-options-none": Options(nil, 0),
-		"answer-command":      Ephemeral(Refused(access.Refuse("guest", "Guests of this workspace cannot use AWS access.", ""), ref)),
+		"answer-command":      Ephemeral(ErrorAnswer(guest, reference)),
 	}
 }
 
@@ -254,7 +264,7 @@ func body(m Message) any {
 }
 
 // The golden files are what people see: read their diff in a review.
-func TestMessagesAreTheGoldenOnes(t *testing.T) {
+func TestEveryMessageMatchesItsGoldenFile(t *testing.T) {
 	all := answers()
 	for name, m := range messages() {
 		all[name] = body(m)
@@ -264,7 +274,7 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 	}
 	all["operators-texts"] = operatorTexts()
 	for name, v := range all {
-		golden(t, name, v)
+		checkGolden(t, name, v)
 	}
 	files, err := filepath.Glob("testdata/*.json")
 	if err != nil {
@@ -272,12 +282,12 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 	}
 	for _, file := range files {
 		if _, ok := all[strings.TrimSuffix(filepath.Base(file), ".json")]; !ok {
-			t.Errorf("%s belongs to no message", file)
+			t.Errorf("%s is the golden file of no message", file)
 		}
 	}
 }
 
-func golden(t *testing.T, name string, got any) {
+func checkGolden(t *testing.T, name string, got any) {
 	t.Helper()
 	var b bytes.Buffer
 	out := json.NewEncoder(&b)

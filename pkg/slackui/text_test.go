@@ -86,11 +86,11 @@ func around(text string) map[string]Message {
 	open.State, open.Starts, open.Ends = access.Active, noon, noon.Add(time.Hour)
 	open.Review = &access.Review{By: []string{text}, Within: time.Hour}
 	return map[string]Message{
-		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": Grant(denied, noon),
-		"list": List(numbered([]access.Request{r, denied, open}), false, noon), "asked": Asked(r, noon),
+		"card": Card(r, "https://t.example/"+text, noon), "denied": Card(denied, "", noon), "open": Card(open, "", noon), "direct": DirectMessage(denied, noon),
+		"list": List(numbered([]access.Request{r, denied, open}), false, noon), "asked": Submitted(r),
 		"operators":  Operators(text),
-		"refused":    Refused(access.Refuse("x", "There is no "+text, text), ref),
-		"not vended": NotVended(access.Refuse("x", text, ""), r, ref),
+		"refused":    ErrorAnswer(access.Refuse("x", "There is no "+text, text), reference),
+		"not vended": NoSession(access.Refuse("x", text, ""), r, reference),
 		"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}), "link": linked(open),
 		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, open, noon)[0],
 		"confirm form": {Text: "-", Blocks: ConfirmForm(ActionApprove, r, "https://t.example/"+text).Blocks.BlockSet},
@@ -141,7 +141,7 @@ func TestWhatStacksOrFillsSpaceIsBounded(t *testing.T) {
 }
 
 func TestAnIdOfSlackIsOpaque(t *testing.T) {
-	if got := names([]string{"UGZ9V5B9C", "leads"}); got != "<@UGZ9V5B9C> or leads" {
+	if got := approverNames([]string{"UGZ9V5B9C", "leads"}); got != "<@UGZ9V5B9C> or leads" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -217,17 +217,17 @@ func TestATicketIsLinkedOnlyWhenItIsPlain(t *testing.T) {
 		"<https://evil|OK>": "Ticket, as it was typed: <https://evil|OK>",
 		"a\nb":              "Ticket, as it was typed: a b",
 	} {
-		got := ticket(typed, "https://t.example/x").(*slack.SectionBlock).Text
+		got := ticketLine(typed, "https://t.example/x").(*slack.SectionBlock).Text
 		if got.Text != want || (got.Type == slack.PlainTextType) != strings.HasPrefix(want, "Ticket, as") {
 			t.Errorf("%q: got %s %q, want %q", typed, got.Type, got.Text, want)
 		}
 	}
-	got := ticket("INC-42", "https://t.example/<!channel>|x y`\u202e&é?a=1&b=%20").(*slack.SectionBlock).Text.Text
+	got := ticketLine("INC-42", "https://t.example/<!channel>|x y`\u202e&é?a=1&b=%20").(*slack.SectionBlock).Text.Text
 	if want := "Ticket: <https://t.example/%3C!channel%3E%7Cx%20y%60%E2%80%AE&amp;%C3%A9?a=1&amp;b=%20|INC-42>"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, address := range []string{"", "javascript:alert(1)", "httpx://t.example", "https://t.example/" + strings.Repeat("x", 3000)} {
-		if got := ticket("INC-42", address).(*slack.SectionBlock).Text.Text; got != "Ticket: INC-42" {
+		if got := ticketLine("INC-42", address).(*slack.SectionBlock).Text.Text; got != "Ticket: INC-42" {
 			t.Errorf("%.40q: got %.60q, want no link", address, got)
 		}
 	}
@@ -255,20 +255,20 @@ func labels(m Message) string {
 
 func TestButtonsAreThoseOfTheState(t *testing.T) {
 	is := func(text string) string { return strings.ReplaceAll(text, "#", "=01ARZ3NDEKTSV4RRFFQ69G5FAV") }
-	revoked := must(used().Revoke(lead, "", later))
+	revoked := must(withSession().Revoke(lead, "", later))
 	for name, c := range map[string]struct {
 		m    Message
 		want string
 	}{
 		"card, pending":        {Card(pending(), "", noon), is("Approve# Deny# Cancel#")},
-		"card, half":           {Card(half(), "", noon), is("Approve# Deny# Cancel#")},
+		"card, half":           {Card(halfApproved(), "", noon), is("Approve# Deny# Cancel#")},
 		"card, active":         {Card(active(), "", noon), is("Revoke#")},
 		"card, timed out":      {Card(timedOut(), "", noon), ""},
 		"card, revoked":        {Card(revoked, "", noon), ""},
-		"direct, both":         {Grant(active(), noon), is("Open AWS console# Get temporary keys# I'm done#")},
-		"direct, console only": {Grant(giving(active(), access.Console), noon), is("Open AWS console# I'm done#")},
-		"direct, keys only":    {Grant(giving(active(), access.Keys), noon), is("Get temporary keys# I'm done#")},
-		"direct, revoked":      {Grant(revoked, noon), ""},
+		"direct, both":         {DirectMessage(active(), noon), is("Open AWS console# Get temporary keys# I'm done#")},
+		"direct, console only": {DirectMessage(giving(active(), access.Console), noon), is("Open AWS console# I'm done#")},
+		"direct, keys only":    {DirectMessage(giving(active(), access.Keys), noon), is("Get temporary keys# I'm done#")},
+		"direct, revoked":      {DirectMessage(revoked, noon), ""},
 		"list":                 {List([]access.Request{pending(), revoked, active()}, false, noon), is("I'm done# Cancel#")},
 	} {
 		if got := labels(c.m); got != c.want {
@@ -294,16 +294,16 @@ func TestWhatIsSaidOfLiveSessionsIsTrue(t *testing.T) {
 		says     []string
 		saysNone bool
 	}{
-		"ended, session within the grant":      {must(used().End(dev, at(20))), at(20), []string{"can act until " + moment(at(70)) + "."}, false},
-		"ended, grant shorter than session":    {must(brief().End(dev, at(12))), at(12), []string{"can act until " + moment(at(15)), "GetCallerIdentity", "works until " + moment(at(25))}, false},
-		"ended, seen after the grant":          {must(brief().End(dev, at(12))), at(15), []string{"Its sessions are denied every action", "works until " + moment(at(25))}, false},
-		"expired, session lives at STS":        {ticked(brief(), at(15)), at(15), []string{"Its sessions are denied every action", "works until " + moment(at(25))}, false},
-		"ended sooner by a stricter policy":    {sooner(used(), at(15)), at(15), []string{"can act until " + moment(at(70)) + "."}, false},
-		"expired, STS's own expiry is past":    {ticked(brief(), at(15)), at(25), nil, true},
-		"active":                               {used(), at(20), nil, true},
+		"ended, session within the grant":      {must(withSession().End(dev, at(20))), at(20), []string{"can act until " + formatTime(at(70)) + "."}, false},
+		"ended, grant shorter than session":    {must(shortGrant().End(dev, at(12))), at(12), []string{"can act until " + formatTime(at(15)), "GetCallerIdentity", "works until " + formatTime(at(25))}, false},
+		"ended, seen after the grant":          {must(shortGrant().End(dev, at(12))), at(15), []string{"Its sessions are denied every action", "works until " + formatTime(at(25))}, false},
+		"expired, session lives at STS":        {ticked(shortGrant(), at(15)), at(15), []string{"Its sessions are denied every action", "works until " + formatTime(at(25))}, false},
+		"ended sooner by a stricter policy":    {sooner(withSession(), at(15)), at(15), []string{"can act until " + formatTime(at(70)) + "."}, false},
+		"expired, STS's own expiry is past":    {ticked(shortGrant(), at(15)), at(25), nil, true},
+		"active":                               {withSession(), at(20), nil, true},
 		"revoked, nothing was ever handed out": {must(active().Revoke(lead, "", at(20))), at(20), nil, true},
 	} {
-		got := lives(c.r, c.now)
+		got := liveSessions(c.r, c.now)
 		for _, want := range c.says {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: got %q, want %q in it", name, got, want)
@@ -312,7 +312,7 @@ func TestWhatIsSaidOfLiveSessionsIsTrue(t *testing.T) {
 		if c.saysNone != (got == "") {
 			t.Errorf("%s: got %q", name, got)
 		}
-		for _, m := range []Message{Card(c.r, "", c.now), Grant(c.r, c.now)} {
+		for _, m := range []Message{Card(c.r, "", c.now), DirectMessage(c.r, c.now)} {
 			if !strings.Contains(string(mustJSON(m.Blocks)), string(mustJSON(got))[1:len(mustJSON(got))-1]) {
 				t.Errorf("%s: the message does not say %q", name, got)
 			}
@@ -341,7 +341,7 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 		"reminder":                 {access.Event{Verb: tick, From: access.Pending, To: access.Pending}, pending(), channel},
 		"reminder, decided since":  {access.Event{Verb: tick, From: access.Pending, To: access.Pending}, active(), nobody},
 		"submit":                   {access.Event{Verb: access.Submit, To: access.Pending}, pending(), nobody},
-		"approval of one":          {access.Event{Verb: access.Approve, From: access.Pending, To: access.Pending}, half(), nobody},
+		"approval of one":          {access.Event{Verb: access.Approve, From: access.Pending, To: access.Pending}, halfApproved(), nobody},
 		"granted":                  {access.Event{Verb: access.Approve, From: access.Pending, To: access.Active}, active(), nobody},
 		"timed out":                {access.Event{Verb: tick, From: access.Pending, To: access.TimedOut}, timedOut(), nobody},
 		"order never answered":     {access.Event{Verb: tick, From: access.Active, To: access.Active, Outcome: access.Failed}, active(), requester},
@@ -356,7 +356,7 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 		"denied":                   {access.Event{Verb: access.Deny, From: access.Pending, To: access.Denied}, must(pending().Deny(lead, "", later)), nobody},
 	} {
 		got := nobody
-		if n, ok := Told(c.e, c.r, later); ok && n.ToRequester {
+		if n, ok := NoticeOf(c.e, c.r, later); ok && n.ToRequester {
 			got = requester
 		} else if ok {
 			got = channel
@@ -369,13 +369,13 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 
 func TestErrorsThatAreNoRefusalsShowTheirReferenceOnly(t *testing.T) {
 	err := fmt.Errorf("dial secret-host: %w", errors.New("xoxb-token"))
-	for name, m := range map[string]Message{"answer": Refused(err, ref), "vend": NotVended(err, active(), ref)} {
-		if !strings.Contains(m.Text, ref) || strings.Contains(m.Text, "secret-host") || strings.Contains(m.Text, "xoxb") {
+	for name, m := range map[string]Message{"answer": ErrorAnswer(err, reference), "vend": NoSession(err, active(), reference)} {
+		if !strings.Contains(m.Text, reference) || strings.Contains(m.Text, "secret-host") || strings.Contains(m.Text, "xoxb") {
 			t.Errorf("%s: got %q", name, m.Text)
 		}
 	}
 	wrapped := errors.Join(errors.New("secret-host"), fmt.Errorf("assume: %w", access.Refuse("aws_refused", "AWS refused it.", "Tell them.")))
-	if m := Refused(wrapped, ref); m.Text != "AWS refused it. Tell them." {
+	if m := ErrorAnswer(wrapped, reference); m.Text != "AWS refused it. Tell them." {
 		t.Errorf("a refusal inside: got %q", m.Text)
 	}
 }
