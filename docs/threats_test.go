@@ -1,4 +1,4 @@
-package functions
+package docs
 
 import (
 	"io/fs"
