@@ -1,10 +1,14 @@
-// Package stories is what people do in Slack and what comes of it, as data. The
-// same acts are told over the sandbox, on its store in memory and its own clock,
-// and over the real binaries on DynamoDB Local: both end in the same words.
+// Package stories holds what users do in Slack, and everything that comes of it,
+// as data. The same stories run in the sandbox (its store is in memory, its clock
+// is set by tests) and with the real binaries on DynamoDB Local; both must give
+// the same transcript.
 //
-// How each ends stands in testdata; the sandbox's tests write it down anew
-// (go test ./cmd/sandbox -run Stories -stories), and review reads the
-// difference. It is for tests, and must never be linked into a function.
+// The expected transcripts are in testdata. To write them anew, run
+//
+//	go test ./cmd/sandbox -run Stories -stories
+//
+// and review the difference. The package is for tests, and must never be linked
+// into a function.
 package stories
 
 import (
@@ -24,36 +28,36 @@ import (
 //go:embed stories.json testdata/*.golden
 var files embed.FS
 
-// Environment is where a story is told.
+// Environment is what a story runs in.
 type Environment struct {
 	Slack *slackfake.Server
-	// Do does something for somebody, and returns when all that it led to is
+	// Do performs an action of a user, and returns when all its consequences are
 	// done.
 	Do func(slackfake.UserAction) (slackfake.Outcome, error)
-	// Pass lets time pass, with a tick at its end and all that it leads to.
+	// Pass lets time pass. A tick runs at its end, with all its consequences.
 	Pass func(time.Duration) error
-	// How everything stands, oldest first.
+	// The present state, oldest first.
 	Requests func() ([]access.Request, error)
 	Events   func() ([]access.Event, error)
 	Sessions func() []awsfake.Session
 }
 
-// Story is a name and what happens.
+// Story is a named list of steps.
 type Story struct {
 	Name  string
 	Steps []Step
 }
 
-// Step is an act, or time that passes. An act's "on" may name a channel, or
-// @ and a person for that person's direct channel: the newest message there
-// that has, or had, the button. Its "view" and "submit" may be "form": the
-// newest that the person has open.
+// Step is an action of a user, or time that passes. "on" may be a channel, or @
+// and a user for that user's direct messages, and then means the newest message
+// there that has, or had, the button. "view", "submit" and "close" may be "form",
+// which means the newest view that the user has open.
 type Step struct {
 	slackfake.UserAction
-	Pass string // a length of time
+	Pass string // a duration such as 15m
 }
 
-// All are the stories, in the order in which they stand in stories.json.
+// All returns the stories in the order of stories.json.
 func All() ([]Story, error) {
 	text, err := files.ReadFile("stories.json")
 	if err != nil {
@@ -68,28 +72,27 @@ func All() ([]Story, error) {
 	return all, nil
 }
 
-// Golden is how a story ends, "" if that was never written down.
+// Golden returns the expected transcript, or "" if it was never written.
 func (s Story) Golden() string {
 	text, _ := files.ReadFile(s.File())
 	return string(text)
 }
 
-// File is where its end is written down, below this package's directory.
+// File is the path of the expected transcript, relative to this package.
 func (s Story) File() string {
 	return "testdata/" + strings.ReplaceAll(s.Name, " ", "-") + ".golden"
 }
 
-// Run tells the story, and returns what came of each step and how everything
-// stands in the end, without what differs from one telling to the next: ids,
-// times, secrets, addresses.
+// Run runs the story and returns its transcript: the outcome of each step and the
+// final state of everything, with ids, times, secrets and addresses masked.
 func (s Story) Run(w Environment) (string, error) {
-	e := &ending{}
+	t := &transcript{}
 	for n, step := range s.Steps {
 		out, err := step.do(w)
 		if err != nil {
 			return "", fmt.Errorf("%s, step %d: %w", s.Name, n+1, err)
 		}
-		e.outcome(step, out)
+		t.outcome(step, out)
 	}
 	requests, err := w.Requests()
 	if err != nil {
@@ -99,12 +102,12 @@ func (s Story) Run(w Environment) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	e.requests(requests)
-	e.events(events)
-	e.sessions(w.Sessions())
-	e.messages(w.Slack.Messages())
-	e.views(w.Slack.Views())
-	return e.String(), nil
+	t.requests(requests)
+	t.events(events)
+	t.sessions(w.Sessions())
+	t.messages(w.Slack.Messages())
+	t.views(w.Slack.Views())
+	return t.String(), nil
 }
 
 func (s Step) do(w Environment) (slackfake.Outcome, error) {
@@ -115,15 +118,15 @@ func (s Step) do(w Environment) (slackfake.Outcome, error) {
 		}
 		return slackfake.Outcome{}, w.Pass(d)
 	}
-	a, err := s.named(w.Slack)
+	a, err := s.resolve(w.Slack)
 	if err != nil {
 		return slackfake.Outcome{}, err
 	}
 	return w.Do(a)
 }
 
-// named is the act with ids in the place of what they were called by.
-func (s Step) named(slack *slackfake.Server) (a slackfake.UserAction, err error) {
+// resolve replaces the names in an action by ids.
+func (s Step) resolve(slack *slackfake.Server) (a slackfake.UserAction, err error) {
 	a = s.UserAction
 	if a.On != "" {
 		m, found := slack.NewestWithButton(a.On, a.Click, a.Nth)
@@ -134,7 +137,7 @@ func (s Step) named(slack *slackfake.Server) (a slackfake.UserAction, err error)
 	}
 	for _, id := range []*string{&a.View, &a.Submit, &a.Close} {
 		if *id == "form" {
-			if *id = open(slack, a.As); *id == "" {
+			if *id = openForm(slack, a.As); *id == "" {
 				return a, errors.New(a.As + " has no form open")
 			}
 		}
@@ -142,8 +145,8 @@ func (s Step) named(slack *slackfake.Server) (a slackfake.UserAction, err error)
 	return a, nil
 }
 
-// open is the form that somebody has open.
-func open(slack *slackfake.Server, user string) string {
+// openForm returns the newest view that a user has open, or "".
+func openForm(slack *slackfake.Server, user string) string {
 	for _, v := range slices.Backward(slack.Views()) {
 		if v.User == user {
 			return v.ID
