@@ -126,7 +126,7 @@ func TestChannelsThatRefuse(t *testing.T) {
 	}
 	if status, said := b.lever("people",
 		`{"channels":[{"id":"ops"}],"users":[{"id":"U0NEW"}]}`); status != http.StatusBadRequest ||
-		!strings.Contains(said, "is no channel id") {
+		!strings.Contains(said, "is not a channel id") {
 		t.Errorf("a channel that is none: got %d %s", status, said)
 	}
 	if _, there := b.world.stage.Load().slack.User("U0NEW"); there {

@@ -120,7 +120,7 @@ func (u UI) check(a UserAction) error {
 	case !known:
 		return fmt.Errorf(`"as" is %q, but nobody here has that id`, a.As)
 	case a.Retry < 0 || a.Retry > maxRetry:
-		return fmt.Errorf(`"retry" must be 1 to %d: how often the request is sent in all`, maxRetry)
+		return fmt.Errorf(`"retry" is how often the request is sent in all: 1 to %d`, maxRetry)
 	}
 	return nil
 }
