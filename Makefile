@@ -47,7 +47,7 @@ format: ## format the code
 	gofmt -w .
 
 bench: ## the figures of docs/performance.md
-	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./functions ./pkg/policy
+	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./functions ./pkg/policy/...
 	$(GO) test -count 1 -v -run '^(TestCallsOfARequestAndOfAVend|TestRoundTripsInSeriesBeforeSlackIsAnswered)$$' ./cmd/sandbox
 
 fuzz: ## each fuzz test for FUZZTIME (60s)

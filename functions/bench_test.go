@@ -23,7 +23,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/gateway"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
-	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
@@ -38,7 +38,7 @@ type rig struct {
 
 func newRig(b *testing.B, text string, d access.Directory) *rig {
 	b.Helper()
-	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Bastion: "999999999999", Now: noon})
+	p, _, err := compiler.Compile("policy.yaml", []byte(text), compiler.Options{Bastion: "999999999999", Now: noon})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func wide(groups int) string {
 // everybody is a directory that knows every group of a policy, just read.
 func everybody(b *testing.B, text string) access.Directory {
 	b.Helper()
-	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Now: noon})
+	p, _, err := compiler.Compile("policy.yaml", []byte(text), compiler.Options{Now: noon})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
@@ -114,7 +115,7 @@ func readPolicy(t *testing.T) string {
 }
 
 func (w *world) compiled(text string) *policy.Policy {
-	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Bastion: "999999999999", Now: noon})
+	p, _, err := compiler.Compile("policy.yaml", []byte(text), compiler.Options{Bastion: "999999999999", Now: noon})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
+	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
 const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml] [-only stack|slack|accounts] [-accounts PATTERN] [-json]
@@ -209,12 +211,12 @@ func readPolicy(name string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the policy: %w", err)
 	}
-	if p, err := policy.Load(src, ""); err == nil {
+	if p, err := packed.Load(src, ""); err == nil {
 		return p, nil
-	} else if !errors.Is(err, policy.ErrNotCompiled) {
+	} else if !errors.Is(err, packed.ErrNotCompiled) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p, _, err := policy.Compile(name, src, policy.Options{Now: time.Now(), Read: os.ReadFile})
+	p, _, err := compiler.Compile(name, src, compiler.Options{Now: time.Now(), Read: os.ReadFile})
 	return p, err
 }
 

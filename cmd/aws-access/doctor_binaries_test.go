@@ -23,9 +23,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-// packed are the functions that doctor reaches, made as `sam build` makes them,
+// buildFunctions builds the functions that doctor reaches, as `sam build` makes them,
 // for this machine's processor.
-func packed(t *testing.T) string {
+func buildFunctions(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, id := range []string{"SlackFunction", "VendFunction", "TickFunction"} {
@@ -52,7 +52,7 @@ type hospital struct {
 
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
-	dir := packed(t)
+	dir := buildFunctions(t)
 	h := &hospital{clinic: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t)}
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)

@@ -81,7 +81,7 @@ func TestTheGivenPolicyIsComparedWithTheDeployed(t *testing.T) {
 		t.Errorf("ended with %d, %+v", code, r.Checks)
 	}
 	compiled := filepath.Join(t.TempDir(), "policy.compiled")
-	c.must(os.WriteFile(compiled, c.policy.Encode(), 0o600))
+	c.must(os.WriteFile(compiled, c.policy.Packed(), 0o600))
 	if _, code := c.doctor("-policy", compiled); code != fine {
 		t.Errorf("the compiled policy: ended with %d", code)
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 	"github.com/aws-access/aws-access/pkg/vend"
@@ -80,7 +81,7 @@ func newClinic(t *testing.T, source string) *clinic {
 		scopes: append(slackapi.Needed(), slackapi.Optional()...), pace: time.Microsecond, throttle: func(int) string { return "" },
 	}
 	var err error
-	c.policy, _, err = policy.Compile("policy.yaml", []byte(source), policy.Options{Bastion: theBastion, Now: time.Now()})
+	c.policy, _, err = compiler.Compile("policy.yaml", []byte(source), compiler.Options{Bastion: theBastion, Now: time.Now()})
 	c.must(err)
 	c.store = memory.New(c.clock)
 	c.slack = slackfake.NewSandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
+	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
 const aboutCompile = `aws-access policy compile [-bastion ID] [-o policy.compiled] [policy.yaml]
@@ -69,7 +71,7 @@ func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
 	}
 	p, err := c.compile(stderr)
 	if err == nil {
-		err = write(c.into, p.Encode())
+		err = write(c.into, p.Packed())
 	}
 	if err != nil {
 		if gone := os.Remove(c.into); gone != nil && !errors.Is(gone, os.ErrNotExist) {
@@ -90,7 +92,7 @@ func (c compilation) replaceable() error {
 	case err != nil:
 		return fmt.Errorf("aws-access: overwrite %s: %w", c.into, err)
 	}
-	if _, err := policy.Load(before, ""); errors.Is(err, policy.ErrNotCompiled) {
+	if _, err := packed.Load(before, ""); errors.Is(err, packed.ErrNotCompiled) {
 		return fmt.Errorf("aws-access: %s exists and is not a compiled policy, so it is not overwritten; choose another "+
 			"file with -o", c.into)
 	}
@@ -103,7 +105,7 @@ func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aws-access: read the policy: %w", err)
 	}
-	p, warnings, err := policy.Compile(c.from, src, policy.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile})
+	p, warnings, err := compiler.Compile(c.from, src, compiler.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile})
 	for _, w := range warnings {
 		w.Text = "warning: " + w.Text
 		say(stderr, "%v\n", w)
@@ -111,7 +113,7 @@ func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := policy.Load(p.Encode(), c.bastion); err != nil {
+	if _, err := packed.Load(p.Packed(), c.bastion); err != nil {
 		return nil, fmt.Errorf("aws-access: %s compiles, but the result does not load, which is a bug in this program: %w",
 			c.from, err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
 const sound = `version: 1
@@ -91,11 +91,11 @@ func TestCompileMakesWhatTheFunctionsLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Load(src, "999999999999")
+	p, err := packed.Load(src, "999999999999")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.says("standard output", s.stdout, "policy.compiled: 1 account, 2 roles, 1 rule, 0 nevers, digest "+p.Digest()+"\n")
+	s.says("standard output", s.stdout, "policy.compiled: 1 account, 2 roles, 1 rule, 0 never rules, digest "+p.Digest()+"\n")
 	s.says("standard error", s.stderr, "")
 	if file, err := os.Stat("policy.compiled"); err != nil || file.Mode().Perm() != 0o644 {
 		t.Errorf("mode %v (%v), which another user cannot read", file.Mode(), err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
-	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 )
 
 // mountLevers mounts /sandbox/…: what the sandbox has and AWS and Slack have
@@ -175,14 +175,14 @@ func (w *world) policyLever(rw http.ResponseWriter, r *http.Request) {
 
 // problems are the compiler's messages, one each.
 func problems(err error) []string {
-	var all policy.Problems
+	var all compiler.Problems
 	if errors.As(err, &all) {
 		return lines(all)
 	}
 	return []string{err.Error()}
 }
 
-func lines(of []policy.Problem) []string {
+func lines(of []compiler.Problem) []string {
 	out := []string{}
 	for _, p := range of {
 		out = append(out, p.Error())

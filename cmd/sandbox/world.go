@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws-access/aws-access/cmd/sandbox/page"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 )
 
 // world is the sandbox: its doors, and the stage behind them.
@@ -88,8 +89,8 @@ func (w *world) begin(ctx context.Context) error {
 
 // compile reads a policy file. Files that it names are read beside the one
 // that the sandbox was started with.
-func compile(s settings, text []byte, now time.Time) (*policy.Policy, []policy.Problem, error) {
-	return policy.Compile("policy.yaml", text, policy.Options{Bastion: bastion, Now: now, Read: beside(s.PolicyDir)})
+func compile(s settings, text []byte, now time.Time) (*policy.Policy, []compiler.Problem, error) {
+	return compiler.Compile("policy.yaml", text, compiler.Options{Bastion: bastion, Now: now, Read: beside(s.PolicyDir)})
 }
 
 // outside are the doors that people and programs use.

@@ -23,6 +23,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/packed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
@@ -60,7 +61,7 @@ func New(f config.Function) (Parts, error) {
 		}
 		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
 	}
-	p.Policy, err = policy.Load(text, c.Bastion)
+	p.Policy, err = packed.Load(text, c.Bastion)
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
@@ -53,7 +54,7 @@ type tb interface {
 
 func compiled(t tb, text string) *policy.Policy {
 	t.Helper()
-	p, _, err := policy.Compile("policy.yaml", []byte(text), policy.Options{Bastion: "999999999999", Now: noon})
+	p, _, err := compiler.Compile("policy.yaml", []byte(text), compiler.Options{Bastion: "999999999999", Now: noon})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,18 @@
-package policy
+package policy_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
 // An address that is not plain ASCII gives nobody anything, whoever says that
 // it is confirmed, and whoever it looks like is not ruled out.
 func TestAnAddressThatIsNotPlainOnlyExcludes(t *testing.T) {
-	p := compiled(t, `
+	p := policytest.Compile(t, `
 version: 1
 settings: {channel: C0A}
 roles: {A: {}, B: {}}
@@ -32,9 +34,9 @@ never:
 		"王@example.com":          {"not_allowed", ""},
 	} {
 		for i, role := range []string{"A", "B"} {
-			q := Question{
+			q := policy.Question{
 				Who: access.Person{ID: "U1", Email: address, Membership: access.Member}, Account: "111111111111", Role: role,
-				For: time.Hour, Reason: "why", Asking: true, At: noon, Directory: access.Directory{PeopleAt: noon},
+				For: time.Hour, Reason: "why", Asking: true, At: policytest.Noon, Directory: access.Directory{PeopleAt: policytest.Noon},
 			}
 			code := ""
 			if refusal := p.Decide(q).Refusal; refusal != nil {

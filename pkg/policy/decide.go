@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
@@ -93,7 +92,7 @@ func (p *Policy) lookUp(v *view, id, name string) (account, role int, refusal er
 	if !ok {
 		return 0, 0, unknownAccount(id)
 	}
-	if role, ok = p.role(name); ok && p.accounts[account].roles.has(role) {
+	if role, ok = p.role(name); ok && p.class(account).Roles.Has(role) {
 		return account, role, nil
 	}
 	var names []string
@@ -119,44 +118,36 @@ func said(text string) string {
 // placed names an account in a sentence: by its name for those who may ask for something there.
 func (v *view) placed(account int) string {
 	a := &v.accounts[account]
-	if v.reachable()[a.number] {
+	if v.reachable()[a.Class] {
 		return a.Name
 	}
 	return "this account"
 }
 
-func (p *Policy) target(account, role int) access.Target {
-	a, r := &p.accounts[account], &p.roles[role]
-	return access.Target{
-		Account: a.ID, AccountName: a.Name, Region: a.region, Role: r.name, Path: r.path, LandsOn: r.landsOn,
-		AssumeRoles: r.assumeRoles, MakeIdentities: r.makeIdentities,
-	}
-}
-
 // forbidden words a never. What is not known is told of all nevers that may concern somebody, so that their order
 // in the file means nothing.
-func (v *view) forbidden(account, role int, n *never, how belief) Answer {
+func (v *view) forbidden(account, role int, n *NeverRule, how belief) Answer {
 	switch {
 	case how != yes:
 		doubt := v.doubt(&v.who, v.mayForbid(account, role), v.now)
-		return Answer{Refusal: access.Refuse("never", "“"+n.name+"” may concern you.", doubt.Error()), Doubt: doubt}
-	case n.say != "":
-		return Answer{Refusal: access.Refuse("never", n.say, "")}
+		return Answer{Refusal: access.Refuse("never", "“"+n.Name+"” may concern you.", doubt.Error()), Doubt: doubt}
+	case n.Say != "":
+		return Answer{Refusal: access.Refuse("never", n.Say, "")}
 	}
-	return Answer{Refusal: access.Refuse("never", "The policy never allows this: “"+n.name+"”.", "")}
+	return Answer{Refusal: access.Refuse("never", "The policy never allows this: “"+n.Name+"”.", "")}
 }
 
 // notAllowed refuses without a word about who could.
 func (r *ruling) notAllowed(allows belief) Answer {
-	a, what, where := &r.accounts[r.account], r.roles[r.role].name, r.placed(r.account)
+	what, where := r.roles[r.role].Name, r.placed(r.account)
 	if allows == no {
 		return Answer{Refusal: access.Refuse("not_allowed", "You may not ask for "+what+" in "+where+".",
 			"The form shows what you may ask for: /aws-access.")}
 	}
 	var unknown []int32
-	for _, i := range a.rules {
+	for _, i := range r.class(r.account).Rules {
 		if r.states[i].matches == maybe {
-			unknown = append(unknown, r.rules[i].who...)
+			unknown = append(unknown, r.rules[i].Who...)
 		}
 	}
 	slices.Sort(unknown)
@@ -166,25 +157,24 @@ func (r *ruling) notAllowed(allows belief) Answer {
 
 // terms puts the rules that bind together, all but what they require.
 func (r *ruling) terms(rules []int32) access.Terms {
-	t := access.Terms{Max: maxMax, AnswerWithin: r.settings.AnswerWithin, RemindAfter: r.settings.RemindAfter}
-	gives := [len(kinds)]bool{true, true}
+	t := access.Terms{Max: MaxLength, AnswerWithin: r.settings.AnswerWithin, RemindAfter: r.settings.RemindAfter}
+	console, keys := true, true
 	for _, i := range rules {
 		one := &r.rules[i]
-		t.Max = min(t.Max, one.max)
-		for k := range gives {
-			gives[k] = gives[k] && one.gives[k]
-		}
-		for _, channel := range one.channels {
+		t.Max = min(t.Max, one.Max)
+		console, keys = console && one.GiveConsole, keys && one.GiveKeys
+		for _, channel := range one.Channels {
 			if !slices.Contains(t.Channels, channel) {
 				t.Channels = append(t.Channels, channel)
 			}
 		}
-		t.Review = joined(t.Review, one.review)
+		t.Review = joined(t.Review, one.Review)
 	}
-	for k, given := range gives {
-		if given {
-			t.Give = append(t.Give, kinds[k])
-		}
+	if console {
+		t.Give = append(t.Give, access.Console)
+	}
+	if keys {
+		t.Give = append(t.Give, access.Keys)
 	}
 	return t
 }
@@ -207,7 +197,7 @@ func joined(a, b *access.Review) *access.Review {
 }
 
 func (r *ruling) wantsTicket(rules []int32) bool {
-	return slices.ContainsFunc(rules, func(i int32) bool { return r.rules[i].ticket })
+	return slices.ContainsFunc(rules, func(i int32) bool { return r.rules[i].Ticket })
 }
 
 // unfit refuses what no approval could mend, at any time.
@@ -239,9 +229,9 @@ func (r *ruling) wrongTicket(q *Question, a *Answer) error {
 		return access.Refuse("no_ticket", "A ticket is needed for "+a.Target.Role+" in "+a.Target.AccountName+".", r.ticketForm())
 	case ticket == "":
 		return nil
-	case utf8.RuneCountInString(ticket) > maxTicket || strings.ContainsAny(ticket, "\r\n"):
-		return access.Refuse("bad_ticket", "A ticket is one line of at most "+strconv.Itoa(maxTicket)+" characters.", r.ticketForm())
-	case r.settings.ticket != nil && !r.settings.ticket.MatchString(ticket):
+	case !oneShortLine(ticket):
+		return access.Refuse("bad_ticket", "A ticket is one line of at most "+strconv.Itoa(MaxTicketText)+" characters.", r.ticketForm())
+	case !r.ticket.matches(ticket):
 		return access.Refuse("bad_ticket", said(ticket)+" is not a ticket.", r.ticketForm())
 	}
 	return nil
@@ -264,17 +254,17 @@ func (r *ruling) needs(rules []int32, approvals []access.Person) (needs []access
 	met = true
 	for _, i := range rules {
 		one := &r.rules[i]
-		if len(one.needs) == 0 {
+		if len(one.Requirements) == 0 {
 			continue
 		}
-		filled, all := match(one.needs, len(said), func(requirement, voice int) bool {
+		filled, all := assign(one.Requirements, len(said), func(requirement, voice int) bool {
 			return slices.ContainsFunc(said[voice], func(p access.Person) bool {
-				return r.asks(one.needs[requirement].from, p)
+				return r.asks(one.Requirements[requirement].Approver, p)
 			})
 		})
 		met = met && all
-		for k, need := range one.needs {
-			needs = append(needs, access.Requirement{Rule: one.name, From: need.names, Required: need.need, Approved: filled[k]})
+		for k, need := range one.Requirements {
+			needs = append(needs, access.Requirement{Rule: one.Name, From: need.From, Required: need.Required, Approved: filled[k]})
 		}
 	}
 	return needs, met
@@ -302,29 +292,29 @@ func (r *ruling) noApprover(rules []int32) error {
 // fillable reports whether a rule's requirements could be filled with
 // different people other than the requester; if not, which one stays short,
 // and how many people it could have.
-func (r *ruling) fillable(one *rule) (short, have int, ok bool) {
+func (r *ruling) fillable(one *Rule) (short, have int, ok bool) {
 	total := 0
-	for _, need := range one.needs {
-		total += need.need
+	for _, need := range one.Requirements {
+		total += need.Required
 	}
 	var people voices
-	can := make([][]access.Person, len(one.needs))
-	for k, need := range one.needs {
+	can := make([][]access.Person, len(one.Requirements))
+	for k, need := range one.Requirements {
 		can[k] = r.couldFill(need, total)
 		for _, p := range can[k] {
 			people = people.add(p)
 		}
 	}
-	filled, ok := match(one.needs, len(people)+total, func(requirement, voice int) bool {
+	filled, ok := assign(one.Requirements, len(people)+total, func(requirement, voice int) bool {
 		if voice >= len(people) { // somebody out of the whole workspace
-			return r.anybody(one.needs[requirement])
+			return r.anybody(one.Requirements[requirement])
 		}
 		return slices.ContainsFunc(people[voice], func(p access.Person) bool {
 			return slices.ContainsFunc(can[requirement], func(q access.Person) bool { return q.ID == p.ID })
 		})
 	})
-	for k, need := range one.needs {
-		if filled[k] < need.need {
+	for k, need := range one.Requirements {
+		if filled[k] < need.Required {
 			return k, filled[k], false
 		}
 	}
@@ -333,10 +323,10 @@ func (r *ruling) fillable(one *rule) (short, have int, ok bool) {
 
 // couldFill lists people who could fill a requirement, as many as make the
 // rule's total at the most: with so many there is always one left for it.
-func (r *ruling) couldFill(need requirement, total int) []access.Person {
+func (r *ruling) couldFill(need Requirement, total int) []access.Person {
 	var found []access.Person
 	var distinct voices
-	for _, i := range need.from {
+	for _, i := range need.Approver {
 		r.principals[i].candidates(r.now, func(p access.Person) bool {
 			if !p.Same(r.who.Person) {
 				found, distinct = append(found, p), distinct.add(p)
@@ -350,19 +340,19 @@ func (r *ruling) couldFill(need requirement, total int) []access.Person {
 	return found
 }
 
-func (r *ruling) anybody(need requirement) bool {
-	return slices.ContainsFunc(need.from, func(i int32) bool { return r.principals[i].kind == everyone })
+func (r *ruling) anybody(need Requirement) bool {
+	return slices.ContainsFunc(need.Approver, func(i int32) bool { return r.principals[i].Kind == Everyone })
 }
 
 // nobody words that a requirement cannot be filled.
-func (r *ruling) nobody(one *rule, short, have int) error {
-	need := one.needs[short]
+func (r *ruling) nobody(one *Rule, short, have int) error {
+	need := one.Requirements[short]
 	because, unknown := r.unfilled(need)
 	if unknown != nil {
 		return unknown
 	}
-	says := "Too few people could approve this: “" + one.name + "” needs " + strconv.Itoa(need.need) + " of " +
-		strings.Join(need.names, ", ")
+	says := "Too few people could approve this: “" + one.Name + "” needs " + strconv.Itoa(need.Required) + " of " +
+		strings.Join(need.From, ", ")
 	switch {
 	case have == 0 && because != "":
 		says += "."

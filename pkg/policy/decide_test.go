@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
 // question is one case of a file in testdata/decide: what is asked, and what
@@ -45,7 +47,7 @@ type question struct {
 	Ticketed *bool             `yaml:"ticketed"`
 	Decide   map[string]string // by whom: "yes" or a code
 	Revoke   map[string]string
-	Explain  map[string]Outcome
+	Explain  map[string]policy.Outcome
 	Roles    []string // "name max", as the form shows them
 }
 
@@ -56,19 +58,20 @@ func TestPolicyAnswers(t *testing.T) {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, file := range files {
-		var p *Policy
-		for _, s := range readArchive(t, file) {
-			if s.name == "policy.yaml" {
-				p = compiled(t, s.text)
+		var p *policy.Policy
+		_, sections := policytest.ReadArchive(t, file)
+		for _, s := range sections {
+			if s.Name == "policy.yaml" {
+				p = policytest.Compile(t, s.Text)
 				continue
 			}
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+s.name, func(t *testing.T) {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+s.Name, func(t *testing.T) {
 				var q question
-				if err := strict([]byte(s.text), &q); err != nil {
+				if err := strict([]byte(s.Text), &q); err != nil {
 					t.Fatal(err)
 				}
 				q.check(t, p)
-				q.check(t, reloaded(t, p))
+				q.check(t, policytest.Reloaded(t, p))
 			})
 		}
 	}
@@ -85,50 +88,48 @@ func strict(src []byte, into any) error {
 }
 
 // asked makes the question that the policy is asked.
-func (q *question) asked(t *testing.T, p *Policy) (Question, workspace) {
+func (q *question) asked(t *testing.T, p *policy.Policy) (policy.Question, policytest.Workspace) {
 	t.Helper()
-	w := newWorkspace()
+	w := policytest.NewWorkspace()
 	for name, to := range q.People {
-		if err := w.change(name, to); err != nil {
+		if err := w.Change(name, to); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for id, names := range q.Groups {
-		w.groups[id] = names
+		w.Groups[id] = names
 	}
-	at := noon
+	at := policytest.Noon
 	if q.At != "" {
 		var err error
 		if at, err = time.Parse(time.RFC3339, q.At); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out := Question{Who: w.person(q.Who), Account: q.Account, Role: q.Role, Reason: "why", Ticket: q.Ticket, Asking: !q.Later, Directory: w.directory(at), At: at}
+	out := policy.Question{Who: w.Person(q.Who), Account: q.Account, Role: q.Role, Reason: "why", Ticket: q.Ticket, Asking: !q.Later, Directory: w.Directory(at), At: at}
 	for _, id := range q.Gone {
 		out.Directory.Groups[id] = access.Group{ReadAt: at, Gone: true}
 	}
 	if q.Old {
 		out.Directory.PeopleAt = at.Add(-access.PeopleStaleAfter)
 	}
-	if i, ok := p.accountNamed(q.Account); ok {
-		out.Account = p.accounts[i].ID
-	}
+	out.Account = policytest.AccountID(p, q.Account)
 	if q.Reason != nil {
 		out.Reason = *q.Reason
 	}
 	if q.For != "" {
 		var err error
-		if out.For, err = ParseLength(q.For); err != nil {
+		if out.For, err = policy.ParseLength(q.For); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, name := range q.Approvals {
-		out.Approvals = append(out.Approvals, w.person(name))
+		out.Approvals = append(out.Approvals, w.Person(name))
 	}
 	return out, w
 }
 
-func (q *question) check(t *testing.T, p *Policy) {
+func (q *question) check(t *testing.T, p *policy.Policy) {
 	t.Helper()
 	asked, w := q.asked(t, p)
 	a := p.Decide(asked)
@@ -149,12 +150,12 @@ func (q *question) check(t *testing.T, p *Policy) {
 	}
 	q.checkTerms(t, a)
 	for name, want := range q.Decide {
-		if got := may(p.MayDecide(asked, w.person(name))); got != want {
+		if got := may(p.MayDecide(asked, w.Person(name))); got != want {
 			t.Errorf("%s decides: got %q, want %q", name, got, want)
 		}
 	}
 	for name, want := range q.Revoke {
-		if got := may(p.MayRevoke(asked, w.person(name))); got != want {
+		if got := may(p.MayRevoke(asked, w.Person(name))); got != want {
 			t.Errorf("%s revokes: got %q, want %q", name, got, want)
 		}
 	}
@@ -174,7 +175,7 @@ func (q *question) check(t *testing.T, p *Policy) {
 	}
 }
 
-func (q *question) checkTerms(t *testing.T, a Answer) {
+func (q *question) checkTerms(t *testing.T, a policy.Answer) {
 	t.Helper()
 	if got := access.Length(a.Terms.Max); q.Max != "" && got != q.Max {
 		t.Errorf("max: got %s, want %s", got, q.Max)
@@ -204,7 +205,7 @@ func (q *question) checkTerms(t *testing.T, a Answer) {
 	}
 }
 
-func answer(a Answer) string {
+func answer(a policy.Answer) string {
 	switch {
 	case a.Refusal != nil:
 		return access.Code(a.Refusal)
@@ -233,13 +234,13 @@ never:
 `
 	group := "  - {name: a, who: [away], accounts: [\"*\"], roles: [Look]}\n"
 	address := "  - {name: b, who: [dev@example.com], accounts: [\"*\"], roles: [Look]}\n"
-	q := Question{
+	q := policy.Question{
 		Who:     access.Person{ID: "U0DEV", UnverifiedEmail: "dev@example.com", Membership: access.Member},
-		Account: "111111111111", Role: "Look", At: noon,
-		Directory: access.Directory{PeopleAt: noon, Groups: map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: noon}}},
+		Account: "111111111111", Role: "Look", At: policytest.Noon,
+		Directory: access.Directory{PeopleAt: policytest.Noon, Groups: map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: policytest.Noon}}},
 	}
 	for _, nevers := range []string{group + address, address + group} {
-		answer := compiled(t, head+nevers).Decide(q)
+		answer := policytest.Compile(t, head+nevers).Decide(q)
 		if access.Code(answer.Refusal) != "never" || access.Code(answer.Doubt) != "unproven_address" {
 			t.Errorf("got %v, in doubt because of %q; want unproven_address", answer.Refusal, access.Code(answer.Doubt))
 		}

@@ -35,11 +35,11 @@ func (p *Policy) doubt(who *subject, principals []int32, now moment) error {
 		switch _, _, ok := x.members(now); {
 		case x.holds(who, now) != maybe:
 		case ok:
-			names = append(names, x.name)
-		case now.directory.Groups[x.source].Gone:
-			gone = append(gone, x.name)
+			names = append(names, x.Name)
+		case now.directory.Groups[x.Group].Gone:
+			gone = append(gone, x.Name)
 		default:
-			away = append(away, x.name)
+			away = append(away, x.Name)
 		}
 	}
 	for _, list := range []*[]string{&names, &away, &gone} {
@@ -100,10 +100,10 @@ func (p *Policy) Doubt(who access.Person, d access.Directory, at time.Time) erro
 	v := p.view(who, moment{&d, at})
 	var principals []int32
 	for i := range p.rules {
-		principals = append(principals, p.rules[i].who...)
+		principals = append(principals, p.rules[i].Who...)
 	}
-	for i := range p.nevers {
-		principals = append(principals, p.nevers[i].who...)
+	for i := range p.neverRules {
+		principals = append(principals, p.neverRules[i].Who...)
 	}
 	slices.Sort(principals)
 	principals = slices.DeleteFunc(slices.Compact(principals),
@@ -148,22 +148,22 @@ func (r *ruling) uncountedOf(rules []int32, p access.Person) error {
 
 // unfilled says what keeps those whom a requirement asks from being counted, if
 // that is not known or can be put right.
-func (r *ruling) unfilled(need requirement) (because string, unknown error) {
+func (r *ruling) unfilled(need Requirement) (because string, unknown error) {
 	var away, gone []string
 	doubtful := 0
-	for _, i := range need.from {
+	for _, i := range need.Approver {
 		x := &r.principals[i]
 		switch ids, addresses, ok := x.members(r.now); {
-		case x.kind == everyone:
+		case x.Kind == Everyone:
 		case ok:
-			if !r.now.directory.KnowsPeople(r.now.at) || x.kind != named && !r.profiles(ids) {
-				away = append(away, x.name)
+			if !r.now.directory.KnowsPeople(r.now.at) || x.Kind != Named && !r.profiles(ids) {
+				away = append(away, x.Name)
 			}
 			doubtful += r.unconfirmed(addresses)
-		case r.now.directory.Groups[x.source].Gone:
-			gone = append(gone, x.name)
+		case r.now.directory.Groups[x.Group].Gone:
+			gone = append(gone, x.Name)
 		default:
-			away = append(away, x.name)
+			away = append(away, x.Name)
 		}
 	}
 	switch {

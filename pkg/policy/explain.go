@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy/internal/bitset"
 )
 
 // Outcome is what became of a rule in an answer.
@@ -42,7 +43,7 @@ func (p *Policy) Explain(q Question) []Reason {
 	for i := range p.rules {
 		all = append(all, r.explain(int32(i)))
 	}
-	for i := range p.nevers {
+	for i := range p.neverRules {
 		all = append(all, r.explainNever(int32(i)))
 	}
 	return all
@@ -50,15 +51,15 @@ func (p *Policy) Explain(q Question) []Reason {
 
 func (r *ruling) explain(i int32) Reason {
 	one, s := &r.rules[i], r.state(i)
-	out := Reason{Rule: one.name, Line: one.line, Col: one.col}
+	out := Reason{Rule: one.Name, Line: one.Line, Col: one.Col}
 	switch {
 	case s.matches == no:
-		out.Outcome, out.Says = r.unmatched(one.expires, listed(r.accounts[r.account].rules, i), one.roles)
+		out.Outcome, out.Says = r.unmatched(one.Expires, contains(r.class(r.account).Rules, i), one.Roles)
 	case !s.binds:
 		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(r.setBy(one), " and ")+"."
 	case s.matches == maybe:
 		out.Outcome = Binds
-		out.Says = "It may match, so it binds and allows nothing. " + r.doubt(&r.who, one.who, r.now).Error()
+		out.Says = "It may match, so it binds and allows nothing. " + r.doubt(&r.who, one.Who, r.now).Error()
 	default:
 		out.Outcome, out.Says = Binds, "It matches."
 	}
@@ -66,41 +67,41 @@ func (r *ruling) explain(i int32) Reason {
 }
 
 // setBy names the rules that set one aside for certain.
-func (r *ruling) setBy(one *rule) (names []string) {
-	for _, setter := range one.setters {
+func (r *ruling) setBy(one *Rule) (names []string) {
+	for _, setter := range one.SetAsideBy {
 		if r.state(setter).sure {
-			names = append(names, "“"+r.rules[setter].name+"”")
+			names = append(names, "“"+r.rules[setter].Name+"”")
 		}
 	}
 	return names
 }
 
 func (r *ruling) explainNever(i int32) Reason {
-	n, here := &r.nevers[i], listed(r.accounts[r.account].nevers, i)
-	out := Reason{Rule: n.name, Never: true, Line: n.line, Col: n.col}
-	how := r.isAmong(n.who)
-	if over(n.expires, r.now.at) || !here || !n.roles.has(r.role) || how == no {
-		out.Outcome, out.Says = r.unmatched(n.expires, here, n.roles)
+	n, here := &r.neverRules[i], contains(r.class(r.account).NeverRules, i)
+	out := Reason{Rule: n.Name, Never: true, Line: n.Line, Col: n.Col}
+	how := r.isAmong(n.Who)
+	if expired(n.Expires, r.now.at) || !here || !n.Roles.Has(r.role) || how == no {
+		out.Outcome, out.Says = r.unmatched(n.Expires, here, n.Roles)
 		return out
 	}
 	out.Outcome, out.Says = Forbids, "It matches."
 	if how == maybe {
-		out.Says = "It may match. " + r.doubt(&r.who, n.who, r.now).Error()
+		out.Says = "It may match. " + r.doubt(&r.who, n.Who, r.now).Error()
 	}
 	return out
 }
 
 // unmatched says why a rule does not match: the first of when, where and what,
 // else who.
-func (r *ruling) unmatched(expires time.Time, here bool, roles set) (Outcome, string) {
+func (r *ruling) unmatched(expires time.Time, here bool, roles bitset.Set) (Outcome, string) {
 	a := r.accounts[r.account].Name
 	switch {
-	case over(expires, r.now.at):
+	case expired(expires, r.now.at):
 		return Expired, "It ended on " + lastDay(expires) + "."
 	case !here:
 		return NoMatch, a + " is not among its accounts."
-	case !roles.has(r.role):
-		return NoMatch, r.roles[r.role].name + " is not among its roles."
+	case !roles.Has(r.role):
+		return NoMatch, r.roles[r.role].Name + " is not among its roles."
 	}
 	return NoMatch, nameOf(r.who.Person) + " is not in its who."
 }

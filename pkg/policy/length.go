@@ -10,12 +10,6 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// The bounds of max, in the policy file.
-const (
-	minMax = access.MinFor
-	maxMax = 30 * 24 * time.Hour
-)
-
 const day = 24 * time.Hour
 
 // ParseLength reads a length of time as people write it: days, hours and minutes in this order, such as 2h, 1H,
@@ -26,7 +20,7 @@ func ParseLength(text string) (time.Duration, error) {
 	if len(text) > maxLengthText {
 		return 0, badLength(text)
 	}
-	d, err := fileLength(shortened(text))
+	d, err := ParseFileLength(shortened(text))
 	if err != nil {
 		return 0, badLength(text)
 	}
@@ -43,7 +37,7 @@ var unitNames = map[string]string{
 	"m": "m", "min": "m", "mins": "m", "minute": "m", "minutes": "m",
 }
 
-// shortened writes a length that a person wrote as the policy file does, or returns what fileLength refuses.
+// shortened writes a length that a person wrote as the policy file does, or returns what ParseFileLength refuses.
 func shortened(text string) string {
 	rest, short := strings.ToLower(strings.TrimSpace(text)), ""
 	for rest != "" {
@@ -78,9 +72,9 @@ func decimal(whole, fraction, unit string) string {
 	return strconv.FormatInt(n*minutes/scale, 10) + "m"
 }
 
-// fileLength reads a length of time as the policy file writes it, in one way only: days, hours and minutes in this
+// ParseFileLength reads a length of time as the policy file writes it, in one way only: days, hours and minutes in this
 // order, each a whole number with its unit, as in 30m, 4h, 1h30m and 2d. All else is refused with the code bad_length.
-func fileLength(text string) (time.Duration, error) {
+func ParseFileLength(text string) (time.Duration, error) {
 	rest, total := text, time.Duration(0)
 	for _, unit := range [...]struct {
 		name byte

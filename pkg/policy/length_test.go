@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
 )
 
 func TestLengthsAreReadAsPeopleWriteThem(t *testing.T) {
@@ -18,7 +19,7 @@ func TestLengthsAreReadAsPeopleWriteThem(t *testing.T) {
 		"0.25d": 6 * time.Hour, "0.1h": 6 * time.Minute, "0h": 0, "0d0h0m": 0, "0 min": 0, "0.0h": 0,
 		"1d12h": 36 * time.Hour, "1d1h1m": 25*time.Hour + time.Minute, "100000d": 100000 * 24 * time.Hour, "0h30m": 30 * time.Minute,
 	} {
-		if got, err := ParseLength(text); got != want || err != nil {
+		if got, err := policy.ParseLength(text); got != want || err != nil {
 			t.Errorf("%q: got %s, %v; want %s", text, got, err, want)
 		}
 	}
@@ -31,7 +32,7 @@ func TestWhatIsNoLengthIsRefused(t *testing.T) {
 		"1.5m", "1.005h", "1.h", ".5h", "1.5.5h", "1.5h30m", "1h1.5m", "1,000h", "1.0000001h", "１h", strings.Repeat(" ",
 			100) + "1h", "106752d", "2562048h", "153722868m", "106751d24h", "99999999999999999999h", "1h30", "\xff", "1h\x00",
 	} {
-		got, err := ParseLength(text)
+		got, err := policy.ParseLength(text)
 		if access.Code(err) != "bad_length" || got != 0 {
 			t.Errorf("%q: got %s, %v; want bad_length", text, got, err)
 		}
@@ -41,7 +42,7 @@ func TestWhatIsNoLengthIsRefused(t *testing.T) {
 // The policy file has one way to write a length, so that a search finds it.
 func TestThePolicyFileWritesLengthsInOneWay(t *testing.T) {
 	for _, text := range []string{"1H", "2 hours", "90min", "1.5h", "1h 30m", " 1h", "1h ", "1\u00a0h", ""} {
-		if got, err := fileLength(text); access.Code(err) != "bad_length" || got != 0 {
+		if got, err := policy.ParseFileLength(text); access.Code(err) != "bad_length" || got != 0 {
 			t.Errorf("%q: got %s, %v; want bad_length", text, got, err)
 		}
 	}
@@ -53,7 +54,7 @@ func FuzzParseLength(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseLength(text)
+		d, err := policy.ParseLength(text)
 		if err != nil {
 			if access.Code(err) != "bad_length" || d != 0 {
 				t.Fatalf("%q: got %s, %v", text, d, err)
@@ -63,7 +64,7 @@ func FuzzParseLength(f *testing.F) {
 		if d < 0 || d%time.Minute != 0 {
 			t.Fatalf("%q is %s, which is no number of minutes", text, d)
 		}
-		if again, err := ParseLength(access.Length(d)); again != d || err != nil {
+		if again, err := policy.ParseLength(access.Length(d)); again != d || err != nil {
 			t.Fatalf("%q is %s, written as %s it is %s (%v)", text, d, access.Length(d), again, err)
 		}
 	})

@@ -84,8 +84,8 @@ func (p *Policy) rulesFor(q *Question) (ruling, []int32) {
 func (r *ruling) isAsked(rules []int32, by access.Person) (belief, []int32) {
 	var from []int32
 	for _, i := range rules {
-		for _, need := range r.rules[i].needs {
-			from = append(from, need.from...)
+		for _, need := range r.rules[i].Requirements {
+			from = append(from, need.Approver...)
 		}
 	}
 	return r.among(from, by), from
@@ -95,7 +95,7 @@ func (r *ruling) isAsked(rules []int32, by access.Person) (belief, []int32) {
 func (r *ruling) reviews(rules []int32, by access.Person) (belief, []int32) {
 	var reviewers []int32
 	for _, i := range rules {
-		reviewers = append(reviewers, r.rules[i].reviewers...)
+		reviewers = append(reviewers, r.rules[i].Reviewers...)
 	}
 	return r.among(reviewers, by), reviewers
 }

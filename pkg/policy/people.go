@@ -8,26 +8,6 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// everybody is the word for every full member of the workspace.
-const everybody = "everyone"
-
-// principal is what who, from and by can name.
-type principal struct {
-	name      string // as the file has it
-	kind      principalKind
-	source    string   // id of a Slack group
-	ids       []string // of named people
-	addresses []string // of named people, folded
-}
-
-type principalKind uint8
-
-const (
-	named      principalKind = iota // people written out
-	everyone                        // every full member
-	slackGroup                      // a Slack user group
-)
-
 // belief is what can be said of somebody and a principal.
 type belief uint8
 
@@ -59,19 +39,19 @@ func subjectOf(p access.Person) subject {
 
 // members are the people of a principal, as Slack ids and as addresses; ok is
 // false when they are not known.
-func (x *principal) members(m moment) (ids, addresses []string, ok bool) {
-	if x.kind == slackGroup {
-		ids, ok = m.directory.Group(x.source, m.at)
+func (x *Principal) members(m moment) (ids, addresses []string, ok bool) {
+	if x.Kind == SlackGroup {
+		ids, ok = m.directory.Group(x.Group, m.at)
 		return ids, nil, ok
 	}
-	return x.ids, x.addresses, true
+	return x.IDs, x.Addresses, true
 }
 
 // holds says whether somebody belongs to a principal. Only a Slack id or a
 // proven address of one's own is a yes. An address that is unconfirmed or
 // shared proves nothing, and does not clear anybody either.
-func (x *principal) holds(s *subject, m moment) belief {
-	if x.kind == everyone {
+func (x *Principal) holds(s *subject, m moment) belief {
+	if x.Kind == Everyone {
 		switch s.Membership {
 		case access.Member:
 			return yes
@@ -96,7 +76,7 @@ func (x *principal) holds(s *subject, m moment) belief {
 
 // mayHold reports whether somebody could be one of the members under another
 // identity: they claim a member's address, or no address of theirs is known.
-func (x *principal) mayHold(s *subject, ids, addresses []string, m moment) bool {
+func (x *Principal) mayHold(s *subject, ids, addresses []string, m moment) bool {
 	if s.email == "" && s.claims == "" {
 		return slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(a, "@") })
 	}
@@ -117,7 +97,7 @@ func holdsAddress(addresses []string, folded string) bool {
 // candidates calls visit for the people of a principal who are known to be full
 // members, until it returns false. Everyone is nobody here: the directory does
 // not hold the workspace.
-func (x *principal) candidates(m moment, visit func(access.Person) bool) {
+func (x *Principal) candidates(m moment, visit func(access.Person) bool) {
 	ids, addresses, _ := x.members(m)
 	for _, id := range ids {
 		if p, ok := m.directory.Person(id, m.at); ok && p.Membership == access.Member && !visit(p) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy/internal/bitset"
 )
 
 // Find returns the account that somebody means by an id or a name. A name counts whole; it is the same whatever its
@@ -17,7 +18,7 @@ import (
 func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text string) (access.Account, error) {
 	v := p.view(who, moment{&d, at})
 	known := v.known()
-	may := func(i int) bool { return known[p.accounts[i].number] }
+	may := func(i int) bool { return known[p.accounts[i].Class] }
 	i, ok := p.exactly(text)
 	switch {
 	case ok && may(i):
@@ -37,7 +38,7 @@ func (p *Policy) Named(account, role string) (access.Account, string) {
 	all := func(int) bool { return true }
 	if _, exact := p.role(role); !exact {
 		if found := p.rolesAlike(role, all); len(found) == 1 {
-			role = p.roles[found[0]].name
+			role = p.roles[found[0]].Name
 		}
 	}
 	i, ok := p.exactly(account)
@@ -74,7 +75,7 @@ func (p *Policy) accountsAlike(text string, may func(account int) bool) (found [
 func (p *Policy) rolesAlike(text string, may func(role int) bool) (found []int) {
 	key := condensed(text)
 	for i := range p.roles {
-		if key != "" && condensed(p.roles[i].name) == key && may(i) {
+		if key != "" && condensed(p.roles[i].Name) == key && may(i) {
 			found = append(found, i)
 		}
 	}
@@ -83,7 +84,7 @@ func (p *Policy) rolesAlike(text string, may func(role int) bool) (found []int) 
 
 // accountNamed returns the index of the account that has a name, in any case.
 func (p *Policy) accountNamed(name string) (int, bool) {
-	return slices.BinarySearchFunc(p.accounts, strings.ToLower(name), func(a account, folded string) int {
+	return slices.BinarySearchFunc(p.names, strings.ToLower(name), func(a accountName, folded string) int {
 		return strings.Compare(a.folded, folded)
 	})
 }
@@ -106,7 +107,7 @@ func (v *view) similarAccounts(text string) []string {
 	var names []string
 	reachable := v.reachable()
 	for i := range v.accounts {
-		if a := &v.accounts[i]; reachable[a.number] {
+		if a := &v.accounts[i]; reachable[a.Class] {
 			names = append(names, a.Name)
 		}
 	}
@@ -124,12 +125,12 @@ func (p *Policy) FindRole(who access.Person, d access.Directory, at time.Time, a
 	found := p.rolesAlike(text, func(n int) bool {
 		r := v.ruling(i, n)
 		_, allows := r.binding()
-		return allows != no && p.accounts[i].roles.has(n)
+		return allows != no && p.class(i).Roles.Has(n)
 	})
 	if len(found) != 1 {
 		return text
 	}
-	return p.roles[found[0]].name
+	return p.roles[found[0]].Name
 }
 
 // account returns the index of the account that has an id.
@@ -145,7 +146,7 @@ func (p *Policy) account(id string) (int, bool) {
 
 // role returns the index of the role that has a name.
 func (p *Policy) role(name string) (int, bool) {
-	i := slices.IndexFunc(p.roles, func(r role) bool { return r.name == name })
+	i := slices.IndexFunc(p.roles, func(r Role) bool { return r.Name == name })
 	return i, i >= 0
 }
 
@@ -160,7 +161,7 @@ func (p *Policy) find(id, name string) (account, role int, ok bool) {
 		return 0, 0, false
 	}
 	role, ok = p.role(name)
-	return account, role, ok && p.accounts[account].roles.has(role)
+	return account, role, ok && p.class(account).Roles.Has(role)
 }
 
 // Accounts searches the accounts in which somebody may ask for some role by
@@ -171,15 +172,15 @@ func (p *Policy) Accounts(who access.Person, d access.Directory, at time.Time, t
 		return nil, 0
 	}
 	v := p.view(who, moment{&d, at})
-	words := strings.Fields(searched(typed))
+	words := strings.Fields(searchForm(typed))
 	var ranked [ranks][]access.Account
 	reachable := v.reachable()
 	for i := range p.accounts {
 		a := &p.accounts[i]
-		if !reachable[a.number] {
+		if !reachable[a.Class] {
 			continue
 		}
-		if rank := a.rank(words); rank < ranks {
+		if rank := rank(words, a.ID, p.names[i].searched); rank < ranks {
 			total++
 			if len(ranked[rank]) < most {
 				ranked[rank] = append(ranked[rank], a.Account)
@@ -194,23 +195,23 @@ func (p *Policy) Accounts(who access.Person, d access.Directory, at time.Time, t
 const ranks = 3
 
 // rank says how well an account answers to what was typed, 0 best.
-func (a *account) rank(words []string) int {
+func rank(words []string, id, name string) int {
 	switch {
 	case len(words) == 0:
 		return 0
-	case strings.Join(words, " ") == a.searched || len(words) == 1 && a.ID == words[0]:
+	case strings.Join(words, " ") == name || len(words) == 1 && id == words[0]:
 		return 0
-	case strings.HasPrefix(a.searched, words[0]) && a.has(words[1:]):
+	case strings.HasPrefix(name, words[0]) && hasWords(words[1:], id, name):
 		return 1
-	case a.has(words):
+	case hasWords(words, id, name):
 		return 2
 	}
 	return ranks
 }
 
-func (a *account) has(words []string) bool {
+func hasWords(words []string, id, name string) bool {
 	for _, word := range words {
-		if !strings.Contains(a.searched, word) && !strings.Contains(a.ID, word) {
+		if !strings.Contains(name, word) && !strings.Contains(id, word) {
 			return false
 		}
 	}
@@ -222,16 +223,16 @@ func (a *account) has(words []string) bool {
 func (v *view) known() []bool {
 	found := make([]bool, len(v.classes))
 	for i := range v.classes {
-		for _, r := range v.classes[i].rules {
+		for _, r := range v.classes[i].Rules {
 			one := &v.rules[r]
-			if !over(one.expires, v.now.at) && one.roles.meets(v.classes[i].roles) && v.isAmong(one.who) != no {
+			if !expired(one.Expires, v.now.at) && one.Roles.Overlaps(v.classes[i].Roles) && v.isAmong(one.Who) != no {
 				found[i] = true
 				break
 			}
 		}
-		for _, n := range v.classes[i].nevers {
-			one := &v.nevers[n]
-			if one.say != "" && !over(one.expires, v.now.at) && v.isAmong(one.who) != no {
+		for _, n := range v.classes[i].NeverRules {
+			one := &v.neverRules[n]
+			if one.Say != "" && !expired(one.Expires, v.now.at) && v.isAmong(one.Who) != no {
 				found[i] = true
 			}
 		}
@@ -243,29 +244,29 @@ func (v *view) known() []bool {
 // accounts. It need not look at instead_of: what a rule sets aside, it allows
 // itself.
 func (v *view) reachable() []bool {
-	allows, forbids := make([]bool, len(v.rules)), make([]bool, len(v.nevers))
+	allows, forbids := make([]bool, len(v.rules)), make([]bool, len(v.neverRules))
 	for i := range v.rules {
 		one := &v.rules[i]
-		allows[i] = !over(one.expires, v.now.at) && v.isAmong(one.who) == yes
+		allows[i] = !expired(one.Expires, v.now.at) && v.isAmong(one.Who) == yes
 	}
-	for i := range v.nevers {
-		n := &v.nevers[i]
-		forbids[i] = !over(n.expires, v.now.at) && v.isAmong(n.who) != no
+	for i := range v.neverRules {
+		n := &v.neverRules[i]
+		forbids[i] = !expired(n.Expires, v.now.at) && v.isAmong(n.Who) != no
 	}
-	found, roles := make([]bool, len(v.classes)), newSet(len(v.roles))
+	found, roles := make([]bool, len(v.classes)), bitset.New(len(v.roles))
 	for i := range v.classes {
 		clear(roles)
-		for _, r := range v.classes[i].rules {
+		for _, r := range v.classes[i].Rules {
 			if allows[r] {
-				roles.addAll(v.rules[r].roles)
+				roles.AddAll(v.rules[r].Roles)
 			}
 		}
-		for _, n := range v.classes[i].nevers {
+		for _, n := range v.classes[i].NeverRules {
 			if forbids[n] {
-				roles.drop(v.nevers[n].roles)
+				roles.RemoveAll(v.neverRules[n].Roles)
 			}
 		}
-		found[i] = roles.meets(v.classes[i].roles)
+		found[i] = roles.Overlaps(v.classes[i].Roles)
 	}
 	return found
 }
@@ -283,7 +284,7 @@ func (p *Policy) Roles(who access.Person, d access.Directory, at time.Time, acco
 
 func (v *view) askable(account int) (found []access.Role) {
 	for i := range v.roles {
-		if !v.accounts[account].roles.has(i) {
+		if !v.class(account).Roles.Has(i) {
 			continue
 		}
 		if n, _ := v.forbids(account, i); n != nil {
@@ -296,8 +297,8 @@ func (v *view) askable(account int) (found []access.Role) {
 		}
 		one := &v.roles[i]
 		found = append(found, access.Role{
-			Name: one.name, About: one.about, Max: r.terms(rules).Max, Ticket: r.wantsTicket(rules),
-			AssumeRoles: one.assumeRoles, MakeIdentities: one.makeIdentities,
+			Name: one.Name, About: one.About, Max: r.terms(rules).Max, Ticket: r.wantsTicket(rules),
+			AssumeRoles: one.AssumeRoles, MakeIdentities: one.MakeIdentities,
 		})
 	}
 	return found

@@ -1,48 +1,76 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Policy is a sound policy file. It never changes, so it may be used by many
-// at once.
+// Policy answers questions about a sound policy file. It never changes, so goroutines may share it.
+// The zero Policy has no roles and no accounts, and allows nothing.
 type Policy struct {
 	settings   Settings
-	roles      []role
-	accounts   []account // by folded name
-	byID       []int32   // accounts by their id
-	classes    []class
-	principals []principal
-	bySource   []int32 // principals that have a source, in its order
-	rules      []rule
-	nevers     []never
+	ticket     TicketFormat
+	roles      []Role
+	principals []Principal
+	rules      []Rule
+	neverRules []NeverRule
+	classes    []AccountClass
+	accounts   []Account     // ascending by their names in lower case
+	names      []accountName // of accounts, in the same order
+	byID       []int32       // accounts, ascending by id
+	byGroup    []int32       // principals that are Slack groups, ascending by the group's id
 	sources    Sources
-	encoded    string // what it was loaded from, "" if it was compiled
+	packed     string
+	digest     func() string
 }
 
-// Settings is what the policy says about the system itself.
-type Settings struct {
-	Channel       string        // where cards go, unless a rule names another
-	Operators     string        // channel; the same as Channel if the policy names none
-	AnswerWithin  time.Duration // an hour if the policy says nothing
-	RemindAfter   time.Duration // 0 for no reminder
-	TicketPattern string        // of a whole ticket; "" if any will do
-	TicketExample string        // a ticket as people know them, which fits the pattern
-	TicketLink    string        // holds {ticket} once; "" if there is none
-	PendingAtMost int           // requests of one person that may wait at once
-	AsksPerHour   int           // requests that one person may make within an hour
-
-	ticket *regexp.Regexp
+// accountName is the name of an account in the forms in which it is compared.
+type accountName struct {
+	folded   string // in lower case
+	searched string // as people type it into the search
 }
 
-// Link is the address of a ticket, "" if there is no ticket or the policy says
-// no link.
+// Packed returns the packed form of the policy, which packed.Load reads. The same policy file
+// always has the same packed form.
+func (p *Policy) Packed() []byte { return []byte(p.packed) }
+
+// Digest names the policy: the first 12 hexadecimal digits of the SHA-256 of its packed form.
+func (p *Policy) Digest() string { return p.digest() }
+
+func digestOf(packed string) func() string {
+	return sync.OnceValue(func() string {
+		sum := sha256.Sum256([]byte(packed))
+		return hex.EncodeToString(sum[:6])
+	})
+}
+
+// String describes the policy in one line: how much it holds, and its digest.
+func (p *Policy) String() string {
+	return strings.Join([]string{
+		counted(len(p.accounts), "account"), counted(len(p.roles), "role"), counted(len(p.rules), "rule"),
+		counted(len(p.neverRules), "never rule"), "digest " + p.Digest(),
+	}, ", ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// Settings returns the policy's settings.
+func (p *Policy) Settings() Settings { return p.settings }
+
+// Link returns the address of a ticket, "" if there is no ticket or the policy has no link.
 func (s Settings) Link(ticket string) string {
 	ticket = strings.TrimSpace(ticket)
 	if ticket == "" || s.TicketLink == "" {
@@ -51,14 +79,11 @@ func (s Settings) Link(ticket string) string {
 	return strings.Replace(s.TicketLink, "{ticket}", url.PathEscape(ticket), 1)
 }
 
-// Settings returns the policy's settings.
-func (p *Policy) Settings() Settings { return p.settings }
-
-// Sources is what has to be known of people for this policy to answer.
+// Sources lists what has to be read from Slack before this policy can answer.
 type Sources struct {
-	Groups []string          // ids of Slack user groups, sorted
-	People []string          // addresses, folded, and Slack ids that the policy names, sorted
-	Names  map[string]string // of groups, as the policy calls them, by their ids
+	Groups []string          // ids of Slack user groups, ascending
+	People []string          // addresses (folded) and Slack user ids that the policy names, ascending
+	Names  map[string]string // by id of a group: what the policy calls it
 }
 
 // Sources returns a copy of the policy's sources.
@@ -68,64 +93,41 @@ func (p *Policy) Sources() Sources {
 	return s
 }
 
-// role is a role of the catalogue.
-type role struct {
-	name, about, path, landsOn  string
-	assumeRoles, makeIdentities bool
+func (p *Policy) listSources() Sources {
+	s := Sources{Names: make(map[string]string, len(p.byGroup))}
+	s.Groups = slices.Grow(s.Groups, len(p.byGroup))
+	for _, i := range p.byGroup {
+		x := &p.principals[i]
+		if before, known := s.Names[x.Group]; known {
+			s.Names[x.Group] = before + ", " + x.Name
+			continue
+		}
+		s.Names[x.Group] = x.Name
+		s.Groups = append(s.Groups, x.Group)
+	}
+	for i := range p.principals {
+		s.People = append(append(s.People, p.principals[i].IDs...), p.principals[i].Addresses...)
+	}
+	slices.Sort(s.People)
+	s.People = slices.Compact(s.People)
+	return s
 }
 
-// account is a member account.
-type account struct {
-	access.Account
-	folded   string // its name in small letters: accounts stand in this order
-	searched string // its name as people type it into the search
-	*class
+// class returns what the policy says about the class of an account.
+func (p *Policy) class(account int) *AccountClass { return &p.classes[p.accounts[account].Class] }
+
+// target describes the role of an account as a session needs it.
+func (p *Policy) target(account, role int) access.Target {
+	a, r := &p.accounts[account], &p.roles[role]
+	return access.Target{
+		Account: a.ID, AccountName: a.Name, Region: p.class(account).Region,
+		Role: r.Name, Path: r.Path, LandsOn: r.LandsOn,
+		AssumeRoles: r.AssumeRoles, MakeIdentities: r.MakeIdentities,
+	}
 }
 
-// class is what accounts have in common that the policy does not tell apart. It
-// is how the policy knows which accounts a rule holds, so that an answer looks
-// at what concerns its account, however many accounts and rules there are.
-type class struct {
-	number int // its index
-	region string
-	roles  set     // of the catalogue, that exist there
-	rules  []int32 // that hold these accounts, in the order of the file
-	nevers []int32 // those that hold them because a tag is missing included
-}
+// expired reports whether something that expires has ended. A zero time never ends.
+func expired(expires, at time.Time) bool { return !expires.IsZero() && !at.Before(expires) }
 
-// rule is an entry of rules.
-type rule struct {
-	name      string
-	line, col int
-	who       []int32 // principals
-	roles     set
-	max       time.Duration
-	needs     []requirement
-	ticket    bool
-	gives     [len(kinds)]bool
-	review    *access.Review
-	reviewers []int32
-	channels  []string
-	setters   []int32 // rules that set this one aside
-	expires   time.Time
-}
-
-// requirement is how many people of whom have to say yes.
-type requirement struct {
-	names []string // as the file has them
-	from  []int32
-	need  int
-}
-
-// never is an entry of never.
-type never struct {
-	name      string
-	line, col int
-	who       []int32
-	roles     set
-	say       string
-	expires   time.Time
-}
-
-// over reports whether something that expires is no more at a moment.
-func over(expires, at time.Time) bool { return !expires.IsZero() && !at.Before(expires) }
+// lastDay is the date on which something that expires applies for the last time.
+func lastDay(expires time.Time) string { return expires.Add(-day).Format(time.DateOnly) }

@@ -1,11 +1,7 @@
-package policy
+package policy_test
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -14,25 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
-
-// repository is the policy that is shipped for the sandbox.
-func repository(t *testing.T) *Policy {
-	t.Helper()
-	src, err := os.ReadFile("../../policy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, warnings, err := Compile("policy.yaml", src, Options{Bastion: bastion, Now: noon})
-	if err != nil || len(warnings) > 0 {
-		t.Fatalf("compile: %v\nwarnings: %v", err, warnings)
-	}
-	return p
-}
 
 // What somebody tries first in the sandbox, with its people.
 func TestTheFirstMinuteInTheSandbox(t *testing.T) {
-	p, w := repository(t), newWorkspace()
+	p, w := policytest.Repository(t), policytest.NewWorkspace()
 	for _, c := range []struct {
 		who, account, role, length, ticket string
 		answer                             string
@@ -50,13 +34,13 @@ func TestTheFirstMinuteInTheSandbox(t *testing.T) {
 		{"sec1", "log-archive", "ReadOnly", "1h", "", "granted"},
 		{"sec1", "log-archive", "Admin", "1h", "", "never"},
 	} {
-		i, ok := p.accountNamed(c.account)
-		length, err := ParseLength(c.length)
-		if !ok || err != nil {
+		account := policytest.AccountID(p, c.account)
+		length, err := policy.ParseLength(c.length)
+		if account == c.account || err != nil {
 			t.Fatal(c.account, err)
 		}
-		q := Question{Who: w.person(c.who), Account: p.accounts[i].ID, Role: c.role, For: length, Reason: "why",
-			Ticket: c.ticket, Asking: true, Directory: w.directory(noon), At: noon}
+		q := policy.Question{Who: w.Person(c.who), Account: account, Role: c.role, For: length, Reason: "why",
+			Ticket: c.ticket, Asking: true, Directory: w.Directory(policytest.Noon), At: policytest.Noon}
 		if got := answer(p.Decide(q)); got != c.answer {
 			t.Errorf("%s: %s in %s for %s: got %s, want %s", c.who, c.role, c.account, c.length, got, c.answer)
 		}
@@ -64,8 +48,8 @@ func TestTheFirstMinuteInTheSandbox(t *testing.T) {
 }
 
 func TestTheRepositoryNamesWhatTheSandboxHas(t *testing.T) {
-	p := repository(t)
-	want := Sources{
+	p := policytest.Repository(t)
+	want := policy.Sources{
 		Groups: []string{"S0DEVS", "S0LEADS", "S0SECURITY"},
 		People: []string{"dev2@example.com", "lead2@example.com"},
 		Names:  map[string]string{"S0DEVS": "developers", "S0LEADS": "leads", "S0SECURITY": "security"},
@@ -74,19 +58,16 @@ func TestTheRepositoryNamesWhatTheSandboxHas(t *testing.T) {
 		t.Errorf("sources (-want +got):\n%s", diff)
 	}
 	channels := []string{"C0APPROVALS", "C0PAYMENTS", "C0OPS"}
-	s := p.Settings()
-	for _, r := range p.rules {
-		for _, c := range append(r.channels, s.Channel, s.Operators) {
-			if !slices.Contains(channels, c) {
-				t.Errorf("%s is not a channel of the sandbox", c)
-			}
+	for _, c := range append(p.Channels(), policy.Channel{ID: p.Settings().Channel}) {
+		if !slices.Contains(channels, c.ID) {
+			t.Errorf("%s is not a channel of the sandbox", c.ID)
 		}
 	}
 }
 
 func TestSettingsHaveDefaults(t *testing.T) {
 	least := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
-	for text, want := range map[string]Settings{
+	for text, want := range map[string]policy.Settings{
 		least: {Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30,
 			TicketExample: "INC-42"},
 		strings.Replace(least, "C0A", "C0A, pending_at_most: 50, asks_per_hour: 1000", 1): {
@@ -98,8 +79,7 @@ func TestSettingsHaveDefaults(t *testing.T) {
 			TicketExample: "ABC", PendingAtMost: 5, AsksPerHour: 30,
 		},
 	} {
-		got := compiled(t, text).Settings()
-		got.ticket = nil
+		got := policytest.Compile(t, text).Settings()
 		if got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -107,7 +87,7 @@ func TestSettingsHaveDefaults(t *testing.T) {
 }
 
 func TestLinksHoldTheTicketAndNothingElse(t *testing.T) {
-	s := Settings{TicketLink: "https://x.example.com/browse/{ticket}?v=1"}
+	s := policy.Settings{TicketLink: "https://x.example.com/browse/{ticket}?v=1"}
 	for ticket, want := range map[string]string{
 		"INC-42": "https://x.example.com/browse/INC-42?v=1", " INC-42 ": "https://x.example.com/browse/INC-42?v=1", "": "", "  ": "",
 		"../a?b#c|d>": "https://x.example.com/browse/..%2Fa%3Fb%23c%7Cd%3E?v=1", "{ticket}": "https://x.example.com/browse/%7Bticket%7D?v=1",
@@ -116,66 +96,21 @@ func TestLinksHoldTheTicketAndNothingElse(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", ticket, got, want)
 		}
 	}
-	if got := (Settings{}).Link("INC-42"); got != "" {
+	if got := (policy.Settings{}).Link("INC-42"); got != "" {
 		t.Errorf("no link: got %q", got)
 	}
 }
 
-// A map of the same name is written in another file, beside the policy.
-func TestAccountsFromAnotherFile(t *testing.T) {
-	policy := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts_from: %s\nrules: [{name: a, who: [everyone], accounts: [prod], roles: [A], max: 1h, approvals: none}]\n"
-	files := map[string]string{
-		"etc/list.yaml":  "- {id: \"111111111111\", name: prod}\n",
-		"etc/map.yaml":   "accounts:\n  - {id: \"111111111111\", name: prod}\n",
-		"etc/wrong.yaml": "- {id: \"111111111111\", name: prod, reggion: x}\n- {id: \"999999999999\", name: hub, roles: [B]}\n",
-		"etc/empty.yaml": "",
-	}
-	read := func(name string) ([]byte, error) {
-		if text, ok := files[name]; ok {
-			return []byte(text), nil
-		}
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	for name, want := range map[string]string{
-		"list.yaml": "", "map.yaml": "",
-		"wrong.yaml": "etc/wrong.yaml:1:36: an account cannot have the key \"reggion\"; did you mean \"region\"?\n" +
-			"etc/wrong.yaml:2:8: the account 999999999999 is the bastion, which cannot be a target; remove it\n" +
-			"etc/wrong.yaml:2:43: no role is called \"B\"; write \"A\"",
-		"empty.yaml": "etc/empty.yaml:1:1: this file is empty; begin with version: 1, or with accounts: in a file " +
-			"of accounts",
-		"none.yaml": "etc/policy.yaml:4:16: the file in accounts_from cannot be read (open etc/none.yaml: file does " +
-			"not exist); write the path of a file next to the policy",
-		"../secret.yaml": "etc/policy.yaml:4:16: accounts_from cannot be \"../secret.yaml\"; write the path of a file " +
-			"next to the policy",
-		"/etc/passwd": "etc/policy.yaml:4:16: accounts_from cannot be \"/etc/passwd\"; write the path of a file next " +
-			"to the policy",
-	} {
-		p, _, err := Compile("etc/policy.yaml", fmt.Appendf(nil, policy, name), Options{Bastion: bastion, Now: noon, Read: read})
-		got := ""
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want || (p == nil) != (want != "") {
-			t.Errorf("%s: got:\n%s\nwant:\n%s", name, got, want)
-		}
-	}
-	_, _, err := Compile("policy.yaml", fmt.Appendf(nil, policy, "list.yaml"), Options{})
-	if err == nil || !strings.Contains(err.Error(),
-		"accounts_from cannot be used here, because no other file can be read; write accounts: […] in the policy") {
-		t.Errorf("without a way to read: got %v", err)
-	}
-}
-
 func TestFindTakesWholeIdsAndNames(t *testing.T) {
-	p, w := repository(t), newWorkspace()
+	p, w := policytest.Repository(t), policytest.NewWorkspace()
 	want := access.Account{ID: "111111111111", Name: "payments-prod"}
 	for _, text := range []string{"111111111111", "payments-prod", " Payments-PROD "} {
-		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon, text); got != want || refusal != nil {
+		if got, refusal := p.Find(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, text); got != want || refusal != nil {
 			t.Errorf("%q: got %v, %v; want %v", text, got, refusal, want)
 		}
 	}
 	for _, text := range []string{"", "payments", "payments-*", "11111111111", "payments-prod2", "\xff"} {
-		if got, refusal := p.Find(w.person("dev1"), w.directory(noon), noon,
+		if got, refusal := p.Find(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon,
 			text); access.Code(refusal) != "unknown_account" || got != (access.Account{}) {
 			t.Errorf("%q: got %v, %v; want unknown_account", text, got, refusal)
 		}
@@ -202,7 +137,7 @@ rules:
 `
 
 func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
-	p, w := compiled(t, spelledPolicy), newWorkspace()
+	p, w := policytest.Compile(t, spelledPolicy), policytest.NewWorkspace()
 	for _, c := range []struct{ who, typed, want, says string }{
 		{"dev1", "Zürich Core", "Zürich Core", ""},
 		{"dev1", "Zu\u0308rich core", "Zürich Core", ""}, // as a Mac decomposes it
@@ -224,7 +159,7 @@ func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 		{"dev1", "SecretVault", "", "Did you mean “secret-vault-2”?"},
 		{"lead1", "SecretVault", "Secret Vault", ""},
 	} {
-		got, err := p.Find(w.person(c.who), w.directory(noon), noon, c.typed)
+		got, err := p.Find(w.Person(c.who), w.Directory(policytest.Noon), policytest.Noon, c.typed)
 		if got.Name != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s types %q: got %q, %v; want %q %q", c.who, c.typed, got.Name, err, c.want, c.says)
 		}
@@ -232,18 +167,18 @@ func TestANameIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
 }
 
 func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
-	p, w := compiled(t, spelledPolicy), newWorkspace()
+	p, w := policytest.Compile(t, spelledPolicy), policytest.NewWorkspace()
 	for hidden, none := range map[string]string{"555555555555": "555555555556", "Secret Vault": "Secret Veult",
 		"secret vault": "secret veult"} {
-		_, one := p.Find(w.person("dev1"), w.directory(noon), noon, hidden)
-		_, other := p.Find(w.person("dev1"), w.directory(noon), noon, none)
+		_, one := p.Find(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, hidden)
+		_, other := p.Find(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, none)
 		if one == nil || other == nil || strings.ReplaceAll(one.Error(), hidden, none) != other.Error() {
 			t.Errorf("%q: %v\n%q: %v\nwant the same", hidden, one, none, other)
 		}
 	}
 	for _, role := range []string{"ReadOnly", "Admin", "Nothing"} {
-		refusal := p.Decide(Question{Who: w.person("dev1"), Account: "555555555555", Role: role, Asking: true,
-			Directory: w.directory(noon), At: noon}).Refusal
+		refusal := p.Decide(policy.Question{Who: w.Person("dev1"), Account: "555555555555", Role: role, Asking: true,
+			Directory: w.Directory(policytest.Noon), At: policytest.Noon}).Refusal
 		if refusal == nil || strings.Contains(strings.ToLower(refusal.Error()), "vault") {
 			t.Errorf("%s: %v tells the account's name", role, refusal)
 		}
@@ -252,39 +187,39 @@ func TestAnAccountOfOthersIsAnsweredLikeOneThatThereIsNot(t *testing.T) {
 
 // The words of a never are for everybody whom it names, also where no rule does.
 func TestTheWordsOfANeverAreTold(t *testing.T) {
-	p, w := repository(t), newWorkspace()
-	account, err := p.Find(w.person("dev1"), w.directory(noon), noon, "log-archive")
+	p, w := policytest.Repository(t), policytest.NewWorkspace()
+	account, err := p.Find(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, "log-archive")
 	if err != nil {
 		t.Fatal(err)
 	}
-	refusal := p.Decide(Question{Who: w.person("dev1"), Account: account.ID, Role: "Admin", Asking: true,
-		Directory: w.directory(noon), At: noon}).Refusal
+	refusal := p.Decide(policy.Question{Who: w.Person("dev1"), Account: account.ID, Role: "Admin", Asking: true,
+		Directory: w.Directory(policytest.Noon), At: policytest.Noon}).Refusal
 	if access.Code(refusal) != "never" || !strings.Contains(refusal.Error(), "Nobody changes the log archive by hand.") {
 		t.Errorf("got %v", refusal)
 	}
 }
 
 func TestARoleIsTakenWhenItIsTheSameButForItsSpelling(t *testing.T) {
-	p, w := compiled(t, spelledPolicy), newWorkspace()
+	p, w := policytest.Compile(t, spelledPolicy), policytest.NewWorkspace()
 	for _, c := range []struct{ who, typed, want string }{
 		{"dev1", "ReadOnly", "ReadOnly"}, {"dev1", "readonly", "ReadOnly"}, {"dev1", "Read-Only", "ReadOnly"},
 		{"dev1", "read only", "ReadOnly"},
 		{"dev1", "Read", "Read"}, {"dev1", "ReadOnyl", "ReadOnyl"}, {"dev1", "admin", "admin"}, {"lead1", "admin", "Admin"},
 		{"lead1", "Break-Glass", "Break-Glass"}, {"lead1", "breakglass", "breakglass"}, {"lead1", "", ""},
 	} {
-		if got := p.FindRole(w.person(c.who), w.directory(noon), noon, "222222222222", c.typed); got != c.want {
+		if got := p.FindRole(w.Person(c.who), w.Directory(policytest.Noon), policytest.Noon, "222222222222", c.typed); got != c.want {
 			t.Errorf("%s types %q: got %q, want %q", c.who, c.typed, got, c.want)
 		}
 	}
 }
 
 func TestTheSearchFindsNamesWithoutTheirMarks(t *testing.T) {
-	p, w := compiled(t, spelledPolicy), newWorkspace()
+	p, w := policytest.Compile(t, spelledPolicy), policytest.NewWorkspace()
 	for typed, want := range map[string]string{
 		"zur": "Zürich Core", "ZÜR": "Zürich Core", "zu\u0308r": "Zürich Core", "core zurich": "Zürich Core",
 		"ostre aeble": "Østre Æble", "ø": "Østre Æble",
 	} {
-		found, total := p.Accounts(w.person("dev1"), w.directory(noon), noon, typed, 10)
+		found, total := p.Accounts(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, typed, 10)
 		if total == 0 || found[0].Name != want {
 			t.Errorf("%q: got %v, want %s", typed, found, want)
 		}
@@ -298,7 +233,7 @@ func TestTheLikeliestAccountComesFirst(t *testing.T) {
 		text += fmt.Sprintf("  - {id: \"%012d\", name: %s}\n", 100+i, name)
 	}
 	text += "rules: [{name: a, who: [everyone], accounts: [\"*pay*\", \"Pay\", other], roles: [A], max: 1h, approvals: none}]\n"
-	p, w := compiled(t, text), newWorkspace()
+	p, w := policytest.Compile(t, text), policytest.NewWorkspace()
 	for _, c := range []struct {
 		typed string
 		most  int
@@ -317,7 +252,7 @@ func TestTheLikeliestAccountComesFirst(t *testing.T) {
 		{"hidden", 10, "", 0},
 		{"payy", 10, "", 0},
 	} {
-		found, total := p.Accounts(w.person("dev1"), w.directory(noon), noon, c.typed, c.most)
+		found, total := p.Accounts(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, c.typed, c.most)
 		var got []string
 		for _, a := range found {
 			got = append(got, a.Name)
@@ -327,23 +262,23 @@ func TestTheLikeliestAccountComesFirst(t *testing.T) {
 		}
 	}
 	for _, who := range []string{"guest", "nobody"} {
-		if found, total := p.Accounts(w.person(who), w.directory(noon), noon, "", 10); found != nil || total != 0 {
+		if found, total := p.Accounts(w.Person(who), w.Directory(policytest.Noon), policytest.Noon, "", 10); found != nil || total != 0 {
 			t.Errorf("%s is shown %v", who, found)
 		}
 	}
 }
 
 func TestRolesTellWhatTheFormShows(t *testing.T) {
-	p, w := repository(t), newWorkspace()
+	p, w := policytest.Repository(t), policytest.NewWorkspace()
 	want := []access.Role{
 		{Name: "ReadOnly", About: "Look at everything, change nothing", Max: 4 * time.Hour},
 		{Name: "Operator", About: "Restart, scale, deploy", Max: 2 * time.Hour},
 		{Name: "Admin", About: "Everything", Max: time.Hour, Ticket: true},
 	}
-	if diff := cmp.Diff(want, p.Roles(w.person("dev1"), w.directory(noon), noon, "111111111111")); diff != "" {
+	if diff := cmp.Diff(want, p.Roles(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, "111111111111")); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)
 	}
-	if got := p.Roles(w.person("dev1"), w.directory(noon), noon, "000000000000"); got != nil {
+	if got := p.Roles(w.Person("dev1"), w.Directory(policytest.Noon), policytest.Noon, "000000000000"); got != nil {
 		t.Errorf("of no account: %v", got)
 	}
 }
@@ -355,12 +290,12 @@ roles: {Plain: {}, Full: {about: a, path: /team/x/, lands_on: /iam/home, may: [a
 accounts: [{id: "111111111111", name: prod, region: eu-central-1}, {id: "222222222222", name: dev}]
 rules: [{name: a, who: [everyone], accounts: ["*"], roles: ["*"], max: 1h, approvals: none}]
 `
-	p, w := compiled(t, text), newWorkspace()
+	p, w := policytest.Compile(t, text), policytest.NewWorkspace()
 	for _, want := range []access.Target{
 		{Account: "111111111111", AccountName: "prod", Region: "eu-central-1", Role: "Full", Path: "/team/x/", LandsOn: "/iam/home", AssumeRoles: true, MakeIdentities: true},
 		{Account: "222222222222", AccountName: "dev", Region: "us-east-1", Role: "Plain", Path: "/aws-access/"},
 	} {
-		got := p.Decide(Question{Who: w.person("dev1"), Account: want.Account, Role: want.Role, Directory: w.directory(noon), At: noon})
+		got := p.Decide(policy.Question{Who: w.Person("dev1"), Account: want.Account, Role: want.Role, Directory: w.Directory(policytest.Noon), At: policytest.Noon})
 		if diff := cmp.Diff(want, got.Target); diff != "" || got.Refusal != nil {
 			t.Errorf("%v (-want +got):\n%s", got.Refusal, diff)
 		}
@@ -368,8 +303,8 @@ rules: [{name: a, who: [everyone], accounts: ["*"], roles: ["*"], max: 1h, appro
 }
 
 func TestExplainSaysWhyOfEveryRule(t *testing.T) {
-	p, w := repository(t), newWorkspace()
-	q := Question{Who: w.person("lead1"), Account: "111111111111", Role: "Operator", Directory: w.directory(noon), At: noon}
+	p, w := policytest.Repository(t), policytest.NewWorkspace()
+	q := policy.Question{Who: w.Person("lead1"), Account: "111111111111", Role: "Operator", Directory: w.Directory(policytest.Noon), At: policytest.Noon}
 	got := make(map[string]string)
 	for _, r := range p.Explain(q) {
 		got[r.Rule] = string(r.Outcome) + ": " + r.Says
@@ -388,8 +323,8 @@ func TestExplainSaysWhyOfEveryRule(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", rule, got[rule], want)
 		}
 	}
-	if len(got) != len(p.rules)+len(p.nevers) {
-		t.Errorf("%d reasons for %d rules and nevers", len(got), len(p.rules)+len(p.nevers))
+	if want := strings.Count(string(policytest.RepositoryFile(t)), "  - name: "); len(got) != want {
+		t.Errorf("%d reasons for %d rules and never rules", len(got), want)
 	}
 	q.Role = "Nothing"
 	if got := p.Explain(q); got != nil {
@@ -399,7 +334,7 @@ func TestExplainSaysWhyOfEveryRule(t *testing.T) {
 
 // Sources is asked often, and by those who sort and cut what they get.
 func TestSourcesAreACopy(t *testing.T) {
-	p := repository(t)
+	p := policytest.Repository(t)
 	p.Sources().Groups[0] = "S0OTHER"
 	if got := p.Sources().Groups[0]; got != "S0DEVS" {
 		t.Errorf("got %s, want S0DEVS", got)
@@ -407,7 +342,7 @@ func TestSourcesAreACopy(t *testing.T) {
 }
 
 func TestSourcesNameEverybodyWhoIsNamed(t *testing.T) {
-	p := compiled(t, `version: 1
+	p := policytest.Compile(t, `version: 1
 settings: {channel: C0A}
 roles: {A: {}}
 accounts: [{id: "111111111111", name: prod}]
@@ -417,7 +352,7 @@ rules:
 never:
   - {name: y, who: [six@example.com], accounts: [prod], roles: [A]}
 `)
-	want := Sources{
+	want := policy.Sources{
 		Groups: []string{"S0A", "S0ONCALL"},
 		People: []string{"U0FOUR", "U0TWO", "five@example.com", "one@example.com", "six@example.com", "three@example.com"},
 		Names:  map[string]string{"S0A": "a, b", "S0ONCALL": "on-call"},
@@ -427,50 +362,20 @@ never:
 	}
 }
 
-// FuzzCompile holds that any bytes are compiled or refused, with places that
-// lie in the file, and that what compiles can be asked.
-func FuzzCompile(f *testing.F) {
-	for _, pattern := range []string{"testdata/compile/yaml.txtar", "testdata/compile/shape.txtar", "testdata/compile/names.txtar"} {
-		src, err := os.ReadFile(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for part := range strings.SplitSeq(string(src), "\n-- ") {
-			_, text, _ := strings.Cut(part, "\n")
-			policy, _, _ := unmarked(assembled(text))
-			f.Add([]byte(policy))
+func TestPeopleAreShownTheExampleAndNotThePattern(t *testing.T) {
+	src := policytest.RepositoryFile(t)
+	p, w := policytest.Compile(t, strings.Replace(string(src), "example: INC-42", "example: OPS-7", 1)), policytest.NewWorkspace()
+	for ticket, code := range map[string]string{"": "no_ticket", "yes": "bad_ticket", "OPS-7": ""} {
+		refusal := p.Decide(policy.Question{
+			Who: w.Person("dev1"), Account: "111111111111", Role: "Admin", For: time.Hour, Reason: "why", Ticket: ticket,
+			Asking:    true,
+			Directory: w.Directory(policytest.Noon), At: policytest.Noon,
+		}).Refusal
+		switch {
+		case code == "" && refusal != nil:
+			t.Errorf("%q: got %v", ticket, refusal)
+		case code != "" && (access.Code(refusal) != code || !strings.HasSuffix(refusal.Error(), " Write it like OPS-7.")):
+			t.Errorf("%q: got %v, want %s with the example", ticket, refusal, code)
 		}
 	}
-	src, err := os.ReadFile("../../policy.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(src)
-	w := newWorkspace()
-	f.Fuzz(func(t *testing.T, src []byte) {
-		p, warnings, err := Compile("policy.yaml", src, Options{Bastion: bastion, Now: noon, Read: noFile})
-		var problems Problems
-		if (p == nil) != errors.As(err, &problems) || (err != nil) != (len(problems) > 0) {
-			t.Fatalf("policy %v, error %v", p != nil, err)
-		}
-		lines := strings.Count(string(src), "\n") + strings.Count(string(src), "\r") + strings.Count(string(src), "\u0085") + strings.Count(string(src), "\u2028") + strings.Count(string(src), "\u2029") + 2
-		for _, one := range slices.Concat(problems, warnings) {
-			if one.Line < 1 || one.Line > lines || one.Col < 1 || !strings.Contains(one.Text, "; ") {
-				t.Errorf("a problem without place or words: %v", one)
-			}
-		}
-		if p == nil {
-			return
-		}
-		reloaded(t, p)
-		for _, a := range p.accounts {
-			for _, r := range p.Roles(w.person("dev1"), w.directory(noon), noon, a.ID) {
-				answer := p.Decide(Question{Who: w.person("dev1"), Account: a.ID, Role: r.Name, Asking: true, Directory: w.directory(noon), At: noon})
-				if code := access.Code(answer.Refusal); code == "not_allowed" || code == "never" ||
-					path.Clean(answer.Target.Path+"x") != answer.Target.Path+"x" {
-					t.Errorf("%s in %s is shown, and answered %q, at %q", r.Name, a.Name, code, answer.Target.Path)
-				}
-			}
-		}
-	})
 }

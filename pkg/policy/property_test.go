@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"fmt"
@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
 // model is a policy as the oracle reads it: plain lists, looked through from
@@ -101,7 +103,7 @@ func drawScene(t *rapid.T) scene {
 	return s
 }
 
-// drawPerson is a member most of the time, whose address may be unproven,
+// drawPerson is a member most of the time, whose address may be "unproven_address",
 // another's, or not there.
 func drawPerson(t *rapid.T, name string) access.Person {
 	p := access.Person{ID: "U0" + strings.ToUpper(name), Name: name, Membership: access.Member}
@@ -216,14 +218,14 @@ func (r modelRule) write(b *strings.Builder) {
 	}
 }
 
-func (s scene) question() Question {
-	q := Question{Who: s.people[s.who], Account: s.account, Role: s.role, At: noon}
-	q.Directory = access.Directory{PeopleAt: noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person)}
+func (s scene) question() policy.Question {
+	q := policy.Question{Who: s.people[s.who], Account: s.account, Role: s.role, At: policytest.Noon}
+	q.Directory = access.Directory{PeopleAt: policytest.Noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person)}
 	for _, p := range s.people {
 		q.Directory.People[p.ID] = p
 	}
 	for g, names := range s.groups {
-		group := access.Group{ReadAt: noon, Gone: names == nil}
+		group := access.Group{ReadAt: policytest.Noon, Gone: names == nil}
 		for _, name := range names {
 			group.Members = append(group.Members, s.people[name].ID)
 		}
@@ -235,12 +237,21 @@ func (s scene) question() Question {
 	return q
 }
 
+// certainty is what the oracle knows about somebody and a principal.
+type certainty uint8
+
+const (
+	no certainty = iota
+	maybe
+	yes
+)
+
 // belongs is the oracle for who, from and by.
-func (s scene) belongs(p access.Person, principal string) belief {
+func (s scene) belongs(p access.Person, principal string) certainty {
 	var members []string
 	switch {
 	case principal == "everyone":
-		return map[access.Membership]belief{access.Member: yes, "": maybe}[p.Membership]
+		return map[access.Membership]certainty{access.Member: yes, "": maybe}[p.Membership]
 	case principal == "people":
 		members = scenePeopleGroup
 	case s.groups[principal] != nil:
@@ -252,7 +263,7 @@ func (s scene) belongs(p access.Person, principal string) belief {
 	default:
 		members = []string{principal}
 	}
-	best := belief(0)
+	best := no
 	for _, m := range members {
 		best = max(best, s.is(p, m))
 	}
@@ -260,7 +271,7 @@ func (s scene) belongs(p access.Person, principal string) belief {
 }
 
 // is says whether somebody is whom an id or an address names.
-func (s scene) is(p access.Person, named string) belief {
+func (s scene) is(p access.Person, named string) certainty {
 	isAddress := strings.Contains(named, "@")
 	switch {
 	case p.ID == named, isAddress && p.Email == named:
@@ -364,7 +375,7 @@ func (s scene) filled(r modelRule) bool {
 func TestAnswersEqualAPlainReading(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		p := compiled(t, s.text())
+		p := policytest.Compile(t, s.text())
 		q := s.question()
 		got := p.Decide(q)
 		worlds, forbidden, nobody := 0, false, false
@@ -400,10 +411,10 @@ func TestAnswersEqualAPlainReading(t *testing.T) {
 
 // compare checks the terms of an answer against the rules that are in force in
 // some world.
-func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure bool, reasons []Reason) {
+func (s scene) compare(t *rapid.T, got policy.Answer, inForce map[string]bool, unsure bool, reasons []policy.Reason) {
 	binding := make(map[string]bool)
 	for _, r := range reasons {
-		if r.Outcome == Binds {
+		if r.Outcome == policy.Binds {
 			binding[r.Rule] = true
 		}
 	}
@@ -438,7 +449,7 @@ func (s scene) compare(t *rapid.T, got Answer, inForce map[string]bool, unsure b
 }
 
 // sorted is an answer without what only shows the order of the file.
-func sorted(a Answer) Answer {
+func sorted(a policy.Answer) policy.Answer {
 	slices.SortFunc(a.Terms.Requirements, func(x, y access.Requirement) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
 	slices.Sort(a.Terms.Channels)
 	if a.Refusal != nil {
@@ -450,19 +461,32 @@ func sorted(a Answer) Answer {
 	return a
 }
 
+func TestLoadedPolicyAnswersLikeCompiledPolicy(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScene(rt)
+		p := policytest.Compile(rt, s.text())
+		q := s.question()
+		q.Asking, q.Reason = rapid.Bool().Draw(rt, "asking"), "why"
+		loaded := policytest.Reloaded(rt, p)
+		if diff := cmp.Diff(policytest.EveryAnswer(p, q), policytest.EveryAnswer(loaded, q), policytest.Equal); diff != "" {
+			rt.Fatalf("answers (-compiled +loaded):\n%s", diff)
+		}
+	})
+}
+
 func TestTheOrderOfRulesMeansNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		q := s.question()
 		q.Asking = rapid.Bool().Draw(rt, "asking")
 		q.Reason = "why"
-		before := sorted(compiled(t, s.text()).Decide(q))
+		before := sorted(policytest.Compile(t, s.text()).Decide(q))
 		shuffle := rand.New(rand.NewSource(rapid.Int64().Draw(rt, "order")))
 		shuffle.Shuffle(len(s.rules), func(i, j int) { s.rules[i], s.rules[j] = s.rules[j], s.rules[i] })
 		shuffle.Shuffle(len(s.nevers), func(i, j int) { s.nevers[i], s.nevers[j] = s.nevers[j], s.nevers[i] })
 		shuffle.Shuffle(len(s.accounts), func(i, j int) { s.accounts[i], s.accounts[j] = s.accounts[j], s.accounts[i] })
 		shuffle.Shuffle(len(q.Approvals), func(i, j int) { q.Approvals[i], q.Approvals[j] = q.Approvals[j], q.Approvals[i] })
-		after := sorted(compiled(t, s.text()).Decide(q))
+		after := sorted(policytest.Compile(t, s.text()).Decide(q))
 		if diff := cmp.Diff(before, after); diff != "" {
 			rt.Fatalf("in another order:\n%s\n%s", diff, s.text())
 		}
@@ -471,9 +495,9 @@ func TestTheOrderOfRulesMeansNothing(t *testing.T) {
 
 // loosened says what an answer has become looser in, "" for nothing. Somebody
 // whom no rule allowed may be allowed by another: that loosens no rule.
-func loosened(before, after Answer) string {
+func loosened(before, after policy.Answer) string {
 	switch access.Code(before.Refusal) {
-	case "not_allowed", unknownGroup, unreadable, unproven:
+	case "not_allowed", "unknown_group", "slack_unreadable", "unproven_address":
 		return ""
 	case "never":
 		if access.Code(after.Refusal) != "never" {
@@ -503,11 +527,11 @@ func loosened(before, after Answer) string {
 func TestAddingARuleLoosensNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		before := compiled(t, s.text()).Decide(s.question())
+		before := policytest.Compile(t, s.text()).Decide(s.question())
 		added := s.drawRule(rt, "added")
 		added.insteadOf = nil
 		s.rules = append(s.rules, added)
-		if what := loosened(before, compiled(t, s.text()).Decide(s.question())); what != "" {
+		if what := loosened(before, policytest.Compile(t, s.text()).Decide(s.question())); what != "" {
 			rt.Fatalf("%s is looser with\n%s", what, s.text())
 		}
 	})
@@ -517,11 +541,11 @@ func TestNeverWinsOverEveryRule(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		s.nevers = append(s.nevers, modelRule{name: "added", who: []string{"everyone"}, accounts: []string{"*"}, roles: []string{s.role}})
-		p := compiled(t, s.text())
+		p := policytest.Compile(t, s.text())
 		if code := access.Code(p.Decide(s.question()).Refusal); code != "never" {
 			rt.Fatalf("got %q\n%s", code, s.text())
 		}
-		for _, r := range p.Roles(s.people[s.who], s.question().Directory, noon, s.account) {
+		for _, r := range p.Roles(s.people[s.who], s.question().Directory, policytest.Noon, s.account) {
 			if r.Name == s.role {
 				rt.Fatalf("the form shows a role that is never given\n%s", s.text())
 			}
@@ -534,7 +558,7 @@ func TestNeverWinsOverEveryRule(t *testing.T) {
 func TestNotKnowingLoosensNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		p := compiled(t, s.text())
+		p := policytest.Compile(t, s.text())
 		before := p.Decide(s.question())
 		group := rapid.SampledFrom(sceneGroups).Draw(rt, "group")
 		s.groups[group] = nil
@@ -550,7 +574,7 @@ func TestNotKnowingLoosensNothing(t *testing.T) {
 func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		p, q := compiled(t, s.text()), s.question()
+		p, q := policytest.Compile(t, s.text()), s.question()
 		var want []access.Account
 		for _, a := range s.accounts {
 			var roles []string
@@ -577,36 +601,7 @@ func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
 	})
 }
 
-// Accounts share their lists when the same rules hold them, and only then.
-func TestClassesAreWhatNoSetTellsApart(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		size := rapid.IntRange(1, 100).Draw(rt, "size")
-		sets := make([]set, rapid.IntRange(0, 6).Draw(rt, "sets"))
-		for k := range sets {
-			sets[k] = newSet(size)
-			for _, i := range rapid.SliceOf(rapid.IntRange(0, size-1)).Draw(rt, "members") {
-				sets[k].add(i)
-			}
-		}
-		class, count := classes(sets, size)
-		by := make(map[string]int)
-		for i, c := range class {
-			signature := ""
-			for _, s := range sets {
-				signature += fmt.Sprint(s.has(i))
-			}
-			if before, known := by[signature]; known && before != c {
-				rt.Fatalf("%d is in class %d, its like in %d", i, c, before)
-			}
-			by[signature] = c
-		}
-		if len(by) != count {
-			rt.Fatalf("%d classes, want %d", count, len(by))
-		}
-	})
-}
-
 // notAllowed reports whether a refusal says that no rule is known to allow.
 func notAllowed(code string) bool {
-	return slices.Contains([]string{"not_allowed", unknownGroup, unreadable, unproven}, code)
+	return slices.Contains([]string{"not_allowed", "unknown_group", "slack_unreadable", "unproven_address"}, code)
 }

@@ -34,14 +34,14 @@ func (v *view) isAmong(principals []int32) belief {
 
 // forbids returns the never that stands against a role in an account, and how
 // sure that is; nil for none. One that is sure is named before one that is not.
-func (v *view) forbids(account, role int) (*never, belief) {
-	var found *never
-	for _, i := range v.accounts[account].nevers {
-		n := &v.nevers[i]
-		if !n.roles.has(role) || over(n.expires, v.now.at) {
+func (v *view) forbids(account, role int) (*NeverRule, belief) {
+	var found *NeverRule
+	for _, i := range v.class(account).NeverRules {
+		n := &v.neverRules[i]
+		if !n.Roles.Has(role) || expired(n.Expires, v.now.at) {
 			continue
 		}
-		switch v.isAmong(n.who) {
+		switch v.isAmong(n.Who) {
 		case yes:
 			return n, yes
 		case maybe:
@@ -55,9 +55,9 @@ func (v *view) forbids(account, role int) (*never, belief) {
 
 // mayForbid are the principals of the nevers that stand against a role in an account, if they hold somebody.
 func (v *view) mayForbid(account, role int) (who []int32) {
-	for _, i := range v.accounts[account].nevers {
-		if n := &v.nevers[i]; n.roles.has(role) && !over(n.expires, v.now.at) {
-			who = append(who, n.who...)
+	for _, i := range v.class(account).NeverRules {
+		if n := &v.neverRules[i]; n.Roles.Has(role) && !expired(n.Expires, v.now.at) {
+			who = append(who, n.Who...)
 		}
 	}
 	slices.Sort(who)
@@ -95,7 +95,7 @@ func (r *ruling) state(i int32) ruleState {
 	}
 	s := ruleState{matches: r.matches(i)}
 	s.binds, s.sure = s.matches != no, s.matches == yes
-	for _, setter := range r.rules[i].setters {
+	for _, setter := range r.rules[i].SetAsideBy {
 		if !s.binds {
 			break
 		}
@@ -110,18 +110,18 @@ func (r *ruling) state(i int32) ruleState {
 // matches says whether a rule matches, set aside or not (POLICY 2).
 func (r *ruling) matches(i int32) belief {
 	one := &r.rules[i]
-	if over(one.expires, r.now.at) || !listed(r.accounts[r.account].rules, i) || !one.roles.has(r.role) {
+	if expired(one.Expires, r.now.at) || !contains(r.class(r.account).Rules, i) || !one.Roles.Has(r.role) {
 		return no
 	}
-	return r.isAmong(one.who)
+	return r.isAmong(one.Who)
 }
 
 // binding returns the rules that bind, in the order of the file, and the best
 // that is known of any rule that matches: only a yes allows.
 func (r *ruling) binding() (rules []int32, allows belief) {
 	allows = no
-	for _, i := range r.accounts[r.account].rules {
-		if !r.rules[i].roles.has(r.role) {
+	for _, i := range r.class(r.account).Rules {
+		if !r.rules[i].Roles.Has(r.role) {
 			continue
 		}
 		s := r.state(i)
@@ -131,4 +131,10 @@ func (r *ruling) binding() (rules []int32, allows belief) {
 		}
 	}
 	return rules, allows
+}
+
+// contains reports whether an ascending list has an entry.
+func contains(list []int32, entry int32) bool {
+	_, found := slices.BinarySearch(list, entry)
+	return found
 }

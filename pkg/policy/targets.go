@@ -14,7 +14,7 @@ func (p *Policy) Targets() []access.Target {
 	var all []access.Target
 	for i := range p.accounts {
 		for j := range p.roles {
-			if p.accounts[i].roles.has(j) {
+			if p.class(i).Roles.Has(j) {
 				all = append(all, p.target(i, j))
 			}
 		}
@@ -49,7 +49,7 @@ func (p *Policy) Channels() []Channel {
 	}
 	note(p.settings.Operators, false)
 	for i := range p.rules {
-		for _, id := range p.rules[i].channels {
+		for _, id := range p.rules[i].Channels {
 			note(id, true)
 		}
 	}

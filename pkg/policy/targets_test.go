@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"slices"
@@ -7,6 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
+	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
 const targetsSource = `version: 1
@@ -22,11 +25,11 @@ rules:
 `
 
 func TestTargetsAreAllRolesInAStableOrder(t *testing.T) {
-	p, _, err := Compile("policy.yaml", []byte(targetsSource), Options{Bastion: "999999999999"})
+	p, _, err := compiler.Compile("policy.yaml", []byte(targetsSource), compiler.Options{Bastion: "999999999999"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := Load(p.Encode(), "")
+	loaded, err := packed.Load(p.Packed(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +39,7 @@ func TestTargetsAreAllRolesInAStableOrder(t *testing.T) {
 		{Account: "222222222222", AccountName: "Zebra", Region: "eu-west-1", Role: "ReadOnly", Path: "/aws-access/"},
 		{Account: "222222222222", AccountName: "Zebra", Region: "eu-west-1", Role: "Admin", Path: "/aws-access/data/", LandsOn: "/iam/home", AssumeRoles: true},
 	}
-	for _, one := range []*Policy{p, loaded} {
+	for _, one := range []*policy.Policy{p, loaded} {
 		if diff := cmp.Diff(want, one.Targets()); diff != "" {
 			t.Errorf("targets (-want +got):\n%s", diff)
 		}
@@ -48,7 +51,7 @@ func TestTargetsAreAllRolesInAStableOrder(t *testing.T) {
 				t.Errorf("%v: got %+v, want none", unknown, got)
 			}
 		}
-		channels := []Channel{{"C0ONE", true}, {"C0OPS", true}, {"C0TWO", true}}
+		channels := []policy.Channel{{"C0ONE", true}, {"C0OPS", true}, {"C0TWO", true}}
 		if !slices.Equal(one.Channels(), channels) {
 			t.Errorf("channels %v, want %v", one.Channels(), channels)
 		}

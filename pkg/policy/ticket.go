@@ -1,150 +1,36 @@
 package policy
 
 import (
-	"cmp"
 	"regexp"
-	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
-
-	yaml "go.yaml.in/yaml/v4"
 )
 
-const (
-	maxTicket    = 100      // the longest ticket, in characters
-	usualExample = "INC-42" // what people are shown where the policy says nothing of tickets
-)
+// TicketFormat tells which texts are tickets. The zero TicketFormat accepts any line of text.
+type TicketFormat struct{ whole *regexp.Regexp }
 
-// ticket reads settings.ticket.
-func (r *reader) ticket(n *yaml.Node, s *Settings) {
-	var example *yaml.Node
-	ok := r.object(n, "ticket",
-		field{"pattern", false, func(n *yaml.Node) { r.ticketPattern(n, s) }},
-		field{"example", false, func(n *yaml.Node) { example = n }},
-		field{"link", false, func(n *yaml.Node) { r.ticketLink(n, s) }},
-	)
-	switch {
-	case !ok:
-	case example != nil:
-		r.ticketExample(example, s)
-	case s.ticket != nil:
-		if s.TicketExample = exampleOf(s.TicketPattern); !s.fits(s.TicketExample) {
-			r.wrong(n, "no example can be made from the ticket pattern; write example: with a ticket that people know")
-		}
+// NewTicketFormat returns the format of a regular expression that a whole ticket must match; ""
+// accepts any line. Errors are those of regexp.Compile.
+func NewTicketFormat(pattern string) (TicketFormat, error) {
+	if pattern == "" {
+		return TicketFormat{}, nil
 	}
+	// Compiled alone too: a pattern such as `a)|(b` is valid only inside of the brackets below.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return TicketFormat{}, err
+	}
+	whole, err := regexp.Compile("^(?:" + pattern + ")$")
+	return TicketFormat{whole}, err
 }
 
-func (r *reader) ticketPattern(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the ticket pattern")
-	if !ok {
-		return
-	}
-	_, err := regexp.Compile(text)
-	form, whole := wholeTicket(text)
-	if err = cmp.Or(err, whole); err != nil {
-		r.wrong(resolve(n), "the ticket pattern is not a regular expression (%v); write one like '[A-Z]+-[0-9]+'", err)
-		return
-	}
-	s.TicketPattern, s.ticket = text, form
+// Accepts reports whether text is a ticket: one line of at most MaxTicketText characters, without
+// spaces around it, that matches the pattern.
+func (f TicketFormat) Accepts(text string) bool {
+	return text != "" && text == strings.TrimSpace(text) && oneShortLine(text) && f.matches(text)
 }
 
-func (r *reader) ticketLink(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the ticket link")
-	switch {
-	case !ok:
-	case !strings.HasPrefix(text, "https://") || strings.ContainsAny(text, " \n<>|\"") ||
-		strings.Count(text, "{ticket}") != 1:
-		r.wrong(resolve(n), "the ticket link cannot be %s; write an https address that contains {ticket} once", quoted(text))
-	default:
-		s.TicketLink = text
-	}
+func oneShortLine(text string) bool {
+	return utf8.RuneCountInString(text) <= MaxTicketText && !strings.ContainsAny(text, "\r\n")
 }
 
-// ticketExample reads the ticket that people are shown. It has to be one that
-// would be taken.
-func (r *reader) ticketExample(n *yaml.Node, s *Settings) {
-	text, ok := r.text(n, "the ticket example")
-	switch {
-	case !ok:
-	case !s.fits(text):
-		r.wrong(resolve(n), "the ticket example does not match the ticket pattern; write a ticket that does")
-	default:
-		s.TicketExample = text
-	}
-}
-
-// fits reports whether a ticket would be taken.
-func (s *Settings) fits(ticket string) bool {
-	return ticket != "" && ticket == strings.TrimSpace(ticket) && utf8.RuneCountInString(ticket) <= maxTicket &&
-		!strings.ContainsAny(ticket, "\r\n") && (s.ticket == nil || s.ticket.MatchString(ticket))
-}
-
-// wholeTicket is what a whole ticket has to match.
-func wholeTicket(pattern string) (*regexp.Regexp, error) {
-	return regexp.Compile("^(?:" + pattern + ")$")
-}
-
-// exampleOf makes a ticket for a pattern, such as ABC-123 for [A-Z]+-[0-9]+. It
-// may not match, where a pattern looks at more than one character at a time.
-func exampleOf(pattern string) string {
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return ""
-	}
-	var b strings.Builder
-	writeExample(&b, tree, 0)
-	return b.String()
-}
-
-// writeExample writes text for a part of a pattern, the nth time that the part
-// stands there. What can repeat is written three times if it can be, and as
-// often as it must be; what is optional is left out.
-func writeExample(b *strings.Builder, part *syntax.Regexp, nth int) {
-	switch part.Op {
-	case syntax.OpLiteral:
-		b.WriteString(string(part.Rune))
-	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		b.WriteRune(exampleRune(part.Rune, nth))
-	case syntax.OpConcat:
-		for _, one := range part.Sub {
-			writeExample(b, one, nth)
-		}
-	case syntax.OpAlternate, syntax.OpCapture:
-		writeExample(b, part.Sub[0], nth)
-	case syntax.OpPlus:
-		repeatExample(b, part.Sub[0], 3)
-	case syntax.OpRepeat:
-		times := max(part.Min, 3)
-		if part.Max >= 0 {
-			times = min(times, part.Max)
-		}
-		repeatExample(b, part.Sub[0], times)
-	}
-}
-
-// repeatExample stops at the longest ticket, and where a part writes nothing:
-// repetitions of repetitions grow without bound.
-func repeatExample(b *strings.Builder, part *syntax.Regexp, times int) {
-	for i, before := 0, -1; i < times && b.Len() <= maxTicket && b.Len() != before; i++ {
-		before = b.Len()
-		writeExample(b, part, i)
-	}
-}
-
-// exampleRune is a character of a class, given as pairs of first and last; a
-// class without pairs holds every character. Digits and letters are preferred,
-// and count on: 123, ABC.
-func exampleRune(class []rune, nth int) rune {
-	for _, all := range [...]string{"123", "ABC", "abc"} {
-		c := rune(all[nth%len(all)])
-		for i := 0; i+1 < len(class); i += 2 {
-			if class[i] <= c && c <= class[i+1] {
-				return c
-			}
-		}
-	}
-	if len(class) == 0 {
-		return 'x'
-	}
-	return class[0]
-}
+func (f TicketFormat) matches(text string) bool { return f.whole == nil || f.whole.MatchString(text) }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/policy/internal/matching"
 )
 
 // voices are people, each with all identities under which they appeared: one
@@ -23,49 +24,11 @@ func (v voices) add(p access.Person) voices {
 	return append(v, joined)
 }
 
-// matching fills requirements with different people. It is a bipartite
-// matching, found by augmenting paths, so the order in which people said yes
-// means nothing: no yes is wasted on one requirement while another needs it.
-type matching struct {
-	can    func(requirement, voice int) bool
-	fills  []int // for each voice the requirement that it fills, -1 for none
-	filled []int // for each requirement how many voices fill it
-	tried  []bool
-}
-
-// match fills each requirement with as many voices as it needs, as far as that
-// is possible for all of them together, and tells how many each one has.
-// Earlier requirements are filled first; the sum is the greatest possible.
-func match(needs []requirement, count int, can func(requirement, voice int) bool) (filled []int, all bool) {
-	m := matching{can: can, fills: make([]int, count), filled: make([]int, len(needs)), tried: make([]bool, count)}
-	for i := range m.fills {
-		m.fills[i] = -1
-	}
-	all = true
+// assign fills the requirements of a rule with different people, see matching.Assign.
+func assign(needs []Requirement, people int, can func(requirement, person int) bool) (filled []int, all bool) {
+	required := make([]int, len(needs))
 	for i, need := range needs {
-		for range need.need {
-			clear(m.tried)
-			if !m.fill(i) {
-				all = false
-				break
-			}
-			m.filled[i]++
-		}
+		required[i] = need.Required
 	}
-	return m.filled, all
-}
-
-// fill finds one more voice for a requirement, moving others if need be.
-func (m *matching) fill(requirement int) bool {
-	for voice, has := range m.fills {
-		if m.tried[voice] || !m.can(requirement, voice) {
-			continue
-		}
-		m.tried[voice] = true
-		if has < 0 || m.fill(has) {
-			m.fills[voice] = requirement
-			return true
-		}
-	}
-	return false
+	return matching.Assign(required, people, can)
 }

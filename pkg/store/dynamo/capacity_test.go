@@ -17,7 +17,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
-	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
@@ -54,7 +54,7 @@ func (o office) People(context.Context, string) ([]access.Person, string, error)
 // leads.
 func worker(t testing.TB, table dynamotest.Table, through http.RoundTripper, leads int) (lifecycle.Step, func() (access.Request, error)) {
 	t.Helper()
-	p, _, err := policy.Compile("policy.yaml", []byte(paid), policy.Options{Bastion: "999999999999", Now: time.Now()})
+	p, _, err := compiler.Compile("policy.yaml", []byte(paid), compiler.Options{Bastion: "999999999999", Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
