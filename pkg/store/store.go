@@ -1,10 +1,14 @@
-// Package store is what the stores have in common: the form in which things are
-// kept. A request and its events are one item each under
-// one partition key; what is kept is JSON in the attribute "body", with the
-// few attributes that keys, indexes and conditions need beside it.
+// Package store defines the stored form of requests, events, messages, the
+// directory and the other records, for both stores: pkg/store/dynamo and
+// pkg/store/memory.
 //
-// It promises that an item written by a newer version of the software is
-// refused, never guessed at (access.ErrNewer).
+// A request and each of its events are one item each, under the same partition
+// key. The record itself is JSON in the attribute "body". Beside it stand only the
+// few attributes that keys, indexes and conditions need.
+//
+// An item that a newer version of the software wrote is refused with
+// access.ErrNewer. This package never guesses at its meaning, and never reads or
+// writes a store itself.
 package store
 
 import (
@@ -21,7 +25,7 @@ import (
 )
 
 // Format is the version of the items that this software writes. It reads this
-// one and those before.
+// version and all earlier ones.
 const Format = 1
 
 // Item is one item of the table.
@@ -29,54 +33,56 @@ type Item struct {
 	PK, SK    string
 	Format    int
 	Body      string    // JSON
-	Version   int       // requests, messages, directory: what a write is conditioned on
-	State     string    // open requests, and messages that are owed (Owed); "" keeps the rest out of the index
+	Version   int       // checked by the condition of a write; 0 for events and unique keys
+	State     string    // of pending and active requests, and Owed for messages; "" keeps an item out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
-	Due       time.Time // of what has a State: when time will next matter
-	ExpiresAt time.Time // when the item may be swept; zero for never. Housekeeping only
+	Due       time.Time // items with a State: the next time at which something must happen
+	ExpiresAt time.Time // after this time DynamoDB may delete the item; zero means never
 }
 
-// EventPrefix begins the sort key of every event.
+// EventPrefix is the prefix of the sort keys of events.
 const EventPrefix = "event#"
 
-// StreamFilter lets new events through to notify, and nothing else, in the words
-// of template.yaml.
+// StreamFilter is the filter of the stream mapping in template.yaml. It passes new
+// events to notify, and nothing else.
 const StreamFilter = `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + EventPrefix + `"}]}}}}`
 
-// OnceKey is the partition key of a unique key.
+// OnceKey returns the partition key of a unique key.
 func OnceKey(key string) string { return "once#" + key }
 
-// RequestKey is the partition key of a request and of all that belongs to it.
+// RequestKey returns the partition key of a request and everything that belongs
+// to it.
 func RequestKey(id string) string { return "request#" + id }
 
-// AskerKey is the partition key of what limits one person.
+// AskerKey returns the partition key of the record that limits one person.
 func AskerKey(user string) string { return "asker#" + user }
 
-// MaxItem is the largest item that is written, in bytes. DynamoDB takes 400 KB
-// with the names and the attributes beside the body; the rest is left for them.
+// MaxItem is the largest body that is written, in bytes. DynamoDB allows 400 KB
+// for a whole item; the rest is left for names and the other attributes.
 const MaxItem = 390 << 10
 
-// MaxKey is the longest text that may become part of a key, in bytes. DynamoDB
-// takes 2,048 for a partition key; ids and unique keys are far shorter, so what
-// is longer was made up.
+// MaxKey is the longest partition key, in bytes. DynamoDB allows 2,048. Real ids
+// and unique keys are far shorter, so a longer one was not made by this software.
 const MaxKey = 1024
 
-// OnceLife is how long a unique key is kept at the least. Slack's signatures
-// are good for five minutes, so a day is plenty.
+// OnceLife is the minimum time for which a unique key is kept. Slack's signatures
+// are valid for five minutes only, so a day is enough.
 const OnceLife = 24 * time.Hour
 
-// AskerLife is how long it is kept at the least what somebody asked for: longer
-// than a request can wait (30 days) and its grant can last (30 days).
+// AskerLife is the minimum time for which the record of what a person asked for is
+// kept. It is longer than a request can wait (30 days) plus the longest grant (30
+// days).
 const AskerLife = 90 * 24 * time.Hour
 
-// TimeKey is a time as text that sorts by time.
+// TimeKey formats a time as a text that sorts by time.
 func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a
-// request, of the record of its messages, of a unique key and of what limits
-// one person; DirectoryKey, ReadingKey and ProblemsKey are both keys of the
-// directory, of the reading of people and of what the operators were told.
+// RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a request,
+// of its posted messages, of a unique key and of the record that limits one person.
+// DirectoryKey, ReadingKey and ProblemsKey are both the partition key and the sort
+// key of the directory, of the progress of reading people from Slack, and of the
+// problems that operators were told about.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
@@ -87,7 +93,7 @@ const (
 	ProblemsKey  = "problems"
 )
 
-// RequestItem is how a request is kept.
+// RequestItem returns the stored form of a request.
 func RequestItem(r access.Request) (Item, error) {
 	item, err := newItem(RequestKey(r.ID), RequestSort, r)
 	item.Version, item.Requester, item.Submitted = r.Version, r.Requester.ID, TimeKey(r.Submitted)
@@ -97,16 +103,16 @@ func RequestItem(r access.Request) (Item, error) {
 	return item, err
 }
 
-// EventItem is how an event is kept.
+// EventItem returns the stored form of an event.
 func EventItem(e access.Event) (Item, error) {
 	return newItem(RequestKey(e.Request), fmt.Sprintf("%s%06d", EventPrefix, e.Seq), e)
 }
 
-// Owed is the State of the messages of a request while Slack has not taken all
-// of them. No request has it.
+// Owed is the State of a request's messages while Slack has not accepted all of
+// them. No request has this state.
 const Owed = "owed"
 
-// MessagesItem is how the record of posted messages is kept.
+// MessagesItem returns the stored form of a request's posted messages.
 func MessagesItem(request string, m access.Messages) (Item, error) {
 	item, err := newItem(RequestKey(request), MessagesSort, m)
 	item.Version = m.Version
@@ -116,46 +122,50 @@ func MessagesItem(request string, m access.Messages) (Item, error) {
 	return item, err
 }
 
-// DirectoryItem is how the directory is kept.
+// DirectoryItem returns the stored form of the directory.
 func DirectoryItem(d access.Directory) (Item, error) {
 	item, err := newItem(DirectoryKey, DirectoryKey, d)
 	item.Version = d.Version
 	return item, err
 }
 
-// ReadingItem is how the reading of people is kept.
+// ReadingItem returns the stored form of the progress of reading people.
 func ReadingItem(r access.Reading) (Item, error) {
 	item, err := newItem(ReadingKey, ReadingKey, r)
 	item.Version = r.Version
 	return item, err
 }
 
-// ProblemsItem is how the record of what the operators were told is kept.
+// ProblemsItem returns the stored form of the problems that operators were told
+// about.
 func ProblemsItem(p access.Problems) (Item, error) {
 	item, err := newItem(ProblemsKey, ProblemsKey, p)
 	item.Version = p.Version
 	return item, err
 }
 
-// AskerItem is how it is kept what one person asked for.
-func AskerItem(user string, a access.Asker, forget time.Time) (Item, error) {
+// AskerItem returns the stored form of the record that limits one person.
+func AskerItem(user string, a access.Asker, expires time.Time) (Item, error) {
 	item, err := newItem(AskerKey(user), AskerSort, a)
-	item.Version, item.ExpiresAt = a.Version, forget
+	item.Version, item.ExpiresAt = a.Version, expires
 	return item, err
 }
 
-// OnceItem keeps a unique key, with the request that it led to.
-func OnceItem(key, request string, forget time.Time) (Item, error) {
+// OnceItem returns the stored form of a unique key with the id of the request that
+// it led to.
+func OnceItem(key, request string, expires time.Time) (Item, error) {
 	item, err := newItem(OnceKey(key), OnceSort, request)
-	item.ExpiresAt = forget
+	item.ExpiresAt = expires
 	return item, err
 }
 
-// MoveItems are the items that one move writes, all or none: the request, its
-// event and, if once is not empty, the unique key.
+// MoveItems returns the items that one move writes in one transaction: the request,
+// its event and, if once is not empty, the unique key. It refuses an event that
+// does not belong to the move.
 func MoveItems(next access.Request, event access.Event, once string, now time.Time) ([]Item, error) {
 	if next.Version < 1 || event.Request != next.ID || event.Seq != next.Version {
-		return nil, fmt.Errorf("event %d of request %q is not the move that leads to version %d of %q", event.Seq, event.Request, next.Version, next.ID)
+		return nil, fmt.Errorf("event %d of request %q is not the move that leads to version %d of %q",
+			event.Seq, event.Request, next.Version, next.ID)
 	}
 	request, err := RequestItem(next)
 	fact, err2 := EventItem(event)
@@ -167,8 +177,8 @@ func MoveItems(next access.Request, event access.Event, once string, now time.Ti
 	return append(items, key), errors.Join(err, err2, err3)
 }
 
-// SubmitItems are the items that a new request writes, all or none: those of
-// its move and, last, what limits the person who made it.
+// SubmitItems returns the items that a new request writes in one transaction: those
+// of MoveItems and, last, the record that limits the requester.
 func SubmitItems(r access.Request, event access.Event, a access.Asker, once string, now time.Time) ([]Item, error) {
 	items, err := MoveItems(r, event, once, now)
 	asker, err2 := AskerItem(r.Requester.ID, a, now.Add(AskerLife))
@@ -181,22 +191,24 @@ func newItem(pk, sk string, body any) (Item, error) {
 	case err != nil:
 		return Item{}, fmt.Errorf("encode %s: %w", sk, err)
 	case len(text) > MaxItem:
-		return Item{}, fmt.Errorf("%s of %d bytes is larger than an item of the table may be (%d)", sk, len(text), MaxItem)
+		return Item{}, fmt.Errorf("%s of %d bytes is larger than an item may be (at most %d)", sk, len(text), MaxItem)
 	case len(pk) > MaxKey:
 		return Item{}, fmt.Errorf("%s with a key of %d bytes: at most %d", sk, len(pk), MaxKey)
 	}
 	return Item{PK: pk, SK: sk, Format: Format, Body: string(text)}, nil
 }
 
-// Newer reports whether this software cannot know what the item means.
+// Newer reports whether a newer version of the software wrote the item.
 func (i Item) Newer() bool { return i.Format > Format || i.Format < 1 }
 
-// Decode reads an item's body into out, which should be a zero value. A format
-// or a field that this software does not know is access.ErrNewer: writing such
-// an item back would lose what the newer version knows.
+// Decode reads an item's body into out, which should be a zero value. It returns
+// access.ErrNewer for a format or a field that this software does not know, because
+// writing such an item back would lose what the newer version added.
 func (i Item) Decode(out any) error {
 	if i.Newer() {
-		return fmt.Errorf("item %s %s has format %d, this software knows %d: %w", i.PK, i.SK, i.Format, Format, access.ErrNewer)
+		return fmt.Errorf(
+			"item %s %s has format %d, this software knows %d: %w", i.PK, i.SK, i.Format, Format, access.ErrNewer,
+		)
 	}
 	err := errors.New("not one JSON value")
 	if json.Valid([]byte(i.Body)) {
@@ -213,15 +225,15 @@ func (i Item) Decode(out any) error {
 	return nil
 }
 
-// EventOf reads an event out of a stream record. ok is false when the record
-// tells of something else.
+// EventOf reads an event from a stream record. ok is false if the record is about
+// something else.
 func EventOf(record events.DynamoDBEventRecord) (e access.Event, ok bool, err error) {
 	sk := record.Change.Keys["sk"]
 	if sk.DataType() != events.DataTypeString || !strings.HasPrefix(sk.String(), EventPrefix) {
 		return e, false, nil
 	}
 	if record.EventName != string(events.DynamoDBOperationTypeInsert) {
-		return e, false, nil // events are written once; a removal is housekeeping
+		return e, false, nil // events are written once; removals are expired items
 	}
 	item, err := FromImage(record.Change.NewImage)
 	if err != nil {
@@ -230,7 +242,7 @@ func EventOf(record events.DynamoDBEventRecord) (e access.Event, ok bool, err er
 	return e, true, item.Decode(&e)
 }
 
-// Image is the item as a stream record carries it.
+// Image returns the item as a stream record carries it.
 func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	image := map[string]events.DynamoDBAttributeValue{
 		"pk": events.NewStringAttribute(i.PK), "sk": events.NewStringAttribute(i.SK),
@@ -253,24 +265,24 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	return image
 }
 
-// FromImage reads what Decode needs back out of a stream record's image, or of
-// an item as the table holds it.
+// FromImage reads an item from a stream record's image, or from the attributes of
+// an item in the table. It reads only what Decode needs.
 func FromImage(image map[string]events.DynamoDBAttributeValue) (Item, error) {
 	var item Item
 	for name, out := range map[string]*string{"pk": &item.PK, "sk": &item.SK, "body": &item.Body} {
 		v, ok := image[name]
 		if !ok || v.DataType() != events.DataTypeString {
-			return item, fmt.Errorf("item has no text %q", name)
+			return item, fmt.Errorf("read item: no text %q", name)
 		}
 		*out = v.String()
 	}
 	v, ok := image["format"]
 	if !ok || v.DataType() != events.DataTypeNumber {
-		return item, errors.New(`item has no number "format"`)
+		return item, errors.New(`read item: no number "format"`)
 	}
-	n, err := strconv.Atoi(v.Number()) // Integer would read 1.5 as 1
+	n, err := strconv.Atoi(v.Number()) // Integer of aws-lambda-go would read 1.5 as 1
 	if err != nil {
-		return item, fmt.Errorf("item's format: %w", err)
+		return item, fmt.Errorf("read item: format: %w", err)
 	}
 	item.Format = n
 	return item, nil

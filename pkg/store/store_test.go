@@ -24,14 +24,22 @@ func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 		newer bool
 		says  string
 	}{
-		"newer format":     {Item{PK: "p", SK: "s", Format: Format + 1, Body: `{}`}, true, "has format 2, this software knows 1"},
-		"no format":        {Item{PK: "p", SK: "s", Body: `{}`}, true, "has format 0"},
-		"unknown field":    {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":1,"Unheard":2}`}, true, `unknown field "Unheard"`},
-		"unknown, nested":  {Item{PK: "p", SK: "s", Format: 1, Body: `{"Actor":{"Unheard":2}}`}, true, `unknown field "Unheard"`},
-		"not JSON":         {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":`}, false, "not one JSON value"},
-		"empty":            {Item{PK: "p", SK: "s", Format: 1}, false, "not one JSON value"},
-		"two values":       {Item{PK: "p", SK: "s", Format: 1, Body: `{} {}`}, false, "not one JSON value"},
-		"another type":     {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":"1"}`}, false, "item p s: json: cannot unmarshal string"},
+		"newer format": {
+			Item{PK: "p", SK: "s", Format: Format + 1, Body: `{}`}, true, "has format 2, this software knows 1",
+		},
+		"no format": {Item{PK: "p", SK: "s", Body: `{}`}, true, "has format 0"},
+		"unknown field": {
+			Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":1,"Unheard":2}`}, true, `unknown field "Unheard"`,
+		},
+		"unknown, nested": {
+			Item{PK: "p", SK: "s", Format: 1, Body: `{"Actor":{"Unheard":2}}`}, true, `unknown field "Unheard"`,
+		},
+		"not JSON":   {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":`}, false, "not one JSON value"},
+		"empty":      {Item{PK: "p", SK: "s", Format: 1}, false, "not one JSON value"},
+		"two values": {Item{PK: "p", SK: "s", Format: 1, Body: `{} {}`}, false, "not one JSON value"},
+		"another type": {
+			Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":"1"}`}, false, "item p s: json: cannot unmarshal string",
+		},
 		"another document": {Item{PK: "p", SK: "s", Format: 1, Body: `[]`}, false, "cannot unmarshal array"},
 	} {
 		var e access.Event
@@ -65,7 +73,10 @@ func TestFromImageRefusesAnythingButItsFourAttributes(t *testing.T) {
 }
 
 func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
-	r := access.Request{ID: "01A", Version: 3, State: access.Pending, Requester: access.Person{ID: "U1"}, Submitted: noon, AnswerBy: noon.Add(time.Hour)}
+	r := access.Request{
+		ID: "01A", Version: 3, State: access.Pending, Requester: access.Person{ID: "U1"}, Submitted: noon,
+		AnswerBy: noon.Add(time.Hour),
+	}
 	request, err := RequestItem(r)
 	event, err2 := EventItem(access.Event{Request: "01A", Seq: 3})
 	once, err3 := OnceItem("form:1", "01A", noon)
@@ -118,7 +129,9 @@ func TestMoveItemsRefusesAMoveThatIsNone(t *testing.T) {
 		"another request": {access.Event{Request: "01B", Seq: 2}, "", "is not the move that leads to version 2"},
 		"another version": {access.Event{Request: "01A", Seq: 1}, "", "is not the move that leads to version 2"},
 		"a long key":      {access.Event{Request: "01A", Seq: 2}, strings.Repeat("k", MaxKey), "at most 1024"},
-		"a long reason":   {access.Event{Request: "01A", Seq: 2, Why: strings.Repeat("k", MaxItem)}, "", "larger than an item"},
+		"a long reason": {
+			access.Event{Request: "01A", Seq: 2, Why: strings.Repeat("k", MaxItem)}, "", "larger than an item",
+		},
 	} {
 		if _, err := MoveItems(next, c.event, c.once, noon); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, want %q", name, err, c.says)
@@ -129,7 +142,9 @@ func TestMoveItemsRefusesAMoveThatIsNone(t *testing.T) {
 // Whatever a stream delivers: no panic, and what is taken for an event is one
 // that this software can write again without losing anything.
 func FuzzEventOf(f *testing.F) {
-	item, err := EventItem(access.Event{Request: "01A", Seq: 1, At: noon, Verb: access.Submit, To: access.Pending, Why: "wh\u00ff \u2028"})
+	item, err := EventItem(access.Event{
+		Request: "01A", Seq: 1, At: noon, Verb: access.Submit, To: access.Pending, Why: "wh\u00ff \u2028",
+	})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -141,7 +156,9 @@ func FuzzEventOf(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
-	f.Add([]byte(`{"eventName":"INSERT","dynamodb":{"Keys":{"sk":{"S":"event#1"}},"NewImage":{"pk":{"S":"p"},"sk":{"S":"s"},"body":{"S":"{}"},"format":{"N":"1.5"}}}}`))
+	f.Add([]byte(
+		`{"eventName":"INSERT","dynamodb":{"Keys":{"sk":{"S":"event#1"}},"NewImage":{"pk":{"S":"p"},"sk":{"S":"s"},"body":{"S":"{}"},"format":{"N":"1.5"}}}}`,
+	))
 	f.Add([]byte(`{"eventName":"REMOVE","dynamodb":{"Keys":{"sk":{"NULL":true}},"OldImage":{"sk":{"L":[{"M":{}}]}}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var record events.DynamoDBEventRecord
@@ -169,8 +186,8 @@ func FuzzEventOf(f *testing.F) {
 // Whatever is ordered, and however long everything is that people and AWS
 // write, a grant that is active can be ended, and the record of it be kept.
 func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
-	text := func(rt *rapid.T, what string, most int) string { // three of the letters take six bytes in JSON
-		return strings.Repeat(rapid.SampledFrom([]string{"a", "\x00", "<", "\u2028", "👩", "é"}).Draw(rt, what), most)
+	text := func(rt *rapid.T, what string, length int) string { // three of the letters take six bytes in JSON
+		return strings.Repeat(rapid.SampledFrom([]string{"a", "\x00", "<", "\u2028", "👩", "é"}).Draw(rt, what), length)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		person := func(id string) access.Person {

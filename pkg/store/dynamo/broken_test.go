@@ -16,7 +16,9 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 	leaveOut := func(prefix string) func(*call) {
 		return func(c *call) {
 			if c.op == "TransactWriteItems" {
-				c.body["TransactItems"] = slices.DeleteFunc(c.puts(), func(item any) bool { return strings.HasPrefix(sortKey(put(item)), prefix) })
+				c.body["TransactItems"] = slices.DeleteFunc(c.puts(), func(item any) bool {
+					return strings.HasPrefix(sortKey(put(item)), prefix)
+				})
 			}
 		}
 	}
@@ -37,7 +39,10 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 			"a move lands on the version before it only", "a stale move writes nothing", "what a newer version wrote is refused",
 			"many movers: one winner each version, one event each",
 		}},
-		"the key's condition left out": {without("once"), []string{"a used key writes nothing and names its request", "many submits of one form: one request"}},
+		"the key's condition left out": {
+			without("once"),
+			[]string{"a used key writes nothing and names its request", "many submits of one form: one request"},
+		},
 		"the asker's condition left out": {without("asker"), []string{
 			"a request is written with what limits its person, or not at all",
 			"many submits of one person: one winner each version",

@@ -52,7 +52,9 @@ func (o office) People(context.Context, string) ([]access.Person, string, error)
 
 // worker is a step over a table whose directory knows one developer and so many
 // leads.
-func worker(t testing.TB, table dynamotest.Table, through http.RoundTripper, leads int) (lifecycle.Step, func() (access.Request, error)) {
+func worker(
+	t testing.TB, table dynamotest.Table, through http.RoundTripper, leads int,
+) (lifecycle.Step, func() (access.Request, error)) {
 	t.Helper()
 	p, _, err := compiler.Compile("policy.yaml", []byte(paid), compiler.Options{Bastion: "999999999999", Now: time.Now()})
 	if err != nil {
@@ -63,17 +65,25 @@ func worker(t testing.TB, table dynamotest.Table, through http.RoundTripper, lea
 		people[id] = access.Person{ID: id, Email: name + "@engineering.example.com", Name: name, Membership: access.Member}
 		return id
 	}
-	devs, all := access.Group{ReadAt: time.Now(), Members: []string{hire("U01234DEV", "charlie.developer")}}, access.Group{ReadAt: time.Now()}
+	devs, all := access.Group{
+		ReadAt: time.Now(), Members: []string{hire("U01234DEV", "charlie.developer")},
+	}, access.Group{ReadAt: time.Now()}
 	for i := range leads {
 		all.Members = append(all.Members, hire(fmt.Sprintf("U01234LEAD%d", i), fmt.Sprintf("alex.lead.%d", i)))
 	}
 	s := dynamo.New(table.Client(through), table.Name, time.Now)
-	d := access.Directory{Version: 1, PeopleAt: time.Now(), People: people, Groups: map[string]access.Group{"S0DEVS": devs, "S0LEADS": all}}
+	d := access.Directory{
+		Version: 1, PeopleAt: time.Now(), People: people, Groups: map[string]access.Group{"S0DEVS": devs, "S0LEADS": all},
+	}
 	if err := dynamo.New(table.Client(nil), table.Name, time.Now).SaveDirectory(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	roster := lifecycle.Roster{Store: s, Policy: p, Now: time.Now, Slack: people, NoGroup: func(error) bool { return false }}
-	submit := lifecycle.Submit{Store: s, Roster: roster, Policy: p, Now: time.Now, NewID: func() string { return ulid.Make().String() }}
+	roster := lifecycle.Roster{Store: s, Policy: p, Now: time.Now, Slack: people, NoGroup: func(error) bool {
+		return false
+	}}
+	submit := lifecycle.Submit{Store: s, Roster: roster, Policy: p, Now: time.Now, NewID: func() string {
+		return ulid.Make().String()
+	}}
 	return lifecycle.Step{Store: s, Roster: roster, Policy: p, Now: time.Now}, func() (access.Request, error) {
 		return submit.Do(t.Context(), lifecycle.Asked{
 			By: "U01234DEV", Account: "payments-prod", Role: "Operator", For: time.Hour,
@@ -101,7 +111,9 @@ func granted(t testing.TB, table dynamotest.Table) (*meter, []string) {
 		_, before, err := s.Messages(t.Context(), r.ID)
 		posted.Version = before.Version + 1
 		for _, slot := range slots {
-			posted.Posted = append(posted.Posted, access.Message{Slot: slot, Channel: "C0APPROVALS", TS: "1732190000.000100", Shows: 1})
+			posted.Posted = append(
+				posted.Posted, access.Message{Slot: slot, Channel: "C0APPROVALS", TS: "1732190000.000100", Shows: 1},
+			)
 		}
 		return errors.Join(err, s.SaveMessages(t.Context(), r.ID, posted))
 	}
@@ -130,7 +142,10 @@ func granted(t testing.TB, table dynamotest.Table) (*meter, []string) {
 		if err := one.do(); err != nil {
 			t.Fatalf("%s: %v", one.name, err)
 		}
-		steps = append(steps, fmt.Sprintf("%-14s read %4.1f  write %4.1f  index %4.1f", one.name, m.Read-read, m.Write-write, m.Index-index))
+		steps = append(
+			steps,
+			fmt.Sprintf("%-14s read %4.1f  write %4.1f  index %4.1f", one.name, m.Read-read, m.Write-write, m.Index-index),
+		)
 	}
 	return m, steps
 }
@@ -149,11 +164,19 @@ func fill(t testing.TB, table dynamotest.Table, n int) {
 					batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
 						"pk": &types.AttributeValueMemberS{Value: "request#" + id}, "sk": &types.AttributeValueMemberS{Value: "request"},
 						"format": &types.AttributeValueMemberN{Value: "1"}, "version": &types.AttributeValueMemberN{Value: "5"},
-						"requester": &types.AttributeValueMemberS{Value: fmt.Sprintf("U01234DEV%d", k%1000)}, "submitted": &types.AttributeValueMemberS{Value: time.Unix(int64(k), 0).UTC().Format(time.RFC3339)},
-						"body": &types.AttributeValueMemberS{Value: `{"ID":"` + id + `","Version":5,"State":"ended","Reason":"` + strings.Repeat("x", 60) + `"}`},
+						"requester": &types.AttributeValueMemberS{
+							Value: fmt.Sprintf("U01234DEV%d", k%1000),
+						}, "submitted": &types.AttributeValueMemberS{
+							Value: time.Unix(int64(k), 0).UTC().Format(time.RFC3339),
+						},
+						"body": &types.AttributeValueMemberS{
+							Value: `{"ID":"` + id + `","Version":5,"State":"ended","Reason":"` + strings.Repeat("x", 60) + `"}`,
+						},
 					}}})
 				}
-				if _, err := client.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table.Name: batch}}); err != nil {
+				if _, err := client.BatchWriteItem(
+					t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table.Name: batch}},
+				); err != nil {
 					t.Error(err)
 					return
 				}
@@ -171,10 +194,16 @@ func TestAGrantedRequestCostsTheSameAtAnySize(t *testing.T) {
 	b, _ := granted(t, full)
 	t.Logf("units:\n%s", strings.Join(steps, "\n"))
 	if a.Read != b.Read || a.Write != b.Write || a.Index != b.Index || !maps.Equal(a.Calls, b.Calls) {
-		t.Errorf("an empty table: %+v, %v, %v, %v; with 1,000 requests: %+v, %v, %v, %v", a.Calls, a.Read, a.Write, a.Index, b.Calls, b.Read, b.Write, b.Index)
+		t.Errorf(
+			"an empty table: %+v, %v, %v, %v; with 1,000 requests: %+v, %v, %v, %v", a.Calls, a.Read, a.Write, a.Index, b.Calls,
+			b.Read, b.Write, b.Index,
+		)
 	}
 	if a.Write > 35 || a.Index > 9 {
-		t.Errorf("one granted request costs %v units of the table and %v of its indexes: more than docs/deploy.md says", a.Write, a.Index)
+		t.Errorf(
+			"one granted request costs %v units of the table and %v of its indexes: more than docs/deploy.md says", a.Write,
+			a.Index,
+		)
 	}
 }
 

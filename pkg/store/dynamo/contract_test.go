@@ -20,7 +20,9 @@ func subject(s *dynamo.Store, table dynamotest.Table) storetest.Subject {
 	return storetest.Subject{
 		Store: s,
 		PutItem: func(ctx context.Context, item store.Item) error {
-			_, err := table.Client(nil).PutItem(ctx, &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)})
+			_, err := table.Client(nil).PutItem(
+				ctx, &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)},
+			)
 			return err
 		},
 		StreamRecords: table.Records,

@@ -1,13 +1,13 @@
-// Package dynamo is the store in AWS: one DynamoDB table, whose stream is the
-// outbox.
+// Package dynamo is the store on AWS: one DynamoDB table, whose stream delivers
+// every new event to notify.
 //
-// A request and its event are written in one transaction, conditioned on the
-// version that was read; nothing is ever decided by an index, by TTL, or by a
-// read that may be old. An item that a newer version of the software wrote is
-// refused (access.ErrNewer).
+// A request and its event are written in one transaction, on the condition that the
+// version in the table is the one that was read. No decision ever depends on an
+// index, on TTL, or on a read that may be stale. An item that a newer version of the
+// software wrote is refused (access.ErrNewer).
 //
-// It needs dynamodb:PutItem and dynamodb:BatchGetItem on the table and
-// dynamodb:Query on its indexes, and nothing else.
+// The package needs dynamodb:PutItem and dynamodb:BatchGetItem on the table and
+// dynamodb:Query on its indexes, and nothing else. It never deletes an item.
 package dynamo
 
 import (
@@ -26,23 +26,25 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Store is a table. It is safe for use by many at once.
+// Store is a table. It is safe for concurrent use.
 type Store struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
 }
 
-// New returns the store in a table that has the keys and indexes of TableInput.
-// The clock only says when a unique key may be forgotten.
+// New returns the store in a table with the keys and indexes of TableInput. The clock
+// only sets the time after which an item may be deleted.
 func New(client *dynamodb.Client, table string, now func() time.Time) *Store {
 	return &Store{client: client, table: table, now: now}
 }
 
-// Load reads a request and what is known about it, in one call. The directory
-// and the messages are zero if they were never written. Errors:
+// Load reads a request, the directory and the request's messages in one call. The
+// directory and the messages are zero if they were never written. Errors:
 // access.ErrNotFound, access.ErrNewer.
-func (s *Store) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+func (s *Store) Load(ctx context.Context, id string) (
+	r access.Request, d access.Directory, m access.Messages, err error,
+) {
 	found, err := s.readRequest(ctx, id, directoryKey)
 	if err == nil {
 		err = found.decode(requestKey(id), &r)
@@ -56,7 +58,7 @@ func (s *Store) Load(ctx context.Context, id string) (r access.Request, d access
 	return r, d, m, err
 }
 
-// Messages reads a request and the record of its messages, in one call. Errors:
+// Messages reads a request and its posted messages in one call. Errors:
 // access.ErrNotFound, access.ErrNewer.
 func (s *Store) Messages(ctx context.Context, id string) (r access.Request, m access.Messages, err error) {
 	found, err := s.readRequest(ctx, id)
@@ -69,10 +71,10 @@ func (s *Store) Messages(ctx context.Context, id string) (r access.Request, m ac
 	return r, m, err
 }
 
-// readRequest reads a request, its messages and more.
+// readRequest reads a request, its messages and the items of more keys.
 func (s *Store) readRequest(ctx context.Context, id string, more ...key) (items, error) {
-	// An id comes out of a button that somebody may have tampered with: what
-	// cannot be a key is not there.
+	// An id comes from a button that somebody may have tampered with. An id that
+	// cannot be a key belongs to no request.
 	if len(id) > store.MaxKey {
 		return nil, fmt.Errorf("request with an id of %d bytes: %w", len(id), access.ErrNotFound)
 	}
@@ -83,8 +85,8 @@ func (s *Store) readRequest(ctx context.Context, id string, more ...key) (items,
 	return found, err
 }
 
-// Directory reads the directory, the zero value if it was never written.
-// Errors: access.ErrNewer.
+// Directory reads the directory; it is zero if it was never written. Errors:
+// access.ErrNewer.
 func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 	found, err := s.read(ctx, directoryKey)
 	if err == nil {
@@ -93,9 +95,9 @@ func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
 	return d, err
 }
 
-// LoadForSubmit reads all that somebody's next request depends on, in one call: the
-// directory, and what limits that person. Errors: *access.Taken if the key once
-// was used, access.ErrNewer.
+// LoadForSubmit reads in one call what a new request of a user depends on: the
+// directory and the record that limits the user. Errors: *access.Duplicate if the
+// unique key once was used before, access.ErrNewer.
 func (s *Store) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	keys := []key{directoryKey, askerKey(user)}
 	if once != "" {
@@ -106,11 +108,11 @@ func (s *Store) LoadForSubmit(ctx context.Context, user, once string) (d access.
 		return d, a, err
 	}
 	if item, used := found[onceKey(once)]; used {
-		var taken access.Duplicate
-		if err := item.Decode(&taken.Request); err != nil {
+		var used access.Duplicate
+		if err := item.Decode(&used.Request); err != nil {
 			return d, a, err
 		}
-		return d, a, &taken
+		return d, a, &used
 	}
 	if err = found.decode(directoryKey, &d); err == nil {
 		err = found.decode(askerKey(user), &a)
@@ -118,8 +120,8 @@ func (s *Store) LoadForSubmit(ctx context.Context, user, once string) (d access.
 	return d, a, err
 }
 
-// Requests reads requests as they stand now, in one call for each 100; those
-// that do not exist are left out. Errors: access.ErrNewer.
+// Requests reads the present state of requests, 100 in one call, without those that
+// do not exist. Errors: access.ErrNewer.
 func (s *Store) Requests(ctx context.Context, ids []string) (found []access.Request, err error) {
 	keys := make([]key, len(ids))
 	for i, id := range ids {
@@ -128,8 +130,8 @@ func (s *Store) Requests(ctx context.Context, ids []string) (found []access.Requ
 	return s.requests(ctx, keys)
 }
 
-// Reading reads how far the reading of people is, the zero value if it was never
-// written. Errors: access.ErrNewer.
+// Reading reads the progress of reading people from Slack; it is zero if it was
+// never written. Errors: access.ErrNewer.
 func (s *Store) Reading(ctx context.Context) (r access.Reading, err error) {
 	found, err := s.read(ctx, readingKey)
 	if err == nil {
@@ -138,8 +140,8 @@ func (s *Store) Reading(ctx context.Context) (r access.Reading, err error) {
 	return r, err
 }
 
-// Problems reads what the operators were told, the zero value if it was never
-// written. Errors: access.ErrNewer.
+// Problems reads the problems that operators were told about; it is zero if it was
+// never written. Errors: access.ErrNewer.
 func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
 	found, err := s.read(ctx, problemsKey)
 	if err == nil {
@@ -148,25 +150,24 @@ func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
 	return p, err
 }
 
-// Due lists the requests that time matters to at now, the longest overdue
-// first, at most most of them. The index may lag behind the table by moments:
-// a request that is listed may have moved, and one that is missing comes with
-// the next tick.
-func (s *Store) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
-	return s.due(ctx, now, most, string(access.Pending), string(access.Active))
+// Due returns the ids of at most limit requests that are due at now, the longest
+// overdue first. The index may lag behind the table for a short time: a listed
+// request may have changed, and a missing one is found by the next tick.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(ctx, now, limit, string(access.Pending), string(access.Active))
 }
 
-// Owed lists the requests of whose messages one is owed and may be tried at
-// now, the longest overdue first, at most most of them. The index may lag, as
-// in Due.
-func (s *Store) Owed(ctx context.Context, now time.Time, most int) ([]string, error) {
-	return s.due(ctx, now, most, store.Owed)
+// Owed returns the ids of at most limit requests with a message that Slack has not
+// accepted and that may be tried again at now, the longest overdue first. The index
+// may lag as in Due.
+func (s *Store) Owed(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(ctx, now, limit, store.Owed)
 }
 
-func (s *Store) due(ctx context.Context, now time.Time, most int, states ...string) ([]string, error) {
-	var found []listed
+func (s *Store) due(ctx context.Context, now time.Time, limit int, states ...string) ([]string, error) {
+	var found []indexEntry
 	for _, state := range states {
-		due, err := s.query(ctx, IndexState, most, &dynamodb.QueryInput{
+		due, err := s.query(ctx, IndexState, limit, &dynamodb.QueryInput{
 			KeyConditionExpression:    aws.String("#state = :state AND due <= :now"),
 			ExpressionAttributeNames:  map[string]string{"#state": IndexState},
 			ExpressionAttributeValues: map[string]types.AttributeValue{":state": text(state), ":now": text(store.TimeKey(now))},
@@ -176,45 +177,45 @@ func (s *Store) due(ctx context.Context, now time.Time, most int, states ...stri
 		}
 		found = append(found, due...)
 	}
-	slices.SortStableFunc(found, func(a, b listed) int { return cmp.Compare(a.due, b.due) })
+	slices.SortStableFunc(found, func(a, b indexEntry) int { return cmp.Compare(a.due, b.due) })
 	var ids []string
-	for _, one := range found[:min(most, len(found))] {
+	for _, one := range found[:min(limit, len(found))] {
 		ids = append(ids, strings.TrimPrefix(one.pk, store.RequestKey("")))
 	}
 	return ids, nil
 }
 
-// ByRequester lists somebody's requests, the newest first, at most most of
-// them, each as it stands in the table. One that was submitted a moment ago may
-// be missing. Errors: access.ErrNewer.
-func (s *Store) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
+// ByRequester returns the present state of at most limit requests of a user, the
+// newest first. A request submitted shortly before may be missing. Errors:
+// access.ErrNewer.
+func (s *Store) ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error) {
 	if user == "" || len(user) > store.MaxKey {
 		return nil, nil
 	}
-	return s.list(ctx, IndexRequester, user, most, false)
+	return s.list(ctx, IndexRequester, user, limit, false)
 }
 
-// InState lists the requests in a state that is not final, the one that time will
-// matter to first coming first, at most most of them, each as it stands in the
-// table. One that moved a moment ago may be missing. Errors: access.ErrNewer.
-func (s *Store) InState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+// InState returns at most limit requests in the state pending or active, the one
+// that is due first coming first. A request that changed shortly before may be
+// missing. Errors: access.ErrNewer.
+func (s *Store) InState(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
 	if state != access.Pending && state != access.Active {
-		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
+		return nil, fmt.Errorf("list requests in the state %q: only pending and active ones are in an index", state)
 	}
-	all, err := s.list(ctx, IndexState, string(state), most, true)
+	all, err := s.list(ctx, IndexState, string(state), limit, true)
 	var found []access.Request
 	for _, r := range all {
-		if r.State == state { // the index may be behind
+		if r.State == state { // the index may lag behind
 			found = append(found, r)
 		}
 	}
 	return found, err
 }
 
-// list reads the requests that an index has under a partition key, which is
-// the attribute of the index's name.
-func (s *Store) list(ctx context.Context, index, partition string, most int, forward bool) ([]access.Request, error) {
-	found, err := s.query(ctx, index, most, &dynamodb.QueryInput{
+// list reads the requests that an index holds under a partition key. The attribute
+// of that key has the same name as the index.
+func (s *Store) list(ctx context.Context, index, partition string, limit int, forward bool) ([]access.Request, error) {
+	found, err := s.query(ctx, index, limit, &dynamodb.QueryInput{
 		KeyConditionExpression:    aws.String("#partition = :partition"),
 		ExpressionAttributeNames:  map[string]string{"#partition": index},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":partition": text(partition)},
@@ -230,7 +231,7 @@ func (s *Store) list(ctx context.Context, index, partition string, most int, for
 	return s.requests(ctx, keys)
 }
 
-// requests are those that exist, in the order of their keys.
+// requests reads the requests that exist, in the order of their keys.
 func (s *Store) requests(ctx context.Context, keys []key) ([]access.Request, error) {
 	items, err := s.read(ctx, keys...)
 	if err != nil {

@@ -20,7 +20,10 @@ import (
 // version is a request at a version, with the event that led to it.
 func version(id string, n int) (access.Request, access.Event) {
 	at := now()
-	return access.Request{ID: id, Version: n, State: access.Pending, Requester: access.Person{ID: "U0DEV1"}, Submitted: at, AnswerBy: at.Add(time.Hour)},
+	return access.Request{
+			ID: id, Version: n, State: access.Pending, Requester: access.Person{ID: "U0DEV1"}, Submitted: at,
+			AnswerBy: at.Add(time.Hour),
+		},
 		access.Event{Request: id, Seq: n, At: at, Verb: access.Approve, From: access.Pending, To: access.Pending}
 }
 
@@ -154,7 +157,8 @@ func TestAfterAnUnknownEndTheSameMoveTells(t *testing.T) {
 	w := faults("TransactWriteItems", 3, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
 	var taken *access.Duplicate
-	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.Is(err, errLost) || errors.Is(err, access.ErrStale) || errors.As(err, &taken) {
+	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.Is(err, errLost) || errors.Is(err, access.ErrStale) ||
+		errors.As(err, &taken) {
 		t.Errorf("three lost answers: got %v, want the cause", err)
 	}
 	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.As(err, &taken) || taken.Request != "01A" {
@@ -176,7 +180,12 @@ func cancelled(codes ...string) *http.Response {
 		}
 		reasons = append(reasons, `{"Code":"`+code+`"`+item+`}`)
 	}
-	return answer(http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"cancelled","CancellationReasons":[`+strings.Join(reasons, ",")+`]}`)
+	return answer(
+		http.StatusBadRequest,
+		`{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"cancelled","CancellationReasons":[`+strings.Join(
+			reasons, ",",
+		)+`]}`,
+	)
 }
 
 func TestReasonsOfACancelledTransaction(t *testing.T) {
@@ -194,12 +203,14 @@ func TestReasonsOfACancelledTransaction(t *testing.T) {
 		calls int
 		want  func(error) bool
 	}{
-		"conflict, then free":                {[][]string{{conflict, none, none}, {none, none, conflict}}, 2, 3, done},
-		"conflict for ever":                  {[][]string{{conflict, none, none}}, 0, 6, stale},
-		"throttled, then free":               {[][]string{{throttled, none, none}}, 1, 2, done},
-		"throttled for ever":                 {[][]string{{throttled, none, none}}, 0, 6, other},
-		"key taken, request in use":          {[][]string{{conflict, none, condition}}, 0, 1, taken},
-		"request stale, key in use":          {[][]string{{condition, none, conflict}, {condition, none, condition}}, 2, 2, taken},
+		"conflict, then free":       {[][]string{{conflict, none, none}, {none, none, conflict}}, 2, 3, done},
+		"conflict for ever":         {[][]string{{conflict, none, none}}, 0, 6, stale},
+		"throttled, then free":      {[][]string{{throttled, none, none}}, 1, 2, done},
+		"throttled for ever":        {[][]string{{throttled, none, none}}, 0, 6, other},
+		"key taken, request in use": {[][]string{{conflict, none, condition}}, 0, 1, taken},
+		"request stale, key in use": {
+			[][]string{{condition, none, conflict}, {condition, none, condition}}, 2, 2, taken,
+		},
 		"request stale, key in use for good": {[][]string{{condition, none, conflict}}, 0, 6, stale},
 		"request stale":                      {[][]string{{condition, none, none}}, 0, 1, stale},
 		"event there without its request":    {[][]string{{none, condition, none}}, 0, 1, other},
@@ -239,7 +250,9 @@ func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
 				return nil
 			}
 			asked := c2.body["RequestItems"].(map[string]any)[table.Name].(map[string]any)["Keys"]
-			return answer(http.StatusOK, fmt.Sprintf(`{"Responses":{},"UnprocessedKeys":{%q:{"Keys":%s}}}`, table.Name, asJSON(t, asked)))
+			return answer(
+				http.StatusOK, fmt.Sprintf(`{"Responses":{},"UnprocessedKeys":{%q:{"Keys":%s}}}`, table.Name, asJSON(t, asked)),
+			)
 		}}
 		r, _, _, err := dynamo.New(table.Client(w), table.Name, now).Load(t.Context(), "01A")
 		switch {
@@ -263,7 +276,8 @@ func TestATableThatIsGoneIsAnErrorOfItsOwn(t *testing.T) {
 		"load": err, "due": err2, "open": err3, "save": save(t.Context(), s, "01A", 1, "form:1"),
 		"directory": s.SaveDirectory(t.Context(), access.Directory{Version: 1}),
 	} {
-		if err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") || errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrStale) {
+		if err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") ||
+			errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrStale) {
 			t.Errorf("%s: got %v, want ResourceNotFoundException", what, err)
 		}
 	}

@@ -85,7 +85,9 @@ func (m *meter) put(item attributes, factor float64, done bool) {
 		return
 	}
 	key := item["pk"]["S"] + item["sk"]["S"]
-	entries := map[string]string{"state": item["state"]["S"] + item["due"]["S"], "requester": item["requester"]["S"] + item["submitted"]["S"]}
+	entries := map[string]string{
+		"state": item["state"]["S"] + item["due"]["S"], "requester": item["requester"]["S"] + item["submitted"]["S"],
+	}
 	for index, next := range entries {
 		before := m.held[key][index]
 		if next != before && before != "" {

@@ -30,10 +30,10 @@ func askerKey(user string) key  { return key{store.AskerKey(user), store.AskerSo
 func onceKey(once string) key   { return key{store.OnceKey(once), store.OnceSort} }
 func messagesKey(id string) key { return key{store.RequestKey(id), store.MessagesSort} }
 
-// items are what a read found.
+// items are the items that a read found.
 type items map[key]store.Item
 
-// decode leaves out alone if the item was not found.
+// decode decodes an item into out. It leaves out unchanged if it was not found.
 func (i items) decode(k key, out any) error {
 	item, found := i[k]
 	if !found {
@@ -42,15 +42,15 @@ func (i items) decode(k key, out any) error {
 	return item.Decode(out)
 }
 
-// batch is how many items one BatchGetItem may ask for.
-const batch = 100
+// maxBatch is how many items one BatchGetItem may ask for.
+const maxBatch = 100
 
-// read reads items as the table holds them now.
+// read reads the present state of items.
 //
-// Each item is read strongly consistent; the items together are no snapshot,
-// because nothing needs one: a request and its directory have versions of their
-// own, and a write is conditioned on the request's. TransactGetItems would be
-// a snapshot, at twice the price, and fails while somebody writes.
+// Each item is read with strong consistency. Together they are not a snapshot, and
+// nothing needs one: a request and its directory have their own versions, and a
+// write is conditioned on the version of the request. TransactGetItems would give a
+// snapshot, but costs twice as much and fails while somebody writes.
 func (s *Store) read(ctx context.Context, keys ...key) (items, error) {
 	var left []map[string]types.AttributeValue
 	for _, k := range keys {
@@ -58,7 +58,7 @@ func (s *Store) read(ctx context.Context, keys ...key) (items, error) {
 	}
 	found := make(items, len(keys))
 	for stalled := 0; len(left) > 0; {
-		n := min(len(left), batch)
+		n := min(len(left), maxBatch)
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 			s.table: {Keys: left[:n], ConsistentRead: aws.Bool(true)},
 		}})
@@ -68,16 +68,16 @@ func (s *Store) read(ctx context.Context, keys ...key) (items, error) {
 		if err := found.add(out.Responses[s.table]); err != nil {
 			return nil, err
 		}
-		// Throttled, or more than 16 MB: the rest is asked for again.
+		// DynamoDB was throttled or reached 16 MB: ask for the rest again.
 		unread := out.UnprocessedKeys[s.table].Keys
 		left = slices.Concat(left[n:], unread)
 		if len(unread) < n {
 			continue
 		}
-		if stalled++; stalled == tries {
+		if stalled++; stalled == maxAttempts {
 			return nil, errors.New("read items: the table is throttled")
 		}
-		if err := pause(ctx, stalled); err != nil {
+		if err := backOff(ctx, stalled); err != nil {
 			return nil, err
 		}
 	}
@@ -95,18 +95,18 @@ func (i items) add(held []map[string]types.AttributeValue) error {
 	return nil
 }
 
-// listed is an entry of an index.
-type listed struct {
+// indexEntry is an entry of an index.
+type indexEntry struct {
 	key
 	due string // in IndexState; sorts by time
 }
 
-// query returns what an index holds, in its order, at most most.
-func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.QueryInput) ([]listed, error) {
+// query returns at most limit entries of an index, in its order.
+func (s *Store) query(ctx context.Context, index string, limit int, in *dynamodb.QueryInput) ([]indexEntry, error) {
 	in.TableName, in.IndexName = &s.table, &index
-	var found []listed
-	for len(found) < most {
-		in.Limit = aws.Int32(int32(min(most-len(found), 1000))) //nolint:gosec // at most 1000
+	var found []indexEntry
+	for len(found) < limit {
+		in.Limit = aws.Int32(int32(min(limit-len(found), 1000))) //nolint:gosec // at most 1000
 		out, err := s.client.Query(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("query index %s: %w", index, err)
@@ -117,7 +117,7 @@ func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.
 			if pk == nil || sk == nil {
 				return nil, fmt.Errorf("query index %s: an item without a key", index)
 			}
-			one := listed{key: key{pk.Value, sk.Value}}
+			one := indexEntry{key: key{pk.Value, sk.Value}}
 			if due, ok := held["due"].(*types.AttributeValueMemberS); ok {
 				one.due = due.Value
 			}
@@ -130,12 +130,12 @@ func (s *Store) query(ctx context.Context, index string, most int, in *dynamodb.
 	return found, nil
 }
 
-// tries is how often something is tried that DynamoDB was too busy for. The
-// pauses between add up to less than a second: somebody's click has three.
-const tries = 6
+// maxAttempts is how often a call is made while DynamoDB is too busy for it. The
+// pauses between add up to less than a second, because a click has three seconds.
+const maxAttempts = 6
 
-// pause waits before another try, longer each time, and not all at once.
-func pause(ctx context.Context, try int) error {
-	longest := 12 * time.Millisecond << try
-	return smithytime.SleepWithContext(ctx, rand.N(longest)) //nolint:gosec // spreads tries, protects nothing
+// backOff waits before another attempt: longer each time, and for a random time.
+func backOff(ctx context.Context, attempt int) error {
+	maxPause := 12 * time.Millisecond << attempt
+	return smithytime.SleepWithContext(ctx, rand.N(maxPause)) //nolint:gosec // spreads attempts, protects nothing
 }

@@ -9,23 +9,23 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// The indexes. They project keys only: a move that changes neither state nor
-// due time then writes to none of them, and a list reads the table, not a copy.
+// The indexes. They hold keys only. A move that changes neither the state nor the due
+// time then writes to no index, and lists read the requests from the table itself.
 const (
-	// IndexState holds the open requests, by state and by when time will next
-	// matter to them: only they have the attributes "state" and "due". One
-	// index does for both questions, because each one is written, and paid
-	// for, with every move. A partition is good for 1,000 writes a second.
+	// IndexState holds pending and active requests by state and due time: only they
+	// have the attributes "state" and "due". One index answers both questions,
+	// because every move writes, and pays for, each index. A partition takes 1,000
+	// writes per second.
 	IndexState     = "state"
 	IndexRequester = "requester"
 )
 
-// TTLAttribute is the attribute with the time after which housekeeping may delete an
-// item (TTL): unique keys have one, nothing else has.
+// TTLAttribute is the attribute with the time after which DynamoDB may delete an item.
+// Unique keys and the records that limit people have one.
 const TTLAttribute = "forget"
 
-// TableInput makes the table of tests and of local use. The table on AWS is
-// made by template.yaml, with the same keys, indexes and stream.
+// TableInput creates the table for tests and local use. template.yaml creates the
+// table on AWS with the same keys, indexes and stream.
 func TableInput(name string) *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -61,7 +61,7 @@ func keySchema(partition, sort string) []types.KeySchemaElement {
 	}
 }
 
-// attributes is an item as the table takes it.
+// attributes returns an item as the table takes it.
 func attributes(item store.Item) map[string]types.AttributeValue {
 	out := make(map[string]types.AttributeValue)
 	for name, v := range item.Image() {
@@ -74,7 +74,7 @@ func attributes(item store.Item) map[string]types.AttributeValue {
 	return out
 }
 
-// itemOf reads an item out of what the table holds.
+// itemOf reads an item from what the table holds.
 func itemOf(held map[string]types.AttributeValue) (store.Item, error) {
 	image := make(map[string]events.DynamoDBAttributeValue)
 	for name, v := range held {

@@ -53,19 +53,19 @@ func TestListsReadMoreThanOneBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for most, batches := range map[int]int{1000: 3, all: 3, 101: 2, 100: 1, 1: 1, 0: 0} {
+	for limit, batches := range map[int]int{1000: 3, all: 3, 101: 2, 100: 1, 1: 1, 0: 0} {
 		w.calls = nil
-		got, err := s.ByRequester(t.Context(), "U0DEV1", most)
-		if want := min(most, all); err != nil || len(got) != want {
-			t.Fatalf("at most %d: got %d requests, %v; want %d", most, len(got), err, want)
+		got, err := s.ByRequester(t.Context(), "U0DEV1", limit)
+		if want := min(limit, all); err != nil || len(got) != want {
+			t.Fatalf("at most %d: got %d requests, %v; want %d", limit, len(got), err, want)
 		}
 		for i, r := range got {
 			if want := fmt.Sprintf("01%03d", all-1-i); r.ID != want {
-				t.Fatalf("at most %d: place %d has %s, want %s", most, i, r.ID, want)
+				t.Fatalf("at most %d: place %d has %s, want %s", limit, i, r.ID, want)
 			}
 		}
 		if n := len(w.of("BatchGetItem")); n != batches {
-			t.Errorf("at most %d: %d reads, want %d", most, n, batches)
+			t.Errorf("at most %d: %d reads, want %d", limit, n, batches)
 		}
 	}
 }
@@ -77,7 +77,10 @@ func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
 		if c.op != "Query" {
 			return nil
 		}
-		return answer(http.StatusOK, `{"Items":[{"pk":{"S":"request#01GONE"},"sk":{"S":"request"}},{"pk":{"S":"request#01A"},"sk":{"S":"request"}}]}`)
+		return answer(
+			http.StatusOK,
+			`{"Items":[{"pk":{"S":"request#01GONE"},"sk":{"S":"request"}},{"pk":{"S":"request#01A"},"sk":{"S":"request"}}]}`,
+		)
 	}}
 	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
@@ -125,8 +128,10 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 			r, e := version("01S", 1)
 			return s.Submit(t.Context(), r, e, access.Asker{}.Opens(r, now()), "form:1")
 		}, "TransactWriteItems"},
-		"asker written":    {func() error { return s.SaveAsker(t.Context(), "U0DEV2", access.Asker{Version: 1}) }, "PutItem"},
-		"messages written": {func() error { return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1}) }, "PutItem"},
+		"asker written": {func() error { return s.SaveAsker(t.Context(), "U0DEV2", access.Asker{Version: 1}) }, "PutItem"},
+		"messages written": {func() error {
+			return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1})
+		}, "PutItem"},
 	} {
 		w.calls = nil
 		if err := c.do(); err != nil {

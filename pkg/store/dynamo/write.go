@@ -14,28 +14,28 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Save writes a request, its event and, unless it is empty, the unique key
-// once, as one. Errors: *access.Taken if the key was used before,
+// Save writes a request, its event and, if once is not empty, the unique key once:
+// all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
-// access.ErrNewer if a newer version of the software wrote what is there. After
-// any other error the write may have been done.
+// access.ErrNewer if a newer version of the software wrote the stored item. After any
+// other error the write may have been done.
 //
-// An answer that was lost is asked for again by the SDK with the same
-// ClientRequestToken, and DynamoDB then answers for the first one: a move is
-// neither applied twice nor reported as stale by its own success. The token is
-// the SDK's, a new one for each call. One made of the contents would let two
-// callers who write the same at the same instant both win.
+// If an answer is lost, the SDK repeats the call with the same ClientRequestToken,
+// and DynamoDB returns the result of the first call. So a move is never applied
+// twice, and never reported as stale because of its own success. The SDK makes a new
+// token for each call of Save. A token made from the contents would let two callers
+// who write the same at the same time both win.
 func (s *Store) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
 	if err == nil {
 		err = s.commit(ctx, items, once)
 	}
-	return saved(next.ID, err)
+	return wrapSave(next.ID, err)
 }
 
-// Submit writes a new request and its event, as Save does, and with them what
-// limits the person who made it. Errors: as Save; access.ErrStale also if
-// somebody wrote next's Asker meanwhile.
+// Submit writes a new request and its event as Save does, and with them next, the
+// record that limits the requester. Errors: as Save; access.ErrStale also if another
+// request wrote that record meanwhile.
 func (s *Store) Submit(
 	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
 ) error {
@@ -43,38 +43,38 @@ func (s *Store) Submit(
 	if err == nil {
 		err = s.commit(ctx, items, once)
 	}
-	return saved(r.ID, err)
+	return wrapSave(r.ID, err)
 }
 
-// saved says what an error of commit is about. That a key was taken names the
-// other request by itself.
-func saved(id string, err error) error {
+// wrapSave adds the request's id to an error of commit. A duplicate already names a
+// request.
+func wrapSave(id string, err error) error {
 	if used := (*access.Duplicate)(nil); err == nil || errors.As(err, &used) {
 		return err
 	}
 	return fmt.Errorf("save request %s: %w", id, err)
 }
 
-// commit writes the items of a move, all or none; the third is the unique key,
-// if there is one.
+// commit writes the items of a move, all or none. If once is not empty, the third
+// item is the unique key.
 func (s *Store) commit(ctx context.Context, items []store.Item, once string) error {
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		reasons, err := s.transact(ctx, items)
 		switch {
 		case err == nil:
 			return nil
 		case reasons == nil:
 			return err
-		case once != "" && failed(reasons[2]):
-			return taken(reasons[2].Item)
-		case busy(reasons) && try < tries:
-			if err := pause(ctx, try); err != nil {
+		case once != "" && conditionFailed(reasons[2]):
+			return duplicateOf(reasons[2].Item)
+		case retryable(reasons) && attempt < maxAttempts:
+			if err := backOff(ctx, attempt); err != nil {
 				return err
 			}
-		case failed(reasons[0]):
-			return stale(reasons[0].Item)
-		case items[len(items)-1].SK == store.AskerSort && failed(reasons[len(items)-1]):
-			return stale(reasons[len(items)-1].Item)
+		case conditionFailed(reasons[0]):
+			return staleOrNewer(reasons[0].Item)
+		case items[len(items)-1].SK == store.AskerSort && conditionFailed(reasons[len(items)-1]):
+			return staleOrNewer(reasons[len(items)-1].Item)
 		case conflict(reasons):
 			return access.ErrStale
 		default:
@@ -83,16 +83,17 @@ func (s *Store) commit(ctx context.Context, items []store.Item, once string) err
 	}
 }
 
-// transact writes items as one, each on its condition. If the transaction was
-// cancelled, the reasons are one for each item, and nothing was written.
+// transact writes items in one transaction, each on its condition. If DynamoDB
+// cancelled the transaction, nothing was written, and there is one reason for each
+// item.
 func (s *Store) transact(ctx context.Context, items []store.Item) ([]types.CancellationReason, error) {
-	// The SDK writes its token into the input, so each try has its own.
+	// The SDK writes its token into the input, so each attempt needs a new input.
 	in := &dynamodb.TransactWriteItemsInput{}
 	for _, item := range items {
-		expression, values := condition(item)
+		expression, values := conditionOf(item)
 		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{
 			TableName: &s.table, Item: attributes(item),
-			ConditionExpression: &expression, ExpressionAttributeNames: names(values), ExpressionAttributeValues: values,
+			ConditionExpression: &expression, ExpressionAttributeNames: namesIn(values), ExpressionAttributeValues: values,
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}})
 	}
@@ -105,8 +106,7 @@ func (s *Store) transact(ctx context.Context, items []store.Item) ([]types.Cance
 }
 
 // SaveDirectory writes the directory. Errors: access.ErrStale unless the stored
-// version is the one before next's or the very same is stored already,
-// access.ErrNewer.
+// version is the one before next's, or equals next; access.ErrNewer.
 func (s *Store) SaveDirectory(ctx context.Context, next access.Directory) error {
 	item, err := store.DirectoryItem(next)
 	if err == nil {
@@ -118,19 +118,19 @@ func (s *Store) SaveDirectory(ctx context.Context, next access.Directory) error 
 	return nil
 }
 
-// SaveAsker writes what limits somebody. Errors: as SaveDirectory.
+// SaveAsker writes the record that limits a user. Errors: as SaveDirectory.
 func (s *Store) SaveAsker(ctx context.Context, user string, next access.Asker) error {
 	item, err := store.AskerItem(user, next, s.now().Add(store.AskerLife))
 	if err == nil {
 		err = s.replace(ctx, item)
 	}
 	if err != nil {
-		return fmt.Errorf("save what %s asked for: %w", user, err)
+		return fmt.Errorf("save the limits of %s: %w", user, err)
 	}
 	return nil
 }
 
-// SaveReading writes how far the reading of people is. Errors: as SaveDirectory.
+// SaveReading writes the progress of reading people. Errors: as SaveDirectory.
 func (s *Store) SaveReading(ctx context.Context, next access.Reading) error {
 	item, err := store.ReadingItem(next)
 	if err == nil {
@@ -142,7 +142,8 @@ func (s *Store) SaveReading(ctx context.Context, next access.Reading) error {
 	return nil
 }
 
-// SaveProblems writes what the operators were told. Errors: as SaveDirectory.
+// SaveProblems writes the problems that operators were told about. Errors: as
+// SaveDirectory.
 func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 	item, err := store.ProblemsItem(next)
 	if err == nil {
@@ -154,8 +155,7 @@ func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 	return nil
 }
 
-// SaveMessages writes the record of a request's messages. Errors: as
-// SaveDirectory.
+// SaveMessages writes a request's posted messages. Errors: as SaveDirectory.
 func (s *Store) SaveMessages(ctx context.Context, id string, next access.Messages) error {
 	item, err := store.MessagesItem(id, next)
 	if err == nil {
@@ -167,13 +167,14 @@ func (s *Store) SaveMessages(ctx context.Context, id string, next access.Message
 	return nil
 }
 
-// replace writes one item on its condition. A single write has no token: the
-// SDK's second try meets what the first has written, and knows it by its body.
+// replace writes one item on its condition. A single write has no token. If the SDK
+// repeats it, the condition fails on the item of the first attempt, which is
+// recognised by its body.
 func (s *Store) replace(ctx context.Context, item store.Item) error {
-	expression, values := condition(item)
+	expression, values := conditionOf(item)
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: attributes(item),
-		ConditionExpression: &expression, ExpressionAttributeNames: names(values), ExpressionAttributeValues: values,
+		ConditionExpression: &expression, ExpressionAttributeNames: namesIn(values), ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var refused *types.ConditionalCheckFailedException
@@ -183,12 +184,12 @@ func (s *Store) replace(ctx context.Context, item store.Item) error {
 	if old, err := itemOf(refused.Item); err == nil && old.Body == item.Body {
 		return nil
 	}
-	return stale(refused.Item)
+	return staleOrNewer(refused.Item)
 }
 
-// condition is what must hold in the table for an item to be written: the
-// version before it, in a format that this software knows, or nothing at all.
-func condition(item store.Item) (expression string, values map[string]types.AttributeValue) {
+// conditionOf returns the condition on which an item is written: the table holds the
+// version before it in a known format, or for version 1 no item.
+func conditionOf(item store.Item) (expression string, values map[string]types.AttributeValue) {
 	if item.Version <= 1 {
 		return "attribute_not_exists(pk)", nil
 	}
@@ -197,16 +198,17 @@ func condition(item store.Item) (expression string, values map[string]types.Attr
 	}
 }
 
-// names are those that a condition with values uses; DynamoDB refuses others.
-func names(values map[string]types.AttributeValue) map[string]string {
+// namesIn returns the attribute names that a condition uses; DynamoDB refuses unused
+// names.
+func namesIn(values map[string]types.AttributeValue) map[string]string {
 	if values == nil {
 		return nil
 	}
 	return map[string]string{"#version": "version", "#format": "format"}
 }
 
-// stale says why an item's condition failed, given what is in its place.
-func stale(held map[string]types.AttributeValue) error {
+// staleOrNewer returns the error for a failed condition, given the stored item.
+func staleOrNewer(held map[string]types.AttributeValue) error {
 	old, err := itemOf(held)
 	if err == nil && old.Newer() {
 		return old.Decode(nil)
@@ -214,31 +216,35 @@ func stale(held map[string]types.AttributeValue) error {
 	return access.ErrStale
 }
 
-// taken names the request that a unique key led to.
-func taken(held map[string]types.AttributeValue) error {
+// duplicateOf returns the error for a used unique key, with the request of the key.
+func duplicateOf(held map[string]types.AttributeValue) error {
 	item, err := itemOf(held)
 	if err != nil {
 		return err
 	}
-	var taken access.Duplicate
-	if err := item.Decode(&taken.Request); err != nil {
+	var used access.Duplicate
+	if err := item.Decode(&used.Request); err != nil {
 		return err
 	}
-	return &taken
+	return &used
 }
 
-func failed(r types.CancellationReason) bool { return aws.ToString(r.Code) == "ConditionalCheckFailed" }
-
-// conflict reports whether somebody else was writing the same at that moment.
-func conflict(reasons []types.CancellationReason) bool { return has(reasons, "TransactionConflict") }
-
-// busy reports whether the same write may succeed a moment later. The SDK does
-// not try these again by itself.
-func busy(reasons []types.CancellationReason) bool {
-	return conflict(reasons) || has(reasons, "ThrottlingError") || has(reasons, "ProvisionedThroughputExceeded")
+func conditionFailed(r types.CancellationReason) bool {
+	return aws.ToString(r.Code) == "ConditionalCheckFailed"
 }
 
-func has(reasons []types.CancellationReason, code string) bool {
+// conflict reports whether another call was writing the same items.
+func conflict(reasons []types.CancellationReason) bool {
+	return hasCode(reasons, "TransactionConflict")
+}
+
+// retryable reports whether the same write may succeed a moment later. The SDK does
+// not repeat such a write by itself.
+func retryable(reasons []types.CancellationReason) bool {
+	return conflict(reasons) || hasCode(reasons, "ThrottlingError") || hasCode(reasons, "ProvisionedThroughputExceeded")
+}
+
+func hasCode(reasons []types.CancellationReason, code string) bool {
 	for _, r := range reasons {
 		if aws.ToString(r.Code) == code {
 			return true

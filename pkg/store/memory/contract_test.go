@@ -20,7 +20,7 @@ func TestContract(t *testing.T) {
 			StreamRecords: func(context.Context) (carried []events.DynamoDBEventRecord, _ error) {
 				records, _ := s.Records(0, 1<<20)
 				for _, record := range records {
-					carried = append(carried, overTheWire(t, record))
+					carried = append(carried, throughJSON(t, record))
 				}
 				return carried, nil
 			},

@@ -1,9 +1,9 @@
-// Package memory is the store of the sandbox and of tests: what pkg/store/dynamo
-// keeps in a table, kept in this process, with the table's stream. Things are
-// held in the table's own encoding, so that no caller shares memory with the
-// store and a newer format is refused here too.
+// Package memory is the store of the sandbox and of tests. It keeps in this process
+// what pkg/store/dynamo keeps in a table, together with the table's stream. Items
+// have the table's own encoding, so that no caller shares memory with the store and
+// a newer format is refused here too.
 //
-// It must never be linked into a function.
+// It writes nothing to disk, and it must never be linked into a function.
 package memory
 
 import (
@@ -20,30 +20,31 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Store is a table in memory. It is safe for use by many at once; each method
-// happens at one moment.
+// Store is a table in memory. It is safe for concurrent use; each method is atomic.
 type Store struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	items   map[key]store.Item
 	stream  []change
-	dropped int           // changes that are older than the stream is long
+	dropped int           // how many changes were removed from the start of stream
 	more    chan struct{} // closed by the next change
 }
 
 type key struct{ pk, sk string }
 
-// New returns an empty store. The clock dates stream records and unique keys,
-// and decides nothing.
+// New returns an empty store. The clock gives stream records and unique keys their
+// times, and decides nothing.
 func New(now func() time.Time) *Store {
 	return &Store{now: now, items: make(map[key]store.Item), more: make(chan struct{})}
 }
 
-// Load reads a request and what is known about it. The directory and the
-// messages are zero if they were never written. Errors: access.ErrNotFound,
+// Load reads a request, the directory and the request's messages. The directory and
+// the messages are zero if they were never written. Errors: access.ErrNotFound,
 // access.ErrNewer.
-func (s *Store) Load(_ context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+func (s *Store) Load(_ context.Context, id string) (
+	r access.Request, d access.Directory, m access.Messages, err error,
+) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err = s.request(id, &r); err == nil {
@@ -55,8 +56,8 @@ func (s *Store) Load(_ context.Context, id string) (r access.Request, d access.D
 	return r, d, m, err
 }
 
-// Messages reads a request and the record of its messages. Errors:
-// access.ErrNotFound, access.ErrNewer.
+// Messages reads a request and its posted messages. Errors: access.ErrNotFound,
+// access.ErrNewer.
 func (s *Store) Messages(_ context.Context, id string) (r access.Request, m access.Messages, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +67,8 @@ func (s *Store) Messages(_ context.Context, id string) (r access.Request, m acce
 	return r, m, err
 }
 
-// Directory reads the directory, the zero value if it was never written.
-// Errors: access.ErrNewer.
+// Directory reads the directory; it is zero if it was never written. Errors:
+// access.ErrNewer.
 func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,24 +76,24 @@ func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
 	return d, err
 }
 
-// Save writes a request, its event and, unless it is empty, the unique key
-// once, as one. Errors: *access.Taken if the key was used before,
+// Save writes a request, its event and, if once is not empty, the unique key once:
+// all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
-// access.ErrNewer if a newer version of the software wrote what is there.
+// access.ErrNewer if a newer version of the software wrote the stored item.
 func (s *Store) Save(_ context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
 	return s.commit(items, err, once)
 }
 
-// Submit writes a new request and its event, as Save does, and with them what
-// limits the person who made it. Errors: as Save; access.ErrStale also if
-// somebody wrote next's Asker meanwhile.
+// Submit writes a new request and its event as Save does, and with them next, the
+// record that limits the requester. Errors: as Save; access.ErrStale also if another
+// request wrote that record meanwhile.
 func (s *Store) Submit(_ context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
 	return s.commit(items, err, once)
 }
 
-// commit writes the items of a move, all or none.
+// commit writes the items of a move: all or none.
 func (s *Store) commit(items []store.Item, err error, once string) error {
 	if err != nil {
 		return fmt.Errorf("save a request: %w", err)
@@ -100,7 +101,7 @@ func (s *Store) commit(items []store.Item, err error, once string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if once != "" {
-		if err := s.taken(once); err != nil {
+		if err := s.checkUnused(once); err != nil {
 			return err
 		}
 	}
@@ -108,26 +109,25 @@ func (s *Store) commit(items []store.Item, err error, once string) error {
 		if item.Version == 0 {
 			continue
 		}
-		if err := s.before(item); err != nil {
+		if err := s.checkVersion(item); err != nil {
 			return err
 		}
 	}
 	if _, found := s.items[keyOf(items[1])]; found {
-		return fmt.Errorf("save a request: %s %s is there already", items[1].PK, items[1].SK)
+		return fmt.Errorf("save a request: %s %s exists already", items[1].PK, items[1].SK)
 	}
 	s.write(items...)
 	return nil
 }
 
 // SaveDirectory writes the directory. Errors: access.ErrStale unless the stored
-// version is the one before next's or the very same is stored already,
-// access.ErrNewer.
+// version is the one before next's, or equals next; access.ErrNewer.
 func (s *Store) SaveDirectory(_ context.Context, next access.Directory) error {
 	return s.replace(store.DirectoryItem(next))
 }
 
-// Reading reads how far the reading of people is, the zero value if it was never
-// written. Errors: access.ErrNewer.
+// Reading reads the progress of reading people from Slack; it is zero if it was
+// never written. Errors: access.ErrNewer.
 func (s *Store) Reading(_ context.Context) (r access.Reading, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,13 +135,13 @@ func (s *Store) Reading(_ context.Context) (r access.Reading, err error) {
 	return r, err
 }
 
-// SaveReading writes how far the reading of people is. Errors: as SaveDirectory.
+// SaveReading writes the progress of reading people. Errors: as SaveDirectory.
 func (s *Store) SaveReading(_ context.Context, next access.Reading) error {
 	return s.replace(store.ReadingItem(next))
 }
 
-// Problems reads what the operators were told, the zero value if it was never
-// written. Errors: access.ErrNewer.
+// Problems reads the problems that operators were told about; it is zero if it was
+// never written. Errors: access.ErrNewer.
 func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,14 +149,14 @@ func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
 	return p, err
 }
 
-// LoadForSubmit reads all that somebody's next request depends on: the directory, and
-// what limits that person. Errors: *access.Taken if the key once was used,
-// access.ErrNewer.
+// LoadForSubmit reads what a new request of a user depends on: the directory and the
+// record that limits the user. Errors: *access.Duplicate if the unique key once was
+// used before, access.ErrNewer.
 func (s *Store) LoadForSubmit(_ context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if once != "" {
-		if err := s.taken(once); err != nil {
+		if err := s.checkUnused(once); err != nil {
 			return d, a, err
 		}
 	}
@@ -166,8 +166,8 @@ func (s *Store) LoadForSubmit(_ context.Context, user, once string) (d access.Di
 	return d, a, err
 }
 
-// Requests reads requests as they stand now; those that do not exist are left
-// out. Errors: access.ErrNewer.
+// Requests reads the present state of requests, without those that do not exist.
+// Errors: access.ErrNewer.
 func (s *Store) Requests(_ context.Context, ids []string) (found []access.Request, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,18 +183,18 @@ func (s *Store) Requests(_ context.Context, ids []string) (found []access.Reques
 	return found, nil
 }
 
-// SaveAsker writes what limits somebody. Errors: as SaveDirectory.
+// SaveAsker writes the record that limits a user. Errors: as SaveDirectory.
 func (s *Store) SaveAsker(_ context.Context, user string, next access.Asker) error {
 	return s.replace(store.AskerItem(user, next, s.now().Add(store.AskerLife)))
 }
 
-// SaveProblems writes what the operators were told. Errors: as SaveDirectory.
+// SaveProblems writes the problems that operators were told about. Errors: as
+// SaveDirectory.
 func (s *Store) SaveProblems(_ context.Context, next access.Problems) error {
 	return s.replace(store.ProblemsItem(next))
 }
 
-// SaveMessages writes the record of a request's messages. Errors: as
-// SaveDirectory.
+// SaveMessages writes a request's posted messages. Errors: as SaveDirectory.
 func (s *Store) SaveMessages(_ context.Context, id string, next access.Messages) error {
 	return s.replace(store.MessagesItem(id, next))
 }
@@ -208,60 +208,61 @@ func (s *Store) replace(next store.Item, err error) error {
 	if old, found := s.items[keyOf(next)]; found && old.Body == next.Body {
 		return nil
 	}
-	if err := s.before(next); err != nil {
+	if err := s.checkVersion(next); err != nil {
 		return err
 	}
 	s.write(next)
 	return nil
 }
 
-// Due lists the requests that time matters to at now, the longest overdue
-// first, at most most of them.
-func (s *Store) Due(_ context.Context, now time.Time, most int) ([]string, error) {
-	return s.due(store.RequestSort, now, most), nil
+// Due returns the ids of at most limit requests that are due at now, the longest
+// overdue first.
+func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(store.RequestSort, now, limit), nil
 }
 
-// Owed lists the requests of whose messages one is owed and may be tried at
-// now, the longest overdue first, at most most of them.
-func (s *Store) Owed(_ context.Context, now time.Time, most int) ([]string, error) {
-	return s.due(store.MessagesSort, now, most), nil
+// Owed returns the ids of at most limit requests with a message that Slack has not
+// accepted and that may be tried again at now, the longest overdue first.
+func (s *Store) Owed(_ context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(store.MessagesSort, now, limit), nil
 }
 
-func (s *Store) due(sk string, now time.Time, most int) (ids []string) {
-	found := s.pick(sk, func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
+func (s *Store) due(sk string, now time.Time, limit int) (ids []string) {
+	found := s.itemsWhere(sk, func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
-	for _, i := range first(found, most) {
+	for _, i := range atMost(found, limit) {
 		ids = append(ids, strings.TrimPrefix(i.PK, store.RequestKey("")))
 	}
 	return ids
 }
 
-// ByRequester lists somebody's requests, the newest first, at most most of
-// them. Errors: access.ErrNewer.
-func (s *Store) ByRequester(_ context.Context, user string, most int) ([]access.Request, error) {
-	return newest(s.pick(store.RequestSort, func(i store.Item) bool { return user != "" && i.Requester == user }), most)
+// ByRequester returns at most limit requests of a user, the newest first. Errors:
+// access.ErrNewer.
+func (s *Store) ByRequester(_ context.Context, user string, limit int) ([]access.Request, error) {
+	found := s.itemsWhere(store.RequestSort, func(i store.Item) bool { return user != "" && i.Requester == user })
+	return newestFirst(found, limit)
 }
 
-// InState lists the requests in a state that is not final, the one that time will
-// matter to first coming first, at most most of them. Errors: access.ErrNewer.
-func (s *Store) InState(_ context.Context, state access.State, most int) ([]access.Request, error) {
+// InState returns at most limit requests in the state pending or active, the one
+// that is due first coming first. Errors: access.ErrNewer.
+func (s *Store) InState(_ context.Context, state access.State, limit int) ([]access.Request, error) {
 	if state != access.Pending && state != access.Active {
-		return nil, fmt.Errorf("requests in the state %q are not kept in an index", state)
+		return nil, fmt.Errorf("list requests in the state %q: only pending and active ones are in an index", state)
 	}
-	found := s.pick(store.RequestSort, func(i store.Item) bool { return i.State == string(state) })
+	found := s.itemsWhere(store.RequestSort, func(i store.Item) bool { return i.State == string(state) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
-	return decoded(first(found, most))
+	return decodeRequests(atMost(found, limit))
 }
 
-// All is every request, the oldest first, without those of a newer format.
+// All returns every request, the oldest first, without those of a newer format.
 func (s *Store) All(_ context.Context) []access.Request {
-	found := s.pick(store.RequestSort, func(i store.Item) bool { return !i.Newer() })
-	all, _ := newest(found, len(found)) // what this process encoded, it decodes
+	found := s.itemsWhere(store.RequestSort, func(i store.Item) bool { return !i.Newer() })
+	all, _ := newestFirst(found, len(found)) // cannot fail: this process encoded them
 	slices.Reverse(all)
 	return all
 }
 
-// Events is every event, the oldest first, without those of a newer format.
+// Events returns every event, the oldest first, without those of a newer format.
 func (s *Store) Events() []access.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,37 +279,39 @@ func (s *Store) Events() []access.Event {
 	return all
 }
 
-// DeleteExpired removes what housekeeping may remove, as DynamoDB does some days after
-// an item's time to be forgotten.
+// DeleteExpired deletes the items whose ExpiresAt is over, as DynamoDB's time to
+// live does after some days.
 func (s *Store) DeleteExpired() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, item := range s.items {
 		if !item.ExpiresAt.IsZero() && item.ExpiresAt.Before(s.now()) {
-			s.tell(change{at: s.now(), old: item})
+			s.appendToStream(change{at: s.now(), old: item})
 			delete(s.items, keyOf(item))
 		}
 	}
 }
 
-// Put writes an item as it is, without any condition: what another version of
-// the software, or an operator, may have written.
+// Put writes an item without any condition, as another version of the software or an
+// operator may do.
 func (s *Store) Put(item store.Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.write(item)
 }
 
-func first(found []store.Item, most int) []store.Item { return found[:max(0, min(most, len(found)))] }
+func atMost(found []store.Item, limit int) []store.Item {
+	return found[:max(0, min(limit, len(found)))]
+}
 
-func newest(found []store.Item, most int) ([]access.Request, error) {
+func newestFirst(found []store.Item, limit int) ([]access.Request, error) {
 	slices.SortFunc(found, func(a, b store.Item) int {
 		return cmp.Or(cmp.Compare(b.Submitted, a.Submitted), cmp.Compare(b.PK, a.PK))
 	})
-	return decoded(first(found, most))
+	return decodeRequests(atMost(found, limit))
 }
 
-func decoded(found []store.Item) ([]access.Request, error) {
+func decodeRequests(found []store.Item) ([]access.Request, error) {
 	var requests []access.Request
 	for _, i := range found {
 		var r access.Request
@@ -320,7 +323,7 @@ func decoded(found []store.Item) ([]access.Request, error) {
 	return requests, nil
 }
 
-func (s *Store) pick(sk string, wanted func(store.Item) bool) (found []store.Item) {
+func (s *Store) itemsWhere(sk string, wanted func(store.Item) bool) (found []store.Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, item := range s.items {
@@ -338,7 +341,7 @@ func (s *Store) request(id string, r *access.Request) error {
 	return s.read(store.RequestKey(id), store.RequestSort, r)
 }
 
-// read leaves out alone when there is no such item.
+// read decodes an item into out. It leaves out unchanged if there is no such item.
 func (s *Store) read(pk, sk string, out any) error {
 	item, found := s.items[key{pk, sk}]
 	if !found {
@@ -347,20 +350,20 @@ func (s *Store) read(pk, sk string, out any) error {
 	return item.Decode(out)
 }
 
-func (s *Store) taken(once string) error {
+func (s *Store) checkUnused(once string) error {
 	item, found := s.items[key{store.OnceKey(once), store.OnceSort}]
 	if !found {
 		return nil
 	}
-	var taken access.Duplicate
-	if err := item.Decode(&taken.Request); err != nil {
+	var used access.Duplicate
+	if err := item.Decode(&used.Request); err != nil {
 		return err
 	}
-	return &taken
+	return &used
 }
 
-// before refuses unless the item that is stored is the version before next.
-func (s *Store) before(next store.Item) error {
+// checkVersion returns an error unless the stored item is the version before next.
+func (s *Store) checkVersion(next store.Item) error {
 	old := s.items[keyOf(next)]
 	switch {
 	case old.PK != "" && old.Newer():

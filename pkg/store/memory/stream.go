@@ -9,27 +9,27 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// change is one item written over another. Without a key, there is none: before
-// an insert, and after a removal.
+// change is an item that replaced another. old has no key before an insert, and new
+// has none after a removal.
 type change struct {
 	at       time.Time
 	old, new store.Item
 }
 
-// streamLife is how long DynamoDB keeps what a stream has carried.
+// streamLife is how long DynamoDB keeps the records of a stream.
 const streamLife = 24 * time.Hour
 
-// streamARN has the shape of a real one; the account does not exist.
+// streamARN has the form of a real one; the account does not exist.
 const streamARN = "arn:aws:dynamodb:eu-west-1:000000000000:table/aws-access/stream/2026-01-01T00:00:00.000"
 
-// Records returns what the table's stream carries behind the position after,
-// in order, at most most records; last is the position to go on from. Positions
-// begin at 0. As in DynamoDB, what is older than a day is gone.
-func (s *Store) Records(after, most int) (records []events.DynamoDBEventRecord, last int) {
+// Records returns at most limit records of the table's stream after the position
+// after, in order. last is the position at which to continue. Positions begin at 0.
+// As in DynamoDB, records older than a day are dropped.
+func (s *Store) Records(after, limit int) (records []events.DynamoDBEventRecord, last int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last = max(after, s.dropped)
-	for last-s.dropped < len(s.stream) && len(records) < most {
+	for last-s.dropped < len(s.stream) && len(records) < limit {
 		change := s.stream[last-s.dropped]
 		last++
 		records = append(records, change.record(last))
@@ -37,8 +37,8 @@ func (s *Store) Records(after, most int) (records []events.DynamoDBEventRecord, 
 	return records, last
 }
 
-// Wait returns a channel that is closed once there are records behind the
-// position after; at once if there are.
+// Wait returns a channel that is closed when there are records after the position
+// after. It is closed already if there are some now.
 func (s *Store) Wait(after int) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,15 +50,15 @@ func (s *Store) Wait(after int) <-chan struct{} {
 	return s.more
 }
 
-// write stores items and tells the stream. The caller holds the lock.
+// write stores items and appends them to the stream. The caller holds the lock.
 func (s *Store) write(items ...store.Item) {
 	for _, item := range items {
-		s.tell(change{at: s.now(), old: s.items[keyOf(item)], new: item})
+		s.appendToStream(change{at: s.now(), old: s.items[keyOf(item)], new: item})
 		s.items[keyOf(item)] = item
 	}
 }
 
-func (s *Store) tell(c change) {
+func (s *Store) appendToStream(c change) {
 	s.stream = append(s.stream, c)
 	for c.at.Sub(s.stream[0].at) > streamLife {
 		s.stream = s.stream[1:]
@@ -68,10 +68,11 @@ func (s *Store) tell(c change) {
 	s.more = make(chan struct{})
 }
 
-// record is the change as a stream mapping delivers it.
+// record returns the change as a stream mapping delivers it.
 func (c change) record(sequence int) events.DynamoDBEventRecord {
 	record := events.DynamoDBEventRecord{
-		AWSRegion: "eu-west-1", EventID: fmt.Sprintf("%032x", sequence), EventName: string(events.DynamoDBOperationTypeModify),
+		AWSRegion: "eu-west-1", EventID: fmt.Sprintf("%032x", sequence),
+		EventName:   string(events.DynamoDBOperationTypeModify),
 		EventSource: "aws:dynamodb", EventVersion: "1.1", EventSourceArn: streamARN,
 		Change: events.DynamoDBStreamRecord{
 			ApproximateCreationDateTime: events.SecondsEpochTime{Time: c.at},
@@ -96,10 +97,12 @@ func (c change) record(sequence int) events.DynamoDBEventRecord {
 }
 
 func keys(i store.Item) map[string]events.DynamoDBAttributeValue {
-	return map[string]events.DynamoDBAttributeValue{"pk": events.NewStringAttribute(i.PK), "sk": events.NewStringAttribute(i.SK)}
+	return map[string]events.DynamoDBAttributeValue{
+		"pk": events.NewStringAttribute(i.PK), "sk": events.NewStringAttribute(i.SK),
+	}
 }
 
-// size is what DynamoDB counts: names and text in bytes, and about one byte
+// size counts bytes as DynamoDB does: names and texts in bytes, and about one byte
 // for two digits of a number.
 func size(image map[string]events.DynamoDBAttributeValue) (n int64) {
 	for name, v := range image {

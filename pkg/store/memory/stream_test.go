@@ -33,7 +33,7 @@ func saveDirectory(t *testing.T, s *Store, version int) {
 	}
 }
 
-func TestTheStreamIsADayLong(t *testing.T) {
+func TestTheStreamKeepsRecordsForADay(t *testing.T) {
 	now := noon
 	s := New(func() time.Time { return now })
 	save(t, s, "A")
@@ -49,7 +49,7 @@ func TestTheStreamIsADayLong(t *testing.T) {
 	}
 }
 
-func TestRecordsAreWhatAMappingDelivers(t *testing.T) {
+func TestRecordsHaveTheFormOfAStreamMapping(t *testing.T) {
 	s := New(func() time.Time { return noon })
 	want := save(t, s, "A")
 	saveDirectory(t, s, 1)
@@ -58,13 +58,18 @@ func TestRecordsAreWhatAMappingDelivers(t *testing.T) {
 	var got []string
 	var events []access.Event
 	for _, record := range records {
-		record = overTheWire(t, record)
-		got = append(got, fmt.Sprint(record.EventName, " ", record.Change.Keys["sk"].String(), " ", record.Change.NewImage != nil, " ", record.Change.OldImage != nil))
+		record = throughJSON(t, record)
+		c := record.Change
+		got = append(got, fmt.Sprintf("%s %s new:%v old:%v",
+			record.EventName, c.Keys["sk"].String(), c.NewImage != nil, c.OldImage != nil))
 		if e, ok, err := store.EventOf(record); ok && err == nil {
 			events = append(events, e)
 		}
 	}
-	lines := []string{"INSERT request true false", "INSERT event#000001 true false", "INSERT once true false", "INSERT directory true false", "MODIFY directory true true"}
+	lines := []string{
+		"INSERT request new:true old:false", "INSERT event#000001 new:true old:false", "INSERT once new:true old:false",
+		"INSERT directory new:true old:false", "MODIFY directory new:true old:true",
+	}
 	if diff := cmp.Diff(lines, got); diff != "" {
 		t.Error(diff)
 	}
@@ -73,7 +78,7 @@ func TestRecordsAreWhatAMappingDelivers(t *testing.T) {
 	}
 }
 
-func overTheWire(t *testing.T, record events.DynamoDBEventRecord) (back events.DynamoDBEventRecord) {
+func throughJSON(t *testing.T, record events.DynamoDBEventRecord) (back events.DynamoDBEventRecord) {
 	t.Helper()
 	text, err := json.Marshal(record)
 	if err != nil {
@@ -85,31 +90,32 @@ func overTheWire(t *testing.T, record events.DynamoDBEventRecord) (back events.D
 	return back
 }
 
-func TestASweptKeyIsARemovalByTheService(t *testing.T) {
+func TestAnExpiredKeyIsRemovedByTheService(t *testing.T) {
 	now := noon
 	s := New(func() time.Time { return now })
 	save(t, s, "A")
 	s.DeleteExpired()
 	if records, _ := s.Records(3, 100); len(records) != 0 {
-		t.Errorf("swept before its time: %+v", records)
+		t.Errorf("removed before its time: %+v", records)
 	}
 	now = now.Add(store.OnceLife + time.Second)
 	s.DeleteExpired()
 	records, _ := s.Records(3, 100)
-	if len(records) != 1 || records[0].EventName != "REMOVE" || records[0].UserIdentity == nil || records[0].Change.NewImage != nil || records[0].Change.OldImage == nil {
+	if len(records) != 1 || records[0].EventName != "REMOVE" || records[0].UserIdentity == nil ||
+		records[0].Change.NewImage != nil || records[0].Change.OldImage == nil {
 		t.Fatalf("got %+v, want one REMOVE with the old image", records)
 	}
-	if _, ok, err := store.EventOf(overTheWire(t, records[0])); ok || err != nil {
+	if _, ok, err := store.EventOf(throughJSON(t, records[0])); ok || err != nil {
 		t.Errorf("a removal was read as an event: %v, %v", ok, err)
 	}
 }
 
-func TestPositionsGoOnWhereTheyStopped(t *testing.T) {
+func TestReadingContinuesAtAPosition(t *testing.T) {
 	s := New(func() time.Time { return noon })
 	quiet := s.Wait(0)
 	select {
 	case <-quiet:
-		t.Fatal("there is nothing yet")
+		t.Fatal("Wait reports a record before there is one")
 	default:
 	}
 	save(t, s, "A")
@@ -121,12 +127,13 @@ func TestPositionsGoOnWhereTheyStopped(t *testing.T) {
 	if len(first) != 2 || len(rest) != 1 || len(none) != 0 || end != 3 || still != 3 {
 		t.Fatalf("got %d, %d, %d records up to %d and %d; want 2, 1, 0 up to 3", len(first), len(rest), len(none), end, still)
 	}
-	if first[1].Change.SequenceNumber >= rest[0].Change.SequenceNumber || len(first[1].Change.SequenceNumber) != len(rest[0].Change.SequenceNumber) {
-		t.Errorf("sequence numbers %s and %s do not grow", first[1].Change.SequenceNumber, rest[0].Change.SequenceNumber)
+	if first[1].Change.SequenceNumber >= rest[0].Change.SequenceNumber ||
+		len(first[1].Change.SequenceNumber) != len(rest[0].Change.SequenceNumber) {
+		t.Errorf("sequence numbers %s and %s do not increase", first[1].Change.SequenceNumber, rest[0].Change.SequenceNumber)
 	}
 }
 
-func TestTheSandboxSeesEverythingInOrder(t *testing.T) {
+func TestAllRequestsAndEventsAreListedInOrder(t *testing.T) {
 	s := New(func() time.Time { return noon })
 	want := []access.Event{save(t, s, "A"), save(t, s, "B")}
 	if diff := cmp.Diff(want, s.Events()); diff != "" {

@@ -93,16 +93,16 @@ func (s loading) Load(ctx context.Context, id string) (access.Request, access.Di
 	return s.load(ctx, id)
 }
 
-func (s timing) Due(ctx context.Context, now time.Time, most int) ([]string, error) {
-	return s.due(ctx, now, most)
+func (s timing) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(ctx, now, limit)
 }
 
-func (s listing) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
-	return s.requester(ctx, user, most)
+func (s listing) ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error) {
+	return s.requester(ctx, user, limit)
 }
 
-func (s listing) InState(ctx context.Context, state access.State, most int) ([]access.Request, error) {
-	return s.state(ctx, state, most)
+func (s listing) InState(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
+	return s.state(ctx, state, limit)
 }
 
 func (s asking) Submit(
@@ -146,7 +146,9 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 		return all
 	}
 	return map[string]func(context.Context, access.Request, access.Event, string) error{
-		"a move lands on the version before it only": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"a move lands on the version before it only": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			err := m.Save(ctx, next, event, once)
 			if errors.Is(err, access.ErrStale) { // no condition: the last writer wins
 				m.Put(items(next, event, once)[0])
@@ -154,7 +156,9 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			}
 			return err
 		},
-		"the outbox carries every event in order": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"the outbox carries every event in order": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			r, _, _, err := m.Load(ctx, next.ID)
 			if err == nil && r.Version == next.Version-1 { // no event
 				m.Put(items(next, event, once)[0])
@@ -162,10 +166,14 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			}
 			return m.Save(ctx, next, event, once)
 		},
-		"a used key writes nothing and names its request": func(ctx context.Context, next access.Request, event access.Event, _ string) error {
+		"a used key writes nothing and names its request": func(
+			ctx context.Context, next access.Request, event access.Event, _ string,
+		) error {
 			return m.Save(ctx, next, event, "") // no key
 		},
-		"many submits of one form: one request": func(ctx context.Context, next access.Request, event access.Event, _ string) error {
+		"many submits of one form: one request": func(
+			ctx context.Context, next access.Request, event access.Event, _ string,
+		) error {
 			return m.Save(ctx, next, event, "")
 		},
 		"a stale move writes nothing": func(ctx context.Context, next access.Request, event access.Event, once string) error {
@@ -177,7 +185,9 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			}
 			return err
 		},
-		"a request and its event come back as they were saved": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"a request and its event come back as they were saved": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			next.Reason = string([]rune(next.Reason)[:min(2999, len([]rune(next.Reason)))])
 			return m.Save(ctx, next, event, once)
 		},
@@ -185,11 +195,15 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			next.Submitted = next.Submitted.Truncate(time.Millisecond)
 			return m.Save(ctx, next, event, once)
 		},
-		"a move and its event belong together": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"a move and its event belong together": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			event.Request, event.Seq = next.ID, next.Version
 			return m.Save(ctx, next, event, once)
 		},
-		"what is too large is refused whole": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"what is too large is refused whole": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			err := m.Save(ctx, next, event, once)
 			if err != nil && len(event.Why) > store.MaxItem {
 				event.Why = ""
@@ -197,7 +211,9 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			}
 			return err
 		},
-		"many movers: one winner each version, one event each": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"many movers: one winner each version, one event each": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			r, _, _, _ := m.Load(ctx, next.ID)
 			if r.Version != next.Version-1 { // read and compared, then written
 				return access.ErrStale
@@ -208,7 +224,9 @@ func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request
 			}
 			return nil
 		},
-		"what a newer version wrote is refused": func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		"what a newer version wrote is refused": func(
+			ctx context.Context, next access.Request, event access.Event, once string,
+		) error {
 			err := m.Save(ctx, next, event, once)
 			if errors.Is(err, access.ErrNewer) {
 				m.Put(items(next, event, once)[0])
@@ -255,7 +273,8 @@ func brokenAsking(m *memory.Store) map[string]Store {
 		}),
 		"many submits of one person: one winner each version": sound(func(s *asking) {
 			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
-				if _, a, _ := m.LoadForSubmit(ctx, r.Requester.ID, ""); a.Version != next.Version-1 { // read and compared, then written
+				// read and compared, then written
+				if _, a, _ := m.LoadForSubmit(ctx, r.Requester.ID, ""); a.Version != next.Version-1 {
 					return access.ErrStale
 				}
 				runtime.Gosched()
@@ -292,8 +311,8 @@ func broken(m *memory.Store) map[string]Store {
 		}
 		return r, d, p, err
 	}}
-	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
-		return m.Due(ctx, now.Add(-1), most) // what is due now is left out
+	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+		return m.Due(ctx, now.Add(-1), limit) // what is due now is left out
 	}}
 	stores["what is owed is listed by its time, until it is paid"] = keeping{m, m.SaveDirectory,
 		func(ctx context.Context, id string, next access.Messages) error {
@@ -303,21 +322,21 @@ func broken(m *memory.Store) map[string]Store {
 			return nil
 		}}
 	var once []string
-	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, most int) ([]string, error) {
-		ids, err := m.Due(ctx, now, most) // never forgets
+	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+		ids, err := m.Due(ctx, now, limit) // never forgets
 		once = append(once, ids...)
 		slices.Sort(once)
 		return slices.Compact(once), err
 	}}
-	stores["a requester's requests are listed newest first"] = listing{m, func(ctx context.Context, user string, most int) ([]access.Request, error) {
-		found, err := m.ByRequester(ctx, user, most)
+	stores["a requester's requests are listed newest first"] = listing{m, func(ctx context.Context, user string, limit int) ([]access.Request, error) {
+		found, err := m.ByRequester(ctx, user, limit)
 		slices.Reverse(found)
 		return found, err
 	}, m.InState}
-	stores["the open requests in a state are listed in the order of their time"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, most int) ([]access.Request, error) {
+	stores["the open requests in a state are listed in the order of their time"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
 		found, err := m.InState(ctx, state, 1000)
 		slices.Reverse(found)
-		return found[:min(most, len(found))], err
+		return found[:min(limit, len(found))], err
 	}}
 	stores["the directory has its own versions"] = keeping{m, func(ctx context.Context, next access.Directory) error {
 		item, _ := store.DirectoryItem(next)

@@ -42,9 +42,13 @@ func full() move {
 	m.next.Starts, m.next.Ends = Now, Now.Add(time.Hour)
 	m.next.Review = &access.Review{By: []string{"@leads"}, Within: 24 * time.Hour}
 	m.next.Closed = access.Closing{By: lead, At: Now, Why: reason}
-	m.next.Sessions = []access.Session{{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)}}
+	m.next.Sessions = []access.Session{
+		{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)},
+	}
 	m.next.Seen = []access.Seen{{Order: "o1", At: Now}}
-	m.event.Order, m.event.Outcome, m.event.Kind, m.event.AccessKeyID, m.event.Expires = "o1", access.Issued, access.Keys, "ASIAEXAMPLE", Now.Add(time.Hour)
+	m.event.Order, m.event.Outcome, m.event.Kind, m.event.AccessKeyID, m.event.Expires = "o1", access.Issued, access.Keys, "ASIAEXAMPLE", Now.Add(
+		time.Hour,
+	)
 	return m
 }
 
@@ -55,8 +59,12 @@ func wholeAndUnchanged(ctx context.Context, s Subject) error {
 		Groups: map[string]access.Group{"S0LEADS": {Members: []string{lead.ID}, ReadAt: Now}, "S0OLD": {Gone: true}},
 		People: map[string]access.Person{lead.ID: lead},
 	}
-	posted := access.Messages{Version: 1, Posted: []access.Message{{Slot: "card:C1", Channel: "C1", TS: "1.000100", Shows: 1}}}
-	if err := errors.Join(m.save(ctx, s, "form:1"), s.SaveDirectory(ctx, d), s.SaveMessages(ctx, m.next.ID, posted)); err != nil {
+	posted := access.Messages{
+		Version: 1, Posted: []access.Message{{Slot: "card:C1", Channel: "C1", TS: "1.000100", Shows: 1}},
+	}
+	if err := errors.Join(
+		m.save(ctx, s, "form:1"), s.SaveDirectory(ctx, d), s.SaveMessages(ctx, m.next.ID, posted),
+	); err != nil {
 		return err
 	}
 	r, d1, p1, err := s.Load(ctx, m.next.ID)
@@ -66,14 +74,19 @@ func wholeAndUnchanged(ctx context.Context, s Subject) error {
 	pending, err5 := s.InState(ctx, access.Pending, 10)
 	return errors.Join(err, err2, err3, err4, err5,
 		same("loaded", r, m.next), same("with messages", r2, m.next),
-		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same("messages alone", p2, posted),
+		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same(
+			"messages alone", p2, posted,
+		),
 		same("by requester", mine, []access.Request{m.next}), same("open", pending, []access.Request{m.next}),
 		stored(ctx, s, m.next, m.event))
 }
 
 func instants(ctx context.Context, s Subject) error {
 	zone := time.FixedZone("", 5*3600+45*60)
-	for i, at := range []time.Time{Now, Now.In(zone), time.Date(2027, 3, 28, 1, 59, 59, 999999999, time.UTC), time.Date(1999, 12, 31, 23, 59, 59, 1, zone)} {
+	for i, at := range []time.Time{
+		Now, Now.In(zone), time.Date(2027, 3, 28, 1, 59, 59, 999999999, time.UTC),
+		time.Date(1999, 12, 31, 23, 59, 59, 1, zone),
+	} {
 		m := submit(fmt.Sprint("01T", i), dev, at)
 		if err := m.save(ctx, s, ""); err != nil {
 			return err
@@ -159,7 +172,9 @@ func mismatch(ctx context.Context, s Subject) error {
 		m := submit("01A", dev, Now)
 		spoil(&m)
 		if err := m.save(ctx, s, ""); err == nil {
-			return fmt.Errorf("saved version %d of %s with event %d of %s", m.next.Version, m.next.ID, m.event.Seq, m.event.Request)
+			return fmt.Errorf(
+				"saved version %d of %s with event %d of %s", m.next.Version, m.next.ID, m.event.Seq, m.event.Request,
+			)
 		}
 	}
 	return errors.Join(absent(ctx, s, "01A"), absent(ctx, s, "01B"))
@@ -171,7 +186,9 @@ func tooLarge(ctx context.Context, s Subject) error {
 	if err := m.save(ctx, s, "form:1"); err == nil {
 		return errors.New("an event of 400 KB was saved")
 	}
-	if err := s.SaveMessages(ctx, "01A", access.Messages{Version: 1, Posted: []access.Message{{Slot: m.event.Why}}}); err == nil {
+	if err := s.SaveMessages(
+		ctx, "01A", access.Messages{Version: 1, Posted: []access.Message{{Slot: m.event.Why}}},
+	); err == nil {
 		return errors.New("messages of 400 KB were saved")
 	}
 	m.event.Why = ""
@@ -184,8 +201,12 @@ func tooLarge(ctx context.Context, s Subject) error {
 func directoryVersions(ctx context.Context, s Subject) error {
 	version := func(n, size int) error { return s.SaveDirectory(ctx, access.Directory{Version: n, Size: size}) }
 	err := errors.Join(
-		is("2 before 1", version(2, 1), access.ErrStale), is("1", version(1, 1), nil), is("1 over 1", version(1, 2), access.ErrStale),
-		is("3 over 1", version(3, 3), access.ErrStale), is("2", version(2, 5), nil), is("1 over 2", version(1, 9), access.ErrStale),
+		is(
+			"2 before 1", version(2, 1), access.ErrStale,
+		), is("1", version(1, 1), nil), is("1 over 1", version(1, 2), access.ErrStale),
+		is(
+			"3 over 1", version(3, 3), access.ErrStale,
+		), is("2", version(2, 5), nil), is("1 over 2", version(1, 9), access.ErrStale),
 		is("2 again, word for word", version(2, 5), nil))
 	d, err2 := s.Directory(ctx)
 	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
@@ -204,7 +225,9 @@ func readingVersions(ctx context.Context, s Subject) error {
 	reading := func(n int, cursor string) access.Reading {
 		return access.Reading{
 			Version: n, Policy: "digest", Began: Now.UTC(), Cursor: cursor, Size: 1000, Late: []string{"late@example.com"},
-			People: map[string]access.Person{lead.ID: lead, "U0NOTMET": {ID: "U0NOTMET", UnverifiedEmail: "not.met@example.com"}},
+			People: map[string]access.Person{
+				lead.ID: lead, "U0NOTMET": {ID: "U0NOTMET", UnverifiedEmail: "not.met@example.com"},
+			},
 		}
 	}
 	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }
@@ -344,7 +367,10 @@ func richer(item store.Item, _ error) store.Item {
 func newerRefused(ctx context.Context, s Subject) error {
 	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
 	yes, yesB := approve(a, Now), approve(b, Now)
-	failed := []error{b.save(ctx, s, ""), s.PutItem(ctx, newer(store.RequestItem(a.next))), s.PutItem(ctx, newer(store.OnceItem("form:1", "01A", Now)))}
+	failed := []error{
+		b.save(ctx, s, ""), s.PutItem(ctx, newer(store.RequestItem(a.next))),
+		s.PutItem(ctx, newer(store.OnceItem("form:1", "01A", Now))),
+	}
 	refused := func(what string, err error) { failed = append(failed, is(what, err, access.ErrNewer)) }
 
 	_, _, _, err := s.Load(ctx, "01A")

@@ -11,14 +11,16 @@ import (
 )
 
 // dueAt returns an error unless these requests are due, in this order.
-func dueAt(ctx context.Context, s Subject, at time.Time, most int, want ...string) error {
-	got, err := s.Due(ctx, at, most)
-	return errors.Join(err, same(fmt.Sprintf("due %s later, at most %d", at.Sub(Now), most), got, want))
+func dueAt(ctx context.Context, s Subject, at time.Time, limit int, want ...string) error {
+	got, err := s.Due(ctx, at, limit)
+	return errors.Join(err, same(fmt.Sprintf("due %s later, at most %d", at.Sub(Now), limit), got, want))
 }
 
 func dueOrder(ctx context.Context, s Subject) error {
 	// Each is reminded of a quarter of an hour after it was asked for.
-	for id, asked := range map[string]time.Duration{"01C": 0, "01A": 2 * time.Second, "01D": 2*time.Second + 1, "01B": 11 * time.Second} {
+	for id, asked := range map[string]time.Duration{
+		"01C": 0, "01A": 2 * time.Second, "01D": 2*time.Second + 1, "01B": 11 * time.Second,
+	} {
 		if err := submit(id, dev, Now.Add(asked)).save(ctx, s, ""); err != nil {
 			return err
 		}
@@ -70,20 +72,24 @@ func byRequester(ctx context.Context, s Subject) error {
 	all, err := listed(s.ByRequester(ctx, dev.ID, 1000))
 	some, err2 := listed(s.ByRequester(ctx, dev.ID, 7))
 	none, err3 := listed(s.ByRequester(ctx, "U0DEV", 7))
-	return errors.Join(err, err2, err3, same("all", all, want), same("seven", some, want[:7]), same("none", none, []string(nil)))
+	return errors.Join(
+		err, err2, err3, same("all", all, want), same("seven", some, want[:7]), same("none", none, []string(nil)),
+	)
 }
 
 func openRequests(ctx context.Context, s Subject) error {
 	// c is the first that time matters to, a the last.
-	a, b, c := submit("01A", dev, Now.Add(2*time.Second)), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now)
+	a, b, c := submit(
+		"01A", dev, Now.Add(2*time.Second),
+	), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now)
 	active := approve(b, Now.Add(time.Minute))
 	ended := moved(active.next.End(dev2, Now.Add(2*time.Minute)))
-	in := func(what string, state access.State, most int, want ...string) error {
-		got, err := listed(s.InState(ctx, state, most))
+	in := func(what string, state access.State, limit int, want ...string) error {
+		got, err := listed(s.InState(ctx, state, limit))
 		return errors.Join(err, same(what, got, want))
 	}
 	final := func(state access.State) error {
-		if got, err := s.InState(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "not kept in an index") {
+		if got, err := s.InState(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "only pending and active ones are in an index") {
 			return fmt.Errorf("%s: got %d requests, want that it is refused (%w)", state, len(got), err)
 		}
 		return nil
@@ -109,8 +115,8 @@ func owedOrder(ctx context.Context, s Subject) error {
 		}
 		return s.SaveMessages(ctx, id, m)
 	}
-	is := func(what string, at time.Time, most int, want ...string) error {
-		got, err := s.Owed(ctx, at, most)
+	is := func(what string, at time.Time, limit int, want ...string) error {
+		got, err := s.Owed(ctx, at, limit)
 		return errors.Join(err, same(what, got, want))
 	}
 	var err error

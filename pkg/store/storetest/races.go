@@ -74,7 +74,9 @@ func manyMovers(ctx context.Context, s Subject) error {
 		}
 	}
 	told, err2 := toldOf(ctx, s, "01A")
-	return errors.Join(err, err2, same("version", r.Version, last), same("approvals", r.Approvals, approvals), same("events", told, want))
+	return errors.Join(
+		err, err2, same("version", r.Version, last), same("approvals", r.Approvals, approvals), same("events", told, want),
+	)
 }
 
 func manySubmits(ctx context.Context, s Subject) error {

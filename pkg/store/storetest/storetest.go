@@ -28,10 +28,10 @@ type Store interface {
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
-	Due(ctx context.Context, now time.Time, most int) ([]string, error)
-	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
-	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
-	InState(ctx context.Context, state access.State, most int) ([]access.Request, error)
+	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
+	Owed(ctx context.Context, now time.Time, limit int) ([]string, error)
+	ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error)
+	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
 	Directory(ctx context.Context) (access.Directory, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Reading(ctx context.Context) (access.Reading, error)

@@ -85,7 +85,9 @@ func (t Table) Client(through http.RoundTripper) *dynamodb.Client {
 // start fetches DynamoDB Local if need be, runs it, and waits until it answers.
 func start() (*local, error) {
 	if _, err := exec.LookPath("java"); err != nil {
-		return nil, errors.New("tests of the DynamoDB store run on DynamoDB Local, which needs java: install a Java runtime, 17 or later (Debian: apt-get install openjdk-17-jre-headless)")
+		return nil, errors.New(
+			"tests of the DynamoDB store run on DynamoDB Local, which needs java: install a Java runtime, 17 or later (Debian: apt-get install openjdk-17-jre-headless)",
+		)
 	}
 	dir, err := fetch()
 	if err != nil {
@@ -98,7 +100,9 @@ func start() (*local, error) {
 	// The shell ends java when its own input ends.
 	const script = `java "$@" </dev/null & read -r _; kill $!`
 	//nolint:gosec,noctx // the arguments are this package's own; it lives as long as the process
-	cmd := exec.Command("sh", "-c", script, "sh", "-Xmx512m", "-Dsqlite4java.library.path="+dir, "-cp", filepath.Join(dir, "*"),
+	cmd := exec.Command("sh", "-c", script, "sh", "-Xmx512m", "-Dsqlite4java.library.path="+dir, "-cp", filepath.Join(
+		dir, "*",
+	),
 		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -129,7 +133,9 @@ func fetch() (string, error) {
 		return dir, nil
 	}
 	if _, err := exec.LookPath("mvn"); err != nil {
-		return "", errors.New("tests of the DynamoDB store run on DynamoDB Local, which is fetched by Maven: install mvn (Debian: apt-get install maven)")
+		return "", errors.New(
+			"tests of the DynamoDB store run on DynamoDB Local, which is fetched by Maven: install mvn (Debian: apt-get install maven)",
+		)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return "", err

@@ -74,7 +74,10 @@ func (t Table) streams(ctx context.Context, operation string, in, out any) error
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDBStreams_20120810."+operation)
 	// DynamoDB Local wants a signature, of any kind.
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261121/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+	req.Header.Set(
+		"Authorization",
+		"AWS4-HMAC-SHA256 Credential=local/20261121/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+	)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
