@@ -48,7 +48,7 @@ format: ## format the code
 
 bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./functions ./pkg/policy/...
-	$(GO) test -count 1 -v -run '^(TestCallsOfARequestAndOfAVend|TestRoundTripsInSeriesBeforeSlackIsAnswered)$$' ./cmd/sandbox
+	$(GO) test -count 1 -v -run '^(TestCallsOfARequestAndOfAVend|TestRoundTripsInSeriesBeforeSlackIsAnswered)$$' ./cmd/sandbox/world
 
 fuzz: ## each fuzz test for FUZZTIME (60s)
 	@.ci/fuzz $(or $(FUZZTIME),60s)

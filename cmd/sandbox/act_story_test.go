@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
@@ -26,8 +28,8 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			st := start(t, repository(t)).world.stage.Load()
-			ends, err := s.Run(st.told())
+			st := sandboxtest.Start(t, sandboxtest.Policy(t)).World()
+			ends, err := s.Run(asStoryWorld(st))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,15 +46,15 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 	}
 }
 
-// told is the sandbox as a world of stories.
-func (s *stage) told() stories.Environment {
+// asStoryWorld is a sandbox as the stories see it.
+func asStoryWorld(w *world.World) stories.Environment {
 	ctx := context.Background()
 	return stories.Environment{
-		Slack:    s.slack,
-		Do:       func(a slackfake.UserAction) (slackfake.Outcome, error) { return s.act(ctx, a) },
-		Pass:     func(d time.Duration) error { return s.advance(ctx, s.clock.Now().Add(d)) },
-		Requests: func() ([]access.Request, error) { return s.store.All(ctx), nil },
-		Events:   func() ([]access.Event, error) { return s.store.Events(), nil },
-		Sessions: func() []awsfake.Session { return s.aws.Sessions() },
+		Slack:    w.Slack,
+		Do:       func(a slackfake.UserAction) (slackfake.Outcome, error) { return w.Act(ctx, a) },
+		Pass:     func(d time.Duration) error { return w.Advance(ctx, w.Clock.Now().Add(d)) },
+		Requests: func() ([]access.Request, error) { return w.Store.All(ctx), nil },
+		Events:   func() ([]access.Event, error) { return w.Store.Events(), nil },
+		Sessions: func() []awsfake.Session { return w.AWS.Sessions() },
 	}
 }

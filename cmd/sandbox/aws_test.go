@@ -18,29 +18,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/controls"
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 var exported = regexp.MustCompile(`(?m)^export (AWS_\w+)='?([^'\n]+)'?$`)
 
 // keys reads the keys out of the private message that holds them.
-func keys(b *sandbox, user string) aws.Config {
-	b.t.Helper()
-	text := b.private(user).Text
+func keys(b *sandboxtest.Sandbox, user string) aws.Config {
+	b.T.Helper()
+	text := b.Private(user).Text
 	found := make(map[string]string)
 	for _, m := range exported.FindAllStringSubmatch(text, -1) {
 		found[m[1]] = m[2]
 	}
-	if !strings.HasPrefix(text, keysBegin) || found["AWS_SESSION_TOKEN"] == "" {
-		b.t.Fatalf("no keys in %q", text)
+	if !strings.HasPrefix(text, sandboxtest.KeysBegin) || found["AWS_SESSION_TOKEN"] == "" {
+		b.T.Fatalf("no keys in %q", text)
 	}
 	return configured(b, found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found["AWS_SESSION_TOKEN"])
 }
 
 // configured is a client with keys.
-func configured(b *sandbox, id, secret, token string) aws.Config {
+func configured(b *sandboxtest.Sandbox, id, secret, token string) aws.Config {
 	return aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(b.url + "/aws"), RetryMaxAttempts: 1,
+		Region: "eu-west-1", BaseEndpoint: aws.String(b.URL + "/aws"), RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
 		}),
@@ -74,11 +77,11 @@ func tried(t *testing.T, c aws.Config) (who, list string) {
 // The SDK works with vended keys until the grant ends, to the second; the
 // session itself, which STS lets live longer, answers who it is until then.
 func TestVendedKeysWorkUntilTheGrantEnds(t *testing.T) {
-	b := start(t, repository(t))
-	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 10m "looking"`)
-	b.click("U0DEV1", "Get temporary keys", b.direct("U0DEV1"))
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Command("U0DEV1", `/aws-access payments-dev ReadOnly 10m "looking"`)
+	b.Click("U0DEV1", "Get temporary keys", b.Direct("U0DEV1"))
 	c := keys(b, "U0DEV1")
-	s := b.state()
+	s := b.State()
 	session, ends := s.Sessions[0], *s.Requests[0].Ends
 	if session.Account != "222222222222" || session.Role != "ReadOnly" || session.Tags["GrantId"] != s.Requests[0].ID || session.SourceIdentity == "" ||
 		session.SessionName != "aws-access-"+s.Requests[0].ID || session.Expires.Sub(session.Issued) != 15*time.Minute || session.Policy == "" {
@@ -91,7 +94,7 @@ func TestVendedKeysWorkUntilTheGrantEnds(t *testing.T) {
 		{session.Expires.Add(time.Second).Format(time.RFC3339Nano), "ExpiredToken", "ExpiredToken"},
 	} {
 		if step.at != "" {
-			b.do("clock", `{"set":"`+step.at+`"}`)
+			b.Do("clock", `{"set":"`+step.at+`"}`)
 		}
 		if who, list := tried(t, c); who != step.who || list != step.list {
 			t.Errorf("at %s: got %q and %q, want %q and %q", step.at, who, list, step.who, step.list)
@@ -111,10 +114,10 @@ func TestVendedKeysWorkUntilTheGrantEnds(t *testing.T) {
 // An administrator can list buckets, and cannot make what would outlive the
 // grant, nor touch the role that he has.
 func TestAnAdministratorCannotOutlastTheGrant(t *testing.T) {
-	b := start(t, repository(t))
-	b.command("U0DEV1", `/aws-access payments-dev Admin 1h "looking"`)
-	b.click("U0LEAD1", "Approve", b.card("C0APPROVALS"))
-	b.click("U0DEV1", "Get temporary keys", b.direct("U0DEV1"))
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Command("U0DEV1", `/aws-access payments-dev Admin 1h "looking"`)
+	b.Click("U0LEAD1", "Approve", b.Card("C0APPROVALS"))
+	b.Click("U0DEV1", "Get temporary keys", b.Direct("U0DEV1"))
 	c := keys(b, "U0DEV1")
 	if who, list := tried(t, c); who != "" || list != "" {
 		t.Fatalf("at first: got %q and %q", who, list)
@@ -147,14 +150,14 @@ func TestAnAdministratorCannotOutlastTheGrant(t *testing.T) {
 
 // A grant of four hours is four sessions; the last is useless after it.
 func TestALongGrantIsManySessions(t *testing.T) {
-	b := start(t, repository(t))
-	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
-	grant := b.direct("U0DEV1")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
+	grant := b.Direct("U0DEV1")
 	for range 4 {
-		b.click("U0DEV1", "Get temporary keys", grant)
-		b.advance("59m59s")
+		b.Click("U0DEV1", "Get temporary keys", grant)
+		b.Advance("59m59s")
 	}
-	s := b.state()
+	s := b.State()
 	if len(s.Sessions) != 4 {
 		t.Fatalf("got %d sessions", len(s.Sessions))
 	}
@@ -164,26 +167,24 @@ func TestALongGrantIsManySessions(t *testing.T) {
 		}
 	}
 	last := keys(b, "U0DEV1")
-	b.advance("10s")
+	b.Advance("10s")
 	if who, list := tried(t, last); list == "" {
 		t.Errorf("after the grant: %q and %q", who, list)
 	}
-	b.click("U0DEV1", "Get temporary keys", grant)
-	if n := len(b.state().Sessions); n != 4 {
+	b.Click("U0DEV1", "Get temporary keys", grant)
+	if n := len(b.State().Sessions); n != 4 {
 		t.Errorf("after the grant there are %d sessions", n)
 	}
 }
 
-var linked = regexp.MustCompile(`^<(http[^|]+)\|`)
-
 // The link signs a browser in; the console says who that is, and refuses after
 // the end.
 func TestTheConsoleLink(t *testing.T) {
-	b := start(t, repository(t))
-	b.click("U0DEV1", "Open AWS console", granted(b))
-	m := linked.FindStringSubmatch(b.private("U0DEV1").Text)
-	if m == nil || !strings.HasPrefix(m[1], b.url+"/federation?") {
-		t.Fatalf("no link in %q", b.private("U0DEV1").Text)
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Click("U0DEV1", "Open AWS console", sandboxtest.Granted(b))
+	m := sandboxtest.ConsoleLink.FindStringSubmatch(b.Private("U0DEV1").Text)
+	if m == nil || !strings.HasPrefix(m[1], b.URL+"/federation?") {
+		t.Fatalf("no link in %q", b.Private("U0DEV1").Text)
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -205,8 +206,8 @@ func TestTheConsoleLink(t *testing.T) {
 	if status, text := look(m[1]); status != http.StatusOK || !strings.Contains(text, "ReadOnly") || !strings.Contains(text, "222222222222") {
 		t.Errorf("signing in: got %d %s", status, text)
 	}
-	b.advance("61m")
-	if status, text := look(b.url + "/console"); status == http.StatusOK {
+	b.Advance("61m")
+	if status, text := look(b.URL + "/console"); status == http.StatusOK {
 		t.Errorf("after the end the console says %s", text)
 	}
 	if status, text := look(m[1]); status == http.StatusOK {
@@ -221,20 +222,20 @@ func TestFaultsOfAWS(t *testing.T) {
 		for _, how := range []string{"error", "429", "lost", "slow"} {
 			t.Run(at+" "+how, func(t *testing.T) {
 				t.Parallel()
-				b := start(t, repository(t))
-				grant := granted(b)
-				b.do("faults", `{"at":"`+at+`","how":"`+how+`","times":1}`)
-				b.click("U0DEV1", "Open AWS console", grant)
-				if left := b.state().Faults; len(left) != 0 {
+				b := sandboxtest.Start(t, sandboxtest.Policy(t))
+				grant := sandboxtest.Granted(b)
+				b.Do("faults", `{"at":"`+at+`","how":"`+how+`","times":1}`)
+				b.Click("U0DEV1", "Open AWS console", grant)
+				if left := b.State().Faults; len(left) != 0 {
 					t.Errorf("the fault did not happen: %+v", left)
 				}
-				b.advance("2m") // an order that came to nothing is told
-				b.click("U0DEV1", "Open AWS console", grant)
-				if m := b.private("U0DEV1"); !linked.MatchString(m.Text) {
+				b.Advance("2m") // an order that came to nothing is told
+				b.Click("U0DEV1", "Open AWS console", grant)
+				if m := b.Private("U0DEV1"); !sandboxtest.ConsoleLink.MatchString(m.Text) {
 					t.Errorf("a new click: got %q", m.Text)
 				}
-				s := b.state()
-				issued := count(s.Audit, func(e auditState) bool { return e.Outcome == "issued" })
+				s := b.State()
+				issued := sandboxtest.Count(s.Audit, func(e controls.AuditEntry) bool { return e.Outcome == "issued" })
 				if how != "lost" && issued != len(s.Sessions) || issued > len(s.Sessions) {
 					t.Errorf("%d sessions, %d records", len(s.Sessions), issued)
 				}
@@ -246,29 +247,29 @@ func TestFaultsOfAWS(t *testing.T) {
 // What Slack loses for a while arrives in the end, each message once.
 func TestNothingIsLostWhileSlackIsDown(t *testing.T) {
 	for _, how := range []string{"error", "429"} {
-		b := start(t, repository(t))
-		b.do("faults", `{"at":"slack:chat.*","how":"`+how+`","for":"1h"}`)
-		b.command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
-		b.command("U0DEV1", `/aws-access payments-prod ReadOnly 4h "looking"`)
-		if n := len(b.state().Messages); n != 2 {
+		b := sandboxtest.Start(t, sandboxtest.Policy(t))
+		b.Do("faults", `{"at":"slack:chat.*","how":"`+how+`","for":"1h"}`)
+		b.Command("U0DEV1", `/aws-access payments-dev ReadOnly 4h "looking"`)
+		b.Command("U0DEV1", `/aws-access payments-prod ReadOnly 4h "looking"`)
+		if n := len(b.State().Messages); n != 2 {
 			t.Errorf("%s: while Slack is down there are %d messages, want the two answers", how, n)
 		}
-		b.advance("61m")
-		cards := count(b.state().Messages, func(m slackfake.Message) bool { return m.Channel == "C0APPROVALS" && m.ThreadTS == "" })
+		b.Advance("61m")
+		cards := sandboxtest.Count(b.State().Messages, func(m slackfake.Message) bool { return m.Channel == "C0APPROVALS" && m.ThreadTS == "" })
 		if cards != 2 {
 			t.Errorf("%s: afterwards there are %d cards, want 2", how, cards)
 		}
-		b.direct("U0DEV1")
+		b.Direct("U0DEV1")
 	}
 }
 
 // Faults are listed as they stand, and cleared.
 func TestFaultsAreListedAndCleared(t *testing.T) {
-	b := start(t, repository(t))
-	b.do("faults", `{"at":"slack:chat.postMessage","how":"error","times":3,"for":"30m"}`)
-	b.do("faults", `{"at":"feed","how":"delay"}`)
-	read := func() (list []fault) {
-		_, text := b.send(http.MethodGet, "/sandbox/faults", "")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("faults", `{"at":"slack:chat.postMessage","how":"error","times":3,"for":"30m"}`)
+	b.Do("faults", `{"at":"feed","how":"delay"}`)
+	read := func() (list []world.Fault) {
+		_, text := b.Send(http.MethodGet, "/sandbox/faults", "")
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -277,11 +278,11 @@ func TestFaultsAreListedAndCleared(t *testing.T) {
 	if list := read(); len(list) != 2 || list[0].At != "slack:chat.postMessage" || list[0].Times != 3 || list[0].Until == nil || list[1].How != "delay" {
 		t.Errorf("got %+v", list)
 	}
-	b.advance("31m")
+	b.Advance("31m")
 	if list := read(); len(list) != 1 {
 		t.Errorf("half an hour later: got %+v", list)
 	}
-	if status, _ := b.send(http.MethodDelete, "/sandbox/faults", ""); status != http.StatusOK || len(read()) != 0 {
+	if status, _ := b.Send(http.MethodDelete, "/sandbox/faults", ""); status != http.StatusOK || len(read()) != 0 {
 		t.Errorf("cleared: got %d, %+v", status, read())
 	}
 }

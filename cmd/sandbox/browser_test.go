@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -35,9 +36,9 @@ const (
 // The story as people see it: nothing but the page is touched, from the
 // command to the console that refuses after the end.
 func TestTheStoryInABrowser(t *testing.T) {
-	b := start(t, repository(t))
-	slack := openBrowser(t, b.url)
-	slack.open(b.url + "/")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	slack := openBrowser(t, b.URL)
+	slack.open(b.URL + "/")
 
 	askByHand(slack)
 	approveByHand(slack)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
@@ -21,17 +22,17 @@ var targets = []string{
 // One person sends 2,000 commands, with everything that Slack limits limited.
 // Somebody else's card, in the same channel, is out within five seconds.
 func TestOnePersonsFloodDelaysNobodysCard(t *testing.T) {
-	b := start(t, repository(t))
-	b.do("faults", `{"at":"slack:*","how":"quota"}`)
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("faults", `{"at":"slack:*","how":"quota"}`)
 	for i := range flooding {
-		b.command("U0DEV1", "/aws-access "+targets[i%len(targets)])
+		b.Command("U0DEV1", "/aws-access "+targets[i%len(targets)])
 	}
-	b.command("U0DEV2", `/aws-access payments-prod ReadOnly 2h "somebody else"`)
+	b.Command("U0DEV2", `/aws-access payments-prod ReadOnly 2h "somebody else"`)
 	seconds := 0
-	for ; seconds < 3*flooding && !slices.ContainsFunc(b.state().Messages, othersCard); seconds++ {
-		b.advance("1s")
+	for ; seconds < 3*flooding && !slices.ContainsFunc(b.State().Messages, othersCard); seconds++ {
+		b.Advance("1s")
 	}
-	st := b.state()
+	st := b.State()
 	t.Logf("%d requests were made; the other card was out after %d s", len(st.Requests), seconds)
 	if seconds > 5 {
 		t.Errorf("somebody else's card was out after %d s, want 5 at the most", seconds)
@@ -39,9 +40,9 @@ func TestOnePersonsFloodDelaysNobodysCard(t *testing.T) {
 	if n := len(st.Requests); n != len(targets)+1 {
 		t.Errorf("%d requests were made, want %d", n, len(targets)+1)
 	}
-	b.advance("2m")
+	b.Advance("2m")
 	told := 0
-	for _, m := range b.state().Messages {
+	for _, m := range b.State().Messages {
 		if m.Channel == "C0OPS" && strings.Contains(m.Text, "(U0DEV1) sent more than") {
 			told++
 		}

@@ -13,6 +13,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/controls"
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
@@ -20,21 +23,21 @@ import (
 // (github.com/slackapi/java-slack-sdk/issues/704).
 const maxPost = 3900
 
-func longTokens(s *settings) { s.TokenBytes = longestToken }
+func longTokens(s *world.Settings) { s.TokenBytes = world.MaxTokenBytes }
 
 // answers are the private messages that somebody gets by pressing a button.
-func (b *sandbox) answers(user, label string, on slackfake.Message) []slackfake.Message {
-	b.t.Helper()
+func answers(b *sandboxtest.Sandbox, user, label string, on slackfake.Message) []slackfake.Message {
+	b.T.Helper()
 	mine := func(m slackfake.Message) bool { return m.To == user }
-	before := count(b.state().Messages, mine)
-	b.click(user, label, on)
-	got := messages(b.state(), mine)[before:]
+	before := sandboxtest.Count(b.State().Messages, mine)
+	b.Click(user, label, on)
+	got := sandboxtest.Messages(b.State(), mine)[before:]
 	if len(got) == 0 {
-		b.t.Fatalf("%s: no private message", label)
+		b.T.Fatalf("%s: no private message", label)
 	}
 	for _, m := range got {
 		if n := utf8.RuneCountInString(m.Text); n > maxPost {
-			b.t.Errorf("%s: a message has %d characters, at most %d arrive whole", label, n, maxPost)
+			b.T.Errorf("%s: a message has %d characters, at most %d arrive whole", label, n, maxPost)
 		}
 	}
 	return got
@@ -67,8 +70,8 @@ func running(t *testing.T, script string, names ...string) (values []string) {
 // One message has the keys in one form, in a code fence that stands in the
 // message itself, with the region under both names that programs read.
 func TestKeysArriveInOneFencedForm(t *testing.T) {
-	b := start(t, repository(t))
-	got := b.answers("U0DEV1", "Get temporary keys", granted(b))
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	got := answers(b, "U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
 	if len(got) != 1 {
 		t.Fatalf("got %d messages, want one", len(got))
 	}
@@ -85,15 +88,15 @@ func TestKeysArriveInOneFencedForm(t *testing.T) {
 // A token of STS's full length is continued in a second message; a shell that
 // both are pasted into has it whole, and says so of the one that is missing.
 func TestATokenOfFullLengthComesInTwoMessages(t *testing.T) {
-	b := start(t, repository(t), longTokens)
-	grant := granted(b)
-	got := b.answers("U0DEV1", "Get temporary keys", grant)
+	b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
+	grant := sandboxtest.Granted(b)
+	got := answers(b, "U0DEV1", "Get temporary keys", grant)
 	if len(got) != 2 {
 		t.Fatalf("got %d messages, want two", len(got))
 	}
 	first, second := fenceOf(t, got[0].Text), fenceOf(t, got[1].Text)
 	env := running(t, first+"\n"+second, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-	if len(env[1]) != longestToken || env[0] != b.state().Sessions[0].AccessKeyID || env[3] != "eu-west-1" {
+	if len(env[1]) != world.MaxTokenBytes || env[0] != b.State().Sessions[0].AccessKeyID || env[3] != "eu-west-1" {
 		t.Errorf("sh reads a token of %d bytes, key %s, region %s", len(env[1]), env[0], env[3])
 	}
 	if c := configured(b, env[0], env[2], env[1]); !works(t, c) {
@@ -111,19 +114,19 @@ func TestATokenOfFullLengthComesInTwoMessages(t *testing.T) {
 
 // The buttons below keys give other forms. Each press is a session of its own.
 func TestEachButtonBelowKeysIsASessionOfItsOwn(t *testing.T) {
-	for _, change := range []func(*settings){func(*settings) {}, longTokens} {
-		b := start(t, repository(t), change)
-		b.click("U0DEV1", "Get temporary keys", granted(b))
-		below := b.private("U0DEV1")
+	for _, change := range []func(*world.Settings){func(*world.Settings) {}, longTokens} {
+		b := sandboxtest.Start(t, sandboxtest.Policy(t), change)
+		b.Click("U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
+		below := b.Private("U0DEV1")
 		if !strings.Contains(string(below.Blocks), "a session of its own") {
 			t.Errorf("the message does not say what the buttons do: %s", below.Blocks)
 		}
 		for i, label := range []string{"PowerShell", "Credentials file", "JSON"} {
 			text := ""
-			for _, m := range b.answers("U0DEV1", label, below) {
+			for _, m := range answers(b, "U0DEV1", label, below) {
 				text += fenceOf(t, m.Text)
 			}
-			s := b.state()
+			s := b.State()
 			if len(s.Sessions) != i+2 {
 				t.Fatalf("%s: %d sessions, want %d", label, len(s.Sessions), i+2)
 			}
@@ -182,13 +185,13 @@ var (
 // STS lets a session live 15 minutes at least. What is printed is the end of
 // the grant, if that comes first.
 func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
-	b := start(t, repository(t))
-	b.command("U0DEV1", `/aws-access payments-dev ReadOnly 5m "looking"`)
-	on := b.direct("U0DEV1")
-	ends := *b.request().Ends
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Command("U0DEV1", `/aws-access payments-dev ReadOnly 5m "looking"`)
+	on := b.Direct("U0DEV1")
+	ends := *b.Request().Ends
 	var printed []time.Time
 	for _, label := range []string{"Get temporary keys", "PowerShell", "Credentials file", "JSON"} {
-		got := b.answers("U0DEV1", label, on)
+		got := answers(b, "U0DEV1", label, on)
 		on = got[len(got)-1]
 		for _, m := range got {
 			for form, layout := range map[*regexp.Regexp]string{printedISO: time.RFC3339,
@@ -214,19 +217,19 @@ func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 // Somebody who is signed in to another account is stopped by AWS; the message
 // says how to go on.
 func TestALinkSaysWhatToDoWhenSignedInElsewhere(t *testing.T) {
-	b := start(t, repository(t))
-	got := b.answers("U0DEV1", "Open AWS console", granted(b))
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	got := answers(b, "U0DEV1", "Open AWS console", sandboxtest.Granted(b))
 	const want = "If AWS says that you must log out first: sign out there, " +
 		"or turn on multi-session support in the console's account menu."
-	if len(got) != 1 || !linked.MatchString(got[0].Text) || !strings.Contains(got[0].Text, want) {
+	if len(got) != 1 || !sandboxtest.ConsoleLink.MatchString(got[0].Text) || !strings.Contains(got[0].Text, want) {
 		t.Errorf("got %d messages, the first %q", len(got), got[0].Text)
 	}
 }
 
 // A link that leaves no room for the words arrives whole before them, and works.
 func TestALongLinkArrivesWhole(t *testing.T) {
-	b := start(t, repository(t), func(s *settings) { s.TokenBytes = 2450 })
-	got := b.answers("U0DEV1", "Open AWS console", granted(b))
+	b := sandboxtest.Start(t, sandboxtest.Policy(t), func(s *world.Settings) { s.TokenBytes = 2450 })
+	got := answers(b, "U0DEV1", "Open AWS console", sandboxtest.Granted(b))
 	if len(got) != 2 || !strings.HasPrefix(got[1].Text, "The link works for 15 minutes") {
 		t.Fatalf("got %d messages, want the link and the words: %.100q", len(got), got[len(got)-1].Text)
 	}
@@ -257,22 +260,22 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 		{"payments-prod Admin 1h",
 			"Tell the people who run AWS access: this access gives no keys that you could take instead."},
 	} {
-		b := start(t, repository(t), longTokens)
-		b.command("U0DEV1", `/aws-access `+c.role+` "looking" ticket=INC-42`)
+		b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
+		b.Command("U0DEV1", `/aws-access `+c.role+` "looking" ticket=INC-42`)
 		for _, by := range []string{"U0LEAD1", "U0SEC1"} {
-			if b.request().State == "pending" {
-				b.click(by, "Approve", b.card("C0APPROVALS"))
+			if b.Request().State == "pending" {
+				b.Click(by, "Approve", b.Card("C0APPROVALS"))
 			}
 		}
 		for range 2 {
-			got := b.answers("U0DEV1", "Open AWS console", b.direct("U0DEV1"))
+			got := answers(b, "U0DEV1", "Open AWS console", b.Direct("U0DEV1"))
 			if len(got) != 1 || strings.Contains(got[0].Text, "SigninToken") ||
 				!regexp.MustCompile(says+c.next).MatchString(got[0].Text) {
 				t.Errorf("%s: got %d messages, the first %q", c.role, len(got), got[0].Text)
 			}
 		}
 		failed := failures(b, "link_too_long")
-		told := messages(b.state(), func(m slackfake.Message) bool {
+		told := sandboxtest.Messages(b.State(), func(m slackfake.Message) bool {
 			return m.Channel == "C0OPS" && strings.Contains(m.Text, "could not be opened")
 		})
 		if len(told) == 1 && strings.Contains(told[0].Text, c.next) {
@@ -285,23 +288,23 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 }
 
 // failures counts the orders that are recorded as failed for a reason.
-func failures(b *sandbox, why string) int {
-	return count(b.state().Audit, func(e auditState) bool { return e.Outcome == "failed" && e.Why == why })
+func failures(b *sandboxtest.Sandbox, why string) int {
+	return sandboxtest.Count(b.State().Audit, func(e controls.AuditEntry) bool { return e.Outcome == "failed" && e.Why == why })
 }
 
 // Whoever is left with half a token knows it from the half, and from a message
 // of its own; a message that arrives after a retry needs none.
 func TestHalfATokenIsNoSilence(t *testing.T) {
 	for fails, arrives := range map[int]bool{2: true, 3: false} {
-		b := start(t, repository(t), longTokens)
-		grant := granted(b)
-		faults := b.world.stage.Load().faults
-		faults.add(fault{At: "slack:chat.postEphemeral", How: passed, Times: 1})
-		faults.add(fault{At: "slack:chat.postEphemeral", How: howError, Times: fails})
-		got := b.answers("U0DEV1", "Get temporary keys", grant)
-		b.advance("2m")
+		b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
+		grant := sandboxtest.Granted(b)
+		faults := b.World().Faults
+		faults.Add(world.Fault{At: "slack:chat.postEphemeral", How: sandboxtest.NoFault, Times: 1})
+		faults.Add(world.Fault{At: "slack:chat.postEphemeral", How: world.FaultError, Times: fails})
+		got := answers(b, "U0DEV1", "Get temporary keys", grant)
+		b.Advance("2m")
 		undelivered := failures(b, "undelivered")
-		lost := count(b.state().Messages, func(m slackfake.Message) bool {
+		lost := sandboxtest.Count(b.State().Messages, func(m slackfake.Message) bool {
 			return m.DMWith == "U0DEV1" && strings.Contains(m.Text, "came to nothing. Press the button again.")
 		})
 		want := [3]int{1, 1, 1}
@@ -319,29 +322,29 @@ func TestHalfATokenIsNoSilence(t *testing.T) {
 
 // The buttons below keys are as good as Get temporary keys, and no better.
 func TestOtherFormsAskTheSameQuestions(t *testing.T) {
-	b := start(t, repository(t))
-	b.click("U0DEV1", "Get temporary keys", granted(b))
-	below := b.private("U0DEV1")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Click("U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
+	below := b.Private("U0DEV1")
 	const rule = "approvals: none\n\n  - name: work in"
-	consoleOnly := strings.Replace(repository(t), rule, "give: [console]\n    "+rule, 1)
+	consoleOnly := strings.Replace(sandboxtest.Policy(t), rule, "give: [console]\n    "+rule, 1)
 	for _, c := range []struct{ who, before, says string }{
 		{"U0DEV2", "", "Only dev1 can use this access."},
 		{"U0DEV1", consoleOnly, "This access is for the console only: no keys are given."},
 	} {
 		if c.before != "" {
-			b.do("policy", c.before)
+			b.Do("policy", c.before)
 		}
-		b.click(c.who, "JSON", below)
-		text, n := b.private(c.who).Text, len(b.state().Sessions)
+		b.Click(c.who, "JSON", below)
+		text, n := b.Private(c.who).Text, len(b.State().Sessions)
 		if !strings.Contains(text, c.says) || strings.Contains(text, "SessionToken") || n != 1 {
 			t.Errorf("%s reads %q, with %d sessions, want %q", c.who, text, n, c.says)
 		}
 	}
-	b.do("policy", repository(t))
-	b.advance("61m")
-	b.click("U0DEV1", "PowerShell", below)
-	if m := b.private("U0DEV1"); !strings.Contains(m.Text, "This access ended at 21 Nov 13:00 UTC.") ||
-		len(b.state().Sessions) != 1 {
+	b.Do("policy", sandboxtest.Policy(t))
+	b.Advance("61m")
+	b.Click("U0DEV1", "PowerShell", below)
+	if m := b.Private("U0DEV1"); !strings.Contains(m.Text, "This access ended at 21 Nov 13:00 UTC.") ||
+		len(b.State().Sessions) != 1 {
 		t.Errorf("after the end: %q", m.Text)
 	}
 }

@@ -1,68 +1,74 @@
 // Command sandbox runs the whole product in one process on this computer: to
 // try it, to show it, to write a policy with it, and to test it from outside.
-// docs/sandbox.md is its contract. Everything that decides is the code that runs in
-// Lambda, called with the events that Lambda gets; Slack and AWS are played on
-// loopback.
+// docs/sandbox.md is its contract. The code that decides is the code that runs in
+// Lambda, called with the same events; Slack and AWS are fakes on loopback.
 //
-// It must never be deployed: its levers let whoever reaches it be anybody.
+// It must never be deployed: anyone who reaches its controls can act as anybody.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/controls"
+	"github.com/aws-access/aws-access/cmd/sandbox/web"
 )
 
 func main() {
-	if err := untilInterrupted(); err != nil {
+	if err := run(os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func untilInterrupted() error {
+// run serves the sandbox until the process is interrupted.
+func run(getenv func(string) string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Getenv)
-}
-
-// goodbye is how long what is being answered may still take.
-const goodbye = 5 * time.Second
-
-// run serves the sandbox until ctx ends.
-func run(ctx context.Context, getenv func(string) string) error {
 	s, err := readSettings(getenv)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Addr)
+	listener, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("listen at ADDR: %w", err)
 	}
-	_, log := newLogs(os.Stderr)
-	w, err := newWorld(s, publicURL(listener.Addr()), log)
+	url := publicURL(listener.Addr())
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	sandbox, err := controls.New(ctx, controls.Options{World: s.world, PublicURL: url, Exposed: s.exposed, Log: log})
 	if err != nil {
 		return err
 	}
-	defer w.Close()
-	server := &http.Server{Handler: w, ReadHeaderTimeout: readHeaders}
+	defer sandbox.Close()
+	fmt.Printf("The sandbox is at %s\n"+
+		"Open it in a browser, choose who you are, and type /aws-access. Press Ctrl-C to stop it.\n", url)
+	return serve(ctx, listener, sandbox)
+}
+
+// shutdownTimeout is how long requests that are being answered may still take.
+const shutdownTimeout = 5 * time.Second
+
+// serve serves a handler until ctx ends and the last request is answered.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: web.ReadHeaderTimeout}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		<-ctx.Done()
-		late, cancel := context.WithTimeout(context.Background(), goodbye)
+		limited, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 		defer cancel()
-		if server.Shutdown(late) != nil {
-			_ = server.Close() // what was not answered by then is cut off
+		if server.Shutdown(limited) != nil {
+			_ = server.Close() // requests that are still running are cut off
 		}
 	}()
-	fmt.Printf("The sandbox is at %s\nOpen it in a browser, choose who you are, and type /aws-access. Ctrl-C ends it.\n", w.places.public)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -70,7 +76,7 @@ func run(ctx context.Context, getenv func(string) string) error {
 	return nil
 }
 
-// publicURL is how people on this computer reach what listens at an address.
+// publicURL is the address under which people on this computer reach a listener.
 func publicURL(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {

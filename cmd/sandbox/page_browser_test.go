@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 	"github.com/chromedp/chromedp"
 )
 
@@ -22,11 +23,11 @@ func (b *tab) drawn(selector string) int {
 // The page draws what Slack would: a fence where the text has one, none around
 // shell lines, and none where Slack's servers have cut one in two.
 func TestThePageDrawsNoFenceOfItsOwn(t *testing.T) {
-	b := start(t, repository(t))
-	slack := openBrowser(t, b.url)
-	post := func(text string) { b.slackCall("chat.postMessage", "channel=C0OPS&text="+url.QueryEscape(text)) }
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	slack := openBrowser(t, b.URL)
+	post := func(text string) { b.CallSlack("chat.postMessage", "channel=C0OPS&text="+url.QueryEscape(text)) }
 	post("export AWS_ACCESS_KEY_ID=AKIA\nexport AWS_REGION=eu-west-1\nbare shell lines")
-	slack.open(b.url + "/#U0DEV1/C0OPS")
+	slack.open(b.URL + "/#U0DEV1/C0OPS")
 	slack.sees("#list", "bare shell lines")
 	if n := slack.drawn("#list pre"); n != 0 {
 		t.Errorf("shell lines are drawn in %d fences, want none", n)
@@ -44,10 +45,10 @@ func TestThePageDrawsNoFenceOfItsOwn(t *testing.T) {
 // A large workspace does not bury the page: the first people are shown, and how
 // many there are besides.
 func TestThePageOfALargeWorkspace(t *testing.T) {
-	b := start(t, repository(t))
-	b.do("people", string(crowd(2000)))
-	slack := openBrowser(t, b.url)
-	slack.open(b.url + "/#U1001999/dm")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("people", string(sandboxtest.Crowd(2000)))
+	slack := openBrowser(t, b.URL)
+	slack.open(b.URL + "/#U1001999/dm")
 	slack.sees(hook("people-more"), "1,948 more people")
 	slack.sees(hook("person-U1001999"), "person1999")
 	if n := slack.drawn("#people .person"); n != 61 {

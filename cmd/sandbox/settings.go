@@ -11,76 +11,90 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws-access/aws-access/cmd/sandbox/web"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Who the sandbox is in the AWS that it plays. The number is nobody's usual
-// example, so that no policy names it as a target.
-const (
-	bastion = "640710528431"
-	region  = "eu-west-1"
-	orgID   = "o-sandbox0001"
-)
-
-// settings are what the environment says.
+// settings are what the environment says (docs/sandbox.md).
 type settings struct {
-	Addr          string
-	Exposed       bool
-	PolicyDir     string // where accounts_from is read
-	Policy        []byte
-	SigningSecret access.Secret
-	Start         time.Time // the zero time for now
-	TokenBytes    int       // the least length of a session token; 0 for what awsfake gives
+	addr    string
+	exposed bool
+	world   world.Settings
 }
 
-// readSettings reads the environment, and reports all of its problems at once.
+// readSettings reads the environment. Its error has one line for each problem.
 func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{
-		Addr:          cmp.Or(getenv("ADDR"), "127.0.0.1:8080"),
-		Exposed:       getenv("SANDBOX_EXPOSE") == "1",
-		SigningSecret: access.NewSecret(cmp.Or(getenv("SLACK_SIGNING_SECRET"), "sandbox-signing-secret")),
+		addr:    cmp.Or(getenv("ADDR"), "127.0.0.1:8080"),
+		exposed: getenv("SANDBOX_EXPOSE") == "1",
 	}
-	var wrong []error
-	host, _, err := net.SplitHostPort(s.Addr)
-	switch {
-	case err != nil:
-		wrong = append(wrong, fmt.Errorf("ADDR is %q: write host:port, such as 127.0.0.1:8080", s.Addr))
-	case !s.Exposed && !loopbackHost(host):
-		wrong = append(wrong, fmt.Errorf("ADDR is %q, which others can reach: use 127.0.0.1, or set SANDBOX_EXPOSE=1 if they may do everything here", s.Addr))
-	}
-	file := cmp.Or(getenv("POLICY"), "policy.yaml")
-	s.PolicyDir = filepath.Dir(file)
-	if s.Policy, err = os.ReadFile(file); err != nil {
-		wrong = append(wrong, fmt.Errorf("POLICY cannot be read: %w", err))
-	}
-	if text := getenv("SANDBOX_START"); text != "" {
-		if s.Start, err = time.Parse(time.RFC3339, text); err != nil {
-			wrong = append(wrong, fmt.Errorf("SANDBOX_START is %q: write a time such as 2026-12-31T23:30:00Z", text))
-		}
-	}
-	if text := getenv("SANDBOX_TOKEN_BYTES"); text != "" {
-		if s.TokenBytes, err = strconv.Atoi(text); err != nil || s.TokenBytes < 1 || s.TokenBytes > longestToken {
-			wrong = append(wrong, fmt.Errorf("SANDBOX_TOKEN_BYTES is %q: write a number from 1 to %d", text, longestToken))
-		}
+	s.world.SigningSecret = access.NewSecret(cmp.Or(getenv("SLACK_SIGNING_SECRET"), "sandbox-signing-secret"))
+	problems := []error{
+		s.checkAddr(),
+		s.readPolicy(cmp.Or(getenv("POLICY"), "policy.yaml")),
+		s.readStart(getenv("SANDBOX_START")),
+		s.readTokenBytes(getenv("SANDBOX_TOKEN_BYTES")),
 	}
 	if getenv("SANDBOX_DYNAMODB") != "" {
-		wrong = append(wrong, errors.New("SANDBOX_DYNAMODB is not supported yet: leave it out to use the memory store"))
+		problems = append(problems,
+			errors.New("SANDBOX_DYNAMODB is not supported yet: leave it out to use the memory store"))
 	}
-	return s, joined(wrong)
+	return s, oneLineEach(problems)
 }
 
-// longestToken is the longest session token that STS gives, in bytes (sts:AssumeRole,
-// since September 2026).
-const longestToken = 4096
+func (s *settings) checkAddr() error {
+	host, _, err := net.SplitHostPort(s.addr)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ADDR is %q: write host:port, such as 127.0.0.1:8080", s.addr)
+	case !s.exposed && !web.IsLoopback(host):
+		return fmt.Errorf("ADDR is %q, which other computers can reach: use 127.0.0.1, "+
+			"or set SANDBOX_EXPOSE=1 if everybody who can reach it may do everything here", s.addr)
+	}
+	return nil
+}
 
-// joined is all problems as one error, one a line; nil if there are none.
-func joined(wrong []error) error {
-	if len(wrong) == 0 {
+func (s *settings) readPolicy(file string) (err error) {
+	s.world.PolicyDir = filepath.Dir(file)
+	if s.world.Policy, err = os.ReadFile(file); err != nil {
+		return fmt.Errorf("read POLICY: %w", err)
+	}
+	return nil
+}
+
+func (s *settings) readStart(text string) (err error) {
+	if text == "" {
 		return nil
 	}
-	lines := make([]string, len(wrong))
-	for i, err := range wrong {
-		lines[i] = err.Error()
+	if s.world.Start, err = time.Parse(time.RFC3339, text); err != nil {
+		return fmt.Errorf("SANDBOX_START is %q: write a time such as 2026-12-31T23:30:00Z", text)
+	}
+	return nil
+}
+
+func (s *settings) readTokenBytes(text string) (err error) {
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > world.MaxTokenBytes {
+		return fmt.Errorf("SANDBOX_TOKEN_BYTES is %q: write a number from 1 to %d", text, world.MaxTokenBytes)
+	}
+	s.world.TokenBytes = n
+	return nil
+}
+
+// oneLineEach joins errors, one a line. It is nil if all of them are.
+func oneLineEach(problems []error) error {
+	var lines []string
+	for _, err := range problems {
+		if err != nil {
+			lines = append(lines, err.Error())
+		}
+	}
+	if lines == nil {
+		return nil
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }

@@ -1,0 +1,143 @@
+package controls_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
+)
+
+// Ways to fail that nobody could mean are refused with what is allowed.
+func TestFaultsSayWhatIsAllowed(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	for body, want := range map[string]string{
+		`{"at":"slack:*","how":"code:"}`:           "write code: and an error code",
+		`{"at":"slack:*","how":"code:not a code"}`: "write code: and an error code",
+		`{"at":"slack:*","how":"code"}`: "can go wrong as error, 429, slow, lost, dead, " +
+			"code:<error code>, quota",
+		`{"at":"sts:AssumeRole","how":"quota"}`: "sts:AssumeRole can go wrong as error, 429, slow, " +
+			"lost, dead, code:<error code>",
+		`{"at":"*","how":"quota"}`:                                      "* can go wrong as",
+		`{"at":"feed","how":"code:x"}`:                                  "feed can go wrong as double, delay",
+		`{"at":"feed","how":"dead"}`:                                    "feed can go wrong as double, delay",
+		`{"at":"slack:auth.test","how":"quota"}`:                        "for which Slack documents no limit",
+		`{"at":"slack:users.lsit","how":"quota"}`:                       "for which Slack documents no limit",
+		`{"at":"slack:users.list","how":"quota","per_minute":0}`:        `"per_minute" is 0`,
+		`{"at":"slack:users.list","how":"quota","per_minute":-1}`:       `"per_minute" is -1`,
+		`{"at":"slack:users.list","how":"429","per_minute":20}`:         `"per_minute" belongs to "how":"quota"`,
+		`{"at":"slack:users.list","how":"quota","per_minute":20,"n":1}`: `unknown field "n"`,
+	} {
+		status, said := b.Control("faults", body)
+		var answer struct{ Error string }
+		if err := json.Unmarshal([]byte(said), &answer); err != nil || status != http.StatusBadRequest ||
+			!strings.Contains(answer.Error, want) {
+			t.Errorf("%s: got %d %s, want 400 %q", body, status, said, want)
+		}
+	}
+	if list := b.State().Faults; len(list) != 0 {
+		t.Errorf("refused, and yet in force: %+v", list)
+	}
+}
+
+// Each fault that was set is listed as it was set.
+func TestFaultsAreListedAsTheyWereSet(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("clock", `{"set":"2026-11-21T12:01:00Z"}`)
+	set := []string{
+		`{"at":"slack:chat.postMessage","how":"code:account_inactive","times":3}`,
+		`{"at":"sts:AssumeRole","how":"code:AccessDenied","times":1,"until":"2026-11-21T12:31:00Z"}`,
+		`{"at":"slack:*","how":"dead","times":2}`,
+		`{"at":"slack:*","how":"quota"}`,
+		`{"at":"slack:users.list","how":"quota","per_minute":20}`,
+	}
+	for _, f := range set {
+		b.Do("faults", strings.Replace(f, `"until":"2026-11-21T12:31:00Z"`, `"for":"30m"`, 1))
+	}
+	if _, got := b.Send(http.MethodGet, "/sandbox/faults", ""); strings.TrimSpace(got) != "["+strings.Join(set, ",")+"]" {
+		t.Errorf("got  %s\nwant [%s]", got, strings.Join(set, ","))
+	}
+}
+
+// A quota lets so many calls of a minute of sandbox time through, and those
+// that it lets through meet the other faults. Refusals are its times.
+func TestAQuotaIsJudgedByTheSandboxClock(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	calls := func(method string, n int) (refused int) {
+		for range n {
+			if status, _ := b.CallSlack(method, "channel=C0OPS&text=x"); status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		return refused
+	}
+	for _, c := range []struct {
+		fault, method string
+		calls, want   int
+	}{
+		{`{"at":"slack:users.list","how":"quota"}`, "users.list", 25, 5},
+		{`{"at":"slack:*","how":"quota"}`, "users.list", 25, 5},
+		{`{"at":"slack:*","how":"quota"}`, "chat.postMessage", 5, 2},
+		{`{"at":"slack:*","how":"quota"}`, "auth.test", 300, 0},
+		{`{"at":"slack:users.list","how":"quota","per_minute":7}`, "users.list", 10, 3},
+		{`{"at":"slack:users.list","how":"quota","times":2}`, "users.list", 25, 2},
+		{`{"at":"slack:users.list","how":"quota"}`, "users.info", 200, 0},
+	} {
+		b.Do("faults", c.fault)
+		if got := calls(c.method, c.calls); got != c.want {
+			t.Errorf("%s: %d of %d calls to %s refused, want %d", c.fault, got, c.calls, c.method, c.want)
+		}
+		b.Send(http.MethodDelete, "/sandbox/faults", "")
+		if got := calls(c.method, 3); got != 0 {
+			t.Errorf("%s: %d calls refused after the end", c.fault, got)
+		}
+		b.Advance("1m")
+	}
+	b.Do("faults", `{"at":"slack:auth.test","how":"quota","per_minute":2}`)
+	b.Do("faults", `{"at":"slack:auth.test","how":"code:account_inactive","times":3}`)
+	var got []int
+	for range 4 {
+		status, _ := b.CallSlack("auth.test", "")
+		got = append(got, status)
+	}
+	if want := []int{200, 200, 429, 429}; !slices.Equal(got, want) || b.State().Faults[1].Times != 1 {
+		t.Errorf("got %v with %+v left, want %v with one refusal left", got, b.State().Faults, want)
+	}
+}
+
+// Codes and dead connections reach the functions, and what was ordered is done
+// once they are over.
+func TestCodesAndDeadConnectionsEnd(t *testing.T) {
+	for _, at := range []string{"sts:AssumeRole", "signin:getSigninToken", "invoke:vend"} {
+		for _, how := range []string{"dead", "code:ThrottlingException", "code:AccessDenied"} {
+			t.Run(at+" "+how, func(t *testing.T) {
+				b := sandboxtest.Start(t, sandboxtest.Policy(t))
+				grant := sandboxtest.Granted(b)
+				b.Do("faults", `{"at":"`+at+`","how":"`+how+`"}`)
+				b.Click("U0DEV1", "Open AWS console", grant)
+				if n := sandboxtest.Count(b.State().Messages, func(m slackfake.Message) bool { return sandboxtest.ConsoleLink.MatchString(m.Text) }); n != 0 {
+					t.Errorf("the call was refused, and yet there are %d links", n)
+				}
+				b.Send(http.MethodDelete, "/sandbox/faults", "")
+				b.Advance("2m")
+				b.Click("U0DEV1", "Open AWS console", grant)
+				if m := b.Private("U0DEV1"); !sandboxtest.ConsoleLink.MatchString(m.Text) {
+					t.Errorf("a new click: got %q", m.Text)
+				}
+			})
+		}
+	}
+}
+
+// The table refuses as well, with the code in the error that is logged.
+func TestTheTableRefusesWithACode(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("faults", `{"at":"store:save","how":"code:ProvisionedThroughputExceededException"}`)
+	out := b.Command("U0DEV1", sandboxtest.AskCommand)
+	if strings.Contains(out.Body, "Asked for") || len(b.State().Requests) != 0 {
+		t.Errorf("got %+v and %d requests, want a failure and none", out, len(b.State().Requests))
+	}
+}
