@@ -122,8 +122,10 @@ const ticketLink = "https://tickets.example.com/browse/INC-42?a=1&b=2"
 
 // messages are all messages, in each state that they can show.
 func messages() map[string]Message {
-	revoked, ended := must(withSession().Revoke(lead, "The incident is over.", later)), must(withSession().End(dev, later))
-	denied, cancelled := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later)), must(pending().Cancel(dev, later))
+	revoked := must(withSession().Revoke(lead, "The incident is over.", later))
+	ended := must(withSession().End(dev, later))
+	denied := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later))
+	cancelled := must(pending().Cancel(dev, later))
 	expired := ticked(shortGrant(), noon.Add(15*time.Minute))
 	return map[string]Message{
 		"card-pending":     Card(pending(), ticketLink, noon),

@@ -1,0 +1,158 @@
+package slackui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// A reason cannot be taken for a line of the card, because it is shown as plain text between its label and a rule.
+func TestACardShowsTheWholeReasonBetweenLabelAndRule(t *testing.T) {
+	for _, reason := range []string{
+		"why", "why\n\nApproved by Lead One, today 12:03 PM (12:03 UTC).",
+		strings.Repeat("é", access.MaxReason-1) + "x", "  indented  ",
+	} {
+		r := pending()
+		r.Reason = reason
+		blocks := Card(r, "", noon).Blocks
+		shown, fenced := "", false
+		for i, b := range blocks {
+			s, ok := b.(*slack.SectionBlock)
+			if !ok || s.Text.Type != slack.PlainTextType {
+				continue
+			}
+			shown += s.Text.Text
+			_, rule := blocks[i+1].(*slack.DividerBlock)
+			label, context := blocks[i-1].(*slack.ContextBlock)
+			fenced = rule && context &&
+				label.ContextElements.Elements[0].(*slack.TextBlockObject).Text == "*Reason*, as it was typed:"
+		}
+		if shown != reason || !fenced {
+			t.Errorf("%.40q: shown as %.40q, between label and rule: %v", reason, shown, fenced)
+		}
+	}
+}
+
+func TestATicketIsLinkedOnlyIfItHasPlainCharacters(t *testing.T) {
+	for typed, want := range map[string]string{
+		"INC-42":            "Ticket: <https://t.example/x|INC-42>",
+		"team/repo#7":       "Ticket: <https://t.example/x|team/repo#7>",
+		"INC-42|Approve":    "Ticket, as it was typed: INC-42|Approve",
+		"<https://evil|OK>": "Ticket, as it was typed: <https://evil|OK>",
+		"a\nb":              "Ticket, as it was typed: a b",
+	} {
+		got := ticketLine(typed, "https://t.example/x").(*slack.SectionBlock).Text
+		if got.Text != want || (got.Type == slack.PlainTextType) != strings.HasPrefix(want, "Ticket, as") {
+			t.Errorf("%q: got %s %q, want %q", typed, got.Type, got.Text, want)
+		}
+	}
+	link := "https://t.example/<!channel>|x y`\u202e&é?a=1&b=%20"
+	got := ticketLine("INC-42", link).(*slack.SectionBlock).Text.Text
+	want := "Ticket: <https://t.example/%3C!channel%3E%7Cx%20y%60%E2%80%AE&amp;%C3%A9?a=1&amp;b=%20|INC-42>"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, address := range []string{
+		"", "javascript:alert(1)", "httpx://t.example", "https://t.example/" + strings.Repeat("x", 3000),
+	} {
+		if got := ticketLine("INC-42", address).(*slack.SectionBlock).Text.Text; got != "Ticket: INC-42" {
+			t.Errorf("%.40q: got %.60q, want no link", address, got)
+		}
+	}
+}
+
+// buttonsOf are the labels and values of a message's buttons, in order.
+func buttonsOf(m Message) string {
+	var all []string
+	var walk func(v any)
+	walk = func(v any) {
+		for _, one := range listOf(v) {
+			walk(one)
+		}
+		o := objectOf(v)
+		if o["type"] == "button" {
+			all = append(all, textOf(objectOf(o["text"])["text"])+"="+textOf(o["value"]))
+		} else if o != nil {
+			walk(o["elements"])
+			walk(o["accessory"])
+		}
+	}
+	walk(toJSON(m.Blocks))
+	return strings.Join(all, " ")
+}
+
+func TestAMessageHasTheButtonsOfTheState(t *testing.T) {
+	// # stands for the request's id.
+	withID := func(text string) string { return strings.ReplaceAll(text, "#", "=01ARZ3NDEKTSV4RRFFQ69G5FAV") }
+	revoked := must(withSession().Revoke(lead, "", later))
+	consoleOnly, keysOnly := giving(active(), access.Console), giving(active(), access.Keys)
+	all := []access.Request{pending(), revoked, active()}
+	for name, c := range map[string]struct {
+		m    Message
+		want string
+	}{
+		"card, pending":        {Card(pending(), "", noon), "Approve# Deny# Cancel#"},
+		"card, half approved":  {Card(halfApproved(), "", noon), "Approve# Deny# Cancel#"},
+		"card, active":         {Card(active(), "", noon), "Revoke#"},
+		"card, timed out":      {Card(timedOut(), "", noon), ""},
+		"card, revoked":        {Card(revoked, "", noon), ""},
+		"direct, both":         {DirectMessage(active(), noon), "Open AWS console# Get temporary keys# I'm done#"},
+		"direct, console only": {DirectMessage(consoleOnly, noon), "Open AWS console# I'm done#"},
+		"direct, keys only":    {DirectMessage(keysOnly, noon), "Get temporary keys# I'm done#"},
+		"direct, revoked":      {DirectMessage(revoked, noon), ""},
+		"list":                 {List(all, false, noon), "I'm done# Cancel#"},
+	} {
+		if got := buttonsOf(c.m); got != withID(c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, withID(c.want))
+		}
+	}
+}
+
+// endedSooner is a grant that a stricter policy ended before the session that was handed out before.
+func endedSooner(r access.Request, end time.Time) access.Request {
+	r.Ends = end
+	return ticked(r, end)
+}
+
+// Until live sessions can be cut, people read how long a session can act, and how long sts:GetCallerIdentity works.
+func TestTheStatusSaysHowLongLiveSessionsAct(t *testing.T) {
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	acts := func(minutes int) string { return "can act until " + formatTime(at(minutes)) }
+	identity := func(minutes int) string { return "works until " + formatTime(at(minutes)) }
+	const denied = "Its sessions are denied every action"
+	for name, c := range map[string]struct {
+		r    access.Request
+		now  time.Time
+		want []string // nil for no sentence
+	}{
+		"ended, session within the grant": {must(withSession().End(dev, at(20))), at(20), []string{acts(70) + "."}},
+		"ended, grant shorter than session": {must(shortGrant().End(dev, at(12))), at(12),
+			[]string{acts(15), "GetCallerIdentity", identity(25)}},
+		"ended, seen after the grant":       {must(shortGrant().End(dev, at(12))), at(15), []string{denied, identity(25)}},
+		"expired, session lives at STS":     {ticked(shortGrant(), at(15)), at(15), []string{denied, identity(25)}},
+		"ended sooner by a stricter policy": {endedSooner(withSession(), at(15)), at(15), []string{acts(70) + "."}},
+		"expired, as its session":           {ticked(shortGrant(), at(15)), at(25), nil},
+		"active":                            {withSession(), at(20), nil},
+		"revoked, without any session":      {must(active().Revoke(lead, "", at(20))), at(20), nil},
+	} {
+		got := liveSessions(c.r, c.now)
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: got %q, want %q in it", name, got, want)
+			}
+		}
+		if (c.want == nil) != (got == "") {
+			t.Errorf("%s: got %q", name, got)
+		}
+		quoted := string(mustJSON(got))
+		for _, m := range []Message{Card(c.r, "", c.now), DirectMessage(c.r, c.now)} {
+			if !strings.Contains(string(mustJSON(m.Blocks)), quoted[1:len(quoted)-1]) {
+				t.Errorf("%s: the message does not say %q", name, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package slackui
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// noticeCases are events, the request when the notice is due, and who gets the notice.
+func noticeCases() map[string]noticeCase {
+	revoked := must(active().Revoke(lead, "", later))
+	return map[string]noticeCase{
+		"a reminder": {
+			verb: access.Tick, from: access.Pending, to: access.Pending, now: pending(), want: channel,
+		},
+		"a reminder, decided since": {
+			verb: access.Tick, from: access.Pending, to: access.Pending, now: active(), want: nobody,
+		},
+		"submitted": {
+			verb: access.Submit, to: access.Pending, now: pending(), want: nobody,
+		},
+		"one of two approvals": {
+			verb: access.Approve, from: access.Pending, to: access.Pending, now: halfApproved(), want: nobody,
+		},
+		"granted": {
+			verb: access.Approve, from: access.Pending, to: access.Active, now: active(), want: nobody,
+		},
+		"timed out": {
+			verb: access.Tick, from: access.Pending, to: access.TimedOut, now: timedOut(), want: nobody,
+		},
+		"an order that was never answered": {
+			verb: access.Tick, from: access.Active, to: access.Active, outcome: access.Failed,
+			now: active(), want: requester,
+		},
+		"an answer that was not delivered": {
+			verb: access.Vend, from: access.Active, to: access.Active, outcome: access.Failed, why: "undelivered",
+			now: active(), want: requester,
+		},
+		"an answer that was not delivered, revoked since": {
+			verb: access.Vend, from: access.Active, to: access.Active, outcome: access.Failed, why: "undelivered",
+			now: revoked, want: nobody,
+		},
+		"AWS refused": {
+			verb: access.Vend, from: access.Active, to: access.Active, outcome: access.Failed, why: "aws_refused",
+			now: active(), want: nobody,
+		},
+		"ordered": {
+			verb: access.Vend, from: access.Active, to: access.Active, outcome: access.Ordered,
+			now: active(), want: nobody,
+		},
+		"issued after the end": {
+			verb: access.Vend, from: access.Revoked, to: access.Revoked, outcome: access.Issued,
+			now: revoked, want: nobody,
+		},
+		"expired": {
+			verb: access.Tick, from: access.Active, to: access.Expired,
+			now: ticked(active(), noon.Add(3*time.Hour)), want: requester,
+		},
+		"given back": {
+			verb: access.End, from: access.Active, to: access.Ended,
+			now: must(active().End(dev, later)), want: requester,
+		},
+		"revoked": {
+			verb: access.Revoke, from: access.Active, to: access.Revoked, now: revoked, want: requester,
+		},
+		"denied": {
+			verb: access.Deny, from: access.Pending, to: access.Denied,
+			now: must(pending().Deny(lead, "", later)), want: nobody,
+		},
+	}
+}
+
+type noticeCase struct {
+	verb     access.Verb
+	from, to access.State
+	outcome  access.Outcome
+	why      string
+	now      access.Request
+	want     string
+}
+
+const nobody, channel, requester = "nobody", "channel", "requester"
+
+func TestOnlyEventsThatChangeNoMessageHaveANotice(t *testing.T) {
+	for name, c := range noticeCases() {
+		event := access.Event{Verb: c.verb, From: c.from, To: c.to, Outcome: c.outcome, Why: c.why}
+		if c.verb == access.Revoke {
+			event.Actor = lead
+		}
+		got := nobody
+		if n, ok := NoticeOf(event, c.now, later); ok && n.ToRequester {
+			got = requester
+		} else if ok {
+			got = channel
+		}
+		if got != c.want {
+			t.Errorf("%s: the notice goes to %s, want %s", name, got, c.want)
+		}
+	}
+}
