@@ -1,4 +1,4 @@
-# What people type. Everything that a target needs, it sets up itself or names.
+# The commands for people. A target installs what it needs, or says what is missing.
 GO       ?= go
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64.
@@ -9,53 +9,53 @@ POLICY   ?= policy.yaml
 
 .PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
 
-help: ## what there is
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-sandbox: ## run the whole product on this computer: http://127.0.0.1:8080
+sandbox: ## run the whole product on this computer, at http://127.0.0.1:8080
 	$(GO) run ./cmd/sandbox
 
-test: check lint template proof unit simulate deploy-local ## everything: what CI runs
+test: check lint template proof unit simulate deploy-local ## run everything, as CI does
 
-check: ## are the tools there that the tests need
+check: ## say which tools of the tests are missing
 	@.ci/need
 
-quick: ## before each commit: formatting, and the tests that need no engine, browser, Java or Python
+quick: ## run before each commit: formatting, and the tests that need only Go
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	@$(GO) test -short ./...
 
-unit: ## every Go test, among them the browser's and DynamoDB Local's
+unit: ## run every Go test, also those that need a browser and DynamoDB Local
 	@.ci/unit
 
 template: ## lint, validate and build template.yaml
 	@.ci/template
 
-proof: ## every right that the templates give, by an independent IAM evaluator
+proof: ## judge every permission of the templates with an independent IAM evaluator
 	@infra/proof/run.sh
 
-deploy-local: ## sam deploy into an AWS on this computer, with the story, an update and a removal
+deploy-local: ## sam deploy into an emulator: a whole request, an update, a removal
 	@infra/local/run.sh
 
-simulate: ## our IAM evaluator against an independent one
+simulate: ## compare the IAM evaluator of the fake with an independent one
 	@pkg/fake/awsfake/simulate/run.sh
 
-lint: ## formatting and linter findings
+lint: ## check formatting, run the linters
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	@$(LINT) run --config .ci/golangci.yaml ./...
 
 format: ## format the code
 	gofmt -w .
 
-bench: ## the figures of docs/performance.md
+bench: ## measure the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./functions ./pkg/policy/...
 	$(GO) test -count 1 -v -run '^(TestCallsOfARequestAndOfAVend|TestRoundTripsInSeriesBeforeSlackIsAnswered)$$' ./cmd/sandbox/world
 
-fuzz: ## each fuzz test for FUZZTIME (60s)
+fuzz: ## run each fuzz test for FUZZTIME (60s)
 	@.ci/fuzz $(or $(FUZZTIME),60s)
 
-build: $(addprefix build-,SlackFunction NotifyFunction VendFunction TickFunction) ## the functions as Lambda runs them, in bin/
+build: $(addprefix build-,SlackFunction NotifyFunction VendFunction TickFunction) ## build the functions as Lambda runs them, in bin/
 
-# One function and its policy: what `sam build` calls, with its own directory.
+# One function and its policy. `sam build` calls these with a directory of its own.
 build-SlackFunction:  ; $(call package,slack)
 build-NotifyFunction: ; $(call package,notify)
 build-VendFunction:   ; $(call package,vend)
