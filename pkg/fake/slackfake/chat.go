@@ -145,11 +145,11 @@ func splitAfter(text string, limit int) (head, rest string) {
 // (github.com/slack-ruby/slack-ruby-client/issues/259).
 func (c content) pieces() []content {
 	if string(c.blocks) != "[]" {
-		return []content{{text: normalizeMrkdwn(c.text), blocks: c.blocks}}
+		return []content{{text: normaliseMrkdwn(c.text), blocks: c.blocks}}
 	}
 	var pieces []content
 	for piece, rest := splitAfter(c.text, maxMessageText); piece != ""; piece, rest = splitAfter(rest, maxMessageText) {
-		pieces = append(pieces, content{text: normalizeMrkdwn(piece), blocks: c.blocks})
+		pieces = append(pieces, content{text: normaliseMrkdwn(piece), blocks: c.blocks})
 	}
 	return pieces
 }
@@ -322,7 +322,7 @@ func (s *Server) updateMessage(a args) (object, *refusal) {
 
 func (m *Message) replaceContent(body content) {
 	m.History = append(m.History, m.Blocks)
-	m.Text, m.Blocks, m.Edited = normalizeMrkdwn(body.text), body.blocks, true
+	m.Text, m.Blocks, m.Edited = normaliseMrkdwn(body.text), body.blocks, true
 }
 
 func (s *Server) deleteMessage(a args) (object, *refusal) {

@@ -167,7 +167,7 @@ func text(maximum int, kinds ...string) check {
 	}
 }
 
-// setTextDefaults fills in the defaults of a text object and normalizes mrkdwn.
+// setTextDefaults fills in the defaults of a text object and normalises mrkdwn.
 func setTextDefaults(o object, kind string) {
 	if kind == "plain_text" {
 		setDefault(o, "emoji", true)
@@ -175,7 +175,7 @@ func setTextDefaults(o object, kind string) {
 	}
 	setDefault(o, "verbatim", false)
 	if written, ok := o["text"].(string); ok {
-		o["text"] = normalizeMrkdwn(written)
+		o["text"] = normaliseMrkdwn(written)
 	}
 }
 

@@ -155,7 +155,7 @@ func TestTheSandboxHasTheDocumentedUsersGroupsAndChannels(t *testing.T) {
 	}
 }
 
-func TestAPostedMessageIsNormalizedAsSlackStoresIt(t *testing.T) {
+func TestAPostedMessageIsNormalisedAsSlackStoresIt(t *testing.T) {
 	b := newTestServer(t)
 	m := b.post("C0APPROVALS", card)
 	if want := "*dev1* wants <!here> &amp; &lt;x&gt;"; !strings.Contains(string(m.Blocks), want) {

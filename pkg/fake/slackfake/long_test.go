@@ -49,7 +49,7 @@ func TestLongTextsBecomeSeveralMessages(t *testing.T) {
 						c.pieces)
 				}
 			}
-			if kept, _ := splitAfter(c.text, maxNewText); whole.String() != normalizeMrkdwn(kept) ||
+			if kept, _ := splitAfter(c.text, maxNewText); whole.String() != normaliseMrkdwn(kept) ||
 				len(all) != len(c.pieces) || first != nil &&
 				first != all[0].TS {
 				t.Errorf("%s by %s: %d messages of %d bytes, the first named %v", name, where, len(all), whole.Len(), first)

@@ -131,7 +131,7 @@ func TestAResponseURLReplacesAnEphemeralMessage(t *testing.T) {
 	}
 }
 
-func TestTextIsNormalizedAsSlackStoresIt(t *testing.T) {
+func TestTextIsNormalisedAsSlackStoresIt(t *testing.T) {
 	for given, want := range map[string]string{
 		"a & b":                           "a &amp; b",
 		"a &amp; b &lt;":                  "a &amp; b &lt;",
@@ -142,10 +142,10 @@ func TestTextIsNormalizedAsSlackStoresIt(t *testing.T) {
 		"<b>bold</b>":                     "&lt;b&gt;bold&lt;/b&gt;",
 		"&lt;!channel&gt;":                "&lt;!channel&gt;",
 	} {
-		if got := normalizeMrkdwn(given); got != want {
+		if got := normaliseMrkdwn(given); got != want {
 			t.Errorf("%q: got %q, want %q", given, got, want)
 		}
-		if got := normalizeMrkdwn(want); got != want {
+		if got := normaliseMrkdwn(want); got != want {
 			t.Errorf("%q becomes %q the second time", want, got)
 		}
 	}

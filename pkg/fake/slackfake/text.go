@@ -13,9 +13,9 @@ var markup = regexp.MustCompile(`<(?:@[UW][A-Z0-9]+|#C[A-Z0-9]+|![a-z]+(?:\^[^<>
 // entity matches a character that is already escaped.
 var entity = regexp.MustCompile(`&(amp|lt|gt);`)
 
-// normalizeMrkdwn returns mrkdwn text as Slack stores it: markup stays, and the
+// normaliseMrkdwn returns mrkdwn text as Slack stores it: markup stays, and the
 // characters &, < and > outside of markup are escaped.
-func normalizeMrkdwn(text string) string {
+func normaliseMrkdwn(text string) string {
 	var held strings.Builder
 	for {
 		at := markup.FindStringIndex(text)

@@ -287,7 +287,7 @@ func (m *modal) copy() View {
 func (s *Server) PostAs(user, channel, text string) (ts string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.add(Message{Channel: channel, By: user, Text: normalizeMrkdwn(text)})
+	m := s.add(Message{Channel: channel, By: user, Text: normaliseMrkdwn(text)})
 	return m.TS
 }
 

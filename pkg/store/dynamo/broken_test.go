@@ -36,34 +36,34 @@ func TestABrokenStoreFailsTheContract(t *testing.T) {
 		fails []string
 	}{
 		"the request's condition left out": {without("request"), []string{
-			"a move lands on the version before it only", "a stale move writes nothing", "what a newer version wrote is refused",
-			"many movers: one winner each version, one event each",
+			"a move is saved only over the version before it", "a stale move writes nothing", "items of a newer version are refused",
+			"concurrent moves: one winner and one event for each version",
 		}},
 		"the key's condition left out": {
 			without("once"),
-			[]string{"a used key writes nothing and names its request", "many submits of one form: one request"},
+			[]string{"a used key writes nothing and names its request", "concurrent submissions of one form: one request"},
 		},
 		"the asker's condition left out": {without("asker"), []string{
-			"a request is written with what limits its person, or not at all",
-			"many submits of one person: one winner each version",
+			"a request is written together with its person's limits or not at all",
+			"concurrent submissions of one person: one winner for each version",
 		}},
 		"the asker left out": {leaveOut("asker"),
-			[]string{"a request is written with what limits its person, or not at all"}},
-		"the event left out": {leaveOut("event#"), []string{"the outbox carries every event in order",
-			"many movers: one winner each version, one event each"}},
+			[]string{"a request is written together with its person's limits or not at all"}},
+		"the event left out": {leaveOut("event#"), []string{"the stream carries every event in order",
+			"concurrent moves: one winner and one event for each version"}},
 		"the key left out": {leaveOut("once"), []string{"a used key writes nothing and names its request",
-			"many submits of one form: one request"}},
+			"concurrent submissions of one form: one request"}},
 		"the directory's condition left out": {func(c *call) {
 			if c.op == "PutItem" {
 				unconditional(c.body)
 			}
-		}, []string{"the directory has its own versions", "messages have their own versions", "many writers of the directory: one winner each version"}},
+		}, []string{"the directory has its own versions", "messages have their own versions", "concurrent writers of the directory: one winner for each version"}},
 		"lists in the other order": {func(c *call) {
 			if forward, said := c.body["ScanIndexForward"].(bool); said {
 				c.body["ScanIndexForward"] = !forward
 			}
 		}, []string{
-			"a requester's requests are listed newest first", "the open requests in a state are listed in the order of their time",
+			"a requester's requests are listed newest first", "requests in a state are listed by due time",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

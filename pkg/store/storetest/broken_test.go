@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,399 +17,481 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
-// open returns the memory store as a subject of the contract.
-func open() (*memory.Store, Subject) {
+// newSubject returns the memory store as a subject of the contract.
+func newSubject() (*memory.Store, Subject) {
 	s := memory.New(func() time.Time { return Now })
 	return s, Subject{
 		Store:   s,
 		PutItem: func(_ context.Context, item store.Item) error { s.Put(item); return nil },
-		StreamRecords: func(context.Context) (carried []events.DynamoDBEventRecord, err error) {
-			records, _ := s.Records(0, 1<<20)
-			text, err := json.Marshal(records)
-			return carried, errors.Join(err, json.Unmarshal(text, &carried))
+		StreamRecords: func(context.Context) (records []events.DynamoDBEventRecord, err error) {
+			all, _ := s.Records(0, 1<<20)
+			text, err := json.Marshal(all)
+			return records, errors.Join(err, json.Unmarshal(text, &records))
 		},
 	}
 }
 
-func TestASoundStorePasses(t *testing.T) {
+// The stream delivers each record at least once, so the checks must accept records
+// that come twice.
+func TestAStoreThatKeepsTheContractPasses(t *testing.T) {
 	Run(t, func(*testing.T) Subject {
-		_, s := open()
-		twice := s.StreamRecords
-		s.StreamRecords = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) { // at least once
-			once, err := twice(ctx)
+		_, s := newSubject()
+		records := s.StreamRecords
+		s.StreamRecords = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) {
+			once, err := records(ctx)
 			return slices.Concat(once, once), err
 		}
 		return s
 	})
 }
 
-// saving, loading and so on are a store of which one method is another one.
+// Types of the methods that broken stores replace.
 type (
-	saving struct {
-		Store
-		save func(context.Context, access.Request, access.Event, string) error
-	}
-	loading struct {
-		Store
-		load func(context.Context, string) (access.Request, access.Directory, access.Messages, error)
-	}
-	timing struct {
-		Store
-		due func(context.Context, time.Time, int) ([]string, error)
-	}
-	listing struct {
-		Store
-		requester func(context.Context, string, int) ([]access.Request, error)
-		state     func(context.Context, access.State, int) ([]access.Request, error)
-	}
-	warning struct {
-		Store
-		problems func(context.Context, access.Problems) error
-	}
-	asking struct {
-		Store
-		submit   func(context.Context, access.Request, access.Event, access.Asker, string) error
-		asker    func(context.Context, string, access.Asker) error
-		asking   func(context.Context, string, string) (access.Directory, access.Asker, error)
-		requests func(context.Context, []string) ([]access.Request, error)
-	}
-	continuing struct {
-		Store
-		reading func(context.Context, access.Reading) error
-	}
-	keeping struct {
-		Store
-		directory func(context.Context, access.Directory) error
-		messages  func(context.Context, string, access.Messages) error
-	}
+	saveFunc   = func(ctx context.Context, next access.Request, event access.Event, once string) error
+	loadFunc   = func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
+	submitFunc = func(
+		ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+	) error
+	loadForSubmitFunc = func(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 )
 
-func (s saving) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+// brokenStore is a store of which some methods are replaced; nil ones are not.
+type brokenStore struct {
+	Store
+	save          saveFunc
+	load          loadFunc
+	submit        submitFunc
+	loadForSubmit loadForSubmitFunc
+	requests      func(ctx context.Context, ids []string) ([]access.Request, error)
+	due           func(ctx context.Context, now time.Time, limit int) ([]string, error)
+	byRequester   func(ctx context.Context, user string, limit int) ([]access.Request, error)
+	inState       func(ctx context.Context, state access.State, limit int) ([]access.Request, error)
+	saveAsker     func(ctx context.Context, user string, next access.Asker) error
+	saveDirectory func(ctx context.Context, next access.Directory) error
+	saveReading   func(ctx context.Context, next access.Reading) error
+	saveProblems  func(ctx context.Context, next access.Problems) error
+	saveMessages  func(ctx context.Context, id string, next access.Messages) error
+}
+
+func (s brokenStore) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+	if s.save == nil {
+		return s.Store.Save(ctx, next, event, once)
+	}
 	return s.save(ctx, next, event, once)
 }
 
-func (s loading) Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+func (s brokenStore) Load(ctx context.Context, id string) (
+	access.Request, access.Directory, access.Messages, error,
+) {
+	if s.load == nil {
+		return s.Store.Load(ctx, id)
+	}
 	return s.load(ctx, id)
 }
 
-func (s timing) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(ctx, now, limit)
-}
-
-func (s listing) ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error) {
-	return s.requester(ctx, user, limit)
-}
-
-func (s listing) InState(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
-	return s.state(ctx, state, limit)
-}
-
-func (s asking) Submit(
+func (s brokenStore) Submit(
 	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
 ) error {
+	if s.submit == nil {
+		return s.Store.Submit(ctx, r, event, next, once)
+	}
 	return s.submit(ctx, r, event, next, once)
 }
 
-func (s asking) SaveAsker(ctx context.Context, user string, next access.Asker) error {
-	return s.asker(ctx, user, next)
+func (s brokenStore) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+	if s.loadForSubmit == nil {
+		return s.Store.LoadForSubmit(ctx, user, once)
+	}
+	return s.loadForSubmit(ctx, user, once)
 }
 
-func (s asking) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
-	return s.asking(ctx, user, once)
-}
-
-func (s asking) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
+func (s brokenStore) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
+	if s.requests == nil {
+		return s.Store.Requests(ctx, ids)
+	}
 	return s.requests(ctx, ids)
 }
 
-func (s keeping) SaveDirectory(ctx context.Context, next access.Directory) error {
-	return s.directory(ctx, next)
-}
-
-func (s continuing) SaveReading(ctx context.Context, next access.Reading) error {
-	return s.reading(ctx, next)
-}
-
-func (s warning) SaveProblems(ctx context.Context, next access.Problems) error {
-	return s.problems(ctx, next)
-}
-
-func (s keeping) SaveMessages(ctx context.Context, id string, next access.Messages) error {
-	return s.messages(ctx, id, next)
-}
-
-// brokenSave are stores whose Save is not what it should be.
-func brokenSave(m *memory.Store) map[string]func(context.Context, access.Request, access.Event, string) error {
-	items := func(next access.Request, event access.Event, once string) []store.Item {
-		all, _ := store.MoveItems(next, event, once, Now)
-		return all
+func (s brokenStore) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	if s.due == nil {
+		return s.Store.Due(ctx, now, limit)
 	}
-	return map[string]func(context.Context, access.Request, access.Event, string) error{
-		"a move lands on the version before it only": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			err := m.Save(ctx, next, event, once)
-			if errors.Is(err, access.ErrStale) { // no condition: the last writer wins
-				m.Put(items(next, event, once)[0])
-				return nil
+	return s.due(ctx, now, limit)
+}
+
+func (s brokenStore) ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error) {
+	if s.byRequester == nil {
+		return s.Store.ByRequester(ctx, user, limit)
+	}
+	return s.byRequester(ctx, user, limit)
+}
+
+func (s brokenStore) InState(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
+	if s.inState == nil {
+		return s.Store.InState(ctx, state, limit)
+	}
+	return s.inState(ctx, state, limit)
+}
+
+func (s brokenStore) SaveAsker(ctx context.Context, user string, next access.Asker) error {
+	if s.saveAsker == nil {
+		return s.Store.SaveAsker(ctx, user, next)
+	}
+	return s.saveAsker(ctx, user, next)
+}
+
+func (s brokenStore) SaveDirectory(ctx context.Context, next access.Directory) error {
+	if s.saveDirectory == nil {
+		return s.Store.SaveDirectory(ctx, next)
+	}
+	return s.saveDirectory(ctx, next)
+}
+
+func (s brokenStore) SaveReading(ctx context.Context, next access.Reading) error {
+	if s.saveReading == nil {
+		return s.Store.SaveReading(ctx, next)
+	}
+	return s.saveReading(ctx, next)
+}
+
+func (s brokenStore) SaveProblems(ctx context.Context, next access.Problems) error {
+	if s.saveProblems == nil {
+		return s.Store.SaveProblems(ctx, next)
+	}
+	return s.saveProblems(ctx, next)
+}
+
+func (s brokenStore) SaveMessages(ctx context.Context, id string, next access.Messages) error {
+	if s.saveMessages == nil {
+		return s.Store.SaveMessages(ctx, id, next)
+	}
+	return s.saveMessages(ctx, id, next)
+}
+
+// brokenStores maps each check of the contract to a store that breaks its promise.
+var brokenStores = map[string]func(m *memory.Store) brokenStore{
+	"an empty store has nothing": func(m *memory.Store) brokenStore {
+		return brokenStore{load: func(ctx context.Context, id string) (
+			access.Request, access.Directory, access.Messages, error,
+		) {
+			r, d, p, err := m.Load(ctx, id)
+			if errors.Is(err, access.ErrNotFound) {
+				err = nil
 			}
-			return err
-		},
-		"the outbox carries every event in order": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			r, _, _, err := m.Load(ctx, next.ID)
-			if err == nil && r.Version == next.Version-1 { // no event
-				m.Put(items(next, event, once)[0])
-				return nil
+			return r, d, p, err
+		}}
+	},
+	"values do not share memory with the store": sharesMemory,
+
+	"a request and its event come back as they were saved": brokenSave(cutsTheReason),
+	"times are kept to the nanosecond":                     brokenSave(truncatesTimes),
+	"a move is saved only over the version before it":      brokenSave(lastWriterWins),
+	"a stale move writes nothing":                          brokenSave(writesTheKeyOfAStaleMove),
+	"a used key writes nothing and names its request":      brokenSave(ignoresTheKey),
+	"moves without a key do not exclude each other":        brokenSave(makesUpAKey),
+	"an event of another move is refused":                  brokenSave(correctsTheEvent),
+	"the stream carries every event in order":              brokenSave(leavesTheEventOut),
+	"items of a newer version are refused":                 brokenSave(overwritesNewerItems),
+	"an item that is too large is refused and nothing is written": brokenSave(
+		writesTheEventOfARefusedMove),
+	"concurrent moves: one winner and one event for each version": brokenSave(comparesThenWrites),
+	"concurrent submissions of one form: one request":             brokenSave(ignoresTheKey),
+
+	"due lists the longest overdue first": func(m *memory.Store) brokenStore {
+		return brokenStore{due: func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+			return m.Due(ctx, now.Add(-1), limit) // leaves out requests that are due exactly now
+		}}
+	},
+	"a request is due until it is final": neverForgetsDueRequests,
+	"a requester's requests are listed newest first": func(m *memory.Store) brokenStore {
+		return brokenStore{byRequester: func(ctx context.Context, user string, limit int) ([]access.Request, error) {
+			found, err := m.ByRequester(ctx, user, limit)
+			slices.Reverse(found)
+			return found, err
+		}}
+	},
+	"requests in a state are listed by due time": func(m *memory.Store) brokenStore {
+		return brokenStore{inState: func(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
+			found, err := m.InState(ctx, state, 1000)
+			slices.Reverse(found)
+			return found[:min(limit, len(found))], err
+		}}
+	},
+	"requests are read in their present state": func(m *memory.Store) brokenStore {
+		return brokenStore{requests: func(ctx context.Context, ids []string) ([]access.Request, error) {
+			found, err := m.Requests(ctx, ids)
+			for i := range found {
+				found[i].State = access.Pending // an earlier state
 			}
-			return m.Save(ctx, next, event, once)
-		},
-		"a used key writes nothing and names its request": func(
-			ctx context.Context, next access.Request, event access.Event, _ string,
-		) error {
-			return m.Save(ctx, next, event, "") // no key
-		},
-		"many submits of one form: one request": func(
-			ctx context.Context, next access.Request, event access.Event, _ string,
-		) error {
-			return m.Save(ctx, next, event, "")
-		},
-		"a stale move writes nothing": func(ctx context.Context, next access.Request, event access.Event, once string) error {
-			err := m.Save(ctx, next, event, once)
-			if errors.Is(err, access.ErrStale) { // the key is written apart
-				for _, item := range items(next, event, once)[2:] {
-					m.Put(item)
-				}
-			}
-			return err
-		},
-		"a request and its event come back as they were saved": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			next.Reason = string([]rune(next.Reason)[:min(2999, len([]rune(next.Reason)))])
-			return m.Save(ctx, next, event, once)
-		},
-		"times keep their instant": func(ctx context.Context, next access.Request, event access.Event, once string) error {
-			next.Submitted = next.Submitted.Truncate(time.Millisecond)
-			return m.Save(ctx, next, event, once)
-		},
-		"a move and its event belong together": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			event.Request, event.Seq = next.ID, next.Version
-			return m.Save(ctx, next, event, once)
-		},
-		"what is too large is refused whole": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			err := m.Save(ctx, next, event, once)
-			if err != nil && len(event.Why) > store.MaxItem {
-				event.Why = ""
-				m.Put(items(next, event, once)[1])
-			}
-			return err
-		},
-		"many movers: one winner each version, one event each": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
-		) error {
-			r, _, _, _ := m.Load(ctx, next.ID)
-			if r.Version != next.Version-1 { // read and compared, then written
+			return found, err
+		}}
+	},
+	"owed messages are listed by time until Slack accepts them": func(m *memory.Store) brokenStore {
+		return brokenStore{saveMessages: func(_ context.Context, id string, next access.Messages) error {
+			item, err := store.MessagesItem(id, next)
+			item.State, item.Due = store.Owed, Now // listed forever
+			return put(m, item, err)
+		}}
+	},
+
+	"the directory has its own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveDirectory: func(_ context.Context, next access.Directory) error {
+			item, err := store.DirectoryItem(next)
+			return put(m, item, err)
+		}}
+	},
+	"messages have their own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveMessages: func(_ context.Context, id string, next access.Messages) error {
+			item, err := store.MessagesItem(id, next)
+			return put(m, item, err)
+		}}
+	},
+	"the progress of reading people has its own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveReading: func(_ context.Context, next access.Reading) error {
+			item, err := store.ReadingItem(next)
+			return put(m, item, err)
+		}}
+	},
+	"problems have their own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveProblems: func(_ context.Context, next access.Problems) error {
+			item, err := store.ProblemsItem(next)
+			return put(m, item, err)
+		}}
+	},
+	"the limits of a person have their own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveAsker: func(_ context.Context, user string, next access.Asker) error {
+			return putAsker(m, user, next)
+		}}
+	},
+	"concurrent writers of the directory: one winner for each version": func(m *memory.Store) brokenStore {
+		return brokenStore{saveDirectory: func(ctx context.Context, next access.Directory) error {
+			if d, _ := m.Directory(ctx); d.Version != next.Version-1 {
 				return access.ErrStale
 			}
-			runtime.Gosched()
-			for _, item := range items(next, event, once) {
-				m.Put(item)
-			}
-			return nil
-		},
-		"what a newer version wrote is refused": func(
-			ctx context.Context, next access.Request, event access.Event, once string,
+			runtime.Gosched() // between the comparison and the write
+			item, err := store.DirectoryItem(next)
+			return put(m, item, err)
+		}}
+	},
+
+	"a used key is found before a request is made": func(m *memory.Store) brokenStore {
+		return brokenStore{loadForSubmit: func(ctx context.Context, user, _ string) (
+			access.Directory, access.Asker, error,
+		) {
+			return m.LoadForSubmit(ctx, user, "")
+		}}
+	},
+	"a request is written together with its person's limits or not at all": func(m *memory.Store) brokenStore {
+		return brokenStore{submit: func(
+			ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
 		) error {
-			err := m.Save(ctx, next, event, once)
-			if errors.Is(err, access.ErrNewer) {
-				m.Put(items(next, event, once)[0])
-				return nil
+			return errors.Join(m.Save(ctx, r, event, once), m.SaveAsker(ctx, r.Requester.ID, next)) // two writes
+		}}
+	},
+	"concurrent submissions of one person: one winner for each version": func(m *memory.Store) brokenStore {
+		return brokenStore{submit: func(
+			ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+		) error {
+			if _, a, _ := m.LoadForSubmit(ctx, r.Requester.ID, ""); a.Version != next.Version-1 {
+				return access.ErrStale
 			}
-			return err
+			runtime.Gosched() // between the comparison and the write
+			return errors.Join(putAsker(m, r.Requester.ID, next), m.Save(ctx, r, event, once))
+		}}
+	},
+}
+
+// put writes an item without its condition.
+func put(m *memory.Store, item store.Item, err error) error {
+	m.Put(item)
+	return err
+}
+
+func putAsker(m *memory.Store, user string, a access.Asker) error {
+	item, err := store.AskerItem(user, a, Now)
+	return put(m, item, err)
+}
+
+// itemsOf returns the items that a move writes.
+func itemsOf(next access.Request, event access.Event, once string) []store.Item {
+	all, _ := store.MoveItems(next, event, once, Now)
+	return all
+}
+
+// saveArgs are the arguments of Save.
+type saveArgs struct {
+	next  access.Request
+	event access.Event
+	once  string
+}
+
+func (a saveArgs) save(ctx context.Context, m *memory.Store) error {
+	return m.Save(ctx, a.next, a.event, a.once)
+}
+
+func (a saveArgs) items() []store.Item { return itemsOf(a.next, a.event, a.once) }
+
+func brokenSave(save func(ctx context.Context, m *memory.Store, a saveArgs) error) func(m *memory.Store) brokenStore {
+	return func(m *memory.Store) brokenStore {
+		return brokenStore{save: func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			return save(ctx, m, saveArgs{next, event, once})
+		}}
+	}
+}
+
+func cutsTheReason(ctx context.Context, m *memory.Store, a saveArgs) error {
+	reason := []rune(a.next.Reason)
+	a.next.Reason = string(reason[:min(access.MaxReason-1, len(reason))])
+	return a.save(ctx, m)
+}
+
+func truncatesTimes(ctx context.Context, m *memory.Store, a saveArgs) error {
+	a.next.Submitted = a.next.Submitted.Truncate(time.Millisecond)
+	return a.save(ctx, m)
+}
+
+func lastWriterWins(ctx context.Context, m *memory.Store, a saveArgs) error {
+	err := a.save(ctx, m)
+	if errors.Is(err, access.ErrStale) {
+		m.Put(a.items()[0])
+		return nil
+	}
+	return err
+}
+
+func writesTheKeyOfAStaleMove(ctx context.Context, m *memory.Store, a saveArgs) error {
+	err := a.save(ctx, m)
+	if errors.Is(err, access.ErrStale) {
+		for _, item := range a.items()[2:] {
+			m.Put(item)
+		}
+	}
+	return err
+}
+
+func ignoresTheKey(ctx context.Context, m *memory.Store, a saveArgs) error {
+	a.once = ""
+	return a.save(ctx, m)
+}
+
+func makesUpAKey(ctx context.Context, m *memory.Store, a saveArgs) error {
+	a.once = "key " + a.once
+	return a.save(ctx, m)
+}
+
+func correctsTheEvent(ctx context.Context, m *memory.Store, a saveArgs) error {
+	a.event.Request, a.event.Seq = a.next.ID, a.next.Version
+	return a.save(ctx, m)
+}
+
+func leavesTheEventOut(ctx context.Context, m *memory.Store, a saveArgs) error {
+	r, _, _, err := m.Load(ctx, a.next.ID)
+	if err == nil && r.Version == a.next.Version-1 {
+		m.Put(a.items()[0])
+		return nil
+	}
+	return a.save(ctx, m)
+}
+
+func overwritesNewerItems(ctx context.Context, m *memory.Store, a saveArgs) error {
+	err := a.save(ctx, m)
+	if errors.Is(err, access.ErrNewer) {
+		m.Put(a.items()[0])
+		return nil
+	}
+	return err
+}
+
+func writesTheEventOfARefusedMove(ctx context.Context, m *memory.Store, a saveArgs) error {
+	err := a.save(ctx, m)
+	if err != nil && len(a.event.Why) > store.MaxItem {
+		a.event.Why = ""
+		m.Put(a.items()[1])
+	}
+	return err
+}
+
+func comparesThenWrites(ctx context.Context, m *memory.Store, a saveArgs) error {
+	r, _, _, _ := m.Load(ctx, a.next.ID)
+	if r.Version != a.next.Version-1 {
+		return access.ErrStale
+	}
+	runtime.Gosched() // between the comparison and the write
+	for _, item := range a.items() {
+		m.Put(item)
+	}
+	return nil
+}
+
+// sharesMemory returns the very requests that were saved.
+func sharesMemory(m *memory.Store) brokenStore {
+	var mu sync.Mutex
+	saved := make(map[string]access.Request)
+	return brokenStore{
+		save: func(ctx context.Context, next access.Request, event access.Event, once string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			saved[next.ID] = next
+			return m.Save(ctx, next, event, once)
+		},
+		load: func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			_, d, p, err := m.Load(ctx, id)
+			return saved[id], d, p, err
 		},
 	}
 }
 
-// brokenAsking are stores that do not keep what limits a person as they should.
-func brokenAsking(m *memory.Store) map[string]Store {
-	sound := func(change func(*asking)) Store {
-		s := asking{m, m.Submit, m.SaveAsker, m.LoadForSubmit, m.Requests}
-		change(&s)
-		return s
-	}
-	put := func(user string, a access.Asker) {
-		item, _ := store.AskerItem(user, a, Now)
-		m.Put(item)
-	}
-	return map[string]Store{
-		"what limits a person has its own versions": sound(func(s *asking) {
-			s.asker = func(_ context.Context, user string, next access.Asker) error { put(user, next); return nil }
-		}),
-		"a request is written with what limits its person, or not at all": sound(func(s *asking) {
-			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
-				return errors.Join(m.Save(ctx, r, event, once), m.SaveAsker(ctx, r.Requester.ID, next)) // one after the other
-			}
-		}),
-		"a used key is found before a request is made": sound(func(s *asking) {
-			s.asking = func(ctx context.Context, user, _ string) (access.Directory, access.Asker, error) {
-				return m.LoadForSubmit(ctx, user, "")
-			}
-		}),
-		"requests are read as they stand": sound(func(s *asking) {
-			s.requests = func(ctx context.Context, ids []string) ([]access.Request, error) {
-				found, err := m.Requests(ctx, ids)
-				for i := range found {
-					found[i].State = access.Pending // as they were when they were listed
-				}
-				return found, err
-			}
-		}),
-		"many submits of one person: one winner each version": sound(func(s *asking) {
-			s.submit = func(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
-				// read and compared, then written
-				if _, a, _ := m.LoadForSubmit(ctx, r.Requester.ID, ""); a.Version != next.Version-1 {
-					return access.ErrStale
-				}
-				runtime.Gosched()
-				put(r.Requester.ID, next)
-				return m.Save(ctx, r, event, once)
-			}
-		}),
-	}
+// neverForgetsDueRequests lists every request that was ever due.
+func neverForgetsDueRequests(m *memory.Store) brokenStore {
+	var all []string
+	return brokenStore{due: func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+		ids, err := m.Due(ctx, now, limit)
+		all = append(all, ids...)
+		slices.Sort(all)
+		return slices.Compact(all), err
+	}}
 }
 
-// broken are stores that break one promise each, by the promise.
-func broken(m *memory.Store) map[string]Store {
-	stores := make(map[string]Store)
-	for promise, save := range brokenSave(m) {
-		stores[promise] = saving{m, save}
-	}
-	var mu sync.Mutex
-	kept := make(map[string]access.Request)
-	stores["values do not share memory with the store"] = loading{saving{m, func(ctx context.Context, next access.Request, event access.Event, once string) error {
-		mu.Lock()
-		defer mu.Unlock()
-		kept[next.ID] = next
-		return m.Save(ctx, next, event, once)
-	}}, func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		_, d, p, err := m.Load(ctx, id)
-		return kept[id], d, p, err
-	}}
-	stores["what was never written is not there"] = loading{m, func(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
-		r, d, p, err := m.Load(ctx, id)
-		if errors.Is(err, access.ErrNotFound) {
-			err = nil
-		}
-		return r, d, p, err
-	}}
-	stores["due lists the longest overdue first"] = timing{m, func(ctx context.Context, now time.Time, limit int) ([]string, error) {
-		return m.Due(ctx, now.Add(-1), limit) // what is due now is left out
-	}}
-	stores["what is owed is listed by its time, until it is paid"] = keeping{m, m.SaveDirectory,
-		func(ctx context.Context, id string, next access.Messages) error {
-			item, _ := store.MessagesItem(id, next)
-			item.State, item.Due = store.Owed, Now // listed for ever
-			m.Put(item)
-			return nil
-		}}
-	var once []string
-	stores["due follows the request until it is over"] = timing{m, func(ctx context.Context, now time.Time, limit int) ([]string, error) {
-		ids, err := m.Due(ctx, now, limit) // never forgets
-		once = append(once, ids...)
-		slices.Sort(once)
-		return slices.Compact(once), err
-	}}
-	stores["a requester's requests are listed newest first"] = listing{m, func(ctx context.Context, user string, limit int) ([]access.Request, error) {
-		found, err := m.ByRequester(ctx, user, limit)
-		slices.Reverse(found)
-		return found, err
-	}, m.InState}
-	stores["the open requests in a state are listed in the order of their time"] = listing{m, m.ByRequester, func(ctx context.Context, state access.State, limit int) ([]access.Request, error) {
-		found, err := m.InState(ctx, state, 1000)
-		slices.Reverse(found)
-		return found[:min(limit, len(found))], err
-	}}
-	stores["the directory has its own versions"] = keeping{m, func(ctx context.Context, next access.Directory) error {
-		item, _ := store.DirectoryItem(next)
-		m.Put(item)
-		return nil
-	}, m.SaveMessages}
-	stores["many writers of the directory: one winner each version"] = keeping{m, func(ctx context.Context, next access.Directory) error {
-		d, _ := m.Directory(ctx)
-		if d.Version != next.Version-1 {
-			return access.ErrStale
-		}
-		runtime.Gosched()
-		item, _ := store.DirectoryItem(next)
-		m.Put(item)
-		return nil
-	}, m.SaveMessages}
-	stores["the reading of people has its own versions"] = continuing{m,
-		func(_ context.Context, next access.Reading) error {
-			item, _ := store.ReadingItem(next)
-			m.Put(item)
-			return nil
-		}}
-	stores["problems have their own versions"] = warning{m, func(_ context.Context, next access.Problems) error {
-		item, _ := store.ProblemsItem(next)
-		m.Put(item)
-		return nil
-	}}
-	stores["messages have their own versions"] = keeping{m, m.SaveDirectory, func(ctx context.Context, id string, next access.Messages) error {
-		item, _ := store.MessagesItem(id, next)
-		m.Put(item)
-		return nil
-	}}
-	maps.Copy(stores, brokenAsking(m))
-	stores["moves without a key are not held against each other"] = saving{m, func(ctx context.Context, next access.Request, event access.Event, once string) error {
-		return m.Save(ctx, next, event, "key "+once)
-	}}
-	return stores
-}
-
-// A contract that a broken store passes is none: for each check there is a
-// store that breaks its promise, and the check has to see it.
+// A contract that a broken store passes is worthless. So for each check there is a
+// store that breaks its promise, and the check must fail it.
 func TestEveryCheckFailsTheStoreThatBreaksItsPromise(t *testing.T) {
 	checks := Checks()
-	for promise := range broken(nil) {
+	for promise := range brokenStores {
 		if !slices.ContainsFunc(checks, func(c Check) bool { return c.Name == promise }) {
 			t.Errorf("the contract has no check %q", promise)
 		}
 	}
 	for _, c := range checks {
-		m, s := open()
-		s.Store = broken(m)[c.Name]
-		if s.Store == nil {
+		m, s := newSubject()
+		broken, ok := brokenStores[c.Name]
+		if !ok {
 			t.Errorf("no broken store for %q", c.Name)
 			continue
 		}
+		b := broken(m)
+		b.Store = m
+		s.Store = b
 		if err := c.Do(t.Context(), s); err == nil {
 			t.Errorf("%q: passed by a store that breaks it", c.Name)
 		}
 	}
 }
 
-func TestAFeedThatLosesOrTurnsEventsFails(t *testing.T) {
+func TestAStreamThatLosesOrReordersEventsFails(t *testing.T) {
 	for name, spoil := range map[string]func([]events.DynamoDBEventRecord){
-		"turned": slices.Reverse[[]events.DynamoDBEventRecord],
-		"lost":   func(records []events.DynamoDBEventRecord) { clear(records[:2]) },
+		"reordered": slices.Reverse[[]events.DynamoDBEventRecord],
+		"lost":      func(records []events.DynamoDBEventRecord) { clear(records[:2]) },
 	} {
-		_, s := open()
+		_, s := newSubject()
 		sound := s.StreamRecords
 		s.StreamRecords = func(ctx context.Context) ([]events.DynamoDBEventRecord, error) {
 			records, err := sound(ctx)
 			spoil(records)
 			return records, err
 		}
-		if err := outbox(t.Context(), s); err == nil {
+		if err := streamOrder(t.Context(), s); err == nil {
 			t.Errorf("%s: passed", name)
 		}
 	}

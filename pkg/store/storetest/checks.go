@@ -11,12 +11,12 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-func nothingThere(ctx context.Context, s Subject) error {
+func emptyStore(ctx context.Context, s Subject) error {
 	var failed []error
 	for _, id := range []string{"", "01J", "a#b", "\x00\xff", strings.Repeat("é", 3000)} {
 		_, _, _, err := s.Load(ctx, id)
 		_, _, err2 := s.Messages(ctx, id)
-		failed = append(failed, is("load", err, access.ErrNotFound), is("messages", err2, access.ErrNotFound))
+		failed = append(failed, wantErr("load", err, access.ErrNotFound), wantErr("messages", err2, access.ErrNotFound))
 	}
 	d, err := s.Directory(ctx)
 	due, err2 := s.Due(ctx, Now.AddDate(100, 0, 0), 10)
@@ -24,13 +24,13 @@ func nothingThere(ctx context.Context, s Subject) error {
 	nobodys, err4 := s.ByRequester(ctx, "", 10)
 	pending, err5 := s.InState(ctx, access.Pending, 10)
 	failed = append(failed, err, err2, err3, err4, err5,
-		same("directory", d, access.Directory{}), same("listed", len(due)+len(mine)+len(nobodys)+len(pending), 0))
+		wantSame("directory", d, access.Directory{}), wantSame("listed", len(due)+len(mine)+len(nobodys)+len(pending), 0))
 	return errors.Join(failed...)
 }
 
-// full is a request that fills every field, with a reason of 3,000 characters
-// of every kind.
-func full() move {
+// fullMove returns a move that fills every field, with a reason of the greatest
+// length and with all kinds of characters.
+func fullMove() move {
 	reason := "\"quoted\"\\ 'n <!channel> & <https://evil|Approve>\r\n\t\u2028\u2029 null\x00 e\u0301 é 日本語 🔥👩‍👩‍👧 "
 	reason += strings.Repeat("🔥", access.MaxReason-len([]rune(reason)))
 	m := submit("01FULL", dev, Now)
@@ -46,14 +46,13 @@ func full() move {
 		{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)},
 	}
 	m.next.Seen = []access.Seen{{Order: "o1", At: Now}}
-	m.event.Order, m.event.Outcome, m.event.Kind, m.event.AccessKeyID, m.event.Expires = "o1", access.Issued, access.Keys, "ASIAEXAMPLE", Now.Add(
-		time.Hour,
-	)
+	m.event.Order, m.event.Outcome, m.event.Kind = "o1", access.Issued, access.Keys
+	m.event.AccessKeyID, m.event.Expires = "ASIAEXAMPLE", Now.Add(time.Hour)
 	return m
 }
 
-func wholeAndUnchanged(ctx context.Context, s Subject) error {
-	m := full()
+func unchanged(ctx context.Context, s Subject) error {
+	m := fullMove()
 	d := access.Directory{
 		Version: 1, PeopleAt: Now, Shared: []string{"x@example.com"}, Size: 2, Told: []string{"leads (S0LEADS)"},
 		Groups: map[string]access.Group{"S0LEADS": {Members: []string{lead.ID}, ReadAt: Now}, "S0OLD": {Gone: true}},
@@ -73,15 +72,15 @@ func wholeAndUnchanged(ctx context.Context, s Subject) error {
 	mine, err4 := s.ByRequester(ctx, dev.ID, 10)
 	pending, err5 := s.InState(ctx, access.Pending, 10)
 	return errors.Join(err, err2, err3, err4, err5,
-		same("loaded", r, m.next), same("with messages", r2, m.next),
-		same("directory", d1, d), same("directory alone", d2, d), same("messages", p1, posted), same(
-			"messages alone", p2, posted,
-		),
-		same("by requester", mine, []access.Request{m.next}), same("open", pending, []access.Request{m.next}),
-		stored(ctx, s, m.next, m.event))
+		wantSame("loaded", r, m.next), wantSame("loaded with messages", r2, m.next),
+		wantSame("directory", d1, d), wantSame("directory alone", d2, d),
+		wantSame("messages", p1, posted), wantSame("messages alone", p2, posted),
+		wantSame("by requester", mine, []access.Request{m.next}),
+		wantSame("in state", pending, []access.Request{m.next}),
+		wantStored(ctx, s, m.next, m.event))
 }
 
-func instants(ctx context.Context, s Subject) error {
+func exactTimes(ctx context.Context, s Subject) error {
 	zone := time.FixedZone("", 5*3600+45*60)
 	for i, at := range []time.Time{
 		Now, Now.In(zone), time.Date(2027, 3, 28, 1, 59, 59, 999999999, time.UTC),
@@ -91,7 +90,7 @@ func instants(ctx context.Context, s Subject) error {
 		if err := m.save(ctx, s, ""); err != nil {
 			return err
 		}
-		if err := stored(ctx, s, m.next, m.event); err != nil {
+		if err := wantStored(ctx, s, m.next, m.event); err != nil {
 			return err
 		}
 	}
@@ -99,7 +98,7 @@ func instants(ctx context.Context, s Subject) error {
 }
 
 func noSharing(ctx context.Context, s Subject) error {
-	m, want := full(), full()
+	m, want := fullMove(), fullMove()
 	d := access.Directory{Version: 1, Groups: map[string]access.Group{"S0": {Members: []string{"U1"}}}}
 	if err := errors.Join(m.save(ctx, s, ""), s.SaveDirectory(ctx, d)); err != nil {
 		return err
@@ -112,36 +111,38 @@ func noSharing(ctx context.Context, s Subject) error {
 	}
 	read.Approvals[0].By.ID, read.Channels[0], d1.Groups["S1"] = "changed", "changed", access.Group{}
 	d2, err := s.Directory(ctx)
-	return errors.Join(err, stored(ctx, s, want.next, want.event),
-		same("directory", d2, access.Directory{Version: 1, Groups: map[string]access.Group{"S0": {Members: []string{"U1"}}}}))
+	return errors.Join(err, wantStored(ctx, s, want.next, want.event),
+		wantSame(
+			"directory", d2, access.Directory{Version: 1, Groups: map[string]access.Group{"S0": {Members: []string{"U1"}}}},
+		))
 }
 
-func versionCondition(ctx context.Context, s Subject) error {
+func versionOrder(ctx context.Context, s Subject) error {
 	first := submit("01A", dev, Now)
 	second := approve(first, Now)
-	third := moved(second.next.End(dev, Now))
+	third := mustMove(second.next.End(dev, Now))
 	return errors.Join(
-		is("the second before the first", second.save(ctx, s, ""), access.ErrStale),
-		is("the first", first.save(ctx, s, ""), nil),
-		is("the first again", first.save(ctx, s, ""), access.ErrStale),
-		is("the third before the second", third.save(ctx, s, ""), access.ErrStale),
-		is("the second", second.save(ctx, s, ""), nil),
-		is("the second again", second.save(ctx, s, ""), access.ErrStale),
-		is("the third", third.save(ctx, s, ""), nil),
-		is("the first at the end", first.save(ctx, s, ""), access.ErrStale),
-		stored(ctx, s, third.next, first.event, second.event, third.event))
+		wantErr("the second before the first", second.save(ctx, s, ""), access.ErrStale),
+		wantErr("the first", first.save(ctx, s, ""), nil),
+		wantErr("the first again", first.save(ctx, s, ""), access.ErrStale),
+		wantErr("the third before the second", third.save(ctx, s, ""), access.ErrStale),
+		wantErr("the second", second.save(ctx, s, ""), nil),
+		wantErr("the second again", second.save(ctx, s, ""), access.ErrStale),
+		wantErr("the third", third.save(ctx, s, ""), nil),
+		wantErr("the first at the end", first.save(ctx, s, ""), access.ErrStale),
+		wantStored(ctx, s, third.next, first.event, second.event, third.event))
 }
 
 func staleWritesNothing(ctx context.Context, s Subject) error {
 	first := submit("01A", dev, Now)
-	denied := moved(first.next.Deny(lead, "no", Now))
+	denied := mustMove(first.next.Deny(lead, "no", Now))
 	late := approve(first, Now)
 	other := submit("01B", dev, Now)
 	return errors.Join(
 		first.save(ctx, s, ""), denied.save(ctx, s, ""),
-		is("approve after deny", late.save(ctx, s, "click:1"), access.ErrStale),
-		stored(ctx, s, denied.next, first.event, denied.event),
-		is("the key of the stale move", other.save(ctx, s, "click:1"), nil))
+		wantErr("approve after deny", late.save(ctx, s, "click:1"), access.ErrStale),
+		wantStored(ctx, s, denied.next, first.event, denied.event),
+		wantErr("the key of the stale move", other.save(ctx, s, "click:1"), nil))
 }
 
 func usedKey(ctx context.Context, s Subject) error {
@@ -149,21 +150,21 @@ func usedKey(ctx context.Context, s Subject) error {
 	yes := approve(first, Now)
 	return errors.Join(
 		first.save(ctx, s, "form:1"),
-		isTaken("another request", second.save(ctx, s, "form:1"), "01A"),
-		absent(ctx, s, "01B"),
-		isTaken("the same request again", first.save(ctx, s, "form:1"), "01A"),
-		isTaken("a later move", yes.save(ctx, s, "form:1"), "01A"),
-		stored(ctx, s, first.next, first.event),
-		is("another key", second.save(ctx, s, "form:2"), nil),
-		isTaken("another key", yes.save(ctx, s, "form:2"), "01B"))
+		wantDuplicate("another request", second.save(ctx, s, "form:1"), "01A"),
+		wantAbsent(ctx, s, "01B"),
+		wantDuplicate("the same request again", first.save(ctx, s, "form:1"), "01A"),
+		wantDuplicate("a later move", yes.save(ctx, s, "form:1"), "01A"),
+		wantStored(ctx, s, first.next, first.event),
+		wantErr("another key", second.save(ctx, s, "form:2"), nil),
+		wantDuplicate("another key", yes.save(ctx, s, "form:2"), "01B"))
 }
 
-func noKey(ctx context.Context, s Subject) error {
+func movesWithoutKey(ctx context.Context, s Subject) error {
 	first, second := submit("01A", dev, Now), submit("01B", dev, Now)
-	return errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), stored(ctx, s, second.next, second.event))
+	return errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), wantStored(ctx, s, second.next, second.event))
 }
 
-func mismatch(ctx context.Context, s Subject) error {
+func foreignEvent(ctx context.Context, s Subject) error {
 	for _, spoil := range []func(*move){
 		func(m *move) { m.event.Request = "01B" },
 		func(m *move) { m.event.Seq = 2 },
@@ -172,12 +173,11 @@ func mismatch(ctx context.Context, s Subject) error {
 		m := submit("01A", dev, Now)
 		spoil(&m)
 		if err := m.save(ctx, s, ""); err == nil {
-			return fmt.Errorf(
-				"saved version %d of %s with event %d of %s", m.next.Version, m.next.ID, m.event.Seq, m.event.Request,
-			)
+			return fmt.Errorf("saved version %d of %s with event %d of %s",
+				m.next.Version, m.next.ID, m.event.Seq, m.event.Request)
 		}
 	}
-	return errors.Join(absent(ctx, s, "01A"), absent(ctx, s, "01B"))
+	return errors.Join(wantAbsent(ctx, s, "01A"), wantAbsent(ctx, s, "01B"))
 }
 
 func tooLarge(ctx context.Context, s Subject) error {
@@ -186,39 +186,41 @@ func tooLarge(ctx context.Context, s Subject) error {
 	if err := m.save(ctx, s, "form:1"); err == nil {
 		return errors.New("an event of 400 KB was saved")
 	}
-	if err := s.SaveMessages(
-		ctx, "01A", access.Messages{Version: 1, Posted: []access.Message{{Slot: m.event.Why}}},
-	); err == nil {
+	large := access.Messages{Version: 1, Posted: []access.Message{{Slot: m.event.Why}}}
+	if err := s.SaveMessages(ctx, "01A", large); err == nil {
 		return errors.New("messages of 400 KB were saved")
 	}
 	m.event.Why = ""
 	if err := m.save(ctx, s, strings.Repeat("k", 2049)); err == nil {
 		return errors.New("a key of 2,049 bytes was saved")
 	}
-	return errors.Join(absent(ctx, s, "01A"), is("the key of what was refused", m.save(ctx, s, "form:1"), nil))
+	return errors.Join(wantAbsent(ctx, s, "01A"), wantErr("the key of the refused move", m.save(ctx, s, "form:1"), nil))
 }
 
 func directoryVersions(ctx context.Context, s Subject) error {
 	version := func(n, size int) error { return s.SaveDirectory(ctx, access.Directory{Version: n, Size: size}) }
 	err := errors.Join(
-		is(
-			"2 before 1", version(2, 1), access.ErrStale,
-		), is("1", version(1, 1), nil), is("1 over 1", version(1, 2), access.ErrStale),
-		is(
-			"3 over 1", version(3, 3), access.ErrStale,
-		), is("2", version(2, 5), nil), is("1 over 2", version(1, 9), access.ErrStale),
-		is("2 again, word for word", version(2, 5), nil))
+		wantErr("2 before 1", version(2, 1), access.ErrStale),
+		wantErr("1", version(1, 1), nil),
+		wantErr("1 over 1", version(1, 2), access.ErrStale),
+		wantErr("3 over 1", version(3, 3), access.ErrStale),
+		wantErr("2", version(2, 5), nil),
+		wantErr("1 over 2", version(1, 9), access.ErrStale),
+		wantErr("2 again, unchanged", version(2, 5), nil))
 	d, err2 := s.Directory(ctx)
-	return errors.Join(err, err2, same("directory", d, access.Directory{Version: 2, Size: 5}))
+	return errors.Join(err, err2, wantSame("directory", d, access.Directory{Version: 2, Size: 5}))
 }
 
-// twoVersions saves versions 1 and 2, before, at and after their turn. Version 2
-// holds "c".
+// twoVersions saves versions 1 and 2 in their turn, and each also too early or too
+// late. The final version 2 holds "c".
 func twoVersions(save func(n int, text string) error) error {
 	return errors.Join(
-		is("2 before 1", save(2, "a"), access.ErrStale), is("1", save(1, "a"), nil),
-		is("1 over 1", save(1, "b"), access.ErrStale), is("2", save(2, "c"), nil),
-		is("1 over 2", save(1, "d"), access.ErrStale), is("2 again, word for word", save(2, "c"), nil))
+		wantErr("2 before 1", save(2, "a"), access.ErrStale),
+		wantErr("1", save(1, "a"), nil),
+		wantErr("1 over 1", save(1, "b"), access.ErrStale),
+		wantErr("2", save(2, "c"), nil),
+		wantErr("1 over 2", save(1, "d"), access.ErrStale),
+		wantErr("2 again, unchanged", save(2, "c"), nil))
 }
 
 func readingVersions(ctx context.Context, s Subject) error {
@@ -232,11 +234,11 @@ func readingVersions(ctx context.Context, s Subject) error {
 	}
 	save := func(n int, cursor string) error { return s.SaveReading(ctx, reading(n, cursor)) }
 	none, err := s.Reading(ctx)
-	err = errors.Join(err, same("never written", none, access.Reading{}), twoVersions(save))
+	err = errors.Join(err, wantSame("never written", none, access.Reading{}), twoVersions(save))
 	r, err2 := s.Reading(ctx)
 	d, err3 := s.Directory(ctx)
-	return errors.Join(err, err2, err3, same("reading", r, reading(2, "c")),
-		same("the directory beside it", d, access.Directory{}))
+	return errors.Join(err, err2, err3, wantSame("reading", r, reading(2, "c")),
+		wantSame("the directory beside it", d, access.Directory{}))
 }
 
 func problemVersions(ctx context.Context, s Subject) error {
@@ -246,9 +248,9 @@ func problemVersions(ctx context.Context, s Subject) error {
 	}
 	save := func(n int, text string) error { return s.SaveProblems(ctx, problems(n, text)) }
 	none, err := s.Problems(ctx)
-	err = errors.Join(err, same("never written", none, access.Problems{}), twoVersions(save))
+	err = errors.Join(err, wantSame("never written", none, access.Problems{}), twoVersions(save))
 	p, err2 := s.Problems(ctx)
-	return errors.Join(err, err2, same("problems", p, problems(2, "c")))
+	return errors.Join(err, err2, wantSame("problems", p, problems(2, "c")))
 }
 
 func messageVersions(ctx context.Context, s Subject) error {
@@ -259,52 +261,54 @@ func messageVersions(ctx context.Context, s Subject) error {
 	first, other := submit("01A", dev, Now), submit("01B", dev, Now)
 	err := errors.Join(first.save(ctx, s, ""), other.save(ctx, s, ""),
 		twoVersions(func(n int, ts string) error { return save("01A", n, ts) }),
-		is("1 of another request", save("01B", 1, "e"), nil))
-	// Neither moves the other: a request's version is its own.
+		wantErr("1 of another request", save("01B", 1, "e"), nil))
+	// A request and its messages have separate versions.
 	second := approve(first, Now)
-	err = errors.Join(err, is("a move after messages", second.save(ctx, s, ""), nil), is("3", save("01A", 3, "f"), nil))
+	err = errors.Join(
+		err, wantErr("a move after messages", second.save(ctx, s, ""), nil), wantErr("3", save("01A", 3, "f"), nil),
+	)
 	r, m, err2 := s.Messages(ctx, "01A")
-	return errors.Join(err, err2, same("messages", m, posted(3, "f")), same("request", r, second.next))
+	return errors.Join(err, err2, wantSame("messages", m, posted(3, "f")), wantSame("request", r, second.next))
 }
 
-// asked is what limits somebody after n asks.
+// asked returns the record that limits a person who asked at these times.
 func asked(version int, at ...int64) access.Asker { return access.Asker{Version: version, Asked: at} }
 
 func askerVersions(ctx context.Context, s Subject) error {
 	save := func(user string, n int, at ...int64) error { return s.SaveAsker(ctx, user, asked(n, at...)) }
 	err := errors.Join(
-		is("2 before 1", save(dev.ID, 2, 1), access.ErrStale), is("1", save(dev.ID, 1, 1), nil),
-		is("1 over 1", save(dev.ID, 1, 2), access.ErrStale),
-		is("3 over 1", save(dev.ID, 3, 3), access.ErrStale), is("2", save(dev.ID, 2, 1, 5), nil),
-		is("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
-		is("2 again, word for word", save(dev.ID, 2, 1, 5), nil), is("1 of somebody else", save(dev2.ID, 1, 7), nil))
+		wantErr("2 before 1", save(dev.ID, 2, 1), access.ErrStale), wantErr("1", save(dev.ID, 1, 1), nil),
+		wantErr("1 over 1", save(dev.ID, 1, 2), access.ErrStale),
+		wantErr("3 over 1", save(dev.ID, 3, 3), access.ErrStale), wantErr("2", save(dev.ID, 2, 1, 5), nil),
+		wantErr("1 over 2", save(dev.ID, 1, 9), access.ErrStale),
+		wantErr("2 again, unchanged", save(dev.ID, 2, 1, 5), nil), wantErr("1 of another person", save(dev2.ID, 1, 7), nil))
 	_, a, err2 := s.LoadForSubmit(ctx, dev.ID, "")
 	_, nobody, err3 := s.LoadForSubmit(ctx, lead.ID, "form:1")
-	return errors.Join(err, err2, err3, same("asker", a, asked(2, 1, 5)),
-		same("somebody who never asked", nobody, access.Asker{}))
+	return errors.Join(err, err2, err3, wantSame("asker", a, asked(2, 1, 5)),
+		wantSame("a person who never asked", nobody, access.Asker{}))
 }
 
-func submitOrNothing(ctx context.Context, s Subject) error {
+func submitAllOrNothing(ctx context.Context, s Subject) error {
 	d := access.Directory{Version: 1, Size: 2}
 	first, second, third := submit("01A", dev, Now), submit("01B", dev, Now), submit("01C", dev, Now)
 	one := access.Asker{}.Opens(first.next, Now)
 	two := one.Opens(second.next, Now)
 	err := errors.Join(
 		s.SaveDirectory(ctx, d),
-		is("the second before the first", s.Submit(ctx, second.next, second.event, two, "form:2"), access.ErrStale),
-		absent(ctx, s, "01B"),
-		is("the first", s.Submit(ctx, first.next, first.event, one, "form:1"), nil),
-		is("another on the same version", s.Submit(ctx, third.next, third.event, one, "form:3"), access.ErrStale),
-		absent(ctx, s, "01C"),
-		isTaken("the first again", s.Submit(ctx, first.next, first.event, one, "form:1"), "01A"),
-		isTaken("another by the same form", s.Submit(ctx, second.next, second.event, two, "form:1"), "01A"),
-		absent(ctx, s, "01B"),
-		is("the second, whose key was not used up", s.Submit(ctx, second.next, second.event, two, "form:2"), nil),
-		is("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""),
+		wantErr("the second before the first", s.Submit(ctx, second.next, second.event, two, "form:2"), access.ErrStale),
+		wantAbsent(ctx, s, "01B"),
+		wantErr("the first", s.Submit(ctx, first.next, first.event, one, "form:1"), nil),
+		wantErr("another on the same version", s.Submit(ctx, third.next, third.event, one, "form:3"), access.ErrStale),
+		wantAbsent(ctx, s, "01C"),
+		wantDuplicate("the first again", s.Submit(ctx, first.next, first.event, one, "form:1"), "01A"),
+		wantDuplicate("another by the same form", s.Submit(ctx, second.next, second.event, two, "form:1"), "01A"),
+		wantAbsent(ctx, s, "01B"),
+		wantErr("the second, whose key was not used up", s.Submit(ctx, second.next, second.event, two, "form:2"), nil),
+		wantErr("the first without a key", s.Submit(ctx, first.next, first.event, two.Opens(first.next, Now), ""),
 			access.ErrStale))
 	known, a, err2 := s.LoadForSubmit(ctx, dev.ID, "")
-	return errors.Join(err, err2, same("asker", a, two), same("directory", known, d),
-		stored(ctx, s, first.next, first.event), stored(ctx, s, second.next, second.event))
+	return errors.Join(err, err2, wantSame("asker", a, two), wantSame("directory", known, d),
+		wantStored(ctx, s, first.next, first.event), wantStored(ctx, s, second.next, second.event))
 }
 
 func usedKeyFound(ctx context.Context, s Subject) error {
@@ -315,52 +319,54 @@ func usedKeyFound(ctx context.Context, s Subject) error {
 	_, _, err := s.LoadForSubmit(ctx, dev.ID, "form:1")
 	_, _, other := s.LoadForSubmit(ctx, dev.ID, "form:2")
 	_, _, none := s.LoadForSubmit(ctx, dev.ID, "")
-	failed := []error{isTaken("the key of a form", err, "01A"), is("another key", other, nil), is("no key", none, nil)}
+	failed := []error{
+		wantDuplicate("the key of a form", err, "01A"), wantErr("another key", other, nil), wantErr("no key", none, nil),
+	}
 	item, err := store.AskerItem(dev2.ID, asked(1), Now)
 	failed = append(failed, s.PutItem(ctx, newer(store.OnceItem("form:3", "01A", Now))), s.PutItem(ctx, newer(item, err)))
 	_, _, err = s.LoadForSubmit(ctx, dev.ID, "form:3")
-	failed = append(failed, is("a key of a newer version", err, access.ErrNewer))
+	failed = append(failed, wantErr("a key of a newer version", err, access.ErrNewer))
 	_, _, err = s.LoadForSubmit(ctx, dev2.ID, "")
-	failed = append(failed, is("an asker of a newer version", err, access.ErrNewer),
-		is("save over a newer asker", s.SaveAsker(ctx, dev2.ID, asked(2)), access.ErrNewer))
+	failed = append(failed, wantErr("an asker of a newer version", err, access.ErrNewer),
+		wantErr("save over a newer asker", s.SaveAsker(ctx, dev2.ID, asked(2)), access.ErrNewer))
 	return errors.Join(failed...)
 }
 
-func requestsAsTheyStand(ctx context.Context, s Subject) error {
+func presentState(ctx context.Context, s Subject) error {
 	first, second := submit("01A", dev, Now), submit("01B", dev2, Now)
-	ended := moved(second.next.Cancel(dev2, Now))
+	ended := mustMove(second.next.Cancel(dev2, Now))
 	err := errors.Join(first.save(ctx, s, ""), second.save(ctx, s, ""), ended.save(ctx, s, ""))
 	found, err2 := s.Requests(ctx, []string{"01B", "01GONE", "01A"})
 	none, err3 := s.Requests(ctx, nil)
-	return errors.Join(err, err2, err3, same("requests", found, []access.Request{ended.next, first.next}),
-		same("of no ids", len(none), 0))
+	return errors.Join(err, err2, err3, wantSame("requests", found, []access.Request{ended.next, first.next}),
+		wantSame("of no ids", len(none), 0))
 }
 
-func outbox(ctx context.Context, s Subject) error {
+func streamOrder(ctx context.Context, s Subject) error {
 	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
 	a2, b2 := approve(a, Now), approve(b, Now)
-	a3 := moved(a2.next.Order(dev, "o", access.Keys, Now, terms(true), Now))
-	a4 := moved(a3.next.Revoke(lead, "enough", Now))
-	a5 := moved(a4.next.Issue("o", "ASIAEXAMPLE", Now.Add(time.Hour), Now))
+	a3 := mustMove(a2.next.Order(dev, "o", access.Keys, Now, terms(true), Now))
+	a4 := mustMove(a3.next.Revoke(lead, "enough", Now))
+	a5 := mustMove(a4.next.Issue("o", "ASIAEXAMPLE", Now.Add(time.Hour), Now))
 	for _, m := range []move{a, b, a2, a3, b2, a4, a5} {
 		if err := m.save(ctx, s, ""); err != nil {
 			return err
 		}
 	}
 	return errors.Join(
-		stored(ctx, s, a5.next, a.event, a2.event, a3.event, a4.event, a5.event),
-		stored(ctx, s, b2.next, b.event, b2.event))
+		wantStored(ctx, s, a5.next, a.event, a2.event, a3.event, a4.event, a5.event),
+		wantStored(ctx, s, b2.next, b.event, b2.event))
 }
 
-// newer turns an item into one that a newer version of the software wrote.
+// newer changes an item into one that a newer version of the software wrote.
 func newer(item store.Item, _ error) store.Item {
 	item.Format = store.Format + 1
 	return item
 }
 
-// richer turns an item into one with a field that this software does not know.
-func richer(item store.Item, _ error) store.Item {
-	item.Body = `{"Unheard":1,` + item.Body[1:]
+// withUnknownField adds a field to an item that this software does not know.
+func withUnknownField(item store.Item, _ error) store.Item {
+	item.Body = `{"Unknown":1,` + item.Body[1:]
 	return item
 }
 
@@ -371,7 +377,7 @@ func newerRefused(ctx context.Context, s Subject) error {
 		b.save(ctx, s, ""), s.PutItem(ctx, newer(store.RequestItem(a.next))),
 		s.PutItem(ctx, newer(store.OnceItem("form:1", "01A", Now))),
 	}
-	refused := func(what string, err error) { failed = append(failed, is(what, err, access.ErrNewer)) }
+	refused := func(what string, err error) { failed = append(failed, wantErr(what, err, access.ErrNewer)) }
 
 	_, _, _, err := s.Load(ctx, "01A")
 	refused("load", err)
@@ -382,12 +388,13 @@ func newerRefused(ctx context.Context, s Subject) error {
 	_, err = s.ByRequester(ctx, dev.ID, 10)
 	refused("by requester", err)
 	_, err = s.InState(ctx, access.Pending, 10)
-	refused("open", err)
-	// The tick goes on to the others: each is refused or moved when loaded.
+	refused("in state", err)
+	// The item does not stop the tick: each listed request is refused or moved when it
+	// is loaded.
 	due, err := s.Due(ctx, Now.Add(time.Hour), 10)
-	failed = append(failed, err, same("due", due, []string{"01A", "01B"}))
+	failed = append(failed, err, wantSame("due", due, []string{"01A", "01B"}))
 
-	failed = append(failed, s.PutItem(ctx, richer(store.RequestItem(a.next))))
+	failed = append(failed, s.PutItem(ctx, withUnknownField(store.RequestItem(a.next))))
 	_, _, _, err = s.Load(ctx, "01A")
 	refused("load one with an unknown field", err)
 

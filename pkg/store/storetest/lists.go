@@ -10,14 +10,14 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// dueAt returns an error unless these requests are due, in this order.
+// dueAt returns an error unless exactly these requests are due, in this order.
 func dueAt(ctx context.Context, s Subject, at time.Time, limit int, want ...string) error {
 	got, err := s.Due(ctx, at, limit)
-	return errors.Join(err, same(fmt.Sprintf("due %s later, at most %d", at.Sub(Now), limit), got, want))
+	return errors.Join(err, wantSame(fmt.Sprintf("due %s later, at most %d", at.Sub(Now), limit), got, want))
 }
 
 func dueOrder(ctx context.Context, s Subject) error {
-	// Each is reminded of a quarter of an hour after it was asked for.
+	// Each reminder is due a quarter of an hour after its request.
 	for id, asked := range map[string]time.Duration{
 		"01C": 0, "01A": 2 * time.Second, "01D": 2*time.Second + 1, "01B": 11 * time.Second,
 	} {
@@ -36,13 +36,13 @@ func dueOrder(ctx context.Context, s Subject) error {
 		dueAt(ctx, s, quarter.In(time.FixedZone("", -8*3600)), 10, "01C"))
 }
 
-func dueFollows(ctx context.Context, s Subject) error {
+func dueUntilFinal(ctx context.Context, s Subject) error {
 	first := submit("01A", dev, Now)
 	reminder := Now.Add(15 * time.Minute)
 	next, event, _ := first.next.Tick(reminder)
-	reminded := moved(next, event, nil)
+	reminded := mustMove(next, event, nil)
 	granted := approve(reminded, reminder)
-	ended := moved(granted.next.End(dev, reminder))
+	ended := mustMove(granted.next.End(dev, reminder))
 	far := Now.AddDate(1, 0, 0)
 	return errors.Join(
 		first.save(ctx, s, ""), dueAt(ctx, s, reminder, 10, "01A"),
@@ -51,8 +51,8 @@ func dueFollows(ctx context.Context, s Subject) error {
 		ended.save(ctx, s, ""), dueAt(ctx, s, far, 10))
 }
 
-// listed are the ids of requests.
-func listed(found []access.Request, err error) (ids []string, _ error) {
+// idsOf returns the ids of requests.
+func idsOf(found []access.Request, err error) (ids []string, _ error) {
 	for _, r := range found {
 		ids = append(ids, r.ID)
 	}
@@ -62,35 +62,35 @@ func listed(found []access.Request, err error) (ids []string, _ error) {
 func byRequester(ctx context.Context, s Subject) error {
 	var want []string
 	for i := range 30 {
-		id := fmt.Sprint("01", 99-i) // ids fall while time goes on: it is time that counts
+		id := fmt.Sprint("01", 99-i) // ids decrease while time increases: the order must be by time
 		want = append([]string{id}, want...)
 		at := Now.Add(time.Duration(i) * 1100 * time.Millisecond)
 		if err := errors.Join(submit(id, dev, at).save(ctx, s, ""), submit("02"+id, dev2, at).save(ctx, s, "")); err != nil {
 			return err
 		}
 	}
-	all, err := listed(s.ByRequester(ctx, dev.ID, 1000))
-	some, err2 := listed(s.ByRequester(ctx, dev.ID, 7))
-	none, err3 := listed(s.ByRequester(ctx, "U0DEV", 7))
-	return errors.Join(
-		err, err2, err3, same("all", all, want), same("seven", some, want[:7]), same("none", none, []string(nil)),
-	)
+	all, err := idsOf(s.ByRequester(ctx, dev.ID, 1000))
+	some, err2 := idsOf(s.ByRequester(ctx, dev.ID, 7))
+	none, err3 := idsOf(s.ByRequester(ctx, "U0DEV", 7))
+	return errors.Join(err, err2, err3,
+		wantSame("all", all, want), wantSame("seven", some, want[:7]), wantSame("none", none, []string(nil)))
 }
 
-func openRequests(ctx context.Context, s Subject) error {
-	// c is the first that time matters to, a the last.
-	a, b, c := submit(
-		"01A", dev, Now.Add(2*time.Second),
-	), submit("01B", dev2, Now.Add(time.Second)), submit("01C", dev, Now)
+func inState(ctx context.Context, s Subject) error {
+	// c is due first, and a last.
+	a := submit("01A", dev, Now.Add(2*time.Second))
+	b := submit("01B", dev2, Now.Add(time.Second))
+	c := submit("01C", dev, Now)
 	active := approve(b, Now.Add(time.Minute))
-	ended := moved(active.next.End(dev2, Now.Add(2*time.Minute)))
+	ended := mustMove(active.next.End(dev2, Now.Add(2*time.Minute)))
 	in := func(what string, state access.State, limit int, want ...string) error {
-		got, err := listed(s.InState(ctx, state, limit))
-		return errors.Join(err, same(what, got, want))
+		got, err := idsOf(s.InState(ctx, state, limit))
+		return errors.Join(err, wantSame(what, got, want))
 	}
 	final := func(state access.State) error {
-		if got, err := s.InState(ctx, state, 10); err == nil || !strings.Contains(err.Error(), "only pending and active ones are in an index") {
-			return fmt.Errorf("%s: got %d requests, want that it is refused (%w)", state, len(got), err)
+		if got, err := s.InState(ctx, state, 10); err == nil ||
+			!strings.Contains(err.Error(), "only pending and active ones are in an index") {
+			return fmt.Errorf("%s: got %d requests, want an error (%w)", state, len(got), err)
 		}
 		return nil
 	}
@@ -103,21 +103,22 @@ func openRequests(ctx context.Context, s Subject) error {
 		final(access.Denied), final("frozen"), final(""))
 }
 
-// owedOrder holds what is owed beside open requests: neither is in the list of
-// the other.
+// owedOrder keeps owed messages beside pending requests: neither appears in the
+// lists of the other.
 func owedOrder(ctx context.Context, s Subject) error {
 	owe := func(id string, version int, next ...time.Time) error {
 		m := access.Messages{Version: version}
 		for i, at := range next {
 			event := submit(id, dev, Now).event
-			m.Owe(access.Owed{Slot: fmt.Sprint("told:", i), Channel: dev.ID, Event: &event, Since: Now, Next: at, Tries: 2,
-				Class: "wait"})
+			m.Owe(access.Owed{
+				Slot: fmt.Sprint("told:", i), Channel: dev.ID, Event: &event, Since: Now, Next: at, Tries: 2, Class: "wait",
+			})
 		}
 		return s.SaveMessages(ctx, id, m)
 	}
-	is := func(what string, at time.Time, limit int, want ...string) error {
+	owed := func(what string, at time.Time, limit int, want ...string) error {
 		got, err := s.Owed(ctx, at, limit)
-		return errors.Join(err, same(what, got, want))
+		return errors.Join(err, wantSame(what, got, want))
 	}
 	var err error
 	for _, id := range []string{"01A", "01B", "01C"} {
@@ -125,14 +126,21 @@ func owedOrder(ctx context.Context, s Subject) error {
 	}
 	all := Now.Add(time.Hour)
 	err = errors.Join(err,
-		owe("01A", 1, Now.Add(2*time.Second)), owe("01B", 1, Now.Add(3*time.Second), Now.Add(time.Second)), owe("01C", 1),
-		is("before any", Now, 10), is("the first", Now.Add(time.Second), 10, "01B"), is("all", all, 10, "01B", "01A"),
-		is("one of all", all, 1, "01B"),
-		owe("01B", 2, Now.Add(3*time.Second)), is("when one was paid", all, 10, "01A", "01B"),
-		owe("01A", 2), is("when all of one were paid", all, 10, "01B"))
+		owe("01A", 1, Now.Add(2*time.Second)),
+		owe("01B", 1, Now.Add(3*time.Second), Now.Add(time.Second)),
+		owe("01C", 1),
+		owed("before any", Now, 10),
+		owed("the first", Now.Add(time.Second), 10, "01B"),
+		owed("all", all, 10, "01B", "01A"),
+		owed("one of all", all, 1, "01B"),
+		owe("01B", 2, Now.Add(3*time.Second)),
+		owed("after one message was accepted", all, 10, "01A", "01B"),
+		owe("01A", 2),
+		owed("after all messages of a request were accepted", all, 10, "01B"))
 	due, err2 := s.Due(ctx, all, 10)
-	mine, err3 := listed(s.ByRequester(ctx, dev.ID, 10))
-	open, err4 := listed(s.InState(ctx, access.Pending, 10))
-	return errors.Join(err, err2, err3, err4, same("due requests", len(due), 3), same("requests of one", len(mine), 3),
-		same("open requests", len(open), 3))
+	mine, err3 := idsOf(s.ByRequester(ctx, dev.ID, 10))
+	pending, err4 := idsOf(s.InState(ctx, access.Pending, 10))
+	return errors.Join(err, err2, err3, err4,
+		wantSame("due requests", len(due), 3), wantSame("requests of the person", len(mine), 3),
+		wantSame("pending requests", len(pending), 3))
 }

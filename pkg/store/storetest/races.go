@@ -11,10 +11,10 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// racers is how many move at once.
+// racers is how many goroutines race.
 const racers = 32
 
-// race runs do in many goroutines, which begin at one moment.
+// race calls do in many goroutines that start together.
 func race(do func(racer int) error) error {
 	var all sync.WaitGroup
 	start, failed := make(chan struct{}), make([]error, racers)
@@ -29,10 +29,10 @@ func race(do func(racer int) error) error {
 	return errors.Join(failed...)
 }
 
-// manyMovers lets everybody approve one request of which nobody is enough,
-// until it has this many events. Each version has one winner, and the events
-// are those of the winners.
-func manyMovers(ctx context.Context, s Subject) error {
+// concurrentMoves lets many people approve a request until it has this many events.
+// No approval is enough. Each version has one winner, and the events are those of
+// the winners.
+func concurrentMoves(ctx context.Context, s Subject) error {
 	const last = 6
 	first := submit("01A", dev, Now)
 	if err := first.save(ctx, s, ""); err != nil {
@@ -47,7 +47,7 @@ func manyMovers(ctx context.Context, s Subject) error {
 				return err
 			}
 			by := access.Person{ID: fmt.Sprintf("U%d-%d", racer, try), Membership: access.Member}
-			m := moved(r.Approve(by, 0, terms(false), Now))
+			m := mustMove(r.Approve(by, 0, terms(false), Now))
 			err = m.save(ctx, s, "")
 			if err == nil && !won[m.event.Seq].CompareAndSwap(nil, &m.event) {
 				return fmt.Errorf("version %d was won twice", m.event.Seq)
@@ -73,13 +73,12 @@ func manyMovers(ctx context.Context, s Subject) error {
 			approvals = append(approvals, access.Approval{By: event.Actor, At: Now})
 		}
 	}
-	told, err2 := toldOf(ctx, s, "01A")
-	return errors.Join(
-		err, err2, same("version", r.Version, last), same("approvals", r.Approvals, approvals), same("events", told, want),
-	)
+	told, err2 := eventsOf(ctx, s, "01A")
+	return errors.Join(err, err2, wantSame("version", r.Version, last),
+		wantSame("approvals", r.Approvals, approvals), wantSame("events", told, want))
 }
 
-func manySubmits(ctx context.Context, s Subject) error {
+func concurrentForms(ctx context.Context, s Subject) error {
 	for round := range 4 {
 		form := fmt.Sprint("form:", round)
 		id := func(racer int) string { return fmt.Sprintf("01-%d-%d", round, racer) }
@@ -104,24 +103,24 @@ func manySubmits(ctx context.Context, s Subject) error {
 			if racer == winner {
 				continue
 			}
-			if err := errors.Join(isTaken("the loser", err, id(winner)), absentRequest(ctx, s, id(racer))); err != nil {
+			if err := errors.Join(wantDuplicate("the loser", err, id(winner)), wantNotLoaded(ctx, s, id(racer))); err != nil {
 				return err
 			}
 		}
 	}
-	records, err := carried(ctx, s)
+	records, err := streamOnce(ctx, s)
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
-	return errors.Join(err, err2, same("requests", len(made), 4), same("records", len(records), 4*3))
+	return errors.Join(err, err2, wantSame("requests", len(made), 4), wantSame("records", len(records), 4*3))
 }
 
-func absentRequest(ctx context.Context, s Subject, id string) error {
+func wantNotLoaded(ctx context.Context, s Subject, id string) error {
 	_, _, _, err := s.Load(ctx, id)
-	return is("load the loser's", err, access.ErrNotFound)
+	return wantErr("load the loser's", err, access.ErrNotFound)
 }
 
-// manyAsks lets one person ask from many places at once: each version of what
-// limits that person has one winner, and the requests are those of the winners.
-func manyAsks(ctx context.Context, s Subject) error {
+// concurrentSubmissions submits requests of one person concurrently. Each version of
+// the person's limits has one winner, and the requests are those of the winners.
+func concurrentSubmissions(ctx context.Context, s Subject) error {
 	const last = 6
 	var won [last + 1]atomic.Pointer[access.Request]
 	err := race(func(racer int) error {
@@ -146,8 +145,8 @@ func manyAsks(ctx context.Context, s Subject) error {
 	}
 	_, a, err := s.LoadForSubmit(ctx, dev.ID, "")
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
-	failed := []error{err, err2, same("version", a.Version, last), same("requests", len(made), last),
-		same("open", len(a.Open), last)}
+	failed := []error{err, err2, wantSame("version", a.Version, last), wantSame("requests", len(made), last),
+		wantSame("open", len(a.Open), last)}
 	for i, o := range a.Open {
 		r := won[i+1].Load()
 		if r == nil || r.ID != o.Request {
@@ -157,8 +156,8 @@ func manyAsks(ctx context.Context, s Subject) error {
 	return errors.Join(failed...)
 }
 
-// manyReaders is what ticks and steps do to the directory.
-func manyReaders(ctx context.Context, s Subject) error {
+// concurrentDirectoryWriters writes the directory as ticks and steps do.
+func concurrentDirectoryWriters(ctx context.Context, s Subject) error {
 	const last = 6
 	var won [last + 1]atomic.Int32
 	err := race(func(racer int) error {
@@ -167,7 +166,7 @@ func manyReaders(ctx context.Context, s Subject) error {
 			if err != nil || d.Version >= last {
 				return err
 			}
-			// Every writer reads something else, as at another moment.
+			// Every writer writes a different directory, as if read at a different time.
 			next := access.Directory{Version: d.Version + 1, Size: racer*1000 + try}
 			err = s.SaveDirectory(ctx, next)
 			if err == nil && won[next.Version].Add(1) > 1 {
@@ -179,5 +178,5 @@ func manyReaders(ctx context.Context, s Subject) error {
 		}
 	})
 	d, err2 := s.Directory(ctx)
-	return errors.Join(err, err2, same("version", d.Version, last))
+	return errors.Join(err, err2, wantSame("version", d.Version, last))
 }

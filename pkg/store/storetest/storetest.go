@@ -1,9 +1,9 @@
-// Package storetest is the contract of a store: what the steps of
-// pkg/lifecycle and the functions build on, and what pkg/store/memory and
-// pkg/store/dynamo both must pass.
+// Package storetest holds the contract of a store: what the steps of pkg/lifecycle
+// and the functions rely on, and what pkg/store/memory and pkg/store/dynamo must both
+// keep. It is for tests, and must never be linked into a function.
 //
-// The checks are plain functions that return what they found, so that a store
-// that was broken on purpose can be shown to fail them.
+// The checks are plain functions that return an error, so that tests can show that
+// each check fails a store that breaks its promise.
 package storetest
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Store is what a store offers.
+// Store has the methods of a store.
 type Store interface {
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
@@ -42,19 +42,19 @@ type Store interface {
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
 }
 
-// Subject is an empty store with the two doors that the checks need beside it.
-// The store's clock stands at Now.
+// Subject is an empty store with two extra functions that the checks need. The
+// store's clock stands still at Now.
 type Subject struct {
 	Store
 	// PutItem writes an item without any condition, as another version of the
-	// software might have.
+	// software may do.
 	PutItem func(ctx context.Context, item store.Item) error
-	// StreamRecords returns everything that the stream has carried since the store was
-	// opened, each record as a consumer decodes it.
+	// StreamRecords returns everything that the stream has delivered since the store
+	// was created, each record as a consumer decodes it.
 	StreamRecords func(ctx context.Context) ([]events.DynamoDBEventRecord, error)
 }
 
-// Now is when the checks take place.
+// Now is the time at which the checks run.
 var Now = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 
 // Check is one promise of the contract. Do returns nil if the store keeps it.
@@ -63,7 +63,7 @@ type Check struct {
 	Do   func(ctx context.Context, s Subject) error
 }
 
-// Run holds every check against a store; open returns an empty one each time.
+// Run runs every check. open returns an empty store for each of them.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
 	for _, c := range Checks() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -74,38 +74,38 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}
 }
 
-// Checks is the contract.
+// Checks returns the contract.
 func Checks() []Check {
 	return []Check{
-		{"what was never written is not there", nothingThere},
-		{"a request and its event come back as they were saved", wholeAndUnchanged},
-		{"times keep their instant", instants},
+		{"an empty store has nothing", emptyStore},
+		{"a request and its event come back as they were saved", unchanged},
+		{"times are kept to the nanosecond", exactTimes},
 		{"values do not share memory with the store", noSharing},
-		{"a move lands on the version before it only", versionCondition},
+		{"a move is saved only over the version before it", versionOrder},
 		{"a stale move writes nothing", staleWritesNothing},
 		{"a used key writes nothing and names its request", usedKey},
-		{"moves without a key are not held against each other", noKey},
-		{"a move and its event belong together", mismatch},
-		{"what is too large is refused whole", tooLarge},
+		{"moves without a key do not exclude each other", movesWithoutKey},
+		{"an event of another move is refused", foreignEvent},
+		{"an item that is too large is refused and nothing is written", tooLarge},
 		{"due lists the longest overdue first", dueOrder},
-		{"due follows the request until it is over", dueFollows},
+		{"a request is due until it is final", dueUntilFinal},
 		{"a requester's requests are listed newest first", byRequester},
-		{"the open requests in a state are listed in the order of their time", openRequests},
+		{"requests in a state are listed by due time", inState},
 		{"the directory has its own versions", directoryVersions},
 		{"messages have their own versions", messageVersions},
-		{"the reading of people has its own versions", readingVersions},
-		{"what is owed is listed by its time, until it is paid", owedOrder},
+		{"the progress of reading people has its own versions", readingVersions},
+		{"owed messages are listed by time until Slack accepts them", owedOrder},
 		{"problems have their own versions", problemVersions},
-		{"what limits a person has its own versions", askerVersions},
-		{"a request is written with what limits its person, or not at all", submitOrNothing},
+		{"the limits of a person have their own versions", askerVersions},
+		{"a request is written together with its person's limits or not at all", submitAllOrNothing},
 		{"a used key is found before a request is made", usedKeyFound},
-		{"requests are read as they stand", requestsAsTheyStand},
-		{"the outbox carries every event in order", outbox},
-		{"what a newer version wrote is refused", newerRefused},
-		{"many movers: one winner each version, one event each", manyMovers},
-		{"many submits of one form: one request", manySubmits},
-		{"many submits of one person: one winner each version", manyAsks},
-		{"many writers of the directory: one winner each version", manyReaders},
+		{"requests are read in their present state", presentState},
+		{"the stream carries every event in order", streamOrder},
+		{"items of a newer version are refused", newerRefused},
+		{"concurrent moves: one winner and one event for each version", concurrentMoves},
+		{"concurrent submissions of one form: one request", concurrentForms},
+		{"concurrent submissions of one person: one winner for each version", concurrentSubmissions},
+		{"concurrent writers of the directory: one winner for each version", concurrentDirectoryWriters},
 	}
 }
 
@@ -115,7 +115,8 @@ var (
 	lead = access.Person{ID: "U0LEAD1", Email: "lead1@example.com", Name: "Lead One", Membership: access.Member}
 )
 
-// terms wait for an hour, remind after a quarter, and give up to four hours.
+// terms ask for an answer within an hour, remind after a quarter of an hour, and give
+// access for up to four hours.
 func terms(met bool) access.Terms {
 	return access.Terms{
 		Max: 4 * time.Hour, Met: met, Give: []access.Kind{access.Console, access.Keys},
@@ -123,15 +124,15 @@ func terms(met bool) access.Terms {
 	}
 }
 
-// move is what Save takes.
+// move is what Save writes.
 type move struct {
 	next  access.Request
 	event access.Event
 }
 
-func moved(next access.Request, event access.Event, err error) move {
+func mustMove(next access.Request, event access.Event, err error) move {
 	if err != nil {
-		panic(err) // the checks make moves that are allowed
+		panic(err) // cannot happen: the checks make allowed moves only
 	}
 	return move{next, event}
 }
@@ -141,61 +142,62 @@ func (m move) save(ctx context.Context, s Subject, once string) error {
 }
 
 func submit(id string, by access.Person, at time.Time) move {
-	return moved(access.New(access.Ask{
+	return mustMove(access.New(access.Ask{
 		ID: id, Requester: by, Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly",
 		For: 2 * time.Hour, Reason: "INC-42 stuck payouts", Ticket: "INC-42",
 	}, terms(false), at))
 }
 
-func approve(m move, at time.Time) move { return moved(m.next.Approve(lead, 0, terms(true), at)) }
+func approve(m move, at time.Time) move { return mustMove(m.next.Approve(lead, 0, terms(true), at)) }
 
-// is returns an error unless err is want.
-func is(what string, err, want error) error {
+// wantErr returns an error unless err is want.
+func wantErr(what string, err, want error) error {
 	if !errors.Is(err, want) {
-		return fmt.Errorf("%s: got %v, want %v", what, err, want) //nolint:errorlint // told, not passed on
+		return fmt.Errorf("%s: got %v, want %v", what, err, want) //nolint:errorlint // shown, not passed on
 	}
 	return nil
 }
 
-// isTaken returns an error unless err is *access.Taken naming request.
-func isTaken(what string, err error, request string) error {
-	var taken *access.Duplicate
-	if !errors.As(err, &taken) || taken.Request != request {
-		return fmt.Errorf("%s: got %v, want taken by request %s", what, err, request) //nolint:errorlint // told, not passed on
+// wantDuplicate returns an error unless err is *access.Duplicate with this request.
+func wantDuplicate(what string, err error, request string) error {
+	var used *access.Duplicate
+	if !errors.As(err, &used) || used.Request != request {
+		//nolint:errorlint // shown, not passed on
+		return fmt.Errorf("%s: got %v, want a duplicate of request %s", what, err, request)
 	}
 	return nil
 }
 
-// same returns an error unless got equals want; times are equal if they are
-// the same instant.
-func same(what string, got, want any) error {
+// wantSame returns an error unless got equals want. Times are equal if they are the
+// same instant.
+func wantSame(what string, got, want any) error {
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 	return nil
 }
 
-// stored returns an error unless the store holds exactly this request and, in
-// its stream, exactly these events of it, in order.
-func stored(ctx context.Context, s Subject, request access.Request, want ...access.Event) error {
+// wantStored returns an error unless the store holds exactly this request, and its
+// stream exactly these events of it in this order.
+func wantStored(ctx context.Context, s Subject, request access.Request, want ...access.Event) error {
 	got, _, _, err := s.Load(ctx, request.ID)
 	if err != nil {
 		return err
 	}
-	told, err := toldOf(ctx, s, request.ID)
-	return errors.Join(err, same("request", got, request), same("events", told, want))
+	told, err := eventsOf(ctx, s, request.ID)
+	return errors.Join(err, wantSame("request", got, request), wantSame("events", told, want))
 }
 
-// absent returns an error unless there is no trace of a request.
-func absent(ctx context.Context, s Subject, id string) error {
+// wantAbsent returns an error unless there is no trace of a request.
+func wantAbsent(ctx context.Context, s Subject, id string) error {
 	_, _, _, err := s.Load(ctx, id)
-	told, err2 := toldOf(ctx, s, id)
-	return errors.Join(is("load "+id, err, access.ErrNotFound), err2, same("events", told, []access.Event(nil)))
+	told, err2 := eventsOf(ctx, s, id)
+	return errors.Join(wantErr("load "+id, err, access.ErrNotFound), err2, wantSame("events", told, []access.Event(nil)))
 }
 
-// toldOf returns the events of a request as the stream told them.
-func toldOf(ctx context.Context, s Subject, id string) (told []access.Event, err error) {
-	records, err := carried(ctx, s)
+// eventsOf returns the events of a request from the stream.
+func eventsOf(ctx context.Context, s Subject, id string) (told []access.Event, err error) {
+	records, err := streamOnce(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -211,8 +213,8 @@ func toldOf(ctx context.Context, s Subject, id string) (told []access.Event, err
 	return told, nil
 }
 
-// carried is the stream; what it carried twice counts once.
-func carried(ctx context.Context, s Subject) (records []events.DynamoDBEventRecord, err error) {
+// streamOnce returns the records of the stream, each of them once.
+func streamOnce(ctx context.Context, s Subject) (records []events.DynamoDBEventRecord, err error) {
 	all, err := s.StreamRecords(ctx)
 	seen := make(map[string]bool)
 	for _, record := range all {
