@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,15 +13,85 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/internal/bitset"
 )
 
-// linkAccounts makes accounts of their drafts, sorted by name.
+// defaultRegion is the Region of an account that names none.
+const defaultRegion = "us-east-1"
+
+func (r *reader) accounts(n *yaml.Node) (all []accountDraft) {
+	for _, entry := range r.list(n, "accounts") {
+		entry = resolve(entry)
+		a := accountDraft{in: r, idNode: entry, nameNode: entry, region: defaultRegion}
+		object(r, entry, "an account", accountKeys, &a)
+		all = append(all, a)
+	}
+	return all
+}
+
+func (r *reader) accountName(n *yaml.Node, a *accountDraft) {
+	a.nameNode, a.name = resolve(n), r.name(n, "the name of an account")
+	if hasStar(a.name) || isAccountID(a.name) {
+		r.errorf(a.nameNode, "an account cannot be called %s; write a name that has no star and is not an account id",
+			quoted(a.name))
+	}
+}
+
+// accountID reads twelve digits. Without quotes they are a number to other readers of YAML, and a
+// number that begins with a zero is even another number.
+func (r *reader) accountID(n *yaml.Node) string {
+	n = resolve(n)
+	plain := n.Kind == yaml.ScalarNode && n.Style == 0
+	switch {
+	case plain && isAccountID(n.Value) && n.Value[0] == '0':
+		r.errorf(n, "the account id %s has no quotes, and YAML drops zeros at the beginning of a number; write %q",
+			n.Value, n.Value)
+		return n.Value
+	case plain && isAccountID(n.Value):
+		r.warnf(n, "YAML reads the account id %s as a number; write it in quotes: %q", n.Value, n.Value)
+		return n.Value
+	case plain && n.ShortTag() != "!!str" && !isNull(n):
+		r.errorf(n, "an account id cannot be %s; write twelve digits in quotes", n.Value)
+		return ""
+	}
+	return r.word(n, "an account id", isAccountID, "twelve digits in quotes")
+}
+
+func (r *reader) unit(n *yaml.Node) string {
+	text := strings.Trim(r.name(n, "ou"), "/")
+	if text == "" || strings.Contains(text, "//") || hasStar(text) {
+		r.errorf(resolve(n), "ou is not the path of an organisational unit; write a path like /workloads/prod")
+		return ""
+	}
+	return text
+}
+
+// reservedKeys are the keys of an account in a rule that are not tags.
+var reservedKeys = []string{"id", "name", "ou"}
+
+func (r *reader) tags(n *yaml.Node) map[string]string {
+	tags := make(map[string]string)
+	r.entries(n, "tags", func(name string, key, value *yaml.Node) {
+		if slices.Contains(reservedKeys, name) {
+			r.errorf(key, "a tag cannot be called %s, because that word has another meaning in rules; choose another "+
+				"name", quoted(name))
+		}
+		text, ok := r.text(value, "the tag "+quoted(name))
+		if ok && hasStar(text) {
+			r.errorf(resolve(value), "the tag %s contains a star, and stars are allowed in rules only; write the full "+
+				"value", quoted(name))
+		}
+		tags[name] = text
+	})
+	return tags
+}
+
+// linkAccounts makes accounts of their drafts, ascending by name.
 func (c *compiler) linkAccounts() {
 	switch d := &c.draft; {
-	case d.accountsFrom != nil && d.accountsAt != nil:
-		c.wrong(d.accountsFrom, "the policy has both accounts and accounts_from; keep one of them")
-	case d.accountsFrom != nil:
-		c.accountsFile(d.accountsFrom)
-	case d.accountsAt == nil:
-		c.wrong(d.rootAt, "the policy has no accounts; write accounts: […] or accounts_from: accounts.yaml")
+	case d.accountsFromNode != nil && d.accountsNode != nil:
+		c.errorf(d.accountsFromNode, "the policy has both accounts and accounts_from; keep one of them")
+	case d.accountsFromNode != nil:
+		c.readAccountsFrom(d.accountsFromNode)
+	case d.accountsNode == nil:
+		c.errorf(d.root, "the policy has no accounts; write accounts: […] or accounts_from: accounts.yaml")
 	}
 	c.checkAccounts()
 	drafts := c.draft.accounts
@@ -34,10 +105,68 @@ func (c *compiler) linkAccounts() {
 		drafts[i].roleSet = c.rolesIn(d)
 	}
 	c.accounts = drafts
-	c.index = newAccountIndex(drafts)
+	c.conditions = newConditionIndex(drafts)
 }
 
-// rolesIn are the roles of the catalogue that an account has.
+// readAccountsFrom reads the accounts of another file, next to the policy.
+func (c *compiler) readAccountsFrom(n *yaml.Node) {
+	name, ok := c.text(n, "accounts_from")
+	n = resolve(n)
+	switch {
+	case !ok:
+		return
+	case !filepath.IsLocal(name):
+		c.errorf(n, "accounts_from cannot be %s; write the path of a file next to the policy", quoted(name))
+		return
+	case c.options.Read == nil:
+		c.errorf(n, "accounts_from cannot be used here, because no other file can be read; write accounts: […] in the "+
+			"policy")
+		return
+	}
+	path := filepath.Join(filepath.Dir(c.file), name)
+	src, err := c.options.Read(path)
+	if err != nil {
+		c.errorf(n, "the file in accounts_from cannot be read (%v); write the path of a file next to the policy", err)
+		return
+	}
+	c.accountsFrom = &reader{file: path}
+	c.draft.accounts = c.accountsFrom.accountsFile(src)
+}
+
+// accountsFile reads a file that is a list of accounts, or a map with the one key accounts.
+func (r *reader) accountsFile(src []byte) (all []accountDraft) {
+	root := r.open(src)
+	if root == nil {
+		return nil
+	}
+	if resolve(root).Kind == yaml.SequenceNode {
+		return r.accounts(root)
+	}
+	object(r, root, "the file of accounts", accountsFileKeys, &all)
+	return all
+}
+
+// checkAccounts refuses the bastion, and ids and names that are used twice, in the order of the
+// file.
+func (c *compiler) checkAccounts() {
+	ids, names := make(map[string]int), make(map[string]int) // their lines
+	for _, d := range c.draft.accounts {
+		folded := strings.ToLower(d.name)
+		if line, twice := ids[d.id]; twice && d.id != "" {
+			d.in.errorf(d.idNode, "the account %s is already in line %d; keep one of them", d.id, line)
+		}
+		if line, twice := names[folded]; twice && folded != "" {
+			d.in.errorf(d.nameNode, "the account name %s is already used in line %d; choose another name",
+				quoted(d.name), line)
+		}
+		if d.id != "" && d.id == c.options.Bastion {
+			d.in.errorf(d.idNode, "the account %s is the bastion, which cannot be a target; remove it", d.id)
+		}
+		ids[d.id], names[folded] = d.idNode.Line, d.nameNode.Line
+	}
+}
+
+// rolesIn returns the roles of the catalogue that an account has.
 func (c *compiler) rolesIn(d accountDraft) bitset.Set {
 	if d.roles != nil {
 		return c.rolesOf(d.roles, d.in)
@@ -47,226 +176,4 @@ func (c *compiler) rolesIn(d accountDraft) bitset.Set {
 		all.Add(i)
 	}
 	return all
-}
-
-// judgeAccounts refuses the bastion, and ids and names that stand twice, in
-// the order of the file.
-func (c *compiler) checkAccounts() {
-	ids, names := make(map[string]int), make(map[string]int)
-	for _, d := range c.draft.accounts {
-		folded := strings.ToLower(d.name)
-		if line, twice := ids[d.id]; twice && d.id != "" {
-			d.in.wrong(d.idAt, "the account %s is already in line %d; keep one of them", d.id, line)
-		}
-		if line, twice := names[folded]; twice && folded != "" {
-			d.in.wrong(d.nameAt, "the account name %s is already used in line %d; choose another name", quoted(d.name), line)
-		}
-		if d.id != "" && d.id == c.options.Bastion {
-			d.in.wrong(d.idAt, "the account %s is the bastion, which cannot be a target; remove it", d.id)
-		}
-		ids[d.id], names[folded] = d.idAt.Line, d.nameAt.Line
-	}
-}
-
-// accountIndex finds accounts by what they have. Conditions are looked up
-// once, however many rules have them.
-type accountIndex struct {
-	accounts []accountDraft
-	tags     map[string]map[string][]int // accounts by tag and value
-	units    map[string][]int            // accounts by organisational unit
-	known    map[condition]answers
-}
-
-// condition is one entry of a map that describes accounts.
-type condition struct{ key, pattern string }
-
-// answers are the accounts of which a condition is true, and those that have
-// nothing to compare it with.
-type answers struct{ yes, lacking bitset.Set }
-
-func newAccountIndex(accounts []accountDraft) accountIndex {
-	x := accountIndex{accounts: accounts, tags: make(map[string]map[string][]int), units: make(map[string][]int), known: make(map[condition]answers)}
-	for i := range accounts {
-		if unit := accounts[i].unit; unit != "" {
-			x.units[unit] = append(x.units[unit], i)
-		}
-		for key, value := range accounts[i].tags {
-			if x.tags[key] == nil {
-				x.tags[key] = make(map[string][]int)
-			}
-			x.tags[key][value] = append(x.tags[key][value], i)
-		}
-	}
-	return x
-}
-
-func (x *accountIndex) answer(c condition) answers {
-	if known, ok := x.known[c]; ok {
-		return known
-	}
-	a := answers{bitset.New(len(x.accounts)), bitset.New(len(x.accounts))}
-	switch c.key {
-	case "id":
-		x.compare(a.yes, c.pattern, func(one *accountDraft) string { return one.id })
-	case "name":
-		x.compare(a.yes, c.pattern, func(one *accountDraft) string { return one.name })
-	case "ou":
-		x.collect(a, x.units, func(unit string) bool { return matchesUnit(c.pattern, unit) })
-	default:
-		x.collect(a, x.tags[c.key], func(value string) bool { return matches(c.pattern, value) })
-	}
-	x.known[c] = a
-	return a
-}
-
-func (x *accountIndex) compare(yes bitset.Set, pattern string, of func(*accountDraft) string) {
-	for i := range x.accounts {
-		if matches(pattern, of(&x.accounts[i])) {
-			yes.Add(i)
-		}
-	}
-}
-
-func (x *accountIndex) collect(a answers, by map[string][]int, fits func(string) bool) {
-	for i := range x.accounts {
-		a.lacking.Add(i)
-	}
-	for value, accounts := range by {
-		fit := fits(value)
-		for _, i := range accounts {
-			a.lacking.Remove(i)
-			if fit {
-				a.yes.Add(i)
-			}
-		}
-	}
-}
-
-// keys are what a map may ask of accounts.
-func (x *accountIndex) keys() []string {
-	keys := slices.Clone(reserved)
-	for key := range x.tags {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func (x *accountIndex) values(key string) (values []string) {
-	for value := range x.tags[key] {
-		values = append(values, value)
-	}
-	if key == "ou" {
-		for unit := range x.units {
-			values = append(values, unit)
-		}
-	}
-	slices.Sort(values)
-	return values
-}
-
-// accountsOf looks up the accounts of a rule: those that some entry describes,
-// and with them those that one may describe, because they lack a tag that it
-// asks for.
-func (c *compiler) accountsOf(nodes []*yaml.Node) (yes, may bitset.Set) {
-	yes, may = bitset.New(len(c.policy.Accounts)), bitset.New(len(c.policy.Accounts))
-	for _, n := range nodes {
-		n = resolve(n)
-		if n.Kind == yaml.MappingNode {
-			a := c.described(n)
-			yes.AddAll(a.yes)
-			may.AddAll(a.lacking)
-			continue
-		}
-		yes.AddAll(c.called(n))
-	}
-	return yes, may
-}
-
-// called looks up an id, a name, or a name with stars.
-func (c *compiler) called(n *yaml.Node) bitset.Set {
-	none := bitset.New(len(c.policy.Accounts))
-	text, ok := c.accountText(n, "an account")
-	if !ok {
-		return none
-	}
-	by := condition{"name", text}
-	if accountID(text) {
-		by.key = "id"
-	}
-	found := c.index.answer(by).yes
-	switch {
-	case !found.Empty() || len(c.policy.Accounts) == 0:
-	case wild(text):
-		c.wrong(n, "no account name matches %s; write a pattern that matches one", quoted(text))
-	default:
-		var names []string
-		for i := range c.policy.Accounts {
-			names = append(names, c.policy.Accounts[i].Name)
-		}
-		c.wrong(n, "no account is called %s; %s", quoted(text), instead(text, names))
-	}
-	return found
-}
-
-// accountText reads text that may be an account id without quotes.
-func (c *compiler) accountText(n *yaml.Node, what string) (string, bool) {
-	n = resolve(n)
-	if n.Kind == yaml.ScalarNode && n.Style == 0 && accountID(n.Value) {
-		return c.accountID(n), true
-	}
-	return c.text(n, what)
-}
-
-// described looks up a map, all of which must be true of an account. Lacking
-// are here those of which all is true or not known.
-func (c *compiler) described(n *yaml.Node) answers {
-	all := answers{bitset.New(len(c.policy.Accounts)), bitset.New(len(c.policy.Accounts))}
-	if len(n.Content) == 0 || !c.plainTag(n) {
-		c.wrong(n, "an account has no conditions; write a tag, ou, name or id, or \"*\" for every account")
-		return all
-	}
-	for i := range c.policy.Accounts {
-		all.yes.Add(i)
-	}
-	all.lacking.AddAll(all.yes)
-	c.pairs(n, "an account", func(key, value *yaml.Node) {
-		a, ok := c.condition(key, value)
-		if !ok {
-			return
-		}
-		all.yes.Intersect(a.yes)
-		may := a.yes.Clone()
-		may.AddAll(a.lacking)
-		all.lacking.Intersect(may)
-	})
-	if all.yes.Empty() && len(c.policy.Accounts) > 0 {
-		c.wrong(n, "no account meets all of these conditions; remove one of them")
-	}
-	return all
-}
-
-// condition looks up one entry of a map; ok is false when it fits no account.
-func (c *compiler) condition(key, value *yaml.Node) (answers, bool) {
-	text, ok := c.accountText(value, quoted(key.Value))
-	if !ok {
-		return answers{}, false
-	}
-	if key.Value == "ou" {
-		text = strings.Trim(text, "/")
-	}
-	a := c.index.answer(condition{key.Value, text})
-	if !a.yes.Empty() || len(c.policy.Accounts) == 0 {
-		return a, true
-	}
-	isTag := !slices.Contains(reserved, key.Value)
-	switch _, has := c.index.tags[key.Value]; {
-	case isTag && !has:
-		c.wrong(key, "no account has a tag %s; %s", quoted(key.Value), instead(key.Value, c.index.keys()))
-	case key.Value == "id" || key.Value == "name":
-		c.wrong(resolve(value), "no account has the %s %s; write one that exists", key.Value, quoted(text))
-	default:
-		c.wrong(resolve(value), "no account has %s: %s; %s", key.Value, quoted(text), instead(text, c.index.values(key.Value)))
-	}
-	return a, false
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// whoInstead words what to write in the place of text that names nobody. A rule
-// with such text would allow nobody, and a never with it would deny nobody.
-func whoInstead(text string) string {
+// personInstead says what to write in place of a text that names no person. The text must be
+// refused: a rule with it would allow nobody, and a never rule with it would deny nobody.
+func personInstead(text string) string {
 	if !strings.Contains(text, "@") {
 		return "write an e-mail address or a Slack user id, like U0LEAD2"
 	}
@@ -18,7 +18,7 @@ func whoInstead(text string) string {
 	if strings.ContainsAny(strings.Trim(text, ",;"), ",;") {
 		return "write each address as an entry of its own"
 	}
-	if alone := addressIn(text); alone != text && address(alone) {
+	if alone := addressIn(text); alone != text && isAddress(alone) {
 		return "write only the address: " + alone
 	}
 	if !access.PlainEmail(strings.ReplaceAll(text, " ", "")) {
@@ -27,7 +27,7 @@ func whoInstead(text string) string {
 	return "write one address, like dev@example.com, or a Slack user id, like U0LEAD2"
 }
 
-// addressIn is the address in what mail programs and links put around one.
+// addressIn takes an address out of what mail programs and links put around one.
 func addressIn(text string) string {
 	if _, in, found := strings.Cut(text, "<"); found {
 		text, _, _ = strings.Cut(in, ">")

@@ -28,7 +28,7 @@ func (c *compiler) classify() {
 			known[like] = n
 			p.Classes = append(p.Classes, policy.AccountClass{
 				Region: one.region, Roles: one.roleSet,
-				Rules: holding(c.draft.rules, i), NeverRules: holding(c.draft.nevers, i),
+				Rules: holding(c.draft.rules, i), NeverRules: holding(c.draft.neverRules, i),
 			})
 		}
 		p.Accounts[i].Class = index(n)
@@ -38,10 +38,10 @@ func (c *compiler) classify() {
 // accountSets returns the accounts of each rule and of each never rule.
 func (c *compiler) accountSets() (all []bitset.Set) {
 	for i := range c.draft.rules {
-		all = append(all, c.draft.rules[i].holds)
+		all = append(all, c.draft.rules[i].accountSet)
 	}
-	for i := range c.draft.nevers {
-		all = append(all, c.draft.nevers[i].holds)
+	for i := range c.draft.neverRules {
+		all = append(all, c.draft.neverRules[i].accountSet)
 	}
 	return all
 }
@@ -49,7 +49,7 @@ func (c *compiler) accountSets() (all []bitset.Set) {
 // holding returns those of the rules that hold for an account.
 func holding(rules []ruleDraft, account int) (found []int32) {
 	for i := range rules {
-		if rules[i].holds.Has(account) {
+		if rules[i].accountSet.Has(account) {
 			found = append(found, index(i))
 		}
 	}

@@ -10,77 +10,81 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// mostAlike is how many warnings about names of one kind are written; one more
-// counts the rest.
-const mostAlike = 10
+// maxLookalikes is how many warnings are written about names of one kind. One more warning counts
+// the rest.
+const maxLookalikes = 10
 
-// twins warns of names of one kind that people cannot tell apart.
-type twins struct {
-	what  string            // "accounts"
-	first map[string]string // the first name of each look
-	found int
-	rest  *yaml.Node // the last one that was only counted
-	in    *reader
+// lookalikes warns about names of one kind that people cannot tell apart. Somebody could otherwise
+// add an account "pаy-prod" with a Cyrillic letter, and an approver would take it for the real one.
+type lookalikes struct {
+	kind      string            // such as "accounts"
+	first     map[string]string // by appearance: the first name
+	found     int
+	uncounted struct { // the last name beyond maxLookalikes
+		node *yaml.Node
+		in   *reader
+	}
 }
 
-// add looks at one more name. Names that are equal are told of elsewhere.
-func (a *twins) add(in *reader, at *yaml.Node, name string) {
+// add checks one more name. Names that differ only in case are an error elsewhere.
+func (l *lookalikes) add(in *reader, node *yaml.Node, name string) {
 	if name == "" {
 		return
 	}
-	if a.first == nil {
-		a.first = make(map[string]string)
+	if l.first == nil {
+		l.first = make(map[string]string)
 	}
-	look := look(name)
-	before, seen := a.first[look]
+	looks := appearance(name)
+	before, seen := l.first[looks]
 	switch {
 	case !seen:
-		a.first[look] = name
+		l.first[looks] = name
 	case strings.EqualFold(before, name):
-	case a.found < mostAlike:
-		a.found++
-		in.warn(at, "the %s %s and %s look alike; give one of them another name", a.what, quoted(before), quoted(name))
+	case l.found < maxLookalikes:
+		l.found++
+		in.warnf(node, "the %s %s and %s look alike; give one of them another name", l.kind, quoted(before), quoted(name))
 	default:
-		a.found++
-		a.in, a.rest = in, at
+		l.found++
+		l.uncounted.in, l.uncounted.node = in, node
 	}
 }
 
-// end tells how many more there are.
-func (a *twins) end() {
-	if a.rest != nil {
-		a.in.warn(a.rest, "%d more %s have names that look alike; give each one a different name", a.found-mostAlike, a.what)
+// warnRest counts the names beyond maxLookalikes.
+func (l *lookalikes) warnRest() {
+	if l.uncounted.node != nil {
+		l.uncounted.in.warnf(l.uncounted.node, "%d more %s have names that look alike; give each one a different name",
+			l.found-maxLookalikes, l.kind)
 	}
 }
 
-// look is what a name looks like at a glance: as access.Skeleton, with the
-// letters and digits that are drawn alike made one.
-func look(name string) string {
-	return drawnAlike.Replace(access.Skeleton(drawnAlikeUpper.Replace(name)))
+// appearance returns the same text for names that look alike: access.Skeleton, with letters and
+// digits of the same shape replaced by one of them.
+func appearance(name string) string {
+	return sameShape.Replace(access.Skeleton(sameShapeUpper.Replace(name)))
 }
 
 var (
-	drawnAlikeUpper = strings.NewReplacer("I", "l")
-	drawnAlike      = strings.NewReplacer("1", "l", "|", "l", "0", "o", "-", " ", "_", " ")
+	sameShapeUpper = strings.NewReplacer("I", "l")
+	sameShape      = strings.NewReplacer("1", "l", "|", "l", "0", "o", "-", " ", "_", " ")
 )
 
-// warnAlike warns of accounts, roles and groups that look alike.
-func (c *compiler) warnAlike() {
-	accounts, roles, groups := twins{what: "accounts"}, twins{what: "roles"}, twins{what: "groups"}
-	inOrder := slices.Clone(c.draft.accounts) // of the file: they were sorted by name
-	slices.SortFunc(inOrder, func(a, b accountDraft) int {
-		return cmp.Or(cmp.Compare(a.nameAt.Line, b.nameAt.Line), cmp.Compare(a.nameAt.Column, b.nameAt.Column))
+// warnLookalikes warns about accounts, roles and groups with names that look alike.
+func (c *compiler) warnLookalikes() {
+	accounts, roles, groups := lookalikes{kind: "accounts"}, lookalikes{kind: "roles"}, lookalikes{kind: "groups"}
+	inFileOrder := slices.Clone(c.draft.accounts) // linkAccounts has sorted them by name
+	slices.SortFunc(inFileOrder, func(a, b accountDraft) int {
+		return cmp.Or(cmp.Compare(a.nameNode.Line, b.nameNode.Line), cmp.Compare(a.nameNode.Column, b.nameNode.Column))
 	})
-	for _, a := range inOrder {
-		accounts.add(a.in, a.nameAt, a.name)
+	for _, a := range inFileOrder {
+		accounts.add(a.in, a.nameNode, a.name)
 	}
 	for i := range c.draft.roles {
-		roles.add(&c.reader, c.draft.roles[i].at, c.draft.roles[i].role.Name)
+		roles.add(&c.reader, c.draft.roles[i].node, c.draft.roles[i].role.Name)
 	}
 	for i := range c.draft.groups {
-		groups.add(&c.reader, c.draft.groups[i].at, c.draft.groups[i].principal.Name)
+		groups.add(&c.reader, c.draft.groups[i].node, c.draft.groups[i].principal.Name)
 	}
-	for _, one := range []*twins{&accounts, &roles, &groups} {
-		one.end()
+	for _, one := range []*lookalikes{&accounts, &roles, &groups} {
+		one.warnRest()
 	}
 }

@@ -21,10 +21,10 @@ func TestManyNamesThatLookAlikeAreToldInAFewLines(t *testing.T) {
 	if p == nil || err != nil {
 		t.Fatal(err)
 	}
-	if len(warnings) != mostAlike+1 || !strings.HasPrefix(warnings[mostAlike].Text,
+	if len(warnings) != maxLookalikes+1 || !strings.HasPrefix(warnings[maxLookalikes].Text,
 		"189 more accounts have names that look alike; ") {
 		t.Errorf("got %d warnings, the last one %q; want %d, and 189 more counted", len(warnings),
-			warnings[len(warnings)-1].Text, mostAlike+1)
+			warnings[len(warnings)-1].Text, maxLookalikes+1)
 	}
 	size := 0
 	for _, w := range warnings {

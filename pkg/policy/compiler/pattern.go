@@ -2,12 +2,12 @@ package compiler
 
 import "strings"
 
-// wild reports whether a pattern holds a star.
-func wild(pattern string) bool { return strings.Contains(pattern, "*") }
+// hasStar reports whether text is a pattern, that is, has a star.
+func hasStar(text string) bool { return strings.Contains(text, "*") }
 
-// matches reports whether the whole of text is described by pattern, in which
-// a star stands for any number of characters, none included. Nothing else is
-// special. It looks at each part once: no pattern makes it slow.
+// matches reports whether a pattern matches the whole text. A star stands for any number of
+// characters, including none; no other character is special. It looks at each part of the pattern
+// once, so no pattern makes it slow.
 func matches(pattern, text string) bool {
 	head, rest, found := strings.Cut(pattern, "*")
 	if !found {
@@ -30,9 +30,9 @@ func matches(pattern, text string) bool {
 	}
 }
 
-// matchesUnit reports whether an organisational unit is described by pattern,
-// or lies below one that is. Both are paths without a slash at the ends; a star
-// stands for characters of one name, so a path cannot grow a level to fit.
+// matchesUnit reports whether a pattern matches an organisational unit, or a unit above it. Both are
+// paths without slashes at the ends. A star stands for characters of one name of the path, so a
+// path cannot gain a level to fit.
 func matchesUnit(pattern, unit string) bool {
 	want, have := strings.Split(pattern, "/"), strings.Split(unit, "/")
 	if len(have) < len(want) {

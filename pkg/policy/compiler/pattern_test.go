@@ -58,7 +58,7 @@ func FuzzPattern(f *testing.F) {
 		if matchesUnit(pattern, text) && !matchesUnit(pattern, text+"/below") {
 			t.Errorf("%q holds the unit %q, and not what is below it", pattern, text)
 		}
-		if !wild(pattern) && matchesUnit(pattern, text) != (text == pattern || strings.HasPrefix(text, pattern+"/")) {
+		if !hasStar(pattern) && matchesUnit(pattern, text) != (text == pattern || strings.HasPrefix(text, pattern+"/")) {
 			t.Errorf("%q and the unit %q", pattern, text)
 		}
 	})

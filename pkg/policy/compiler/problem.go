@@ -7,26 +7,23 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with a policy file, or worth a second
-// look.
+// Problem is one thing that is wrong with a policy file, or that deserves a second look.
 type Problem struct {
-	File string // as it was given to Compile, or the file of accounts_from beside it
+	File string // as given to Compile, or the path of the file of accounts_from
 	Line int    // from 1
 	Col  int    // from 1, in characters
 	Text string // "what is wrong; what to write instead"
 }
 
-// Error is the problem as one line, "policy.yaml:3:7: what is wrong; what to
-// write instead".
+// Error returns the problem as one line: "policy.yaml:3:7: what is wrong; what to write instead".
 func (p Problem) Error() string {
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col) + ": " + p.Text
 }
 
-// Problems is everything that is wrong with a policy file, in the order of its
-// lines.
+// Problems is everything that is wrong with a policy file, in the order of its lines.
 type Problems []Problem
 
-// Error is one line for each problem.
+// Error returns one line for each problem.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, one := range p {

@@ -8,8 +8,8 @@ func TestNearNamesAreSuggested(t *testing.T) {
 		"acounts": "accounts", "aprovals": "approvals", "insteadof": "instead_of", "ACCOUNTS": "accounts", "maxx": "max", "mxa": "max",
 		"OU": "ou", "oo": "", "colour": "", "": "", "instead_of_something": "", "accuonts": "accounts", "stnuocca": "",
 	} {
-		if got := near(text, names); got != want {
-			t.Errorf("near %q: got %q, want %q", text, got, want)
+		if got := closest(text, names); got != want {
+			t.Errorf("closest %q: got %q, want %q", text, got, want)
 		}
 	}
 }
