@@ -22,7 +22,6 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/gateway"
-	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/memory"
@@ -49,13 +48,9 @@ func newRig(b *testing.B, text string, d access.Directory) *rig {
 	r := &rig{b: b}
 	api := slackapi.New(slackapi.Options{Token: secret("xoxb-none"), HTTP: &http.Client{Transport: r}, Team: "T0SANDBOX"})
 	newID := func() string { r.ids++; return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", r.ids) }
-	store := memory.New(now)
-	roster := lifecycle.Roster{Slack: api, Store: store, Policy: p, Now: now}
-	r.slack = &Slack{
-		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Policy: p, Roster: roster,
-		Submit: lifecycle.Submit{Roster: roster, Policy: p, Now: now, NewID: newID},
-		Slack:  api, Now: now, Log: slog.New(slog.DiscardHandler),
-	}
+	r.slack = NewSlack(Deps{
+		Team: "T0SANDBOX", Policy: p, Store: memory.New(now), Slack: api, Now: now, Log: slog.New(slog.DiscardHandler),
+	}, secret(signingSecret), nil, newID)
 	r.empty(d)
 	return r
 }

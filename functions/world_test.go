@@ -25,7 +25,6 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
-	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
@@ -130,32 +129,26 @@ func (w *world) rebuild() {
 	api := slackapi.New(slackapi.Options{HTTP: &http.Client{Transport: w}, Token: secret("xoxb-canary"), BaseURL: w.url,
 		Team: "T0SANDBOX", Enterprise: w.enterprise})
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
-	roster := lifecycle.Roster{Slack: api, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
-	step := lifecycle.Step{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock}
 	newID := func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.ids++
 		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
 	}
-	w.Operators = Operators{Store: w.store, Slack: api, Channel: w.policy.Settings().Operators, Now: w.clock, Log: log}
-	w.Slack = &Slack{
-		SigningSecret: secret(signingSecret), Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store,
-		Roster: roster,
-		Submit: lifecycle.Submit{Store: w.store, Roster: roster, Policy: w.policy, Now: w.clock, NewID: newID},
-		Decide: lifecycle.Decide{Step: step}, Close: lifecycle.Close{Step: step}, Orders: w, Slack: api,
-		Operators: w.Operators, Now: w.clock, Log: log,
+	d := Deps{
+		Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store, Slack: api, Now: w.clock, Log: log,
 	}
-	w.Notify = Notify{Store: w.store, Slack: api, Policy: w.policy, Operators: w.Operators, Now: w.clock, Log: log}
-	w.Vend = Vend{
-		Step: lifecycle.Vend{Step: step, STS: w}, SignIn: w, Slack: api, Operators: w.Operators, Log: log,
+	w.Operators = d.operators()
+	w.Slack = NewSlack(d, secret(signingSecret), w, newID)
+	w.Notify = NewNotify(d)
+	w.Vend = NewVend(d, Vending{
+		STS: w, SignIn: w,
 		Render: func(form access.Form, c access.Credentials, _ access.Target, _ func(string) bool) []access.Secret {
 			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " +
 				c.SecretKey.Reveal() + string(form))}
 		},
-	}
-	w.Tick = Tick{Step: lifecycle.Tick{Step: step, DueIn: w.store}, Owed: w.store, Messages: w.Notify,
-		Operators: w.Operators}
+	})
+	w.Tick = NewTick(d)
 }
 
 // RoundTrip lets nothing out of this computer: Slack's response URLs, which the

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,7 +25,6 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
-	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/slackapi"
@@ -152,8 +150,6 @@ func (c *clinic) deploy(url string) {
 	}
 	api := slackapi.New(slackapi.Options{Token: secret(&c.token), BaseURL: url + "/slack-api", Team: "T0SANDBOX"})
 	log := slog.New(slog.NewJSONHandler(c.log, nil))
-	roster := lifecycle.Roster{Slack: api, Store: c.store, Policy: c.policy, Now: c.clock, NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) }}
-	step := lifecycle.Step{Store: c.store, Roster: roster, Policy: c.policy, Now: c.clock}
 	keys, err := c.aws.FunctionCredentials(theVendRole)
 	c.must(err)
 	assumer := vend.Assumer{ExternalID: secret(&c.external), STS: sts.NewFromConfig(aws.Config{
@@ -162,15 +158,13 @@ func (c *clinic) deploy(url string) {
 			return aws.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal()}, nil
 		}),
 	})}
-	operators := functions.Operators{Store: c.store, Slack: api, Channel: "C0OPS", Now: c.clock, Log: log}
-	c.tick = functions.Tick{Step: lifecycle.Tick{Step: step, DueIn: c.store}, Owed: c.store,
-		Messages:  functions.Notify{Store: c.store, Policy: step.Policy, Operators: operators, Now: step.Now},
-		Operators: operators}
-	c.slackFunction = &functions.Slack{SigningSecret: secret(&c.signing), Policy: c.policy, Now: c.clock, Log: log}
-	c.vend = functions.Vend{Step: lifecycle.Vend{Step: step, STS: assumer}, Slack: api, Log: log, Checks: functions.Checks{
-		Policy: c.policy, Store: c.store, Slack: api, Team: "T0SANDBOX", Now: c.clock, Log: log,
+	d := functions.Deps{Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log}
+	c.tick = functions.NewTick(d)
+	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
+	c.vend = functions.NewVend(d, functions.Vending{
+		STS:   assumer,
 		Roles: slowly{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Every: c.pace} }},
-	}}
+	})
 }
 
 // slowly tries at the pace that the test has now.

@@ -21,29 +21,19 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
-	"github.com/aws-access/aws-access/pkg/lifecycle"
-	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/packed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-// Parts is what a function is built from.
+// Parts is what a main builds its handler from.
 type Parts struct {
 	Config config.Config
-	Policy *policy.Policy
-	Store  *dynamo.Store
-	Slack  *slackapi.Client
-	Roster lifecycle.Roster
-	Step   lifecycle.Step
-	Log    *slog.Logger
-
-	Operators functions.Operators
-	Messages  functions.Notify
+	Deps   functions.Deps
 }
 
-// slackPatience bounds one call to Slack, which gives a click three seconds.
-const slackPatience = 10 * time.Second
+// slackTimeout bounds one call to Slack, which gives a click three seconds.
+const slackTimeout = 10 * time.Second
 
 // New reads the environment and builds the parts. Its error is one line that
 // names every problem, and no value.
@@ -52,7 +42,7 @@ func New(f config.Function) (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	p := Parts{Config: c, Log: slog.New(slog.NewJSONHandler(os.Stdout, nil))}
+	p := Parts{Config: c}
 	text, err := os.ReadFile(c.Policy)
 	if err != nil {
 		var at *os.PathError // which shows the path
@@ -61,26 +51,19 @@ func New(f config.Function) (Parts, error) {
 		}
 		return Parts{}, fmt.Errorf("configuration: POLICY cannot be read: %w", err)
 	}
-	p.Policy, err = packed.Load(text, c.Bastion)
+	compiled, err := packed.Load(text, c.Bastion)
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: %w", err)
 	}
-	p.Store = dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now)
-	token := p.Secret(c.BotToken)
-	p.Slack = slackapi.New(slackapi.Options{
-		Token: token, HTTP: &http.Client{Timeout: slackPatience}, Host: c.SlackHost, BaseURL: c.SlackURL(), Team: c.Team,
-		Enterprise: c.Enterprise,
-	})
-	p.Roster = lifecycle.Roster{
-		Slack: p.Slack, Store: p.Store, Policy: p.Policy, Now: time.Now,
-		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
-		Pause:   smithytime.SleepWithContext, Log: p.Log,
-	}
-	p.Step = lifecycle.Step{Store: p.Store, Roster: p.Roster, Policy: p.Policy, Now: time.Now}
-	p.Operators = functions.Operators{Store: p.Store, Slack: p.Slack, Channel: p.Policy.Settings().Operators,
-		Now: time.Now, Log: p.Log}
-	p.Messages = functions.Notify{
-		Store: p.Store, Slack: p.Slack, Policy: p.Policy, Operators: p.Operators, Now: time.Now, Wait: smithytime.SleepWithContext, Log: p.Log,
+	p.Deps = functions.Deps{
+		Team: c.Team, Enterprise: c.Enterprise, Policy: compiled,
+		Store: dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now),
+		Slack: slackapi.New(slackapi.Options{
+			Token: p.Secret(c.BotToken), HTTP: &http.Client{Timeout: slackTimeout}, Host: c.SlackHost,
+			BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise,
+		}),
+		Now: time.Now, Wait: smithytime.SleepWithContext, WaitToRead: smithytime.SleepWithContext,
+		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
 	return p, nil
 }

@@ -4,6 +4,7 @@ package main
 import (
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
 	"github.com/aws-access/aws-access/pkg/config"
 )
@@ -13,5 +14,5 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	lambda.Start(p.Messages.Handle)
+	lambda.Start(functions.NewNotify(p.Deps).Handle)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
 	"github.com/aws-access/aws-access/pkg/config"
-	"github.com/aws-access/aws-access/pkg/lifecycle"
 )
 
 func main() {
@@ -15,9 +14,5 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	h := functions.Tick{
-		Step: lifecycle.Tick{Step: p.Step, DueIn: p.Store}, Owed: p.Store,
-		Messages: p.Messages, Operators: p.Operators,
-	}
-	lambda.Start(h.Handle)
+	lambda.Start(functions.NewTick(p.Deps).Handle)
 }

@@ -8,13 +8,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/aws-access/aws-access/functions"
-	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
 
 // Table is what the handlers need of a store.
-type Table = table
+type Table = functions.Store
 
 // FunctionARN is the ARN of a function.
 var FunctionARN = functionARN
@@ -43,27 +41,21 @@ func (w *World) ReplaceFunctions(replace func(name string, instance func() lambd
 // SlackFunction is a slack function whose store and whose network to Slack are
 // wrapped.
 func (w *World) SlackFunction(wrap func(Table) Table, network http.RoundTripper) *functions.Slack {
-	p := w.parts(w.Policy())
-	p.table.table = wrap(p.table.table)
-	p.slack = slackapi.New(slackapi.Options{
-		Token: kept(w.Secrets.BotToken), HTTP: &http.Client{Transport: network},
-		BaseURL: w.internalURL + "/slack-api", Team: team,
-	})
-	p.roster.Slack, p.roster.Store = p.slack, p.table
-	p.step.Roster, p.step.Store = p.roster, p.table
-	return p.slackFunction(w)
+	d := w.deps(w.Policy(), "slack")
+	d.Store, d.Slack = wrap(d.Store), w.slackClient(&http.Client{Transport: network})
+	return w.slackFunction(d)
 }
 
 // VendFunction is a vend function.
-func (w *World) VendFunction() functions.Vend { return w.parts(w.Policy()).vendFunction(w) }
+func (w *World) VendFunction() functions.Vend { return w.vendFunction(w.Policy()) }
 
 // Assumer assumes roles at the fake STS, or at what stands in its place in the
 // network.
 func (w *World) Assumer(network http.RoundTripper) vend.Assumer {
-	config := awsConfig(w.Secrets.VendKeys, w.internalURL+"/aws")
+	config := w.stsConfig()
 	config.HTTPClient = &http.Client{Transport: network}
 	return vend.Assumer{
 		STS:        sts.NewFromConfig(config),
-		ExternalID: func(context.Context, bool) (access.Secret, error) { return w.Secrets.ExternalID, nil },
+		ExternalID: kept(w.Secrets.ExternalID),
 	}
 }

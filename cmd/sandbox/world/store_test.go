@@ -44,10 +44,10 @@ func TestCallsOfTheTable(t *testing.T) {
 		"a read":                      {"*", FaultError, "store:load", reads["store:load"], true, false},
 	} {
 		poked := false
-		table := counted{table: memory.New(now), calls: &Calls{}, faults: &Faults{now: now}, written: func() { poked = true }}
+		table := counted{Store: memory.New(now), calls: &Calls{}, faults: &Faults{now: now}, written: func() { poked = true }}
 		table.faults.Add(Fault{At: c.at, How: c.how})
 		err := c.do(t.Context(), table)
-		_, _, _, missing := table.table.Load(t.Context(), "R1")
+		_, _, _, missing := table.Store.Load(t.Context(), "R1")
 		if (err != nil) != c.fails || table.calls.All()[c.op] != 1 || errors.Is(missing, access.ErrNotFound) == c.done || poked != (c.op == "store:save") {
 			t.Errorf("%s: got %v, counted %v, poked %v", name, err, table.calls.All(), poked)
 		}

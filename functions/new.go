@@ -1,0 +1,120 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/slackapi"
+)
+
+// Deps is what the handlers are built from. The mains (by functions/deployed),
+// the sandbox, the tests and the benchmarks all build handlers by the New
+// functions of this file, so that none of them runs another product.
+type Deps struct {
+	Team       string // id of the workspace, T…
+	Enterprise string // id of its organisation, E…; "" outside Enterprise Grid
+	Policy     *policy.Policy
+	Store      Store
+	Slack      *slackapi.Client
+	Now        func() time.Time
+	// Wait waits before a message is tried again, when Slack limits the rate of
+	// calls. With nil there is no wait: the message is owed, and the tick sends it.
+	Wait func(ctx context.Context, d time.Duration) error
+	// WaitToRead waits while the tick reads people and groups, when Slack limits
+	// the rate of calls. With nil there is no wait: the next tick goes on.
+	WaitToRead func(ctx context.Context, d time.Duration) error
+	Log        *slog.Logger
+}
+
+// Store is the table, as all handlers together use it. pkg/store/dynamo and
+// pkg/store/memory implement it. Each handler holds the few methods it needs.
+type Store interface {
+	requestStore
+	problemStore
+	owedLister
+	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
+	Save(ctx context.Context, next access.Request, event access.Event, once string) error
+	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
+	SaveAsker(ctx context.Context, user string, next access.Asker) error
+	SaveDirectory(ctx context.Context, next access.Directory) error
+	Reading(ctx context.Context) (access.Reading, error)
+	SaveReading(ctx context.Context, next access.Reading) error
+	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+}
+
+// NewSlack builds the handler of what Slack sends. newID makes the ids of
+// requests, which are ULIDs.
+func NewSlack(d Deps, secret func(ctx context.Context, fresh bool) (access.Secret, error), orders orders,
+	newID func() string,
+) *Slack {
+	return &Slack{
+		SigningSecret: secret, Team: d.Team, Enterprise: d.Enterprise,
+		Policy: d.Policy, Store: d.Store, Roster: d.roster(),
+		Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: newID},
+		Decide: lifecycle.Decide{Step: d.step()}, Close: lifecycle.Close{Step: d.step()},
+		Orders: orders, Slack: d.Slack, Operators: d.operators(), Now: d.Now, Log: d.Log,
+	}
+}
+
+// NewNotify builds the handler of the table's stream.
+func NewNotify(d Deps) Notify {
+	return Notify{
+		Store: d.Store, Slack: d.Slack, Policy: d.Policy, Operators: d.operators(), Now: d.Now, Wait: d.Wait, Log: d.Log,
+	}
+}
+
+// NewTick builds the handler that runs every minute.
+func NewTick(d Deps) Tick {
+	return Tick{
+		Step: lifecycle.Tick{Step: d.step(), DueIn: d.Store}, Owed: d.Store,
+		Messages: NewNotify(d), Operators: d.operators(),
+	}
+}
+
+// Vending is what only the vend function has: the ways to sessions. It comes
+// from pkg/vend, which this package must not import: the public functions would
+// link the STS client.
+type Vending struct {
+	STS    assumer
+	SignIn signIn
+	// Render writes keys in a form, in parts of which each fits into a post.
+	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
+	Roles  trier // for doctor's checks
+}
+
+type assumer interface {
+	Assume(ctx context.Context, v access.Vending) (access.Credentials, error)
+}
+
+// NewVend builds the handler that hands out sessions, and answers doctor.
+func NewVend(d Deps, v Vending) Vend {
+	return Vend{
+		Step: lifecycle.Vend{Step: d.step(), STS: v.STS}, SignIn: v.SignIn, Render: v.Render,
+		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
+		Checks: Checks{
+			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
+			Roles: v.Roles, Now: d.Now, Log: d.Log,
+		},
+	}
+}
+
+func (d Deps) step() lifecycle.Step {
+	return lifecycle.Step{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now}
+}
+
+func (d Deps) roster() lifecycle.Roster {
+	return lifecycle.Roster{
+		Slack: d.Slack, Store: d.Store, Policy: d.Policy, Now: d.Now,
+		NoGroup: func(err error) bool { return errors.Is(err, slackapi.ErrNoGroup) },
+		Pause:   d.WaitToRead, Log: d.Log,
+	}
+}
+
+func (d Deps) operators() Operators {
+	return Operators{Store: d.Store, Slack: d.Slack, Channel: d.Policy.Settings().Operators, Now: d.Now, Log: d.Log}
+}
