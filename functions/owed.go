@@ -339,7 +339,7 @@ func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 	case slackapi.Unknown:
 		name, lasts = "slack:unknown:"+cmp.Or(o.Code, said), false
 		text = slackui.UnknownAnswer(err)
-	case slackapi.Ours:
+	case slackapi.Invalid:
 		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
 		text = slackui.MessageInvalid(t.request.ID, place(o), err)
 	default:

@@ -195,7 +195,7 @@ func (t *telling) refused(ctx context.Context, o access.Owed, err error) {
 			t.request.ID, "slot", o.Slot,
 			"error", err)
 		t.park(o)
-	case slackapi.Ours:
+	case slackapi.Invalid:
 		// template.yaml has an alarm on this line.
 		t.Log.ErrorContext(ctx, "a message is set aside, because Slack refuses its form", "request", t.request.ID,
 			"slot", o.Slot, "error", err)

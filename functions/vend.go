@@ -191,7 +191,7 @@ func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message
 			break
 		}
 	}
-	if class := slackapi.Classify(err); class == slackapi.Operator || class == slackapi.Ours {
+	if class := slackapi.Classify(err); class == slackapi.Operator || class == slackapi.Invalid {
 		code := slackapi.Code(err)
 		err = errors.Join(err, h.Operators.Once(ctx, "vend:"+code, slackui.AnswerRefused(err), giveUpAfter))
 	}

@@ -79,13 +79,13 @@ func (d *doctor) checkScopes(scopes []string) {
 		return
 	}
 	var lacking, extra []string
-	for _, s := range slackapi.Needed() {
+	for _, s := range slackapi.RequiredScopes() {
 		if !slices.Contains(scopes, s) {
 			lacking = append(lacking, s)
 		}
 	}
 	for _, s := range scopes {
-		if !slices.Contains(slackapi.Needed(), s) && !slices.Contains(slackapi.Optional(), s) {
+		if !slices.Contains(slackapi.RequiredScopes(), s) && !slices.Contains(slackapi.OptionalScopes(), s) {
 			extra = append(extra, s)
 		}
 	}

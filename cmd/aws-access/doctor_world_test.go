@@ -76,7 +76,7 @@ func newClinic(t *testing.T, source string) *clinic {
 	t.Helper()
 	c := &clinic{
 		t: t, ssm: new(lambdafake.Parameters), log: new(bytes.Buffer), token: canaryToken, external: canaryExternal, signing: canarySigning,
-		scopes: append(slackapi.Needed(), slackapi.Optional()...), pace: time.Microsecond, throttle: func(int) string { return "" },
+		scopes: append(slackapi.RequiredScopes(), slackapi.OptionalScopes()...), pace: time.Microsecond, throttle: func(int) string { return "" },
 	}
 	var err error
 	c.policy, _, err = compiler.Compile("policy.yaml", []byte(source), compiler.Options{Bastion: theBastion, Now: time.Now()})

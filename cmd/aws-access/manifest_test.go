@@ -49,7 +49,7 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 		}
 	}
 	m, _, _, _ := manifestOf(t, "-url", "https://x.example")
-	want := append(slackapi.Needed(), slackapi.Optional()...)
+	want := append(slackapi.RequiredScopes(), slackapi.OptionalScopes()...)
 	slices.Sort(want)
 	if slices.Sort(m.OAuth.Scopes.Bot); !slices.Equal(m.OAuth.Scopes.Bot, want) || len(m.OAuth.Scopes.User) > 0 {
 		t.Errorf("scopes %v, doctor wants %v", m.OAuth.Scopes, want)

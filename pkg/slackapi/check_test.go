@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatSlackSaysOfTheTokenAndAChannel(t *testing.T) {
-	scopes := append(Needed(), Optional()...)
+	scopes := append(RequiredScopes(), OptionalScopes()...)
 	play := slackfake.NewSandbox(slackfake.Options{Now: time.Now, Token: access.NewSecret("xoxb-canary"), Enterprise: "E0CORP"})
 	server := httptest.NewServer(slackfake.Scoped(play, func() []string { return scopes }))
 	defer server.Close()
@@ -34,7 +34,7 @@ func TestWhatSlackSaysOfTheTokenAndAChannel(t *testing.T) {
 			t.Errorf("%s: %v, want channel_not_found", id, err)
 		}
 	}
-	scopes = Needed()
+	scopes = RequiredScopes()
 	if _, err := c.Channel(t.Context(), "C0APPROVALS"); Code(err) != "missing_scope" {
 		t.Errorf("without the scope: %v, want missing_scope", err)
 	}

@@ -479,7 +479,7 @@ func TestWhoBelongsToTheWorkspace(t *testing.T) {
 		{"T1", "", appUser, access.Member},
 		{"T1", "", slack.User{TeamID: "T1"}, ""},
 	} {
-		if got := New(Options{Team: c.team, Enterprise: c.enterprise}).standing(c.user); got != c.want {
+		if got := New(Options{Team: c.team, Enterprise: c.enterprise}).membership(c.user); got != c.want {
 			t.Errorf("team %q, enterprise %q, user %+v: got %q, want %q", c.team, c.enterprise, c.user.Enterprise, got, c.want)
 		}
 	}

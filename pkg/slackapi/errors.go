@@ -16,26 +16,26 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Errors that callers tell apart with errors.Is.
+// Errors that callers distinguish with errors.Is.
 var (
-	// ErrNoGroup says that Slack knows no such user group.
+	// ErrNoGroup means that the user group does not exist.
 	ErrNoGroup = errors.New("no such user group")
-	// ErrTooLarge says that an answer was longer than is read.
+	// ErrTooLarge means that an answer was larger than this package reads.
 	ErrTooLarge = errors.New("the answer is too large")
 )
 
-// Error is what went wrong with one call. It holds codes and places only:
-// nothing of what was sent, nor where a response URL points.
+// Error says what went wrong with one call. It holds codes and positions only: nothing that was sent, and no address of
+// a response URL.
 type Error struct {
 	Op     string        // Slack's method, or response_url
 	Code   string        // Slack's error code; "" when there is none
 	Status int           // the HTTP status, when it was not 200
-	Wait   time.Duration // how long Slack wants to be left alone (429)
+	Wait   time.Duration // how long Slack asks to wait before the next call, with status 429
 	Where  []string      // JSON pointers to what Slack refused
-	cause  error         // one of this package's or context's errors, or nil
+	cause  error         // an error of this package or of package context, or nil
 }
 
-// Error says which call failed and how.
+// Error says which call failed, and how.
 func (e *Error) Error() string {
 	text := "slack " + e.Op + ": "
 	switch {
@@ -51,7 +51,7 @@ func (e *Error) Error() string {
 	return text + "no readable answer"
 }
 
-// Unwrap gives ErrNoGroup, access.ErrCursor, ErrTooLarge, or the context's error.
+// Unwrap returns ErrNoGroup, access.ErrCursor, ErrTooLarge, the context's error, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Code returns Slack's error code in err, such as expired_trigger_id, or "".
@@ -63,14 +63,12 @@ func Code(err error) string {
 	return ""
 }
 
-// RetryAfter returns how long Slack wants to be left alone; ok is false when
-// this is not about a rate limit.
+// RetryAfter returns how long Slack asks to wait; ok is false unless the error is a rate limit.
 func (e *Error) RetryAfter() (wait time.Duration, ok bool) {
 	return e.Wait, e.Status == http.StatusTooManyRequests
 }
 
-// RetryAfter returns how long Slack wants to be left alone; ok is false when
-// err is not about a rate limit.
+// RetryAfter returns how long Slack asks to wait; ok is false unless err is a rate limit.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -79,34 +77,32 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 	return e.RetryAfter()
 }
 
-// Permanent reports whether trying the same call again cannot help unless
-// somebody changes something first.
+// Permanent reports whether the same call fails again until somebody changes something.
 func Permanent(err error) bool {
 	switch Classify(err) {
-	case Gone, Ours, Operator:
+	case Gone, Invalid, Operator:
 		return true
 	}
 	return false
 }
 
-// place is how Slack names what it refused. Only this is taken out of its
-// messages: the rest may quote what was sent.
-var place = regexp.MustCompile(`\[json-pointer:(/[A-Za-z0-9_/]*)\]`)
+// pointer is how Slack's messages name the part that it refused. Nothing else is kept of the messages, because they may
+// quote what was sent.
+var pointer = regexp.MustCompile(`\[json-pointer:(/[A-Za-z0-9_/]*)\]`)
 
-// failed turns an error of slack-go or of the network into ours. Of those that
-// are not known nothing is kept: url.Error holds the address, and slack-go
-// quotes answers that it cannot read.
-func failed(op string, err error) error {
+// errorOf turns an error of slack-go or of the network into an Error. Nothing is kept of an error that it does not know:
+// url.Error contains the address, and slack-go quotes answers that it cannot read.
+func errorOf(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e := &Error{Op: op}
-	var said slack.SlackErrorResponse
+	var refusal slack.SlackErrorResponse
 	var limited *slack.RateLimitedError
 	var status slack.StatusCodeError
 	switch {
-	case errors.As(err, &said):
-		e.Code, e.Where = said.Err, places(said.ResponseMetadata.Messages)
+	case errors.As(err, &refusal):
+		e.Code, e.Where = refusal.Err, pointers(refusal.ResponseMetadata.Messages)
 		switch e.Code {
 		case "no_such_subteam":
 			e.cause = ErrNoGroup
@@ -120,22 +116,23 @@ func failed(op string, err error) error {
 	case errors.Is(err, slack.ErrParametersMissing), errors.Is(err, slack.ErrBlockIDNotUnique):
 		e.Code = "invalid_arguments"
 	default:
-		e.cause = network(err)
+		e.cause = networkCause(err)
 	}
 	return e
 }
 
-func places(messages []string) (found []string) {
+// pointers are the parts of the call that Slack's messages name.
+func pointers(messages []string) (found []string) {
 	for _, m := range messages {
-		for _, match := range place.FindAllStringSubmatch(m, -1) {
+		for _, match := range pointer.FindAllStringSubmatch(m, -1) {
 			found = append(found, match[1])
 		}
 	}
 	return found
 }
 
-// network keeps of a transport's error what names no address.
-func network(err error) error {
+// networkCause is the part of a transport's error that contains no address.
+func networkCause(err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, ErrTooLarge} {
 		if errors.Is(err, known) {
 			return known

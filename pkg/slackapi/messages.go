@@ -8,29 +8,29 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// Message is what is posted. Text is mrkdwn and must be escaped already; next
-// to blocks it is what notifications show.
+// Message is a message to post. Text is mrkdwn, and must be escaped already. If there are blocks, only notifications
+// show the text.
 type Message struct {
 	Text   string
 	Blocks []slack.Block
-	Thread string // ts of the message that it answers, "" for none
-	// Replace puts it in the place of the message that was clicked, for response URLs only: the one way to change a
-	// message that one person sees.
+	Thread string // ts of the message below which it is posted, "" for none
+	// Replace puts the message in the place of the one that was clicked. It has an effect with response URLs only, where
+	// it is the only way to change a message that only one person sees.
 	Replace bool
 }
 
-// The longest texts, in characters. Slack cuts a message off after 40,000, and
-// refuses more than 4,000 where one is updated.
+// Limits of a text, in characters. Slack cuts off a new message after 40,000 characters, and refuses to update a message
+// with more than 4,000.
 const (
 	MaxText       = 40000
 	MaxUpdateText = 4000
 )
 
-// Post posts into a channel, or to a person when channel is a user id; then
-// the id of the direct channel comes back, which Update needs.
+// Post posts into a channel, or to a person if channel is a user id. It returns the id of the channel, which Update
+// needs: for a person, that of the direct channel.
 func (c *Client) Post(ctx context.Context, channel string, m Message) (posted, ts string, err error) {
 	const op = "chat.postMessage"
-	if err := fits(op, m, MaxText); err != nil {
+	if err := checkLength(op, m, MaxText); err != nil {
 		return "", "", err
 	}
 	err = c.call(ctx, op, func(ctx context.Context, api *slack.Client) (err error) {
@@ -40,11 +40,10 @@ func (c *Client) Post(ctx context.Context, channel string, m Message) (posted, t
 	return cmp.Or(posted, channel), ts, err
 }
 
-// Update replaces a message of the app's own; blocks that m does not have are
-// gone afterwards. channel is the id that Post returned.
+// Update replaces a message that the app posted, with all its blocks. channel is the id that Post returned.
 func (c *Client) Update(ctx context.Context, channel, ts string, m Message) error {
 	const op = "chat.update"
-	if err := fits(op, m, MaxUpdateText); err != nil {
+	if err := checkLength(op, m, MaxUpdateText); err != nil {
 		return err
 	}
 	return c.call(ctx, op, func(ctx context.Context, api *slack.Client) error {
@@ -57,7 +56,7 @@ func (c *Client) Update(ctx context.Context, channel, ts string, m Message) erro
 // reload. Slack does not promise to deliver it.
 func (c *Client) PostEphemeral(ctx context.Context, channel, user string, m Message) error {
 	const op = "chat.postEphemeral"
-	if err := fits(op, m, MaxText); err != nil {
+	if err := checkLength(op, m, MaxText); err != nil {
 		return err
 	}
 	return c.call(ctx, op, func(ctx context.Context, api *slack.Client) error {
@@ -81,23 +80,23 @@ func (c *Client) OpenDM(ctx context.Context, user string) (channel string, err e
 	return channel, err
 }
 
-// fits refuses a text that Slack would cut off or refuse.
-func fits(op string, m Message, most int) error {
-	if utf8.RuneCountInString(m.Text) > most {
+// checkLength refuses a text that Slack would cut off or refuse.
+func checkLength(op string, m Message, limit int) error {
+	if utf8.RuneCountInString(m.Text) > limit {
 		return &Error{Op: op, Code: "msg_too_long"}
 	}
 	return nil
 }
 
-// options are the message in slack-go's words. Links are never unfurled: a
-// reason may hold one, and Slack would fetch it and show what it says.
+// options are the message's options in slack-go. Links are never unfurled: a reason may contain one, and Slack would
+// fetch it and show a part of the page.
 func (m Message) options(threaded bool) []slack.MsgOption {
 	options := []slack.MsgOption{
 		slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 	}
 	if threaded && m.Thread != "" {
-		// A reply alone notifies only those who follow the thread.
+		// Without the broadcast, Slack notifies only those who follow the thread.
 		options = append(options, slack.MsgOptionTS(m.Thread), slack.MsgOptionBroadcast())
 	}
 	return options

@@ -11,9 +11,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Person reads somebody's profile. The address proves who it is only as far as
-// one profile can tell: whether somebody else holds it too, People tells. A user
-// whom Slack does not show to this app is nobody of this workspace.
+// Person reads the profile of one user. A single profile cannot tell whether another user has the same address: People
+// can. A user whom Slack does not show to this app is an Outsider.
 func (c *Client) Person(ctx context.Context, id string) (access.Person, error) {
 	var user *slack.User
 	err := c.call(ctx, "users.info", func(ctx context.Context, api *slack.Client) (err error) {
@@ -29,8 +28,9 @@ func (c *Client) Person(ctx context.Context, id string) (access.Person, error) {
 	return c.person(*user), nil
 }
 
-// Group reads the members of a user group, S…. A group that does not exist
-// gives ErrNoGroup.
+// Group reads the ids of the members of a user group, S….
+//
+// Error: ErrNoGroup, if the group does not exist.
 func (c *Client) Group(ctx context.Context, id string) ([]string, error) {
 	var members []string
 	err := c.call(ctx, "usergroups.users.list", func(ctx context.Context, api *slack.Client) (err error) {
@@ -43,16 +43,14 @@ func (c *Client) Group(ctx context.Context, id string) ([]string, error) {
 	return members, nil
 }
 
-// pageOfUsers is how many users one call reads: Slack's most.
+// pageOfUsers is how many users one call reads: the most that Slack allows.
 const pageOfUsers = 1000
 
-// People reads one page of the workspace's users, whatever their standing:
-// the first for an empty cursor, and for the cursor that it returns the next
-// one, until it returns none. Error access.ErrCursor: Slack no longer takes the
-// cursor, so the reading has to begin again.
+// People reads one page of the workspace's users, whatever their membership: the first page if cursor is "", otherwise
+// the page after the one that returned the cursor. After the last page, next is "". Only a caller who has read all pages
+// knows whether two users have the same address.
 //
-// The addresses prove who somebody is only as far as one profile can tell: that
-// nobody else holds the same is known when all pages were read.
+// Error: access.ErrCursor, if Slack no longer accepts the cursor, so that the reading has to begin again.
 func (c *Client) People(ctx context.Context, cursor string) (people []access.Person, next string, err error) {
 	var page slack.UserPagination
 	err = c.call(ctx, "users.list", func(ctx context.Context, api *slack.Client) (err error) {
@@ -70,14 +68,13 @@ func (c *Client) People(ctx context.Context, cursor string) (people []access.Per
 	return people, page.Cursor, nil
 }
 
-// person is what a profile says. An address is proof only of a member and when
-// Slack has confirmed it: another workspace confirms what it likes. One that is
-// not plain ASCII is none at all.
+// person reads a profile. An address identifies a person only if Slack has confirmed it and the person is a member:
+// other workspaces can confirm any address. An address that is not plain ASCII never identifies anybody.
 func (c *Client) person(u slack.User) access.Person {
 	name := cmp.Or(u.Profile.DisplayName, u.Profile.RealName, u.RealName, u.Name, u.ID)
 	p := access.Person{
-		ID: u.ID, Membership: c.standing(u),
-		Name: strings.Join(strings.Fields(name), " "), // a name with lines of its own could pass for ours
+		ID: u.ID, Membership: c.membership(u),
+		Name: strings.Join(strings.Fields(name), " "), // a line break in a name could fake a line of a card
 	}
 	if u.IsEmailConfirmed && p.Membership == access.Member && access.PlainEmail(u.Profile.Email) {
 		p.Email = u.Profile.Email
@@ -87,20 +84,19 @@ func (c *Client) person(u slack.User) access.Person {
 	return p
 }
 
-// slackbot is the one bot that Slack does not mark as one.
+// slackbot is the only bot that Slack does not mark as a bot.
 const slackbot = "USLACKBOT"
 
-// standing reads what somebody is. is_stranger proves nothing when it is false
-// (users of a shared channel have it so), hence the ids are compared. Two marks
-// are left aside on purpose: is_app_user is a person who has authorised the app,
-// and is_invited_user one who came by an invitation.
-func (c *Client) standing(u slack.User) access.Membership {
+// membership is the membership of a user, "" if Slack returned no user. is_stranger is false even for some users of other
+// workspaces (in shared channels), so the ids are compared too. Two flags are ignored on purpose: is_app_user is a person
+// who has authorised the app, and is_invited_user one who was invited.
+func (c *Client) membership(u slack.User) access.Membership {
 	switch {
 	case u.ID == "":
 		return ""
 	case u.Deleted:
 		return access.Deactivated
-	case u.IsStranger || !c.ours(u):
+	case u.IsStranger || !c.inWorkspace(u):
 		return access.Outsider
 	case u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.ID == slackbot:
 		return access.Bot
@@ -110,9 +106,9 @@ func (c *Client) standing(u slack.User) access.Membership {
 	return access.Member
 }
 
-// ours reports whether somebody belongs to the workspace, and to the
-// organisation if there is one. Without either id nobody does.
-func (c *Client) ours(u slack.User) bool {
+// inWorkspace reports whether a user belongs to the workspace, and to the organisation if there is one. If the client
+// has neither id, no user belongs to it.
+func (c *Client) inWorkspace(u slack.User) bool {
 	inTeam := c.o.Team != "" && u.TeamID == c.o.Team
 	if c.o.Enterprise == "" {
 		return inTeam

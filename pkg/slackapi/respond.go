@@ -16,38 +16,39 @@ import (
 
 const respondOp = "response_url"
 
-// Respond answers an interaction: only the person who clicked sees m, and the
-// message that was clicked stays unless m replaces it. responseURL comes out of a payload and lets
-// whoever has it post in the app's name: it is called only if it is Slack's,
-// and is in no error.
+// Respond answers an interaction. Only the person who clicked sees m, and the message that was clicked stays unless m
+// replaces it. responseURL comes from a payload, and anyone who has it can post in the app's name: it is called only if
+// it is Slack's, and no error contains it.
+//
+// Error code: not_slack, if responseURL is not Slack's.
 func (c *Client) Respond(ctx context.Context, responseURL string, m Message) error {
-	if err := fits(respondOp, m, MaxText); err != nil {
+	if err := checkLength(respondOp, m, MaxText); err != nil {
 		return err
 	}
-	if !c.slacks(responseURL) {
+	if !c.isResponseURL(responseURL) {
 		return &Error{Op: respondOp, Code: "not_slack"}
 	}
-	body, err := json.Marshal(answer(m))
+	body, err := json.Marshal(webhookMessage(m))
 	if err != nil {
 		return &Error{Op: respondOp, Code: "invalid_payload"}
 	}
-	ctx, stop := bound(ctx)
+	ctx, stop := withDeadline(ctx)
 	defer stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, responseURL, bytes.NewReader(body))
 	if err != nil {
-		return failed(respondOp, err)
+		return errorOf(respondOp, err)
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return failed(respondOp, err)
+		return errorOf(respondOp, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	return responded(response)
+	return responseError(response)
 }
 
-// answer is m as response URLs take it.
-func answer(m Message) slack.WebhookMessage {
+// webhookMessage is a message as response URLs accept it.
+func webhookMessage(m Message) slack.WebhookMessage {
 	no := false
 	w := slack.WebhookMessage{
 		Text: m.Text, ThreadTimestamp: m.Thread, ResponseType: "ephemeral", UnfurlLinks: &no, UnfurlMedia: &no,
@@ -59,8 +60,8 @@ func answer(m Message) slack.WebhookMessage {
 	return w
 }
 
-// responded reads the answer of a response URL: 200, or a code.
-func responded(r *http.Response) error {
+// responseError reads the answer of a response URL. It returns nil for status 200.
+func responseError(r *http.Response) error {
 	if r.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -70,19 +71,19 @@ func responded(r *http.Response) error {
 		e.Wait = time.Duration(seconds) * time.Second
 		return e
 	}
-	var said struct{ Error string }
+	var answer struct{ Error string }
 	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<12))
-	if err == nil && json.Unmarshal(text, &said) == nil && ClassOf(respondOp, said.Error) != Unknown {
-		e.Code = said.Error
+	if err == nil && json.Unmarshal(text, &answer) == nil && ClassOf(respondOp, answer.Error) != Unknown {
+		e.Code = answer.Error
 	} else if r.StatusCode == http.StatusNotFound {
 		e.Code = "expired_url"
 	}
 	return e
 }
 
-// slacks reports whether a response URL may be called: Slack's own host, or
-// this computer when Slack is played on this computer.
-func (c *Client) slacks(address string) bool {
+// isResponseURL reports whether an address may be called as a response URL: it has Slack's host, or it is a loopback
+// address and the client calls a fake of Slack on a loopback address.
+func (c *Client) isResponseURL(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.Opaque != "" {
 		return false

@@ -6,30 +6,28 @@ import (
 	"strings"
 )
 
-// Class says what becomes of a call that Slack refused.
+// Class says what can be done about a call that failed.
 type Class string
 
 // The classes of errors.
 const (
-	// Token: the bot token is not good, or cannot be read. The client has read it
-	// again and tried once more; the operators put a good one into SSM.
+	// Token: the bot token is refused, or cannot be read. The client has already read it again and tried once more;
+	// the operators have to put a valid one into SSM.
 	Token Class = "token"
-	// Wait: the same call may succeed later: a rate limit, a server error, no answer.
+	// Wait: the same call may succeed later. The cause is a rate limit, a server error or a missing answer.
 	Wait Class = "wait"
-	// Gone: the message, form, trigger, link or person no longer exists. It is
-	// nobody's fault, and trying again cannot help.
+	// Gone: the message, form, trigger, link or person no longer exists. Nobody has to act, and another try cannot help.
 	Gone Class = "gone"
-	// Ours: the request itself is wrong. Only a new version of this software helps.
-	Ours Class = "ours"
-	// Operator: an operator, or an administrator of Slack, can put it right.
+	// Invalid: the call itself is invalid. Only a new version of this software helps.
+	Invalid Class = "ours"
+	// Operator: an operator, or an administrator of Slack, has to change something.
 	Operator Class = "operator"
-	// Unknown: a code that Slack does not document for what is called.
+	// Unknown: Slack does not document the code for the method.
 	Unknown Class = "unknown"
 )
 
-// classes are the codes that Slack documents for the methods that are called
-// (testdata/errors.txt names the pages), those that it documented once, and those
-// of this package.
+// classes are the codes that Slack documents, or once documented, for the methods that this package calls
+// (testdata/errors.txt names the pages), and the codes of this package.
 var classes = map[Class]string{
 	Token: `account_inactive invalid_auth is_bot not_allowed_token_type not_authed org_login_required token_expired
 		token_revoked`,
@@ -39,7 +37,7 @@ var classes = map[Class]string{
 		hash_conflict invalid_cursor invalid_trigger_id invalid_user_combination message_not_found no_service no_service_id
 		no_team not_found not_slack team_disabled used_url user_disabled user_not_found user_not_in_channel
 		user_not_visible`,
-	Ours: `agent_prompt_display_not_allowed as_user_not_supported attachment_payload_limit_exceeded block_mismatch
+	Invalid: `agent_prompt_display_not_allowed as_user_not_supported attachment_payload_limit_exceeded block_mismatch
 		blocked_file_type cant_broadcast_message deprecated_endpoint draft_already_deleted draft_already_sent
 		draft_has_conflict draft_not_found duplicate_channel_not_found duplicate_external_id duplicate_message_not_found
 		file_deleted file_is_deleted file_not_found file_share_limit_reached invalid_arg_name invalid_arguments
@@ -62,9 +60,9 @@ var classes = map[Class]string{
 		two_factor_setup_required upgrade_require upgrade_required user_is_bot user_is_restricted`,
 }
 
-// exceptions are the codes that mean something else for one method.
+// exceptions are codes that have another class for one method, by method and code.
 var exceptions = map[string]Class{
-	// The response URL of one click: nobody can repair it, and the next click brings a new one.
+	// A response URL belongs to one click: nobody can repair it, and the next click brings a new one.
 	respondOp + " channel_not_found":                 Gone,
 	respondOp + " channel_is_archived":               Gone,
 	respondOp + " action_prohibited":                 Gone,
@@ -72,9 +70,9 @@ var exceptions = map[string]Class{
 	respondOp + " invalid_token":                     Gone,
 }
 
-var table = index()
+var classByCode = indexClasses()
 
-func index() map[string]Class {
+func indexClasses() map[string]Class {
 	of := make(map[string]Class)
 	for class, codes := range classes {
 		for code := range strings.FieldsSeq(codes) {
@@ -84,14 +82,15 @@ func index() map[string]Class {
 	return of
 }
 
-// Classify says what an error of this package means for the message, "" for nil.
+// Classify returns the class of an error of this package, "" for nil. An error of another package means that no call was
+// made, because the token could not be read.
 func Classify(err error) Class {
 	var e *Error
 	switch {
 	case err == nil:
 		return ""
 	case !errors.As(err, &e):
-		return Token // no call was made: the token could not be read
+		return Token
 	case e.Code != "":
 		return ClassOf(e.Op, e.Code)
 	case e.Status == 0, e.Status == http.StatusTooManyRequests, e.Status >= http.StatusInternalServerError:
@@ -100,18 +99,18 @@ func Classify(err error) Class {
 	return Unknown
 }
 
-// ClassOf is the class of an error code of one of Slack's methods.
+// ClassOf returns the class of an error code of one of Slack's methods.
 func ClassOf(method, code string) Class {
 	if class, found := exceptions[method+" "+code]; found {
 		return class
 	}
-	if class, found := table[code]; found {
+	if class, found := classByCode[code]; found {
 		return class
 	}
 	return Unknown
 }
 
-// wholeChannel are the codes that every new message of a channel would meet.
+// wholeChannel are the codes with which Slack would refuse every new message in a channel.
 const wholeChannel = ` access_denied channel_not_found ekm_access_denied is_archived missing_scope no_permission ` +
 	`not_in_channel restricted_action restricted_action_read_only_channel team_access_not_granted `
 

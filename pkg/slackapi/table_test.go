@@ -98,7 +98,7 @@ func TestWhatBecomesOfAnError(t *testing.T) {
 		{"not invited", post("not_in_channel"), Operator},
 		{"a workspace without the app", post("team_access_not_granted"), Operator},
 		{"a channel on the move", &Error{Op: "chat.update", Code: "external_channel_migrating"}, Operator},
-		{"bad blocks", post("invalid_blocks"), Ours},
+		{"bad blocks", post("invalid_blocks"), Invalid},
 		{"a form that changed", &Error{Op: "views.update", Code: "hash_conflict"}, Gone},
 		{"an old trigger", &Error{Op: "views.open", Code: "expired_trigger_id"}, Gone},
 		{"a link of yesterday", &Error{Op: respondOp, Code: "channel_not_found"}, Gone},

@@ -9,58 +9,56 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of one answer, in bytes. A page of a thousand
-// users takes about three million.
+// maxAnswer is how many bytes of one answer are read. A page of a thousand users has about three million.
 const maxAnswer = 16 << 20
 
-// keepIdle is how long a connection is kept that nobody uses. A function is frozen
-// between its events, for minutes, and what the network forgets meanwhile is
-// noticed only by the next call.
+// keepIdle is how long an unused connection is kept. A function is frozen between its events, for minutes; if the network
+// drops the connection meanwhile, only the next call notices.
 const keepIdle = 20 * time.Second
 
-// guarded is the client as it may be used with Slack: redirects are answers
-// (a token or a response URL must not follow one elsewhere), answers end, and a
-// kept connection that has died costs no call that may be repeated.
-func guarded(given *http.Client) *http.Client {
+// safeClient is a copy of a client for calls to Slack. It follows no redirect, which would send a token to another host.
+// It reads at most maxAnswer bytes of an answer. It repeats a call that failed because an idle connection had died, if
+// the method may be repeated.
+func safeClient(given *http.Client) *http.Client {
 	var c http.Client
 	if given != nil {
 		c = *given
 	}
 	if c.Transport == nil {
-		kept := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's own
-		kept.IdleConnTimeout = keepIdle
-		c.Transport = kept
+		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's
+		transport.IdleConnTimeout = keepIdle
+		c.Transport = transport
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Transport = bounded{again{c.Transport}}
+	c.Transport = limitAnswers{repeatOnDeadConnection{c.Transport}}
 	return &c
 }
 
-// repeatable are the methods that do nothing, or the same, when they are done
-// twice. A message would be posted twice. (net/http itself repeats a request of
-// which nothing was written.)
+// repeatable are the methods for which a second call has no further effect. Methods that post are not repeatable: the
+// message would be posted twice. (net/http itself repeats a request if nothing of it was written.)
 var repeatable = map[string]bool{
 	"auth.test": true, "users.info": true, "users.list": true, "usergroups.users.list": true, "conversations.info": true,
 	"conversations.open": true, "chat.update": true,
 	"views.open": true, // a trigger opens one form; see OpenView
 }
 
-// repeated is where a call's context says whether it was made twice.
-type repeated struct{}
+// repeatedKey is the key of a context's value (an *atomic.Bool) that is set when the call was made twice.
+type repeatedKey struct{}
 
-// again makes a call once more, on a fresh connection, if the one that was kept
-// from an earlier call ended without one byte of an answer.
-type again struct{ next http.RoundTripper }
+// repeatOnDeadConnection makes a repeatable call once more, on a new connection, if a connection that was kept from an
+// earlier call ended before the first byte of the answer.
+type repeatOnDeadConnection struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
-	var kept, answered atomic.Bool
+func (t repeatOnDeadConnection) RoundTrip(r *http.Request) (*http.Response, error) {
+	var reused, answered atomic.Bool
 	trace := &httptrace.ClientTrace{
-		GotConn:              func(c httptrace.GotConnInfo) { kept.Store(c.Reused) },
+		GotConn:              func(c httptrace.GotConnInfo) { reused.Store(c.Reused) },
 		GotFirstResponseByte: func() { answered.Store(true) },
 	}
-	answer, err := a.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-	if err == nil || !kept.Load() || answered.Load() || r.Context().Err() != nil || !repeatable[path.Base(r.URL.Path)] {
+	answer, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	died := err != nil && reused.Load() && !answered.Load() && r.Context().Err() == nil
+	if !died || !repeatable[path.Base(r.URL.Path)] {
 		return answer, err
 	}
 	second := r.Clone(r.Context())
@@ -74,37 +72,37 @@ func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		second.Body = body
 	}
-	if pool, ok := a.next.(interface{ CloseIdleConnections() }); ok {
-		pool.CloseIdleConnections() // the others were kept as long
+	if pool, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		pool.CloseIdleConnections() // the other connections are as old
 	}
-	if twice, ok := r.Context().Value(repeated{}).(*atomic.Bool); ok {
+	if twice, ok := r.Context().Value(repeatedKey{}).(*atomic.Bool); ok {
 		twice.Store(true)
 	}
-	return a.next.RoundTrip(second)
+	return t.next.RoundTrip(second)
 }
 
-// bounded cuts answers off after maxAnswer bytes.
-type bounded struct{ next http.RoundTripper }
+// limitAnswers ends an answer with ErrTooLarge after maxAnswer bytes.
+type limitAnswers struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := b.next.RoundTrip(r)
+func (t limitAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = &cut{answer.Body, maxAnswer}
+	answer.Body = &limitedBody{answer.Body, maxAnswer}
 	return answer, nil
 }
 
-// cut is a body that fails with ErrTooLarge once more than left was read.
-type cut struct {
+// limitedBody is a body that fails with ErrTooLarge once more than left bytes were read.
+type limitedBody struct {
 	io.ReadCloser
 	left int64
 }
 
-func (c *cut) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	if c.left -= int64(n); c.left < 0 {
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
 		return 0, ErrTooLarge
 	}
 	return n, err

@@ -115,7 +115,7 @@ func TestAFormThatWasOpenedAfterAllIsNoError(t *testing.T) {
 }
 
 func TestConnectionsAreNotKeptThroughAFreeze(t *testing.T) {
-	kept := guarded(nil).Transport.(bounded).next.(again).next.(*http.Transport)
+	kept := safeClient(nil).Transport.(limitAnswers).next.(repeatOnDeadConnection).next.(*http.Transport)
 	if kept.IdleConnTimeout != keepIdle {
 		t.Errorf("idle connections are kept for %s, want %s", kept.IdleConnTimeout, keepIdle)
 	}

@@ -18,18 +18,16 @@ const (
 	TimestampHeader = "X-Slack-Request-Timestamp"
 )
 
-// Window is how far the time of a signed request may be from now, either way
-// (Slack's "Verifying requests from Slack"). It is also how long a captured
-// request can be sent again: whatever a request does has to be done once.
+// Window is how far the time of a signed request may be from now, earlier or later (Slack's "Verifying requests from
+// Slack"). A captured request can be sent again within this time, so handlers must do once what a request asks for.
 const Window = 5 * time.Minute
 
-// ErrSignature is the one answer to every request whose signature is not good.
-// It says nothing about the cause: whoever forges would learn from it.
+// ErrSignature is the only answer to a request whose signature is not valid. It does not name the cause, which would help
+// an attacker.
 var ErrSignature = errors.New("the request is not signed by Slack")
 
-// Verify checks that Slack signed body, the bytes as they came, not more than
-// Window before or after now. The error is ErrSignature, whatever was wrong.
-// An empty secret verifies nothing.
+// Verify checks that Slack signed body, byte for byte, not more than Window before or after now. Every error is
+// ErrSignature. With an empty secret, no signature is valid.
 func Verify(secret access.Secret, header http.Header, body []byte, now time.Time) error {
 	timestamp, signature := only(header, TimestampHeader), only(header, SignatureHeader)
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
@@ -45,8 +43,8 @@ func Verify(secret access.Secret, header http.Header, body []byte, now time.Time
 	return nil
 }
 
-// Sign returns the values of the two headers with which Slack would send body
-// at that time. It is for tools and the sandbox.
+// Sign returns the values of the two headers with which Slack would send body at that time. Tools and the sandbox use
+// it.
 func Sign(secret access.Secret, at time.Time, body []byte) (timestamp, signature string) {
 	timestamp = strconv.FormatInt(at.Unix(), 10)
 	return timestamp, sign(secret, timestamp, body)
@@ -60,8 +58,8 @@ func sign(secret access.Secret, timestamp string, body []byte) string {
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// only returns the value of a header that is there once, else "". Of two
-// values, one proxy would check the first and another read the second.
+// only returns the value of a header that has exactly one, otherwise "". With two values, an attacker could have a proxy
+// check one and this package read the other.
 func only(header http.Header, name string) string {
 	found := ""
 	for key, values := range header {

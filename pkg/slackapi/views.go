@@ -7,23 +7,25 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// OpenView opens a form for whoever caused trigger, which Slack accepts once
-// and for three seconds.
+// OpenView opens a form for the person whose click caused the trigger. Slack accepts a trigger once, and within three
+// seconds.
 func (c *Client) OpenView(ctx context.Context, trigger string, v slack.ModalViewRequest) error {
 	var twice atomic.Bool
-	err := c.call(context.WithValue(ctx, repeated{}, &twice), "views.open",
+	err := c.call(context.WithValue(ctx, repeatedKey{}, &twice), "views.open",
 		func(ctx context.Context, api *slack.Client) error {
 			_, err := api.OpenViewContext(ctx, trigger, v)
 			return err
 		})
 	if twice.Load() && Code(err) == "exchanged_trigger_id" {
-		return nil // the first call had opened it, and only its answer was lost
+		return nil // the first call opened the form, and only its answer was lost
 	}
 	return err
 }
 
-// UpdateView replaces an open form, if it still is the one with this hash; an
-// empty hash replaces whatever is there. It returns the form as it stands then, with what the person has put in.
+// UpdateView replaces a form that is on the screen. It returns the form with what the person has typed and chosen. If
+// hash is not "", the form must still have this hash.
+//
+// Error code: hash_conflict, if the form has changed since.
 func (c *Client) UpdateView(
 	ctx context.Context, viewID, hash string, v slack.ModalViewRequest,
 ) (after slack.View, err error) {

@@ -231,7 +231,7 @@ func Advice(class slackapi.Class, code string) string {
 		return "Put the Bot User OAuth Token of the installed app into SSM; the functions read it again by themselves."
 	case class == slackapi.Operator:
 		return "Look at the app's permissions and at the channel's settings in Slack."
-	case class == slackapi.Ours:
+	case class == slackapi.Invalid:
 		return "Report this as a fault of aws-access."
 	case class == slackapi.Wait:
 		return "Slack itself may have trouble: look at status.slack.com."

@@ -70,7 +70,7 @@ func TestThereIsAdviceForEveryClassOfError(t *testing.T) {
 	}
 	seen := make(map[string]slackapi.Class)
 	for _, class := range []slackapi.Class{
-		slackapi.Token, slackapi.Operator, slackapi.Ours, slackapi.Wait, slackapi.Unknown,
+		slackapi.Token, slackapi.Operator, slackapi.Invalid, slackapi.Wait, slackapi.Unknown,
 	} {
 		text := Advice(class, "")
 		if other, twice := seen[text]; twice || text == "" {
