@@ -118,7 +118,7 @@ func TestEachButtonBelowKeysIsASessionOfItsOwn(t *testing.T) {
 		b := sandboxtest.Start(t, sandboxtest.Policy(t), change)
 		b.Click("U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
 		below := b.Private("U0DEV1")
-		if !strings.Contains(string(below.Blocks), "a session of its own") {
+		if !strings.Contains(string(below.Blocks), "Each of these buttons starts another session") {
 			t.Errorf("the message does not say what the buttons do: %s", below.Blocks)
 		}
 		for i, label := range []string{"PowerShell", "Credentials file", "JSON"} {

@@ -47,7 +47,7 @@ func TestLeversRefuseInASentence(t *testing.T) {
 		"a group id that is none": {"people", `{"groups":{"devs":["U0DEV1"]}}`, "is not a user group id"},
 		"a member that is none":   {"people", `{"users":[{"id":"U0DEV1","name":"changed"}],"groups":{"S0DEVS":["dev1@example.com"]}}`, "is not a user id"},
 		"an unknown trait":        {"people", `{"users":[{"id":"U0DEV1","admin":true}]}`, `unknown field "admin"`},
-		"a role without a word":   {"roles", `{"account":"111111111111","role":"Admin"}`, "say what stands there"},
+		"a role without a word":   {"roles", `{"account":"111111111111","role":"Admin"}`, "say what to change"},
 		"an account that is none": {"roles", `{"account":"1","role":"Admin","missing":true}`, "is not an account id"},
 		"a trust that is none":    {"roles", `{"account":"111111111111","role":"Admin","trust":{"Version":"2012-10-17"}}`, "trust"},
 		"missing and trusted":     {"roles", `{"account":"111111111111","role":"Admin","missing":true,"max_session":3600}`, "a role that is missing"},

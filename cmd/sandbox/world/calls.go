@@ -1,29 +1,32 @@
 package world
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
-// calls counts operations.
+// Calls counts calls by operation, such as slack:chat.postMessage.
 type Calls struct {
 	mu sync.Mutex
 	n  map[string]int
 }
 
-func (c *Calls) Count(op string) {
+// Count counts one call.
+func (c *Calls) Count(operation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {
 		c.n = make(map[string]int)
 	}
-	c.n[op]++
+	c.n[operation]++
 }
 
-// all is a copy of the counts.
+// All is a copy of the counts. It is never nil.
 func (c *Calls) All() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[string]int, len(c.n))
-	for op, n := range c.n {
-		out[op] = n
+	if c.n == nil {
+		return map[string]int{}
 	}
-	return out
+	return maps.Clone(c.n)
 }

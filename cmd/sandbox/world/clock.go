@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// clock is the time of the sandbox. It runs with real time, or is held still,
-// and never goes back: what happened later is later.
+// Clock is the time of a World. It runs with real time or is held still, and it
+// never goes back.
 type Clock struct {
-	real func() time.Time
+	realNow func() time.Time
 
-	mu   sync.Mutex
-	at   time.Time // the last sandbox time that was read or set
-	from time.Time // real time of that moment
-	held bool
+	mu     sync.Mutex
+	at     time.Time // the sandbox time that was last read or set
+	realAt time.Time // the real time at which that was
+	held   bool
 }
 
 // NewClock starts a running clock at start.
-func NewClock(start time.Time, realTime func() time.Time) *Clock {
-	return &Clock{real: realTime, at: start.UTC(), from: realTime()}
+func NewClock(start time.Time, realNow func() time.Time) *Clock {
+	return &Clock{realNow: realNow, at: start.UTC(), realAt: realNow()}
 }
 
 // Now is the sandbox's time, in UTC.
@@ -29,17 +29,17 @@ func (c *Clock) Now() time.Time {
 	return c.now()
 }
 
-// now moves the clock on by the real time that has passed. When real time
-// jumps back, the sandbox's waits.
+// now moves the clock on by the real time that has passed. When real time jumps
+// back, the clock stands still instead. The caller holds the lock.
 func (c *Clock) now() time.Time {
 	if c.held {
 		return c.at
 	}
-	wall := c.real()
-	if passed := wall.Sub(c.from); passed > 0 {
+	realNow := c.realNow()
+	if passed := realNow.Sub(c.realAt); passed > 0 {
 		c.at = c.at.Add(passed)
 	}
-	c.from = wall
+	c.realAt = realNow
 	return c.at
 }
 
@@ -50,26 +50,26 @@ func (c *Clock) Running() bool {
 	return !c.held
 }
 
-// Hold stops the clock at the present moment and reports whether it ran.
-func (c *Clock) Hold() (ran bool) {
+// Hold stops the clock and reports whether it was running.
+func (c *Clock) Hold() (wasRunning bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ran = !c.held
+	wasRunning = !c.held
 	c.at = c.now()
 	c.held = true
-	return ran
+	return wasRunning
 }
 
-// Run lets the clock go on from where it stands.
+// Run lets the clock run again, from the time that it shows.
 func (c *Clock) Run() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.now()
-	c.from = c.real()
+	c.realAt = c.realNow()
 	c.held = false
 }
 
-// Set moves the clock to t, which must not lie in its past.
+// Set moves the clock to t. It refuses a time in the clock's past.
 func (c *Clock) Set(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,6 +77,6 @@ func (c *Clock) Set(t time.Time) error {
 	if t.Before(now) {
 		return fmt.Errorf("the clock cannot go back: it is %s", now.Format(time.RFC3339Nano))
 	}
-	c.at, c.from = t.UTC(), c.real()
+	c.at, c.realAt = t.UTC(), c.realNow()
 	return nil
 }

@@ -39,7 +39,7 @@ func (w *World) deploy(p *policy.Policy) *deployment {
 func (w *World) deps(p *policy.Policy, function string) functions.Deps {
 	return functions.Deps{
 		Team: team, Policy: p,
-		Store: counted{Store: w.Store, calls: w.Calls, faults: w.Faults, written: w.Engine.RunDue},
+		Store: countedStore{Store: w.Store, calls: w.Calls, faults: w.Faults, written: w.Engine.StartDue},
 		Slack: w.slackClient(&http.Client{Timeout: callTimeout}),
 		Now:   w.Clock.Now, Wait: w.Engine.wait, Log: w.log.With("function", function),
 	}
@@ -93,12 +93,12 @@ func (w *World) config(f config.Function, keys access.Credentials) (config.Confi
 	getenv := func(name string) string { return env[name] }
 	c, err := config.Read(f, getenv)
 	if err != nil {
-		panic(err) // nothing of it comes from a user
+		panic(err) // cannot happen: no value comes from a user
 	}
 	return c, getenv
 }
 
-// kept gives a secret that is never rotated.
+// kept returns a secret that is never rotated.
 func kept(secret access.Secret) func(context.Context, bool) (access.Secret, error) {
 	return func(context.Context, bool) (access.Secret, error) { return secret, nil }
 }

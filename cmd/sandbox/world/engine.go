@@ -2,106 +2,80 @@ package world
 
 import (
 	"context"
-	"encoding/json"
-	"hash/fnv"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// What AWS does between functions, as template.yaml asks for it (docs/facts.md#f3).
-const (
-	shards     = 4                // of the table's stream: order is kept in each, so per request
-	batchSize  = 25               // records handed to notify at once
-	firstRetry = time.Second      // after a batch failed; doubles
-	lastRetry  = 30 * time.Second // and grows no more
-	giveUp     = 24 * time.Hour   // age at which a record is parked instead of tried again
-	orderAge   = time.Minute      // age at which an order to vend is dropped: it is never tried again
-)
+// orderTTL is the age at which an order to vend is dropped instead of delivered,
+// as template.yaml sets it (docs/facts.md#f3).
+const orderTTL = time.Minute
 
-// engine hands serialised events from function to function: stream records to
-// notify in order and until they are taken, orders to vend once, and ticks.
-// What is due by the sandbox's clock runs at once, and all at the same time.
+// Engine carries serialised events from function to function, as AWS does:
+// stream records to notify, in order and until notify accepts them; orders to
+// vend, once; and ticks. Everything that is due by the sandbox's clock runs at
+// once and concurrently, except that ticks run one after the other, and so do
+// the batches of one shard.
 type Engine struct {
 	now    func() time.Time
 	faults *Faults
 	log    *slog.Logger
-	// records reads the table's stream behind a position.
-	records func(after, most int) ([]events.DynamoDBEventRecord, int)
+	// records reads at most limit records of the table's stream after a position.
+	// It returns the position of the last record read.
+	records func(after, limit int) ([]events.DynamoDBEventRecord, int)
 	// invoke runs a function on one event.
 	invoke func(ctx context.Context, function string, event []byte) ([]byte, error)
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever something ended
-	closed  bool
-	running int
-	cursor  int // position in the stream
-	shards  [shards]shard
-	orders  []order
-	asleep  []sleeper
-	ticks   []time.Time // asked for and not begun
-	ticking bool
-	delays  int
-	parked  []ParkedRecord
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever something ended
+	closed   bool
+	running  int // functions that run and do not wait for the clock
+	position int // in the stream
+	shards   [shards]shard
+	orders   []order
+	sleepers []sleeper
+	ticks    []time.Time // requested and not started
+	ticking  bool
+	delays   int // deliveries that were delayed so far
+	parked   []ParkedRecord
 }
 
-// shard is a part of the stream. One batch of it runs at a time.
-type shard struct {
-	waiting []waiting
-	busy    bool
-	tries   int       // of the first record
-	retry   time.Time // not before
-}
-
-type waiting struct {
-	record events.DynamoDBEventRecord
-	due    time.Time
-}
-
-// sleeper is a function that lets time pass.
+// sleeper is a function that waits for the clock.
 type sleeper struct {
 	until time.Time
 	wake  chan struct{}
 }
 
+// order is an event for vend.
 type order struct {
 	payload []byte
 	at, due time.Time
 }
 
-// parked is a record that was given up: nothing is dropped in silence.
-type ParkedRecord struct {
-	EventID string    `json:"event_id"`
-	At      time.Time `json:"at"`
-	Tries   int       `json:"tries"`
-}
-
-// newEngine fills in what an engine begins with.
+// newEngine completes an Engine.
 func newEngine(e *Engine) *Engine {
 	e.changed = make(chan struct{})
 	return e
 }
 
-// RunDue starts whatever is due, and does not wait for it.
-func (e *Engine) RunDue() {
+// StartDue starts everything that is due, and does not wait for it.
+func (e *Engine) StartDue() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.start()
+	e.startDue()
 }
 
-// settle returns when nothing more can run at the present time.
+// Settle returns when nothing more can run at the present time, or with the
+// error of ctx.
 func (e *Engine) Settle(ctx context.Context) error {
 	for {
 		e.mu.Lock()
-		e.start()
-		quiet, changed := e.running == 0, e.changed
+		e.startDue()
+		settled, changed := e.running == 0, e.changed
 		e.mu.Unlock()
-		if quiet {
+		if settled {
 			return nil
 		}
 		select {
@@ -112,135 +86,96 @@ func (e *Engine) Settle(ctx context.Context) error {
 	}
 }
 
-// close lets nothing more begin, and waits for what runs.
+// close lets nothing more start, and waits for what runs.
 func (e *Engine) close() {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
-	_ = e.Settle(context.Background()) // that context does not end
+	_ = e.Settle(context.Background()) // that context never ends
 }
 
-// next is the earliest moment after now at which something falls due; ok is
-// false when nothing waits. It is meant for when the engine is quiet.
+// NextDue is the earliest time at which something falls due; ok is false when
+// nothing waits. Call it only after Settle.
 func (e *Engine) NextDue() (at time.Time, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	earlier := func(t time.Time) {
+	consider := func(t time.Time) {
 		if !ok || t.Before(at) {
 			at, ok = t, true
 		}
 	}
 	for i := range e.shards {
-		if s := &e.shards[i]; len(s.waiting) > 0 && !s.busy { // a busy one waits for the sleeper that has its batch
-			earlier(s.ready())
+		// A busy shard waits for the sleeper that holds its batch.
+		if s := &e.shards[i]; len(s.pending) > 0 && !s.busy {
+			consider(s.due())
 		}
 	}
 	for _, o := range e.orders {
-		earlier(o.due)
+		consider(o.due)
 	}
-	for _, s := range e.asleep {
-		earlier(s.until)
+	for _, s := range e.sleepers {
+		consider(s.until)
 	}
 	return at, ok
 }
 
-// ready is when the first record may be handed over.
-func (s *shard) ready() time.Time {
-	if s.retry.After(s.waiting[0].due) {
-		return s.retry
-	}
-	return s.waiting[0].due
-}
-
-// order takes an event for vend, as Lambda's asynchronous invocation does.
+// order accepts an event for vend, as Lambda's asynchronous Invoke does.
 func (e *Engine) order(payload []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
 	e.orders = append(e.orders, order{payload: payload, at: now, due: now.Add(e.delay())})
-	e.start()
+	e.startDue()
 }
 
-// tick asks for a tick now. Ticks run one after the other.
+// tick requests a tick now.
 func (e *Engine) tick() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ticks = append(e.ticks, e.now())
-	e.start()
+	e.startDue()
 }
 
-// delay is how much later a delivery comes. The delays differ, so that what
-// was sent first may come last.
+// delay is how much later a delivery arrives. The delays differ, so that what
+// was sent first may arrive last. The caller holds the lock.
 func (e *Engine) delay() time.Duration {
-	if !e.faults.feeds(FaultDelay) {
+	if !e.faults.takeDelivery(FaultDelay) {
 		return 0
 	}
 	e.delays++
 	return time.Duration(e.delays*13%30+1) * time.Second
 }
 
-// start begins everything that is due. The caller holds the lock.
-func (e *Engine) start() {
+// startDue starts everything that is due. The caller holds the lock.
+func (e *Engine) startDue() {
 	now := e.now()
-	e.wake(now)
-	e.pull()
+	e.wakeSleepers(now)
+	e.readStream()
 	if e.closed {
 		return
 	}
 	for i := range e.shards {
 		e.startShard(&e.shards[i], now)
 	}
-	rest := e.orders[:0]
+	notDue := e.orders[:0]
 	for _, o := range e.orders {
 		if o.due.After(now) {
-			rest = append(rest, o)
+			notDue = append(notDue, o)
 			continue
 		}
-		e.begin(func() { e.vend(o) }, func() {})
+		e.start(func() { e.vend(o) }, func() {})
 	}
-	e.orders = rest
+	e.orders = notDue
 	if len(e.ticks) > 0 && !e.ticking {
 		at := e.ticks[0]
 		e.ticks, e.ticking = e.ticks[1:], true
-		e.begin(func() { e.runTick(at) }, func() { e.ticking = false })
+		e.start(func() { e.runTick(at) }, func() { e.ticking = false })
 	}
 }
 
-// wait lets a function wait on the sandbox's clock. While it waits the engine is
-// quiet, as if the function did not run.
-func (e *Engine) wait(ctx context.Context, d time.Duration) error {
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
-		return context.Canceled
-	}
-	s := sleeper{until: e.now().Add(d), wake: make(chan struct{})}
-	e.asleep = append(e.asleep, s)
-	e.running--
-	close(e.changed)
-	e.changed = make(chan struct{})
-	e.mu.Unlock()
-	<-s.wake
-	return ctx.Err()
-}
-
-// wake lets functions go on whose time has come, and all when the engine closes.
-// The caller holds the lock.
-func (e *Engine) wake(now time.Time) {
-	rest := e.asleep[:0]
-	for _, s := range e.asleep {
-		if !e.closed && s.until.After(now) {
-			rest = append(rest, s)
-			continue
-		}
-		e.running++
-		close(s.wake)
-	}
-	e.asleep = rest
-}
-
-// begin runs work beside everything else, then ends it under the lock.
-func (e *Engine) begin(work, end func()) {
+// start runs work in the background, and then end under the lock. The caller
+// holds the lock.
+func (e *Engine) start(work, end func()) {
 	e.running++
 	go func() {
 		work()
@@ -248,136 +183,62 @@ func (e *Engine) begin(work, end func()) {
 		defer e.mu.Unlock()
 		end()
 		e.running--
-		e.start()
-		close(e.changed)
-		e.changed = make(chan struct{})
+		e.startDue()
+		e.signalChange()
 	}()
 }
 
-// pull reads what is new in the stream. The mapping's filter lets events pass
-// and nothing else.
-func (e *Engine) pull() {
-	for {
-		records, last := e.records(e.cursor, 1000)
-		e.cursor = last
-		if len(records) == 0 {
-			return
+// signalChange wakes those who wait in Settle. The caller holds the lock.
+func (e *Engine) signalChange() {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// wait lets a function wait by the sandbox's clock. Meanwhile the engine counts
+// the function as not running.
+func (e *Engine) wait(ctx context.Context, d time.Duration) error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return context.Canceled
+	}
+	s := sleeper{until: e.now().Add(d), wake: make(chan struct{})}
+	e.sleepers = append(e.sleepers, s)
+	e.running--
+	e.signalChange()
+	e.mu.Unlock()
+	<-s.wake
+	return ctx.Err()
+}
+
+// wakeSleepers wakes the functions whose time has come, and all of them when the
+// engine closes. The caller holds the lock.
+func (e *Engine) wakeSleepers(now time.Time) {
+	asleep := e.sleepers[:0]
+	for _, s := range e.sleepers {
+		if !e.closed && s.until.After(now) {
+			asleep = append(asleep, s)
+			continue
 		}
-		for _, record := range records {
-			keys := record.Change.Keys
-			if record.EventName != string(events.DynamoDBOperationTypeInsert) || !strings.HasPrefix(keys["sk"].String(), store.EventPrefix) {
-				continue
-			}
-			s := &e.shards[shardOf(keys["pk"].String())]
-			s.waiting = append(s.waiting, waiting{record: record, due: e.now().Add(e.delay())})
-		}
+		e.running++
+		close(s.wake)
 	}
+	e.sleepers = asleep
 }
 
-func shardOf(key string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(key)) // never fails
-	return int(h.Sum32() % shards)
+// deliveries is how often an event is delivered: twice under FaultDouble.
+func (e *Engine) deliveries() int {
+	if e.faults.takeDelivery(FaultDouble) {
+		return 2
+	}
+	return 1
 }
 
-// startShard hands the next batch of a shard over, if it is time.
-func (e *Engine) startShard(s *shard, now time.Time) {
-	if s.busy || len(s.waiting) == 0 || s.ready().After(now) {
-		return
-	}
-	var batch []events.DynamoDBEventRecord
-	for _, w := range s.waiting {
-		if w.due.After(now) || len(batch) == batchSize {
-			break
-		}
-		batch = append(batch, w.record)
-	}
-	s.busy = true
-	var taken int
-	e.begin(func() { taken = e.deliver(batch) }, func() { e.delivered(s, taken, len(batch)) })
-}
-
-// deliver hands a batch to notify and returns how many records, from the
-// first, are done with. A double is the whole batch again, as if the first
-// answer had been lost.
-func (e *Engine) deliver(batch []events.DynamoDBEventRecord) (taken int) {
-	if e.faults.feeds(FaultDouble) {
-		e.hand(batch)
-	}
-	return e.hand(batch)
-}
-
-func (e *Engine) hand(batch []events.DynamoDBEventRecord) (taken int) {
-	payload, err := json.Marshal(events.DynamoDBEvent{Records: batch})
-	if err != nil {
-		e.log.Error("a batch cannot be written as JSON", "error", err)
-		return 0
-	}
-	answer, err := e.invoke(context.Background(), "notify", payload)
-	if err != nil {
-		e.log.Warn("notify failed", "records", len(batch), "error", err)
-		return 0
-	}
-	return checkpoint(batch, answer)
-}
-
-// checkpoint reads which records a function took: those before the first that
-// it names. An answer that names none of the batch fails it whole, as in AWS.
-func checkpoint(batch []events.DynamoDBEventRecord, answer []byte) (taken int) {
-	var said events.DynamoDBEventResponse
-	if err := json.Unmarshal(answer, &said); err != nil {
-		return 0
-	}
-	taken = len(batch)
-	for _, failure := range said.BatchItemFailures {
-		at := 0
-		for i, record := range batch {
-			if record.Change.SequenceNumber == failure.ItemIdentifier {
-				at = i
-			}
-		}
-		taken = min(taken, at)
-	}
-	return taken
-}
-
-// delivered goes on behind what was taken, or tries the rest again later. The
-// caller holds the lock.
-func (e *Engine) delivered(s *shard, taken, of int) {
-	s.busy = false
-	s.waiting = s.waiting[taken:]
-	if taken == of {
-		s.tries, s.retry = 0, time.Time{}
-		return
-	}
-	if taken > 0 {
-		s.tries = 0
-	}
-	s.tries++
-	now := e.now()
-	s.retry = now.Add(backoff(s.tries))
-	if first := s.waiting[0].record; now.Sub(first.Change.ApproximateCreationDateTime.Time) >= giveUp {
-		e.log.Error("a stream record was given up and parked", "event", first.EventID, "tries", s.tries)
-		e.parked = append(e.parked, ParkedRecord{EventID: first.EventID, At: now, Tries: s.tries})
-		s.waiting = s.waiting[1:]
-		s.tries, s.retry = 0, time.Time{}
-	}
-}
-
-// backoff is the wait after so many tries: 1 s, 2 s, 4 s, up to 30 s.
-func backoff(tries int) time.Duration {
-	return min(firstRetry<<min(tries-1, 10), lastRetry)
-}
-
-// vend runs one order, once, or twice when deliveries are doubled. What it
-// answers is nobody's: the function tells the person itself.
+// vend delivers one order. Nobody reads the function's answer: the function
+// itself tells the person.
 func (e *Engine) vend(o order) {
-	times := 1
-	if e.faults.feeds(FaultDouble) {
-		times = 2
-	}
-	for range times {
-		if age := e.now().Sub(o.at); age >= orderAge {
+	for range e.deliveries() {
+		if age := e.now().Sub(o.at); age >= orderTTL {
 			e.log.Warn("an order to vend was dropped: too old", "age", age.String())
 			return
 		}
@@ -387,22 +248,10 @@ func (e *Engine) vend(o order) {
 	}
 }
 
-// runTick runs one tick, twice when deliveries are doubled.
 func (e *Engine) runTick(at time.Time) {
-	times := 1
-	if e.faults.feeds(FaultDouble) {
-		times = 2
-	}
-	for range times {
-		if _, err := e.invoke(context.Background(), "tick", scheduled(at)); err != nil {
+	for range e.deliveries() {
+		if _, err := e.invoke(context.Background(), "tick", scheduledEvent(at)); err != nil {
 			e.log.Warn("tick failed", "error", err)
 		}
 	}
-}
-
-// Parked are the records that were parked.
-func (e *Engine) Parked() []ParkedRecord {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]ParkedRecord{}, e.parked...)
 }

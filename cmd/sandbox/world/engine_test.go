@@ -166,7 +166,7 @@ func TestCheckpoints(t *testing.T) {
 		`{"batchItemFailures":[{"itemIdentifier":""}]}`:                         0,
 		`{"batchItemFailures":[{"itemIdentifier":"9"},{"itemIdentifier":"2"}]}`: 0,
 	} {
-		if got := checkpoint(batch, []byte(answer)); got != want {
+		if got := countAccepted(batch, []byte(answer)); got != want {
 			t.Errorf("%s: %d are done, want %d", answer, got, want)
 		}
 	}

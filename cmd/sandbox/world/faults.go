@@ -9,74 +9,75 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// The ways in which a call, or a delivery between functions, goes wrong.
+// The ways in which a call, or a delivery between functions, can fail.
 const (
-	FaultError     = "error"  // the work is not done, and the answer says so
-	FaultThrottled = "429"    // too many calls: the work is not done
-	FaultSlow      = "slow"   // the work is done, the answer comes late (real time)
+	FaultError     = "error"  // the work is not done, and the answer is a server error
+	FaultThrottled = "429"    // the work is not done, and the answer says too many calls
+	FaultSlow      = "slow"   // the work is done, and the answer comes late (real time)
 	FaultLost      = "lost"   // the work is done, and the answer is an error
 	FaultDead      = "dead"   // the work is not done, and the connection closes without an answer
-	FaultCode      = "code:"  // and an error code: the work is not done, and this is the answer
-	FaultQuota     = "quota"  // Slack: calls past a number a minute are answered as by FaultThrottled
-	FaultDouble    = "double" // feed: handed over twice
-	FaultDelay     = "delay"  // feed: handed over up to 30 s later
+	FaultCode      = "code:"  // prefix of an error code: the work is not done, and this is the answer
+	FaultQuota     = "quota"  // Slack: calls past a limit per minute are answered as by FaultThrottled
+	FaultDouble    = "double" // Feed: delivered twice
+	FaultDelay     = "delay"  // Feed: delivered up to 30 s late
 )
 
-// Feed is the operation name of the deliveries between functions.
+// Feed is the name under which deliveries between functions fail.
 const Feed = "feed"
 
-// fault is something that goes wrong for a while.
+// Fault makes calls fail.
 type Fault struct {
-	At    string     `json:"at"`
-	How   string     `json:"how"`
+	At    string     `json:"at"`              // operation, or prefix of operations that ends in *
+	How   string     `json:"how"`             // one of the constants above
 	Times int        `json:"times,omitempty"` // how often it still happens; 0 for no limit
 	Until *time.Time `json:"until,omitempty"` // sandbox time; nil for no end
-	// PerMinute is a quota's number; 0 for the one that Slack documents.
+	// PerMinute is the limit of a quota; 0 for the one that Slack documents.
 	PerMinute int `json:"per_minute,omitempty"`
 
-	id int // of faults, the order in which they were set
+	id int // in the order in which they were added
 }
 
-// faults are those in force, in the order in which they were set. One call
-// meets the first that is meant for it.
+// Faults are the active faults, in the order in which they were added. A call
+// meets the first one that matches it.
 type Faults struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	list []Fault
-	made int // faults set so far
+	mu     sync.Mutex
+	list   []Fault
+	lastID int
 }
 
-// add sets a fault.
+// Add adds a fault.
 func (f *Faults) Add(one Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.made++
-	one.id = f.made
+	f.lastID++
+	one.id = f.lastID
 	f.list = append(f.list, one)
 }
 
-// clear ends all faults.
+// Clear ends all faults.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = nil
 }
 
-// Active lists the faults, without those that are over.
+// Active lists the faults that have not ended. It is never nil.
 func (f *Faults) Active() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sweep()
+	f.dropEnded()
 	return append([]Fault{}, f.list...)
 }
 
-func (f *Faults) sweep() {
+// dropEnded drops the faults whose time is over. The caller holds the lock.
+func (f *Faults) dropEnded() {
 	now := f.now()
 	f.list = slices.DeleteFunc(f.list, func(one Fault) bool { return one.Until != nil && !now.Before(*one.Until) })
 }
 
-// nextEnd is when the next fault ends by itself; ok is false when none will.
+// nextEnd is when the next fault ends by time; ok is false when none will.
 func (f *Faults) nextEnd() (at time.Time, ok bool) {
 	for _, one := range f.Active() {
 		if one.Until != nil && (!ok || one.Until.Before(at)) {
@@ -86,36 +87,37 @@ func (f *Faults) nextEnd() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// take says how a call goes wrong that is known under these names, "" for not
-// at all, and counts it. Quotas are not among the ways: they let most calls pass.
+// take returns how a call fails that has these names, and counts that; "" means
+// that it succeeds. Quotas are left to the fake Slack.
 func (f *Faults) take(names ...string) (how string) {
-	return f.first(func(one Fault) bool {
-		return one.How != FaultQuota && slices.ContainsFunc(names, func(name string) bool { return covers(one.At, name) })
+	return f.takeFirst(func(one Fault) bool {
+		return one.How != FaultQuota && slices.ContainsFunc(names, one.covers)
 	})
 }
 
-// feeds reports whether a delivery goes wrong in this way, and counts it.
-func (f *Faults) feeds(how string) bool {
-	return f.first(func(one Fault) bool { return one.At == Feed && one.How == how }) != ""
+// takeDelivery reports whether a delivery fails in this way, and counts that.
+func (f *Faults) takeDelivery(how string) bool {
+	return f.takeFirst(func(one Fault) bool { return one.At == Feed && one.How == how }) != ""
 }
 
-func (f *Faults) first(meant func(Fault) bool) (how string) {
+func (f *Faults) takeFirst(matches func(Fault) bool) (how string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sweep()
-	i := slices.IndexFunc(f.list, meant)
+	f.dropEnded()
+	i := slices.IndexFunc(f.list, matches)
 	if i < 0 {
 		return ""
 	}
 	how = f.list[i].How
-	f.met(i)
+	f.countDown(i)
 	return how
 }
 
-// met counts that a fault happened once more. The caller holds the lock.
-func (f *Faults) met(i int) {
+// countDown notes that a fault happened once more, and drops it after its last
+// time. The caller holds the lock.
+func (f *Faults) countDown(i int) {
 	switch f.list[i].Times {
-	case 0:
+	case 0: // no limit
 	case 1:
 		f.list = slices.Delete(f.list, i, i+1)
 	default:
@@ -123,13 +125,13 @@ func (f *Faults) met(i int) {
 	}
 }
 
-// quota is the first quota that is set for a call to Slack, nil for none. Each
-// call that it refuses counts as one of its times.
-func (f *Faults) quota(op string) *slackfake.Quota {
+// quota is the first quota for a call to Slack, nil for none. Each call that it
+// refuses counts as one of its times.
+func (f *Faults) quota(operation string) *slackfake.Quota {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sweep()
-	i := slices.IndexFunc(f.list, func(one Fault) bool { return one.How == FaultQuota && covers(one.At, op) })
+	f.dropEnded()
+	i := slices.IndexFunc(f.list, func(one Fault) bool { return one.How == FaultQuota && one.covers(operation) })
 	if i < 0 {
 		return nil
 	}
@@ -138,15 +140,15 @@ func (f *Faults) quota(op string) *slackfake.Quota {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if i := slices.IndexFunc(f.list, func(one Fault) bool { return one.id == id }); i >= 0 {
-			f.met(i)
+			f.countDown(i)
 		}
 	}}
 }
 
-// covers reports whether at names an operation. Deliveries are no operations.
-func covers(at, name string) bool {
-	if beginning, ok := strings.CutSuffix(at, "*"); ok {
-		return strings.HasPrefix(name, beginning)
+// covers reports whether a fault is for an operation.
+func (f Fault) covers(operation string) bool {
+	if prefix, ok := strings.CutSuffix(f.At, "*"); ok {
+		return strings.HasPrefix(operation, prefix)
 	}
-	return at == name
+	return f.At == operation
 }

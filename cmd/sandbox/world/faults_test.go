@@ -25,7 +25,7 @@ func TestFaultsAreForTheirCallsAndForTheirTime(t *testing.T) {
 	take(FaultLost, "slack:chat.postMessage")
 	take(FaultSlow, "sts:AssumeRole")
 	take("", "sts:AssumeRole")
-	if f.feeds(FaultDouble) || f.feeds(FaultDelay) {
+	if f.takeDelivery(FaultDouble) || f.takeDelivery(FaultDelay) {
 		t.Error("a call's fault touched a delivery")
 	}
 	if end, ok := f.nextEnd(); !ok || !end.Equal(until) {

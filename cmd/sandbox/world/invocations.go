@@ -7,66 +7,82 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws-access/aws-access/cmd/sandbox/web"
 	smithytime "github.com/aws/smithy-go/time"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/web"
 )
 
-// invocations plays the part of Lambda's API that orders go through: the
-// asynchronous Invoke.
+// invocations simulates the part of Lambda's API through which the slack
+// function orders a vend: the asynchronous Invoke.
 type invocations struct {
-	accessKey string // who may call
-	function  string // ARN
+	accessKey string // the only key that may call
+	function  string // ARN of the only function that may be called
 	calls     *Calls
 	faults    *Faults
 	order     func(payload []byte)
 }
 
-func (l invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, code, message string) {
-		w.Header().Set("X-Amzn-Errortype", code)
-		web.JSON(w, status, map[string]string{"Message": message})
-	}
-	l.calls.Count("invoke:vend")
-	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+const (
+	maxPayload = 1 << 20         // of an asynchronous invocation, in bytes
+	slowInvoke = 4 * time.Second // how late FaultSlow answers, in real time: later than Slack waits
+	faultText  = "a fault of the sandbox"
+)
+
+func (i invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i.calls.Count("invoke:vend")
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	switch {
-	case !strings.Contains(r.Header.Get("Authorization"), "Credential="+l.accessKey+"/"):
-		refuse(http.StatusForbidden, "AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction")
+	case !strings.Contains(r.Header.Get("Authorization"), "Credential="+i.accessKey+"/"):
+		lambdaError(w, "AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction")
 		return
-	case r.PathValue("function") != l.function:
-		refuse(http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+r.PathValue("function"))
+	case r.PathValue("function") != i.function:
+		lambdaError(w, "ResourceNotFoundException", "Function not found: "+r.PathValue("function"))
 		return
 	case r.Header.Get("X-Amz-Invocation-Type") != "Event":
-		refuse(http.StatusBadRequest, "InvalidParameterValueException", "Only asynchronous invocations are played.")
+		lambdaError(w, "InvalidParameterValueException", "The sandbox supports asynchronous invocations only.")
 		return
 	case err != nil || !json.Valid(payload):
-		refuse(http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
+		lambdaError(w, "InvalidRequestContentException", "Could not parse request body into json.")
 		return
 	}
-	how := l.faults.take("invoke:vend")
-	if code, ok := strings.CutPrefix(how, FaultCode); ok {
-		refuse(lambdaStatus(code), code, "a fault of the sandbox")
+	how := i.faults.take("invoke:vend")
+	if failInvoke(w, r, how) {
 		return
+	}
+	i.order(payload)
+	if how == FaultLost {
+		lambdaError(w, "ServiceException", faultText+": the work was done")
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// failInvoke makes an invocation fail before its work is done. It reports
+// whether it has.
+func failInvoke(w http.ResponseWriter, r *http.Request, how string) (failed bool) {
+	if code, ok := strings.CutPrefix(how, FaultCode); ok {
+		lambdaError(w, code, faultText)
+		return true
 	}
 	switch how {
 	case FaultDead:
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case FaultError:
-		refuse(http.StatusInternalServerError, "ServiceException", "a fault of the sandbox")
-		return
+		lambdaError(w, "ServiceException", faultText)
+		return true
 	case FaultThrottled:
-		refuse(http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
-		return
+		lambdaError(w, "TooManyRequestsException", "Rate Exceeded.")
+		return true
 	case FaultSlow:
-		if smithytime.SleepWithContext(r.Context(), slowInvoke) != nil {
-			return
-		}
+		return smithytime.SleepWithContext(r.Context(), slowInvoke) != nil
 	}
-	l.order(payload)
-	if how == FaultLost {
-		refuse(http.StatusInternalServerError, "ServiceException", "a fault of the sandbox: the work was done")
-		return
-	}
-	w.WriteHeader(http.StatusAccepted)
+	return false
+}
+
+// lambdaError answers with an error code of Lambda.
+func lambdaError(w http.ResponseWriter, code, message string) {
+	w.Header().Set("X-Amzn-Errortype", code)
+	web.JSON(w, lambdaStatus(code), map[string]string{"Message": message})
 }
 
 // lambdaStatus is the HTTP status of an error of Lambda's Invoke, as its
@@ -86,7 +102,3 @@ func lambdaStatus(code string) int {
 	}
 	return http.StatusBadRequest
 }
-
-// slowInvoke is how much later a slow invocation is accepted, in real time:
-// later than Slack waits.
-const slowInvoke = 4 * time.Second

@@ -12,25 +12,26 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// timeouts are how long the functions may run, in real time, as in the
-// template.
+// timeouts are how long the functions may run, in real time, as in
+// template.yaml.
 var timeouts = map[string]time.Duration{
 	"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second,
 }
 
-// deployed makes instances of the functions of one deployment, by name. As on
-// Lambda, an instance runs one event at a time: it keeps a buffer of its own.
+// functionSet makes instances of the functions of one deployment, by name. As
+// on Lambda, an instance runs one event at a time, because it has a buffer of
+// its own.
 type functionSet map[string]func() lambda.Handler
 
-// instances makes them of what a main hands to lambda.Start.
+// instances makes instances of what a main passes to lambda.Start.
 func instances(handler any) func() lambda.Handler {
 	return func() lambda.Handler { return lambda.NewHandler(handler) }
 }
 
-// invoke runs a function on one serialised event, as Lambda does: with a
-// request id, a deadline, and a panic that is an error.
-func (d functionSet) invoke(ctx context.Context, function string, event []byte) (answer []byte, err error) {
-	instance, ok := d[function]
+// invoke runs a function on one serialised event, as Lambda does: it has a
+// request id and a deadline, and a panic becomes an error.
+func (f functionSet) invoke(ctx context.Context, function string, event []byte) (answer []byte, err error) {
+	instance, ok := f[function]
 	if !ok {
 		return nil, fmt.Errorf("there is no function %q", function)
 	}
@@ -51,15 +52,16 @@ func functionARN(function string) string {
 	return "arn:aws:lambda:" + region + ":" + Bastion + ":function:aws-access-" + function
 }
 
-// scheduled is the event of the schedule that runs every minute.
-func scheduled(at time.Time) []byte {
+// scheduledEvent is the event of the schedule that runs every minute.
+func scheduledEvent(at time.Time) []byte {
 	event, err := json.Marshal(events.EventBridgeEvent{
-		Version: "0", ID: ulid.Make().String(), DetailType: "Scheduled Event", Source: "aws.events", AccountID: Bastion,
-		Time: at.UTC().Truncate(time.Second), Region: region,
-		Resources: []string{"arn:aws:events:" + region + ":" + Bastion + ":rule/aws-access-tick"}, Detail: json.RawMessage("{}"),
+		Version: "0", ID: ulid.Make().String(), DetailType: "Scheduled Event", Source: "aws.events",
+		AccountID: Bastion, Time: at.UTC().Truncate(time.Second), Region: region,
+		Resources: []string{"arn:aws:events:" + region + ":" + Bastion + ":rule/aws-access-tick"},
+		Detail:    json.RawMessage("{}"),
 	})
 	if err != nil {
-		panic(err) // it holds nothing that JSON cannot write
+		panic(err) // cannot happen: JSON can write every field
 	}
 	return event
 }

@@ -3,7 +3,7 @@ package world
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,66 +16,77 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy"
 )
 
-// roles keeps what stands in member accounts: every role of every account in
-// the policy with the right trust, unless the lever said otherwise. A role is
-// put up when the vend function first asks for it, so that ten thousand
-// accounts cost nothing.
+// Roles are the roles in member accounts: every role of every account in the
+// policy, with the trust that the product asks for, unless Change said
+// otherwise. A role is created when the vend function first asks for it, so
+// that ten thousand accounts cost nothing.
 type Roles struct {
 	aws    *awsfake.Server
-	trust  string // the right one
+	trust  string // the trust policy that the product asks for
 	policy func() *policy.Policy
 
-	mu   sync.Mutex
-	said map[string]standing // by account and name
+	mu      sync.Mutex
+	changed map[string]roleSettings // by account and name
 }
 
-// standing is what the lever said of one role.
-type standing struct {
+// roleSettings are what Change has set for one role.
+type roleSettings struct {
 	missing    bool
-	trust      string // "" for the right one
-	maxSession time.Duration
+	trust      string        // "" for the trust that the product asks for
+	maxSession time.Duration // 0 for awsfake's default
 }
 
-// RoleChange is the lever's body.
+// RoleChange changes a role in a member account.
 type RoleChange struct {
 	Account    string          `json:"account"`
 	Role       string          `json:"role"`
-	Trust      json.RawMessage `json:"trust"`
+	Trust      json.RawMessage `json:"trust"` // a policy as JSON, or as a string that holds JSON
 	Missing    *bool           `json:"missing"`
 	MaxSession *int            `json:"max_session"` // seconds
 }
 
-// change does what the lever asks, or says why not.
+// Change changes a role. The error is a sentence about what is wrong with the
+// change, and then nothing has changed.
 func (r *Roles) Change(c RoleChange) error {
-	if c.Trust == nil && c.Missing == nil && c.MaxSession == nil {
-		return fmt.Errorf(`say what stands there: "trust", "missing" or "max_session"`)
+	missing := c.Missing != nil && *c.Missing
+	switch {
+	case c.Trust == nil && c.Missing == nil && c.MaxSession == nil:
+		return errors.New(`say what to change: "trust", "missing" or "max_session"`)
+	case missing && (c.Trust != nil || c.MaxSession != nil):
+		return errors.New(`a role that is missing has no "trust" and no "max_session"`)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := r.said[c.Account+"/"+c.Role]
-	if c.Missing != nil {
-		next.missing = *c.Missing
-	}
-	if c.Trust != nil {
-		next.missing, next.trust = false, trustText(c.Trust)
-	}
-	if c.MaxSession != nil {
-		next.missing, next.maxSession = false, time.Duration(*c.MaxSession)*time.Second
-	}
-	if c.Missing != nil && *c.Missing && (c.Trust != nil || c.MaxSession != nil) {
-		return fmt.Errorf(`a role that is missing has no "trust" and no "max_session"`)
-	}
+	next := c.apply(r.changed[c.Account+"/"+c.Role])
+	// Try the role on an AWS that is thrown away, so that a refused one changes
+	// nothing.
 	if err := awsfake.New(awsfake.Options{}).PutRole(c.Account, r.role(c.Role, "/", next)); err != nil {
 		return err
 	}
-	if r.said == nil {
-		r.said = make(map[string]standing)
+	if r.changed == nil {
+		r.changed = make(map[string]roleSettings)
 	}
-	r.said[c.Account+"/"+c.Role] = next
-	return r.apply(c.Account, c.Role, next)
+	r.changed[c.Account+"/"+c.Role] = next
+	return r.update(c.Account, c.Role, next)
 }
 
-// trustText is a policy that was given as JSON or as text that holds JSON.
+// apply returns the settings after a change. Setting trust or the maximum
+// session brings a missing role back.
+func (c RoleChange) apply(s roleSettings) roleSettings {
+	if c.Missing != nil {
+		s.missing = *c.Missing
+	}
+	if c.Trust != nil {
+		s.missing, s.trust = false, trustText(c.Trust)
+	}
+	if c.MaxSession != nil {
+		s.missing, s.maxSession = false, time.Duration(*c.MaxSession)*time.Second
+	}
+	return s
+}
+
+// trustText is the text of a policy that was given as JSON, or as a string that
+// holds JSON.
 func trustText(given json.RawMessage) string {
 	var text string
 	if json.Unmarshal(given, &text) == nil {
@@ -84,19 +95,19 @@ func trustText(given json.RawMessage) string {
 	return string(given)
 }
 
-// apply changes a role that is up already.
-func (r *Roles) apply(account, name string, s standing) error {
+// update changes a role that was created already.
+func (r *Roles) update(account, name string, s roleSettings) error {
 	if s.missing {
 		r.aws.RemoveRole(account, name)
 		return nil
 	}
-	if up, ok := r.aws.Role(account, name); ok {
-		return r.aws.PutRole(account, r.role(name, up.Path, s))
+	if existing, ok := r.aws.Role(account, name); ok {
+		return r.aws.PutRole(account, r.role(name, existing.Path, s))
 	}
 	return nil
 }
 
-func (r *Roles) role(name, path string, s standing) awsfake.Role {
+func (r *Roles) role(name, path string, s roleSettings) awsfake.Role {
 	role := awsfake.Role{Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession}
 	if s.trust != "" {
 		role.Trust = s.trust
@@ -104,16 +115,17 @@ func (r *Roles) role(name, path string, s standing) awsfake.Role {
 	return role
 }
 
-// put puts a role up that the vend function is about to ask for.
-func (r *Roles) put(arn string) error {
+// create creates a role that the vend function is about to assume, if there
+// should be one.
+func (r *Roles) create(arn string) error {
 	account, path, name, ok := splitARN(arn)
 	if !ok {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, spoken := r.said[account+"/"+name]
-	if s.missing || !spoken && !r.inPolicy(account, name) {
+	s, changed := r.changed[account+"/"+name]
+	if s.missing || !changed && !r.inPolicy(account, name) {
 		return nil
 	}
 	role := r.role(name, path, s)
@@ -121,18 +133,20 @@ func (r *Roles) put(arn string) error {
 	return r.aws.PutRole(account, role)
 }
 
-// inPolicy reports whether the policy knows a role in an account: it says so
-// to anybody who is a full member.
+// inPolicy reports whether the policy names a role in an account. For that, a
+// member who may ask for nothing asks for it: the refusal tells.
 func (r *Roles) inPolicy(account, name string) bool {
-	a := r.policy().Decide(policy.Question{Who: access.Person{ID: "U0NOBODY", Membership: access.Member}, Account: account, Role: name})
+	answer := r.policy().Decide(policy.Question{
+		Who: access.Person{ID: "U0NOBODY", Membership: access.Member}, Account: account, Role: name,
+	})
 	code := ""
-	if a.Refusal != nil {
-		code = access.Code(a.Refusal)
+	if answer.Refusal != nil {
+		code = access.Code(answer.Refusal)
 	}
 	return code != "unknown_account" && code != "unknown_role"
 }
 
-// splitARN reads a role's ARN.
+// splitARN reads the ARN of a role. The path begins and ends with a slash.
 func splitARN(arn string) (account, path, name string, ok bool) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[2] != "iam" || !strings.HasPrefix(parts[5], "role/") {
@@ -143,21 +157,23 @@ func splitARN(arn string) (account, path, name string, ok bool) {
 	return parts[4], full[:slash], full[slash:], full[slash:] != ""
 }
 
-// before puts roles up before AWS is asked for them. Only the vend function
-// can make that happen.
+// createOnUse creates roles before the fake AWS is asked for them. Only a
+// request with the vend function's key has that effect.
 func (r *Roles) createOnUse(vendKey string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodPost && strings.Contains(req.Header.Get("Authorization"), "Credential="+vendKey+"/") {
-			body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 1<<20))
-			if err != nil {
-				http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
-				return
-			}
-			req.Body = io.NopCloser(bytes.NewReader(body))
-			if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") == "AssumeRole" {
-				// A role that cannot be put up is one that does not stand there.
-				_ = r.put(form.Get("RoleArn"))
-			}
+		fromVend := strings.Contains(req.Header.Get("Authorization"), "Credential="+vendKey+"/")
+		if req.Method != http.MethodPost || !fromVend {
+			next.ServeHTTP(w, req)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 1<<20))
+		if err != nil {
+			http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
+			return
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") == "AssumeRole" {
+			_ = r.create(form.Get("RoleArn")) // the fake STS refuses a role that could not be created
 		}
 		next.ServeHTTP(w, req)
 	})

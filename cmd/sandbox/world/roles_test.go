@@ -26,7 +26,7 @@ func TestOnlyRolesOfThePolicyExist(t *testing.T) {
 		"arn:aws:sts::111111111111:assumed-role/ReadOnly/x":  false,
 		"nonsense": false,
 	} {
-		if err := w.Roles.put(arn); err != nil {
+		if err := w.Roles.create(arn); err != nil {
 			t.Errorf("%s: %v", arn, err)
 		}
 		account, _, name, _ := splitARN(arn)

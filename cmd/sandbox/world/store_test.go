@@ -19,13 +19,13 @@ func TestCallsOfTheTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type call = func(ctx context.Context, t counted) error
+	type call = func(ctx context.Context, t countedStore) error
 	reads := map[string]call{
-		"store:due":  func(ctx context.Context, t counted) error { _, err := t.Due(ctx, noon, 1); return err },
-		"store:list": func(ctx context.Context, t counted) error { _, err := t.ByRequester(ctx, "U0DEV1", 1); return err },
-		"store:load": func(ctx context.Context, t counted) error { _, err := t.Directory(ctx); return err },
+		"store:due":  func(ctx context.Context, t countedStore) error { _, err := t.Due(ctx, noon, 1); return err },
+		"store:list": func(ctx context.Context, t countedStore) error { _, err := t.ByRequester(ctx, "U0DEV1", 1); return err },
+		"store:load": func(ctx context.Context, t countedStore) error { _, err := t.Directory(ctx); return err },
 	}
-	save := func(ctx context.Context, t counted) error { return t.Save(ctx, request, event, "") }
+	save := func(ctx context.Context, t countedStore) error { return t.Save(ctx, request, event, "") }
 	for name, c := range map[string]struct {
 		at, how, op string
 		do          call
@@ -44,7 +44,7 @@ func TestCallsOfTheTable(t *testing.T) {
 		"a read":                      {"*", FaultError, "store:load", reads["store:load"], true, false},
 	} {
 		poked := false
-		table := counted{Store: memory.New(now), calls: &Calls{}, faults: &Faults{now: now}, written: func() { poked = true }}
+		table := countedStore{Store: memory.New(now), calls: &Calls{}, faults: &Faults{now: now}, written: func() { poked = true }}
 		table.faults.Add(Fault{At: c.at, How: c.how})
 		err := c.do(t.Context(), table)
 		_, _, _, missing := table.Store.Load(t.Context(), "R1")
