@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// authorize judges a call by everything that binds its caller: the policies of
-// the role as they stand now, its boundary, and the session's policy. more are
-// the condition keys of this call.
+// authorize checks a call against all policies that bind its caller: the current
+// policies of the role, its boundary, and the session policy. more holds the
+// condition keys of this call.
 func (s *Server) authorize(c *caller, action, resource string, more map[string][]string) *failure {
 	call := Call{Action: action, Resource: resource, Context: s.context(c, more)}
 	p := s.permissions(c)
 	if p.Evaluate(call) == Allowed {
 		return nil
 	}
-	return fail(http.StatusForbidden, "AccessDenied",
-		"User: "+c.arn()+" is not authorized to perform: "+action+" on resource: "+resource+" "+p.why(call, len(c.limits)))
+	return fail(http.StatusForbidden, "AccessDenied", "User: "+c.arn()+" is not authorized to perform: "+action+
+		" on resource: "+resource+" "+p.why(call, len(c.limits)))
 }
 
-// permissions of a session; a user has none.
+// permissions collects the policies that bind a caller. A user has none.
 func (s *Server) permissions(c *caller) Permissions {
 	p := Permissions{Limits: slices.Clone(c.limits)}
 	if c.role == nil {
 		return p
 	}
-	r := s.live(c)
+	r := s.currentRole(c)
 	if r == nil {
 		return p
 	}
@@ -36,8 +36,9 @@ func (s *Server) permissions(c *caller) Permissions {
 	return p
 }
 
-// why says which policy a call fails at, as newer AWS services do. The first
-// limits are session policies, the others boundaries.
+// why names the kind of policy that refuses a call, as newer AWS services do.
+// The first limits, as many as sessions says, are session policies; the others
+// are permissions boundaries.
 func (p Permissions) why(c Call, sessions int) string {
 	identity := Implicit
 	for _, d := range p.Identity {
@@ -63,8 +64,9 @@ func (p Permissions) why(c Call, sessions int) string {
 	return ""
 }
 
-// context is what IAM knows of every call (docs/facts.md#a6, C). aws:PrincipalArn is
-// the role with its path, whoever holds the session.
+// context returns the condition keys that IAM knows of a call
+// (docs/facts.md#a6, docs/facts.md#c). aws:PrincipalArn is the role with its path,
+// for every session of it.
 func (s *Server) context(c *caller, more map[string][]string) map[string][]string {
 	now := s.options.Now().UTC()
 	keys := map[string][]string{
@@ -73,7 +75,7 @@ func (s *Server) context(c *caller, more map[string][]string) map[string][]strin
 		"aws:PrincipalArn":     {c.principal()},
 		"aws:PrincipalAccount": {c.account},
 		"aws:userid":           {c.userID()},
-		"aws:SecureTransport":  {"true"}, // loopback stands for TLS
+		"aws:SecureTransport":  {"true"}, // loopback counts as TLS
 		"aws:ViaAWSService":    {"false"},
 		"aws:PrincipalType":    {"AssumedRole"},
 	}
@@ -81,7 +83,7 @@ func (s *Server) context(c *caller, more map[string][]string) map[string][]strin
 		keys["aws:PrincipalOrgID"] = []string{s.options.Org}
 	}
 	if c.role == nil {
-		keys["aws:PrincipalType"] = []string{"User"}
+		keys["aws:PrincipalType"] = []string{"User"} // without a time of issue
 	} else {
 		keys["aws:TokenIssueTime"] = []string{c.issued.UTC().Format(time.RFC3339)}
 	}
@@ -95,8 +97,8 @@ func (s *Server) context(c *caller, more map[string][]string) map[string][]strin
 	return keys
 }
 
-// arn names the caller in answers and messages: a session without its role's
-// path (docs/facts.md#a3).
+// arn is the caller's name in answers and messages. The ARN of a session leaves
+// out the path of its role (docs/facts.md#a3).
 func (c *caller) arn() string {
 	if c.role == nil {
 		return c.user
@@ -104,7 +106,7 @@ func (c *caller) arn() string {
 	return "arn:" + c.partition + ":sts::" + c.account + ":assumed-role/" + c.role.Name + "/" + c.name
 }
 
-// principal names the caller in policies.
+// principal is the caller's name in policies.
 func (c *caller) principal() string {
 	if c.role == nil {
 		return c.user

@@ -13,7 +13,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// maxBody is more than any call that is played has.
+// maxBody is the largest body that is read, in bytes. No simulated call has a
+// larger one.
 const maxBody = 1 << 20
 
 // request is one call to AWS as it came over the wire.
@@ -22,17 +23,17 @@ type request struct {
 	body      []byte
 	form      url.Values // parameters of a query API
 	signature signature
-	unsigned  error  // why signature is not there
-	service   string // sts, iam, s3; else what the signature says
-	operation string // as in AssumeRole
-	bucket    string // of S3
-	object    string
+	unsigned  error  // why there is no signature that can be read
+	service   string // sts, iam or s3; otherwise as the signature names it
+	operation string // such as AssumeRole
+	bucket    string // S3 only
+	object    string // S3 only
 }
 
-// AWS plays STS, IAM and S3 at one address; which of them is meant stands in
-// the signature. It is to be mounted with its path stripped, at the path with
-// and without a slash at the end: signatures are over the path that the client
-// sent, which is read from RequestURI.
+// AWS serves STS, IAM and S3 at one address. The signature says which service a
+// request is for. Mount the handler with its path stripped, both with and without
+// a slash at the end of the path: signatures cover the path that the client sent,
+// and that one is read from RequestURI.
 func (s *Server) AWS() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -41,7 +42,8 @@ func (s *Server) AWS() http.Handler {
 			return
 		}
 		q := readRequest(r, body)
-		s.play(r.Context(), q.service+":"+q.operation, func() answer { return s.serve(q) }, q.failed).write(w)
+		op := q.service + ":" + q.operation
+		s.withFault(r.Context(), op, func() answer { return s.serve(q) }, q.failed).write(w)
 	})
 }
 
@@ -49,7 +51,8 @@ func readRequest(r *http.Request, body []byte) request {
 	q := request{http: r, body: body}
 	q.signature, q.unsigned = readSignature(r)
 	raw := r.URL.RawQuery
-	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	const formType = "application/x-www-form-urlencoded"
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), formType) {
 		raw = string(body)
 	}
 	form, err := url.ParseQuery(raw)
@@ -57,7 +60,7 @@ func readRequest(r *http.Request, body []byte) request {
 		q.form = form
 	}
 	q.service = q.signature.service
-	if q.service == "" { // somebody unknown: answered in the form that fits
+	if q.service == "" { // without a signature: the API version tells which error format fits
 		q.service = map[string]string{"2011-06-15": "sts", "2010-05-08": "iam", "": "s3"}[q.form.Get("Version")]
 	}
 	q.operation = q.form.Get("Action")
@@ -70,8 +73,11 @@ func readRequest(r *http.Request, body []byte) request {
 	return q
 }
 
-// play lets go wrong what shall go wrong.
-func (s *Server) play(ctx context.Context, op string, do func() answer, failed func(*failure) answer) answer {
+// withFault answers with do, unless the test ordered a fault for this operation.
+// failed writes an error in the format of the service that was called.
+func (s *Server) withFault(
+	ctx context.Context, op string, do func() answer, failed func(*failure) answer,
+) answer {
 	if s.options.OnCall != nil {
 		s.options.OnCall(op)
 	}
@@ -98,15 +104,16 @@ func (s *Server) play(ctx context.Context, op string, do func() answer, failed f
 	return do()
 }
 
-// What a fault answers, in the words of the query APIs.
+// The errors that faults answer with, as the query APIs write them.
 var (
-	broken    = fail(http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error.")
+	broken = fail(http.StatusInternalServerError, "InternalFailure",
+		"The request processing has failed because of an unknown error.")
 	throttled = fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
 )
 
-// statuses are the HTTP statuses of error codes, where it is not 400: those of
-// the common errors of STS and IAM and of the errors of S3, as their references
-// list them (docs.aws.amazon.com, CommonErrors and ErrorResponses).
+// statuses lists the error codes whose HTTP status is not 400, by status: the
+// common errors of STS and IAM and the errors of S3, as their API references list
+// them (docs.aws.amazon.com, pages CommonErrors and ErrorResponses).
 var statuses = map[int]string{
 	http.StatusForbidden: `AccessDenied AccountProblem AllAccessDisabled ExpiredToken IDPRejectedClaim InvalidAccessKeyId
 		InvalidClientTokenId InvalidSecurity MissingAuthenticationToken NotSignedUp OptInRequired RegionDisabledException
@@ -118,7 +125,7 @@ var statuses = map[int]string{
 	http.StatusServiceUnavailable:  `RequestLimitExceeded ServiceUnavailable SlowDown`,
 }
 
-// statusOf is the HTTP status that an error code comes with.
+// statusOf returns the HTTP status that AWS sends with an error code.
 func statusOf(code string) int {
 	for status, codes := range statuses {
 		if slices.Contains(strings.Fields(codes), code) {
@@ -128,7 +135,7 @@ func statusOf(code string) int {
 	return http.StatusBadRequest
 }
 
-// failed is an error in the form of the service that was called.
+// failed writes an error in the format of the service that was called.
 func (q request) failed(f *failure) answer {
 	switch q.service {
 	case "sts":
@@ -136,22 +143,23 @@ func (q request) failed(f *failure) answer {
 	case "iam":
 		return queryFailure(iamSpace, f)
 	}
-	a := s3Failure(inS3Words(f))
+	a := s3Failure(s3Error(f))
 	if q.http.Method == http.MethodHead {
 		a.body, a.headOnly = nil, true
 	}
 	return a
 }
 
-// inS3Words translates the errors that S3 names otherwise than STS and IAM do.
-func inS3Words(f *failure) *failure {
+// s3Error translates an error that S3 names differently from STS and IAM.
+func s3Error(f *failure) *failure {
 	switch f.code {
 	case "InternalFailure":
 		return fail(f.status, "InternalError", "We encountered an internal error. Please try again.")
 	case "Throttling":
 		return fail(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case "InvalidClientTokenId":
-		return fail(f.status, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+		return fail(f.status, "InvalidAccessKeyId",
+			"The AWS Access Key Id you provided does not exist in our records.")
 	case "ExpiredToken":
 		return fail(http.StatusBadRequest, "ExpiredToken", "The provided token has expired.")
 	case "MissingAuthenticationToken":
@@ -162,7 +170,7 @@ func inS3Words(f *failure) *failure {
 	return f
 }
 
-// serve finds out who calls, and lets the service answer.
+// serve authenticates the caller and lets the service answer.
 func (s *Server) serve(q request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +187,7 @@ func (s *Server) serve(q request) answer {
 	case "s3":
 		a, f = s.serveS3(c, q)
 	default:
-		f = notPlayed(q.service)
+		f = notSimulated(q.service)
 	}
 	if f != nil {
 		return q.failed(f)
@@ -187,65 +195,71 @@ func (s *Server) serve(q request) answer {
 	return a
 }
 
-func notPlayed(what string) *failure {
-	return fail(http.StatusNotImplemented, "NotImplemented", "The sandbox does not play "+what+".")
+// notSimulated refuses a service or an operation that this fake does not have.
+func notSimulated(name string) *failure {
+	return fail(http.StatusNotImplemented, "NotImplemented", "The sandbox does not simulate "+name+".")
 }
 
-// errTime is what STS and IAM call a signature of the wrong time.
-const errTime = "SignatureDoesNotMatch"
-
-// authenticate finds the holder of the key that signed the request. Credentials
-// whose role is gone are not known any more (docs/facts.md#a3).
+// authenticate finds the holder of the key that signed the request, and checks
+// the signature. Credentials of a deleted role are unknown (docs/facts.md#a3).
 func (s *Server) authenticate(q request) (*caller, *failure) {
 	switch {
 	case errors.Is(q.unsigned, errUnsigned):
-		return nil, fail(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		return nil, fail(http.StatusForbidden, "MissingAuthenticationToken",
+			"Request is missing Authentication Token")
 	case q.unsigned != nil:
 		return nil, fail(http.StatusBadRequest, "IncompleteSignature", q.unsigned.Error())
 	}
 	if err := q.signature.fresh(s.options.Wall()); err != nil {
 		if q.service == "s3" {
-			return nil, fail(http.StatusForbidden, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+			return nil, fail(http.StatusForbidden, "RequestTimeTooSkewed",
+				"The difference between the request time and the current time is too large.")
 		}
-		return nil, fail(http.StatusForbidden, errTime, err.Error())
+		return nil, fail(http.StatusForbidden, "SignatureDoesNotMatch", err.Error()) // the code of STS and IAM
 	}
-	c := s.known(q.signature.keyID, q.signature.token)
+	c := s.findCaller(q.signature.keyID, q.signature.token)
 	if c == nil {
-		return nil, fail(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+		return nil, fail(http.StatusForbidden, "InvalidClientTokenId",
+			"The security token included in the request is invalid.")
 	}
-	if !q.signature.holds(q.http, c.SecretKey.Reveal(), q.body) {
-		return nil, fail(http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.")
+	if !q.signature.matches(q.http, c.SecretKey.Reveal(), q.body) {
+		return nil, fail(http.StatusForbidden, "SignatureDoesNotMatch",
+			"The request signature we calculated does not match the signature you provided. "+
+				"Check your AWS Secret Access Key and signing method.")
 	}
 	if s.expired(c) {
-		return nil, fail(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
+		return nil, fail(http.StatusForbidden, "ExpiredToken",
+			"The security token included in the request is expired")
 	}
-	return c, q.whole()
+	return c, q.checkBody()
 }
 
-// whole says that the body is not the one that was signed.
-func (q request) whole() *failure {
+// checkBody returns an error if the body is not the one that was signed.
+func (q request) checkBody() *failure {
 	hash := q.http.Header.Get("X-Amz-Content-Sha256")
 	streamed := q.service == "s3" && (hash == unsignedPayload || strings.HasPrefix(hash, "STREAMING-"))
 	if hash == "" || streamed || hash == hexSum(q.body) {
 		return nil
 	}
-	return fail(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+	return fail(http.StatusBadRequest, "XAmzContentSHA256Mismatch",
+		"The provided 'x-amz-content-sha256' header does not match what was computed.")
 }
 
-// known is the holder of a key and its token, nil if there is none.
-func (s *Server) known(keyID, token string) *caller {
+// findCaller returns the holder of an access key and its session token, nil if
+// there is none.
+func (s *Server) findCaller(keyID, token string) *caller {
 	c, ok := s.callers[keyID]
 	if !ok || subtle.ConstantTimeCompare([]byte(c.SessionToken.Reveal()), []byte(token)) != 1 {
 		return nil
 	}
-	if c.role != nil && s.live(c) == nil {
+	if c.role != nil && s.currentRole(c) == nil {
 		return nil
 	}
 	return c
 }
 
-// live is the role of a session as it stands now, nil if it is gone.
-func (s *Server) live(c *caller) *role {
+// currentRole returns the role of a session as it is now, nil if it was deleted.
+func (s *Server) currentRole(c *caller) *role {
 	r, ok := s.roles[c.role.arn]
 	if !ok || r.id != c.role.id {
 		return nil
@@ -253,12 +267,13 @@ func (s *Server) live(c *caller) *role {
 	return r
 }
 
-// expired judges by the sandbox's clock. A function's credentials have no end.
+// expired compares with the sandbox's clock. Credentials of functions never
+// expire.
 func (s *Server) expired(c *caller) bool {
 	return !c.Expires.IsZero() && !s.options.Now().Before(c.Expires)
 }
 
-// same compares secrets.
-func same(a access.Secret, b string) bool {
+// equalSecret compares two secrets in constant time.
+func equalSecret(a access.Secret, b string) bool {
 	return subtle.ConstantTimeCompare([]byte(a.Reveal()), []byte(b)) == 1
 }

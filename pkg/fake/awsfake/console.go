@@ -15,37 +15,39 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Console plays the AWS console: who is signed in, until when, and what the
-// session may do at this moment, judged as the calls themselves are.
+// Console serves a small AWS console. Its page shows who is signed in, until when,
+// and what the session may do now, by the same checks that AWS makes for calls.
 func (s *Server) Console() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			page(http.StatusMethodNotAllowed, "refusal", refusal{Title: "Not played", Says: "This console can only be looked at."}).write(w)
+			page(http.StatusMethodNotAllowed, "refusal", refusal{
+				Title: "Not simulated", Says: "This console is read-only.",
+			}).write(w)
 			return
 		}
 		s.view(r).write(w)
 	})
 }
 
-// refusal is what a page says when it shows nothing else.
+// refusal is the content of a page that shows no console.
 type refusal struct {
 	Title, Says, Next string
 	Link              string // where to sign in again
 	Who               *identity
 }
 
-// identity is who is signed in.
+// identity describes the session that is signed in.
 type identity struct {
 	Account, Role, Session, Person string
 	Tags                           []shownTag
 	Issued, Expires, Ends          string
-	Left                           string
-	Percent                        int // of the session's life that has passed
+	Left                           string // time until the session or the grant ends
+	Percent                        int    // of that time that has passed
 }
 
 type shownTag struct{ Key, Value string }
 
-// screen is the console's page.
+// screen is the content of the console's page.
 type screen struct {
 	Who     identity
 	Page    string
@@ -56,16 +58,16 @@ type screen struct {
 	Now     string
 }
 
-// Name and Made are for the page.
+// Name is the name of a bucket. The page's template calls it.
 func (b bucket) Name() string { return b.name }
 
-// Made is when a bucket was made.
+// Made is the time at which a bucket was made.
 func (b bucket) Made() string { return b.made.Format("2 Jan 2006, 15:04 UTC") }
 
-// Objects counts what is in a bucket.
+// Objects is the number of objects in a bucket.
 func (b bucket) Objects() int { return len(b.objects) }
 
-// probe is one call that people try first.
+// probe is a call that the page checks, without making it.
 type probe struct {
 	Does, Action string
 	Allowed      bool
@@ -78,25 +80,27 @@ func (s *Server) view(r *http.Request) answer {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil || s.cookies[cookie.Value] == nil {
 		return page(http.StatusUnauthorized, "refusal", refusal{
-			Title: "You are not signed in", Says: "This console is opened by a sign-in link.", Next: "Press Open AWS console in Slack.",
+			Title: "You are not signed in", Says: "You need a sign-in link to open this console.",
+			Next: "Press Open AWS console in Slack.",
 		})
 	}
 	c, link := s.cookies[cookie.Value], s.issuers[cookie.Value]
 	who := s.identity(c)
 	switch ends, ok := c.ends(); {
-	case s.expired(c), s.live(c) == nil:
+	case s.expired(c), s.currentRole(c) == nil:
 		return page(http.StatusForbidden, "refusal", refusal{
-			Title: "Your session has expired", Says: "The credentials of this session ended at " + who.Expires + ".",
-			Next: "If your access still lasts, open the console again from Slack.", Link: link, Who: &who,
+			Title: "Your session has expired", Says: "The credentials of this session expired at " + who.Expires + ".",
+			Next: "If you still have access, open the console again from Slack.", Link: link, Who: &who,
 		})
 	case ok && !s.options.Now().Before(ends):
 		return page(http.StatusForbidden, "refusal", refusal{
-			Title: "Your access has ended", Says: "It ended at " + who.Ends + ". Every call is denied by the policy of this session.",
-			Next: "Ask again with /aws-access in Slack.", Link: link, Who: &who,
+			Title: "Your access has ended",
+			Says:  "It ended at " + who.Ends + ". The policy of this session now denies every call.",
+			Next:  "Ask again with /aws-access in Slack.", Link: link, Who: &who,
 		})
 	}
 	a := page(http.StatusOK, "console", s.screen(c, who, r))
-	a.header.Set("Refresh", "20") // an end is seen without a hand on the page
+	a.header.Set("Refresh", "20") // the page shows the end of access without a reload by the user
 	return a
 }
 
@@ -138,8 +142,8 @@ func (s *Server) identity(c *caller) identity {
 	return who
 }
 
-// ends is when the session's own policy denies everything: the end of the
-// grant. ok is false if it never does.
+// ends returns the time from which the session policy denies everything: the end
+// of the grant. ok is false if the policy has no such time.
 func (c *caller) ends() (at time.Time, ok bool) {
 	var policy struct {
 		Statement []struct {
@@ -152,7 +156,7 @@ func (c *caller) ends() (at time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	for _, st := range policy.Statement {
-		if st.Effect != "Deny" || !whole(st.Action) || !whole(st.Resource) || len(st.Condition) != 1 {
+		if st.Effect != "Deny" || !isStar(st.Action) || !isStar(st.Resource) || len(st.Condition) != 1 {
 			continue
 		}
 		if t, err := readDate(st.Condition["DateGreaterThanEquals"]["aws:CurrentTime"]); err == nil {
@@ -162,26 +166,26 @@ func (c *caller) ends() (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// whole says whether an element of a policy is "*" or a list of it.
-func whole(element any) bool {
+// isStar reports whether an element of a policy is "*" or a list with "*".
+func isStar(element any) bool {
 	list, ok := element.([]any)
 	return element == "*" || ok && slices.Contains(list, any("*"))
 }
 
-// probes are judged, not called.
+// probes checks which of the calls that people often try the session may make.
 func (s *Server) probes(c *caller) []probe {
-	own := c.role.arn
 	list := []probe{}
 	for _, p := range [...]struct{ does, action, resource string }{
 		{"List the buckets", "s3:ListAllMyBuckets", "*"},
-		{"Look at servers", "ec2:DescribeInstances", "*"},
+		{"View servers", "ec2:DescribeInstances", "*"},
 		{"Restart a server", "ec2:RebootInstances", "*"},
 		{"Delete an object", "s3:DeleteObject", "arn:" + c.partition + ":s3:::demo-" + c.account + "/README.txt"},
-		{"Make a long-lived access key", "iam:CreateAccessKey", "arn:" + c.partition + ":iam::" + c.account + ":user/somebody"},
-		{"Assume a further role", "sts:AssumeRole", "arn:" + c.partition + ":iam::" + c.account + ":role/another"},
+		{"Make a long-lived access key", "iam:CreateAccessKey",
+			"arn:" + c.partition + ":iam::" + c.account + ":user/somebody"},
+		{"Assume another role", "sts:AssumeRole", "arn:" + c.partition + ":iam::" + c.account + ":role/another"},
 		{"Sign in with aws login", "signin:AuthorizeOAuth2Access",
 			"arn:" + c.partition + ":signin:us-east-1:" + c.account + ":oauth2/public-client/localhost"},
-		{"Change the own role", "iam:DeleteRolePolicy", own},
+		{"Change this role", "iam:DeleteRolePolicy", c.role.arn},
 		{"Open CloudShell", "cloudshell:CreateSession", "*"},
 	} {
 		f := s.authorize(c, p.action, p.resource, nil)
@@ -200,8 +204,8 @@ var pages string
 //go:embed console.css
 var style string
 
-// page draws one of the two pages. The style stands in the page; its hash in
-// the policy lets it in, and nothing else: no script, no picture, no frame.
+// page renders one of the two pages. The content security policy allows the inline
+// style by its hash, and nothing else: no scripts, no images, no frames.
 func page(status int, name string, data any) answer {
 	t, err := template.New("pages").Parse(pages)
 	if err != nil {
@@ -216,9 +220,11 @@ func page(status int, name string, data any) answer {
 		return answer{status: http.StatusInternalServerError, header: http.Header{}}
 	}
 	sum := sha256.Sum256([]byte(style))
+	hash := base64.StdEncoding.EncodeToString(sum[:])
 	return answer{status: status, kind: "text/html; charset=utf-8", body: b.Bytes(), header: http.Header{
-		"Content-Security-Policy": {"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-		"X-Content-Type-Options":  {"nosniff"},
-		"Referrer-Policy":         {"no-referrer"},
+		"Content-Security-Policy": {"default-src 'none'; style-src 'sha256-" + hash +
+			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		"X-Content-Type-Options": {"nosniff"},
+		"Referrer-Policy":        {"no-referrer"},
 	}}
 }

@@ -8,15 +8,15 @@ import (
 
 // Document is a parsed policy. The zero value allows nothing.
 //
-// A document never guesses: what ParseDocument does not know is an error
-// there, and what a Call holds that cannot be read is a deny.
+// A document never guesses. ParseDocument returns an error for everything that it
+// does not know, and a Call that cannot be read is denied.
 type Document struct {
 	trust      bool
 	statements []statement
 }
 
-// statement is one element of a policy: principals in a trust policy,
-// resources in all others.
+// statement is one statement of a policy. In a trust policy it has principals, in
+// other policies it has resources.
 type statement struct {
 	deny       bool
 	principals []principal
@@ -25,26 +25,27 @@ type statement struct {
 	conditions []condition
 }
 
-// Call is what a caller wants to do, as IAM would see it: an action such as
-// sts:AssumeRole, the ARN of the resource or "*" where the action has none, and
-// the condition keys with their values. Letter case of keys does not matter. A
-// key without values is absent.
+// Call is a call as IAM sees it: an action such as sts:AssumeRole, the ARN of the
+// resource ("*" if the action has no resource), and the condition keys with their
+// values. The letter case of keys does not matter. A key without values counts as
+// absent.
 type Call struct {
 	Action, Resource string
 	Context          map[string][]string
 }
 
-// Verdict is what policies say of one call. The zero value grants nothing.
+// Verdict is the result of evaluating policies for one call. The zero value
+// refuses the call.
 type Verdict int
 
-// What policies may say: nothing, yes, and a no that outweighs every yes.
+// The verdicts.
 const (
-	Implicit Verdict = iota
-	Allowed
-	Denied
+	Implicit Verdict = iota // no statement matches: an implicit deny
+	Allowed                 // a statement allows the call, and none denies it
+	Denied                  // a statement denies the call: an explicit deny, which always wins
 )
 
-// String is the word that testdata/evaluate uses.
+// String returns the verdict in the spelling of testdata/evaluate.
 func (v Verdict) String() string {
 	switch v {
 	case Implicit:
@@ -57,37 +58,39 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", int(v))
 }
 
-// Evaluate judges a call by an identity, inline or session policy or a
-// permissions boundary. A trust policy, and a call that fails Check, are Denied.
-// sts:GetCallerIdentity needs no permission and cannot be denied by any policy
-// (docs/facts.md#a7): whoever serves that action does not ask.
+// Evaluate evaluates an identity-based policy, a session policy or a permissions
+// boundary for a call. It returns Denied if the document is a trust policy, or if
+// the call fails Check. Do not use it for sts:GetCallerIdentity, which needs no
+// permission and which no policy can deny (docs/facts.md#a7).
 func (d Document) Evaluate(c Call) Verdict {
 	if d.trust {
 		return Denied
 	}
-	return d.judge(c, func(statement) bool { return true })
+	return d.evaluate(c, func(statement) bool { return true })
 }
 
-// EvaluateTrust judges a call by the trust policy of the role that it wants;
-// any other policy, and a call that fails Check, are Denied. Allowed is half of
-// the answer for a principal that is trusted through its account or from
-// another account: its own policies must allow the call as well (docs/facts.md#a2).
+// EvaluateTrust evaluates the trust policy of the role that a principal wants to
+// assume. It returns Denied if the document is not a trust policy, or if the call
+// fails Check. Allowed alone is not enough for a principal from another account,
+// or one that is trusted through its account: its own policies must allow the call
+// too (docs/facts.md#a2).
 func (d Document) EvaluateTrust(c Call, by Principal) Verdict {
 	if !d.trust {
 		return Denied
 	}
-	return d.judge(c, func(s statement) bool { return s.trusts(by) })
+	return d.evaluate(c, func(s statement) bool { return s.trusts(by) })
 }
 
-// judge is the rule of IAM: any deny that matches wins, else any allow.
-func (d Document) judge(c Call, concerns func(statement) bool) Verdict {
+// evaluate applies IAM's rule to the statements for which applies is true: a
+// matching deny wins, otherwise a matching allow.
+func (d Document) evaluate(c Call, applies func(statement) bool) Verdict {
 	context, err := c.read()
 	if err != nil {
 		return Denied
 	}
 	verdict := Implicit
 	for _, s := range d.statements {
-		if !concerns(s) || !s.matches(c, context) {
+		if !applies(s) || !s.matches(c, context) {
 			continue
 		}
 		if s.deny {
@@ -99,7 +102,7 @@ func (d Document) judge(c Call, concerns func(statement) bool) Verdict {
 }
 
 func (s statement) matches(c Call, context requestContext) bool {
-	if !s.actions.hold(c.Action) || !s.resources.hold(c.Resource, context) {
+	if !s.actions.match(c.Action) || !s.resources.match(c.Resource, context) {
 		return false
 	}
 	for _, condition := range s.conditions {
@@ -110,12 +113,13 @@ func (s statement) matches(c Call, context requestContext) bool {
 	return true
 }
 
-// Permissions are the policies that bind one session: those of its role, of
-// which one must allow, and limits (session policy, permissions boundary), of
-// which each must allow. A deny in any of them wins.
+// Permissions are the policies that bind one session. At least one policy of
+// Identity (the policies of the role) must allow a call, and each policy of Limits
+// (session policy, permissions boundary) must allow it too. A deny in any policy
+// wins.
 type Permissions struct{ Identity, Limits []Document }
 
-// Evaluate judges a call by all policies together.
+// Evaluate evaluates all policies together for a call.
 func (p Permissions) Evaluate(c Call) Verdict {
 	verdict := Implicit
 	for _, d := range p.Identity {
@@ -134,16 +138,16 @@ func (p Permissions) Evaluate(c Call) Verdict {
 	return verdict
 }
 
-// requestContext is a call's context with keys in lower case, as IAM compares
-// them, and without keys that have no values.
+// requestContext is a call's context with its keys in lower case, because IAM
+// ignores their case, and without keys that have no values.
 type requestContext map[string][]string
 
 var exactAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
 
-// Check says what in a call cannot be judged: an action or resource that is
-// none, a condition key that is not known, two values for a key that has one,
-// a value that is not of its key's type. Such a call is a mistake of the
-// service that asks, and every policy denies it.
+// Check returns an error if a call cannot be evaluated: it has an invalid action
+// or resource, an unknown condition key, several values for a key that has one, or
+// a value of the wrong type. Such a call is a mistake of the caller of this
+// package, and every policy denies it.
 func (c Call) Check() error {
 	_, err := c.read()
 	return err

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// condition is one key of one operator, with all its values.
+// condition is one operator with one of its keys and all values of that key.
 type condition struct {
 	key      string // in lower case
-	of       quantifier
+	quantity quantifier
 	negated  bool
 	ifExists bool
-	absent   *bool // the operator is Null: true wants the key absent, false present
+	absent   *bool // set for the operator Null: true means that the key must be absent
 	values   []test
 }
 
 // test compares a value of the request with one value of the policy.
 type test func(value string, context requestContext) bool
 
-// quantifier says how many of a key's values must fit.
+// quantifier says how many of a key's values must match.
 type quantifier int
 
 const (
@@ -31,15 +31,16 @@ const (
 	forAny
 )
 
-// operator is a way to compare: kinds of keys it fits, whether it is true where
-// the comparison is not, and how it reads a value of the policy.
+// operator is a condition operator: the kinds of keys that it compares, whether it
+// negates the comparison, and how it reads a value of the policy.
 type operator struct {
 	kinds   kind
 	negated bool
 	read    func(value string, version syntax) (test, error)
 }
 
-// operators are all that we know. BinaryEquals is not among them.
+// operators lists all operators that this package knows. BinaryEquals is missing:
+// no known key has binary values.
 var operators = map[string]operator{
 	"StringEquals":              {text | arn, false, readText(false)},
 	"StringNotEquals":           {text | arn, true, readText(false)},
@@ -48,29 +49,37 @@ var operators = map[string]operator{
 	"StringEqualsIgnoreCase":    {text | arn, false, readFolded},
 	"StringNotEqualsIgnoreCase": {text | arn, true, readFolded},
 	"ArnEquals":                 {arn, false, readARN},
-	"ArnLike":                   {arn, false, readARN}, // the same as ArnEquals, by documentation
+	"ArnLike":                   {arn, false, readARN}, // documented to be the same as ArnEquals
 	"ArnNotEquals":              {arn, true, readARN},
 	"ArnNotLike":                {arn, true, readARN},
-	"Bool":                      {boolean, false, compare(readBool, func(have, want bool) bool { return have == want })},
+	"Bool":                      {boolean, false, compare(readBool, equal[bool])},
 	"IpAddress":                 {address, false, readAddress},
 	"NotIpAddress":              {address, true, readAddress},
 	"DateEquals":                {date, false, compare(readDate, time.Time.Equal)},
 	"DateNotEquals":             {date, true, compare(readDate, time.Time.Equal)},
 	"DateLessThan":              {date, false, compare(readDate, time.Time.Before)},
-	"DateLessThanEquals":        {date, false, compare(readDate, func(have, want time.Time) bool { return !have.After(want) })},
+	"DateLessThanEquals":        {date, false, compare(readDate, notAfter)},
 	"DateGreaterThan":           {date, false, compare(readDate, time.Time.After)},
-	"DateGreaterThanEquals":     {date, false, compare(readDate, func(have, want time.Time) bool { return !have.Before(want) })},
-	"NumericEquals":             {number, false, compare(readNumber, func(have, want float64) bool { return have == want })},
-	"NumericNotEquals":          {number, true, compare(readNumber, func(have, want float64) bool { return have == want })},
-	"NumericLessThan":           {number, false, compare(readNumber, func(have, want float64) bool { return have < want })},
-	"NumericLessThanEquals":     {number, false, compare(readNumber, func(have, want float64) bool { return have <= want })},
-	"NumericGreaterThan":        {number, false, compare(readNumber, func(have, want float64) bool { return have > want })},
-	"NumericGreaterThanEquals":  {number, false, compare(readNumber, func(have, want float64) bool { return have >= want })},
+	"DateGreaterThanEquals":     {date, false, compare(readDate, notBefore)},
+	"NumericEquals":             {number, false, compare(readNumber, equal[float64])},
+	"NumericNotEquals":          {number, true, compare(readNumber, equal[float64])},
+	"NumericLessThan":           {number, false, compare(readNumber, less)},
+	"NumericLessThanEquals":     {number, false, compare(readNumber, lessOrEqual)},
+	"NumericGreaterThan":        {number, false, compare(readNumber, greater)},
+	"NumericGreaterThanEquals":  {number, false, compare(readNumber, greaterOrEqual)},
 }
 
-// holds applies IAM's rules of missing keys: a comparison with nothing is
-// false, its negation is true, ...IfExists is true, all of none is true and any
-// of none is false, also when negated.
+func equal[T comparable](got, want T) bool  { return got == want }
+func less(got, want float64) bool           { return got < want }
+func lessOrEqual(got, want float64) bool    { return got <= want }
+func greater(got, want float64) bool        { return got > want }
+func greaterOrEqual(got, want float64) bool { return got >= want }
+func notAfter(got, want time.Time) bool     { return !got.After(want) }
+func notBefore(got, want time.Time) bool    { return !got.Before(want) }
+
+// holds reports whether the condition holds. It applies IAM's rules for a missing
+// key: a comparison is false, a negated comparison is true, ...IfExists is true.
+// Without values ForAllValues is true and ForAnyValue is false, also when negated.
 func (c condition) holds(context requestContext) bool {
 	values := context[c.key]
 	if c.absent != nil {
@@ -79,24 +88,25 @@ func (c condition) holds(context requestContext) bool {
 	switch {
 	case len(values) == 0 && c.ifExists:
 		return true
-	case c.of == forAll:
-		return empty(values) || !slices.ContainsFunc(values, func(v string) bool { return !c.fits(v, context) })
-	case c.of == forAny:
-		return !empty(values) && slices.ContainsFunc(values, func(v string) bool { return c.fits(v, context) })
+	case c.quantity == forAll:
+		return empty(values) || !slices.ContainsFunc(values, func(v string) bool { return !c.matches(v, context) })
+	case c.quantity == forAny:
+		return !empty(values) && slices.ContainsFunc(values, func(v string) bool { return c.matches(v, context) })
 	case len(values) == 0:
 		return c.negated
 	}
-	return c.fits(values[0], context)
+	return c.matches(values[0], context)
 }
 
-// fits says whether a value equals one value of the policy; negated, none.
-func (c condition) fits(value string, context requestContext) bool {
+// matches reports whether a value equals one of the policy's values or, for a
+// negated operator, none of them.
+func (c condition) matches(value string, context requestContext) bool {
 	found := slices.ContainsFunc(c.values, func(t test) bool { return t(value, context) })
 	return found != c.negated
 }
 
-// empty says whether a key has no value but empty ones, which Null,
-// ForAllValues and ForAnyValue count as none.
+// empty reports whether all values are empty. Null, ForAllValues and ForAnyValue
+// ignore empty values.
 func empty(values []string) bool {
 	return !slices.ContainsFunc(values, func(v string) bool { return v != "" })
 }
@@ -123,12 +133,12 @@ func parseCondition(name string, of member, version syntax) (condition, error) {
 		err = fmt.Errorf("operator %q is not known", name)
 	case op.kinds&known.kind == 0:
 		err = fmt.Errorf("%s does not compare values of this key", base)
-	case known.many && c.of == single:
-		err = errors.New("the key has many values: ForAllValues or ForAnyValue must say how many")
-	case c.of != single && c.ifExists:
-		err = errors.New("of a set, IfExists says nothing that is documented")
+	case known.many && c.quantity == single:
+		err = errors.New("the key has many values and needs ForAllValues or ForAnyValue")
+	case c.quantity != single && c.ifExists:
+		err = errors.New("IfExists together with ForAllValues or ForAnyValue is not documented")
 	case base == "Bool" && len(values) > 1:
-		err = errors.New("true and false at once")
+		err = errors.New("more than one value")
 	}
 	if err != nil {
 		return condition{}, err
@@ -137,13 +147,14 @@ func parseCondition(name string, of member, version syntax) (condition, error) {
 	return c, c.read(values, op, version)
 }
 
-// qualify takes what stands around an operator's name off it.
+// qualify reads prefix and suffix of an operator's name, and returns the name
+// without them.
 func (c *condition) qualify(name string) (base string) {
 	base, c.ifExists = strings.CutSuffix(name, "IfExists")
 	if rest, ok := strings.CutPrefix(base, "ForAllValues:"); ok {
-		base, c.of = rest, forAll
+		base, c.quantity = rest, forAll
 	} else if rest, ok := strings.CutPrefix(base, "ForAnyValue:"); ok {
-		base, c.of = rest, forAny
+		base, c.quantity = rest, forAny
 	}
 	return base
 }
@@ -161,7 +172,7 @@ func (c *condition) read(values []string, op operator, version syntax) error {
 
 func readNull(values []string) (*bool, error) {
 	if len(values) > 1 {
-		return nil, errors.New("true and false at once")
+		return nil, errors.New("more than one value")
 	}
 	absent, err := readBool(values[0])
 	return &absent, err
@@ -176,9 +187,9 @@ func readText(wildcards bool) func(string, syntax) (test, error) {
 
 func readFolded(value string, version syntax) (test, error) {
 	p, err := syntax{variables: version.variables}.parse(value)
-	return func(have string, context requestContext) bool {
-		want, ok := p.in(context)
-		return ok && strings.EqualFold(string(want), have)
+	return func(got string, context requestContext) bool {
+		want, ok := p.expand(context)
+		return ok && strings.EqualFold(string(want), got)
 	}, err
 }
 
@@ -189,20 +200,21 @@ func readARN(value string, version syntax) (test, error) {
 
 func readAddress(value string, _ syntax) (test, error) {
 	block, err := readRange(value)
-	return func(have string, _ requestContext) bool {
-		one, err := netip.ParseAddr(have)
-		return err == nil && block.Contains(one)
+	return func(got string, _ requestContext) bool {
+		addr, err := netip.ParseAddr(got)
+		return err == nil && block.Contains(addr)
 	}, err
 }
 
-// compare makes an operator of a reader and an order. Variables are no dates,
-// numbers or booleans, and fail to be read as such.
-func compare[T any](read func(string) (T, error), holds func(have, want T) bool) func(string, syntax) (test, error) {
+// compare builds the read function of an operator from a parser and a comparison.
+// A policy variable is refused, because it cannot be parsed as a date, number or
+// boolean.
+func compare[T any](read func(string) (T, error), holds func(got, want T) bool) func(string, syntax) (test, error) {
 	return func(value string, _ syntax) (test, error) {
 		want, err := read(value)
 		return func(value string, _ requestContext) bool {
-			have, err := read(value)
-			return err == nil && holds(have, want)
+			got, err := read(value)
+			return err == nil && holds(got, want)
 		}, err
 	}
 }

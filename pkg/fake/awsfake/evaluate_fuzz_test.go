@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// A text that is read as a policy is JSON, says the same however it is laid
-// out, and keeps the rules of IAM for the calls that we know.
+// A string that parses as a policy is JSON. Its meaning does not depend on white
+// space, and it keeps the rules of IAM for the calls of the table.
 func FuzzParseDocument(f *testing.F) {
 	table := readTable(f)
 	for _, p := range table.Policies {
@@ -21,33 +21,34 @@ func FuzzParseDocument(f *testing.F) {
 			f.Add(string(p))
 		}
 	}
-	f.Add(conditionOf(`{"ForAllValues:ArnNotLikeIfExists":{"aws:PrincipalArn":["arn:aws:iam::*:role/${aws:PrincipalTag/a, 'b'}",1,true]}}`))
+	f.Add(conditionOf(`{"ForAllValues:ArnNotLikeIfExists":
+		{"aws:PrincipalArn":["arn:aws:iam::*:role/${aws:PrincipalTag/a, 'b'}",1,true]}}`))
 	f.Fuzz(func(t *testing.T, source string) {
 		d, err := ParseDocument(source)
 		if err != nil {
 			if len(d.statements) > 0 {
-				t.Errorf("an error and a document: %v", err)
+				t.Errorf("got a document together with an error: %v", err)
 			}
 			return
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, []byte(source)); err != nil {
-			t.Fatalf("read as a policy, but not JSON: %v", err)
+			t.Fatalf("it parses as a policy, but is not JSON: %v", err)
 		}
 		again, err := ParseDocument(compact.String())
 		if err != nil {
-			t.Fatalf("read with blanks only: %v", err)
+			t.Fatalf("it does not parse without white space: %v", err)
 		}
 		for _, c := range table.Cases[:50] {
-			got := holdsRulesOfIAM(t, d, c.Call, c.Principal)
-			if want := holdsRulesOfIAM(t, again, c.Call, c.Principal); got != want {
-				t.Errorf("%v: got %v, without blanks %v", c.Call, got, want)
+			got := checkRules(t, d, c.Call, c.Principal)
+			if want := checkRules(t, again, c.Call, c.Principal); got != want {
+				t.Errorf("%v: got %v, but %v without white space", c.Call, got, want)
 			}
 		}
 	})
 }
 
-// reference says what a pattern with wildcards means in the words of regexp.
+// reference translates a pattern with wildcards into a regular expression.
 func reference(pattern string) *regexp.Regexp {
 	quoted := regexp.QuoteMeta(pattern)
 	quoted = strings.ReplaceAll(quoted, `\*`, `(?s:.*)`)
@@ -63,7 +64,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, glob, text string) {
 		if !utf8.ValidString(glob) || !utf8.ValidString(text) || len(glob) > 200 {
-			return // policies and calls are UTF-8
+			return // policies and calls are always UTF-8
 		}
 		p, err := syntax{wildcards: true}.parse(glob)
 		if err != nil {
@@ -75,9 +76,9 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// Who chooses a tag's value chooses no wildcard, no second variable and no
-// further part of an ARN.
-func FuzzAVariableStandsForItsValueOnly(f *testing.F) {
+// A person who chooses the value of a tag cannot add a wildcard, another variable
+// or another part of an ARN to a policy.
+func FuzzVariableMatchesOnlyItsValue(f *testing.F) {
 	f.Add("blue", "blue")
 	f.Add("*", "anything")
 	f.Add("?", "a")

@@ -14,9 +14,9 @@ type member struct {
 	value json.RawMessage
 }
 
-// readObject reads an object's members in their order. encoding/json would take
-// the last of two members of one name, and names in any letter case; a policy
-// that says two things is refused instead.
+// readObject reads an object's members in their order. It refuses two members with
+// the same name in any letter case. encoding/json would silently use the last one,
+// although the policy is ambiguous.
 func readObject(raw json.RawMessage) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if first, err := d.Token(); err != nil || first != json.Delim('{') {
@@ -46,7 +46,7 @@ func readObject(raw json.RawMessage) ([]member, error) {
 	return members, nil
 }
 
-// readList reads a list that is not empty, or the one value that stands for it.
+// readList reads a list that is not empty, or a single value as a list of one.
 func readList(raw json.RawMessage) ([]json.RawMessage, error) {
 	if len(raw) == 0 {
 		return nil, errors.New("missing")
@@ -64,19 +64,19 @@ func readList(raw json.RawMessage) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// readTexts reads one text or a list of them.
-func readTexts(raw json.RawMessage) ([]string, error) {
+// readStrings reads one string or a list of strings.
+func readStrings(raw json.RawMessage) ([]string, error) {
 	return readEach(raw, readString)
 }
 
-// readScalars reads texts, numbers and booleans, as conditions may have them.
+// readScalars reads the values of a condition: strings, numbers and booleans.
 func readScalars(raw json.RawMessage) ([]string, error) {
 	return readEach(raw, func(one json.RawMessage) (string, error) {
 		if one[0] == '"' {
 			return readString(one)
 		}
 		if strings.ContainsRune("[{n", rune(one[0])) {
-			return "", fmt.Errorf("%s is not a text, number or boolean", one)
+			return "", fmt.Errorf("%s is not a string, number or boolean", one)
 		}
 		return string(one), nil
 	})
@@ -100,7 +100,7 @@ func readEach(raw json.RawMessage, read func(json.RawMessage) (string, error)) (
 
 func readString(raw json.RawMessage) (value string, err error) {
 	if raw[0] != '"' {
-		return "", fmt.Errorf("%s is not a text", raw)
+		return "", fmt.Errorf("%s is not a string", raw)
 	}
 	return value, json.Unmarshal(raw, &value)
 }

@@ -23,16 +23,16 @@ const (
 	address
 )
 
-// key is what is known of a condition key. Only a key with many values takes
-// ForAllValues and ForAnyValue without being a set of one.
+// key describes a condition key: the type of its values, and whether it can have
+// many of them. A key with many values needs ForAllValues or ForAnyValue.
 type key struct {
 	kind kind
 	many bool
 }
 
-// knownKeys are the condition keys that our policies and the calls we play may
-// use, in lower case. A new one is added here, with the type that the Service
-// Authorization Reference gives.
+// knownKeys lists the condition keys that policies and calls may use, in lower
+// case. Add a new key here, with the type from the Service Authorization
+// Reference.
 var knownKeys = map[string]key{
 	"aws:calledvia":               {text, true},
 	"aws:currenttime":             {date, false},
@@ -69,7 +69,7 @@ var knownKeys = map[string]key{
 	"s3:delimiter":                {text, false},
 	"s3:max-keys":                 {number, false},
 	"s3:prefix":                   {text, false},
-	"sts:durationseconds":         {number, false}, // known, but never in an AssumeRole (docs/facts.md#a6)
+	"sts:durationseconds":         {number, false}, // no AssumeRole call has it (docs/facts.md#a6)
 	"sts:externalid":              {text, false},
 	"sts:rolesessionname":         {text, false},
 	"sts:sourceidentity":          {text, false},
@@ -78,7 +78,8 @@ var knownKeys = map[string]key{
 	"sts:webidentitytokensubject": {text, false},
 }
 
-// tagKeys are followed by the name of a tag, whose letter case does not matter either.
+// tagKeys are the prefixes of keys that end with the name of a tag. The letter case
+// of that name does not matter either.
 var tagKeys = []string{"aws:principaltag/", "aws:requesttag/", "aws:resourcetag/"}
 
 func lookUpKey(name string) (key, error) {
@@ -94,10 +95,10 @@ func lookUpKey(name string) (key, error) {
 	return key{}, fmt.Errorf("condition key %q is not known", name)
 }
 
-// check says whether a request may give these values to the key.
+// check returns an error if a request cannot have these values for the key.
 func (k key) check(values []string) error {
 	if !k.many && len(values) > 1 {
-		return fmt.Errorf("%d values where one is possible", len(values))
+		return fmt.Errorf("%d values for a key with a single value", len(values))
 	}
 	for _, value := range values {
 		if err := k.kind.check(value); err != nil {
@@ -128,16 +129,17 @@ func (k kind) check(value string) (err error) {
 	return err
 }
 
-// isARN says whether a text has an ARN's six parts. The last may hold colons.
+// isARN reports whether a string has the six parts of an ARN. The last part may
+// contain colons.
 func isARN(value string) bool {
 	return strings.HasPrefix(value, "arn:") && strings.Count(value, ":") >= 5
 }
 
 var epochSeconds = regexp.MustCompile(`^[0-9]{9,10}$`)
 
-// readDate reads what IAM calls a date: ISO 8601 in the forms of W3C's note (a
-// time has its zone, a bare day begins at midnight UTC), or seconds since 1970.
-// A year alone would read as seconds, and is refused.
+// readDate reads a date of IAM: ISO 8601 in the formats of the W3C note on dates (a
+// time has a zone, a day without time begins at midnight UTC), or seconds since
+// 1970. It refuses a year alone, because IAM might read it as seconds.
 func readDate(value string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", time.DateOnly} {
 		if t, err := time.Parse(layout, value); err == nil {
@@ -148,7 +150,7 @@ func readDate(value string) (time.Time, error) {
 		seconds, err := strconv.ParseInt(value, 10, 64)
 		return time.Unix(seconds, 0), err
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a date of ISO 8601 nor seconds since 1970", value)
+	return time.Time{}, fmt.Errorf("%q is neither an ISO 8601 date nor seconds since 1970", value)
 }
 
 func readBool(value string) (bool, error) {
@@ -160,7 +162,8 @@ func readBool(value string) (bool, error) {
 
 var decimal = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,6})?$`)
 
-// readNumber reads an integer or a decimal that a float64 holds exactly enough to compare.
+// readNumber reads an integer or a decimal that a float64 can hold precisely enough
+// for comparisons.
 func readNumber(value string) (float64, error) {
 	if !decimal.MatchString(value) {
 		return 0, fmt.Errorf("%q is not a number", value)
@@ -168,7 +171,7 @@ func readNumber(value string) (float64, error) {
 	return strconv.ParseFloat(value, 64)
 }
 
-// readRange reads an address, or a range of addresses in CIDR notation.
+// readRange reads an IP address, or a range of addresses in CIDR notation.
 func readRange(value string) (netip.Prefix, error) {
 	if one, err := netip.ParseAddr(value); err == nil {
 		return netip.PrefixFrom(one, one.BitLen()), nil

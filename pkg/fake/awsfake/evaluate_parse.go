@@ -10,11 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// ParseDocument reads a policy of IAM, a trust policy if its statements have
-// principals. It fails on whatever it does not know or IAM leaves open:
-// elements, versions, operators, condition keys, values that are not of their
-// key's type, policy variables, NotPrincipal, members given twice. Lengths are
-// for the caller to check: they depend on where a policy goes (docs/facts.md#a1, C).
+// ParseDocument parses an IAM policy. A policy whose statements have principals is
+// a trust policy. It returns an error for everything that it does not know or that
+// IAM leaves undefined: unknown elements, versions, operators, condition keys and
+// policy variables, values of the wrong type, NotPrincipal, duplicate members. The
+// caller must check the length, whose limit depends on the kind of policy
+// (docs/facts.md#a1, docs/facts.md#c).
 func ParseDocument(json string) (Document, error) {
 	d, err := parseDocument(json)
 	if err != nil {
@@ -31,7 +32,7 @@ func parseDocument(source string) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	version := syntax{} // without Version, 2008-10-17 is meant
+	version := syntax{} // the default version is 2008-10-17
 	var raw json.RawMessage
 	for _, m := range members {
 		switch m.name {
@@ -51,7 +52,7 @@ func parseDocument(source string) (Document, error) {
 	return parseStatements(raw, version)
 }
 
-// parseVersion knows both versions. Only the newer has variables.
+// parseVersion reads one of the two versions. Only the newer one has variables.
 func parseVersion(raw json.RawMessage) (syntax, error) {
 	switch string(raw) {
 	case `"2012-10-17"`:
@@ -72,10 +73,10 @@ func parseStatements(raw json.RawMessage, version syntax) (Document, error) {
 	for i, one := range list {
 		s, sid, err := parseStatement(one, version)
 		if err == nil && sid != "" && sids[sid] {
-			err = fmt.Errorf("name %q is not the only one", sid)
+			err = fmt.Errorf("the Sid %q is given twice", sid)
 		}
 		if err == nil && i > 0 && d.trust != (s.principals != nil) {
-			err = errors.New("some statements have principals, some resources")
+			err = errors.New("some statements have principals, others resources")
 		}
 		if err != nil {
 			return Document{}, fmt.Errorf("statement %d: %w", i+1, err)
@@ -99,7 +100,7 @@ func parseStatement(raw json.RawMessage, version syntax) (s statement, sid strin
 		switch m.name {
 		case "Sid":
 			if sid, err = readString(m.value); err == nil && !plainSid.MatchString(sid) {
-				err = fmt.Errorf("%q is not of letters and digits", sid)
+				err = fmt.Errorf("%q has characters other than letters and digits", sid)
 			}
 		case "Effect":
 			s.deny, err = parseEffect(m.value)
@@ -112,7 +113,7 @@ func parseStatement(raw json.RawMessage, version syntax) (s statement, sid strin
 		case "Condition":
 			s.conditions, err = parseConditions(m.value, version)
 		default:
-			err = errors.New("not an element of a statement that is known")
+			err = errors.New("not a known element of a statement")
 		}
 		if err != nil {
 			return statement{}, "", fmt.Errorf("%s: %w", m.name, err)
@@ -121,20 +122,21 @@ func parseStatement(raw json.RawMessage, version syntax) (s statement, sid strin
 	if s.principals != nil {
 		s.resources.all = true
 	}
-	return s, sid, complete(seen)
+	return s, sid, checkElements(seen)
 }
 
-// complete says which element a statement lacks or has too much of.
-func complete(seen map[string]bool) error {
+// checkElements returns an error if a statement lacks an element or has one too
+// many.
+func checkElements(seen map[string]bool) error {
 	switch {
 	case !seen["Effect"]:
 		return errors.New("no Effect")
 	case seen["Action"] == seen["NotAction"]:
-		return errors.New("one of Action and NotAction is needed")
+		return errors.New("exactly one of Action and NotAction is needed")
 	case seen["Principal"] && (seen["Resource"] || seen["NotResource"]):
 		return errors.New("a trust policy has no resources")
 	case !seen["Principal"] && seen["Resource"] == seen["NotResource"]:
-		return errors.New("one of Resource and NotResource is needed")
+		return errors.New("exactly one of Resource and NotResource is needed")
 	}
 	return nil
 }
@@ -149,7 +151,8 @@ func parseEffect(raw json.RawMessage) (deny bool, err error) {
 	return false, fmt.Errorf("%s is neither Allow nor Deny", raw)
 }
 
-// actions are patterns of actions in lower case: letter case does not matter.
+// actions are patterns of actions. They are in lower case, because letter case does
+// not matter.
 type actions struct {
 	not      bool
 	patterns []pattern
@@ -158,7 +161,7 @@ type actions struct {
 var actionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$`)
 
 func parseActions(m member) (actions, error) {
-	values, err := readTexts(m.value)
+	values, err := readStrings(m.value)
 	if err != nil {
 		return actions{}, err
 	}
@@ -176,22 +179,23 @@ func parseActions(m member) (actions, error) {
 	return a, nil
 }
 
-func (a actions) hold(action string) bool {
+func (a actions) match(action string) bool {
 	action = strings.ToLower(action)
 	found := slices.ContainsFunc(a.patterns, func(p pattern) bool { return p.matches(action, nil) })
 	return found != a.not
 }
 
-// resources are patterns of ARNs, or all that there are.
+// resources are patterns of ARNs. With all they match every resource.
 type resources struct {
 	not, all bool
 	patterns []arnPattern
 }
 
-// parseResources refuses variables in NotResource: whether one without a value
-// sets the statement aside or makes it hold for everything is not documented.
+// parseResources refuses variables in NotResource. IAM does not document what a
+// variable without a value means there: the statement could apply to nothing or to
+// everything.
 func parseResources(m member, version syntax) (resources, error) {
-	values, err := readTexts(m.value)
+	values, err := readStrings(m.value)
 	if err != nil {
 		return resources{}, err
 	}
@@ -206,14 +210,14 @@ func parseResources(m member, version syntax) (resources, error) {
 			return resources{}, err
 		}
 		if p.hasVariable(5) || r.not && p.hasVariable(6) {
-			return resources{}, fmt.Errorf("%q has a variable before its fifth colon, or in NotResource", value)
+			return resources{}, fmt.Errorf("%q has a variable before the fifth colon or in NotResource", value)
 		}
 		r.patterns = append(r.patterns, p)
 	}
 	return r, nil
 }
 
-func (r resources) hold(resource string, context requestContext) bool {
+func (r resources) match(resource string, context requestContext) bool {
 	found := r.all || slices.ContainsFunc(r.patterns, func(p arnPattern) bool { return p.matches(resource, context) })
 	return found != r.not
 }

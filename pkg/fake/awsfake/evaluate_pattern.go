@@ -8,27 +8,26 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a text with wildcards and policy variables: a token for each
-// character, wildcard and variable.
+// pattern is a string with wildcards and policy variables. It has one token for
+// each character, wildcard and variable.
 type pattern []token
 
-// token is a character, a wildcard, or a variable: the condition key that it
-// stands for, in lower case, and the text to take if the request has no value.
+// token is a character, a wildcard or a variable.
 type token struct {
 	char     rune
-	key      string
-	fallback string
+	key      string // of a variable: the condition key, in lower case
+	fallback string // of a variable: its value if the request has none
 }
 
-// Values of token.char that are no characters.
+// Values of token.char that are not characters.
 const (
-	anyRun   rune = -1 // "*": any characters, also none
+	anyRun   rune = -1 // "*": any number of characters, or none
 	anyOne   rune = -2 // "?": exactly one character
 	variable rune = -3 // "${...}"
 )
 
-// syntax says which special texts a place in a policy knows. Elsewhere they
-// are plain text to IAM.
+// syntax says whether wildcards and variables have their special meaning at some
+// place in a policy. Where they have not, IAM treats them as ordinary characters.
 type syntax struct{ wildcards, variables bool }
 
 func (x syntax) parse(value string) (pattern, error) {
@@ -43,12 +42,12 @@ func (x syntax) parse(value string) (pattern, error) {
 	return p, nil
 }
 
-// next reads the first token of a text, and its length in bytes.
+// next returns the first token of a string, and its length in bytes.
 func (x syntax) next(value string) (token, int, error) {
 	if x.variables && strings.HasPrefix(value, "${") {
 		body, _, closed := strings.Cut(value[2:], "}")
 		if !closed {
-			return token{}, 0, fmt.Errorf("variable without its closing brace in %q", value)
+			return token{}, 0, fmt.Errorf("variable without a closing brace in %q", value)
 		}
 		t, err := parseVariable(body)
 		return t, len("${}") + len(body), err
@@ -65,8 +64,8 @@ func (x syntax) next(value string) (token, int, error) {
 
 var variableBody = regexp.MustCompile(`^([^\s,']+)(?:, '([^'{}]+)')?$`)
 
-// parseVariable reads what stands between the braces. ${*}, ${?} and ${$} are
-// the characters themselves.
+// parseVariable parses the part between the braces. ${*}, ${?} and ${$} mean the
+// characters themselves.
 func parseVariable(body string) (token, error) {
 	switch body {
 	case "*", "?", "$":
@@ -74,22 +73,23 @@ func parseVariable(body string) (token, error) {
 	}
 	parts := variableBody.FindStringSubmatch(body)
 	if parts == nil {
-		return token{}, fmt.Errorf("variable ${%s} cannot be read", body)
+		return token{}, fmt.Errorf("variable ${%s} cannot be parsed", body)
 	}
 	known, err := lookUpKey(parts[1])
 	if err != nil {
 		return token{}, err
 	}
 	if known.many || known.kind&(text|arn) == 0 {
-		return token{}, fmt.Errorf("${%s} has no single text to put in its place", body)
+		return token{}, fmt.Errorf("variable ${%s} does not have a single string as its value", body)
 	}
 	return token{char: variable, key: strings.ToLower(parts[1]), fallback: parts[2]}, nil
 }
 
-// in puts values in the place of variables. It reports whether all have one: a
-// key without value, or with an empty one, equals nothing. A wildcard in a
-// value is a character like any other: who chooses a tag must not widen a policy.
-func (p pattern) in(context requestContext) (glob []rune, ok bool) {
+// expand replaces variables with their values. ok is false if one of them has no
+// value or an empty one: then the pattern matches nothing. A wildcard in a value is
+// an ordinary character, so that people who choose a tag's value cannot widen a
+// policy.
+func (p pattern) expand(context requestContext) (glob []rune, ok bool) {
 	glob = make([]rune, 0, len(p))
 	for _, t := range p {
 		if t.char != variable {
@@ -97,8 +97,8 @@ func (p pattern) in(context requestContext) (glob []rune, ok bool) {
 			continue
 		}
 		value := t.fallback
-		if have := context[t.key]; len(have) > 0 && have[0] != "" {
-			value = have[0]
+		if values := context[t.key]; len(values) > 0 && values[0] != "" {
+			value = values[0]
 		}
 		if value == "" {
 			return nil, false
@@ -109,26 +109,27 @@ func (p pattern) in(context requestContext) (glob []rune, ok bool) {
 }
 
 func (p pattern) matches(value string, context requestContext) bool {
-	glob, ok := p.in(context)
+	glob, ok := p.expand(context)
 	return ok && match(glob, []rune(value))
 }
 
-// match compares a whole text with characters and wildcards, in steps of at
-// most len(glob)*len(text): it remembers the last "*" only, and lets it take one
-// character more whenever what follows does not fit.
+// match compares a whole text with characters and wildcards, in at most
+// len(glob)*len(text) steps. It remembers only the last "*", and makes it match one
+// more character each time the rest does not match.
 func match(glob, text []rune) bool {
-	g, t, star, taken := 0, 0, -1, 0
+	g, t := 0, 0
+	star, starEnd := -1, 0 // index of the last "*", and the end of its match in text
 	for t < len(text) {
 		switch {
 		case g < len(glob) && glob[g] == anyRun:
-			star, taken = g, t
+			star, starEnd = g, t
 			g++
 		case g < len(glob) && (glob[g] == anyOne || glob[g] == text[t]):
 			g++
 			t++
 		case star >= 0:
-			taken++
-			g, t = star+1, taken
+			starEnd++
+			g, t = star+1, starEnd
 		default:
 			return false
 		}
@@ -139,8 +140,8 @@ func match(glob, text []rune) bool {
 	return g == len(glob)
 }
 
-// arnPattern is an ARN with wildcards. IAM compares each of the six parts by
-// itself, so that a "*" does not reach past a colon, except in the last part.
+// arnPattern is an ARN with wildcards. IAM compares each of the six parts on its
+// own, so a "*" matches no colon, except in the last part.
 type arnPattern [6]pattern
 
 func (x syntax) parseARN(value string) (arnPattern, error) {
@@ -152,7 +153,7 @@ func (x syntax) parseARN(value string) (arnPattern, error) {
 	for i := range a[:5] {
 		colon := slices.Index(p, token{char: ':'})
 		if colon < 0 {
-			return arnPattern{}, fmt.Errorf("%q has not the six parts of an ARN", value)
+			return arnPattern{}, fmt.Errorf("%q does not have the six parts of an ARN", value)
 		}
 		a[i], p = p[:colon], p[colon+1:]
 	}
@@ -163,7 +164,7 @@ func (x syntax) parseARN(value string) (arnPattern, error) {
 	return a, nil
 }
 
-// hasVariable says whether one of the first parts has a variable.
+// hasVariable reports whether one of the first parts has a variable.
 func (a arnPattern) hasVariable(parts int) bool {
 	return slices.ContainsFunc(slices.Concat(a[:parts]...), func(t token) bool { return t.char == variable })
 }

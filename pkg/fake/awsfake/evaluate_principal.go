@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Principal is who calls, for a trust policy. AWS is the ARN of a role (with
-// its path) or a user, Session the ARN of the role's session if it is one;
-// a service has only its name, such as scheduler.amazonaws.com.
+// Principal is the caller that a trust policy is evaluated for. AWS is the ARN of a
+// user, or of a role with its path. Session is the ARN of the role's session, if
+// the caller is one. A service has only Service, such as scheduler.amazonaws.com.
 type Principal struct{ AWS, Session, Service string }
 
 // principal is one value of a Principal element.
@@ -22,20 +22,21 @@ type principal struct {
 var (
 	accountID    = regexp.MustCompile(`^[0-9]{12}$`)
 	accountRoot  = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:root$`)
-	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/[\w+=,.@/-]+$`)
-	serviceName  = regexp.MustCompile(`^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$`)
+	principalARN = regexp.MustCompile(
+		`^arn:aws[a-z-]*:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/[\w+=,.@/-]+$`)
+	serviceName = regexp.MustCompile(`^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$`)
 )
 
 func (s statement) trusts(by Principal) bool {
 	for _, p := range s.principals {
-		if p.is(by) {
+		if p.matches(by) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p principal) is(by Principal) bool {
+func (p principal) matches(by Principal) bool {
 	switch {
 	case p.service:
 		return p.value == by.Service
@@ -49,10 +50,10 @@ func (p principal) is(by Principal) bool {
 	return p.value == by.AWS || p.value == by.Session
 }
 
-// parsePrincipals reads "*", or accounts, roles, users, sessions and services.
-// Federated and canonical users are not known here. IAM stores a role as its
-// id, so that a role made again under the same name is not trusted any more
-// (docs/facts.md#a6): that is for the player of IAM, here a name is a name.
+// parsePrincipals reads "*", or accounts, roles, users, sessions and services. It
+// refuses federated and canonical users. IAM stores the id of a role, so it no
+// longer trusts a role that was deleted and made again under the same name
+// (docs/facts.md#a6). This package compares names only.
 func parsePrincipals(raw json.RawMessage) ([]principal, error) {
 	if string(raw) == `"*"` {
 		return []principal{{value: "*"}}, nil
@@ -63,7 +64,7 @@ func parsePrincipals(raw json.RawMessage) ([]principal, error) {
 	}
 	var principals []principal
 	for _, m := range members {
-		values, err := readTexts(m.value)
+		values, err := readStrings(m.value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -76,7 +77,7 @@ func parsePrincipals(raw json.RawMessage) ([]principal, error) {
 		}
 	}
 	if principals == nil {
-		return nil, errors.New("nobody")
+		return nil, errors.New("no principal is named")
 	}
 	return principals, nil
 }
@@ -85,12 +86,13 @@ func parsePrincipal(kind, value string) (principal, error) {
 	known := false
 	switch kind {
 	case "AWS":
-		known = value == "*" || accountID.MatchString(value) || accountRoot.MatchString(value) || principalARN.MatchString(value)
+		known = value == "*" || accountID.MatchString(value) ||
+			accountRoot.MatchString(value) || principalARN.MatchString(value)
 	case "Service":
 		known = serviceName.MatchString(value)
 	}
 	if !known {
-		return principal{}, fmt.Errorf("%q is no principal that is known", value)
+		return principal{}, fmt.Errorf("%q is not a known principal", value)
 	}
 	return principal{service: kind == "Service", value: value}, nil
 }

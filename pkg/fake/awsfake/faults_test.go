@@ -14,15 +14,15 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// A fault refuses with any code, in the form of the service, with the status
-// that the reference gives the code (docs.aws.amazon.com/STS/latest/APIReference
-// API_AssumeRole and CommonErrors, the same of IAM, and S3's ErrorResponses).
-func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
+// The answer has the format of the service, and the HTTP status that AWS documents
+// for the code (docs.aws.amazon.com: API_AssumeRole and CommonErrors for STS and
+// IAM, ErrorResponses for S3).
+func TestFaultCanAnswerWithAnyErrorCode(t *testing.T) {
 	w := newWorld(t)
 	session := w.session(t, readOnly)
 	calls := map[string]func() error{
 		"sts": func() error {
-			_, err := w.sts(w.function).AssumeRole(t.Context(), w.whole(readOnly))
+			_, err := w.sts(w.function).AssumeRole(t.Context(), w.validAssume(readOnly))
 			return err
 		},
 		"iam": func() error {
@@ -50,21 +50,20 @@ func TestAFaultRefusesWithAnyCodeOfAWS(t *testing.T) {
 			t.Errorf("%s: got %v, want %s with %d", c.service, err, c.code, c.status)
 		}
 		if len(w.Sessions()) != before {
-			t.Errorf("%s %s: a session was issued", c.service, c.code)
+			t.Errorf("%s %s: a session was begun", c.service, c.code)
 		}
 	}
 	w.fault = func(string) Fault { return Fault{How: FaultCode + "AccessDenied"} }
-	if status, _, text := open(t, browser(t), w.url+"/federation?Action=getSigninToken"); status != 403 ||
+	if status, _, text := get(t, browser(t), w.url+"/federation?Action=getSigninToken"); status != 403 ||
 		!strings.Contains(text, "AccessDenied") {
 		t.Errorf("sign-in: got %d, want a page with 403 and AccessDenied\n%s", status, text)
 	}
 }
 
-// A connection that dies is no answer of AWS, and no session exists.
-func TestADeadConnectionIsNoAnswerOfAWS(t *testing.T) {
+func TestDroppedConnectionGivesNoAnswerAndNoSession(t *testing.T) {
 	w := newWorld(t)
 	w.fault = func(string) Fault { return Fault{How: FaultDropped} }
-	_, err := w.sts(w.function).AssumeRole(t.Context(), w.whole(readOnly))
+	_, err := w.sts(w.function).AssumeRole(t.Context(), w.validAssume(readOnly))
 	var api smithy.APIError
 	if err == nil || errors.As(err, &api) || len(w.Sessions()) != 0 {
 		t.Errorf("STS: got %v and %d sessions, want a broken connection and none", err, len(w.Sessions()))

@@ -11,34 +11,36 @@ import (
 	"time"
 )
 
-// grant is a sign-in token: whoever has it is signed in, as often as they like,
-// for 15 minutes (docs/facts.md#b).
-type grant struct {
+// signinToken signs in everybody who has it, any number of times, for 15 minutes
+// (docs/facts.md#b).
+type signinToken struct {
 	to    *caller
 	until time.Time
 }
 
 const (
 	tokenLife  = 15 * time.Minute
-	cookieName = "played-console"
+	cookieName = "console-session"
 )
 
-// Federation plays the sign-in endpoint: getSigninToken and login, by GET and
-// by POST. Errors are pages, as AWS's are.
+// Federation serves the sign-in endpoint: getSigninToken and login, by GET and by
+// POST. It answers errors with pages, like AWS.
 func (s *Server) Federation() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := r.ParseForm(); err != nil || r.Method != http.MethodGet && r.Method != http.MethodPost {
-			signInFailure(fail(http.StatusBadRequest, "Invalid request", "The request sent by the client was syntactically incorrect.")).write(w)
+			signInFailure(incorrect("Invalid request")).write(w)
 			return
 		}
-		actions := map[string]func(*http.Request) (answer, *failure){"getSigninToken": s.getSigninToken, "login": s.login}
+		actions := map[string]func(*http.Request) (answer, *failure){
+			"getSigninToken": s.getSigninToken, "login": s.login,
+		}
 		do, ok := actions[r.Form.Get("Action")]
 		if !ok {
-			signInFailure(fail(http.StatusBadRequest, "Invalid action parameter", "The request sent by the client was syntactically incorrect.")).write(w)
+			signInFailure(incorrect("Invalid action parameter")).write(w)
 			return
 		}
-		s.play(r.Context(), "signin:"+r.Form.Get("Action"), func() answer {
+		s.withFault(r.Context(), "signin:"+r.Form.Get("Action"), func() answer {
 			a, f := do(r)
 			if f != nil {
 				return signInFailure(f)
@@ -48,7 +50,8 @@ func (s *Server) Federation() http.Handler {
 	})
 }
 
-// signInFailure is a page for people, whatever was asked.
+// signInFailure is an error page, also for getSigninToken, which otherwise answers
+// with JSON.
 func signInFailure(f *failure) answer {
 	status := f.status
 	if f == throttled {
@@ -57,30 +60,35 @@ func signInFailure(f *failure) answer {
 	return page(status, "refusal", refusal{Title: f.code, Says: f.message})
 }
 
-var badCredentials = fail(http.StatusBadRequest, "Invalid credentials parameter", "The request sent by the client was syntactically incorrect.")
+// incorrect is an error of the sign-in endpoint.
+func incorrect(title string) *failure {
+	return fail(http.StatusBadRequest, title, "The request sent by the client was syntactically incorrect.")
+}
 
-// getSigninToken takes temporary credentials in the form of a JSON object. For
-// a session that was begun by another, as every session here was,
-// SessionDuration makes it fail (docs/facts.md#0.3).
+// getSigninToken takes temporary credentials in a JSON object. SessionDuration
+// makes the call fail: AWS refuses it for sessions from role chaining, and all
+// sessions here are such sessions (docs/facts.md#0.3).
 //
-// AWS does not say how long a sign-in token is. It holds the session, so here it
-// is as long as the session in base64; the example in the IAM User Guide ("Enable
-// custom identity broker access to the AWS console") has about 1,000 characters.
+// AWS does not document the length of a sign-in token. The token contains the
+// session, so here it is as long as the session in base64. The example in the IAM
+// User Guide ("Enable custom identity broker access to the AWS console") has about
+// 1,000 characters.
 func (s *Server) getSigninToken(r *http.Request) (answer, *failure) {
 	var session struct{ SessionID, SessionKey, SessionToken string }
+	badCredentials := incorrect("Invalid credentials parameter")
 	if err := json.Unmarshal([]byte(r.Form.Get("Session")), &session); err != nil || r.Form.Has("SessionDuration") {
 		return answer{}, badCredentials
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.known(session.SessionID, session.SessionToken)
-	if c == nil || c.SessionToken.Empty() || !same(c.SecretKey, session.SessionKey) || s.expired(c) {
+	c := s.findCaller(session.SessionID, session.SessionToken)
+	if c == nil || c.SessionToken.Empty() || !equalSecret(c.SecretKey, session.SessionKey) || s.expired(c) {
 		return answer{}, badCredentials
 	}
 	now := s.options.Now()
-	maps.DeleteFunc(s.tokens, func(_ string, g grant) bool { return !now.Before(g.until) })
+	maps.DeleteFunc(s.tokens, func(_ string, t signinToken) bool { return !now.Before(t.until) })
 	token := "VCQgs5" + urlSafe(base64.RawURLEncoding.EncodedLen(len(r.Form.Get("Session"))))
-	s.tokens[token] = grant{to: c, until: now.Add(tokenLife)}
+	s.tokens[token] = signinToken{to: c, until: now.Add(tokenLife)}
 	body, err := json.Marshal(map[string]string{"SigninToken": token})
 	if err != nil {
 		return answer{}, broken
@@ -88,13 +96,13 @@ func (s *Server) getSigninToken(r *http.Request) (answer, *failure) {
 	return answer{status: http.StatusOK, kind: "application/json", body: body}, nil
 }
 
-// urlSafe is random text of a length that stands in an address as it is.
+// urlSafe returns length random characters that need no escaping in an address.
 func urlSafe(length int) string {
 	return strings.NewReplacer("+", "-", "/", "_").Replace(random(length))
 }
 
-// consoles are the hosts of the console, by partition (docs/facts.md#b2). Below them
-// stand regions and, with several sessions, accounts.
+// consoles matches the hosts of the console, by partition (docs/facts.md#b2). Their
+// subdomains are regions and, with multi-session support, accounts.
 var consoles = map[string]*regexp.Regexp{
 	"aws":        regexp.MustCompile(`^([a-z0-9-]+\.){0,2}console\.aws\.amazon\.com$`),
 	"aws-cn":     regexp.MustCompile(`^([a-z0-9-]+\.){0,2}console\.amazonaws\.cn$`),
@@ -102,46 +110,66 @@ var consoles = map[string]*regexp.Regexp{
 	"aws-eusc":   regexp.MustCompile(`^([a-z0-9-]+\.){0,2}console\.amazonaws-eusc\.eu$`),
 }
 
-// login signs a browser in and sends it to the console that is played, never to
-// AWS: of the destination only page and region are kept.
+// login signs in a browser and redirects it to the fake console, never to AWS. It
+// keeps only page and region of the destination.
 func (s *Server) login(r *http.Request) (answer, *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, ok := s.tokens[r.Form.Get("SigninToken")]
-	if !ok || !s.options.Now().Before(g.until) {
-		return answer{}, fail(http.StatusBadRequest, "This sign-in link is no longer valid", "A link works for 15 minutes. Press the button in Slack again to get a new one.")
+	t, ok := s.tokens[r.Form.Get("SigninToken")]
+	if !ok || !s.options.Now().Before(t.until) {
+		return answer{}, fail(http.StatusBadRequest, "This sign-in link is no longer valid",
+			"A link works for 15 minutes. Press the button in Slack again to get a new one.")
 	}
-	to, err := url.Parse(r.Form.Get("Destination"))
-	if host := consoles[g.to.partition]; err != nil || host == nil || to.Scheme != "https" || to.User != nil || !host.MatchString(to.Host) {
-		return answer{}, fail(http.StatusBadRequest, "Invalid destination", "The destination is not a page of the console of this partition.")
+	destination, ok := consolePage(t.to.partition, r.Form.Get("Destination"))
+	if !ok {
+		return answer{}, fail(http.StatusBadRequest, "Invalid destination",
+			"The destination is not a page of the console of this partition.")
 	}
-	if f := s.authorizeConsole(g.to); f != nil {
+	if f := s.authorizeConsole(t.to); f != nil {
 		return answer{}, f
 	}
 	id := urlSafe(43)
-	s.cookies[id], s.issuers[id] = g.to, webAddress(r.Form.Get("Issuer"))
-	cookie := http.Cookie{Name: cookieName, Value: id, Path: s.options.Console, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	there := s.options.Console + "?" + url.Values{"page": {to.Path}, "region": {to.Query().Get("region")}}.Encode()
-	return answer{status: http.StatusFound, header: http.Header{"Location": {there}, "Set-Cookie": {cookie.String()}}}, nil
+	s.cookies[id], s.issuers[id] = t.to, webAddress(r.Form.Get("Issuer"))
+	cookie := http.Cookie{
+		Name: cookieName, Value: id, Path: s.options.Console, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	query := url.Values{"page": {destination.Path}, "region": {destination.Query().Get("region")}}
+	return answer{status: http.StatusFound, header: http.Header{
+		"Location": {s.options.Console + "?" + query.Encode()}, "Set-Cookie": {cookie.String()},
+	}}, nil
 }
 
-// authorizeConsole judges a sign-in where console authorization is on. Nothing
-// has to allow it; a deny in any policy of the session refuses it (AWS Sign-In
-// User Guide, "Control console access").
+// consolePage parses a destination. ok is false if it is not a page of the
+// console of the partition.
+func consolePage(partition, destination string) (page *url.URL, ok bool) {
+	host := consoles[partition]
+	page, err := url.Parse(destination)
+	if err != nil || host == nil || page.Scheme != "https" || page.User != nil || !host.MatchString(page.Host) {
+		return nil, false
+	}
+	return page, true
+}
+
+// authorizeConsole checks a sign-in if console authorization is on. No policy has
+// to allow the sign-in, but a deny in any policy of the session refuses it (AWS
+// Sign-In User Guide, "Control console access").
 func (s *Server) authorizeConsole(c *caller) *failure {
 	if !s.options.ConsoleAuthorization {
 		return nil
 	}
 	for _, action := range [...]string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
-		call := Call{Action: action, Resource: "arn:" + c.partition + ":signin:::console/home", Context: s.context(c, nil)}
+		resource := "arn:" + c.partition + ":signin:::console/home"
+		call := Call{Action: action, Resource: resource, Context: s.context(c, nil)}
 		if s.permissions(c).Evaluate(call) == Denied {
-			return fail(http.StatusForbidden, "You cannot open this console", "A policy of your session denies "+action+".")
+			return fail(http.StatusForbidden, "You cannot open this console",
+				"A policy of your session denies "+action+".")
 		}
 	}
 	return nil
 }
 
-// webAddress lets no link run a script.
+// webAddress returns link if it is an address of the web, else "". A link with
+// another scheme, such as javascript:, could run a script in the console's page.
 func webAddress(link string) string {
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {

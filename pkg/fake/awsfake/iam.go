@@ -15,9 +15,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// serveIAM judges every operation of IAM by the caller's policies, and does a
-// few of them: what cuts a session, and what a session could do to outlive its
-// grant. It plays the caller's own account.
+// serveIAM checks every operation of IAM against the caller's policies, and
+// carries out a few of them: those that end sessions, and those with which a
+// session could try to outlive its grant. It works in the caller's account.
 func (s *Server) serveIAM(c *caller, q request) (answer, *failure) {
 	resource := s.iamResource(c, q)
 	if f := s.authorize(c, "iam:"+q.operation, resource, iamKeys(q.form)); f != nil {
@@ -25,7 +25,7 @@ func (s *Server) serveIAM(c *caller, q request) (answer, *failure) {
 	}
 	do, ok := iamOperations[q.operation]
 	if !ok {
-		return answer{}, notPlayed("iam:" + q.operation)
+		return answer{}, notSimulated("iam:" + q.operation)
 	}
 	result, f := do(s, c, q.form)
 	if f != nil {
@@ -47,8 +47,8 @@ var iamOperations = map[string]func(*Server, *caller, url.Values) (any, *failure
 	"CreateAccessKey":        (*Server).createAccessKey,
 }
 
-// iamNames says which parameter names the resource of an operation; the first
-// that is there does. What has none is "*".
+// iamNames lists the parameters that name the resource of an operation. The first
+// one that a call has decides. Without any, the resource is "*".
 var iamNames = [...]struct{ parameter, kind string }{
 	{"InstanceProfileName", "instance-profile"},
 	{"GroupName", "group"},
@@ -60,8 +60,8 @@ var iamNames = [...]struct{ parameter, kind string }{
 	{"PolicyName", "policy"},
 }
 
-// iamResource is the ARN that IAM judges an operation by. It looks names up, so
-// that what stands below a path is judged with it, however the name was typed.
+// iamResource returns the ARN that an operation is checked for. It looks up the
+// name of a role, so that the ARN has the role's path and letter case.
 func (s *Server) iamResource(c *caller, q request) string {
 	prefix := "arn:" + c.partition + ":iam::" + c.account + ":"
 	for _, n := range iamNames {
@@ -82,8 +82,9 @@ func (s *Server) iamResource(c *caller, q request) string {
 	return "*"
 }
 
-// aboutUsers are operations on the caller, if nobody is named.
-var aboutUsers = regexp.MustCompile(`AccessKey|LoginProfile|ServiceSpecificCredential|SSHPublicKey|SigningCertificate|^GetUser$`)
+// aboutUsers matches operations that are about the caller if they name no user.
+var aboutUsers = regexp.MustCompile(
+	`AccessKey|LoginProfile|ServiceSpecificCredential|SSHPublicKey|SigningCertificate|^GetUser$`)
 
 func iamKeys(form url.Values) map[string][]string {
 	keys := map[string][]string{}
@@ -100,8 +101,8 @@ func noSuch(what, name string) *failure {
 	return fail(http.StatusNotFound, "NoSuchEntity", "The "+what+" with name "+name+" cannot be found.")
 }
 
-// theRole is the one that an operation names.
-func (s *Server) theRole(c *caller, form url.Values) (*role, *failure) {
+// namedRole returns the role that an operation names.
+func (s *Server) namedRole(c *caller, form url.Values) (*role, *failure) {
 	r := s.find(c.account, form.Get("RoleName"))
 	if r == nil {
 		return nil, noSuch("role", form.Get("RoleName"))
@@ -109,7 +110,7 @@ func (s *Server) theRole(c *caller, form url.Values) (*role, *failure) {
 	return r, nil
 }
 
-// iamRole is a role as IAM shows it. Trust policies are URL-encoded there.
+// iamRole is a role in answers of IAM. They hold policies URL-encoded.
 type iamRole struct {
 	Path                     string
 	RoleName                 string
@@ -128,7 +129,7 @@ func (r *role) shown() iamRole {
 }
 
 func (s *Server) getRole(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
@@ -150,7 +151,8 @@ func (s *Server) listRoles(c *caller, _ url.Values) (any, *failure) {
 
 func (s *Server) createRole(c *caller, form url.Values) (any, *failure) {
 	if s.find(c.account, form.Get("RoleName")) != nil {
-		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "Role with name "+form.Get("RoleName")+" already exists.")
+		return nil, fail(http.StatusConflict, "EntityAlreadyExists",
+			"Role with name "+form.Get("RoleName")+" already exists.")
 	}
 	made, err := newRole(c.account, Role{
 		Name: form.Get("RoleName"), Path: form.Get("Path"), Partition: c.partition,
@@ -170,13 +172,13 @@ func malformed(err error) *failure {
 }
 
 func (s *Server) updateTrust(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
 	d, err := ParseDocument(form.Get("PolicyDocument"))
 	if err == nil && !d.trust {
-		err = errors.New("no principal")
+		err = errors.New("it has no principal")
 	}
 	if err != nil {
 		return nil, malformed(err)
@@ -186,7 +188,7 @@ func (s *Server) updateTrust(c *caller, form url.Values) (any, *failure) {
 }
 
 func (s *Server) listInline(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
@@ -197,7 +199,7 @@ func (s *Server) listInline(c *caller, form url.Values) (any, *failure) {
 }
 
 func (s *Server) getInline(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
@@ -209,8 +211,8 @@ func (s *Server) getInline(c *caller, form url.Values) (any, *failure) {
 	return struct{ RoleName, PolicyName, PolicyDocument string }{r.Name, name, url.PathEscape(policy)}, nil
 }
 
-// maxInline is what all inline policies of a role may have together, white
-// space not counted (docs/facts.md#c).
+// maxInline is the limit for all inline policies of a role together, in
+// characters without white space (docs/facts.md#c).
 const maxInline = 10240
 
 var (
@@ -219,7 +221,7 @@ var (
 )
 
 func (s *Server) putInline(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
@@ -229,19 +231,20 @@ func (s *Server) putInline(c *caller, form url.Values) (any, *failure) {
 	}
 	d, err := ParseDocument(policy)
 	if err == nil && d.trust {
-		err = errors.New("has a principal")
+		err = errors.New("it has a principal")
 	}
 	if err != nil {
 		return nil, malformed(err)
 	}
-	size := dense(policy)
+	size := withoutSpace(policy)
 	for other, text := range r.Inline {
 		if other != name {
-			size += dense(text)
+			size += withoutSpace(text)
 		}
 	}
 	if size > maxInline {
-		return nil, fail(http.StatusConflict, "LimitExceeded", "Maximum policy size of 10240 bytes exceeded for role "+r.Name)
+		return nil, fail(http.StatusConflict, "LimitExceeded",
+			"Maximum policy size of 10240 bytes exceeded for role "+r.Name)
 	}
 	if r.Inline == nil {
 		r.Inline = map[string]string{}
@@ -250,8 +253,8 @@ func (s *Server) putInline(c *caller, form url.Values) (any, *failure) {
 	return nil, nil
 }
 
-// dense counts what is not white space.
-func dense(policy string) int {
+// withoutSpace counts the characters that are not white space.
+func withoutSpace(policy string) int {
 	n := 0
 	for _, r := range policy {
 		if !unicode.IsSpace(r) {
@@ -262,7 +265,7 @@ func dense(policy string) int {
 }
 
 func (s *Server) deleteInline(c *caller, form url.Values) (any, *failure) {
-	r, f := s.theRole(c, form)
+	r, f := s.namedRole(c, form)
 	if f != nil {
 		return nil, f
 	}
@@ -275,25 +278,29 @@ func (s *Server) deleteInline(c *caller, form url.Values) (any, *failure) {
 	return nil, nil
 }
 
-// iamUser is a user as IAM shows it.
+// iamUser is a user in answers of IAM.
 type iamUser struct{ Path, UserName, UserId, Arn, CreateDate string }
 
 func (s *Server) createUser(c *caller, form url.Values) (any, *failure) {
-	u := iamUser{Path: cmp.Or(form.Get("Path"), "/"), UserName: form.Get("UserName"), CreateDate: s.options.Now().UTC().Format(time.RFC3339)}
+	u := iamUser{
+		Path: cmp.Or(form.Get("Path"), "/"), UserName: form.Get("UserName"),
+		CreateDate: s.options.Now().UTC().Format(time.RFC3339),
+	}
 	u.Arn = "arn:" + c.partition + ":iam::" + c.account + ":user" + u.Path + u.UserName
-	switch _, there := s.users[u.Arn]; {
+	switch _, exists := s.users[u.Arn]; {
 	case !principalARN.MatchString(u.Arn):
 		return nil, invalid("The specified value for userName is invalid.")
-	case there:
-		return nil, fail(http.StatusConflict, "EntityAlreadyExists", "User with name "+u.UserName+" already exists.")
+	case exists:
+		return nil, fail(http.StatusConflict, "EntityAlreadyExists",
+			"User with name "+u.UserName+" already exists.")
 	}
-	u.UserId = "AIDA" + upper(17)
+	u.UserId = "AIDA" + randomID(17)
 	s.users[u.Arn] = u.UserId
 	return struct{ User iamUser }{u}, nil
 }
 
-// createAccessKey makes keys that work: without a policy of its own the user
-// may do nothing, and is somebody.
+// createAccessKey makes keys that work. A user has no policies, so the keys can
+// identify the user and do nothing else.
 func (s *Server) createAccessKey(c *caller, form url.Values) (any, *failure) {
 	name := form.Get("UserName")
 	if name == "" {
@@ -303,15 +310,18 @@ func (s *Server) createAccessKey(c *caller, form url.Values) (any, *failure) {
 		if !strings.Contains(arn, ":iam::"+c.account+":user/") || !strings.HasSuffix(arn, "/"+name) {
 			continue
 		}
-		made := &caller{Credentials: s.mint("AKIA", 0), partition: c.partition, account: c.account, user: arn, name: id}
+		made := &caller{
+			Credentials: s.newCredentials("AKIA", 0), partition: c.partition, account: c.account, user: arn, name: id,
+		}
 		s.callers[made.AccessKeyID] = made
-		return struct{ AccessKey iamAccessKey }{shownKey(name, made.Credentials)}, nil
+		return struct{ AccessKey iamAccessKey }{accessKeyAnswer(name, made.Credentials)}, nil
 	}
 	return nil, noSuch("user", name)
 }
 
 type iamAccessKey struct{ UserName, AccessKeyId, Status, SecretAccessKey string }
 
-func shownKey(user string, c access.Credentials) iamAccessKey {
+// accessKeyAnswer is a new access key with its secret, which IAM shows only once.
+func accessKeyAnswer(user string, c access.Credentials) iamAccessKey {
 	return iamAccessKey{user, c.AccessKeyID, "Active", c.SecretKey.Reveal()}
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// DefaultTrust is the trust policy of a target role (docs/design.md#4.3.6): three
-// statements, of which sts:AssumeRole carries every condition. vendRole is the
-// ARN of the vend function's role; org may be empty.
+// DefaultTrust is the trust policy of a target role (docs/design.md#4.3.6). It has
+// three statements; the one for sts:AssumeRole has all the conditions. vendRole is
+// the ARN of the vend function's role. org is the organisation's id, "" for none.
 func DefaultTrust(vendRole, externalID, org string) string {
 	root := strings.SplitAfter(vendRole, ":role/")[0]
 	root = strings.TrimSuffix(root, ":role/") + ":root"
@@ -16,19 +16,27 @@ func DefaultTrust(vendRole, externalID, org string) string {
 	if org != "" {
 		equals["aws:PrincipalOrgID"] = org
 	}
-	const some = "?*"
+	const notEmpty = "?*"
 	return document(
 		trusts(root, "sts:AssumeRole", map[string]any{
 			"ArnEquals": caller, "StringEquals": equals,
-			"StringLike": map[string]any{"sts:SourceIdentity": some, "aws:RequestTag/GrantId": some, "sts:RoleSessionName": "aws-access-*"},
+			"StringLike": map[string]any{
+				"sts:SourceIdentity": notEmpty, "aws:RequestTag/GrantId": notEmpty, "sts:RoleSessionName": "aws-access-*",
+			},
 		}),
-		trusts(root, "sts:TagSession", map[string]any{"ArnEquals": caller, "StringLike": map[string]any{"aws:RequestTag/GrantId": some}}),
-		trusts(root, "sts:SetSourceIdentity", map[string]any{"ArnEquals": caller, "StringLike": map[string]any{"sts:SourceIdentity": some}}),
+		trusts(root, "sts:TagSession", map[string]any{
+			"ArnEquals": caller, "StringLike": map[string]any{"aws:RequestTag/GrantId": notEmpty},
+		}),
+		trusts(root, "sts:SetSourceIdentity", map[string]any{
+			"ArnEquals": caller, "StringLike": map[string]any{"sts:SourceIdentity": notEmpty},
+		}),
 	)
 }
 
 func trusts(root, action string, conditions map[string]any) map[string]any {
-	return map[string]any{"Effect": "Allow", "Principal": map[string]any{"AWS": root}, "Action": action, "Condition": conditions}
+	return map[string]any{
+		"Effect": "Allow", "Principal": map[string]any{"AWS": root}, "Action": action, "Condition": conditions,
+	}
 }
 
 func allows(resource string, actions ...string) map[string]any {
@@ -43,27 +51,38 @@ func document(statements ...map[string]any) string {
 	return string(b)
 }
 
-const lambdaTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+// lambdaTrust is the trust policy of a function's role.
+const lambdaTrust = `{
+	"Version": "2012-10-17",
+	"Statement": [{
+		"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"
+	}]
+}`
 
-// vendPermissions are the vend function's own (docs/design.md#3, docs/facts.md#g).
+// vendPermissions is the policy of the vend function's role (docs/design.md#3,
+// docs/facts.md#g).
 func vendPermissions(partition string) string {
-	return document(allows("arn:"+partition+":iam::*:role/aws-access/*", "sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"))
+	return document(allows("arn:"+partition+":iam::*:role/aws-access/*",
+		"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"))
 }
 
-// DefaultPermissions are what a role of the sandbox may do by its name: Admin
-// everything, Operator look and run things, everybody else look.
+// DefaultPermissions returns the policies of a role in the sandbox by the role's
+// name. Admin may do everything, Operator may read and operate things, any other
+// role may read.
 func DefaultPermissions(name string) []string {
-	look := allows("*",
+	read := allows("*",
 		"s3:Get*", "s3:List*", "iam:Get*", "iam:List*", "ec2:Describe*", "ec2:Get*", "ecs:Describe*", "ecs:List*",
-		"lambda:Get*", "lambda:List*", "dynamodb:Describe*", "dynamodb:List*", "rds:Describe*", "logs:Describe*", "logs:Get*", "logs:FilterLogEvents",
+		"lambda:Get*", "lambda:List*", "dynamodb:Describe*", "dynamodb:List*", "rds:Describe*",
+		"logs:Describe*", "logs:Get*", "logs:FilterLogEvents",
 		"cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cloudtrail:LookupEvents", "tag:Get*")
 	switch name {
 	case "Admin":
 		return []string{document(allows("*", "*"))}
 	case "Operator":
-		return []string{document(look, allows("*",
-			"s3:PutObject", "s3:DeleteObject", "ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ecs:UpdateService", "ecs:StopTask",
+		return []string{document(read, allows("*",
+			"s3:PutObject", "s3:DeleteObject",
+			"ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ecs:UpdateService", "ecs:StopTask",
 			"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "autoscaling:*", "ssm:StartSession"))}
 	}
-	return []string{document(look)}
+	return []string{document(read)}
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// serveS3 plays a few buckets of the caller's account that can be read. What
-// would write is judged, and then not played.
+// serveS3 serves a few read-only buckets of the caller's account. It checks the
+// permission for operations that write, and then refuses them as not simulated.
 func (s *Server) serveS3(c *caller, q request) (answer, *failure) {
-	if f := s.mayS3(c, q); f != nil {
+	if f := s.authorizeS3(c, q); f != nil {
 		return answer{}, f
 	}
 	if q.operation == "ListBuckets" {
@@ -27,7 +27,8 @@ func (s *Server) serveS3(c *caller, q request) (answer, *failure) {
 	case "ListObjectsV2":
 		return b.list(q.form)
 	case "HeadBucket":
-		return answer{status: http.StatusOK, headOnly: true, header: http.Header{"X-Amz-Bucket-Region": {"us-east-1"}}}, nil
+		header := http.Header{"X-Amz-Bucket-Region": {"us-east-1"}}
+		return answer{status: http.StatusOK, headOnly: true, header: header}, nil
 	case "GetBucketLocation":
 		return s3Answer(struct {
 			XMLName xml.Name `xml:"LocationConstraint"`
@@ -36,17 +37,20 @@ func (s *Server) serveS3(c *caller, q request) (answer, *failure) {
 	case "GetObject", "HeadObject":
 		return b.get(q.object, q.operation == "HeadObject")
 	}
-	return answer{}, notPlayed("s3:" + q.operation)
+	return answer{}, notSimulated("s3:" + q.operation)
 }
 
-// s3Actions says which permission an operation needs. HeadBucket and HeadObject
-// have none of their own.
+// s3Actions maps operations to the actions of IAM that they need, where the names
+// differ. HeadBucket and HeadObject have no actions of their own.
 var s3Actions = map[string]string{
-	"ListBuckets": "ListAllMyBuckets", "ListObjectsV2": "ListBucket", "HeadBucket": "ListBucket", "HeadObject": "GetObject",
+	"ListBuckets":   "ListAllMyBuckets",
+	"ListObjectsV2": "ListBucket",
+	"HeadBucket":    "ListBucket",
+	"HeadObject":    "GetObject",
 }
 
-// mayS3 judges an operation by the bucket or object that it is about.
-func (s *Server) mayS3(c *caller, q request) *failure {
+// authorizeS3 checks the permission for an operation on its bucket or object.
+func (s *Server) authorizeS3(c *caller, q request) *failure {
 	action, ok := s3Actions[q.operation]
 	if !ok {
 		action = q.operation
@@ -62,8 +66,9 @@ func (s *Server) mayS3(c *caller, q request) *failure {
 	return s.authorize(c, "s3:"+action, resource, keys)
 }
 
-// readS3 reads which operation a request is, at its path without what was
-// stripped of it. Sub-resources that are not played have no operation.
+// readS3 finds out which operation a request is for. It reads the path after
+// handlers have stripped their prefix. The operation is "Unknown" for a
+// sub-resource that is not simulated.
 func readS3(r *http.Request) (operation, bucket, object string) {
 	bucket, object, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	q, err := url.ParseQuery(r.URL.RawQuery)
@@ -81,7 +86,9 @@ func readS3(r *http.Request) (operation, bucket, object string) {
 		return "ListObjectsV2", bucket, object
 	}
 	level := map[bool]string{true: "Bucket", false: "Object"}[object == ""]
-	verb, ok := map[string]string{http.MethodHead: "Head", http.MethodGet: "Get", http.MethodPut: "Put", http.MethodDelete: "Delete"}[r.Method]
+	verb, ok := map[string]string{
+		http.MethodHead: "Head", http.MethodGet: "Get", http.MethodPut: "Put", http.MethodDelete: "Delete",
+	}[r.Method]
 	switch {
 	case !ok || bucket == "", level == "Bucket" && verb == "Get":
 		return "Unknown", bucket, object
@@ -91,7 +98,8 @@ func readS3(r *http.Request) (operation, bucket, object string) {
 	return verb + level, bucket, object
 }
 
-// bucket is what stands in every account, to have something to look at.
+// bucket is one of the buckets that every account has, so that sessions can read
+// something.
 type bucket struct {
 	name    string
 	made    time.Time
@@ -105,7 +113,7 @@ var bucketsMade = time.Date(2026, 1, 5, 8, 30, 0, 0, time.UTC)
 func bucketsOf(account string) []bucket {
 	return []bucket{
 		{"demo-" + account, bucketsMade, []object{
-			{"README.txt", "This bucket is played by the sandbox.\n"},
+			{"README.txt", "The sandbox simulates this bucket.\n"},
 			{"reports/2026-10.csv", "day,payouts\n2026-10-30,41\n2026-10-31,38\n"},
 			{"reports/2026-11.csv", "day,payouts\n2026-11-19,40\n2026-11-20,3\n"},
 		}},
@@ -139,7 +147,7 @@ func listBuckets(account string) any {
 	return out
 }
 
-// listing is the answer of ListObjectsV2. Everything fits on one page.
+// listing is the answer of ListObjectsV2. All objects fit on one page.
 type listing struct {
 	XMLName        xml.Name `xml:"ListBucketResult"`
 	Space          string   `xml:"xmlns,attr"`
@@ -161,7 +169,10 @@ type listed struct {
 }
 
 func (b *bucket) list(form url.Values) (answer, *failure) {
-	out := listing{Space: s3Space, Name: b.name, Prefix: form.Get("prefix"), Delimiter: form.Get("delimiter"), EncodingType: form.Get("encoding-type"), MaxKeys: 1000}
+	out := listing{
+		Space: s3Space, Name: b.name, MaxKeys: 1000,
+		Prefix: form.Get("prefix"), Delimiter: form.Get("delimiter"), EncodingType: form.Get("encoding-type"),
+	}
 	var folders []string
 	for _, o := range b.objects {
 		rest, ok := strings.CutPrefix(o.key, out.Prefix)
@@ -186,19 +197,22 @@ func etag(text string) string { return `"` + hexSum([]byte(text))[:32] + `"` }
 func (b *bucket) get(key string, head bool) (answer, *failure) {
 	for _, o := range b.objects {
 		if o.key == key {
-			return answer{status: http.StatusOK, kind: "text/plain", body: []byte(o.text), header: http.Header{
+			a := answer{status: http.StatusOK, kind: "text/plain", body: []byte(o.text), header: http.Header{
 				"Etag": {etag(o.text)}, "Last-Modified": {b.made.Format(http.TimeFormat)},
-			}}.without(head), nil
+			}}
+			if head {
+				a = a.withoutBody()
+			}
+			return a, nil
 		}
 	}
 	return answer{}, fail(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 }
 
-// without takes the body away, for HEAD, and keeps its length.
-func (a answer) without(body bool) answer {
-	if body {
-		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
-		a.body, a.headOnly = nil, true
-	}
+// withoutBody turns the answer to GET into the answer to HEAD: it drops the body
+// and keeps its length in the header.
+func (a answer) withoutBody() answer {
+	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	a.body, a.headOnly = nil, true
 	return a
 }

@@ -16,61 +16,58 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Options say how the players play. The zero value works, on real time.
+// Options configure a Server. The zero value works, on real time.
 type Options struct {
-	Now    func() time.Time      // the clock of credentials and conditions
-	Wall   func() time.Time      // the clock that clients sign by; real time if nil
-	Fault  func(op string) Fault // what goes wrong with a call; nil for nothing
-	OnCall func(op string)       // hears of every call, before its fault
-	// Slow is how a slow call takes its time; three seconds or the end of the
-	// request if nil.
+	Now    func() time.Time      // the clock for credentials and policy conditions; time.Now if nil
+	Wall   func() time.Time      // the clock that clients sign with; time.Now if nil
+	Fault  func(op string) Fault // the fault for a call such as sts:AssumeRole; nil for none
+	OnCall func(op string)       // called with every operation, before its fault
+	// Slow waits for the time that a slow call takes. If nil, it waits three
+	// seconds, or until the request ends.
 	Slow func(ctx context.Context)
-	// TokenBytes is the least length of a session token, at most 4,096: what
-	// STS may give since September 2026 (docs/facts.md#0.8). 0 stands for 1,024.
+	// TokenBytes is the smallest length of a session token in bytes, at most
+	// 4,096: STS may give tokens of that length since September 2026
+	// (docs/facts.md#0.8). 0 means 1,024.
 	TokenBytes int
 	Org        string // organisation of all accounts, o-…; "" for none
-	// ConsoleAuthorization is the state of all accounts: whether a browser that
-	// signs in is judged by the policies of its session too. AWS lets accounts
-	// and organisations switch it on since June 2026.
+	// ConsoleAuthorization, if true, checks a browser that signs in against the
+	// policies of its session, in all accounts. AWS has allowed accounts and
+	// organisations to switch this on since June 2026.
 	ConsoleAuthorization bool
 	Console              string // path at which Console is mounted; "/console" if empty
 }
 
-// Fault is what goes wrong with one call: error (nothing is done, 5xx), 429
-// (nothing is done, throttled), slow (done late), lost (done, and answered with
-// an error), dead (nothing is done, the connection closes without an answer),
-// or code: and the error code that is answered, such as code:AccessDenied
-// (nothing is done). The zero value is nothing.
+// Fault is a failure of one call that a test orders. How is one of the Fault
+// constants. The zero value is no fault.
 type Fault struct{ How string }
 
-// Ways to fail.
+// The faults. AWS carries out the call only under FaultSlow and FaultLost.
 const (
-	FaultError     = "error"
-	FaultThrottled = "429"
-	FaultSlow      = "slow"
-	FaultLost      = "lost"
-	FaultDropped   = "dead"
-	FaultCode      = "code:" // and the error code
+	FaultError     = "error" // answered with a 5xx error
+	FaultThrottled = "429"   // answered as throttled
+	FaultSlow      = "slow"  // done and answered, but late
+	FaultLost      = "lost"  // done, but answered with a 5xx error
+	FaultDropped   = "dead"  // the connection closes without an answer
+	FaultCode      = "code:" // followed by the error code of the answer, as in code:AccessDenied
 )
 
-// Server plays STS, IAM, S3 and sign-in for all accounts. Its zero value is not
-// ready: call New. It is safe for concurrent use.
+// Server is a fake of STS, IAM, S3 and the sign-in endpoint for all accounts.
+// Make one with New: the zero value does not work. It is safe for concurrent use.
 type Server struct {
 	options Options
 
 	mu       sync.Mutex
-	roles    map[string]*role   // by ARN
-	callers  map[string]*caller // by access key id
-	sessions []*caller          // vended ones, oldest first
-	users    map[string]string  // ids of users, by ARN
-	made     int                // roles made so far: a role made again is another one
-	tokens   map[string]grant   // sign-in tokens
-	cookies  map[string]*caller // console sessions
-	issuers  map[string]string  // where a console session came from
+	roles    map[string]*role       // by ARN
+	callers  map[string]*caller     // by access key id
+	sessions []*caller              // begun by AssumeRole, oldest first
+	users    map[string]string      // ids of users, by ARN
+	made     int                    // roles made so far: a role that is made again gets a new id
+	tokens   map[string]signinToken // by token
+	cookies  map[string]*caller     // console sessions, by cookie
+	issuers  map[string]string      // the Issuer link of a console session, by cookie
 }
 
-// New makes players of a world that is empty but for what PutRole and
-// FunctionCredentials put there.
+// New makes a server without any role. PutRole and FunctionCredentials add roles.
 func New(o Options) *Server {
 	o.Now = orElse(o.Now, time.Now)
 	o.Wall = orElse(o.Wall, time.Now)
@@ -78,14 +75,15 @@ func New(o Options) *Server {
 		o.Slow = threeSeconds
 	}
 	o.Console = cmp.Or(o.Console, "/console")
-	o.TokenBytes = min(cmp.Or(o.TokenBytes, 1024), maxToken)
+	o.TokenBytes = min(cmp.Or(o.TokenBytes, 1024), maxTokenBytes)
 	return &Server{
 		options: o, roles: map[string]*role{}, callers: map[string]*caller{}, users: map[string]string{},
-		tokens: map[string]grant{}, cookies: map[string]*caller{}, issuers: map[string]string{},
+		tokens: map[string]signinToken{}, cookies: map[string]*caller{}, issuers: map[string]string{},
 	}
 }
 
-const maxToken = 4096
+// maxTokenBytes is the longest session token that STS gives (docs/facts.md#0.8).
+const maxTokenBytes = 4096
 
 func orElse(now, other func() time.Time) func() time.Time {
 	if now == nil {
@@ -103,7 +101,7 @@ func threeSeconds(ctx context.Context) {
 	}
 }
 
-// Role is a role as it stands in an account.
+// Role is a role in an account.
 type Role struct {
 	Name        string
 	Path        string            // begins and ends with a slash; "/" if empty
@@ -115,7 +113,8 @@ type Role struct {
 	Boundary    string            // the permissions boundary, "" for none
 }
 
-// role is a Role that was read, under the id that its present life has.
+// role is a Role with its policies parsed. A role that is deleted and made again
+// has another id (docs/facts.md#a3).
 type role struct {
 	Role
 	account, arn, id string
@@ -125,9 +124,9 @@ type role struct {
 	boundary         []Document // none or one
 }
 
-// PutRole makes a role or replaces what stands under its account, path and
-// name. A role that is replaced keeps its id and its live sessions, as a role
-// that is edited does. The error says which policy cannot be read.
+// PutRole makes a role, or replaces the role with the same account, path and
+// name. A replaced role keeps its id and its live sessions, like a role that is
+// edited in AWS. The error says which policy cannot be parsed.
 func (s *Server) PutRole(account string, r Role) error {
 	made, err := newRole(account, r)
 	if err != nil {
@@ -151,20 +150,23 @@ func newRole(account string, r Role) (*role, error) {
 	if r.Permissions == nil {
 		r.Permissions = DefaultPermissions(r.Name)
 	}
-	made := &role{Role: r, account: account, arn: "arn:" + r.Partition + ":iam::" + account + ":role" + r.Path + r.Name, inline: map[string]Document{}}
+	made := &role{
+		Role: r, account: account, inline: map[string]Document{},
+		arn: "arn:" + r.Partition + ":iam::" + account + ":role" + r.Path + r.Name,
+	}
 	switch {
 	case !accountID.MatchString(account):
 		return nil, fmt.Errorf("%q is not an account id", account)
 	case !principalARN.MatchString(made.arn):
 		return nil, fmt.Errorf("%q is not the ARN of a role", made.arn)
 	case r.MaxSession < time.Hour || r.MaxSession > 12*time.Hour:
-		return nil, fmt.Errorf("a session of at most %s is not between 1 and 12 hours", r.MaxSession)
+		return nil, fmt.Errorf("maximum session duration %s is not between 1 and 12 hours", r.MaxSession)
 	}
-	return made, made.read()
+	return made, made.parse()
 }
 
-// read parses every policy of the role.
-func (r *role) read() (err error) {
+// parse parses every policy of the role.
+func (r *role) parse() (err error) {
 	if r.trust, err = ParseDocument(r.Trust); err != nil {
 		return fmt.Errorf("trust: %w", err)
 	}
@@ -194,8 +196,8 @@ func (r *role) read() (err error) {
 	return nil
 }
 
-// RemoveRole takes a role out of an account, wherever its path. Its sessions
-// fail from then on, and do not come back with a role of the same name
+// RemoveRole deletes a role from an account, whatever its path. Its sessions fail
+// from then on, also when a role of the same name is made again
 // (docs/facts.md#a3).
 func (s *Server) RemoveRole(account, name string) {
 	s.mu.Lock()
@@ -205,7 +207,7 @@ func (s *Server) RemoveRole(account, name string) {
 	}
 }
 
-// Role returns a role as it stands, to be changed and put again.
+// Role returns a copy of a role, which the caller may change and put again.
 func (s *Server) Role(account, name string) (Role, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,13 +215,13 @@ func (s *Server) Role(account, name string) (Role, bool) {
 	if r == nil {
 		return Role{}, false
 	}
-	stands := r.Role
-	stands.Inline = maps.Clone(r.Inline)
-	return stands, true
+	clone := r.Role
+	clone.Inline = maps.Clone(r.Inline)
+	return clone, true
 }
 
-// find looks a role up as IAM does: by name alone, whatever its path and letter
-// case.
+// find looks up a role as IAM does: by its name alone, ignoring its path and
+// letter case.
 func (s *Server) find(account, name string) *role {
 	for _, r := range s.roles {
 		if r.account == account && strings.EqualFold(r.Name, name) {
@@ -229,13 +231,13 @@ func (s *Server) find(account, name string) *role {
 	return nil
 }
 
-// caller is whoever holds an access key.
+// caller is the holder of an access key: a session or a user.
 type caller struct {
 	access.Credentials
 	partition, account string
 	role               *role  // as it was when the session began; nil for a user
-	user               string // ARN of a user
-	name               string // session name
+	user               string // ARN of a user; "" for a session
+	name               string // session name; the id of a user
 	sourceIdentity     string
 	tags               []tag
 	policy             string // session policy as it was sent
@@ -248,10 +250,10 @@ type tag struct {
 	transitive bool
 }
 
-// FunctionCredentials makes the role of a function, if it does not stand yet,
-// and temporary credentials of it, as Lambda would hand them to the function.
-// They last for ever. Without permissions the role may do what the vend
-// function's may: assume the roles below /aws-access/, tag and name.
+// FunctionCredentials makes or replaces the role of a function, and returns
+// temporary credentials of it, as Lambda would give them to the function. They
+// never expire. Without permissions the role may do what the role of the vend
+// function may: assume roles below /aws-access/ with tags and a source identity.
 func (s *Server) FunctionCredentials(roleARN string, permissions ...string) (access.Credentials, error) {
 	account, r, err := splitRole(roleARN)
 	if err != nil {
@@ -267,14 +269,14 @@ func (s *Server) FunctionCredentials(roleARN string, permissions ...string) (acc
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &caller{
-		Credentials: s.mint("ASIA", s.options.TokenBytes), role: s.roles[roleARN],
+		Credentials: s.newCredentials("ASIA", s.options.TokenBytes), role: s.roles[roleARN],
 		partition: r.Partition, account: account, name: r.Name, issued: s.options.Now(),
 	}
 	s.callers[c.AccessKeyID] = c
 	return c.Credentials, nil
 }
 
-// splitRole reads a role's ARN.
+// splitRole parses a role's ARN.
 func splitRole(roleARN string) (account string, r Role, err error) {
 	parts := strings.SplitN(roleARN, ":", 6)
 	if !principalARN.MatchString(roleARN) || !strings.HasPrefix(parts[5], "role/") {
@@ -285,51 +287,54 @@ func splitRole(roleARN string) (account string, r Role, err error) {
 	return parts[4], Role{Name: full[slash:], Path: full[:slash], Partition: parts[1]}, nil
 }
 
-// mint makes keys. A user's have no token.
-func (s *Server) mint(prefix string, tokenBytes int) access.Credentials {
-	c := access.Credentials{AccessKeyID: prefix + upper(16), SecretKey: access.NewSecret(random(40))}
+// newCredentials makes keys. With tokenBytes 0 they have no session token, like
+// the keys of a user.
+func (s *Server) newCredentials(prefix string, tokenBytes int) access.Credentials {
+	c := access.Credentials{AccessKeyID: prefix + randomID(16), SecretKey: access.NewSecret(random(40))}
 	if tokenBytes > 0 {
 		c.SessionToken = access.NewSecret(tokenPrefix + random(max(tokenBytes-len(tokenPrefix), 64)))
 	}
 	return c
 }
 
-const tokenPrefix = "IQoJb3JpZ2luX2Vj" // what real session tokens begin with
+const tokenPrefix = "IQoJb3JpZ2luX2Vj" // real session tokens begin so
 
-// random is base64 text of a length, with what a shell or a page could trip
-// over: "+" and "/".
+// random returns length characters of random base64. It may contain "+" and "/",
+// which callers must escape in shells and addresses.
 func random(length int) string {
-	return base64.StdEncoding.EncodeToString(noise(length))[:length]
+	return base64.StdEncoding.EncodeToString(randomBytes(length))[:length]
 }
 
-func noise(length int) []byte {
+func randomBytes(length int) []byte {
 	b := make([]byte, length)
-	_, _ = rand.Read(b) // never fails: crypto/rand
+	_, _ = rand.Read(b) // crypto/rand never fails
 	return b
 }
 
-const ids = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+const idAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
-// upper is text of the alphabet of access key ids.
-func upper(length int) string {
-	b := noise(length)
+// randomID returns length random characters of the alphabet of access key ids.
+func randomID(length int) string {
+	b := randomBytes(length)
 	for i := range b {
-		b[i] = ids[int(b[i])%len(ids)]
+		b[i] = idAlphabet[int(b[i])%len(idAlphabet)]
 	}
 	return string(b)
 }
 
-// uniqueID is the nth id of a kind, in the form that IAM gives: 21 characters.
+// uniqueID returns the nth id with a prefix, in the form of IAM's unique ids: 21
+// characters.
 func uniqueID(prefix string, n int) string {
-	b := []byte(prefix + "PLAYEDAAAAAAAAAAA")
+	b := []byte(prefix + "FAKEAAAAAAAAAAAAA")
 	for i := len(b) - 1; n > 0; i-- {
-		b[i] = ids[n%len(ids)]
-		n /= len(ids)
+		b[i] = idAlphabet[n%len(idAlphabet)]
+		n /= len(idAlphabet)
 	}
 	return string(b)
 }
 
-// Session is a vended session as the sandbox shows it. It holds no secret.
+// Session describes a session that AssumeRole began, as the sandbox shows it. It
+// holds no secret.
 type Session struct {
 	AccessKeyID    string            `json:"access_key_id"`
 	Account        string            `json:"account"`
@@ -342,7 +347,8 @@ type Session struct {
 	Expires        time.Time         `json:"expires"`
 }
 
-// Sessions lists all that were vended, oldest first, also those that are over.
+// Sessions lists all sessions that AssumeRole began, oldest first, including
+// expired ones.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -353,14 +359,16 @@ func (s *Server) Sessions() []Session {
 			tags[t.key] = t.value
 		}
 		list = append(list, Session{
-			AccessKeyID: c.AccessKeyID, Account: c.account, Role: c.role.Name, SessionName: c.name, SourceIdentity: c.sourceIdentity,
+			AccessKeyID: c.AccessKeyID, Account: c.account, Role: c.role.Name,
+			SessionName: c.name, SourceIdentity: c.sourceIdentity,
 			Tags: tags, Policy: c.policy, Issued: c.issued, Expires: c.Expires,
 		})
 	}
 	return list
 }
 
-// InlinePolicy is an inline policy as it stands on a role.
+// InlinePolicy is an inline policy of a role, such as the deny that ends its
+// sessions.
 type InlinePolicy struct {
 	Account string `json:"account"`
 	Role    string `json:"role"`

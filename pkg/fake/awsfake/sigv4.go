@@ -16,21 +16,22 @@ import (
 	"time"
 )
 
-// signature is what a request says of how it was signed (Signature Version 4).
+// signature is the signature of a request, with everything that the request says
+// about how it was made (AWS Signature Version 4).
 type signature struct {
 	keyID, date, region, service string   // the credential scope
-	headers                      []string // signed ones, lower case, sorted
-	sum                          string   // 64 hex digits
+	headers                      []string // names of the signed headers: lower case, sorted
+	sum                          string   // the signature itself: 64 hex digits
 	signed                       time.Time
-	life                         time.Duration // of a presigned address; 0 for a signed header
+	expires                      time.Duration // X-Amz-Expires of a presigned URL; 0 for a signed header
 	token                        string
 }
 
 const (
 	algorithm  = "AWS4-HMAC-SHA256"
 	amzTime    = "20060102T150405Z"
-	maxSkew    = 15 * time.Minute   // STS and S3 take no request that is older or newer
-	maxPresign = 7 * 24 * time.Hour // the longest X-Amz-Expires
+	maxSkew    = 15 * time.Minute   // STS and S3 refuse a request that is older or newer
+	maxPresign = 7 * 24 * time.Hour // the limit for X-Amz-Expires
 )
 
 // errUnsigned says that a request carries no signature at all.
@@ -66,12 +67,11 @@ var (
 	headerName   = regexp.MustCompile(`^[a-z0-9!#$%&'*+.^_|~-]{1,128}$`)
 )
 
-// parseAuthorization reads the header's three parts, in whatever order they
-// stand.
+// parseAuthorization reads the three parts of the header, in any order.
 func parseAuthorization(header string) (signature, error) {
 	rest, ok := strings.CutPrefix(header, algorithm+" ")
 	if !ok {
-		return signature{}, errors.New("the Authorization header is not of " + algorithm)
+		return signature{}, errors.New("the Authorization header does not begin with " + algorithm)
 	}
 	parts := map[string]string{}
 	for _, part := range strings.Split(rest, ",") {
@@ -92,16 +92,20 @@ func newSignature(scope, headers, sum string) (signature, error) {
 	case !sumPattern.MatchString(sum):
 		return signature{}, errors.New("the Signature is not 64 hex digits")
 	}
-	s := signature{keyID: fields[1], date: fields[2], region: fields[3], service: fields[4], headers: strings.Split(headers, ";"), sum: sum}
+	s := signature{
+		keyID: fields[1], date: fields[2], region: fields[3], service: fields[4],
+		headers: strings.Split(headers, ";"), sum: sum,
+	}
 	for i, name := range s.headers {
 		if !headerName.MatchString(name) || i > 0 && s.headers[i-1] >= name {
-			return signature{}, errors.New("the SignedHeaders are not names in lower case and in order")
+			return signature{}, errors.New("the SignedHeaders are not sorted names in lower case")
 		}
 	}
 	return s, nil
 }
 
-// complete says what must be signed and is not.
+// complete returns an error if a header that must be signed is not. date is the
+// name of the header with the time of the request, "" for a presigned URL.
 func (s signature) complete(date string, h http.Header) error {
 	needed := []string{"host"}
 	if date != "" {
@@ -116,7 +120,7 @@ func (s signature) complete(date string, h http.Header) error {
 		}
 	}
 	if s.signed.Format("20060102") != s.date && !s.signed.IsZero() {
-		return errors.New("the date of the Credential is not that of the request")
+		return errors.New("the date in the Credential is not the date of the request")
 	}
 	return nil
 }
@@ -129,6 +133,7 @@ func readAmzTime(value string) (time.Time, error) {
 	return t, nil
 }
 
+// presigned reads the signature from the query of a presigned URL.
 func presigned(q query) (signature, error) {
 	if q.get("X-Amz-Algorithm") != algorithm {
 		return signature{}, errors.New("X-Amz-Algorithm is not " + algorithm)
@@ -140,12 +145,12 @@ func presigned(q query) (signature, error) {
 	if s.signed, err = readAmzTime(q.get("X-Amz-Date")); err != nil {
 		return signature{}, err
 	}
-	life := q.get("X-Amz-Expires")
-	if life == "" && s.service != "s3" {
-		life = "900" // STS takes an address without a life for its own 15 minutes
+	expires := q.get("X-Amz-Expires")
+	if expires == "" && s.service != "s3" {
+		expires = "900" // the default of STS: 15 minutes
 	}
-	seconds, err := strconv.Atoi(life)
-	s.life = time.Duration(seconds) * time.Second
+	seconds, err := strconv.Atoi(expires)
+	s.expires = time.Duration(seconds) * time.Second
 	if err != nil || seconds < 1 || seconds > int(maxPresign/time.Second) {
 		return signature{}, errors.New("X-Amz-Expires is not between 1 second and 7 days")
 	}
@@ -153,25 +158,27 @@ func presigned(q query) (signature, error) {
 	return s, s.complete("", http.Header{})
 }
 
-// fresh judges a request's age by real time: clients cannot know the clock that
-// the rest goes by.
+// fresh checks the age of a request by real time, because clients sign with real
+// time and do not know the sandbox's clock.
 func (s signature) fresh(now time.Time) error {
 	until := s.signed.Add(maxSkew)
-	if s.life > 0 {
-		until = s.signed.Add(s.life)
+	if s.expires > 0 {
+		until = s.signed.Add(s.expires)
 	}
 	switch {
 	case now.After(until):
-		return fmt.Errorf("signature expired: %s is now earlier than %s", s.signed.Format(amzTime), now.UTC().Add(-maxSkew).Format(amzTime))
+		return fmt.Errorf("signature expired: %s is now earlier than %s",
+			s.signed.Format(amzTime), now.UTC().Add(-maxSkew).Format(amzTime))
 	case s.signed.After(now.Add(maxSkew)):
-		return fmt.Errorf("signature not yet current: %s is still later than %s", s.signed.Format(amzTime), now.UTC().Add(maxSkew).Format(amzTime))
+		return fmt.Errorf("signature not yet current: %s is still later than %s",
+			s.signed.Format(amzTime), now.UTC().Add(maxSkew).Format(amzTime))
 	}
 	return nil
 }
 
-// holds says whether the request is the one that was signed with the secret.
-// The path is what the client sent, whatever was stripped of it since.
-func (s signature) holds(r *http.Request, secret string, body []byte) bool {
+// matches reports whether the request is the one that was signed with the secret.
+// It uses the path that the client sent, before any handler stripped a prefix.
+func (s signature) matches(r *http.Request, secret string, body []byte) bool {
 	canonical := s.canonical(r, body)
 	if canonical == "" {
 		return false
@@ -192,7 +199,8 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// canonical is the text that was signed, "" if the request has no such text.
+// canonical returns the canonical request, whose hash was signed. It is "" if the
+// request's address cannot be read.
 func (s signature) canonical(r *http.Request, body []byte) string {
 	target, _, _ := strings.Cut(r.RequestURI, "?")
 	if !strings.HasPrefix(target, "/") {
@@ -210,7 +218,8 @@ func (s signature) canonical(r *http.Request, body []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// path is encoded once for S3, and twice and without dots for everybody else.
+// path returns the canonical path: encoded once for S3; encoded twice, without
+// "." and "..", for all other services.
 func (s signature) path(target string) string {
 	if s.service == "s3" {
 		plain, err := url.PathUnescape(target)
@@ -241,13 +250,13 @@ func headerValue(r *http.Request, name string) string {
 	return strings.Join(clean, ",")
 }
 
-// payload is the hash that was signed. That a hash in the header is the body's
-// is checked by whoever reads the body.
+// payload returns the hash of the body that was signed. If a header gives the
+// hash, checkBody compares it with the body.
 func (s signature) payload(r *http.Request, body []byte) string {
 	if hash := r.Header.Get("X-Amz-Content-Sha256"); hash != "" {
 		return hash
 	}
-	if s.service == "s3" && s.life > 0 {
+	if s.service == "s3" && s.expires > 0 {
 		return unsignedPayload
 	}
 	return hexSum(body)
@@ -263,7 +272,8 @@ func hexSum(body []byte) string {
 // query is a query string in the order in which it was sent.
 type query []struct{ name, value string }
 
-// readQuery takes "+" for itself, as signing does.
+// readQuery parses a query string. A "+" stays a plus sign, as in the signing
+// process.
 func readQuery(raw string) (query, error) {
 	var q query
 	for _, pair := range strings.Split(raw, "&") {
@@ -312,12 +322,14 @@ func (q query) canonical() string {
 	return strings.Join(pairs, "&")
 }
 
-// encode is AWS's percent-encoding: all but A-Z, a-z, 0-9, "-._~" and keep.
+// encode is AWS's percent-encoding. It leaves A-Z, a-z, 0-9, "-._~" and the
+// characters of keep as they are.
 func encode(value, keep string) string {
 	var b strings.Builder
 	for i := range len(value) {
 		c := value[i]
-		if c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-._~"+keep, c) >= 0 {
+		letter := c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if letter || c >= '0' && c <= '9' || strings.IndexByte("-._~"+keep, c) >= 0 {
 			b.WriteByte(c)
 			continue
 		}

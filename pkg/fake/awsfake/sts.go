@@ -19,11 +19,13 @@ func (s *Server) serveSTS(c *caller, q request) (answer, *failure) {
 	switch q.operation {
 	case "AssumeRole":
 		return s.assumeRole(c, q.form)
-	case "GetCallerIdentity": // needs no permission, and no policy denies it (docs/facts.md#a7)
-		return queryAnswer(stsSpace, q.operation, struct{ Arn, UserId, Account string }{c.arn(), c.userID(), c.account}), nil
+	case "GetCallerIdentity": // needs no permission, and no policy can deny it (docs/facts.md#a7)
+		identity := struct{ Arn, UserId, Account string }{c.arn(), c.userID(), c.account}
+		return queryAnswer(stsSpace, q.operation, identity), nil
 	case "GetSessionToken", "GetFederationToken":
 		if !c.SessionToken.Empty() {
-			return answer{}, fail(http.StatusForbidden, "AccessDenied", "Cannot call "+q.operation+" with session credentials")
+			return answer{}, fail(http.StatusForbidden, "AccessDenied",
+				"Cannot call "+q.operation+" with session credentials")
 		}
 	case "AssumeRoot", "GetWebIdentityToken", "GetDelegatedAccessToken", "GetAccessKeyInfo", "DecodeAuthorizationMessage":
 		if f := s.authorize(c, "sts:"+q.operation, "*", nil); f != nil {
@@ -31,28 +33,28 @@ func (s *Server) serveSTS(c *caller, q request) (answer, *failure) {
 		}
 	case "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity":
 	default:
-		return answer{}, fail(http.StatusBadRequest, "InvalidAction", "Could not find operation "+q.operation+" for version 2011-06-15")
+		return answer{}, fail(http.StatusBadRequest, "InvalidAction",
+			"Could not find operation "+q.operation+" for version 2011-06-15")
 	}
-	return answer{}, notPlayed("sts:" + q.operation)
+	return answer{}, notSimulated("sts:" + q.operation)
 }
 
-// assumption is what AssumeRole is asked for.
+// assumption holds the parameters of an AssumeRole call.
 type assumption struct {
 	role, session, externalID, sourceIdentity string
 	seconds                                   int
 	tags                                      []tag
 	policy                                    string
-	limits                                    []Document
-	tokenBytes                                int
+	limits                                    []Document // the policy, parsed; none if there is none
+	tokenBytes                                int        // smallest length of the session token
 }
 
-// maxChained is the longest session that the credentials of another session
-// may begin (docs/facts.md#a3).
+// maxChained is the limit for the duration of a session that the credentials of
+// another session begin, in seconds (docs/facts.md#a3).
 const maxChained = 3600
 
-// assumeRole checks in the order in which AWS does (docs/facts.md#a3): what is written
-// in the call, whether it is allowed, the role's own limit, the limit of
-// chaining.
+// assumeRole checks in the same order as AWS (docs/facts.md#a3): the parameters,
+// the permissions, the role's own limit of duration, the limit of role chaining.
 func (s *Server) assumeRole(c *caller, form url.Values) (answer, *failure) {
 	a, f := readAssumption(form)
 	if f != nil {
@@ -61,14 +63,15 @@ func (s *Server) assumeRole(c *caller, form url.Values) (answer, *failure) {
 	if f := a.inherit(c); f != nil {
 		return answer{}, f
 	}
-	r, f := s.mayAssume(c, a)
+	r, f := s.checkAssume(c, a)
 	switch {
 	case f != nil:
 		return answer{}, f
 	case a.seconds > int(r.MaxSession/time.Second):
 		return answer{}, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	case a.seconds > maxChained && !c.SessionToken.Empty():
-		return answer{}, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return answer{}, invalid("The requested DurationSeconds exceeds the 1 hour session limit " +
+			"for roles assumed by role chaining.")
 	}
 	return queryAnswer(stsSpace, "AssumeRole", s.begin(r, a)), nil
 }
@@ -77,59 +80,69 @@ func invalid(message string) *failure {
 	return fail(http.StatusBadRequest, "ValidationError", message)
 }
 
-// A limit of one parameter of AssumeRole (docs/facts.md#a1).
-type limit struct {
-	name        string
-	least, most int // in characters
-	alphabet    *regexp.Regexp
-	required    bool
+// A parameterRule says what STS accepts for one parameter of AssumeRole
+// (docs/facts.md#a1).
+type parameterRule struct {
+	name     string
+	min, max int // in characters
+	alphabet *regexp.Regexp
+	required bool
 }
 
-var assumeLimits = [...]limit{
-	{"RoleArn", 20, 2048, regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{7E}\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+$`), true},
+// arnText matches the characters that STS accepts in an ARN.
+var arnText = regexp.MustCompile(
+	`^[\x{9}\x{A}\x{D}\x{20}-\x{7E}\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+$`)
+
+var assumeRules = [...]parameterRule{
+	{"RoleArn", 20, 2048, arnText, true},
 	{"RoleSessionName", 2, 64, regexp.MustCompile(`^[\w+=,.@-]*$`), true},
 	{"ExternalId", 2, 1224, regexp.MustCompile(`^[\w+=,.@:/-]*$`), false},
 	{"SourceIdentity", 2, 64, regexp.MustCompile(`^[\w+=,.@-]*$`), false},
 	{"Policy", 1, 2048, regexp.MustCompile(`^[\x{9}\x{A}\x{D}\x{20}-\x{FF}]+$`), false},
 }
 
-func (l limit) check(form url.Values) *failure {
-	values, given := form[l.name]
+func (p parameterRule) check(form url.Values) *failure {
+	values, given := form[p.name]
 	if !given {
-		if l.required {
-			return invalid("1 validation error detected: Value at '" + l.wire() + "' failed to satisfy constraint: Member must not be null")
+		if p.required {
+			return p.invalid("Member must not be null")
 		}
 		return nil
 	}
-	var wrong string
 	switch n := utf8.RuneCountInString(values[0]); {
-	case n < l.least:
-		wrong = "Member must have length greater than or equal to " + strconv.Itoa(l.least)
-	case n > l.most:
-		wrong = "Member must have length less than or equal to " + strconv.Itoa(l.most)
-	case !utf8.ValidString(values[0]) || !l.alphabet.MatchString(values[0]):
-		wrong = "Member must satisfy regular expression pattern: " + l.alphabet.String()
-	default:
-		return nil
+	case n < p.min:
+		return p.invalid("Member must have length greater than or equal to " + strconv.Itoa(p.min))
+	case n > p.max:
+		return p.invalid("Member must have length less than or equal to " + strconv.Itoa(p.max))
+	case !utf8.ValidString(values[0]) || !p.alphabet.MatchString(values[0]):
+		return p.invalid("Member must satisfy regular expression pattern: " + p.alphabet.String())
 	}
-	return invalid("1 validation error detected: Value at '" + l.wire() + "' failed to satisfy constraint: " + wrong)
+	return nil
 }
 
-func (l limit) wire() string { return strings.ToLower(l.name[:1]) + l.name[1:] }
+// invalid writes a violation as STS does: with the first letter of the
+// parameter's name in lower case.
+func (p parameterRule) invalid(constraint string) *failure {
+	name := strings.ToLower(p.name[:1]) + p.name[1:]
+	return invalid("1 validation error detected: Value at '" + name + "' failed to satisfy constraint: " + constraint)
+}
 
-// knownParameters are those of AssumeRole that are played. A multi-factor code,
-// a managed policy or a trusted context is refused: to leave it out would give
-// more, or less, than was asked for.
-var knownParameters = regexp.MustCompile(`^(Action|Version|RoleArn|RoleSessionName|ExternalId|SourceIdentity|Policy|DurationSeconds|MinimumSessionTokenSize|Tags\.member\.\d+\.(Key|Value)|TransitiveTagKeys\.member\.\d+)$`)
+// knownParameters matches the parameters of AssumeRole that this fake honours. It
+// refuses the others, such as a multi-factor code, a managed policy or a trusted
+// context: without them the session would have more or fewer permissions than the
+// caller asked for.
+var knownParameters = regexp.MustCompile(`^(Action|Version|RoleArn|RoleSessionName|ExternalId|SourceIdentity|Policy|` +
+	`DurationSeconds|MinimumSessionTokenSize|` +
+	`Tags\.member\.\d+\.(Key|Value)|TransitiveTagKeys\.member\.\d+)$`)
 
 func readAssumption(form url.Values) (assumption, *failure) {
 	for name := range form {
 		if !knownParameters.MatchString(name) {
-			return assumption{}, invalid("The sandbox does not play the parameter " + name + ".")
+			return assumption{}, invalid("The sandbox does not simulate the parameter " + name + ".")
 		}
 	}
-	for _, l := range assumeLimits {
-		if f := l.check(form); f != nil {
+	for _, rule := range assumeRules {
+		if f := rule.check(form); f != nil {
 			return assumption{}, f
 		}
 	}
@@ -141,10 +154,10 @@ func readAssumption(form url.Values) (assumption, *failure) {
 		return assumption{}, invalid(a.role + " is invalid")
 	}
 	var err error
-	if a.seconds, err = number32(form, "DurationSeconds", 3600, 900, 43200); err != nil {
+	if a.seconds, err = readInt(form, "DurationSeconds", 3600, 900, 43200); err != nil {
 		return assumption{}, invalid(err.Error())
 	}
-	if a.tokenBytes, err = number32(form, "MinimumSessionTokenSize", 0, 0, maxToken); err != nil {
+	if a.tokenBytes, err = readInt(form, "MinimumSessionTokenSize", 0, 0, maxTokenBytes); err != nil {
 		return assumption{}, invalid(err.Error())
 	}
 	if a.tags, err = readTags(form); err != nil {
@@ -153,20 +166,23 @@ func readAssumption(form url.Values) (assumption, *failure) {
 	if a.policy != "" {
 		d, err := ParseDocument(a.policy)
 		if err != nil || d.trust {
-			return assumption{}, fail(http.StatusBadRequest, "MalformedPolicyDocument", fmt.Sprintf("This policy cannot be used: %v", err))
+			return assumption{}, fail(http.StatusBadRequest, "MalformedPolicyDocument",
+				fmt.Sprintf("This policy cannot be used: %v", err))
 		}
 		a.limits = []Document{d}
 	}
 	return a, nil
 }
 
-func number32(form url.Values, name string, missing, least, most int) (int, error) {
+// readInt reads an integer parameter, which is preset if the form has none.
+func readInt(form url.Values, name string, preset, lowest, highest int) (int, error) {
 	if !form.Has(name) {
-		return missing, nil
+		return preset, nil
 	}
 	n, err := strconv.Atoi(form.Get(name))
-	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have value between %d and %d", name, least, most)
+	if err != nil || n < lowest || n > highest {
+		return 0, fmt.Errorf("1 validation error detected: Value at '%s' failed to satisfy constraint: "+
+			"Member must have value between %d and %d", name, lowest, highest)
 	}
 	return n, nil
 }
@@ -176,18 +192,23 @@ var (
 	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
-// readTags reads session tags. Keys are unique whatever their letter case.
+// readTags reads session tags. Two keys that differ only in letter case are
+// duplicates.
 func readTags(form url.Values) ([]tag, error) {
+	const badTag = "1 validation error detected: Value at 'tags.%d.member.%s' failed to satisfy constraint: %s"
 	var tags []tag
 	for i := 1; form.Has(fmt.Sprintf("Tags.member.%d.Key", i)); i++ {
-		t := tag{key: form.Get(fmt.Sprintf("Tags.member.%d.Key", i)), value: form.Get(fmt.Sprintf("Tags.member.%d.Value", i))}
+		t := tag{
+			key:   form.Get(fmt.Sprintf("Tags.member.%d.Key", i)),
+			value: form.Get(fmt.Sprintf("Tags.member.%d.Value", i)),
+		}
 		switch {
 		case i > 50:
 			return nil, errors.New("1 validation error detected: 'tags' must have length less than or equal to 50")
 		case !tagKey.MatchString(t.key), strings.HasPrefix(strings.ToLower(t.key), "aws:"):
-			return nil, fmt.Errorf("1 validation error detected: Value at 'tags.%d.member.key' failed to satisfy constraint: %s", i, tagKey)
+			return nil, fmt.Errorf(badTag, i, "key", tagKey)
 		case !tagValue.MatchString(t.value):
-			return nil, fmt.Errorf("1 validation error detected: Value at 'tags.%d.member.value' failed to satisfy constraint: %s", i, tagValue)
+			return nil, fmt.Errorf(badTag, i, "value", tagValue)
 		case findTag(tags, t.key) >= 0:
 			return nil, errors.New("duplicate tag keys found, please note that tag keys are case insensitive")
 		}
@@ -207,9 +228,9 @@ func findTag(tags []tag, key string) int {
 	return slices.IndexFunc(tags, func(t tag) bool { return strings.EqualFold(t.key, key) })
 }
 
-// inherit takes over what follows a session to further roles: its source
-// identity, which cannot be changed, and its transitive tags, which cannot be
-// passed again (docs/facts.md#a1, A3).
+// inherit copies what a session passes on to the roles that it assumes: its source
+// identity, which cannot be changed, and its transitive tags, which cannot be sent
+// again (docs/facts.md#a1, docs/facts.md#a3).
 func (a *assumption) inherit(c *caller) *failure {
 	if strings.HasPrefix(a.sourceIdentity, "aws:") {
 		return invalid("1 validation error detected: Value at 'sourceIdentity' may not begin with aws:")
@@ -225,42 +246,46 @@ func (a *assumption) inherit(c *caller) *failure {
 			continue
 		}
 		if findTag(a.tags, t.key) >= 0 {
-			return fail(http.StatusBadRequest, "InvalidParameterValue", "One of the specified tag keys conflicts with a transitive tag key from the calling session.")
+			return fail(http.StatusBadRequest, "InvalidParameterValue",
+				"One of the specified tag keys conflicts with a transitive tag key from the calling session.")
 		}
 		a.tags = append(a.tags, t)
 	}
 	return nil
 }
 
-// mayAssume asks the caller's own policies and the role's trust, both of which
-// must allow every action that the call stands for (docs/facts.md#a2). A role that is
-// missing, a trust that refuses and a caller who may not are answered alike.
+// checkAssume returns the role if both the caller's policies and the role's trust
+// policy allow every action that the call needs (docs/facts.md#a2). As in AWS, the
+// answer is the same for a missing role, a trust policy that refuses, and a caller
+// without permission.
 //
-// Inside one account AWS lets a trust that names the caller's role suffice;
-// here the caller's policies are asked too.
-func (s *Server) mayAssume(c *caller, a assumption) (*role, *failure) {
-	r := s.roles[a.role] // letter case matters here, path included (docs/facts.md#a1)
+// Inside one account, a trust policy that names the caller's role is enough for
+// AWS. Here the caller's policies must allow the call too.
+func (s *Server) checkAssume(c *caller, a assumption) (*role, *failure) {
+	r := s.roles[a.role] // letter case matters here, also in the path (docs/facts.md#a1)
 	if r != nil && r.Partition != c.partition {
-		r = nil // another partition knows nothing of our credentials
+		r = nil // credentials of one partition are unknown in the others
 	}
+	by := Principal{AWS: c.principal(), Session: c.arn()}
 	for _, action := range a.actions() {
 		call := Call{Action: action.name, Resource: a.role, Context: s.context(c, action.keys)}
-		if r == nil || s.permissions(c).Evaluate(call) != Allowed || r.trust.EvaluateTrust(call, Principal{AWS: c.principal(), Session: c.arn()}) != Allowed {
-			return nil, fail(http.StatusForbidden, "AccessDenied", "User: "+c.arn()+" is not authorized to perform: "+action.name+" on resource: "+a.role)
+		if r == nil || s.permissions(c).Evaluate(call) != Allowed || r.trust.EvaluateTrust(call, by) != Allowed {
+			return nil, fail(http.StatusForbidden, "AccessDenied", "User: "+c.arn()+
+				" is not authorized to perform: "+action.name+" on resource: "+a.role)
 		}
 	}
 	return r, nil
 }
 
-// permission is an action and the condition keys that it is judged by.
+// permission is an action together with its condition keys.
 type permission struct {
 	name string
 	keys map[string][]string
 }
 
-// actions are what an AssumeRole stands for, the one first that is named when
-// several are refused. sts:ExternalId and sts:RoleSessionName are in the
-// context of the first alone (docs/facts.md#a7).
+// actions lists the actions that an AssumeRole call needs. A refusal names the
+// first one that is not allowed. Only sts:AssumeRole has the keys sts:ExternalId
+// and sts:RoleSessionName (docs/facts.md#a7).
 func (a assumption) actions() []permission {
 	tags := map[string][]string{}
 	for _, t := range a.tags {
@@ -285,13 +310,14 @@ func (a assumption) actions() []permission {
 		list = append(list, permission{"sts:TagSession", tags})
 	}
 	if a.sourceIdentity != "" {
-		list = append(list, permission{"sts:SetSourceIdentity", map[string][]string{"sts:SourceIdentity": {a.sourceIdentity}}})
+		keys := map[string][]string{"sts:SourceIdentity": {a.sourceIdentity}}
+		list = append(list, permission{"sts:SetSourceIdentity", keys})
 	}
 	return list
 }
 
-// assumed is the result of AssumeRole as it goes over the wire: the one place
-// where secrets leave.
+// assumed is the result of AssumeRole on the wire. It is the only answer of STS
+// that contains secrets.
 type assumed struct {
 	Credentials struct {
 		AccessKeyID     string `xml:"AccessKeyId"`
@@ -312,7 +338,8 @@ type assumed struct {
 func (s *Server) begin(r *role, a assumption) assumed {
 	now := s.options.Now().UTC().Truncate(time.Second)
 	c := &caller{
-		Credentials: s.mint("ASIA", max(s.options.TokenBytes, a.tokenBytes)), role: r, partition: r.Partition, account: r.account,
+		Credentials: s.newCredentials("ASIA", max(s.options.TokenBytes, a.tokenBytes)),
+		role:        r, partition: r.Partition, account: r.account,
 		name: a.session, sourceIdentity: a.sourceIdentity, tags: a.tags, policy: a.policy, limits: a.limits, issued: now,
 	}
 	c.Expires = now.Add(time.Duration(a.seconds) * time.Second)
@@ -325,6 +352,6 @@ func (s *Server) begin(r *role, a assumption) assumed {
 	out.AssumedRoleUser.AssumedRoleID, out.AssumedRoleUser.Arn = c.userID(), c.arn()
 	out.SourceIdentity = c.sourceIdentity
 	out.SessionTokenSize = len(c.SessionToken.Reveal())
-	out.SessionTokenUtilization = out.SessionTokenSize * 100 / maxToken
+	out.SessionTokenUtilization = out.SessionTokenSize * 100 / maxTokenBytes
 	return out
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// failure is an error as AWS answers it.
+// failure is an error in an answer of AWS.
 type failure struct {
 	status        int
 	code, message string
@@ -18,14 +18,14 @@ func (f *failure) Error() string { return f.code + ": " + f.message }
 
 func fail(status int, code, message string) *failure { return &failure{status, code, message} }
 
-// answer is a response that is ready to be sent, so that a fault may take it
-// away again.
+// answer is a complete response that was not sent yet, so that a fault can still
+// replace it.
 type answer struct {
 	status   int
-	kind     string // Content-Type
+	kind     string // the Content-Type
 	header   http.Header
 	body     []byte
-	headOnly bool
+	headOnly bool // an answer to HEAD: write sends no body
 }
 
 const xmlKind = "text/xml"
@@ -46,13 +46,13 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body)
 }
 
-// requestID looks like AWS's.
+// requestID returns a random id in the form of AWS's request ids.
 func requestID() string {
-	h := hex.EncodeToString(noise(16))
+	h := hex.EncodeToString(randomBytes(16))
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// Name spaces of the query APIs.
+// XML name spaces of the services.
 const (
 	stsSpace = "https://sts.amazonaws.com/doc/2011-06-15/"
 	iamSpace = "https://iam.amazonaws.com/doc/2010-05-08/"
@@ -65,8 +65,8 @@ func (m metadata) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	return e.EncodeElement(struct{ RequestId string }{m.RequestID}, start)
 }
 
-// queryAnswer is a success of STS or IAM: an operation's response with its
-// result in it. A nil result is none.
+// queryAnswer is the success answer of STS or IAM: the operation's response
+// element with its result inside, or without one if result is nil.
 func queryAnswer(space, operation string, result any) answer {
 	var b bytes.Buffer
 	e := xml.NewEncoder(&b)
@@ -94,7 +94,7 @@ func element(name string, attributes ...xml.Attr) xml.StartElement {
 	return xml.StartElement{Name: xml.Name{Local: name}, Attr: attributes}
 }
 
-// queryFailure is an error of STS or IAM.
+// queryFailure is the error answer of STS or IAM.
 func queryFailure(space string, f *failure) answer {
 	kind := "Sender"
 	if f.status >= http.StatusInternalServerError {
@@ -113,7 +113,7 @@ func queryFailure(space string, f *failure) answer {
 	return answer{status: f.status, kind: xmlKind, body: b}
 }
 
-// s3Answer is a success of S3.
+// s3Answer is the success answer of S3.
 func s3Answer(result any) answer {
 	b, err := xml.Marshal(result)
 	if err != nil {
@@ -122,7 +122,7 @@ func s3Answer(result any) answer {
 	return answer{status: http.StatusOK, kind: "application/xml", body: append([]byte(xml.Header), b...)}
 }
 
-// s3Failure is an error of S3.
+// s3Failure is the error answer of S3.
 func s3Failure(f *failure) answer {
 	b, err := xml.Marshal(struct {
 		XMLName   xml.Name `xml:"Error"`

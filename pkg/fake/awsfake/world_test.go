@@ -28,8 +28,7 @@ const (
 	readOnly = "arn:aws:iam::111111111111:role/aws-access/ReadOnly"
 )
 
-// world is the players at loopback addresses, with a clock that is turned by
-// hand.
+// world is a server on loopback, with a clock that tests set.
 type world struct {
 	*Server
 	url      string
@@ -37,14 +36,15 @@ type world struct {
 	fault    func(op string) Fault
 	calls    []string
 	function access.Credentials
-	policy   string // sent with the next sessions
+	policy   string // the session policy of the next sessions
 }
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	o := Options{
-		Now: func() time.Time { return w.now }, Org: org, OnCall: func(op string) { w.calls = append(w.calls, op) },
+		Now: func() time.Time { return w.now }, Org: org,
+		OnCall: func(op string) { w.calls = append(w.calls, op) },
 		Fault: func(op string) Fault {
 			if w.fault == nil {
 				return Fault{}
@@ -65,9 +65,11 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	}
 	w.function = function
 	mux := http.NewServeMux()
-	for door, h := range map[string]http.Handler{"/aws": w.AWS(), "/federation": w.Federation(), "/console": w.Console()} {
-		mux.Handle(door, http.StripPrefix(door, h))
-		mux.Handle(door+"/", http.StripPrefix(door, h))
+	for path, h := range map[string]http.Handler{
+		"/aws": w.AWS(), "/federation": w.Federation(), "/console": w.Console(),
+	} {
+		mux.Handle(path, http.StripPrefix(path, h))
+		mux.Handle(path+"/", http.StripPrefix(path, h))
 	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -75,7 +77,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	return w
 }
 
-// put puts a role into the member account, with what it does not say set.
+// put puts a role into the member account, with default path and trust policy.
 func (w *world) put(t *testing.T, r Role) {
 	t.Helper()
 	if r.Path == "" {
@@ -93,15 +95,21 @@ func (w *world) config(c access.Credentials) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(w.url + "/aws"),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretKey.Reveal(), SessionToken: c.SessionToken.Reveal()}, nil
+			return sdkKeys(c), nil
 		}),
 		Retryer:    func() aws.Retryer { return aws.NopRetryer{} },
 		HTTPClient: plainBody{},
 	}
 }
 
-// plainBody hides the SDK's WriteTo, which can cost a long answer that comes at
-// once its connection.
+func sdkKeys(c access.Credentials) aws.Credentials {
+	return aws.Credentials{
+		AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretKey.Reveal(), SessionToken: c.SessionToken.Reveal(),
+	}
+}
+
+// plainBody hides the WriteTo method of the SDK's bodies. With it, a connection can
+// break if a long answer arrives before the whole body is sent.
 type plainBody struct{}
 
 func (plainBody) Do(r *http.Request) (*http.Response, error) {
@@ -117,11 +125,12 @@ func (w *world) s3(c access.Credentials) *s3.Client {
 	return s3.NewFromConfig(w.config(c), func(o *s3.Options) { o.UsePathStyle = true })
 }
 
-// whole is an AssumeRole that is allowed.
-func (w *world) whole(role string) *sts.AssumeRoleInput {
+// validAssume is an AssumeRole call that is allowed.
+func (w *world) validAssume(role string) *sts.AssumeRoleInput {
 	in := &sts.AssumeRoleInput{
-		RoleArn: aws.String(role), RoleSessionName: aws.String("aws-access-01K"), ExternalId: aws.String(external),
-		SourceIdentity: aws.String("dev1@example.com"), DurationSeconds: aws.Int32(3600), Tags: tagged("GrantId", "01K"),
+		RoleArn: aws.String(role), RoleSessionName: aws.String("aws-access-01K"),
+		ExternalId: aws.String(external), SourceIdentity: aws.String("dev1@example.com"),
+		DurationSeconds: aws.Int32(3600), Tags: tagged("GrantId", "01K"),
 	}
 	if w.policy != "" {
 		in.Policy = aws.String(w.policy)
@@ -129,10 +138,10 @@ func (w *world) whole(role string) *sts.AssumeRoleInput {
 	return in
 }
 
-// session is one of the role's.
+// session begins a session of a role.
 func (w *world) session(t *testing.T, role string) access.Credentials {
 	t.Helper()
-	out, err := w.sts(w.function).AssumeRole(t.Context(), w.whole(role))
+	out, err := w.sts(w.function).AssumeRole(t.Context(), w.validAssume(role))
 	if err != nil {
 		t.Fatalf("assume %s: %v", role, err)
 	}
@@ -146,7 +155,7 @@ func keysOf(out *sts.AssumeRoleOutput) access.Credentials {
 	}
 }
 
-// code is the error code of an answer, "" for a success.
+// code is the error code of an answer of AWS, "" for a success.
 func code(t *testing.T, err error) string {
 	t.Helper()
 	if err == nil {

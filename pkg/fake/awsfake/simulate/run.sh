@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compares testdata/evaluate with iam-simulate. Needs node 20 and npm, and the
-# npm registry when the packages are not in npm's cache.
+# Compares the cases of testdata/evaluate with iam-simulate. Needs node 20 and npm,
+# and the npm registry if the packages are not in npm's cache.
 set -eu
 cd "$(dirname "$0")"
 npm ci --loglevel=error --prefer-offline --no-audit --no-fund
