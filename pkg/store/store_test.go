@@ -18,29 +18,22 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestDecodeRefusesUnknownFormatsAndFields(t *testing.T) {
+	item := func(format int, body string) Item { return Item{PK: "p", SK: "s", Format: format, Body: body} }
 	for name, c := range map[string]struct {
 		item  Item
 		newer bool
 		says  string
 	}{
-		"newer format": {
-			Item{PK: "p", SK: "s", Format: Format + 1, Body: `{}`}, true, "has format 2, this software knows 1",
-		},
-		"no format": {Item{PK: "p", SK: "s", Body: `{}`}, true, "has format 0"},
-		"unknown field": {
-			Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":1,"Unheard":2}`}, true, `unknown field "Unheard"`,
-		},
-		"unknown, nested": {
-			Item{PK: "p", SK: "s", Format: 1, Body: `{"Actor":{"Unheard":2}}`}, true, `unknown field "Unheard"`,
-		},
-		"not JSON":   {Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":`}, false, "not one JSON value"},
-		"empty":      {Item{PK: "p", SK: "s", Format: 1}, false, "not one JSON value"},
-		"two values": {Item{PK: "p", SK: "s", Format: 1, Body: `{} {}`}, false, "not one JSON value"},
-		"another type": {
-			Item{PK: "p", SK: "s", Format: 1, Body: `{"Seq":"1"}`}, false, "item p s: json: cannot unmarshal string",
-		},
-		"another document": {Item{PK: "p", SK: "s", Format: 1, Body: `[]`}, false, "cannot unmarshal array"},
+		"newer format":         {item(Format+1, `{}`), true, "has format 2, this software knows 1"},
+		"no format":            {item(0, `{}`), true, "has format 0"},
+		"unknown field":        {item(1, `{"Seq":1,"Unknown":2}`), true, `unknown field "Unknown"`},
+		"unknown nested field": {item(1, `{"Actor":{"Unknown":2}}`), true, `unknown field "Unknown"`},
+		"not JSON":             {item(1, `{"Seq":`), false, "not one JSON value"},
+		"empty":                {item(1, ""), false, "not one JSON value"},
+		"two values":           {item(1, `{} {}`), false, "not one JSON value"},
+		"another type":         {item(1, `{"Seq":"1"}`), false, "item p s: json: cannot unmarshal string"},
+		"not an object":        {item(1, `[]`), false, "cannot unmarshal array"},
 	} {
 		var e access.Event
 		err := c.item.Decode(&e)
@@ -50,19 +43,19 @@ func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestFromImageRefusesAnythingButItsFourAttributes(t *testing.T) {
+func TestFromImageRefusesMissingOrWrongAttributes(t *testing.T) {
 	text, number := events.NewStringAttribute, events.NewNumberAttribute
 	for name, c := range map[string]struct {
 		attribute string
 		value     events.DynamoDBAttributeValue
 		says      string
 	}{
-		"key missing":       {"pk", events.DynamoDBAttributeValue{}, `no text "pk"`},
-		"key a number":      {"sk", number("1"), `no text "sk"`},
-		"body in bytes":     {"body", events.NewBinaryAttribute([]byte("{}")), `no text "body"`},
-		"format a text":     {"format", text("1"), `no number "format"`},
-		"format a fraction": {"format", number("1.5"), `"1.5": invalid syntax`},
-		"format too large":  {"format", number("1e400"), `"1e400": invalid syntax`},
+		"key missing":         {"pk", events.DynamoDBAttributeValue{}, `no text "pk"`},
+		"key is a number":     {"sk", number("1"), `no text "sk"`},
+		"body is binary":      {"body", events.NewBinaryAttribute([]byte("{}")), `no text "body"`},
+		"format is a text":    {"format", text("1"), `no number "format"`},
+		"format is a decimal": {"format", number("1.5"), `"1.5": invalid syntax`},
+		"format is too large": {"format", number("1e400"), `"1e400": invalid syntax`},
 	} {
 		image := Item{PK: "p", SK: "s", Format: 1, Body: "{}"}.Image()
 		image[c.attribute] = c.value
@@ -72,7 +65,7 @@ func TestFromImageRefusesAnythingButItsFourAttributes(t *testing.T) {
 	}
 }
 
-func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
+func TestAnImageHasOnlyTheAttributesInUse(t *testing.T) {
 	r := access.Request{
 		ID: "01A", Version: 3, State: access.Pending, Requester: access.Person{ID: "U1"}, Submitted: noon,
 		AnswerBy: noon.Add(time.Hour),
@@ -84,7 +77,7 @@ func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.State = access.Denied
-	over, err := RequestItem(r)
+	final, err := RequestItem(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +85,11 @@ func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
 		item Item
 		want string
 	}{
-		"request":      {request, "body due format pk requester sk state submitted version"},
-		"over":         {over, "body format pk requester sk submitted version"},
-		"event":        {event, "body format pk sk"},
-		"unique key":   {once, "body forget format pk sk"},
-		"of no person": {Item{PK: "p", SK: "s"}, "body format pk sk"},
+		"request":    {request, "body due format pk requester sk state submitted version"},
+		"final":      {final, "body format pk requester sk submitted version"},
+		"event":      {event, "body format pk sk"},
+		"unique key": {once, "body forget format pk sk"},
+		"empty item": {Item{PK: "p", SK: "s"}, "body format pk sk"},
 	} {
 		image := c.item.Image()
 		var names []string
@@ -119,7 +112,7 @@ func TestImageHoldsOnlyWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestMoveItemsRefusesAMoveThatIsNone(t *testing.T) {
+func TestMoveItemsRefusesAnEventOfAnotherMove(t *testing.T) {
 	next := access.Request{ID: "01A", Version: 2}
 	for name, c := range map[string]struct {
 		event access.Event
@@ -139,8 +132,8 @@ func TestMoveItemsRefusesAMoveThatIsNone(t *testing.T) {
 	}
 }
 
-// Whatever a stream delivers: no panic, and what is taken for an event is one
-// that this software can write again without losing anything.
+// No stream record causes a panic, and this software can write each event that it
+// accepts again without losing anything.
 func FuzzEventOf(f *testing.F) {
 	item, err := EventItem(access.Event{
 		Request: "01A", Seq: 1, At: noon, Verb: access.Submit, To: access.Pending, Why: "wh\u00ff \u2028",
@@ -157,7 +150,8 @@ func FuzzEventOf(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Add([]byte(
-		`{"eventName":"INSERT","dynamodb":{"Keys":{"sk":{"S":"event#1"}},"NewImage":{"pk":{"S":"p"},"sk":{"S":"s"},"body":{"S":"{}"},"format":{"N":"1.5"}}}}`,
+		`{"eventName":"INSERT","dynamodb":{"Keys":{"sk":{"S":"event#1"}},` +
+			`"NewImage":{"pk":{"S":"p"},"sk":{"S":"s"},"body":{"S":"{}"},"format":{"N":"1.5"}}}}`,
 	))
 	f.Add([]byte(`{"eventName":"REMOVE","dynamodb":{"Keys":{"sk":{"NULL":true}},"OldImage":{"sk":{"L":[{"M":{}}]}}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -175,7 +169,7 @@ func FuzzEventOf(f *testing.F) {
 		}
 		var back access.Event
 		if err := again.Decode(&back); err != nil {
-			t.Fatalf("%+v cannot be read again: %v", e, err)
+			t.Fatalf("%+v cannot be read back: %v", e, err)
 		}
 		if diff := cmp.Diff(e, back); diff != "" {
 			t.Fatal(diff)
@@ -183,10 +177,10 @@ func FuzzEventOf(f *testing.F) {
 	})
 }
 
-// Whatever is ordered, and however long everything is that people and AWS
-// write, a grant that is active can be ended, and the record of it be kept.
-func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
-	text := func(rt *rapid.T, what string, length int) string { // three of the letters take six bytes in JSON
+// An active grant can always be ended, and the move that ends it fits into the
+// table, however many sessions were ordered and however long all texts are.
+func TestTheMoveThatEndsAGrantAlwaysFits(t *testing.T) {
+	text := func(rt *rapid.T, what string, length int) string { // three of them take six bytes in JSON
 		return strings.Repeat(rapid.SampledFrom([]string{"a", "\x00", "<", "\u2028", "👩", "é"}).Draw(rt, what), length)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -239,14 +233,14 @@ func TestWhatEndsAGrantAlwaysFits(t *testing.T) {
 				_, err = MoveItems(next, event, "", now)
 			}
 			if err != nil {
-				rt.Errorf("%s, with %d clicks and %d sessions: %v", name, len(r.Seen), len(r.Sessions), err)
+				rt.Errorf("%s after %d clicks and %d sessions: %v", name, len(r.Seen), len(r.Sessions), err)
 			}
 		}
 	})
 }
 
-// Only what is owed is in an index: all other messages cost what they did.
-func TestMessagesAreInAnIndexOnlyWhileSomethingIsOwed(t *testing.T) {
+// Other messages must not pay for an index entry.
+func TestMessagesAreInTheIndexOnlyWhileOneIsOwed(t *testing.T) {
 	m := access.Messages{Version: 3, Posted: []access.Message{{Slot: "grant", Channel: "D1", TS: "1.000001", Shows: 2}}}
 	item, err := MessagesItem("01A", m)
 	if err != nil {
@@ -254,7 +248,7 @@ func TestMessagesAreInAnIndexOnlyWhileSomethingIsOwed(t *testing.T) {
 	}
 	for _, attribute := range []string{"state", "due"} {
 		if _, there := item.Image()[attribute]; there {
-			t.Errorf("nothing is owed, and the item has the attribute %s", attribute)
+			t.Errorf("nothing is owed, but the item has the attribute %s", attribute)
 		}
 	}
 	if want := `{"Version":3,"Posted":[{"Slot":"grant","Channel":"D1","TS":"1.000001","Shows":2}]}`; item.Body != want {
@@ -264,10 +258,10 @@ func TestMessagesAreInAnIndexOnlyWhileSomethingIsOwed(t *testing.T) {
 	if item, err = MessagesItem("01A", m); err != nil || item.State != Owed || !item.Due.Equal(m.Owed[0].Next) {
 		t.Errorf("something is owed: got state %q, due %s (%v)", item.State, item.Due, err)
 	}
-	var before access.Messages // as the version before wrote it
+	var before access.Messages // as an earlier version wrote it
 	if err := (Item{Format: 1,
 		Body: `{"Version":1,"Posted":[{"Slot":"grant","Channel":"D1","TS":"-","Shows":1}]}`}).Decode(&before); err != nil ||
 		before.Owed != nil {
-		t.Errorf("an item of the version before: got %+v, %v", before, err)
+		t.Errorf("an item of an earlier version: got %+v, %v", before, err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-const paid = `
+const capacityPolicy = `
 version: 1
 settings: {channel: C0APPROVALS, operators: C0OPS, answer_within: 1h, remind_after: 15m}
 roles: {Operator: {about: Change things}}
@@ -37,57 +37,59 @@ rules:
     approvals: [{from: [leads], need: 1}]
 `
 
-// office is who works here: one developer, and many leads.
-type office map[string]access.Person
+// fakeSlack is a Slack workspace with one developer and many leads. Its groups
+// cannot be read, so steps use the stored directory.
+type fakeSlack map[string]access.Person
 
-func (o office) Person(_ context.Context, id string) (access.Person, error) { return o[id], nil }
+func (f fakeSlack) Person(_ context.Context, id string) (access.Person, error) { return f[id], nil }
 
-func (o office) Group(context.Context, string) ([]string, error) {
-	return nil, errors.New("Slack is away")
+func (f fakeSlack) Group(context.Context, string) ([]string, error) {
+	return nil, errors.New("Slack is unavailable")
 }
 
-func (o office) People(context.Context, string) ([]access.Person, string, error) {
-	return nil, "", errors.New("Slack is away")
+func (f fakeSlack) People(context.Context, string) ([]access.Person, string, error) {
+	return nil, "", errors.New("Slack is unavailable")
 }
 
-// worker is a step over a table whose directory knows one developer and so many
-// leads.
-func worker(
-	t testing.TB, table dynamotest.Table, through http.RoundTripper, leads int,
+// newStep returns a step on a table whose directory has one developer and this many
+// leads, and a function that submits a request of the developer.
+func newStep(
+	t testing.TB, table dynamotest.Table, transport http.RoundTripper, leads int,
 ) (lifecycle.Step, func() (access.Request, error)) {
 	t.Helper()
-	p, _, err := compiler.Compile("policy.yaml", []byte(paid), compiler.Options{Bastion: "999999999999", Now: time.Now()})
+	options := compiler.Options{Bastion: "999999999999", Now: time.Now()}
+	p, _, err := compiler.Compile("policy.yaml", []byte(capacityPolicy), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := make(office)
-	hire := func(id, name string) string {
+	people := make(fakeSlack)
+	add := func(id, name string) string {
 		people[id] = access.Person{ID: id, Email: name + "@engineering.example.com", Name: name, Membership: access.Member}
 		return id
 	}
-	devs, all := access.Group{
-		ReadAt: time.Now(), Members: []string{hire("U01234DEV", "charlie.developer")},
-	}, access.Group{ReadAt: time.Now()}
+	devs := access.Group{ReadAt: time.Now(), Members: []string{add("U01234DEV", "charlie.developer")}}
+	all := access.Group{ReadAt: time.Now()}
 	for i := range leads {
-		all.Members = append(all.Members, hire(fmt.Sprintf("U01234LEAD%d", i), fmt.Sprintf("alex.lead.%d", i)))
+		all.Members = append(all.Members, add(fmt.Sprintf("U01234LEAD%d", i), fmt.Sprintf("alex.lead.%d", i)))
 	}
-	s := dynamo.New(table.Client(through), table.Name, time.Now)
+	s := dynamo.New(table.Client(transport), table.Name, time.Now)
 	d := access.Directory{
 		Version: 1, PeopleAt: time.Now(), People: people, Groups: map[string]access.Group{"S0DEVS": devs, "S0LEADS": all},
 	}
 	if err := dynamo.New(table.Client(nil), table.Name, time.Now).SaveDirectory(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	roster := lifecycle.Roster{Store: s, Policy: p, Now: time.Now, Slack: people, NoGroup: func(error) bool {
-		return false
-	}}
-	submit := lifecycle.Submit{Store: s, Roster: roster, Policy: p, Now: time.Now, NewID: func() string {
-		return ulid.Make().String()
-	}}
+	roster := lifecycle.Roster{
+		Store: s, Policy: p, Now: time.Now, Slack: people, NoGroup: func(error) bool { return false },
+	}
+	submit := lifecycle.Submit{
+		Store: s, Roster: roster, Policy: p, Now: time.Now, NewID: func() string { return ulid.Make().String() },
+	}
 	return lifecycle.Step{Store: s, Roster: roster, Policy: p, Now: time.Now}, func() (access.Request, error) {
 		return submit.Do(t.Context(), lifecycle.Asked{
 			By: "U01234DEV", Account: "payments-prod", Role: "Operator", For: time.Hour,
-			Reason: "payouts are stuck since this morning's deploy", Ticket: "INC-4211", Once: ulid.Make().String() + ".1732190000.abcdef0123456789",
+			Reason: "payouts are stuck since this morning's deploy", Ticket: "INC-4211",
+			Once: ulid.Make().String() + ".1732190000.abcdef0123456789",
 		})
 	}
 }
@@ -98,22 +100,21 @@ func (issuer) Assume(_ context.Context, v access.Vending) (access.Credentials, e
 	return access.Credentials{AccessKeyID: "ASIA0123456789ABCDEF", Expires: v.Now.Add(time.Hour)}, nil
 }
 
-// granted lets one request be submitted, approved, used once and given back,
-// with what notify keeps about its messages. It returns the units by step.
-func granted(t testing.TB, table dynamotest.Table) (*meter, []string) {
+// runRequest submits, approves, uses and ends one request, with the messages that
+// notify records. It returns the cost, and a line with the units of each step.
+func runRequest(t testing.TB, table dynamotest.Table) (*meter, []string) {
 	t.Helper()
 	m := &meter{}
-	step, submit := worker(t, table, m, 3)
+	step, submit := newStep(t, table, m, 3)
 	s := step.Store.(*dynamo.Store)
 	var r access.Request
 	var posted access.Messages
-	told := func(slots ...string) error {
+	recordMessages := func(slots ...string) error {
 		_, before, err := s.Messages(t.Context(), r.ID)
 		posted.Version = before.Version + 1
 		for _, slot := range slots {
-			posted.Posted = append(
-				posted.Posted, access.Message{Slot: slot, Channel: "C0APPROVALS", TS: "1732190000.000100", Shows: 1},
-			)
+			m := access.Message{Slot: slot, Channel: "C0APPROVALS", TS: "1732190000.000100", Shows: 1}
+			posted.Posted = append(posted.Posted, m)
 		}
 		return errors.Join(err, s.SaveMessages(t.Context(), r.ID, posted))
 	}
@@ -124,59 +125,45 @@ func granted(t testing.TB, table dynamotest.Table) (*meter, []string) {
 		do   func() error
 	}{
 		{"submit", func() (err error) { r, err = submit(); return err }},
-		{"card", func() error { return told("card:C0APPROVALS") }},
+		{"card", func() error { return recordMessages("card:C0APPROVALS") }},
 		{"approve", func() error {
 			_, err := lifecycle.Decide{Step: step}.Approve(t.Context(), r.ID, "U01234LEAD0", 0)
 			return err
 		}},
-		{"message", func() error { return told("grant") }},
+		{"message", func() error { return recordMessages("grant") }},
 		{"vend", func() error {
 			order.Request = r.ID
 			_, err := lifecycle.Vend{Step: step, STS: issuer{}}.Do(t.Context(), order)
 			return err
 		}},
 		{"end", func() error { _, err := lifecycle.Close{Step: step}.End(t.Context(), r.ID, "U01234DEV"); return err }},
-		{"message over", func() error { return told() }},
+		{"final message", func() error { return recordMessages() }},
 	} {
 		read, write, index := m.Read, m.Write, m.Index
 		if err := one.do(); err != nil {
 			t.Fatalf("%s: %v", one.name, err)
 		}
-		steps = append(
-			steps,
-			fmt.Sprintf("%-14s read %4.1f  write %4.1f  index %4.1f", one.name, m.Read-read, m.Write-write, m.Index-index),
-		)
+		steps = append(steps, fmt.Sprintf("%-14s read %4.1f  write %4.1f  index %4.1f",
+			one.name, m.Read-read, m.Write-write, m.Index-index))
 	}
 	return m, steps
 }
 
-// fill writes requests that are over, as history leaves them.
-func fill(t testing.TB, table dynamotest.Table, n int) {
+// fill writes final requests, 25 in one call and with 8 calls at once.
+func fill(t testing.TB, table dynamotest.Table, requests int) {
 	t.Helper()
+	const writers, batch = 8, 25
 	client := table.Client(nil)
 	var wait sync.WaitGroup
-	for w := range 8 {
+	for w := range writers {
 		wait.Go(func() {
-			for i := w * 25; i < n; i += 8 * 25 {
-				var batch []types.WriteRequest
-				for k := i; k < min(i+25, n); k++ {
-					id := fmt.Sprintf("01HISTORY%017d", k)
-					batch = append(batch, types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{
-						"pk": &types.AttributeValueMemberS{Value: "request#" + id}, "sk": &types.AttributeValueMemberS{Value: "request"},
-						"format": &types.AttributeValueMemberN{Value: "1"}, "version": &types.AttributeValueMemberN{Value: "5"},
-						"requester": &types.AttributeValueMemberS{
-							Value: fmt.Sprintf("U01234DEV%d", k%1000),
-						}, "submitted": &types.AttributeValueMemberS{
-							Value: time.Unix(int64(k), 0).UTC().Format(time.RFC3339),
-						},
-						"body": &types.AttributeValueMemberS{
-							Value: `{"ID":"` + id + `","Version":5,"State":"ended","Reason":"` + strings.Repeat("x", 60) + `"}`,
-						},
-					}}})
+			for first := w * batch; first < requests; first += writers * batch {
+				var writes []types.WriteRequest
+				for n := first; n < min(first+batch, requests); n++ {
+					writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: finalRequest(n)}})
 				}
-				if _, err := client.BatchWriteItem(
-					t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table.Name: batch}},
-				); err != nil {
+				in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table.Name: writes}}
+				if _, err := client.BatchWriteItem(t.Context(), in); err != nil {
 					t.Error(err)
 					return
 				}
@@ -186,36 +173,45 @@ func fill(t testing.TB, table dynamotest.Table, n int) {
 	wait.Wait()
 }
 
-func TestAGrantedRequestCostsTheSameAtAnySize(t *testing.T) {
-	empty := dynamotest.NewTable(t)
-	full := dynamotest.NewTable(t)
-	fill(t, full, 1000)
-	a, steps := granted(t, empty)
-	b, _ := granted(t, full)
-	t.Logf("units:\n%s", strings.Join(steps, "\n"))
-	if a.Read != b.Read || a.Write != b.Write || a.Index != b.Index || !maps.Equal(a.Calls, b.Calls) {
-		t.Errorf(
-			"an empty table: %+v, %v, %v, %v; with 1,000 requests: %+v, %v, %v, %v", a.Calls, a.Read, a.Write, a.Index, b.Calls,
-			b.Read, b.Write, b.Index,
-		)
-	}
-	if a.Write > 35 || a.Index > 9 {
-		t.Errorf(
-			"one granted request costs %v units of the table and %v of its indexes: more than docs/deploy.md says", a.Write,
-			a.Index,
-		)
+// finalRequest returns the item of the nth request of the past.
+func finalRequest(n int) map[string]types.AttributeValue {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+	id := fmt.Sprintf("01HISTORY%017d", n)
+	return map[string]types.AttributeValue{
+		"pk": text("request#" + id), "sk": text("request"), "format": number("1"), "version": number("5"),
+		"requester": text(fmt.Sprintf("U01234DEV%d", n%1000)),
+		"submitted": text(time.Unix(int64(n), 0).UTC().Format(time.RFC3339)),
+		"body":      text(`{"ID":"` + id + `","Version":5,"State":"ended","Reason":"` + strings.Repeat("x", 60) + `"}`),
 	}
 }
 
-// BenchmarkGranted reports units. A table of a million requests takes minutes to
-// fill.
+func TestARequestCostsTheSameInATableOfAnySize(t *testing.T) {
+	empty := dynamotest.NewTable(t)
+	full := dynamotest.NewTable(t)
+	fill(t, full, 1000)
+	a, steps := runRequest(t, empty)
+	b, _ := runRequest(t, full)
+	t.Logf("units:\n%s", strings.Join(steps, "\n"))
+	if a.Read != b.Read || a.Write != b.Write || a.Index != b.Index || !maps.Equal(a.Calls, b.Calls) {
+		t.Errorf("an empty table: %+v, %v, %v, %v; with 1,000 requests: %+v, %v, %v, %v",
+			a.Calls, a.Read, a.Write, a.Index, b.Calls, b.Read, b.Write, b.Index)
+	}
+	if a.Write > 35 || a.Index > 9 {
+		t.Errorf("one request costs %v units of the table and %v of its indexes: more than docs/deploy.md says",
+			a.Write, a.Index)
+	}
+}
+
+// BenchmarkGranted reports the units of one granted request. Filling a table with a
+// million requests takes minutes.
 func BenchmarkGranted(b *testing.B) {
 	for _, stored := range []int{1000, 1_000_000} {
 		b.Run(fmt.Sprintf("stored=%d", stored), func(b *testing.B) {
 			table := dynamotest.NewTable(b)
 			fill(b, table, stored)
 			for b.Loop() {
-				m, steps := granted(b, table)
+				m, steps := runRequest(b, table)
 				b.ReportMetric(m.Read, "reads")
 				b.ReportMetric(m.Write, "writes")
 				b.ReportMetric(m.Index, "indexwrites")
@@ -225,14 +221,13 @@ func BenchmarkGranted(b *testing.B) {
 	}
 }
 
-// BenchmarkThousandDecide lets 1,000 leads approve one request at once, each in
-// an instance of the function of his own: one wins, and everybody else reads
-// that.
+// BenchmarkThousandDecide lets 1,000 leads approve one request at once, each in a
+// separate instance of the function: one wins, and all others read who won.
 func BenchmarkThousandDecide(b *testing.B) {
 	const crowd = 1000
 	table := dynamotest.NewTable(b)
 	m := &meter{}
-	step, submit := worker(b, table, m, crowd)
+	step, submit := newStep(b, table, m, crowd)
 	for b.Loop() {
 		r, err := submit()
 		if err != nil {
@@ -243,7 +238,7 @@ func BenchmarkThousandDecide(b *testing.B) {
 		var all sync.WaitGroup
 		for i := range crowd {
 			all.Go(func() {
-				own := step // with the retries of a client of its own
+				own := step // with a separate client and its retries
 				own.Store = dynamo.New(table.Client(m), table.Name, time.Now)
 				_, err := lifecycle.Decide{Step: own}.Approve(b.Context(), r.ID, fmt.Sprintf("U01234LEAD%d", i), 0)
 				if said[i] = access.Code(err); err == nil {
@@ -257,7 +252,7 @@ func BenchmarkThousandDecide(b *testing.B) {
 			codes[code]++
 		}
 		if codes["won"] != 1 || codes["won"]+codes["already_approved"] != crowd {
-			b.Errorf("1,000 people decided, and were answered %v", codes)
+			b.Errorf("1,000 people decided, with the answers %v", codes)
 		}
 		b.Logf("answers %v, calls %v, units: read %v, write %v, index %v", codes, m.Calls, m.Read, m.Write, m.Index)
 	}

@@ -15,14 +15,13 @@ import (
 
 func now() time.Time { return storetest.Now }
 
-// subject is the store in a table, as the contract wants it.
+// subject returns the store in a table as a subject of the contract.
 func subject(s *dynamo.Store, table dynamotest.Table) storetest.Subject {
 	return storetest.Subject{
 		Store: s,
 		PutItem: func(ctx context.Context, item store.Item) error {
-			_, err := table.Client(nil).PutItem(
-				ctx, &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)},
-			)
+			in := &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)}
+			_, err := table.Client(nil).PutItem(ctx, in)
 			return err
 		},
 		StreamRecords: table.Records,

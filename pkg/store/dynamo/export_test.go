@@ -1,4 +1,4 @@
 package dynamo
 
-// Attributes is an item as the table takes it, for tests that plant one.
+// Attributes lets tests write an item without its condition.
 var Attributes = attributes

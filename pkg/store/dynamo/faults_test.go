@@ -17,14 +17,16 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-// version is a request at a version, with the event that led to it.
+// version returns a request at a version, with the event that led to it.
 func version(id string, n int) (access.Request, access.Event) {
 	at := now()
-	return access.Request{
-			ID: id, Version: n, State: access.Pending, Requester: access.Person{ID: "U0DEV1"}, Submitted: at,
-			AnswerBy: at.Add(time.Hour),
-		},
-		access.Event{Request: id, Seq: n, At: at, Verb: access.Approve, From: access.Pending, To: access.Pending}
+	r := access.Request{
+		ID: id, Version: n, State: access.Pending, Requester: access.Person{ID: "U0DEV1"},
+		Submitted: at, AnswerBy: at.Add(time.Hour),
+	}
+	return r, access.Event{
+		Request: id, Seq: n, At: at, Verb: access.Approve, From: access.Pending, To: access.Pending,
+	}
 }
 
 func save(ctx context.Context, s *dynamo.Store, id string, n int, once string) error {
@@ -32,9 +34,9 @@ func save(ctx context.Context, s *dynamo.Store, id string, n int, once string) e
 	return s.Save(ctx, next, event, once)
 }
 
-// holds fails unless the table has the request at version n, and the stream its
-// events, each once.
-func holds(t *testing.T, table dynamotest.Table, id string, n int) {
+// wantVersion fails the test unless the table has the request at version n, and the
+// stream each of its events once.
+func wantVersion(t *testing.T, table dynamotest.Table, id string, n int) {
 	t.Helper()
 	r, _, _, err := dynamo.New(table.Client(nil), table.Name, now).Load(t.Context(), id)
 	if err != nil || r.Version != n {
@@ -60,9 +62,9 @@ func holds(t *testing.T, table dynamotest.Table, id string, n int) {
 	}
 }
 
-// faults lose the first answers of an operation, after the work was done or
-// before it.
-func faults(op string, times int, done bool) *wire {
+// loseAnswers loses the first answers of an operation: after the work was done, or
+// instead of it.
+func loseAnswers(op string, times int, done bool) *wire {
 	w := &wire{}
 	lose := func(c *call) bool { return c.op == op && c.nth <= times }
 	if done {
@@ -83,57 +85,61 @@ func faults(op string, times int, done bool) *wire {
 	return w
 }
 
-func TestALostAnswerIsNeitherAppliedTwiceNorAStaleMove(t *testing.T) {
+func TestARepeatedCallIsNeitherAppliedTwiceNorStale(t *testing.T) {
 	for _, done := range []bool{true, false} {
 		for _, times := range []int{1, 2} {
-			t.Run(fmt.Sprintf("done %v, %d times", done, times), func(t *testing.T) {
-				table := dynamotest.NewTable(t)
-				for op, do := range map[string]func(s *dynamo.Store) error{
-					"submit": func(s *dynamo.Store) error { return save(t.Context(), s, "01A", 1, "form:1") },
-					"directory": func(s *dynamo.Store) error {
-						return s.SaveDirectory(t.Context(), access.Directory{Version: 1, Size: 7})
-					},
-					"messages": func(s *dynamo.Store) error {
-						return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1})
-					},
-				} {
-					operation := "PutItem"
-					if op == "submit" {
-						operation = "TransactWriteItems"
-					}
-					w := faults(operation, times, done)
-					if err := do(dynamo.New(table.Client(w), table.Name, now)); err != nil || len(w.calls) != times+1 {
-						t.Errorf("%s: %v after %d calls, want none after %d", op, err, len(w.calls), times+1)
-					}
-				}
-				move := faults("TransactWriteItems", times, done)
-				if err := save(t.Context(), dynamo.New(table.Client(move), table.Name, now), "01A", 2, ""); err != nil {
-					t.Errorf("move: %v", err)
-				}
-				holds(t, table, "01A", 2)
-			})
+			t.Run(fmt.Sprintf("done %v, %d times", done, times), func(t *testing.T) { repeatCalls(t, done, times) })
 		}
 	}
 }
 
-func TestOneCallHasOneTokenAndTheNextAnother(t *testing.T) {
+// repeatCalls writes while the first answers are lost. Each write must succeed.
+func repeatCalls(t *testing.T, done bool, times int) {
 	table := dynamotest.NewTable(t)
-	w := faults("TransactWriteItems", 1, true)
+	for _, c := range []struct {
+		name, op string
+		write    func(s *dynamo.Store) error
+	}{
+		{"submit", "TransactWriteItems", func(s *dynamo.Store) error {
+			return save(t.Context(), s, "01A", 1, "form:1")
+		}},
+		{"directory", "PutItem", func(s *dynamo.Store) error {
+			return s.SaveDirectory(t.Context(), access.Directory{Version: 1, Size: 7})
+		}},
+		{"messages", "PutItem", func(s *dynamo.Store) error {
+			return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1})
+		}},
+	} {
+		w := loseAnswers(c.op, times, done)
+		if err := c.write(dynamo.New(table.Client(w), table.Name, now)); err != nil || len(w.calls) != times+1 {
+			t.Errorf("%s: %v after %d calls, want none after %d", c.name, err, len(w.calls), times+1)
+		}
+	}
+	w := loseAnswers("TransactWriteItems", times, done)
+	if err := save(t.Context(), dynamo.New(table.Client(w), table.Name, now), "01A", 2, ""); err != nil {
+		t.Errorf("move: %v", err)
+	}
+	wantVersion(t, table, "01A", 2)
+}
+
+func TestRepeatsOfACallShareATokenAndTheNextCallHasAnother(t *testing.T) {
+	table := dynamotest.NewTable(t)
+	w := loseAnswers("TransactWriteItems", 1, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := errors.Join(save(t.Context(), s, "01A", 1, ""), save(t.Context(), s, "01A", 2, "")); err != nil {
 		t.Fatal(err)
 	}
 	var tokens []any
-	for _, c := range w.of("TransactWriteItems") {
+	for _, c := range w.callsOf("TransactWriteItems") {
 		tokens = append(tokens, c.body["ClientRequestToken"])
 	}
 	if len(tokens) != 3 || tokens[0] == nil || tokens[0] != tokens[1] || tokens[1] == tokens[2] {
-		t.Errorf("tokens %v, want the first two alike and the third not", tokens)
+		t.Errorf("tokens %v, want the first two equal and the third different", tokens)
 	}
 }
 
-// Somebody moves the request on before the SDK has asked again.
-func TestALostAnswerStaysASuccessWhenTheRequestMovedOn(t *testing.T) {
+// Another call moves the request before the SDK repeats the lost one.
+func TestALostAnswerIsASuccessEvenIfTheRequestMovedOn(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	other := dynamo.New(table.Client(nil), table.Name, now)
 	w := &wire{after: func(c *call) error {
@@ -141,36 +147,37 @@ func TestALostAnswerStaysASuccessWhenTheRequestMovedOn(t *testing.T) {
 			return nil
 		}
 		if err := save(context.Background(), other, "01A", 2, ""); err != nil {
-			t.Errorf("the other one's move: %v", err)
+			t.Errorf("the other move: %v", err)
 		}
 		return errLost
 	}}
 	if err := save(t.Context(), dynamo.New(table.Client(w), table.Name, now), "01A", 1, "form:1"); err != nil {
 		t.Errorf("got %v, want a success", err)
 	}
-	holds(t, table, "01A", 2)
+	wantVersion(t, table, "01A", 2)
 }
 
-// When every answer is lost the caller cannot know; asking again tells.
-func TestAfterAnUnknownEndTheSameMoveTells(t *testing.T) {
+// If every answer is lost, the caller cannot know what happened. The same move again
+// tells.
+func TestAfterLostAnswersTheSameMoveTellsWhatHappened(t *testing.T) {
 	table := dynamotest.NewTable(t)
-	w := faults("TransactWriteItems", 3, true)
+	w := loseAnswers("TransactWriteItems", 3, true)
 	s := dynamo.New(table.Client(w), table.Name, now)
-	var taken *access.Duplicate
+	var used *access.Duplicate
 	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.Is(err, errLost) || errors.Is(err, access.ErrStale) ||
-		errors.As(err, &taken) {
+		errors.As(err, &used) {
 		t.Errorf("three lost answers: got %v, want the cause", err)
 	}
-	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.As(err, &taken) || taken.Request != "01A" {
-		t.Errorf("the submit again: got %v, want taken by itself", err)
+	if err := save(t.Context(), s, "01A", 1, "form:1"); !errors.As(err, &used) || used.Request != "01A" {
+		t.Errorf("the same submission: got %v, want a duplicate of itself", err)
 	}
 	if err := save(t.Context(), s, "01A", 1, ""); !errors.Is(err, access.ErrStale) {
-		t.Errorf("a move without a key again: got %v, want %v", err, access.ErrStale)
+		t.Errorf("the same move without a key: got %v, want %v", err, access.ErrStale)
 	}
-	holds(t, table, "01A", 1)
+	wantVersion(t, table, "01A", 1)
 }
 
-// cancelled is a transaction that came to nothing, for these reasons.
+// cancelled returns the answer to a transaction that was cancelled for these reasons.
 func cancelled(codes ...string) *http.Response {
 	var reasons []string
 	for _, code := range codes {
@@ -180,42 +187,39 @@ func cancelled(codes ...string) *http.Response {
 		}
 		reasons = append(reasons, `{"Code":"`+code+`"`+item+`}`)
 	}
-	return answer(
-		http.StatusBadRequest,
-		`{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"cancelled","CancellationReasons":[`+strings.Join(
-			reasons, ",",
-		)+`]}`,
-	)
+	return answer(http.StatusBadRequest,
+		`{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"cancelled",`+
+			`"CancellationReasons":[`+strings.Join(reasons, ",")+`]}`)
 }
 
-func TestReasonsOfACancelledTransaction(t *testing.T) {
+func TestACancelledTransactionIsReportedByItsReasons(t *testing.T) {
 	const none, condition, conflict, throttled = "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError"
 	stale := func(err error) bool { return errors.Is(err, access.ErrStale) }
-	taken := func(err error) bool {
-		var taken *access.Duplicate
-		return errors.As(err, &taken) && taken.Request == "01FIRST"
+	duplicate := func(err error) bool {
+		var used *access.Duplicate
+		return errors.As(err, &used) && used.Request == "01FIRST"
 	}
 	done := func(err error) bool { return err == nil }
-	other := func(err error) bool { return err != nil && !stale(err) && !taken(err) }
+	other := func(err error) bool { return err != nil && !stale(err) && !duplicate(err) }
 	for name, c := range map[string]struct {
-		codes [][]string // of the first calls; the last of them again and again if forever
-		times int        // 0: forever
+		codes [][]string // of the first calls; the last of them repeats
+		times int        // how many calls are cancelled; 0 means all
 		calls int
 		want  func(error) bool
 	}{
-		"conflict, then free":       {[][]string{{conflict, none, none}, {none, none, conflict}}, 2, 3, done},
-		"conflict for ever":         {[][]string{{conflict, none, none}}, 0, 6, stale},
-		"throttled, then free":      {[][]string{{throttled, none, none}}, 1, 2, done},
-		"throttled for ever":        {[][]string{{throttled, none, none}}, 0, 6, other},
-		"key taken, request in use": {[][]string{{conflict, none, condition}}, 0, 1, taken},
-		"request stale, key in use": {
-			[][]string{{condition, none, conflict}, {condition, none, condition}}, 2, 2, taken,
+		"conflict, then free":           {[][]string{{conflict, none, none}, {none, none, conflict}}, 2, 3, done},
+		"conflict each time":            {[][]string{{conflict, none, none}}, 0, 6, stale},
+		"throttled, then free":          {[][]string{{throttled, none, none}}, 1, 2, done},
+		"throttled each time":           {[][]string{{throttled, none, none}}, 0, 6, other},
+		"key used, request in conflict": {[][]string{{conflict, none, condition}}, 0, 1, duplicate},
+		"request stale, key in conflict": {
+			[][]string{{condition, none, conflict}, {condition, none, condition}}, 2, 2, duplicate,
 		},
-		"request stale, key in use for good": {[][]string{{condition, none, conflict}}, 0, 6, stale},
-		"request stale":                      {[][]string{{condition, none, none}}, 0, 1, stale},
-		"event there without its request":    {[][]string{{none, condition, none}}, 0, 1, other},
-		"not valid":                          {[][]string{{"ValidationError", none, none}}, 0, 1, other},
-		"reasons missing":                    {[][]string{{condition}}, 0, 1, other},
+		"request stale, key in conflict each time": {[][]string{{condition, none, conflict}}, 0, 6, stale},
+		"request stale":                    {[][]string{{condition, none, none}}, 0, 1, stale},
+		"event exists without its request": {[][]string{{none, condition, none}}, 0, 1, other},
+		"not valid":                        {[][]string{{"ValidationError", none, none}}, 0, 1, other},
+		"reasons missing":                  {[][]string{{condition}}, 0, 1, other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &wire{before: func(call *call) *http.Response {
@@ -232,7 +236,7 @@ func TestReasonsOfACancelledTransaction(t *testing.T) {
 	}
 }
 
-func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
+func TestUnprocessedKeysAreReadAgain(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
@@ -242,17 +246,16 @@ func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
 		times, calls int
 		says         string
 	}{
-		"twice":    {2, 3, ""},
-		"for ever": {100, 6, "the table is throttled"},
+		"twice":     {2, 3, ""},
+		"each time": {100, 6, "the table is throttled"},
 	} {
 		w := &wire{before: func(c2 *call) *http.Response {
 			if c2.nth > c.times {
 				return nil
 			}
 			asked := c2.body["RequestItems"].(map[string]any)[table.Name].(map[string]any)["Keys"]
-			return answer(
-				http.StatusOK, fmt.Sprintf(`{"Responses":{},"UnprocessedKeys":{%q:{"Keys":%s}}}`, table.Name, asJSON(t, asked)),
-			)
+			return answer(http.StatusOK,
+				fmt.Sprintf(`{"Responses":{},"UnprocessedKeys":{%q:{"Keys":%s}}}`, table.Name, asJSON(t, asked)))
 		}}
 		r, _, _, err := dynamo.New(table.Client(w), table.Name, now).Load(t.Context(), "01A")
 		switch {
@@ -266,7 +269,7 @@ func TestKeysThatWereNotReadAreAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestATableThatIsGoneIsAnErrorOfItsOwn(t *testing.T) {
+func TestAMissingTableIsNeitherNotFoundNorStale(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), "gone", now)
 	_, _, _, err := s.Load(t.Context(), "01A")

@@ -9,24 +9,24 @@ import (
 	"sync"
 )
 
-// meter stands between the client and DynamoDB Local, and adds up what calls
-// cost. Writes are counted from the items by the rules of DynamoDB's price
-// list, because DynamoDB Local's own figures for transactions do not follow
-// them: a unit for each KB that was begun, two in a transaction, and one for
-// each entry of an index that is put or taken away. Reads are as it reports.
+// meter is a transport between the client and DynamoDB Local that adds up what calls
+// cost. DynamoDB Local reports wrong figures for transactions, so the meter counts
+// writes by the rules of DynamoDB's price list: one unit per started KB, two in a
+// transaction, and one for each index entry that is written or removed. Reads are
+// counted as DynamoDB Local reports them.
 type meter struct {
 	mu    sync.Mutex
-	held  map[string]map[string]string // entries of indexes, by item
+	held  map[string]map[string]string // index entries by item
 	Calls map[string]int
 	Read  float64 // units, of the table and its indexes
 	Write float64 // units of the table
 	Index float64 // units of the indexes, before any factor for transactions
 }
 
-// wires is as many connections as DynamoDB Local takes at once.
-var wires = &http.Transport{MaxConnsPerHost: 50}
+// localTransport limits the connections to what DynamoDB Local can serve at once.
+var localTransport = &http.Transport{MaxConnsPerHost: 50}
 
-// attributes is an item on the wire: text and numbers.
+// attributes is an item in a call: texts and numbers.
 type attributes map[string]map[string]string
 
 func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -38,7 +38,7 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := r.Clone(r.Context())
 	body := append([]byte(`{"ReturnConsumedCapacity":"TOTAL",`), asked[1:]...)
 	sent.Body, sent.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	answer, err := wires.RoundTrip(sent)
+	answer, err := localTransport.RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (m *meter) count(op string, asked, said []byte, done bool) {
 		Item          attributes
 		TransactItems []struct{ Put struct{ Item attributes } }
 	}
-	_ = json.Unmarshal(asked, &in) // reads have neither
+	_ = json.Unmarshal(asked, &in) // reads have no items
 	switch op {
 	case "PutItem":
 		m.put(in.Item, 1, done)
@@ -73,7 +73,7 @@ func (m *meter) count(op string, asked, said []byte, done bool) {
 	}
 }
 
-// put counts one write. One whose condition failed costs the same, but for the
+// put counts one write. A write whose condition failed costs the same, except for the
 // indexes.
 func (m *meter) put(item attributes, factor float64, done bool) {
 	size := 0
@@ -100,7 +100,7 @@ func (m *meter) put(item attributes, factor float64, done bool) {
 	m.held[key] = entries
 }
 
-// units reads ConsumedCapacity, which is one or a list.
+// units reads ConsumedCapacity, which is an object or a list.
 func units(said []byte) (sum float64) {
 	var one struct {
 		ConsumedCapacity struct{ CapacityUnits float64 }
@@ -111,7 +111,7 @@ func units(said []byte) (sum float64) {
 	if json.Unmarshal(said, &one) == nil {
 		return one.ConsumedCapacity.CapacityUnits
 	}
-	_ = json.Unmarshal(said, &list) // an answer without it costs nothing that is known
+	_ = json.Unmarshal(said, &list) // without ConsumedCapacity the sum stays 0
 	for _, c := range list.ConsumedCapacity {
 		sum += c.CapacityUnits
 	}

@@ -22,24 +22,24 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// TTL deletes when it likes, so that a key's time is over decides nothing.
-func TestAKeyIsTakenUntilItIsGoneWhateverItsTime(t *testing.T) {
+// DynamoDB's TTL deletes items late, so an expired key that still exists counts.
+func TestAUsedKeyCountsUntilItIsDeleted(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	longAgo := func() time.Time { return now().AddDate(-1, 0, 0) }
 	if err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, longAgo), "01A", 1, "form:1"); err != nil {
 		t.Fatal(err)
 	}
-	var taken *access.Duplicate
+	var used *access.Duplicate
 	err := save(t.Context(), dynamo.New(table.Client(nil), table.Name, now), "01B", 1, "form:1")
-	if !errors.As(err, &taken) || taken.Request != "01A" {
-		t.Errorf("got %v, want taken by 01A", err)
+	if !errors.As(err, &used) || used.Request != "01A" {
+		t.Errorf("got %v, want a duplicate of 01A", err)
 	}
 }
 
 func TestListsReadMoreThanOneBatch(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	w := &wire{before: func(c *call) *http.Response {
-		if c.op == "Query" { // an index that gives its keys in small pages
+		if c.op == "Query" { // the index returns its keys in small pages
 			c.body["Limit"] = min(c.body["Limit"].(float64), 90)
 		}
 		return nil
@@ -61,26 +61,24 @@ func TestListsReadMoreThanOneBatch(t *testing.T) {
 		}
 		for i, r := range got {
 			if want := fmt.Sprintf("01%03d", all-1-i); r.ID != want {
-				t.Fatalf("at most %d: place %d has %s, want %s", limit, i, r.ID, want)
+				t.Fatalf("at most %d: position %d has %s, want %s", limit, i, r.ID, want)
 			}
 		}
-		if n := len(w.of("BatchGetItem")); n != batches {
+		if n := len(w.callsOf("BatchGetItem")); n != batches {
 			t.Errorf("at most %d: %d reads, want %d", limit, n, batches)
 		}
 	}
 }
 
-// An index may lag: what it lists is shown as it stands in the table.
-func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
+// An index may lag, so lists show the present state from the table.
+func TestAListFromAStaleIndexShowsThePresentState(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	w := &wire{before: func(c *call) *http.Response {
 		if c.op != "Query" {
 			return nil
 		}
-		return answer(
-			http.StatusOK,
-			`{"Items":[{"pk":{"S":"request#01GONE"},"sk":{"S":"request"}},{"pk":{"S":"request#01A"},"sk":{"S":"request"}}]}`,
-		)
+		return answer(http.StatusOK, `{"Items":[{"pk":{"S":"request#01GONE"},"sk":{"S":"request"}},`+
+			`{"pk":{"S":"request#01A"},"sk":{"S":"request"}}]}`)
 	}}
 	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
@@ -96,8 +94,8 @@ func TestAnIndexThatIsBehindShowsNothingOld(t *testing.T) {
 	}
 }
 
-// What is decided by is read consistently, in one call; what comes out of an
-// index decides nothing and is read from the table again.
+// A step reads everything that it decides by consistently and in one call. Lists from
+// an index decide nothing, and their requests are read from the table again.
 func TestReadsAreConsistentAndOneCall(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	w := &wire{}
@@ -112,7 +110,7 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"load":      {func() error { _, _, _, err := s.Load(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"messages":  {func() error { _, _, err := s.Messages(t.Context(), "01A"); return err }, "BatchGetItem"},
 		"directory": {func() error { _, err := s.Directory(t.Context()); return err }, "BatchGetItem"},
-		"asking": {func() error {
+		"load for submit": {func() error {
 			_, _, err := s.LoadForSubmit(t.Context(), "U0DEV1", "form:2")
 			return err
 		}, "BatchGetItem"},
@@ -121,7 +119,7 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"due": {func() error { _, err := s.Due(t.Context(), now(), 10); return err }, "Query Query"},
 		"by requester": {func() error { _, err := s.ByRequester(t.Context(), "U0DEV1", 10); return err },
 			"Query BatchGetItem"},
-		"open": {func() error { _, err := s.InState(t.Context(), access.Pending, 10); return err },
+		"in state": {func() error { _, err := s.InState(t.Context(), access.Pending, 10); return err },
 			"Query BatchGetItem"},
 		"save": {func() error { return save(t.Context(), s, "01A", 2, "k") }, "TransactWriteItems"},
 		"submit": {func() error {
@@ -143,8 +141,9 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 			if call.op != "BatchGetItem" {
 				continue
 			}
-			if asked := call.body["RequestItems"].(map[string]any)[table.Name].(map[string]any); asked["ConsistentRead"] != true {
-				t.Errorf("%s: reads what may be old: %v", name, asked)
+			asked := call.body["RequestItems"].(map[string]any)[table.Name].(map[string]any)
+			if asked["ConsistentRead"] != true {
+				t.Errorf("%s: reads without consistency: %v", name, asked)
 			}
 		}
 		if calls != " "+c.calls {

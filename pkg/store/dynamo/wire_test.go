@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// wire stands between the client and DynamoDB Local. before may change a call
-// or answer it itself; after may lose the answer. Either may be nil.
+// wire is a transport between the client and DynamoDB Local. before may change a call
+// or answer it itself; after may lose the answer. Both may be nil.
 type wire struct {
 	before func(call *call) *http.Response
 	after  func(call *call) error
@@ -24,7 +24,7 @@ type wire struct {
 type call struct {
 	op   string
 	body map[string]any
-	nth  int // of this operation, from 1
+	nth  int // which call of this operation, from 1
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -63,11 +63,12 @@ func (w *wire) record(c *call) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, c)
-	c.nth = len(w.of(c.op))
+	c.nth = len(w.callsOf(c.op))
 }
 
-// of are the calls of one operation. The caller holds the lock, or is alone.
-func (w *wire) of(op string) (found []*call) {
+// callsOf returns the calls of one operation. The caller holds the lock, or no call is
+// running.
+func (w *wire) callsOf(op string) (found []*call) {
 	for _, c := range w.calls {
 		if c.op == op {
 			found = append(found, c)
@@ -76,9 +77,9 @@ func (w *wire) of(op string) (found []*call) {
 	return found
 }
 
-var errLost = errors.New("the line broke")
+var errLost = errors.New("connection lost")
 
-// answer is what DynamoDB answers with.
+// answer returns an answer of DynamoDB.
 func answer(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
@@ -86,21 +87,21 @@ func answer(status int, body string) *http.Response {
 	}
 }
 
-// puts are the writes of a transaction.
+// puts returns the items of a transaction.
 func (c *call) puts() []any {
 	puts, _ := c.body["TransactItems"].([]any)
 	return puts
 }
 
-// put is one of them.
+// put returns the Put of an item of a transaction.
 func put(item any) map[string]any { return item.(map[string]any)["Put"].(map[string]any) }
 
-// sortKey is the sort key of what a put writes.
+// sortKey returns the sort key of the item that a Put writes.
 func sortKey(put map[string]any) string {
 	return put["Item"].(map[string]any)["sk"].(map[string]any)["S"].(string)
 }
 
-// unconditional takes the condition out of a put.
+// unconditional removes the condition from a Put.
 func unconditional(put map[string]any) {
 	for _, name := range []string{"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"} {
 		delete(put, name)

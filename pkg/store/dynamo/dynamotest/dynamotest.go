@@ -1,7 +1,11 @@
-// Package dynamotest runs DynamoDB Local, Amazon's own engine for tests, on
-// loopback. It needs java (17 or later) on the PATH and, the first time, mvn
-// and a way to Maven Central; what is fetched is kept in the user's cache
-// directory. If any of it is missing, tests fail and say so.
+// Package dynamotest runs DynamoDB Local, Amazon's own engine for tests, on a loopback
+// address. It needs java (17 or later) on the PATH and, for the first run, mvn and
+// access to Maven Central. It keeps the downloaded files in the user's cache
+// directory.
+//
+// If something is missing, tests fail and say what to install; they are never skipped,
+// except by go test -short. The package never contacts AWS, and must never be linked
+// into a function.
 package dynamotest
 
 import (
@@ -30,21 +34,21 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-// release is the version that pom.xml names.
+// release is the version of DynamoDB Local in pom.xml.
 const release = "2.6.1"
 
 //go:embed pom.xml
 var pom []byte
 
-// local is a running DynamoDB Local. Its process ends when life is closed, and
-// so when this process ends, however that happens: a time-out, a panic, a kill.
+// local is a running DynamoDB Local. Its process ends when stdin is closed, and so
+// when this process ends in any way: by a timeout, a panic or a kill.
 type local struct {
 	endpoint string
-	life     io.Closer
+	stdin    io.Closer
 }
 
-// engine is the one DynamoDB Local of this test binary, started by the first
-// test that needs it.
+// engine returns the only DynamoDB Local of this test binary. The first test that
+// needs it starts it.
 var engine = sync.OnceValues(start)
 
 var tables atomic.Int64
@@ -55,9 +59,13 @@ type Table struct {
 	Name     string
 }
 
-// NewTable makes an empty table. The test fails if DynamoDB Local cannot run.
+// NewTable creates an empty table. The test fails if DynamoDB Local cannot run, and is
+// skipped with -short.
 func NewTable(t testing.TB) Table {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs DynamoDB Local, which needs java")
+	}
 	running, err := engine()
 	if err != nil {
 		t.Fatal(err)
@@ -69,25 +77,25 @@ func NewTable(t testing.TB) Table {
 	return table
 }
 
-// Client is a client that tries three times, as a function's does, with short
-// pauses; through may be nil, or stand between it and DynamoDB Local.
-func (t Table) Client(through http.RoundTripper) *dynamodb.Client {
-	if through == nil {
-		through = http.DefaultTransport
+// Client returns a client that makes three attempts, as the client of a function does,
+// but with short pauses. A transport that is not nil stands between the client and
+// DynamoDB Local.
+func (t Table) Client(transport http.RoundTripper) *dynamodb.Client {
+	if transport == nil {
+		transport = http.DefaultTransport
 	}
 	return dynamodb.New(dynamodb.Options{
-		Region: "eu-west-1", BaseEndpoint: aws.String(t.Endpoint), HTTPClient: &http.Client{Transport: through},
+		Region: "eu-west-1", BaseEndpoint: aws.String(t.Endpoint), HTTPClient: &http.Client{Transport: transport},
 		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond }),
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 }
 
-// start fetches DynamoDB Local if need be, runs it, and waits until it answers.
+// start downloads DynamoDB Local if necessary, runs it, and waits until it answers.
 func start() (*local, error) {
 	if _, err := exec.LookPath("java"); err != nil {
-		return nil, errors.New(
-			"tests of the DynamoDB store run on DynamoDB Local, which needs java: install a Java runtime, 17 or later (Debian: apt-get install openjdk-17-jre-headless)",
-		)
+		return nil, errors.New("tests of the DynamoDB store run on DynamoDB Local, which needs java: " +
+			"install a Java runtime, 17 or later (Debian: apt-get install openjdk-17-jre-headless)")
 	}
 	dir, err := fetch()
 	if err != nil {
@@ -97,50 +105,51 @@ func start() (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The shell ends java when its own input ends.
+	// The shell ends java when its standard input is closed.
 	const script = `java "$@" </dev/null & read -r _; kill $!`
-	//nolint:gosec,noctx // the arguments are this package's own; it lives as long as the process
-	cmd := exec.Command("sh", "-c", script, "sh", "-Xmx512m", "-Dsqlite4java.library.path="+dir, "-cp", filepath.Join(
-		dir, "*",
-	),
-		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	life, err := cmd.StdinPipe()
+	args := []string{
+		"-c", script, "sh", "-Xmx512m", "-Dsqlite4java.library.path=" + dir, "-cp", filepath.Join(dir, "*"),
+		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
+		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", port,
+	}
+	cmd := exec.Command("sh", args...) //nolint:gosec,noctx // fixed arguments; it runs as long as this process
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	stdin, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start DynamoDB Local: %w", err)
 	}
-	l := &local{endpoint: "http://127.0.0.1:" + port, life: life}
+	l := &local{endpoint: "http://127.0.0.1:" + port, stdin: stdin}
 	if !answers(l.endpoint) {
-		_ = life.Close()
+		_ = stdin.Close()
 		_ = cmd.Wait()
-		return nil, fmt.Errorf("DynamoDB Local does not answer on port %s; it said:\n%s", port, said.String())
+		return nil, fmt.Errorf("DynamoDB Local does not answer on port %s; its output:\n%s", port, output.String())
 	}
 	return l, nil
 }
 
-// fetch returns the directory with DynamoDB Local's files.
+// fetch returns the directory with DynamoDB Local's files, and downloads them on first
+// use.
 func fetch() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("nowhere to keep DynamoDB Local: %w", err)
+		return "", fmt.Errorf("find a cache directory for DynamoDB Local: %w", err)
 	}
 	dir := filepath.Join(cache, "aws-access", "dynamodb-local-"+release)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
 	if _, err := exec.LookPath("mvn"); err != nil {
-		return "", errors.New(
-			"tests of the DynamoDB store run on DynamoDB Local, which is fetched by Maven: install mvn (Debian: apt-get install maven)",
-		)
+		return "", errors.New("tests of the DynamoDB store run on DynamoDB Local, which is fetched by Maven: " +
+			"install mvn (Debian: apt-get install maven)")
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return "", err
 	}
-	// Another test binary may be fetching too: whoever is first is kept.
+	// Another test binary may download at the same time: the first one to finish wins.
 	work, err := os.MkdirTemp(filepath.Dir(dir), "fetching-")
 	if err != nil {
 		return "", err
@@ -157,7 +166,7 @@ func fetch() (string, error) {
 	return dir, nil
 }
 
-// maven puts DynamoDB Local into work/lib.
+// maven downloads DynamoDB Local into work/lib.
 func maven(work string) error {
 	file := filepath.Join(work, "pom.xml")
 	if err := os.WriteFile(file, pom, 0o600); err != nil {
@@ -168,13 +177,13 @@ func maven(work string) error {
 	out, err := exec.CommandContext(ctx, "mvn", "-B", "-q", "-f", file, "dependency:copy-dependencies",
 		"-DoutputDirectory="+filepath.Join(work, "lib"), "-DincludeScope=runtime").CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("fetch DynamoDB Local %s from Maven Central: %w; mvn said:\n%s", release, err, out)
+		return fmt.Errorf("fetch DynamoDB Local %s from Maven Central: %w; output of mvn:\n%s", release, err, out)
 	}
 	return nil
 }
 
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
 	if err != nil {
 		return "", err
 	}
@@ -183,7 +192,7 @@ func freePort() (string, error) {
 	return port, err
 }
 
-// answers waits up to 30 s for the server.
+// answers waits up to 30 s for the server and reports whether it answers.
 func answers(endpoint string) bool {
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
 		r, err := http.Get(endpoint) //nolint:gosec,noctx // a local server that is starting

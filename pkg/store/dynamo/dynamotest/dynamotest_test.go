@@ -7,14 +7,13 @@ import (
 	"testing"
 )
 
-// A machine without the engine is told what to install: nothing is skipped.
-func TestWhatIsMissingIsNamed(t *testing.T) {
+func TestAMissingProgramIsNamedWithHowToInstallIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		programs []string
 		says     string
 	}{
-		"nothing there": {nil, "needs java: install a Java runtime, 17 or later"},
-		"no maven":      {[]string{"java"}, "fetched by Maven: install mvn"},
+		"no java":  {nil, "needs java: install a Java runtime, 17 or later"},
+		"no maven": {[]string{"java"}, "fetched by Maven: install mvn"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := t.TempDir()

@@ -11,9 +11,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Records reads everything that the table's stream has carried, in the form in
-// which a stream mapping delivers it. The few calls are made by hand: they are
-// not worth a module.
+// Records reads all records of the table's stream, in the form in which a stream
+// mapping delivers them. It makes its few calls without the SDK, to avoid a module.
 func (t Table) Records(ctx context.Context) (records []events.DynamoDBEventRecord, err error) {
 	var streams struct{ Streams []struct{ StreamArn string } }
 	if err := t.streams(ctx, "ListStreams", map[string]any{"TableName": t.Name}, &streams); err != nil {
@@ -37,7 +36,7 @@ func (t Table) Records(ctx context.Context) (records []events.DynamoDBEventRecor
 	return records, nil
 }
 
-// shard reads a shard until there is nothing more in it at the moment.
+// shard reads the present records of a shard.
 func (t Table) shard(ctx context.Context, stream, shard string) (records []events.DynamoDBEventRecord, err error) {
 	var at struct{ ShardIterator string }
 	err = t.streams(ctx, "GetShardIterator", map[string]any{
@@ -53,7 +52,7 @@ func (t Table) shard(ctx context.Context, stream, shard string) (records []event
 			return records, err
 		}
 		for _, record := range page.Records {
-			record.EventSourceArn = stream // the mapping adds it
+			record.EventSourceArn = stream // as the mapping does
 			records = append(records, record)
 		}
 		at.ShardIterator = page.NextShardIterator
@@ -61,7 +60,7 @@ func (t Table) shard(ctx context.Context, stream, shard string) (records []event
 	return records, err
 }
 
-// streams makes one call of the streams API.
+// streams makes one call to the streams API.
 func (t Table) streams(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -73,7 +72,7 @@ func (t Table) streams(ctx context.Context, operation string, in, out any) error
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDBStreams_20120810."+operation)
-	// DynamoDB Local wants a signature, of any kind.
+	// DynamoDB Local requires a signature, but does not check it.
 	req.Header.Set(
 		"Authorization",
 		"AWS4-HMAC-SHA256 Credential=local/20261121/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
