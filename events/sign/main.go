@@ -1,10 +1,10 @@
-// Command sign signs the Slack events in this folder for a clock of your own,
-// so that they can be given to a function under test:
+// Command sign signs the Slack events of this directory for a time that you
+// choose, so that a function under test accepts them:
 //
 //	go run ./events/sign -at 2026-11-21T12:00:00Z -secret sandbox-signing-secret events/slack-command-ask.json
 //
-// The event goes to standard output, or with -w back into its file. With -show
-// the decoded body is printed instead.
+// It prints the signed event, or writes it back into its file with -w. With -show
+// it prints the decoded body instead.
 package main
 
 import (
@@ -23,7 +23,8 @@ import (
 
 func main() {
 	at := flag.String("at", time.Now().UTC().Format(time.RFC3339), "the time to sign for, RFC 3339")
-	secret := flag.String("secret", "sandbox-signing-secret", "the signing secret; a real one does not belong on a command line")
+	secret := flag.String("secret", "sandbox-signing-secret",
+		"the signing secret; do not write a real one on a command line")
 	write := flag.Bool("w", false, "write the event back into its file")
 	show := flag.Bool("show", false, "print the decoded body")
 	flag.Parse()
@@ -36,9 +37,9 @@ func main() {
 }
 
 func run(file, at string, secret access.Secret, write, show bool) error {
-	moment, err := time.Parse(time.RFC3339, at)
+	signedAt, err := time.Parse(time.RFC3339, at)
 	if err != nil {
-		return fmt.Errorf("-at: %w", err)
+		return fmt.Errorf("read -at: %w", err)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -58,8 +59,8 @@ func run(file, at string, secret access.Secret, write, show bool) error {
 		fmt.Println(string(body))
 		return nil
 	}
-	e.Headers["x-slack-request-timestamp"], e.Headers["x-slack-signature"] = slackapi.Sign(secret, moment, body)
-	e.RequestContext.TimeEpoch = moment.UnixMilli()
+	e.Headers["x-slack-request-timestamp"], e.Headers["x-slack-signature"] = slackapi.Sign(secret, signedAt, body)
+	e.RequestContext.TimeEpoch = signedAt.UnixMilli()
 	out, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return err

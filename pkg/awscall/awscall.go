@@ -1,9 +1,10 @@
-// Package awscall makes single signed calls to AWS: reading a parameter, invoking
-// a function. The SDK's clients for these two fill tables for a whole API when a
-// program starts, which cost each cold start of a function more than half of
-// all that it spends. The signature is the SDK's own.
+// Package awscall makes single signed calls to AWS: it reads a parameter or
+// invokes a function. It signs with the SDK's own signer, but it does not use the
+// SDK's clients for SSM and Lambda, because they fill tables for a whole API when
+// a program starts. That took more than half of each cold start.
 //
-// Its errors hold status and code of an answer, and never what else it says.
+// An error of this package holds the status and the code of AWS's response, and
+// never any other part of it: a response may contain a secret.
 package awscall
 
 import (
@@ -27,14 +28,14 @@ import (
 
 // Client calls one service.
 type Client struct {
-	Config  aws.Config // region, credentials, HTTP client, and the endpoint if it is not AWS's own
-	Service string     // as in endpoint and signature: ssm, lambda
+	Config  aws.Config // region, credentials, HTTP client, and an endpoint override if there is one
+	Service string     // its name in endpoint and signature: ssm, lambda
 }
 
-// Error is an answer that is no success.
+// Error is a response whose status is not 2xx.
 type Error struct {
 	Status int
-	Code   string // as in ParameterNotFound; "" if the answer says none
+	Code   string // such as ParameterNotFound; "" if the response names none
 }
 
 func (e *Error) Error() string {
@@ -42,18 +43,19 @@ func (e *Error) Error() string {
 }
 
 const (
-	tries   = 3
-	pause   = 50 * time.Millisecond // before the second try; twice as long before the third
-	longest = 1 << 20               // of an answer, in bytes
+	maxTries    = 3
+	pause       = 50 * time.Millisecond // before the second try; twice as long before the third
+	maxResponse = 1 << 20               // bytes of a response that are read
 )
 
-// Post returns the body of a success. What came to nothing without being the
-// caller's fault is tried again, so a call may be done twice.
+// Post makes a call and returns the body of the response. It tries again when the
+// call failed for a reason that may pass, so AWS may carry out the call more than
+// once. A response whose status is not 2xx is an *Error.
 func (c Client) Post(ctx context.Context, path string, header http.Header, body []byte) ([]byte, error) {
 	for try := 1; ; try++ {
-		answer, err := c.once(ctx, path, header, body)
-		if err == nil || try == tries || !passing(err) {
-			return answer, err
+		response, err := c.once(ctx, path, header, body)
+		if err == nil || try == maxTries || !temporary(err) {
+			return response, err
 		}
 		if err := smithytime.SleepWithContext(ctx, pause*time.Duration(try)); err != nil {
 			return nil, err
@@ -61,13 +63,14 @@ func (c Client) Post(ctx context.Context, path string, header http.Header, body 
 	}
 }
 
-// passing reports whether the same call may succeed a moment later.
-func passing(err error) bool {
-	var said *Error
-	if !errors.As(err, &said) {
-		return !errors.Is(err, context.Canceled) // no answer
+// temporary reports whether the same call may succeed if it is tried again.
+func temporary(err error) bool {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return !errors.Is(err, context.Canceled) // there was no response
 	}
-	return said.Status >= 500 || said.Status == http.StatusTooManyRequests || strings.HasPrefix(said.Code, "Throttling")
+	return refused.Status >= 500 || refused.Status == http.StatusTooManyRequests ||
+		strings.HasPrefix(refused.Code, "Throttling")
 }
 
 func (c Client) once(ctx context.Context, path string, header http.Header, body []byte) ([]byte, error) {
@@ -81,53 +84,56 @@ func (c Client) once(ctx context.Context, path string, header http.Header, body 
 		return nil, fmt.Errorf("read the function's credentials: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(sum[:]), c.Service, c.Config.Region, time.Now()); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+	hash := hex.EncodeToString(sum[:])
+	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hash, c.Service, c.Config.Region, time.Now()); err != nil {
+		return nil, fmt.Errorf("sign the call: %w", err)
 	}
-	answer, err := c.Config.HTTPClient.Do(r)
+	response, err := c.Config.HTTPClient.Do(r)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	said, err := io.ReadAll(io.LimitReader(answer.Body, longest))
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode/100 != 2 {
-		return nil, &Error{Status: answer.StatusCode, Code: code(answer.Header, said)}
+	if response.StatusCode/100 != 2 {
+		return nil, &Error{Status: response.StatusCode, Code: code(response.Header, text)}
 	}
-	return said, nil
+	return text, nil
 }
 
-// suffixes are the ends of host names in the partitions that have one of their own.
+// suffixes are the domains of the partitions that do not use amazonaws.com.
 var suffixes = [...]struct{ regions, suffix string }{
 	{"cn-", "amazonaws.com.cn"}, {"eusc-", "amazonaws.eu"}, {"us-iso-", "c2s.ic.gov"}, {"us-isob-", "sc2s.sgov.gov"},
 	{"us-isof-", "csp.hci.ic.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
 }
 
-// endpoint is the service's own in the client's region.
+// endpoint returns the endpoint override, or the service's endpoint in the
+// client's Region.
 func (c Client) endpoint() string {
 	if c.Config.BaseEndpoint != nil {
 		return strings.TrimSuffix(*c.Config.BaseEndpoint, "/")
 	}
 	suffix := "amazonaws.com"
-	for _, other := range suffixes {
-		if strings.HasPrefix(c.Config.Region, other.regions) {
-			suffix = other.suffix
+	for _, partition := range suffixes {
+		if strings.HasPrefix(c.Config.Region, partition.regions) {
+			suffix = partition.suffix
 		}
 	}
 	return "https://" + c.Service + "." + c.Config.Region + "." + suffix
 }
 
-// code is what AWS calls an error: Lambda in a header, SSM in the body.
+// code returns AWS's code of an error: Lambda sends it in a header, SSM in the
+// body. Anything that does not look like a code is dropped.
 func code(header http.Header, body []byte) string {
-	var said struct {
+	var fields struct {
 		Type string `json:"__type"`
 	}
-	_ = json.Unmarshal(body, &said) // what is no JSON names no code
+	_ = json.Unmarshal(body, &fields) // a body that is not JSON names no code
 	name, _, _ := strings.Cut(header.Get("X-Amzn-Errortype"), ":")
 	if name == "" {
-		name = said.Type[strings.LastIndex(said.Type, "#")+1:]
+		name = fields.Type[strings.LastIndex(fields.Type, "#")+1:]
 	}
 	if len(name) > 64 || !regexp.MustCompile(`^[A-Za-z.]+$`).MatchString(name) {
 		return ""

@@ -20,15 +20,17 @@ func client(url, service string, keys access.Credentials) Client {
 	return Client{Service: service, Config: aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(url), HTTPClient: http.DefaultClient,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal()}, nil
+			return aws.Credentials{
+				AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal(),
+			}, nil
 		}),
 	}}
 }
 
 var form = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 
-// The player of STS checks signatures as AWS does.
-func TestACallIsSignedAsAWSWantsIt(t *testing.T) {
+// The fake STS checks signatures as AWS does.
+func TestCallIsSignedAsAWSRequires(t *testing.T) {
 	cloud := awsfake.New(awsfake.Options{})
 	keys, err := cloud.FunctionCredentials("arn:aws:iam::999999999999:role/aws-access-slack")
 	if err != nil {
@@ -37,29 +39,32 @@ func TestACallIsSignedAsAWSWantsIt(t *testing.T) {
 	server := httptest.NewServer(cloud.AWS())
 	defer server.Close()
 	who := []byte("Action=GetCallerIdentity&Version=2011-06-15")
-	said, err := client(server.URL, "sts", keys).Post(t.Context(), "/", form, who)
-	if err != nil || !strings.Contains(string(said), "assumed-role/aws-access-slack/") {
-		t.Errorf("got %q, %v", said, err)
+	got, err := client(server.URL, "sts", keys).Post(t.Context(), "/", form, who)
+	if err != nil || !strings.Contains(string(got), "assumed-role/aws-access-slack/") {
+		t.Errorf("got %q, %v, want the identity of the slack function", got, err)
 	}
 	keys.SecretKey = access.NewSecret("another")
 	_, err = client(server.URL, "sts", keys).Post(t.Context(), "/", form, who)
 	var refused *Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
-		t.Errorf("with another secret: got %v, want 403", err)
+		t.Errorf("signed with another secret: got %v, want 403", err)
 	}
 }
 
-func TestWhatMayPassIsTriedAgainAndNothingElse(t *testing.T) {
+func TestOnlyTemporaryErrorsAreRetried(t *testing.T) {
 	for _, c := range []struct {
 		status       int
 		header, body string
-		says         string
+		want         string // the error; "" for a success
 		calls        int
 	}{
 		{200, "", "fine", "", 1},
 		{202, "", "", "", 1},
 		{503, "ServiceException:", "canary", "answer 503 ServiceException", 3},
-		{429, "", `{"__type":"com.amazonaws.x#TooManyRequestsException","message":"canary"}`, "answer 429 TooManyRequestsException", 3},
+		{
+			429, "", `{"__type":"com.amazonaws.x#TooManyRequestsException","message":"canary"}`,
+			"answer 429 TooManyRequestsException", 3,
+		},
 		{400, "", `{"__type":"ThrottlingException"}`, "answer 400 ThrottlingException", 3},
 		{400, "", `{"__type":"ParameterNotFound","message":"canary"}`, "answer 400 ParameterNotFound", 1},
 		{403, "canary <html>", "canary", "answer 403", 1},
@@ -72,36 +77,37 @@ func TestWhatMayPassIsTriedAgainAndNothingElse(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		said, err := client(server.URL+"/", "ssm", access.Credentials{AccessKeyID: "AKIA"}).Post(t.Context(), "/", form, nil)
+		body, err := client(server.URL+"/", "ssm", access.Credentials{AccessKeyID: "AKIA"}).Post(t.Context(), "/", form, nil)
 		got := ""
 		if err != nil {
 			got = err.Error()
-		} else if string(said) != c.body {
-			t.Errorf("%d: got the body %q, want %q", c.status, said, c.body)
+		} else if string(body) != c.body {
+			t.Errorf("%d: got the body %q, want %q", c.status, body, c.body)
 		}
-		if got != c.says || calls != c.calls {
-			t.Errorf("%d: got %q after %d calls, want %q after %d", c.status, got, calls, c.says, c.calls)
+		if got != c.want || calls != c.calls {
+			t.Errorf("%d: got %q after %d calls, want %q after %d", c.status, got, calls, c.want, c.calls)
 		}
 		server.Close()
 	}
 }
 
-func TestNobodyThereIsAnErrorInTime(t *testing.T) {
+func TestUnreachableServiceIsAnErrorBeforeTheDeadline(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	_, err := client(server.URL, "ssm", access.Credentials{AccessKeyID: "AKIA"}).Post(t.Context(), "/", form, nil)
 	if err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("got %v, want that the connection was refused", err)
+		t.Errorf("got %v, want a refused connection", err)
 	}
 	ended, end := context.WithTimeout(t.Context(), -time.Second)
 	defer end()
-	if _, err := client(server.URL, "ssm", access.Credentials{AccessKeyID: "AKIA"}).Post(ended, "/", form, nil); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want that the time is over", err)
+	_, err = client(server.URL, "ssm", access.Credentials{AccessKeyID: "AKIA"}).Post(ended, "/", form, nil)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after the deadline: got %v, want context.DeadlineExceeded", err)
 	}
 }
 
-// The list holds what botocore knows of each Region.
-func TestEndpointsOfPartitions(t *testing.T) {
+// The list holds each Region that botocore knows, with the domain of its partition.
+func TestEveryRegionHasTheEndpointOfItsPartition(t *testing.T) {
 	text, err := os.ReadFile("../access/testdata/regions.txt")
 	if err != nil {
 		t.Fatal(err)

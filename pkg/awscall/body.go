@@ -7,12 +7,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ReadOnly is an HTTP client for the SDK's own clients, which keeps an answer
-// that comes at once from being lost. The SDK closes the body of a request when
-// the answer begins; if net/http has not yet looked past the end of that body,
-// the SDK's own WriteTo tells it io.EOF as an error, and it closes the connection
-// under an answer of more than 4 KB, which one with a full session token is.
-// Without WriteTo, the end of the body is just its end.
+// ReadOnly wraps the HTTP client of an SDK client, so that a response that comes
+// very quickly is not lost. The SDK closes the body of a request as soon as the
+// response begins. If net/http has not read to the end of that body by then, the
+// body's WriteTo method reports io.EOF as an error, and net/http closes the
+// connection while a response of more than 4 KB is still arriving. A response with
+// a full session token is that long. ReadOnly hides WriteTo, so that net/http
+// reads the body in the ordinary way.
 type ReadOnly struct{ aws.HTTPClient }
 
 // Do implements aws.HTTPClient.

@@ -1,8 +1,8 @@
-// Package gateway turns Lambda's HTTP events (payload format 2.0, as HTTP APIs
-// and function URLs deliver them) into net/http, and back.
+// Package gateway turns Lambda's HTTP events (payload format 2.0, which HTTP APIs
+// and function URLs deliver) into requests of net/http, and responses back.
 //
-// It promises that the body that a handler reads is, byte for byte, what the
-// caller sent: signatures are checked over it. It must never parse a body.
+// It promises that a handler reads exactly the bytes that the caller sent, because
+// signatures are checked over them. It never parses a body.
 package gateway
 
 import (
@@ -20,9 +20,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Handler lets an http.Handler answer Lambda's HTTP events. An event that
-// cannot be read is answered with 400.
-func Handler(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+// Handler lets an http.Handler answer Lambda's HTTP events. An event that cannot
+// be read is answered with 400. The error that it returns is always nil.
+func Handler(
+	h http.Handler,
+) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		w := &recorder{header: make(http.Header), status: http.StatusOK}
 		r, err := request(ctx, e)
@@ -35,7 +37,7 @@ func Handler(h http.Handler) func(context.Context, events.APIGatewayV2HTTPReques
 	}
 }
 
-// request is the event as net/http knows it.
+// request returns the event as a request of net/http.
 func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
@@ -50,7 +52,7 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	if err != nil {
 		return nil, fmt.Errorf("the event holds no HTTP request")
 	}
-	// Duplicates were joined with commas by the gateway, and stay joined.
+	// The gateway has joined headers of the same name with commas. They stay joined.
 	for name, value := range e.Headers {
 		r.Header.Set(name, value)
 	}
@@ -59,7 +61,7 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	return r, nil
 }
 
-// recorder keeps an answer until the handler is done.
+// recorder keeps a response until the handler has finished.
 type recorder struct {
 	header http.Header
 	status int
@@ -81,9 +83,9 @@ func (w *recorder) response() events.APIGatewayV2HTTPResponse {
 	return out
 }
 
-// Event is an HTTP request as AWS would deliver it: lower-case header names,
-// duplicates joined with commas, and the body in base64 unless its type is
-// text or JSON. Programs that stand in for AWS use it.
+// Event returns an HTTP request as the event that AWS would deliver: header names
+// in lower case, headers of the same name joined with commas, and the body in
+// base64 unless its type is text or JSON. Fakes of AWS use it.
 func Event(r *http.Request, now time.Time) (events.APIGatewayV2HTTPRequest, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

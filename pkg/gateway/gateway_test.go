@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// echo answers the request's body under a header that names what arrived.
+// echo returns the body of the request, and a header that names what arrived.
 var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -64,7 +64,7 @@ func TestBodyArrivesByteForByte(t *testing.T) {
 	}
 }
 
-func TestAnEventThatCannotBeReadIsAnswered400(t *testing.T) {
+func TestUnreadableEventIsAnsweredWith400(t *testing.T) {
 	for name, e := range map[string]events.APIGatewayV2HTTPRequest{
 		"not base64": {RawPath: "/", Body: "%%%", IsBase64Encoded: true},
 		"no method": {RawPath: "/", RequestContext: events.APIGatewayV2HTTPRequestContext{

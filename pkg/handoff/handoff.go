@@ -1,6 +1,6 @@
-// Package handoff sends orders from the public function to the private one.
-// An order holds no address and no secret; the private function loads the rest
-// and answers only the requester whom the table names.
+// Package handoff sends orders from the public function, slack, to the private
+// one, vend. An order never holds an address or a secret: vend loads the request
+// from the table and answers only the requester whom the table names.
 package handoff
 
 import (
@@ -20,9 +20,10 @@ type Orders struct {
 	Vend   string // name or ARN of the vend function
 }
 
-// Send orders a vend and does not wait for it: an asynchronous invocation
-// (lambda:InvokeFunction). An error means that the order may not have arrived;
-// since it is good for one vend only, whoever clicked may click again.
+// Send sends an order and does not wait for the vend: it is an asynchronous
+// invocation (lambda:InvokeFunction). An error means that the order may not have
+// arrived. One order gives at most one session, so the requester can safely click
+// again.
 func (o Orders) Send(ctx context.Context, order access.Order) error {
 	payload, err := json.Marshal(order)
 	if err != nil {
@@ -31,7 +32,7 @@ func (o Orders) Send(ctx context.Context, order access.Order) error {
 	_, err = o.Lambda.Post(ctx, "/2015-03-31/functions/"+url.PathEscape(o.Vend)+"/invocations",
 		http.Header{"Content-Type": {"application/json"}, "X-Amz-Invocation-Type": {"Event"}}, payload)
 	if err != nil {
-		return fmt.Errorf("order a vend for request %s: %w", order.Request, err)
+		return fmt.Errorf("send an order for request %s: %w", order.Request, err)
 	}
 	return nil
 }
