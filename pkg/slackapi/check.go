@@ -8,8 +8,8 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// RequiredScopes are the scopes that the product needs of the bot token. infra/slack/manifest.yaml asks for them and for
-// OptionalScopes.
+// RequiredScopes are the scopes that the product needs of the bot token. infra/slack/manifest.yaml asks for them and
+// for OptionalScopes.
 func RequiredScopes() []string {
 	return []string{"chat:write", "commands", "im:write", "usergroups:read", "users:read", "users:read.email"}
 }

@@ -90,8 +90,8 @@ func Permanent(err error) bool {
 // quote what was sent.
 var pointer = regexp.MustCompile(`\[json-pointer:(/[A-Za-z0-9_/]*)\]`)
 
-// errorOf turns an error of slack-go or of the network into an Error. Nothing is kept of an error that it does not know:
-// url.Error contains the address, and slack-go quotes answers that it cannot read.
+// errorOf turns an error of slack-go or of the network into an Error. Nothing is kept of an error that it does not
+// know: url.Error contains the address, and slack-go quotes answers that it cannot read.
 func errorOf(op string, err error) error {
 	if err == nil {
 		return nil

@@ -19,8 +19,8 @@ type Message struct {
 	Replace bool
 }
 
-// Limits of a text, in characters. Slack cuts off a new message after 40,000 characters, and refuses to update a message
-// with more than 4,000.
+// Limits of a text, in characters. Slack cuts off a new message after 40,000 characters, and refuses to update a
+// message with more than 4,000.
 const (
 	MaxText       = 40000
 	MaxUpdateText = 4000

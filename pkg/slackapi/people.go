@@ -47,8 +47,8 @@ func (c *Client) Group(ctx context.Context, id string) ([]string, error) {
 const pageOfUsers = 1000
 
 // People reads one page of the workspace's users, whatever their membership: the first page if cursor is "", otherwise
-// the page after the one that returned the cursor. After the last page, next is "". Only a caller who has read all pages
-// knows whether two users have the same address.
+// the page after the one that returned the cursor. After the last page, next is "". Only a caller who has read all
+// pages knows whether two users have the same address.
 //
 // Error: access.ErrCursor, if Slack no longer accepts the cursor, so that the reading has to begin again.
 func (c *Client) People(ctx context.Context, cursor string) (people []access.Person, next string, err error) {
@@ -87,9 +87,9 @@ func (c *Client) person(u slack.User) access.Person {
 // slackbot is the only bot that Slack does not mark as a bot.
 const slackbot = "USLACKBOT"
 
-// membership is the membership of a user, "" if Slack returned no user. is_stranger is false even for some users of other
-// workspaces (in shared channels), so the ids are compared too. Two flags are ignored on purpose: is_app_user is a person
-// who has authorised the app, and is_invited_user one who was invited.
+// membership is the membership of a user, "" if Slack returned no user. is_stranger is false even for some users of
+// other workspaces (in shared channels), so the ids are compared too. Two flags are ignored on purpose: is_app_user is
+// a person who has authorised the app, and is_invited_user one who was invited.
 func (c *Client) membership(u slack.User) access.Membership {
 	switch {
 	case u.ID == "":

@@ -82,8 +82,8 @@ func indexClasses() map[string]Class {
 	return of
 }
 
-// Classify returns the class of an error of this package, "" for nil. An error of another package means that no call was
-// made, because the token could not be read.
+// Classify returns the class of an error of this package, "" for nil. An error of another package means that no call
+// was made, because the token could not be read.
 func Classify(err error) Class {
 	var e *Error
 	switch {

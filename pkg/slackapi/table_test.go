@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// documented are the codes that Slack documents, by method.
+// documented returns the codes that Slack documents, by method.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/errors.txt")
@@ -48,27 +49,26 @@ func TestEveryDocumentedCodeHasAClass(t *testing.T) {
 		}
 	}
 	if class := Classify(&Error{Op: "chat.postMessage", Code: "brand_new_code"}); class != Unknown {
-		t.Errorf("a code that nobody documents is %s, want unknown", class)
+		t.Errorf("an undocumented code is %s, want unknown", class)
 	}
 }
 
-// What is called in this package stands in the list above, and so in the data.
-func TestEveryMethodThatIsCalledIsDocumented(t *testing.T) {
+// The list called is complete, so that the codes of every method are checked.
+func TestEveryMethodThatIsCalledIsInTheList(t *testing.T) {
 	for _, name := range []string{"check.go", "messages.go", "people.go", "views.go"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, word := range strings.Split(string(text), `"`) {
-			begins := strings.HasPrefix
-			method := begins(word, "auth.") || begins(word, "users.") || begins(word, "usergroups.") ||
-				begins(word, "conversations.") || begins(word, "chat.") || begins(word, "views.")
-			if method && !strings.ContainsAny(word, " \n") && !slices.Contains(called, word) {
-				t.Errorf("%s calls %s, whose codes are in no list", name, word)
+			if methodName.MatchString(word) && !slices.Contains(called, word) {
+				t.Errorf("%s calls %s, which is not in the list", name, word)
 			}
 		}
 	}
 }
+
+var methodName = regexp.MustCompile(`^(auth|users|usergroups|conversations|chat|views)\.[^ \n]*$`)
 
 func TestNoCodeHasTwoClasses(t *testing.T) {
 	seen := make(map[string]Class)
@@ -82,7 +82,7 @@ func TestNoCodeHasTwoClasses(t *testing.T) {
 	}
 }
 
-func TestWhatBecomesOfAnError(t *testing.T) {
+func TestEveryErrorHasAClass(t *testing.T) {
 	post := func(code string) error { return &Error{Op: "chat.postMessage", Code: code} }
 	for _, c := range []struct {
 		name  string
@@ -92,12 +92,12 @@ func TestWhatBecomesOfAnError(t *testing.T) {
 		{"no error", nil, ""},
 		{"the app was reinstalled", post("account_inactive"), Token},
 		{"a rotated token", post("token_expired"), Token},
-		{"SSM does not answer", errors.New("read the bot token: no answer"), Token},
+		{"SSM does not respond", errors.New("read the bot token: no answer"), Token},
 		{"a read-only channel", post("restricted_action_read_only_channel"), Operator},
-		{"a channel for threads", post("restricted_action_thread_only_channel"), Operator},
+		{"a channel with threads only", post("restricted_action_thread_only_channel"), Operator},
 		{"not invited", post("not_in_channel"), Operator},
 		{"a workspace without the app", post("team_access_not_granted"), Operator},
-		{"a channel on the move", &Error{Op: "chat.update", Code: "external_channel_migrating"}, Operator},
+		{"a channel that is being moved", &Error{Op: "chat.update", Code: "external_channel_migrating"}, Operator},
 		{"bad blocks", post("invalid_blocks"), Invalid},
 		{"a form that changed", &Error{Op: "views.update", Code: "hash_conflict"}, Gone},
 		{"an old trigger", &Error{Op: "views.open", Code: "expired_trigger_id"}, Gone},
@@ -114,27 +114,26 @@ func TestWhatBecomesOfAnError(t *testing.T) {
 	}
 }
 
-// An app that was reinstalled leaves the old token account_inactive, and every
-// other code of a token that is not good is answered by reading it again.
+// When an app is reinstalled, calls with the old token fail with account_inactive. This and every other code of the
+// class Token makes the client read the token again.
 func TestEveryTokenErrorReadsTheTokenAgain(t *testing.T) {
 	for code := range strings.FieldsSeq(classes[Token]) {
-		slack := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer := `{"ok":true,"channel":"C0OPS","ts":"1.000001"}`
 			if r.FormValue("token") == oldToken {
 				answer = `{"ok":false,"error":"` + code + `"}`
 			}
 			_, _ = io.WriteString(w, answer)
 		}))
-		b := &bench{tokens: []string{oldToken, goodToken}}
-		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); err != nil ||
-			b.fresh != 1 {
-			t.Errorf("%s: got %v after %d fresh tokens, want that the new token is used", code, err, b.fresh)
+		f := &fixture{tokens: []string{oldToken, goodToken}}
+		client := f.clientFor(server.URL, "T0SANDBOX", "")
+		if _, _, err := client.Post(ctx, "C0OPS", Message{Text: "x"}); err != nil || f.fresh != 1 {
+			t.Errorf("%s: got %v, read again %d times; want success with the new token", code, err, f.fresh)
 		}
-		b.tokens = []string{oldToken}
-		if _, _, err := b.clientOf(slack.URL, "T0SANDBOX", "").Post(ctx, "C0OPS", Message{Text: "x"}); Code(err) != code ||
-			Classify(err) != Token {
+		f.tokens = []string{oldToken}
+		if _, _, err := client.Post(ctx, "C0OPS", Message{Text: "x"}); Code(err) != code || Classify(err) != Token {
 			t.Errorf("%s, and no other token: got %v", code, err)
 		}
-		slack.Close()
+		server.Close()
 	}
 }

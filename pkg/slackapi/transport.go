@@ -12,13 +12,13 @@ import (
 // maxAnswer is how many bytes of one answer are read. A page of a thousand users has about three million.
 const maxAnswer = 16 << 20
 
-// keepIdle is how long an unused connection is kept. A function is frozen between its events, for minutes; if the network
-// drops the connection meanwhile, only the next call notices.
+// keepIdle is how long an unused connection is kept. A function is frozen between its events, for minutes; if the
+// network drops the connection meanwhile, only the next call notices.
 const keepIdle = 20 * time.Second
 
-// safeClient is a copy of a client for calls to Slack. It follows no redirect, which would send a token to another host.
-// It reads at most maxAnswer bytes of an answer. It repeats a call that failed because an idle connection had died, if
-// the method may be repeated.
+// safeClient is a copy of a client for calls to Slack. It follows no redirect, which would send a token to another
+// host. It reads at most maxAnswer bytes of an answer. It repeats a call that failed because an idle connection had
+// died, if the method may be repeated.
 func safeClient(given *http.Client) *http.Client {
 	var c http.Client
 	if given != nil {

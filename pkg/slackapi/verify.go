@@ -22,8 +22,8 @@ const (
 // Slack"). A captured request can be sent again within this time, so handlers must do once what a request asks for.
 const Window = 5 * time.Minute
 
-// ErrSignature is the only answer to a request whose signature is not valid. It does not name the cause, which would help
-// an attacker.
+// ErrSignature is the only answer to a request whose signature is not valid. It does not name the cause, which would
+// help an attacker.
 var ErrSignature = errors.New("the request is not signed by Slack")
 
 // Verify checks that Slack signed body, byte for byte, not more than Window before or after now. Every error is
@@ -58,8 +58,8 @@ func sign(secret access.Secret, timestamp string, body []byte) string {
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// only returns the value of a header that has exactly one, otherwise "". With two values, an attacker could have a proxy
-// check one and this package read the other.
+// only returns the value of a header that has exactly one, otherwise "". With two values, an attacker could have a
+// proxy check one and this package read the other.
 func only(header http.Header, name string) string {
 	found := ""
 	for key, values := range header {

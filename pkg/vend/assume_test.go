@@ -55,7 +55,7 @@ func TestASessionLastsAsLongAsTheGrantWithinWhatSTSGives(t *testing.T) {
 	}
 }
 
-func TestWhoeverHasNoFittingAddressIsNamedBySlackID(t *testing.T) {
+func TestAPersonWithoutAUsableAddressIsNamedBySlackID(t *testing.T) {
 	for address, want := range map[string]string{
 		"dev1@example.com": "dev1@example.com", "Dev1@Example.COM": "dev1@example.com", "a+b_c-d=e,f@example.com": "a+b_c-d=e,f@example.com",
 		"": "U0DEV1", "o'neil@example.com": "U0DEV1", "dév@example.com": "U0DEV1", "\u212aate@example.com": "U0DEV1",

@@ -46,7 +46,7 @@ const (
 	wantsName     = `"sts:RoleSessionName":"aws-access-*",`
 )
 
-func TestATrialTellsWhatIsWrongWithARole(t *testing.T) {
+func TestATrialSaysWhatIsWrongWithARole(t *testing.T) {
 	root := `{"AWS":"arn:aws:iam::999999999999:root"}`
 	open := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + root + `,"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"]}]}`
 	for name, c := range map[string]struct {
@@ -113,7 +113,7 @@ func codesOf(trials []access.Trial) (codes [][]string) {
 	return codes
 }
 
-func TestASessionOfATrialMayDoNothing(t *testing.T) {
+func TestASessionOfATrialIsDeniedEverything(t *testing.T) {
 	c := newCloud(t)
 	if got := codesOf(c.trials().Try(t.Context(), []access.Target{tried("Admin")})); !cmp.Equal(got, [][]string{{Fits}}) {
 		t.Fatalf("codes %v", got)

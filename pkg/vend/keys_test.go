@@ -175,7 +175,7 @@ func TestFormsQuoteAsTheirReadersDo(t *testing.T) {
 }
 
 // Keys and links do not print; nothing that may be logged holds them.
-func TestWhatIsHandedOutDoesNotPrint(t *testing.T) {
+func TestKeysAndLinksDoNotPrint(t *testing.T) {
 	c := newCloud(t)
 	k := c.session(t, vending("Admin", noon, noon.Add(time.Hour)))
 	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())

@@ -156,7 +156,7 @@ func TestTheSessionPolicyDeniesWhatWouldOutliveTheGrant(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftFromTheEndOn(t *testing.T) {
+func TestEverythingIsDeniedFromTheEndOfTheGrant(t *testing.T) {
 	v := vending("Admin", noon, noon.Add(time.Hour))
 	v.Target.AssumeRoles, v.Target.MakeIdentities = true, true
 	for name, c := range map[string]struct {
@@ -196,7 +196,7 @@ func TestConsoleOnlyDeniesCloudShell(t *testing.T) {
 }
 
 // A target below another path protects its own role too, and only that.
-func TestTheOwnRoleIsProtectedWhereverItStands(t *testing.T) {
+func TestASessionCannotChangeItsOwnRole(t *testing.T) {
 	v := vending("Deploy", noon, noon.Add(time.Hour))
 	v.Target.Path = "/ops/"
 	for resource, want := range map[string]awsfake.Verdict{
@@ -246,7 +246,7 @@ var regions = map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1
 
 // `aws login` and the like are refused to every session and in every partition,
 // and the console is not.
-func TestProgramsCannotSignInAndTheConsoleCan(t *testing.T) {
+func TestAwsLoginIsDeniedAndTheConsoleIsNot(t *testing.T) {
 	for partition, region := range regions {
 		v := vending("Admin", noon, noon.Add(time.Hour))
 		v.Target.Region, v.Target.AssumeRoles, v.Target.MakeIdentities = region, true, true

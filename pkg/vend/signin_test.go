@@ -169,7 +169,7 @@ func TestSignInThatDoesNotAnswerIsSaidSo(t *testing.T) {
 }
 
 // Credentials go to AWS or to this computer.
-func TestOnlyLoopbackTakesThePlaceOfAWS(t *testing.T) {
+func TestOnlyALoopbackEndpointReplacesAWS(t *testing.T) {
 	for endpoint, ok := range map[string]bool{
 		"http://127.0.0.1:8080/federation": true, "http://localhost/federation": true, "http://[::1]:80/federation": true, "https://127.9.9.9/federation": true,
 		"http://10.0.0.1/federation": false, "https://signin.aws.amazon.com/federation": false, "http://127.0.0.1.evil.example/": false, "http://127.0.0.1@evil.example/": false,
@@ -259,7 +259,7 @@ func TestLinksWorkInBothStatesOfConsoleAuthorization(t *testing.T) {
 }
 
 // The fake refuses what AWS refuses, so that the test above can fail.
-func TestADenyOfTheConsoleShutsItWhereConsoleAuthorizationIsOn(t *testing.T) {
+func TestADenyOfTheConsoleClosesItIfConsoleAuthorizationIsOn(t *testing.T) {
 	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
 		`{"Effect":"Deny","Action":"signin:CreateOAuth2Token","Resource":"*"}]}`
 	for on, want := range map[bool]int{false: http.StatusOK, true: http.StatusForbidden} {
