@@ -182,7 +182,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 			return err
 		}
 		roles := h.Policy.Roles(who, d, now, account.ID)
-		if doubt := h.Policy.Doubt(who, d, now); len(roles) == 0 && doubt != nil {
+		if doubt := h.Policy.CheckKnown(who, d, now); len(roles) == 0 && doubt != nil {
 			return doubt
 		}
 		form := slackui.Form(slackui.FormState{Account: account, Roles: roles, Role: role,

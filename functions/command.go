@@ -142,7 +142,7 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		return refusal
 	}
 	if _, total := h.Policy.Accounts(who, d, now, "", 1); total == 0 {
-		if doubt := h.Policy.Doubt(who, d, now); doubt != nil {
+		if doubt := h.Policy.CheckKnown(who, d, now); doubt != nil {
 			return doubt
 		}
 		return access.Refuse("not_allowed", "The policy does not let you ask for anything.",

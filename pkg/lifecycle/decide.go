@@ -90,7 +90,7 @@ func (s Decide) MayJudge(ctx context.Context, id, by string) error {
 		return err
 	}
 	met := s.meet(ctx, m, by)
-	return s.Policy.MayDecide(m.question(met), met[by])
+	return s.Policy.CheckApprover(m.question(met), met[by])
 }
 
 // MayRevoke says whether somebody is among those who can take this access away, however it stands.
@@ -100,7 +100,7 @@ func (s Close) MayRevoke(ctx context.Context, id, by string) error {
 		return err
 	}
 	met := s.meet(ctx, m, by)
-	return s.Policy.MayRevoke(m.question(met), met[by])
+	return s.Policy.CheckRevoker(m.question(met), met[by])
 }
 
 // mayDecide refuses those who are nobody here, tells those who come late who
@@ -114,13 +114,13 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	}
 	q := m.question(met)
 	switch answer := s.decide(q); {
-	case answer.Doubt != nil:
-		return unsure(answer.Doubt)
+	case answer.Unknown != nil:
+		return unsure(answer.Unknown)
 	case answer.Refusal != nil:
 		return access.Refuse(access.Code(answer.Refusal), "The policy no longer allows this request.",
 			"The requester can cancel it, or it will time out.")
 	}
-	if refusal := s.Policy.MayDecide(q, actor); refusal != nil {
+	if refusal := s.Policy.CheckApprover(q, actor); refusal != nil {
 		return refusal
 	}
 	return nil
@@ -184,7 +184,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 		if m.request.State != access.Active {
 			return m.request, access.Event{}, m.request.Standing()
 		}
-		if refusal := s.Policy.MayRevoke(m.question(met), actor); refusal != nil {
+		if refusal := s.Policy.CheckRevoker(m.question(met), actor); refusal != nil {
 			return m.request, access.Event{}, refusal
 		}
 		return m.request.Revoke(actor, why, m.now)

@@ -154,7 +154,7 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
 		Asking: true, Directory: m.directory, At: m.now,
 	})
-	m.unread = access.Code(answer.Refusal) == "slack_unreadable" || access.Code(answer.Doubt) == "slack_unreadable"
+	m.unread = access.Code(answer.Refusal) == "slack_unreadable" || access.Code(answer.Unknown) == "slack_unreadable"
 	wrong := access.All(m.Wrong, answer.Refusal)
 	if m.Wrong == nil && m.For < access.MinFor {
 		wrong = access.All(wrong, access.TooShort(m.For))

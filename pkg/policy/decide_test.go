@@ -150,12 +150,12 @@ func (q *question) check(t *testing.T, p *policy.Policy) {
 	}
 	q.checkTerms(t, a)
 	for name, want := range q.Decide {
-		if got := may(p.MayDecide(asked, w.Person(name))); got != want {
+		if got := may(p.CheckApprover(asked, w.Person(name))); got != want {
 			t.Errorf("%s decides: got %q, want %q", name, got, want)
 		}
 	}
 	for name, want := range q.Revoke {
-		if got := may(p.MayRevoke(asked, w.Person(name))); got != want {
+		if got := may(p.CheckRevoker(asked, w.Person(name))); got != want {
 			t.Errorf("%s revokes: got %q, want %q", name, got, want)
 		}
 	}
@@ -241,8 +241,8 @@ never:
 	}
 	for _, nevers := range []string{group + address, address + group} {
 		answer := policytest.Compile(t, head+nevers).Decide(q)
-		if access.Code(answer.Refusal) != "never" || access.Code(answer.Doubt) != "unproven_address" {
-			t.Errorf("got %v, in doubt because of %q; want unproven_address", answer.Refusal, access.Code(answer.Doubt))
+		if access.Code(answer.Refusal) != "never" || access.Code(answer.Unknown) != "unproven_address" {
+			t.Errorf("got %v, in doubt because of %q; want unproven_address", answer.Refusal, access.Code(answer.Unknown))
 		}
 	}
 }

@@ -1,12 +1,13 @@
-// Package policy reads the policy file and answers what it says: who may have
-// which role in which account, for how long, and who must agree.
+// Package policy answers what the policy file says: who may have which role in which account, for
+// how long, and who must approve. docs/policy.md describes the file and what it means.
 //
-// It promises the same answer to the same question: an answer is made of the
-// policy, the people and groups as they are known at a moment, and nothing
-// else. What is not known never helps. Everything that can be wrong with a
-// file is found by Compile, in one run; a Policy that exists is sound. What was
-// compiled is encoded, shipped and loaded: a function reads no YAML.
+// It promises the same answer to the same question: an answer depends on the policy, on the people
+// and groups as they were known at a time, and on nothing else. Something unknown never helps
+// anybody. Every Policy has passed the checks of New, so that no question makes it panic.
 //
-// It must never learn a clock, a network or a store, and never answer by the
-// order in which rules are written.
+// It never reads a clock, a network or a store, and no answer depends on the order of the rules.
+//
+// Decide (decide.go) answers whether a person may have a role. CheckApprover and the counting of
+// approvals (approve.go) say who may approve. Whom a rule means is in people.go, and which rules
+// apply in evaluation.go.
 package policy

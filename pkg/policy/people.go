@@ -8,123 +8,133 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// belief is what can be said of somebody and a principal.
-type belief uint8
+// certainty is what is known about a question with a yes or no answer. A greater value is closer to
+// yes.
+type certainty uint8
 
 const (
-	unasked belief = iota
+	notEvaluated certainty = iota
 	no
-	maybe // not known: it must not help, and it must not be ruled out
+	unknown // must not help anybody, and must not be ruled out: docs/policy.md#unknown
 	yes
 )
 
-// moment is what is known of people at one time.
-type moment struct {
+// snapshot is what is known of people and groups at a time.
+type snapshot struct {
 	directory *access.Directory
 	at        time.Time
 }
 
-// subject is a person with addresses as they are compared.
+// subject is a person with addresses in the form in which they are compared.
 type subject struct {
 	access.Person
-	email, claims string
+	email, unverified string
 }
 
 func subjectOf(p access.Person) subject {
+	// An address that is not plain ASCII can look like another one, so it proves nothing.
 	if p.Email != "" && !access.PlainEmail(p.Email) {
 		p.Email, p.UnverifiedEmail = "", p.Email
 	}
 	return subject{p, access.FoldEmail(p.Email), access.FoldEmail(p.UnverifiedEmail)}
 }
 
-// members are the people of a principal, as Slack ids and as addresses; ok is
-// false when they are not known.
-func (x *Principal) members(m moment) (ids, addresses []string, ok bool) {
-	if x.Kind == SlackGroup {
-		ids, ok = m.directory.Group(x.Group, m.at)
-		return ids, nil, ok
-	}
-	return x.IDs, x.Addresses, true
-}
-
-// holds says whether somebody belongs to a principal. Only a Slack id or a
-// proven address of one's own is a yes. An address that is unconfirmed or
-// shared proves nothing, and does not clear anybody either.
-func (x *Principal) holds(s *subject, m moment) belief {
+// includes reports whether a person belongs to a principal. Only a Slack id or a proven address is a
+// yes. An address that is unconfirmed or shared proves nothing, but rules nothing out either.
+func (x *Principal) includes(s *subject, now snapshot) certainty {
 	if x.Kind == Everyone {
 		switch s.Membership {
 		case access.Member:
 			return yes
 		case "":
-			return maybe
+			return unknown
 		}
 		return no
 	}
-	ids, addresses, ok := x.members(m)
+	ids, addresses, ok := x.members(now)
 	switch {
 	case !ok:
-		return maybe
+		return unknown
 	case s.ID != "" && slices.Contains(ids, s.ID):
 		return yes
-	case s.email != "" && holdsAddress(addresses, s.email):
+	case s.email != "" && hasAddress(addresses, s.email):
 		return yes
-	case x.mayHold(s, ids, addresses, m):
-		return maybe
+	case mayInclude(s, ids, addresses, now):
+		return unknown
 	}
 	return no
 }
 
-// mayHold reports whether somebody could be one of the members under another
-// identity: they claim a member's address, or no address of theirs is known.
-func (x *Principal) mayHold(s *subject, ids, addresses []string, m moment) bool {
-	if s.email == "" && s.claims == "" {
+// members returns the members of a principal, as Slack ids and as addresses; ok is false if they
+// are unknown.
+func (x *Principal) members(now snapshot) (ids, addresses []string, ok bool) {
+	if x.Kind == SlackGroup {
+		ids, ok = now.directory.Group(x.Group, now.at)
+		return ids, nil, ok
+	}
+	return x.IDs, x.Addresses, true
+}
+
+// mayInclude reports whether a person could be one of the members under another identity: because
+// they claim a member's address, or because no address of theirs is known.
+func mayInclude(s *subject, ids, addresses []string, now snapshot) bool {
+	if s.email == "" && s.unverified == "" {
 		return slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(a, "@") })
 	}
-	if s.claims == "" {
+	if s.unverified == "" {
 		return false
 	}
-	alike := func(a string) bool { return access.AlikeEmails(a, s.claims) }
+	alike := func(a string) bool { return access.AlikeEmails(a, s.unverified) }
 	return slices.ContainsFunc(addresses, alike) || slices.ContainsFunc(ids, func(id string) bool {
-		member, ok := m.directory.Person(id, m.at)
+		member, ok := now.directory.Person(id, now.at)
 		return ok && member.Same(s.Person)
 	})
 }
 
-func holdsAddress(addresses []string, folded string) bool {
+func hasAddress(addresses []string, folded string) bool {
 	return slices.ContainsFunc(addresses, func(a string) bool { return access.FoldEmail(a) == folded })
 }
 
-// candidates calls visit for the people of a principal who are known to be full
-// members, until it returns false. Everyone is nobody here: the directory does
-// not hold the workspace.
-func (x *Principal) candidates(m moment, visit func(access.Person) bool) {
-	ids, addresses, _ := x.members(m)
+// candidates calls visit for the people of a principal who are known to be full members, until visit
+// returns false. It finds nobody for everyone, because the directory does not have the whole
+// workspace.
+func (x *Principal) candidates(now snapshot, visit func(access.Person) bool) {
+	ids, addresses, _ := x.members(now)
 	for _, id := range ids {
-		if p, ok := m.directory.Person(id, m.at); ok && p.Membership == access.Member && !visit(p) {
+		if p, ok := now.directory.Person(id, now.at); ok && p.Membership == access.Member && !visit(p) {
 			return
 		}
 	}
 	for _, a := range addresses {
-		if p, ok := m.holder(access.FoldEmail(a)); ok && p.Membership == access.Member && !visit(p) {
+		if p, ok := now.owner(access.FoldEmail(a)); ok && p.Membership == access.Member && !visit(p) {
 			return
 		}
 	}
 }
 
-// holder is the person whose proven address this is. An address that two
-// people hold is nobody's.
-func (m moment) holder(folded string) (holder access.Person, ok bool) {
-	if !m.directory.KnowsPeople(m.at) || !strings.Contains(folded, "@") {
+// owner returns the person with a proven address. An address that two people have belongs to nobody.
+func (now snapshot) owner(folded string) (owner access.Person, ok bool) {
+	if !now.directory.KnowsPeople(now.at) || !strings.Contains(folded, "@") {
 		return access.Person{}, false
 	}
-	for _, p := range m.directory.People {
+	for _, p := range now.directory.People {
 		if p.Email == "" || access.FoldEmail(p.Email) != folded {
 			continue
 		}
 		if ok {
 			return access.Person{}, false
 		}
-		holder, ok = p, true
+		owner, ok = p, true
 	}
-	return holder, ok
+	return owner, ok
+}
+
+// displayName returns what to call a person in a sentence.
+func displayName(p access.Person) string {
+	for _, name := range []string{p.Name, p.Email, p.ID} {
+		if name != "" {
+			return name
+		}
+	}
+	return "This person"
 }

@@ -455,8 +455,8 @@ func sorted(a policy.Answer) policy.Answer {
 	if a.Refusal != nil {
 		a.Refusal = &access.Refusal{Code: access.Code(a.Refusal)}
 	}
-	if a.Doubt != nil {
-		a.Doubt = &access.Refusal{Code: access.Code(a.Doubt)}
+	if a.Unknown != nil {
+		a.Unknown = &access.Refusal{Code: access.Code(a.Unknown)}
 	}
 	return a
 }

@@ -9,9 +9,12 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/internal/spelling"
 )
 
-// composed holds the small Latin letters that have a mark, and what each is without it (the canonical
-// decompositions of Unicode in the blocks up to Latin Extended-B, and of Latin Extended Additional). A module for
-// this would be larger than all else that the compiler's package links.
+// This file compares names as people type them: in any case, with marks composed or decomposed, with
+// or without spaces and dashes.
+
+// composed lists the small Latin letters with a mark, and what each is without it: the canonical
+// decompositions of Unicode in the blocks up to Latin Extended-B, and in Latin Extended Additional.
+// A module for this would be larger than everything else that this package links.
 var composed = [...]struct {
 	mark          rune
 	letters, bare string
@@ -43,31 +46,31 @@ var composed = [...]struct {
 	{'\u0331', "ḇḏḵḻṉṟṯẕẖ", "bdklnrtzh"},
 }
 
-// spelled are letters that Unicode takes for letters of their own, as people type them on another keyboard.
-var spelled = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th",
+// asciiSpellings are letters that Unicode does not decompose, as people type them on another keyboard.
+var asciiSpellings = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th",
 	"ı", "i")
 
-// apart writes text in small letters, each mark behind its letter.
-func apart(text string) string {
+// decompose returns text in lower case, with each mark behind its letter.
+func decompose(text string) string {
 	text = strings.ToLower(text)
 	if isASCII(text) {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		writeApart(&b, r)
+		writeDecomposed(&b, r)
 	}
 	return b.String()
 }
 
-func writeApart(b *strings.Builder, r rune) {
+func writeDecomposed(b *strings.Builder, r rune) {
 	if r >= utf8.RuneSelf && !unicode.Is(unicode.Mn, r) {
 		for _, one := range composed {
 			bare := one.bare
 			for _, letter := range one.letters {
 				base, size := utf8.DecodeRuneInString(bare)
 				if bare = bare[size:]; letter == r {
-					writeApart(b, base) // which may have a mark of its own
+					writeDecomposed(b, base) // it may have another mark
 					b.WriteRune(one.mark)
 					return
 				}
@@ -86,13 +89,13 @@ func isASCII(text string) bool {
 	return true
 }
 
-// searchForm is the form in which names are searched: zurich is found in Zürich.
+// searchForm returns text in the form in which names are searched: zurich finds Zürich.
 func searchForm(text string) string {
-	text = apart(text)
+	text = decompose(text)
 	if isASCII(text) {
 		return text
 	}
-	return spelled.Replace(strings.Map(func(r rune) rune {
+	return asciiSpellings.Replace(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
 		}
@@ -100,38 +103,39 @@ func searchForm(text string) string {
 	}, text))
 }
 
-// condensed is the form in which two names are the same but for case, spaces, quotes and dashes.
-func condensed(text string) string {
+// spellingForm returns the same text for names that differ only in case, spaces, quotes and dashes.
+func spellingForm(text string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" \t\n-\"'`", r) || r >= utf8.RuneSelf && isSpaceQuoteOrDash(r) {
 			return -1
 		}
 		return r
-	}, apart(text))
+	}, decompose(text))
 }
 
 func isSpaceQuoteOrDash(r rune) bool {
 	return unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Pi, unicode.Pf) || strings.ContainsRune("´„‚−", r)
 }
 
-// maxSimilar is how many names are offered for one that is not known.
+// maxSimilar is how many names are offered for an unknown one.
 const maxSimilar = 3
 
-// similar returns the names that text most likely stands for, the likeliest first: those that it begins, those that
-// hold all its words, and those that differ in few letters. They are offered, and never taken.
+// similar returns the names that a text most likely means, the likeliest first: names that begin
+// with it, names with all its words, and names that differ in a few letters. They are offered, never
+// used.
 func similar(text string, names []string) []string {
-	folded, key := searchForm(strings.TrimSpace(text)), condensed(text)
-	words, limit := strings.Fields(folded), max(1, len(folded)/3)+1
+	typed, key := searchForm(strings.TrimSpace(text)), spellingForm(text)
+	words, limit := strings.Fields(typed), max(1, len(typed)/3)+1
 	var found [3][]string
 	for _, name := range names {
-		as := searchForm(name)
+		searched := searchForm(name)
 		switch {
 		case len(words) == 0:
-		case strings.HasPrefix(as, folded) || condensed(name) == key:
+		case strings.HasPrefix(searched, typed) || spellingForm(name) == key:
 			found[0] = append(found[0], name)
-		case len(folded) >= 3 && holdsAll(as, words):
+		case len(typed) >= 3 && containsAll(searched, words):
 			found[1] = append(found[1], name)
-		case len(folded) >= 3 && spelling.Distance(folded, as, limit) < limit:
+		case len(typed) >= 3 && spelling.Distance(typed, searched, limit) < limit:
 			found[2] = append(found[2], name)
 		}
 	}
@@ -139,19 +143,11 @@ func similar(text string, names []string) []string {
 	return all[:min(len(all), maxSimilar)]
 }
 
-func holdsAll(name string, words []string) bool {
+func containsAll(name string, words []string) bool {
 	for _, word := range words {
 		if !strings.Contains(name, word) {
 			return false
 		}
 	}
 	return true
-}
-
-// either lists names in a sentence.
-func either(names []string) string {
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }

@@ -7,9 +7,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Targets are all roles of all accounts, as sessions of them would be made: the
-// accounts by name, the roles of each in the order of the catalogue. The same
-// policy always has them in the same order.
+// Targets returns all roles of all accounts as a session needs them: the accounts by name, the roles
+// of each in the order of the catalogue.
 func (p *Policy) Targets() []access.Target {
 	var all []access.Target
 	for i := range p.accounts {
@@ -22,7 +21,8 @@ func (p *Policy) Targets() []access.Target {
 	return all
 }
 
-// Target is the role of an account; ok is false when the policy has it not.
+// Target returns the role of an account, both by their exact id and name; ok is false if the policy
+// does not have it.
 func (p *Policy) Target(account, role string) (t access.Target, ok bool) {
 	i, j, ok := p.find(account, role)
 	if !ok {
@@ -33,24 +33,25 @@ func (p *Policy) Target(account, role string) (t access.Target, ok bool) {
 
 // Channel is a Slack channel that the policy posts to.
 type Channel struct {
-	ID    string
-	Cards bool // cards are posted there, which name people, accounts and reasons; else operators are told there alone
+	ID string
+	// Cards are posted there, which name people, accounts and reasons. Other channels are only for
+	// operators.
+	Cards bool
 }
 
-// Channels are all channels that the policy posts to, by id. A rule without
-// approvals posts its card too.
+// Channels returns all channels that the policy posts to, ascending by id. A rule without approvals
+// posts its card too.
 func (p *Policy) Channels() []Channel {
 	byID := map[string]Channel{}
-	note := func(id string, cards bool) {
-		if id == "" {
-			return
+	add := func(id string, cards bool) {
+		if id != "" {
+			byID[id] = Channel{ID: id, Cards: cards || byID[id].Cards}
 		}
-		byID[id] = Channel{ID: id, Cards: cards || byID[id].Cards}
 	}
-	note(p.settings.Operators, false)
+	add(p.settings.Operators, false)
 	for i := range p.rules {
 		for _, id := range p.rules[i].Channels {
-			note(id, true)
+			add(id, true)
 		}
 	}
 	list := make([]Channel, 0, len(byID))

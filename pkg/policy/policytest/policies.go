@@ -121,7 +121,7 @@ func EveryAnswer(p *policy.Policy, q policy.Question) (all []any) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(q.Directory.People)) {
 		by := q.Directory.People[id]
-		all = append(all, p.MayDecide(q, by), p.MayRevoke(q, by))
+		all = append(all, p.CheckApprover(q, by), p.CheckRevoker(q, by))
 	}
 	for _, a := range Accounts(p) {
 		for _, text := range []string{a.ID, a.Name, a.Name + "x"} {
