@@ -22,8 +22,8 @@ func (b *testServer) call(method, form string) (status int, after, code string) 
 	if w.Code != http.StatusOK && w.Code != http.StatusTooManyRequests {
 		return w.Code, "", ""
 	}
-	said, _ := parsed(b.t, w.Body.String()).(object)
-	code, _ = said["error"].(string)
+	answer, _ := parsed(b.t, w.Body.String()).(object)
+	code, _ = answer["error"].(string)
 	return w.Code, w.Header().Get("Retry-After"), code
 }
 

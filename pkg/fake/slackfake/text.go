@@ -16,13 +16,13 @@ var entity = regexp.MustCompile(`&(amp|lt|gt);`)
 // normaliseMrkdwn returns mrkdwn text as Slack stores it: markup stays, and the
 // characters &, < and > outside of markup are escaped.
 func normaliseMrkdwn(text string) string {
-	var held strings.Builder
+	var escaped strings.Builder
 	for {
 		at := markup.FindStringIndex(text)
 		if at == nil {
-			return held.String() + escape(text)
+			return escaped.String() + escape(text)
 		}
-		held.WriteString(escape(text[:at[0]]) + "<" + ampersands(text[at[0]+1:at[1]-1]) + ">")
+		escaped.WriteString(escape(text[:at[0]]) + "<" + ampersands(text[at[0]+1:at[1]-1]) + ">")
 		text = text[at[1]:]
 	}
 }

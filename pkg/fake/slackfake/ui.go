@@ -219,16 +219,16 @@ func (u UI) send(
 	for range max(a.Retry, 1) {
 		began := time.Now()
 		// Slack's servers send the request even if the user has gone meanwhile.
-		status, said, err := u.Post(context.WithoutCancel(ctx), path, header.Clone(), body)
+		status, answer, err := u.Post(context.WithoutCancel(ctx), path, header.Clone(), body)
 		took := time.Since(began)
-		out = Outcome{Status: status, MS: took.Milliseconds(), Body: string(said)}
+		out = Outcome{Status: status, MS: took.Milliseconds(), Body: string(answer)}
 		switch {
 		case took >= cmp.Or(u.Timeout, slackTimeout):
 			out.Shown = "operation_timeout" // Slack has given up and ignores the response
 		case err != nil || status != http.StatusOK:
 			out.Shown = "dispatch_failed"
 		case show != nil:
-			out.Shown = show(said)
+			out.Shown = show(answer)
 		}
 	}
 	return out
@@ -272,7 +272,7 @@ func PostOverHTTP(
 			return 0, nil, err
 		}
 		defer func() { _ = answer.Body.Close() }()
-		said, err := io.ReadAll(answer.Body)
-		return answer.StatusCode, said, err
+		received, err := io.ReadAll(answer.Body)
+		return answer.StatusCode, received, err
 	}
 }

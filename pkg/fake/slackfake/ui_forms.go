@@ -180,20 +180,20 @@ func (u UI) hasValue(view string, f Field, value json.RawMessage) bool {
 	if !ok {
 		return false
 	}
-	var held struct {
+	var present struct {
 		Value  *string `json:"value"`
 		Chosen *struct {
 			Value string `json:"value"`
 		} `json:"selected_option"`
 	}
-	if json.Unmarshal(v.State[f.BlockID][f.ActionID], &held) != nil {
+	if json.Unmarshal(v.State[f.BlockID][f.ActionID], &present) != nil {
 		return false
 	}
 	var chosen struct {
 		Value string `json:"value"`
 	}
-	if held.Chosen != nil && json.Unmarshal(value, &chosen) == nil {
-		return held.Chosen.Value == chosen.Value
+	if present.Chosen != nil && json.Unmarshal(value, &chosen) == nil {
+		return present.Chosen.Value == chosen.Value
 	}
-	return held.Value != nil && *held.Value == stringValue(value)
+	return present.Value != nil && *present.Value == stringValue(value)
 }

@@ -31,17 +31,17 @@ func findOption(options []json.RawMessage, wanted string) (json.RawMessage, bool
 
 // optionsIn returns the options in the app's response to typing.
 func optionsIn(body []byte) []json.RawMessage {
-	var said struct {
+	var answer struct {
 		Options []json.RawMessage `json:"options"`
 		Groups  []struct {
 			Options []json.RawMessage `json:"options"`
 		} `json:"option_groups"`
 	}
-	_ = json.Unmarshal(body, &said) // an unusable response has no options
-	for _, g := range said.Groups {
-		said.Options = append(said.Options, g.Options...)
+	_ = json.Unmarshal(body, &answer) // an unusable response has no options
+	for _, g := range answer.Groups {
+		answer.Options = append(answer.Options, g.Options...)
 	}
-	return said.Options
+	return answer.Options
 }
 
 // pickOption returns the option of a menu that a user means. If the menu does not
