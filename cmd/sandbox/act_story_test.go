@@ -13,7 +13,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
-	"github.com/aws-access/aws-access/pkg/fake/slackfake/stories"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
 var rewrite = flag.Bool("stories", false, "write down how the stories end; review reads the difference")
@@ -21,7 +21,7 @@ var rewrite = flag.Bool("stories", false, "write down how the stories end; revie
 // The sandbox ends every story as it is written down; the real binaries, on
 // DynamoDB Local, are held to the same words in functions/deployed.
 func TestTheStoriesEndAsWrittenDown(t *testing.T) {
-	all, err := stories.All()
+	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,12 +34,12 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 				t.Fatal(err)
 			}
 			if *rewrite {
-				if err := os.WriteFile(filepath.Join("../../pkg/fake/slackfake/stories", s.File()), []byte(ends), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join("../../pkg/fake/slackfake/scenarios", s.File()), []byte(ends), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if d := stories.Difference(s.Golden(), ends); d != "" {
+			if d := scenarios.Difference(s.Golden(), ends); d != "" {
 				t.Errorf("it ends otherwise (-stories writes it down anew):\n%s", d)
 			}
 		})
@@ -47,9 +47,9 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 }
 
 // asStoryWorld is a sandbox as the stories see it.
-func asStoryWorld(w *world.World) stories.Environment {
+func asStoryWorld(w *world.World) scenarios.Environment {
 	ctx := context.Background()
-	return stories.Environment{
+	return scenarios.Environment{
 		Slack:    w.Slack,
 		Do:       func(a slackfake.UserAction) (slackfake.Outcome, error) { return w.Act(ctx, a) },
 		Pass:     func(d time.Duration) error { return w.Advance(ctx, w.Clock.Now().Add(d)) },

@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/fake/slackfake/stories"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
 // The real binaries on DynamoDB Local end every story in the words in which the
 // sandbox ends it on its store in memory (cmd/sandbox writes them down).
 func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 	t.Parallel()
-	all, err := stories.All()
+	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := stories.Difference(s.Golden(), ends); d != "" {
+			if d := scenarios.Difference(s.Golden(), ends); d != "" {
 				t.Errorf("it does not end as in the sandbox:\n%s", d)
 			}
 		})
@@ -31,8 +31,8 @@ func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 }
 
 // told is this world as one of stories.
-func (w *world) told() stories.Environment {
-	return stories.Environment{
+func (w *world) told() scenarios.Environment {
+	return scenarios.Environment{
 		Slack: w.slack, Do: w.do,
 		Pass:     func(d time.Duration) error { w.pass(d); return nil },
 		Requests: func() ([]access.Request, error) { return w.requests(), nil },

@@ -1,4 +1,4 @@
-package stories
+package scenarios
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// transcript is the text of what came of a story. Values that differ from run to
-// run are masked, so that two runs of the same story give the same text.
+// transcript is the text of what came of a scenario. Values that differ from run to
+// run are masked, so that two runs of the same scenario give the same text.
 type transcript struct {
 	text strings.Builder
 	ids  map[string]string // the mask of each id

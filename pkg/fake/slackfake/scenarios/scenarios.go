@@ -1,5 +1,5 @@
-// Package stories holds what users do in Slack, and everything that comes of it,
-// as data. The same stories run in the sandbox (its store is in memory, its clock
+// Package scenarios holds what users do in Slack, and everything that comes of it,
+// as data. The same scenarios run in the sandbox (its store is in memory, its clock
 // is set by tests) and with the real binaries on DynamoDB Local; both must give
 // the same transcript.
 //
@@ -9,7 +9,7 @@
 //
 // and review the difference. The package is for tests, and must never be linked
 // into a function.
-package stories
+package scenarios
 
 import (
 	"embed"
@@ -25,10 +25,10 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-//go:embed stories.json testdata/*.golden
+//go:embed scenarios.json testdata/*.golden
 var files embed.FS
 
-// Environment is what a story runs in.
+// Environment is what a scenario runs in.
 type Environment struct {
 	Slack *slackfake.Server
 	// Do performs an action of a user, and returns when all its consequences are
@@ -42,8 +42,8 @@ type Environment struct {
 	Sessions func() []awsfake.Session
 }
 
-// Story is a named list of steps.
-type Story struct {
+// Scenario is a named list of steps.
+type Scenario struct {
 	Name  string
 	Steps []Step
 }
@@ -57,35 +57,35 @@ type Step struct {
 	Pass string // a duration such as 15m
 }
 
-// All returns the stories in the order of stories.json.
-func All() ([]Story, error) {
-	text, err := files.ReadFile("stories.json")
+// All returns the scenarios in the order of scenarios.json.
+func All() ([]Scenario, error) {
+	text, err := files.ReadFile("scenarios.json")
 	if err != nil {
 		return nil, err
 	}
-	var all []Story
+	var all []Scenario
 	in := json.NewDecoder(strings.NewReader(string(text)))
 	in.DisallowUnknownFields()
 	if err := in.Decode(&all); err != nil {
-		return nil, fmt.Errorf("stories.json: %w", err)
+		return nil, fmt.Errorf("scenarios.json: %w", err)
 	}
 	return all, nil
 }
 
 // Golden returns the expected transcript, or "" if it was never written.
-func (s Story) Golden() string {
+func (s Scenario) Golden() string {
 	text, _ := files.ReadFile(s.File())
 	return string(text)
 }
 
 // File is the path of the expected transcript, relative to this package.
-func (s Story) File() string {
+func (s Scenario) File() string {
 	return "testdata/" + strings.ReplaceAll(s.Name, " ", "-") + ".golden"
 }
 
-// Run runs the story and returns its transcript: the outcome of each step and the
+// Run runs the scenario and returns its transcript: the outcome of each step and the
 // final state of everything, with ids, times, secrets and addresses masked.
-func (s Story) Run(w Environment) (string, error) {
+func (s Scenario) Run(w Environment) (string, error) {
 	t := &transcript{}
 	for n, step := range s.Steps {
 		out, err := step.do(w)

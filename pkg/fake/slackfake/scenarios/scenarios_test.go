@@ -1,4 +1,4 @@
-package stories
+package scenarios
 
 import (
 	"io/fs"
@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-func TestEachStoryHasOneTranscriptAndEachTranscriptAStory(t *testing.T) {
+func TestEachScenarioHasOneTranscriptAndEachTranscriptAScenario(t *testing.T) {
 	all, err := All()
 	if err != nil || len(all) == 0 {
-		t.Fatalf("%d stories: %v", len(all), err)
+		t.Fatalf("%d scenarios: %v", len(all), err)
 	}
 	seen := make(map[string]bool)
 	for _, s := range all {
@@ -20,7 +20,7 @@ func TestEachStoryHasOneTranscriptAndEachTranscriptAStory(t *testing.T) {
 	}
 	files, err := fs.Glob(files, "testdata/*")
 	if err != nil || len(files) != len(all) {
-		t.Errorf("%d transcripts for %d stories: %v", len(files), len(all), err)
+		t.Errorf("%d transcripts for %d scenarios: %v", len(files), len(all), err)
 	}
 }
 
