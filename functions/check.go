@@ -119,7 +119,7 @@ type directoryReader interface {
 	Directory(ctx context.Context) (access.Directory, error)
 }
 
-type trier interface {
+type roleTester interface {
 	// Try returns what came of each target, in their order.
 	Try(ctx context.Context, targets []access.Target) []access.Trial
 }
@@ -130,7 +130,7 @@ type Checks struct {
 	Store            directoryReader
 	Slack            *slackapi.Client
 	Team, Enterprise string
-	Roles            trier
+	Roles            roleTester
 	Now              func() time.Time
 	Log              *slog.Logger
 }
@@ -138,8 +138,8 @@ type Checks struct {
 // CheckOK is the code of what is as it should be.
 const CheckOK = "ok"
 
-// spare is what is left of the function's time for the answer to leave.
-const spare = 4 * time.Second
+// answerTime is what is left of the function's time for the answer to leave.
+const answerTime = 4 * time.Second
 
 // Do answers a check. What is wrong with the check itself is answered too, and
 // is no failure of the function, which would raise an alarm.
@@ -148,7 +148,7 @@ func (h Checks) Do(ctx context.Context, c Check) CheckAnswer {
 		return CheckAnswer{Refused: "not_ready"}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		shorter, stop := context.WithDeadline(ctx, deadline.Add(-spare))
+		shorter, stop := context.WithDeadline(ctx, deadline.Add(-answerTime))
 		defer stop()
 		ctx = shorter
 	}

@@ -71,7 +71,7 @@ func (h Checks) slack(ctx context.Context) *SlackAnswer {
 	if !bot.IsBot {
 		out.Token = "not_a_bot"
 	}
-	if !h.ours(bot) {
+	if !h.sameWorkspace(bot) {
 		out.Workspace = "another"
 	}
 	for i, c := range h.Policy.Channels() {
@@ -84,9 +84,9 @@ func (h Checks) slack(ctx context.Context) *SlackAnswer {
 	return out
 }
 
-// ours reports whether a token is of the configured workspace, and organisation
+// fromWorkspace reports whether a token is of the configured workspace, and organisation
 // if there is one. An app of a whole organisation has that one's id alone.
-func (h Checks) ours(bot slackapi.Bot) bool {
+func (h Checks) sameWorkspace(bot slackapi.Bot) bool {
 	if h.Enterprise == "" {
 		return bot.Team == h.Team
 	}

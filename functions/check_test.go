@@ -51,7 +51,7 @@ func (w *world) ask(c Check) (a CheckAnswer) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := json.Unmarshal(invoke(w.t, w.Vend.Take, text), &a); err != nil {
+	if err := json.Unmarshal(invoke(w.t, w.Vend.Handle, text), &a); err != nil {
 		w.t.Fatal(err)
 	}
 	return a
@@ -66,9 +66,9 @@ func TestVendTakesAnOrderOrACheckAndNothingElse(t *testing.T) {
 		`{"id":"o","request":"r","by":"U0DEV1","kind":"keys","at":"2026-11-21T12:00:00Z","to":"https://example.com"}`,
 		`{"Check":{"kind":"stack"}}`, `{"id":7}`,
 	} {
-		_, err := lambda.NewHandler(w.Vend.Take).Invoke(context.Background(), []byte(payload))
-		if err == nil || !strings.Contains(err.Error(), errNoTask.Error()) {
-			t.Errorf("%s: got %v, want %v", payload, err, errNoTask)
+		_, err := lambda.NewHandler(w.Vend.Handle).Invoke(context.Background(), []byte(payload))
+		if err == nil || !strings.Contains(err.Error(), errUnknownTask.Error()) {
+			t.Errorf("%s: got %v, want %v", payload, err, errUnknownTask)
 		}
 	}
 	if strings.Contains(w.logs.String(), "example.com") {
@@ -82,7 +82,7 @@ func TestVendTakesAnOrderOrACheckAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(invoke(t, w.Vend.Take, order)); got != "null" {
+	if got := string(invoke(t, w.Vend.Handle, order)); got != "null" {
 		t.Errorf("the answer to an order is %s, want nothing", got)
 	}
 	if n := len(w.request().Sessions); n != 1 {

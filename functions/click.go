@@ -22,15 +22,15 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 	case slackui.ActionApprove, slackui.ActionDeny, slackui.ActionRevoke:
 		return h.decide(ctx, in)
 	case slackui.ActionCancel, slackui.ActionEnd:
-		return h.giveBack(ctx, in, p.at)
+		return h.cancelOrEnd(ctx, in, p.receivedAt)
 	case slackui.ActionConsole:
 		return h.order(ctx, in, p, access.Console)
 	case slackui.ActionKeys, slackui.ActionPowerShell, slackui.ActionProfile, slackui.ActionJSON:
 		return h.order(ctx, in, p, access.Keys)
 	case slackui.ActionAccount:
-		return h.redraw(ctx, in, "", p.at) // another account: the roles follow
+		return h.redraw(ctx, in, "", p.receivedAt) // another account: the roles follow
 	case slackui.ActionRole:
-		return h.redraw(ctx, in, in.Action.Value, p.at)
+		return h.redraw(ctx, in, in.Action.Value, p.receivedAt)
 	}
 	return access.Refuse("unknown_action", "This button no longer works.", "Start again with /aws-access.")
 }
@@ -47,7 +47,7 @@ func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 		r, err = h.Close.On(in.Channel, in.TS).Revoke(ctx, id, in.User, "")
 	default:
 		if r, err = h.Decide.On(in.Channel, in.TS).MayDeny(ctx, id, in.User); err == nil {
-			err = opened(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r.Request)))
+			err = openError(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r.Request)))
 		}
 	}
 	if errors.Is(err, lifecycle.ErrUnknownMessage) {
@@ -80,12 +80,12 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 		return r.Standing()
 	}
 	form := slackui.ConfirmForm(in.Action.ID, r, h.Policy.Settings().Link(r.Ticket))
-	return opened(h.Slack.OpenView(ctx, in.TriggerID, form))
+	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))
 }
 
-// giveBack takes the click of a requester who cancels or gives back. The stream redraws the messages that are known;
+// cancelOrEnd takes the click of a requester who cancels or gives back. The stream redraws the messages that are known;
 // the list, and a message that nobody knows of, are answered here.
-func (h *Slack) giveBack(ctx context.Context, in slackui.Interaction, now time.Time) error {
+func (h *Slack) cancelOrEnd(ctx context.Context, in slackui.Interaction, now time.Time) error {
 	move := h.Close.Cancel
 	if in.Action.ID == slackui.ActionEnd {
 		move = h.Close.End
@@ -94,19 +94,19 @@ func (h *Slack) giveBack(ctx context.Context, in slackui.Interaction, now time.T
 	var drawn error
 	switch {
 	case in.IsFromList():
-		drawn = h.relist(ctx, in, now)
+		drawn = h.redrawList(ctx, in, now)
 	case err == nil && r.Requester.ID == in.User && !r.Messages.Holds(in.Channel, in.TS):
 		m := slackui.DirectMessage(r.Request, now)
 		drawn = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
-	if harmless(drawn) != nil { // the request has moved all the same
+	if ignoreGone(drawn) != nil { // the request has moved all the same
 		h.Log.WarnContext(ctx, "a click could not be answered", "request", in.Action.Value, "error", drawn)
 	}
 	return err
 }
 
-// relist draws the list of /aws-access list again, in its place.
-func (h *Slack) relist(ctx context.Context, in slackui.Interaction, now time.Time) error {
+// redrawList draws the list of /aws-access list again, in its place.
+func (h *Slack) redrawList(ctx context.Context, in slackui.Interaction, now time.Time) error {
 	m, err := h.list(ctx, in.User, now)
 	if err != nil {
 		return err
@@ -114,9 +114,9 @@ func (h *Slack) relist(ctx context.Context, in slackui.Interaction, now time.Tim
 	return h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks, Replace: true})
 }
 
-// harmless is an error without those that say that a message, a form or a response URL is gone or has changed: the
+// ignoreGone is an error without those that say that a message, a form or a response URL is gone or has changed: the
 // person closed it, or another click was faster.
-func harmless(err error) error {
+func ignoreGone(err error) error {
 	if slackapi.Classify(err) == slackapi.Gone {
 		return nil
 	}
@@ -135,32 +135,32 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 	case r.Requester.ID != in.User:
 		return access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.",
 			"Ask for your own with /aws-access.")
-	case r.CheckUsable(p.at) != nil:
-		return r.CheckUsable(p.at)
+	case r.CheckUsable(p.receivedAt) != nil:
+		return r.CheckUsable(p.receivedAt)
 	}
 	return h.Orders.Send(ctx, access.Order{
-		ID: p.once(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.KeyForm(in.Action.ID), At: p.at,
+		ID: p.uniqueKey(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.KeyForm(in.Action.ID), At: p.receivedAt,
 	})
 }
 
-// tell answers one person, below the message or in the form that was clicked.
-func (h *Slack) tell(ctx context.Context, in slackui.Interaction, refused error) error {
+// post answers one person, below the message or in the form that was clicked.
+func (h *Slack) answerClick(ctx context.Context, in slackui.Interaction, refused error) error {
 	if refused == nil {
 		return nil
 	}
 	m := h.refused(ctx, refused)
 	switch {
 	case in.ResponseURL != "":
-		return harmless(h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks}))
+		return ignoreGone(h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks}))
 	case in.View.ID != "":
 		_, err := h.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, slackui.ErrorView(m))
-		return harmless(err)
+		return ignoreGone(err)
 	}
 	return nil
 }
 
-// redraws is how often a form is drawn for one choice at most.
-const redraws = 3
+// maxRedraws is how often a form is drawn for one choice at most.
+const maxRedraws = 3
 
 // redraw draws the form again, with the roles of the chosen account and with what the chosen role means.
 //
@@ -168,7 +168,7 @@ const redraws = 3
 // shows the second one that the form has changed. It draws all the same, and then looks at the account that the form
 // holds by Slack's answer: if it is another one, the form is drawn for that.
 func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string, now time.Time) error {
-	who, d, err := h.glance(ctx, in.User, now)
+	who, d, err := h.lookUp(ctx, in.User, now)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		return err
 	}
 	chosen, hash := in.View.Values[slackui.ActionAccount], in.View.Hash
-	for range redraws {
+	for range maxRedraws {
 		account, err := h.Policy.Find(who, d, now, chosen)
 		if err != nil {
 			return err
@@ -193,7 +193,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 			continue
 		}
 		if err != nil {
-			return harmless(err)
+			return ignoreGone(err)
 		}
 		held := slackui.ChosenAccount(after)
 		if held == "" || held == chosen {

@@ -303,7 +303,7 @@ func TestWhatIsOpenIsListedHoweverOldItIs(t *testing.T) {
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-dev ReadOnly 8h "the old one"`))
 	old := w.request()
-	for range listed + 1 {
+	for range maxListed + 1 {
 		w.pass(3 * 60 * 1e9)
 		w.http(w.typed("U0DEV1", `payments-prod ReadOnly 1h "again"`))
 		for _, r := range w.store.All(context.Background()) {

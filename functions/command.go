@@ -13,8 +13,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// listed is how many of somebody's newest requests are read for `/aws-access list`.
-const listed = 100
+// maxListed is how many of somebody's newest requests are read for `/aws-access list`.
+const maxListed = 100
 
 // command answers /aws-access. Its answer is seen by whoever typed it alone.
 func (h *Slack) command(ctx context.Context, p payload) (any, error) {
@@ -22,7 +22,7 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	if err != nil {
 		return nil, errors.Join(errMalformed, err)
 	}
-	m, err := h.commanded(ctx, c, p)
+	m, err := h.runCommand(ctx, c, p)
 	if err != nil {
 		m = h.refused(ctx, err)
 	}
@@ -32,10 +32,10 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	return slackui.Ephemeral(m), nil
 }
 
-// commanded does what was typed; no text is an empty answer.
-func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (slackui.Message, error) {
-	if !h.ours(c.Team, c.Enterprise) {
-		return slackui.Message{}, foreign()
+// runCommand does what was typed; no text is an empty answer.
+func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (slackui.Message, error) {
+	if !h.fromWorkspace(c.Team, c.Enterprise) {
+		return slackui.Message{}, outsiderRefusal()
 	}
 	line, err := slackui.ParseLine(c.Text, policy.ParseLength)
 	if err != nil {
@@ -44,21 +44,21 @@ func (h *Slack) commanded(ctx context.Context, c slackui.Command, p payload) (sl
 	if line.Verb == slackui.VerbHelp {
 		return slackui.Help(h.Policy.Settings().TicketExample), nil
 	}
-	if _, err := h.tooFast(ctx, c.User, p.at); err != nil {
+	if _, err := h.limitRate(ctx, c.User, p.receivedAt); err != nil {
 		return slackui.Message{}, err
 	}
 	switch line.Verb {
 	case slackui.VerbList:
-		return h.list(ctx, c.User, p.at)
+		return h.list(ctx, c.User, p.receivedAt)
 	case slackui.VerbAsk:
 		return h.ask(ctx, line, c, p)
 	}
-	return slackui.Message{}, h.openForm(ctx, c, p.at)
+	return slackui.Message{}, h.openForm(ctx, c, p.receivedAt)
 }
 
 // list shows somebody's requests: all that are open, however old, and the newest.
 func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
-	newest, err := h.Store.ByRequester(ctx, user, listed)
+	newest, err := h.Store.ByRequester(ctx, user, maxListed)
 	if err != nil {
 		return slackui.Message{}, fmt.Errorf("list the requests of %s: %w", user, err)
 	}
@@ -72,7 +72,7 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 			older = append(older, open.Request)
 		}
 	}
-	more := len(newest) == listed
+	more := len(newest) == maxListed
 	if len(older) > 0 {
 		found, err := h.Store.Requests(ctx, older)
 		if err != nil {
@@ -80,11 +80,11 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 		}
 		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Final() })...)
 	}
-	return h.withUnasked(ctx, slackui.List(newest, more, now), newest, now)
+	return h.addNotAsked(ctx, slackui.List(newest, more, now), newest, now)
 }
 
-// withUnasked adds to a list for which of its requests nobody could be asked.
-func (h *Slack) withUnasked(
+// addNotAsked adds to a list for which of its requests nobody could be asked.
+func (h *Slack) addNotAsked(
 	ctx context.Context, m slackui.Message, of []access.Request, now time.Time,
 ) (slackui.Message, error) {
 	for _, r := range of {
@@ -106,13 +106,13 @@ func (h *Slack) withUnasked(
 func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p payload) (slackui.Message, error) {
 	r, err := h.Submit.Do(ctx, lifecycle.Asked{
 		By: c.User, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
-		Once: "command:" + p.once(c.TriggerID),
+		Once: "command:" + p.uniqueKey(c.TriggerID),
 	})
-	if m, there := h.already(ctx, r, err); there {
+	if m, there := h.alreadyAsked(ctx, r, err); there {
 		return m, nil
 	}
 	if access.Code(err) == "too_many_asks" {
-		h.asksTooMuch(ctx, c.User, p.at)
+		h.reportAsks(ctx, c.User, p.receivedAt)
 	}
 	if err != nil {
 		return slackui.Message{}, err
@@ -120,9 +120,9 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	return slackui.Submitted(r), nil
 }
 
-// already is the answer to somebody who asked again for what is pending or
+// alreadyAsked is the answer to somebody who asked again for what is pending or
 // active.
-func (h *Slack) already(ctx context.Context, r access.Request, err error) (m slackui.Message, there bool) {
+func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (m slackui.Message, there bool) {
 	code := access.Code(err)
 	if code != "already_asked" && code != "already_granted" {
 		return m, false
@@ -134,7 +134,7 @@ func (h *Slack) already(ctx context.Context, r access.Request, err error) (m sla
 // openForm opens the form, unless there is nothing that this person may ask
 // for.
 func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) error {
-	who, d, err := h.glance(ctx, c.User, now)
+	who, d, err := h.lookUp(ctx, c.User, now)
 	if err != nil {
 		return err
 	}
@@ -148,6 +148,6 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		return access.Refuse("not_allowed", "The policy does not let you ask for anything.",
 			"Ask the people who maintain the policy for access.")
 	}
-	return opened(h.Slack.OpenView(ctx, c.TriggerID,
+	return openError(h.Slack.OpenView(ctx, c.TriggerID,
 		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
 }

@@ -235,7 +235,7 @@ func TestARecordedOrderIsStillUnderstood(t *testing.T) {
 		t.Fatalf("%d recorded orders, want 1", len(r.Orders))
 	}
 	// It is older than an order may be: vend answers so, which proves that it read it.
-	invoke(t, w.Vend.Handle, r.Orders[0])
+	invoke(t, w.Vend.HandleOrder, r.Orders[0])
 	if logs := w.logs.String(); !strings.Contains(logs, "order_late") {
 		t.Errorf("vend says: %s", logs)
 	}

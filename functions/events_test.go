@@ -141,7 +141,7 @@ func (w *world) give(name string) events.APIGatewayV2HTTPResponse {
 			w.t.Fatalf("failed records %v, %v", out.BatchItemFailures, err)
 		}
 	case "vend":
-		invoke(w.t, w.Vend.Handle, event)
+		invoke(w.t, w.Vend.HandleOrder, event)
 	case "tick":
 		invoke(w.t, w.Tick.Handle, event)
 	default:

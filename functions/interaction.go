@@ -19,10 +19,10 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		return nil, errors.Join(errMalformed, err)
 	}
 	var refused error
-	if !h.sentToUs(in) {
-		refused = foreign()
+	if !h.fromInstallation(in) {
+		refused = outsiderRefusal()
 	}
-	first, fast := h.tooFast(ctx, in.User, p.at)
+	first, fast := h.limitRate(ctx, in.User, p.receivedAt)
 	if fast != nil {
 		refused = fast
 	}
@@ -34,12 +34,12 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 		if refused == nil {
 			refused = h.click(ctx, in, p)
 		}
-		return nil, h.tell(ctx, in, refused)
+		return nil, h.answerClick(ctx, in, refused)
 	case slackui.ViewSubmission:
 		if refused != nil {
 			return slackui.Replace(slackui.ErrorView(h.refused(ctx, refused))), nil
 		}
-		return h.form(ctx, in, p.at), nil
+		return h.form(ctx, in, p.receivedAt), nil
 	case slackui.ViewClosed:
 		return nil, nil
 	}
@@ -51,7 +51,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	var err error
 	switch in.View.Callback {
 	case slackui.CallbackAsk:
-		return h.submitted(ctx, in, now)
+		return h.submitForm(ctx, in, now)
 	case slackui.CallbackApprove:
 		_, err = h.Decide.Approve(ctx, in.View.Metadata, in.User, 0)
 	case slackui.CallbackRevoke:
@@ -67,14 +67,14 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	return nil
 }
 
-// submitted asks for what the form says. The same form sent twice asks once;
+// submitForm asks for what the form says. The same form sent twice asks once;
 // one that was refused may be corrected and sent again.
-func (h *Slack) submitted(ctx context.Context, in slackui.Interaction, now time.Time) any {
+func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
-	already, there := h.already(ctx, r, err)
+	already, there := h.alreadyAsked(ctx, r, err)
 	if access.Code(err) == "too_many_asks" {
-		h.asksTooMuch(ctx, in.User, now)
+		h.reportAsks(ctx, in.User, now)
 	}
 	switch {
 	case there:
@@ -107,7 +107,7 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	if in.Type != slackui.BlockSuggestion {
 		return nil, errMalformed
 	}
-	found, total, err := h.offer(ctx, in, p.at)
+	found, total, err := h.offer(ctx, in, p.receivedAt)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "a menu cannot be filled", "error", err)
 	}
@@ -118,13 +118,13 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 func (h *Slack) offer(
 	ctx context.Context, in slackui.Interaction, now time.Time,
 ) (found []access.Account, total int, err error) {
-	if !h.sentToUs(in) || in.Action.ID != slackui.ActionAccount {
+	if !h.fromInstallation(in) || in.Action.ID != slackui.ActionAccount {
 		return nil, 0, nil
 	}
-	if _, err := h.tooFast(ctx, in.User, now); err != nil {
+	if _, err := h.limitRate(ctx, in.User, now); err != nil {
 		return nil, 0, nil //nolint:nilerr // a menu has no place for words
 	}
-	who, d, err := h.glance(ctx, in.User, now)
+	who, d, err := h.lookUp(ctx, in.User, now)
 	if err != nil || who.Refused() != nil {
 		return nil, 0, err
 	}

@@ -84,7 +84,7 @@ type Vending struct {
 	SignIn signIn
 	// Render writes keys in a form, in parts of which each fits into a post.
 	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
-	Roles  trier // for doctor's checks
+	Roles  roleTester // for doctor's checks
 }
 
 type assumer interface {

@@ -33,32 +33,32 @@ type Notify struct {
 	Log  *slog.Logger
 }
 
-// notifyWaits is how long Notify waits for Slack, once the whole batch was
+// notifyTimeout is how long Notify waits for Slack, once the whole batch was
 // tried: records that come meanwhile are handed over afterwards.
-const notifyWaits = 2 * time.Second
+const notifyTimeout = 2 * time.Second
 
-// Handle takes a batch of stream records. The first one that failed is named,
+// HandleOrder takes a batch of stream records. The first one that failed is named,
 // so that it and those behind it come again; the rest of the batch is tried
 // all the same, because one request's trouble is not another's. A record fails
 // only if the table does: what Slack refuses is owed.
 func (h Notify) Handle(ctx context.Context, e events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	var answer events.DynamoDBEventResponse
-	round := h.round()
+	round := h.newRun()
 	for _, record := range e.Records {
 		if err := round.record(ctx, record); err != nil {
 			h.Log.ErrorContext(ctx, "a stream record could not be processed", "event", record.EventID, "error", err)
 			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
 		}
 	}
-	if err := round.settle(ctx, notifyWaits); err != nil {
+	if err := round.sendWaiting(ctx, notifyTimeout); err != nil {
 		h.Log.ErrorContext(ctx, "messages that are owed cannot be posted now", "error", err)
 	}
 	return answer, nil
 }
 
-func (h *round) record(ctx context.Context, record events.DynamoDBEventRecord) error {
+func (h *run) record(ctx context.Context, record events.DynamoDBEventRecord) error {
 	event, ok, err := store.EventOf(record)
-	if err != nil || !ok || !worthTelling(event) {
+	if err != nil || !ok || !changesMessages(event) {
 		return err
 	}
 	t, err := h.claim(ctx, event.Request)
@@ -70,9 +70,9 @@ func (h *round) record(ctx context.Context, record events.DynamoDBEventRecord) e
 	return t.save(ctx)
 }
 
-// worthTelling reports whether anybody sees a difference after an event. What
+// changesMessages reports whether anybody sees a difference after an event. What
 // becomes of a click on a grant is answered by the vend function itself, unless
 // that came to nothing.
-func worthTelling(e access.Event) bool {
+func changesMessages(e access.Event) bool {
 	return e.Verb != access.Vend || e.Outcome == access.Failed
 }

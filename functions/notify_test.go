@@ -222,7 +222,7 @@ func TestAForgedOrderIsNotAnswered(t *testing.T) {
 			r := w.granted()
 			order := access.Order{ID: "o", Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: w.clock()}
 			change(&order)
-			_ = w.Vend.Handle(context.Background(), order)
+			_ = w.Vend.HandleOrder(context.Background(), order)
 			for _, m := range w.slack.Messages() {
 				if strings.Contains(m.Text, "canary") || (m.To != "" && m.To != "U0DEV1") {
 					t.Errorf("somebody got %q", m.Text)
@@ -246,7 +246,7 @@ func TestTheFormOfAnOrder(t *testing.T) {
 		r := w.granted()
 		order := fmt.Sprintf(`{"id":"o","request":%q,"by":"U0DEV1","kind":"keys","at":%q%s}`, r.ID,
 			w.clock().Format(time.RFC3339), form)
-		invoke(t, w.Vend.Take, []byte(order))
+		invoke(t, w.Vend.Handle, []byte(order))
 		wantText(t, "answer to the form "+form, w.seen(onlyTo("U0DEV1")), want)
 	}
 }
@@ -285,7 +285,7 @@ func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
 	r := w.granted()
 	w.http(w.clicked("U0DEV1", "keys", r.ID))
 	w.fault["slack:chat.postEphemeral"] = "error"
-	if err := w.Vend.Handle(context.Background(), w.orders[0]); err == nil || strings.Contains(err.Error(), "canary") {
+	if err := w.Vend.HandleOrder(context.Background(), w.orders[0]); err == nil || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v, want an error without secrets", err)
 	}
 	delete(w.fault, "slack:chat.postEphemeral")

@@ -50,7 +50,7 @@ func (o Operators) report(ctx context.Context, cause string, problem access.Prob
 		return err
 	}
 	o.Log.WarnContext(ctx, "a problem began", "cause", cause, "text", problem.Text)
-	return o.tell(ctx, cause)
+	return o.post(ctx, cause)
 }
 
 // Resolved says that a cause is over. It does nothing when the cause was not
@@ -62,7 +62,7 @@ func (o Operators) Resolved(ctx context.Context, cause, text string) error {
 		return err
 	}
 	o.Log.InfoContext(ctx, "a problem is over", "cause", cause)
-	return o.tell(ctx, cause)
+	return o.post(ctx, cause)
 }
 
 // Deliver tells the operators what Slack did not take before, and forgets what
@@ -85,14 +85,14 @@ func (o Operators) Deliver(ctx context.Context) error {
 	slices.Sort(owed)
 	var failed []error
 	for _, cause := range owed {
-		failed = append(failed, o.tell(ctx, cause))
+		failed = append(failed, o.post(ctx, cause))
 	}
 	return errors.Join(failed...)
 }
 
-// tell posts one message to the operators. The claim is written before, so that
+// post posts one message to the operators. The claim is written before, so that
 // two functions that meet the same cause at once post it once.
-func (o Operators) tell(ctx context.Context, cause string) error {
+func (o Operators) post(ctx context.Context, cause string) error {
 	text := ""
 	claimed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) {
 		text = p.Open[cause].Text
@@ -116,7 +116,7 @@ func (o Operators) tell(ctx context.Context, cause string) error {
 func (o Operators) change(
 	ctx context.Context, turn func(access.Problems) (access.Problems, bool),
 ) (changed bool, err error) {
-	for range raceTries {
+	for range maxSaveTries {
 		p, err := o.Store.Problems(ctx)
 		if err != nil {
 			return false, fmt.Errorf("load the operators' problems: %w", err)

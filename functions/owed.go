@@ -22,90 +22,90 @@ type owedLister interface {
 
 // Times and sizes of what is owed.
 const (
-	mostOwed    = 5000             // requests that one tick looks at
-	fairOwed    = 500              // of so many, one tick may not reach the last
-	tickWaits   = 15 * time.Second // a tick has 55 s, and reads people afterwards
-	claimLife   = 50 * time.Second // what somebody claimed is free at the next tick
-	raceTries   = 8                // after which a write that others were always faster with fails
-	longestWait = 55 * time.Second // less than a minute: each tick tries
-	longestTry  = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
-	laneWait    = 2 * time.Second
-	giveUpAfter = 24 * time.Hour     // after the request is over
-	remember    = 7 * 24 * time.Hour // how long a cause without an end is not told again
-	indexLag    = 2 * time.Minute    // a younger cause may have messages that the index does not list yet
-	lateAfter   = 5 * time.Minute
+	maxOwed           = 5000             // requests that one tick looks at
+	rotateFrom        = 500              // of so many, one tick may not reach the last
+	tickTimeout       = 15 * time.Second // a tick has 55 s, and reads people afterwards
+	claimLife         = 50 * time.Second // what somebody claimed is free at the next tick
+	maxSaveTries      = 8                // after which a write that others were always faster with fails
+	maxBackoff        = 55 * time.Second // less than a minute: each tick tries
+	maxUnknownBackoff = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
+	channelWait       = 2 * time.Second
+	giveUpAfter       = 24 * time.Hour     // after the request is over
+	repeatAfter       = 7 * 24 * time.Hour // how long a cause without an end is not told again
+	indexLag          = 2 * time.Minute    // a younger cause may have messages that the index does not list yet
+	lateAfter         = 5 * time.Minute
 )
 
-// Pay tries again what is owed. One request that cannot be paid does not keep
+// SendOwed tries again what is owed. One request that cannot be paid does not keep
 // the others; all errors come back joined.
-func (h Notify) Pay(ctx context.Context, in owedLister) error {
+func (h Notify) SendOwed(ctx context.Context, in owedLister) error {
 	// What another invocation has claimed is listed too, so that the causes of all that is owed are known.
-	ids, err := in.Owed(ctx, h.Now().Add(claimLife), mostOwed)
+	ids, err := in.Owed(ctx, h.Now().Add(claimLife), maxOwed)
 	if err != nil {
 		return fmt.Errorf("list what is owed: %w", err)
 	}
-	if n := len(ids); n > fairOwed { // each tick begins elsewhere
-		from := int(h.Now().Unix()/60*fairOwed) % n
+	if n := len(ids); n > rotateFrom { // each tick begins elsewhere
+		from := int(h.Now().Unix()/60*rotateFrom) % n
 		ids = append(ids[from:], ids[:from]...)
 	}
-	round := h.round()
+	round := h.newRun()
 	for _, id := range ids {
-		round.waiting = append(round.waiting, waiting{id: id})
+		round.waiting = append(round.waiting, waitingRequest{id: id})
 	}
-	err = round.settle(ctx, tickWaits)
-	if err == nil && len(ids) < mostOwed {
+	err = round.sendWaiting(ctx, tickTimeout)
+	if err == nil && len(ids) < maxOwed {
 		err = round.resolveUnused(ctx)
 	}
-	if round.late > 0 {
-		h.Log.ErrorContext(ctx, "messages are late", "requests", round.late)
+	if round.lateRequests > 0 {
+		h.Log.ErrorContext(ctx, "messages are late", "requests", round.lateRequests)
 	}
 	return err
 }
 
-// round is one invocation of notify or tick. What Slack said about a channel
+// newRun is one invocation of notify or tick. What Slack said about a channel
 // holds for the rest of it, so that one channel's trouble costs the others no
 // time. A rate limit holds for the message itself as long as Slack says, and for
 // others of the same channel for two seconds: then one of them may try.
-type round struct {
+type run struct {
 	Notify
-	held    map[string]held // by lane; "" for every one
-	waiting []waiting
-	told    map[string]bool // causes that the operators were told of in this round
-	owes    map[string]bool // causes for which something is owed
-	late    int             // requests
+	holds        map[string]hold // by lane; "" for every one
+	waiting      []waitingRequest
+	reported     map[string]bool // causes that the operators were told of in this round
+	causes       map[string]bool // causes for which something is owed
+	lateRequests int             // requests
 }
 
-// held is why nothing is taken now in a lane.
-type held struct {
+// holds is why nothing is taken now in a lane.
+type hold struct {
 	until time.Time // zero for the rest of the round
 	err   error
 }
 
-// heldBack is why a call was not made.
-type heldBack struct{ held }
+// heldError is why a call was not made.
+type heldError struct{ hold }
 
-func (h *heldBack) Error() string { return h.err.Error() }
-func (h *heldBack) Unwrap() error { return h.err }
+func (h *heldError) Error() string { return h.err.Error() }
+func (h *heldError) Unwrap() error { return h.err }
 
-// waiting is a request that may be paid later in this round.
-type waiting struct {
+// waitingRequest is a request that may be paid later in this round.
+type waitingRequest struct {
 	id    string
-	debts []debt // none if they are not known
+	tries []owedTry // none if they are not known
 }
 
-// debt is when something that is owed may be tried, and in which lane.
-type debt struct {
+// owedTry is when something that is owed may be tried, and in which lane.
+type owedTry struct {
 	lane string
 	next time.Time
 }
 
-func (h Notify) round() *round {
-	return &round{Notify: h, held: make(map[string]held), told: make(map[string]bool), owes: make(map[string]bool)}
+func (h Notify) newRun() *run {
+	return &run{Notify: h, holds: make(map[string]hold), reported: make(map[string]bool), causes: make(map[string]bool)}
 }
 
-// settle pays what waits in this round, as soon as Slack lets it, and returns
+// sendWaiting pays what waits in this round, as soon as Slack lets it, and returns
 // when nothing more can be paid within patience.
-func (h *round) settle(ctx context.Context, patience time.Duration) error {
+func (h *run) sendWaiting(ctx context.Context, patience time.Duration) error {
 	var failed []error
 	end := h.Now().Add(patience)
 	for {
@@ -118,7 +118,7 @@ func (h *round) settle(ctx context.Context, patience time.Duration) error {
 			case again.After(h.Now()):
 				h.waiting = append(h.waiting, w)
 			default:
-				failed = append(failed, h.pay(ctx, w.id))
+				failed = append(failed, h.sendOwed(ctx, w.id))
 			}
 		}
 		next, ok := h.next()
@@ -133,12 +133,12 @@ func (h *round) settle(ctx context.Context, patience time.Duration) error {
 
 // earliest is when a request may be tried again; possible is false when that is
 // not in this round.
-func (h *round) earliest(w waiting) (again time.Time, possible bool) {
-	if len(w.debts) == 0 {
+func (h *run) earliest(w waitingRequest) (again time.Time, possible bool) {
+	if len(w.tries) == 0 {
 		return time.Time{}, true
 	}
-	for _, d := range w.debts {
-		at, found := h.heldFor(d.lane)
+	for _, d := range w.tries {
+		at, found := h.holdOn(d.lane)
 		if found && at.until.IsZero() {
 			continue
 		}
@@ -150,7 +150,7 @@ func (h *round) earliest(w waiting) (again time.Time, possible bool) {
 }
 
 // next is when the first of what waits may be tried.
-func (h *round) next() (at time.Time, ok bool) {
+func (h *run) next() (at time.Time, ok bool) {
 	for _, w := range h.waiting {
 		if again, possible := h.earliest(w); possible && (!ok || again.Before(at)) {
 			at, ok = again, true
@@ -166,44 +166,44 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pay tries again what is due of one request. If the request moves meanwhile, the
+// sendOwed tries again what is due of one request. If the request moves meanwhile, the
 // invocation that tells of the move does not touch what is claimed here. So the
 // request is read again afterwards.
-func (h *round) pay(ctx context.Context, id string) error {
+func (h *run) sendOwed(ctx context.Context, id string) error {
 	t, err := h.claim(ctx, id)
-	for range raceTries {
-		if err != nil || len(t.mine) == 0 {
+	for range maxSaveTries {
+		if err != nil || len(t.claimed) == 0 {
 			return err
 		}
 		t.reconcile(ctx)
 		if err := t.save(ctx); err != nil {
 			return err
 		}
-		t, err = t.behind(ctx)
+		t, err = t.outdated(ctx)
 	}
 	return err
 }
 
 // claim loads a request and takes what is due of it, so that nobody else posts
 // the same. What is held in this round stays owed as it is.
-func (h *round) claim(ctx context.Context, id string) (*telling, error) {
-	for range raceTries {
+func (h *run) claim(ctx context.Context, id string) (*delivery, error) {
+	for range maxSaveTries {
 		r, posted, err := h.Store.Messages(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("load request %s: %w", id, err)
 		}
-		t := &telling{round: h, request: r, posted: posted, mine: make(map[string]bool), now: h.Now()}
+		t := &delivery{run: h, request: r, posted: posted, claimed: make(map[string]bool), now: h.Now()}
 		mark, now := rand.Text(), t.now
 		for _, o := range posted.Owed {
-			if _, wait := h.heldFor(lane(posted, o)); wait || o.Next.After(now) {
+			if _, wait := h.holdOn(lane(posted, o)); wait || o.Next.After(now) {
 				continue
 			}
 			o.Next, o.Claim = now.Add(claimLife), mark
 			t.posted.Owe(o)
-			t.mine[o.Slot] = true
+			t.claimed[o.Slot] = true
 		}
-		if len(t.mine) == 0 {
-			t.note()
+		if len(t.claimed) == 0 {
+			t.noteOwed()
 			return t, nil
 		}
 		t.posted.Version++
@@ -218,41 +218,41 @@ func (h *round) claim(ctx context.Context, id string) (*telling, error) {
 	return nil, fmt.Errorf("claim what is owed of request %s: %w", id, access.ErrStale)
 }
 
-// behind returns those of the messages just posted that show an older state than
+// outdated returns those of the messages just posted that show an older state than
 // the request has by now.
-func (t *telling) behind(ctx context.Context) (*telling, error) {
+func (t *delivery) outdated(ctx context.Context) (*delivery, error) {
 	r, posted, err := t.Store.Messages(ctx, t.request.ID)
 	if err != nil {
 		return nil, fmt.Errorf("load request %s: %w", t.request.ID, err)
 	}
-	next := &telling{round: t.round, request: r, posted: posted, mine: make(map[string]bool), now: t.Now()}
-	for slot := range t.mine {
+	next := &delivery{run: t.run, request: r, posted: posted, claimed: make(map[string]bool), now: t.Now()}
+	for slot := range t.claimed {
 		there := posted.At(slot)
 		state := slot == slotGrant || strings.HasPrefix(slot, slotCard)
 		if state && there != nil && there.TS != undeliverable && there.Shows < r.Version && posted.Owes(slot) == nil {
-			next.mine[slot] = true
+			next.claimed[slot] = true
 		}
 	}
 	return next, nil
 }
 
-// note keeps in the round what is still owed of a request.
-func (t *telling) note() {
-	w, now, late := waiting{id: t.request.ID}, t.Now(), false
+// noteOwed keeps in the round what is still owed of a request.
+func (t *delivery) noteOwed() {
+	w, now, late := waitingRequest{id: t.request.ID}, t.Now(), false
 	for _, o := range t.posted.Owed {
-		t.owes[cause(o)] = true
+		t.causes[cause(o)] = true
 		late = late || now.Sub(o.Since) >= lateAfter && o.Class != string(slackapi.Operator)
-		at, found := t.heldFor(lane(t.posted, o))
+		at, found := t.holdOn(lane(t.posted, o))
 		if found && at.until.IsZero() || !found && !o.Next.After(now) {
 			continue // not in this round
 		}
-		w.debts = append(w.debts, debt{lane(t.posted, o), o.Next})
+		w.tries = append(w.tries, owedTry{lane(t.posted, o), o.Next})
 	}
 	if late {
-		t.late++
+		t.lateRequests++
 	}
-	t.waiting = slices.DeleteFunc(t.waiting, func(known waiting) bool { return known.id == w.id })
-	if len(w.debts) > 0 {
+	t.waiting = slices.DeleteFunc(t.waiting, func(known waitingRequest) bool { return known.id == w.id })
+	if len(w.tries) > 0 {
 		t.waiting = append(t.waiting, w)
 	}
 }
@@ -266,31 +266,31 @@ func lane(m access.Messages, o access.Owed) string {
 	return "update " + o.Channel
 }
 
-// heldFor says why nothing is taken now in a lane.
-func (h *round) heldFor(lane string) (held, bool) {
+// holdOn says why nothing is taken now in a lane.
+func (h *run) holdOn(lane string) (hold, bool) {
 	for _, key := range []string{"", lane} {
-		if at, found := h.held[key]; found && (at.until.IsZero() || h.Now().Before(at.until)) {
+		if at, found := h.holds[key]; found && (at.until.IsZero() || h.Now().Before(at.until)) {
 			return at, true
 		}
 	}
-	return held{}, false
+	return hold{}, false
 }
 
 // call makes a call, unless Slack has refused another one of the lane in a way
 // that holds for this one.
-func (h *round) call(lane string, do func() error) error {
-	if at, found := h.heldFor(lane); found {
-		return &heldBack{at}
+func (h *run) call(lane string, do func() error) error {
+	if at, found := h.holdOn(lane); found {
+		return &heldError{at}
 	}
 	err := do()
 	wait, limited := slackapi.RetryAfter(err)
 	switch class := slackapi.Classify(err); {
 	case limited:
-		h.held[lane] = held{h.Now().Add(min(max(wait, time.Second), laneWait)), err}
+		h.holds[lane] = hold{h.Now().Add(min(max(wait, time.Second), channelWait)), err}
 	case class == slackapi.Token:
-		h.held[""] = held{err: err}
+		h.holds[""] = hold{err: err}
 	case class == slackapi.Operator && slackapi.WholeChannel(slackapi.Code(err)):
-		h.held[lane] = held{err: err}
+		h.holds[lane] = hold{err: err}
 	}
 	return err
 }
@@ -305,7 +305,7 @@ func backoff(tries int, longest time.Duration) time.Duration {
 }
 
 // tooOld reports whether a message is so late that nobody needs it any more.
-func (t *telling) tooOld(o access.Owed) bool {
+func (t *delivery) tooOld(o access.Owed) bool {
 	return t.request.State.Final() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
 }
 
@@ -326,9 +326,9 @@ func place(o access.Owed) string {
 	return slackui.DirectMessages
 }
 
-// warn tells the operators why Slack does not take a message. A cause that lasts
+// report tells the operators why Slack does not take a message. A cause that lasts
 // until somebody acts is told once when it begins, and any other once a week.
-func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
+func (t *delivery) report(ctx context.Context, o access.Owed, err error) {
 	name, text, lasts := cause(o), "", true
 	said := strings.TrimPrefix(err.Error(), "slack ")
 	switch slackapi.Class(o.Class) {
@@ -349,7 +349,7 @@ func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 		if lasts {
 			return t.Operators.Report(ctx, name, text)
 		}
-		return t.Operators.Once(ctx, name, text, remember)
+		return t.Operators.Once(ctx, name, text, repeatAfter)
 	})
 	if failed != nil {
 		t.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
@@ -357,16 +357,16 @@ func (t *telling) warn(ctx context.Context, o access.Owed, err error) {
 }
 
 // once does something for a cause, unless that was done in this round.
-func (h *round) once(cause string, do func() error) error {
-	if h.told[cause] {
+func (h *run) once(cause string, do func() error) error {
+	if h.reported[cause] {
 		return nil
 	}
-	h.told[cause] = true
+	h.reported[cause] = true
 	return do()
 }
 
 // recovered tells the operators that Slack takes again what it refused.
-func (h *round) recovered(ctx context.Context, o access.Owed) {
+func (h *run) recovered(ctx context.Context, o access.Owed) {
 	text := slackui.MessagesAccepted(place(o), o.Code)
 	switch slackapi.Class(o.Class) {
 	case slackapi.Token:
@@ -383,7 +383,7 @@ func (h *round) recovered(ctx context.Context, o access.Owed) {
 // resolveUnused tells the operators that a cause is over when no message waits
 // because of it: the last one was given up, or is not needed any more. It needs a
 // round that has seen everything that is owed.
-func (h *round) resolveUnused(ctx context.Context) error {
+func (h *run) resolveUnused(ctx context.Context) error {
 	p, err := h.Operators.Store.Problems(ctx)
 	if err != nil {
 		return fmt.Errorf("load the operators' problems: %w", err)
@@ -391,7 +391,7 @@ func (h *round) resolveUnused(ctx context.Context) error {
 	var failed []error
 	for name, problem := range p.Open {
 		about, slack := strings.CutPrefix(name, "slack:")
-		if !slack || !problem.Forget.IsZero() || problem.Over || h.owes[name] || h.Now().Sub(problem.Since) < indexLag {
+		if !slack || !problem.Forget.IsZero() || problem.Over || h.causes[name] || h.Now().Sub(problem.Since) < indexLag {
 			continue
 		}
 		text := slackui.NoMessageWaitsForToken()

@@ -26,14 +26,14 @@ type hour struct {
 	refused int
 	tried   map[string]time.Time // the last failed call of each message that was not posted yet
 	late    []string
-	shards  [4][]delivery
-	again   []delivery           // what is handed over once more
+	shards  [4][]arrival
+	again   []arrival            // what is handed over once more
 	first   map[string]time.Time // of each request: its first call
 	made    map[string]time.Time
 }
 
-// delivery is a record that comes to notify at a time.
-type delivery struct {
+// arrival is a record that comes to notify at a time.
+type arrival struct {
 	record events.DynamoDBEventRecord
 	due    time.Time
 }
@@ -93,9 +93,9 @@ func (h *hour) deliver() {
 	for _, record := range records {
 		pk := record.Change.Keys["pk"].String()
 		shard := &h.shards[int(pk[len(pk)-1])%len(h.shards)]
-		*shard = append(*shard, delivery{record, h.clock().Add(time.Duration(h.random.IntN(20)) * time.Second)})
+		*shard = append(*shard, arrival{record, h.clock().Add(time.Duration(h.random.IntN(20)) * time.Second)})
 	}
-	h.again = slices.DeleteFunc(h.again, func(d delivery) bool {
+	h.again = slices.DeleteFunc(h.again, func(d arrival) bool {
 		if d.due.After(h.clock()) {
 			return false
 		}
@@ -116,7 +116,7 @@ func (h *hour) deliver() {
 		}
 		if h.random.IntN(4) == 0 {
 			again := batch[h.random.IntN(len(batch))]
-			h.again = append(h.again, delivery{again, h.clock().Add(time.Duration(h.random.IntN(600)) * time.Second)})
+			h.again = append(h.again, arrival{again, h.clock().Add(time.Duration(h.random.IntN(600)) * time.Second)})
 		}
 	}
 }
@@ -171,11 +171,11 @@ func (h *hour) live() {
 	}
 }
 
-// pay is a tick's work, twice, as a tick may come twice.
+// sendOwed is a tick's work, twice, as a tick may come twice.
 func (h *hour) pay() {
 	h.t.Helper()
 	for range 2 {
-		if err := errors.Join(h.Tick.Messages.Pay(context.Background(), h.store),
+		if err := errors.Join(h.Tick.Messages.SendOwed(context.Background(), h.store),
 			h.Operators.Deliver(context.Background())); err != nil {
 			h.t.Fatal(err)
 		}

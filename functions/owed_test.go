@@ -56,7 +56,7 @@ func (w *world) minutes(n int) {
 	}
 }
 
-// told counts the messages in a channel that hold a text.
+// reported counts the messages in a channel that hold a text.
 func (w *world) told(channel, text string) (n int) {
 	for _, m := range w.slack.Messages() {
 		if m.Channel == channel && strings.Contains(m.Text+string(m.Blocks), text) {
@@ -96,7 +96,7 @@ func TestOneChannelThatRefusesKeepsNobodyElse(t *testing.T) {
 			}
 			for range 24 * 60 {
 				w.pass(time.Minute)
-				if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+				if err := w.Notify.SendOwed(context.Background(), w.store); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -258,8 +258,8 @@ func TestAShortWaitCostsASecondAndNobodyElse(t *testing.T) {
 	}
 	began = w.clock()
 	w.feed()
-	if waited := w.clock().Sub(began); waited > notifyWaits || w.owed() == "" {
-		t.Errorf("waited %s, owed %q; want at most %s", waited, w.owed(), notifyWaits)
+	if waited := w.clock().Sub(began); waited > notifyTimeout || w.owed() == "" {
+		t.Errorf("waited %s, owed %q; want at most %s", waited, w.owed(), notifyTimeout)
 	}
 	w.Tick.Messages.Wait = w.Notify.Wait
 	w.minutes(1)
@@ -279,7 +279,7 @@ func TestWithoutAGoodTokenEverythingIsOwed(t *testing.T) {
 		w.feed()
 		for range 30 {
 			w.pass(time.Minute)
-			if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+			if err := w.Notify.SendOwed(context.Background(), w.store); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -302,7 +302,7 @@ func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
 	w.feed()
 	for range 24*60 - 10 {
 		w.pass(time.Minute)
-		if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+		if err := w.Notify.SendOwed(context.Background(), w.store); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -337,7 +337,7 @@ func TestTwoTicksPayOnce(t *testing.T) {
 	w.refuse = func(method, channel, _ string) string { // in the middle of the first tick's call
 		if method == "chat.postMessage" && channel == "C0APPROVALS" && !done {
 			done = true
-			if err := w.Notify.Pay(context.Background(), w.store); err != nil {
+			if err := w.Notify.SendOwed(context.Background(), w.store); err != nil {
 				t.Error(err)
 			}
 			w.approved(r) // and the request moves, and notify hears of it
@@ -380,7 +380,7 @@ func TestVendWaitsAsSlackSaysAndTellsTheOperators(t *testing.T) {
 	}
 	for range 2 {
 		w.http(w.clicked("U0DEV1", "console", r.ID))
-		if err := w.Vend.Handle(context.Background(), w.orders[0]); err == nil {
+		if err := w.Vend.HandleOrder(context.Background(), w.orders[0]); err == nil {
 			t.Error("the answer counts as posted")
 		}
 		w.orders = nil

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// at is an event of events/ as the HTTP API delivers it below a base path: the
+// receivedAt is an event of events/ as the HTTP API delivers it below a base path: the
 // name of a stage, or the mapping of a custom domain, stands before the route.
 func at(t *testing.T, name, path string) []byte {
 	t.Helper()

@@ -61,11 +61,11 @@ type Slack struct {
 	Now           func() time.Time
 	Log           *slog.Logger
 
-	menu menu
-	pace pace
+	cache directoryCache
+	rate  rateLimit
 }
 
-// Handle answers an event of the HTTP API.
+// HandleOrder answers an event of the HTTP API.
 func (h *Slack) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return gateway.Handler(h)(ctx, e)
 }
@@ -104,10 +104,10 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if isPing(string(body)) {
-		h.answer(r.Context(), w, pong{OK: true, Policy: h.Policy.Digest()}, nil)
+		h.answer(r.Context(), w, pingAnswer{OK: true, Policy: h.Policy.Digest()}, nil)
 		return
 	}
-	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader), at: now})
+	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader), receivedAt: now})
 	h.answer(r.Context(), w, answer, err)
 }
 
@@ -145,23 +145,23 @@ func isPing(text string) bool {
 	return err == nil && form.Get("ssl_check") == "1" && !form.Has("command") && !form.Has("payload")
 }
 
-// pong is the answer to a ping. That it was signed is why it may say which
+// pingAnswer is the answer to a ping. That it was signed is why it may say which
 // policy this function has.
-type pong struct {
+type pingAnswer struct {
 	OK     bool   `json:"ok"`
 	Policy string `json:"policy"`
 }
 
 // payload is a signed body.
 type payload struct {
-	body      []byte
-	signature string
-	at        time.Time // the one reading of the clock that the handler goes by
+	body       []byte
+	signature  string
+	receivedAt time.Time // the one reading of the clock that the handler goes by
 }
 
 // once is the unique key of what a payload leads to: Slack's trigger id, or the
 // signature where a payload has none. Either is the same when it is sent again.
-func (p payload) once(trigger string) string {
+func (p payload) uniqueKey(trigger string) string {
 	if trigger == "" {
 		return p.signature
 	}
@@ -223,49 +223,49 @@ func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 	return slackui.ErrorAnswer(err, reference)
 }
 
-// opened puts Slack's "too late" into words: a form opens within three seconds
+// openError puts Slack's "too late" into words: a form opens within three seconds
 // of the click, or not at all.
-func opened(err error) error {
+func openError(err error) error {
 	if slackapi.Code(err) == "expired_trigger_id" {
 		return access.Refuse("too_slow", "The answer took too long, so Slack did not open the form.", "Try again.")
 	}
 	return err
 }
 
-// ours reports whether something was sent from this workspace, or from another
+// fromWorkspace reports whether something was sent from this workspace, or from another
 // one of its organisation: on Enterprise Grid, a member works in any of them. It
 // keeps other companies out before anything is done; who the person is, and
 // whether a member of this workspace, the steps ask Slack (users.info).
-func (h *Slack) ours(team, enterprise string) bool {
+func (h *Slack) fromWorkspace(team, enterprise string) bool {
 	return team == h.Team || h.Enterprise != "" && enterprise == h.Enterprise
 }
 
-// sentToUs is ours for an interaction. A form names the installation that opened
+// fromInstallation is ours for an interaction. A form names the installation that opened
 // it, which decides: the workspace beside it is where the person happens to be.
 // See extract_team_id in Slack's Bolt for Python.
-func (h *Slack) sentToUs(in slackui.Interaction) bool {
+func (h *Slack) fromInstallation(in slackui.Interaction) bool {
 	if id := in.View.Installed; id != "" {
 		return id == h.Team || h.Enterprise != "" && id == h.Enterprise
 	}
-	return h.ours(in.Team, in.Enterprise)
+	return h.fromWorkspace(in.Team, in.Enterprise)
 }
 
-// foreign is the refusal of everything that comes from elsewhere.
-func foreign() error { return access.Person{Membership: access.Outsider}.Refused() }
+// outsiderRefusal is the refusal of everything that comes from elsewhere.
+func outsiderRefusal() error { return access.Person{Membership: access.Outsider}.Refused() }
 
-// menu keeps the directory for a minute, for drawing menus only: what is
+// cache keeps the directory for a minute, for drawing menus only: what is
 // decided is decided by the steps, on a directory of their own.
-type menu struct {
+type directoryCache struct {
 	mu        sync.Mutex
 	directory access.Directory
 	read      time.Time
 }
 
-const menuLife = time.Minute
+const cacheLife = time.Minute
 
-// glance returns somebody, and the directory, as menus may show them.
-func (h *Slack) glance(ctx context.Context, user string, now time.Time) (access.Person, access.Directory, error) {
-	d, err := h.menu.fresh(now, func() (access.Directory, error) {
+// lookUp returns somebody, and the directory, as menus may show them.
+func (h *Slack) lookUp(ctx context.Context, user string, now time.Time) (access.Person, access.Directory, error) {
+	d, err := h.cache.get(now, func() (access.Directory, error) {
 		d, err := h.Store.Directory(ctx)
 		if err != nil {
 			return d, err
@@ -278,10 +278,10 @@ func (h *Slack) glance(ctx context.Context, user string, now time.Time) (access.
 	return h.Roster.Person(ctx, d, user), d, nil
 }
 
-func (m *menu) fresh(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
+func (m *directoryCache) get(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if age := now.Sub(m.read); !m.read.IsZero() && age >= 0 && age < menuLife {
+	if age := now.Sub(m.read); !m.read.IsZero() && age >= 0 && age < cacheLife {
 		return m.directory, nil
 	}
 	d, err := read()

@@ -18,14 +18,14 @@ type Tick struct {
 	Operators Operators
 }
 
-// Handle takes the schedule's event. It may come twice or late.
+// HandleOrder takes the schedule's event. It may come twice or late.
 func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
 	// Time comes first: reading a large workspace may take most of the minute.
 	moved := h.Step.Do(ctx)
-	paid := h.Messages.Pay(ctx, h.Owed)
+	paid := h.Messages.SendOwed(ctx, h.Owed)
 	read, err := h.Step.Roster.Refresh(ctx)
 	if err == nil {
-		err = h.tellRead(ctx, read)
+		err = h.reportReading(ctx, read)
 	}
 	return errors.Join(moved, paid, err, h.Operators.Deliver(ctx))
 }

@@ -37,10 +37,10 @@ type Vend struct {
 	Log       *slog.Logger
 }
 
-// Take is what Lambda runs: an order, which is answered in Slack and nowhere
+// Handle is what Lambda runs: an order, which is answered in Slack and nowhere
 // else, or a check, {"check": {…}}, whose answer is returned. What is neither,
 // or both, is refused before anything is done.
-func (h Vend) Take(ctx context.Context, payload json.RawMessage) (any, error) {
+func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	order, check, err := readTask(payload)
 	switch {
 	case err != nil:
@@ -49,43 +49,43 @@ func (h Vend) Take(ctx context.Context, payload json.RawMessage) (any, error) {
 	case check != nil:
 		return h.Checks.Do(ctx, *check), nil
 	}
-	return nil, h.Handle(ctx, order)
+	return nil, h.HandleOrder(ctx, order)
 }
 
-// errNoTask says no more: a decoder's own error may quote what was sent.
-var errNoTask = errors.New("the payload is neither an order nor a check")
+// errUnknownTask says no more: a decoder's own error may quote what was sent.
+var errUnknownTask = errors.New("the payload is neither an order nor a check")
 
 func readTask(payload []byte) (order access.Order, check *Check, err error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil {
-		return order, nil, errNoTask
+		return order, nil, errUnknownTask
 	}
 	asked, isCheck := fields["check"]
 	switch {
-	case isCheck && (len(fields) > 1 || strictly(asked, &check) != nil || check == nil):
-		return order, nil, errNoTask
-	case !isCheck && strictly(payload, &order) != nil:
-		return order, nil, errNoTask
+	case isCheck && (len(fields) > 1 || decodeStrict(asked, &check) != nil || check == nil):
+		return order, nil, errUnknownTask
+	case !isCheck && decodeStrict(payload, &order) != nil:
+		return order, nil, errUnknownTask
 	}
 	return order, check, nil
 }
 
-// strictly decodes one JSON value whose fields are all known.
-func strictly(text []byte, into any) error {
+// decodeStrict decodes one JSON value whose fields are all known.
+func decodeStrict(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errNoTask
+		return errUnknownTask
 	}
 	return nil
 }
 
-// Handle takes one order. It answers the person, and an error only when the
+// HandleOrder takes one order. It answers the person, and an error only when the
 // person could not be told, so that the failure destination hears of it.
-func (h Vend) Handle(ctx context.Context, order access.Order) error {
+func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 	out, err := h.Step.Do(ctx, order)
 	if errors.Is(err, access.ErrBadOrder) {
 		// The fields of an invalid order may be of any length, so none is logged.
@@ -101,12 +101,12 @@ func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	}
 	var answer []slackui.Message
 	if err == nil {
-		answer, err = h.draw(ctx, out)
+		answer, err = h.answer(ctx, out)
 	}
 	why := ""
 	if err != nil {
 		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
-		answer, why = []slackui.Message{slackui.NoSession(err, out.Request, order.ID)}, whyFailed(err)
+		answer, why = []slackui.Message{slackui.NoSession(err, out.Request, order.ID)}, failureCode(err)
 	}
 	posted := h.post(ctx, out, answer)
 	if posted != nil {
@@ -119,18 +119,18 @@ func (h Vend) Handle(ctx context.Context, order access.Order) error {
 	return errors.Join(posted, h.Step.Fail(ctx, out.Request.ID, order.ID, why))
 }
 
-// whyFailed is what the audit trail says about a failure: a refusal's code,
+// failureCode is what the audit trail says about a failure: a refusal's code,
 // never the text of an AWS answer.
-func whyFailed(err error) string {
+func failureCode(err error) string {
 	if code := access.Code(err); code != "" {
 		return code
 	}
 	return "error"
 }
 
-// draw makes the private answer out of what was vended: one post or more.
+// answer makes the private answer out of what was vended: one post or more.
 // Nothing in it names a later end than the grant's.
-func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
+func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
 	c := out.Credentials
 	c.Expires = out.Request.UsefulUntil(c.Expires)
 	if out.Kind == access.Keys {
@@ -142,23 +142,23 @@ func (h Vend) draw(ctx context.Context, out lifecycle.Handout) ([]slackui.Messag
 	}
 	answer, err := slackui.Link(link, out.Request, c.Expires)
 	if err != nil {
-		h.tellOperators(ctx, out.Target, err)
+		h.reportLink(ctx, out.Target, err)
 	}
 	return answer, err
 }
 
-// tellOperators says once a day that a role's console link is too long: nobody
+// reportLink says once a day that a role's console link is too long: nobody
 // else can shorten it.
-func (h Vend) tellOperators(ctx context.Context, t access.Target, cause error) {
+func (h Vend) reportLink(ctx context.Context, t access.Target, cause error) {
 	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, slackui.LinkTooLong(t, cause), 24*time.Hour)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "the operators cannot be told of a link", "account", t.Account, "role", t.Role, "error", err)
 	}
 }
 
-// posts is how often one message of the answer is posted before the answer
+// maxPosts is how often one message of the answer is posted before the answer
 // counts as undelivered.
-const posts = 3
+const maxPosts = 3
 
 // post answers the requester, in the direct channel with the bot. It stops at the
 // first message that does not arrive, because the rest is of no use without it.
@@ -180,14 +180,14 @@ func (h Vend) post(ctx context.Context, out lifecycle.Handout, answer []slackui.
 // channel is "".
 func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message) (string, error) {
 	var err error
-	for range posts {
+	for range maxPosts {
 		if channel == "" {
 			channel, err = h.Slack.OpenDM(ctx, to)
 		}
 		if channel != "" {
 			err = h.Slack.PostEphemeral(ctx, channel, to, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 		}
-		if err == nil || slackapi.Permanent(err) || !h.waits(ctx, err) {
+		if err == nil || slackapi.Permanent(err) || !h.waitFor(ctx, err) {
 			break
 		}
 	}
@@ -198,16 +198,16 @@ func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message
 	return channel, err
 }
 
-// longestAnswer is how long an answer waits for Slack between two tries: an order
+// maxAnswerWait is how long an answer waits for Slack between two tries: an order
 // is good for a minute, and vend has half of one.
-const longestAnswer = 5 * time.Second
+const maxAnswerWait = 5 * time.Second
 
-// waits lets the time pass that Slack asks for; false means that it is too long,
+// waitFor lets the time pass that Slack asks for; false means that it is too long,
 // and the person is told to press the button again.
-func (h Vend) waits(ctx context.Context, err error) bool {
+func (h Vend) waitFor(ctx context.Context, err error) bool {
 	wait, limited := slackapi.RetryAfter(err)
 	if !limited || h.Wait == nil {
 		return true
 	}
-	return wait <= longestAnswer && h.Wait(ctx, max(wait, time.Second)) == nil
+	return wait <= maxAnswerWait && h.Wait(ctx, max(wait, time.Second)) == nil
 }

@@ -303,7 +303,7 @@ func (w *world) order() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		invoke(w.t, w.Vend.Handle, text)
+		invoke(w.t, w.Vend.HandleOrder, text)
 	}
 	w.orders = nil
 }

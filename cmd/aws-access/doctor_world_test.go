@@ -120,7 +120,7 @@ func (c *clinic) serve() {
 	c.t.Cleanup(server.Close)
 	c.api = newStackAPI(server.URL)
 	c.api.invoke = func(payload []byte) ([]byte, error) {
-		answer, err := lambda.NewHandler(c.vend.Take).Invoke(context.Background(), payload)
+		answer, err := lambda.NewHandler(c.vend.Handle).Invoke(context.Background(), payload)
 		c.spotless("vend's answer", string(answer))
 		return answer, err
 	}

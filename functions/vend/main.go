@@ -33,5 +33,5 @@ func main() {
 	}
 	lambda.Start(functions.NewVend(p.Deps, functions.Vending{
 		STS: assumer, SignIn: signIn, Render: vend.KeysIn, Roles: vend.Trials{Assumer: assumer, Now: time.Now},
-	}).Take)
+	}).Handle)
 }

@@ -29,7 +29,7 @@ func (w *World) deploy(p *policy.Policy) *deployment {
 	return &deployment{policy: p, functions: functionSet{
 		"slack":  instances(w.slackFunction(w.deps(p, "slack")).Handle),
 		"notify": instances(functions.NewNotify(w.deps(p, "notify")).Handle),
-		"vend":   instances(w.vendFunction(p).Take),
+		"vend":   instances(w.vendFunction(p).Handle),
 		"tick":   instances(functions.NewTick(w.deps(p, "tick")).Handle),
 	}}
 }

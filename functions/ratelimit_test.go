@@ -11,10 +11,10 @@ import (
 )
 
 func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
-	var c pace
+	var c rateLimit
 	took := func(user string, at time.Time) (n, told int) {
-		for range 3 * paceBurst {
-			ok, first := c.take(user, at)
+		for range 3 * rateBurst {
+			ok, first := c.allow(user, at)
 			if ok {
 				n++
 			}
@@ -29,8 +29,8 @@ func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
 		after         time.Duration
 		taken, toldOf int
 	}{
-		{"U1", 0, paceBurst, 1}, {"U2", 0, paceBurst, 1}, {"U1", 10 * time.Second, 10, 0},
-		{"U1", time.Hour - time.Second, paceBurst, 0},
+		{"U1", 0, rateBurst, 1}, {"U2", 0, rateBurst, 1}, {"U1", 10 * time.Second, 10, 0},
+		{"U1", time.Hour - time.Second, rateBurst, 0},
 		{"U1", time.Hour, 1, 1}, {"U1", 0, 0, 0}, // a clock that goes back gives nothing
 	} {
 		if n, told := took(step.user, noon.Add(step.after)); n != step.taken || told != step.toldOf {
@@ -38,11 +38,11 @@ func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
 				step.toldOf)
 		}
 	}
-	for i := range 3 * pacePeople {
-		c.take(fmt.Sprint("U", i), noon)
+	for i := range 3 * maxSenders {
+		c.allow(fmt.Sprint("U", i), noon)
 	}
-	if n := len(c.people); n > pacePeople {
-		t.Errorf("%d people are remembered, want at most %d", n, pacePeople)
+	if n := len(c.senders); n > maxSenders {
+		t.Errorf("%d people are remembered, want at most %d", n, maxSenders)
 	}
 }
 
@@ -67,8 +67,8 @@ func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
 	}
 	before := w.slackCalls.Load()
 	flood()
-	if calls := w.slackCalls.Load() - before; calls > 2*paceBurst {
-		t.Errorf("1,000 clicks and commands cost %d calls to Slack, want at most %d", calls, 2*paceBurst)
+	if calls := w.slackCalls.Load() - before; calls > 2*rateBurst {
+		t.Errorf("1,000 clicks and commands cost %d calls to Slack, want at most %d", calls, 2*rateBurst)
 	}
 	if n := w.toldTimes("“dev2” (U0DEV2) sent more than"); n != 1 {
 		t.Errorf("the operators read the name %d times, want once", n)
@@ -88,7 +88,7 @@ func TestAFloodersNameIsNoLineOfOurs(t *testing.T) {
 	w := newWorld(t)
 	name := "all is well.\nSlack takes messages again"
 	must(t, w.slack.SetUser(slackfake.UserChange{ID: "U0DEV2", Name: &name}))
-	for range 2 * paceBurst {
+	for range 2 * rateBurst {
 		w.http(w.typed("U0DEV2", "list"))
 	}
 	if n := w.toldTimes("“all is well. Slack takes messages again” (U0DEV2) sent more than"); n != 1 {

@@ -16,46 +16,46 @@ import (
 // Slots of messages. A card's slot ends in its channel, and a notice's in the
 // number of its event and where it goes.
 const (
-	slotCard    = "card:"
-	slotGrant   = "grant"
-	slotUnasked = "unasked"
-	slotTold    = "told:"
+	slotCard     = "card:"
+	slotGrant    = "grant"
+	slotNotAsked = "unasked"
+	slotNotice   = "told:"
 )
 
 // undeliverable stands for the time stamp of a message that cannot be posted.
 const undeliverable = "-"
 
-// telling is the work for one request.
-type telling struct {
-	*round
+// delivery is the work for one request.
+type delivery struct {
+	*run
 	request access.Request
 	posted  access.Messages
 	event   *access.Event   // to be told for the first time; nil when only owed messages are posted
-	mine    map[string]bool // slots of owed messages that this invocation alone may post now
+	claimed map[string]bool // slots of owed messages that this invocation alone may post now
 	now     time.Time       // one reading of the clock for all that is told
 	changes []func(*access.Messages)
 }
 
 // reconcile brings every message of the request to its present state, then
 // posts what single events give rise to.
-func (t *telling) reconcile(ctx context.Context) {
+func (t *delivery) reconcile(ctx context.Context) {
 	t.giveUp(ctx)
 	for _, channel := range t.request.Channels {
 		t.show(ctx, slotCard+channel, channel, t.card())
 	}
-	if t.direct() {
+	if t.hasDirectMessage() {
 		t.show(ctx, slotGrant, t.request.Requester.ID, slackui.DirectMessage(t.request, t.now))
 	}
-	t.unasked(ctx)
+	t.tellNotAsked(ctx)
 	for _, o := range slices.Clone(t.posted.Owed) {
-		if o.Event != nil && o.Claim != "" && t.mine[o.Slot] {
-			t.tell(ctx, *o.Event)
+		if o.Event != nil && o.Claim != "" && t.claimed[o.Slot] {
+			t.notify(ctx, *o.Event)
 		}
 	}
 	if t.event != nil {
-		t.tell(ctx, *t.event)
+		t.notify(ctx, *t.event)
 	}
-	for slot := range t.mine { // claimed, and not needed any more
+	for slot := range t.claimed { // claimed, and not needed any more
 		if o := t.posted.Owes(slot); o != nil && o.Claim != "" {
 			t.drop(slot)
 		}
@@ -63,31 +63,31 @@ func (t *telling) reconcile(ctx context.Context) {
 }
 
 // giveUp forgets what is owed of a request that has long been over.
-func (t *telling) giveUp(ctx context.Context) {
+func (t *delivery) giveUp(ctx context.Context) {
 	for _, o := range slices.Clone(t.posted.Owed) {
-		if t.mine[o.Slot] && t.tooOld(o) {
+		if t.claimed[o.Slot] && t.tooOld(o) {
 			t.Log.ErrorContext(ctx, "a message was given up", "request", t.request.ID, "slot", o.Slot, "class", o.Class,
 				"code", o.Code)
 			t.drop(o.Slot)
-			delete(t.mine, o.Slot)
+			delete(t.claimed, o.Slot)
 		}
 	}
 }
 
 // change changes what is known of the messages, and keeps the change: save makes
 // it again if somebody else has written meanwhile.
-func (t *telling) change(do func(*access.Messages)) {
+func (t *delivery) change(do func(*access.Messages)) {
 	do(&t.posted)
 	t.changes = append(t.changes, do)
 }
 
-func (t *telling) drop(slot string) { t.change(func(m *access.Messages) { m.Drop(slot) }) }
+func (t *delivery) drop(slot string) { t.change(func(m *access.Messages) { m.Drop(slot) }) }
 
 // save writes what has changed: what is not remembered is posted again. When
 // somebody else has written meanwhile, the changes are made to that.
-func (t *telling) save(ctx context.Context) error {
+func (t *delivery) save(ctx context.Context) error {
 	for try := 0; len(t.changes) > 0; try++ {
-		if try == raceTries {
+		if try == maxSaveTries {
 			return fmt.Errorf("save the messages of request %s: %w", t.request.ID, access.ErrStale)
 		}
 		next := t.posted
@@ -110,32 +110,32 @@ func (t *telling) save(ctx context.Context) error {
 			change(&t.posted)
 		}
 	}
-	t.note()
+	t.noteOwed()
 	return nil
 }
 
-func (t *telling) card() slackui.Message {
+func (t *delivery) card() slackui.Message {
 	return slackui.Card(t.request, t.Policy.Settings().Link(t.request.Ticket), t.now)
 }
 
-// direct reports whether the requester gets a direct message about the state: who
+// hasDirectMessage reports whether the requester gets a direct message about the state: who
 // cancelled knows it, and who still waits was told by the answer to the form.
-func (t *telling) direct() bool {
+func (t *delivery) hasDirectMessage() bool {
 	return t.request.State != access.Pending && t.request.State != access.Cancelled
 }
 
-// may reports whether this telling may post the message of a slot: only the
+// mayPost reports whether this telling may post the message of a slot: only the
 // invocation that has claimed an owed message may.
-func (t *telling) may(slot string) bool {
-	return t.mine[slot] || t.event != nil && t.posted.Owes(slot) == nil
+func (t *delivery) mayPost(slot string) bool {
+	return t.claimed[slot] || t.event != nil && t.posted.Owes(slot) == nil
 }
 
 // show posts the message of a slot, or updates it if the request has moved
 // since it was drawn.
-func (t *telling) show(ctx context.Context, slot, channel string, m slackui.Message) {
+func (t *delivery) show(ctx context.Context, slot, channel string, m slackui.Message) {
 	there := t.posted.At(slot)
 	switch {
-	case !t.may(slot):
+	case !t.mayPost(slot):
 	case there == nil:
 		t.post(ctx, access.Owed{Slot: slot, Channel: channel}, t.request.Version, "", m)
 	case there.Shows < t.request.Version && there.TS != undeliverable:
@@ -146,7 +146,7 @@ func (t *telling) show(ctx context.Context, slot, channel string, m slackui.Mess
 }
 
 // post posts a message and remembers where.
-func (t *telling) post(ctx context.Context, o access.Owed, shows int, thread string, m slackui.Message) {
+func (t *delivery) post(ctx context.Context, o access.Owed, shows int, thread string, m slackui.Message) {
 	var where, ts string
 	err := t.call(lane(t.posted, o), func() (err error) {
 		where, ts, err = t.Slack.Post(ctx, o.Channel, slackapi.Message{Text: m.Text, Blocks: m.Blocks, Thread: thread})
@@ -160,7 +160,7 @@ func (t *telling) post(ctx context.Context, o access.Owed, shows int, thread str
 }
 
 // update redraws the message of a slot.
-func (t *telling) update(ctx context.Context, o access.Owed, shows int, m slackui.Message) {
+func (t *delivery) update(ctx context.Context, o access.Owed, shows int, m slackui.Message) {
 	there := *t.posted.At(o.Slot)
 	err := t.call(lane(t.posted, o), func() error {
 		return t.Slack.Update(ctx, there.Channel, there.TS, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
@@ -174,7 +174,7 @@ func (t *telling) update(ctx context.Context, o access.Owed, shows int, m slacku
 }
 
 // shown remembers a message that Slack took.
-func (t *telling) shown(ctx context.Context, m access.Message) {
+func (t *delivery) shown(ctx context.Context, m access.Message) {
 	if o := t.posted.Owes(m.Slot); o != nil {
 		t.recovered(ctx, *o)
 	}
@@ -183,7 +183,7 @@ func (t *telling) shown(ctx context.Context, m access.Message) {
 
 // refused keeps a message that Slack did not take, or lets it be, by the class
 // of the error.
-func (t *telling) refused(ctx context.Context, o access.Owed, err error) {
+func (t *delivery) refused(ctx context.Context, o access.Owed, err error) {
 	class, code := slackapi.Classify(err), slackapi.Code(err)
 	if code == "channel_not_found" && o.Channel == t.request.Requester.ID {
 		class = slackapi.Gone // somebody who left
@@ -204,12 +204,12 @@ func (t *telling) refused(ctx context.Context, o access.Owed, err error) {
 		t.Log.WarnContext(ctx, "a message is owed", "request", t.request.ID, "slot", o.Slot, "class", class, "error", err)
 		t.owe(ctx, o, err)
 	}
-	t.warn(ctx, o, err)
+	t.report(ctx, o, err)
 }
 
 // park gives a message up at once. One that stands there is tried again when the
 // request moves.
-func (t *telling) park(o access.Owed) {
+func (t *delivery) park(o access.Owed) {
 	shows := t.request.Version
 	t.change(func(m *access.Messages) {
 		m.Show(access.Message{Slot: o.Slot, Channel: o.Channel, TS: undeliverable, Shows: shows})
@@ -218,7 +218,7 @@ func (t *telling) park(o access.Owed) {
 
 // owe keeps a message as owed. What an operator can put right is tried at the
 // next event of the request and at the next tick, all else after a while.
-func (t *telling) owe(ctx context.Context, o access.Owed, err error) {
+func (t *delivery) owe(ctx context.Context, o access.Owed, err error) {
 	now := t.now
 	o.Since, o.Tries, o.Next = now, 1, now
 	if known := t.posted.Owes(o.Slot); known != nil {
@@ -228,7 +228,7 @@ func (t *telling) owe(ctx context.Context, o access.Owed, err error) {
 		}
 	}
 	wait, limited := slackapi.RetryAfter(err)
-	var back *heldBack
+	var back *heldError
 	switch class := slackapi.Class(o.Class); {
 	case class == slackapi.Operator, class == slackapi.Token:
 	case errors.As(err, &back):
@@ -236,30 +236,30 @@ func (t *telling) owe(ctx context.Context, o access.Owed, err error) {
 	case limited:
 		o.Next = now.Add(max(wait, time.Second))
 	case class == slackapi.Unknown:
-		o.Next = now.Add(backoff(o.Tries, longestTry))
+		o.Next = now.Add(backoff(o.Tries, maxUnknownBackoff))
 	default:
-		o.Next = now.Add(backoff(o.Tries, longestWait))
+		o.Next = now.Add(backoff(o.Tries, maxBackoff))
 	}
-	t.mine[o.Slot] = true
+	t.claimed[o.Slot] = true
 	t.change(func(m *access.Messages) { m.Owe(o) })
 }
 
-// unasked tells the requester, once, that nobody could be asked, and once that
+// tellNotAsked tells the requester, once, that nobody could be asked, and once that
 // they were asked after all.
-func (t *telling) unasked(ctx context.Context) {
-	to := access.Owed{Slot: slotUnasked, Channel: t.request.Requester.ID}
-	told := t.posted.At(slotUnasked)
+func (t *delivery) tellNotAsked(ctx context.Context) {
+	to := access.Owed{Slot: slotNotAsked, Channel: t.request.Requester.ID}
+	told := t.posted.At(slotNotAsked)
 	asked := false
 	for _, channel := range t.request.Channels {
 		slot := slotCard + channel
-		if t.posted.Owes(slot) != nil && !t.mine[slot] {
+		if t.posted.Owes(slot) != nil && !t.claimed[slot] {
 			return // somebody else tries just now
 		}
 		card := t.posted.At(slot)
 		asked = asked || card != nil && card.TS != undeliverable
 	}
 	switch {
-	case t.posted.Owes(slotUnasked) != nil && !t.mine[slotUnasked]:
+	case t.posted.Owes(slotNotAsked) != nil && !t.claimed[slotNotAsked]:
 	case told == nil && nobodyAsked(t.request, t.posted, t.now):
 		t.post(ctx, to, 0, "", slackui.ApproversNotAsked(t.request))
 	case told != nil && told.TS != undeliverable && told.Shows == 0 && asked && t.request.State == access.Pending:
@@ -282,27 +282,27 @@ func nobodyAsked(r access.Request, m access.Messages, now time.Time) bool {
 	return r.State == access.Pending && len(r.Channels) > 0
 }
 
-// tell posts the notice that belongs to one event alone, if there is one: to
+// post posts the notice that belongs to one event alone, if there is one: to
 // the requester, or below each card.
-func (t *telling) tell(ctx context.Context, e access.Event) {
+func (t *delivery) notify(ctx context.Context, e access.Event) {
 	notice, ok := slackui.NoticeOf(e, t.request, t.now)
 	if !ok {
 		return
 	}
 	if notice.ToRequester {
-		t.tellOnce(ctx, e, t.request.Requester.ID, "", notice.Message)
+		t.postNotice(ctx, e, t.request.Requester.ID, "", notice.Message)
 		return
 	}
 	for _, channel := range t.request.Channels {
 		if card := t.posted.At(slotCard + channel); card != nil && card.TS != undeliverable {
-			t.tellOnce(ctx, e, card.Channel, card.TS, notice.Message)
+			t.postNotice(ctx, e, card.Channel, card.TS, notice.Message)
 		}
 	}
 }
 
-func (t *telling) tellOnce(ctx context.Context, e access.Event, to, thread string, m slackui.Message) {
-	slot := slotTold + strconv.Itoa(e.Seq) + ":" + to
-	if t.posted.At(slot) == nil && t.may(slot) {
+func (t *delivery) postNotice(ctx context.Context, e access.Event, to, thread string, m slackui.Message) {
+	slot := slotNotice + strconv.Itoa(e.Seq) + ":" + to
+	if t.posted.At(slot) == nil && t.mayPost(slot) {
 		t.post(ctx, access.Owed{Slot: slot, Channel: to, Event: &e}, t.request.Version, thread, m)
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// tellRead tells log and operators what keeps the policy's groups and people
+// reportReading tells log and operators what keeps the policy's groups and people
 // from being known. A bad token is an error of the tick as well: nothing can be
 // posted with it, so the alarm on the function has to say so.
-func (h Tick) tellRead(ctx context.Context, read lifecycle.Refreshed) error {
+func (h Tick) reportReading(ctx context.Context, read lifecycle.Refreshed) error {
 	groups := errors.Join(slices.Collect(maps.Values(read.Groups))...)
 	people := errors.Join(read.People, read.Profiles)
 	var failed []error
@@ -29,13 +29,13 @@ func (h Tick) tellRead(ctx context.Context, read lifecycle.Refreshed) error {
 			failed = append(failed, err)
 		}
 	}
-	failed = append(failed, h.tellGroups(ctx, read), h.tellPeople(ctx, read.Directory, people))
-	return errors.Join(append(failed, h.tellUnproven(ctx, read.Directory))...)
+	failed = append(failed, h.reportGroups(ctx, read), h.reportPeople(ctx, read.Directory, people))
+	return errors.Join(append(failed, h.reportUnproven(ctx, read.Directory))...)
 }
 
-// tellGroups tells which groups are not known. A group that was never read, and
+// reportGroups tells which groups are not known. A group that was never read, and
 // did not fail, is still to be read for the first time: it is not told.
-func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
+func (h Tick) reportGroups(ctx context.Context, read lifecycle.Refreshed) error {
 	names := h.Step.Policy.Sources().Names
 	groups := make(map[string]string)
 	for _, id := range read.Unknown {
@@ -46,12 +46,12 @@ func (h Tick) tellGroups(ctx context.Context, read lifecycle.Refreshed) error {
 	text := func(listed string, ids []string) string {
 		return slackui.GroupsUnknown(listed, read.Directory.Groups[ids[0]].Gone, read.Groups[ids[0]])
 	}
-	return h.tellEach(ctx, "groups:", groups, text, slackui.GroupsKnown, names)
+	return h.reportEach(ctx, "groups:", groups, text, slackui.GroupsKnown, names)
 }
 
-// tellPeople tells when people cannot be read, and when they are not known. A
+// reportPeople tells when people cannot be read, and when they are not known. A
 // rate limit is not told as long as the last reading holds.
-func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) error {
+func (h Tick) reportPeople(ctx context.Context, d access.Directory, err error) error {
 	const cause = "people"
 	known := d.KnowsPeople(h.Operators.Now())
 	switch {
@@ -65,9 +65,9 @@ func (h Tick) tellPeople(ctx context.Context, d access.Directory, err error) err
 	return nil // the first reading is under way, or Slack limits the calls
 }
 
-// tellUnproven tells which people whom the policy names by address it cannot
+// reportUnproven tells which people whom the policy names by address it cannot
 // recognise by that address.
-func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
+func (h Tick) reportUnproven(ctx context.Context, d access.Directory) error {
 	if !d.KnowsPeople(h.Operators.Now()) {
 		return nil
 	}
@@ -85,17 +85,17 @@ func (h Tick) tellUnproven(ctx context.Context, d access.Directory) error {
 		return func(listed string, _ []string) string { return text(listed) }
 	}
 	return errors.Join(
-		h.tellEach(ctx, "unconfirmed:", unconfirmed, says(slackui.AddressesUnconfirmed), slackui.AddressesRecognised, names),
-		h.tellEach(ctx, "shared:", shared, says(slackui.AddressesShared), slackui.AddressesRecognised, names))
+		h.reportEach(ctx, "unconfirmed:", unconfirmed, says(slackui.AddressesUnconfirmed), slackui.AddressesRecognised, names),
+		h.reportEach(ctx, "shared:", shared, says(slackui.AddressesShared), slackui.AddressesRecognised, names))
 }
 
-// mostTold is how many ids one message is about. The next tick tells the rest.
-const mostTold = 100
+// maxReported is how many ids one message is about. The next tick tells the rest.
+const maxReported = 100
 
-// tellEach tells the operators once of each thing that is wrong now, by its id,
+// reportEach tells the operators once of each thing that is wrong now, by its id,
 // and once when it is over. Things that begin at the same time are one message,
 // and one cause, which is over when none of them is wrong any more.
-func (h Tick) tellEach(
+func (h Tick) reportEach(
 	ctx context.Context, kind string, wrong map[string]string, text func(listed string, ids []string) string,
 	over func(listed string) string, names map[string]string,
 ) error {
@@ -119,7 +119,7 @@ func (h Tick) tellEach(
 		}
 	}
 	fresh := slices.DeleteFunc(slices.Sorted(maps.Keys(wrong)), func(id string) bool { return told[id] })
-	if fresh = fresh[:min(len(fresh), mostTold)]; len(fresh) > 0 {
+	if fresh = fresh[:min(len(fresh), maxReported)]; len(fresh) > 0 {
 		failed = append(failed, h.Operators.Report(ctx, kind+strings.Join(fresh, " "), text(slackui.NameList(fresh, wrong), fresh)))
 	}
 	return errors.Join(failed...)
