@@ -7,7 +7,7 @@ ARCH     ?= arm64
 LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
 POLICY   ?= policy.yaml
 
-.PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help build-SlackFunction build-NotifyFunction build-VendFunction build-TickFunction
+.PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,13 +53,13 @@ bench: ## measure the figures of docs/performance.md
 fuzz: ## run each fuzz test for FUZZTIME (60s)
 	@.ci/fuzz $(or $(FUZZTIME),60s)
 
-build: $(addprefix build-,SlackFunction NotifyFunction VendFunction TickFunction) ## build the functions as Lambda runs them, in bin/
+FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
+build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toupper(substr($$0,1,1)) substr($$0,2)}')Function) ## build the functions as Lambda runs them, in bin/
 
-# One function and its policy. `sam build` calls these with a directory of its own.
-build-SlackFunction:  ; $(call package,slack)
-build-NotifyFunction: ; $(call package,notify)
-build-VendFunction:   ; $(call package,vend)
-build-TickFunction:   ; $(call package,tick)
+# One function and its policy: build-SlackFunction builds functions/slack. `sam build` calls
+# these with a directory of its own.
+build-%Function: FORCE ; $(call package,$(shell echo $* | tr A-Z a-z))
+FORCE:
 define package
 @$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
 @mkdir -p $(into)

@@ -51,7 +51,8 @@ LONGEST = {
     "ExistingTableStreamArn": f"arn:aws:dynamodb:eu-west-1:999999999999:table/{'x' * 60}/stream/2026-11-21T12:00:00.000",
 }
 OUTLIVE = {"AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::KMS::Key"}  # the stack
-FUNCTIONS = {"slack": "SlackFunction", "vend": "VendFunction", "notify": "NotifyFunction", "tick": "TickFunction"}
+# Name in functions/ and logical id of each function.
+FUNCTIONS = {p.parent.name: p.parent.name.capitalize() + "Function" for p in pathlib.Path("functions").glob("*/main.go")}
 
 
 class Wrong(Exception):

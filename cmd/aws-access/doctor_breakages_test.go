@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
@@ -287,8 +288,8 @@ var breakages = map[string]struct {
 	},
 	"functions with another policy": {
 		func(c *clinic) {
-			for _, f := range ours {
-				c.api.env(f.id)["POLICY"] = "/opt/canary.compiled"
+			for _, f := range config.Functions {
+				c.api.env(f.LogicalID)["POLICY"] = "/opt/canary.compiled"
 			}
 		},
 		[]string{"function notify problem changed", "function slack problem changed", "function tick problem changed", "function vend problem changed"}, []string{"POLICY is not policy.compiled"}, wrong,

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 // deployment is what stands in AWS.
@@ -28,27 +30,7 @@ type deployment struct {
 	unread    map[string]error // functions whose settings could not be read
 }
 
-// function is one as the template has it.
-type function struct {
-	id    string
-	short string
-	own   []string // variables of the environment that others do not have
-}
-
-// The functions as the template calls them, and what each needs beside what all
-// have.
-var ours = [...]function{
-	{"SlackFunction", "slack", []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"}},
-	{"VendFunction", "vend", []string{"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER"}},
-	{"NotifyFunction", "notify", nil},
-	{"TickFunction", "tick", nil},
-}
-
-// shared are the variables that must be there and alike in all functions, but
-// the one that is empty outside Enterprise Grid.
-var shared = [...]string{"BASTION_ACCOUNT", "TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_HOST",
-	"SLACK_BOT_TOKEN_PARAMETER"}
-
+// mayBeEmpty is the one variable that is empty outside Enterprise Grid.
 const mayBeEmpty = "SLACK_ENTERPRISE"
 
 // env is a function's environment; nothing when it could not be read.
@@ -116,17 +98,17 @@ func (d *doctor) findFunctions(ctx context.Context) error {
 		return fmt.Errorf("the stack %s has no function VendFunction, so it is not aws-access, or its deployment "+
 			"never finished", d.stack)
 	}
-	for _, f := range ours {
-		name := d.found.functions[f.id]
+	for _, f := range config.Functions {
+		name := d.found.functions[f.LogicalID]
 		if name == "" {
 			continue
 		}
 		settings, err := d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 		if err != nil {
-			d.found.unread[f.short] = err
+			d.found.unread[string(f.Name)] = err
 			continue
 		}
-		d.found.settings[f.short] = settings
+		d.found.settings[string(f.Name)] = settings
 	}
 	return nil
 }
@@ -196,18 +178,18 @@ func (d *doctor) unread(part, check string, err error) {
 
 // checkFunctions looks at each function, and whether all are configured alike.
 func (d *doctor) checkFunctions() {
-	for _, f := range ours {
-		check := "function " + f.short
-		settings := d.found.settings[f.short]
+	for _, f := range config.Functions {
+		check := "function " + string(f.Name)
+		settings := d.found.settings[string(f.Name)]
 		switch {
-		case d.found.functions[f.id] == "":
-			d.report.add(finding{inStack, check, problem, "missing", "The stack has no " + f.id + ".", "Deploy the product's own template.yaml again."})
-		case codeOf(d.found.unread[f.short]) == "ResourceNotFoundException":
-			d.report.add(finding{inStack, check, problem, "missing", f.id + " was deleted outside of the stack.",
+		case d.found.functions[f.LogicalID] == "":
+			d.report.add(finding{inStack, check, problem, "missing", "The stack has no " + f.LogicalID + ".", "Deploy the product's own template.yaml again."})
+		case codeOf(d.found.unread[string(f.Name)]) == "ResourceNotFoundException":
+			d.report.add(finding{inStack, check, problem, "missing", f.LogicalID + " was deleted outside of the stack.",
 				"Deploy the stack again. If CloudFormation finds nothing to change, delete the stack and create it again; the " +
 					"table is kept."})
 		case settings == nil:
-			d.unread(inStack, check, d.found.unread[f.short])
+			d.unread(inStack, check, d.found.unread[string(f.Name)])
 		default:
 			d.checkFunction(check, f, settings)
 		}
@@ -215,8 +197,8 @@ func (d *doctor) checkFunctions() {
 	d.checkAlike()
 }
 
-// variables are all that the template sets in the environment.
-func (f function) variables() []string { return slices.Concat(shared[:], f.own) }
+// variables are all that the template sets in a function's environment.
+func variables(f config.Spec) []string { return append(config.CommonVariables(), f.Variables...) }
 
 // What the template says of code and rights. Member accounts trust vend's role
 // by its name.
@@ -231,22 +213,22 @@ const (
 // else's code or rules into it: a layer runs before it (extensions), GODEBUG and
 // SSL_CERT_FILE weaken its TLS, a proxy or an endpoint hears its secrets. Names
 // are told, never values.
-func (d *doctor) changed(f function, s *lambda.GetFunctionConfigurationOutput) (changed []string) {
+func (d *doctor) changed(f config.Spec, s *lambda.GetFunctionConfigurationOutput) (changed []string) {
 	see := func(good bool, what string) {
 		if !good {
 			changed = append(changed, what)
 		}
 	}
-	env, variables := environment(s), f.variables()
+	env, expected := environment(s), variables(f)
 	see(len(s.Layers) == 0, "it has layers, and their code runs with its rights")
 	hasVendRole := strings.HasSuffix(str(s.Role), ":iam::"+d.found.account+":"+vendRole)
-	see(hasVendRole || f.short != "vend", "its role is not "+vendRole+" of this account")
-	see(!hasVendRole || f.short == "vend", "its role is "+vendRole+", which is vend's alone")
+	see(hasVendRole || f.Name != config.Vend, "its role is not "+vendRole+" of this account")
+	see(!hasVendRole || f.Name == config.Vend, "its role is "+vendRole+", which is vend's alone")
 	see(s.Runtime == theRuntime && str(s.Handler) == theHandler, "it is not "+theHandler+" on "+string(theRuntime))
 	see(env["POLICY"] == "" || env["POLICY"] == policyFile, "POLICY is not "+policyFile)
 	var foreign []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !slices.Contains(variables, name) {
+		if !slices.Contains(expected, name) {
 			foreign = append(foreign, name)
 		}
 	}
@@ -254,7 +236,7 @@ func (d *doctor) changed(f function, s *lambda.GetFunctionConfigurationOutput) (
 	return changed
 }
 
-func (d *doctor) checkFunction(check string, f function, s *lambda.GetFunctionConfigurationOutput) {
+func (d *doctor) checkFunction(check string, f config.Spec, s *lambda.GetFunctionConfigurationOutput) {
 	env := environment(s)
 	changed := d.changed(f, s)
 	if len(changed) > 0 {
@@ -264,7 +246,7 @@ func (d *doctor) checkFunction(check string, f function, s *lambda.GetFunctionCo
 				"again. Do not change a function by hand."})
 	}
 	var lacking []string
-	for _, name := range f.variables() {
+	for _, name := range variables(f) {
 		if env[name] == "" && name != mayBeEmpty {
 			lacking = append(lacking, name)
 		}
@@ -299,7 +281,7 @@ var secretLike = regexp.MustCompile(`xox[a-z]-|xapp-|AKIA[A-Z0-9]{16}`)
 // was put into the wrong variable may be a secret.
 func (d *doctor) checkAlike() {
 	var differ []string
-	for _, name := range shared {
+	for _, name := range config.CommonVariables() {
 		if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return environment(s)[name] }) {
 			differ = append(differ, name)
 		}
@@ -319,7 +301,7 @@ func (d *doctor) checkAlike() {
 	case slack != nil && d.found.settings["vend"] != nil && !isFunction(slack["VEND_FUNCTION"], d.found.settings["vend"]):
 		d.report.add(finding{inStack, check, problem, "other_vend",
 			"Slack's function calls another function than the stack's vend.", "Deploy the product's own template.yaml again."})
-	case len(d.found.settings) < len(ours):
+	case len(d.found.settings) < len(config.Functions):
 		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.",
 			"Correct what the checks above say."})
 	default:

@@ -5,6 +5,8 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 // stackAPI plays CloudFormation and Lambda as far as doctor asks them, about one
@@ -48,19 +50,19 @@ func newStackAPI(url string) *stackAPI {
 			"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::undelivered"}},
 		}},
 	}
-	for _, f := range ours {
-		name := "aws-access-" + f.id + "-1"
-		a.names[f.id] = name
+	for _, f := range config.Functions {
+		name := "aws-access-" + f.LogicalID + "-1"
+		a.names[f.LogicalID] = name
 		env := map[string]any{
 			"BASTION_ACCOUNT": theBastion, "TABLE": "aws-access-Table-1", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_ENTERPRISE": "",
 			"SLACK_HOST":                "slack.com",
 			"SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack/bot-token",
 		}
-		role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.id + "Role-1"
-		switch f.short {
-		case "slack":
+		role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.LogicalID + "Role-1"
+		switch f.Name {
+		case config.Slack:
 			env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, functionARN("aws-access-VendFunction-1")
-		case "vend":
+		case config.Vend:
 			env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = "/jit-access/external-id", "https://slack.com/"
 			role = theVendRole
 		}

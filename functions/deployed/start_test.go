@@ -8,9 +8,12 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 // wrongValues is what each variable must not be; a canary in it must not be
@@ -31,11 +34,10 @@ func mayBeMissing(name string) bool {
 
 // readBy reports whether a function reads a variable.
 func readBy(function, name string) bool {
-	switch name {
-	case "SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION":
-		return function == "slack"
-	case "EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER":
-		return function == "vend"
+	for _, f := range config.Functions {
+		if slices.Contains(f.Variables, name) {
+			return string(f.Name) == function
+		}
 	}
 	return true
 }

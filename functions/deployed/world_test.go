@@ -18,14 +18,21 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-// The functions, as the template calls them here, and how long each may run.
-var functions = map[string]time.Duration{"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second}
+// functions are the functions and how long each may run.
+var functions = func() map[string]time.Duration {
+	timeouts := make(map[string]time.Duration)
+	for _, f := range config.Functions {
+		timeouts[string(f.Name)] = f.Timeout
+	}
+	return timeouts
+}()
 
 func name(function string) string { return "aws-access-" + function }
 

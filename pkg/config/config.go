@@ -31,45 +31,49 @@ type Config struct {
 	elsewhere map[string]string // AWS_ENDPOINT_URL and the like
 }
 
-// Function is a set of variables that belong together.
-type Function string
-
-// The functions.
-const (
-	Slack  Function = "slack"
-	Notify Function = "notify"
-	Vend   Function = "vend"
-	Tick   Function = "tick"
-)
-
-// A variable of the environment.
+// A variable of the environment. Which function reads it is in Functions.
 type variable struct {
 	name    string
 	into    func(*Config) *string
-	pattern string // "" may be left out
+	pattern string // of the whole value
 	form    string // what the pattern wants, in words
-	only    string // functions that read it; "" for all
 }
 
-// Counted repetitions are left out of the patterns: each costs a start more than
-// all the others. What is too long, no AWS service has ever named so.
-const parameter, longest = `/jit-access/[a-zA-Z0-9_./-]+`, 512
+const (
+	parameterPattern = `/jit-access/[a-zA-Z0-9_./-]+`
+	parameterForm    = "the name of an SSM parameter under /jit-access/"
+	// maxValue is the longest value in bytes; no valid AWS name is longer. The
+	// patterns have no counted repetitions, because each of those costs a cold
+	// start more than all the other patterns.
+	maxValue = 512
+)
 
-// variables is the whole environment; docs/configuration.md holds the same.
+// variables is the whole environment; docs/configuration.md explains it.
 var variables = [...]variable{
-	{"AWS_REGION", func(c *Config) *string { return &c.Region }, access.RegionPattern, "a region such as eu-west-1", ""},
-	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits", ""},
-	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table", ""},
-	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file", ""},
-	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]+`, "a workspace id such as T01234567", ""},
-	{"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]+)?`, "an organisation id such as E01234567, or nothing", ""},
-	{"SLACK_HOST", func(c *Config) *string { return &c.SlackHost }, `(slack(-gov)?\.com)?`, "slack.com or slack-gov.com",
-		""},
-	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameter, "the name of an SSM parameter under /jit-access/", ""},
-	{"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameter, "the name of an SSM parameter under /jit-access/", "slack"},
-	{"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]+`, "the name or ARN of the vend function", "slack"},
-	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameter, "the name of an SSM parameter under /jit-access/", "vend"},
-	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address", "vend"},
+	{"AWS_REGION", func(c *Config) *string { return &c.Region }, access.RegionPattern, "a region such as eu-west-1"},
+	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits"},
+	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table"},
+	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file"},
+	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]+`, "a workspace id such as T01234567"},
+	{
+		"SLACK_ENTERPRISE", func(c *Config) *string { return &c.Enterprise }, `(E[A-Z0-9]+)?`,
+		"an organisation id such as E01234567, or nothing",
+	},
+	{
+		"SLACK_HOST", func(c *Config) *string { return &c.SlackHost }, `(slack(-gov)?\.com)?`,
+		"slack.com or slack-gov.com",
+	},
+	{"SLACK_BOT_TOKEN_PARAMETER", func(c *Config) *string { return &c.BotToken }, parameterPattern, parameterForm},
+	{
+		"SLACK_SIGNING_SECRET_PARAMETER", func(c *Config) *string { return &c.SigningSecret }, parameterPattern,
+		parameterForm,
+	},
+	{
+		"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]+`,
+		"the name or ARN of the vend function",
+	},
+	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameterPattern, parameterForm},
+	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address"},
 }
 
 // Read reads what a function needs. The error names every variable that is
@@ -78,12 +82,12 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 	var c Config
 	var wrong []string
 	for _, v := range variables {
-		if v.only != "" && v.only != string(f) {
+		if only := owner(v.name); only != "" && only != f {
 			continue
 		}
 		value := getenv(v.name)
 		switch {
-		case len(value) <= longest && regexp.MustCompile(`^(?:`+v.pattern+`)$`).MatchString(value):
+		case len(value) <= maxValue && regexp.MustCompile(`^(?:`+v.pattern+`)$`).MatchString(value):
 			*v.into(&c) = value
 		case value == "":
 			wrong = append(wrong, v.name+" is missing: it must be "+v.form)

@@ -44,8 +44,8 @@ func main() {
 
 func (d deployment) problems() []string {
 	var out []string
-	for _, f := range []config.Function{config.Slack, config.Notify, config.Vend, config.Tick} {
-		out = append(out, environment(f, d.Functions[f])...)
+	for _, f := range config.Functions {
+		out = append(out, environment(f.Name, d.Functions[f.Name])...)
 	}
 	if d.Table != nil {
 		out = append(out, table(d.Table)...)

@@ -10,13 +10,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/oklog/ulid/v2"
-)
 
-// timeouts are how long the functions may run, in real time, as in
-// template.yaml.
-var timeouts = map[string]time.Duration{
-	"slack": 10 * time.Second, "notify": time.Minute, "vend": 30 * time.Second, "tick": 55 * time.Second,
-}
+	"github.com/aws-access/aws-access/pkg/config"
+)
 
 // functionSet makes instances of the functions of one deployment, by name. As
 // on Lambda, an instance runs one event at a time, because it has a buffer of
@@ -35,7 +31,7 @@ func (f functionSet) invoke(ctx context.Context, function string, event []byte) 
 	if !ok {
 		return nil, fmt.Errorf("there is no function %q", function)
 	}
-	ctx, stop := context.WithTimeout(ctx, timeouts[function])
+	ctx, stop := context.WithTimeout(ctx, config.SpecOf(config.Function(function)).Timeout)
 	defer stop()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
 		AwsRequestID: ulid.Make().String(), InvokedFunctionArn: functionARN(function),

@@ -1,0 +1,104 @@
+package config
+
+import "time"
+
+// Function is the name of a function: that of its directory in functions/.
+type Function string
+
+// The functions.
+const (
+	Slack  Function = "slack"
+	Notify Function = "notify"
+	Vend   Function = "vend"
+	Tick   Function = "tick"
+)
+
+// Spec describes a function as template.yaml deploys it.
+type Spec struct {
+	Name      Function
+	LogicalID string        // in template.yaml; make builds it as build-<LogicalID>
+	Trigger   string        // what invokes it
+	Public    bool          // reachable from the internet
+	Timeout   time.Duration // after which Lambda ends a call
+	Variables []string      // of its environment, beside those that all functions have
+	// Actions are what its role may do, beside CommonActions. The resources and
+	// conditions are in template.yaml; infra/proof proves them.
+	Actions []string
+}
+
+// Functions is the one list of the functions. Configuration, doctor, the
+// sandbox and the tests derive from it; functions_test.go compares it with
+// template.yaml, functions/, the Makefile and infra/proof.
+var Functions = [...]Spec{
+	{
+		Name: Slack, LogicalID: "SlackFunction", Trigger: "HTTP API", Public: true, Timeout: 10 * time.Second,
+		Variables: []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"},
+		Actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "lambda:InvokeFunction", "ssm:GetParameter",
+		},
+	},
+	{
+		Name: Vend, LogicalID: "VendFunction", Trigger: "invocation by slack, or by aws-access doctor",
+		Timeout:   30 * time.Second,
+		Variables: []string{"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER"},
+		Actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:PutItem", "sns:Publish", "ssm:GetParameter", "sts:AssumeRole",
+			"sts:SetSourceIdentity", "sts:TagSession",
+		},
+	},
+	{
+		Name: Notify, LogicalID: "NotifyFunction", Trigger: "the table's stream", Timeout: time.Minute,
+		Actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+			"dynamodb:ListStreams", "dynamodb:PutItem", "kms:GenerateDataKey", "s3:ListBucket", "s3:PutObject",
+			"ssm:GetParameter",
+		},
+	},
+	{
+		Name: Tick, LogicalID: "TickFunction", Trigger: "a schedule, every minute", Timeout: 55 * time.Second,
+		Actions: []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "ssm:GetParameter"},
+	},
+}
+
+// CommonActions are what the role of every function may do: write its log, and
+// where the stack's parameters ask for it, use the table's key, run in a VPC and
+// send traces.
+var CommonActions = [...]string{
+	"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses", "kms:Decrypt",
+	"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+}
+
+// SpecOf returns the row of a function; the zero Spec for one that is not in the
+// list.
+func SpecOf(name Function) Spec {
+	for _, s := range Functions {
+		if s.Name == name {
+			return s
+		}
+	}
+	return Spec{}
+}
+
+// CommonVariables returns the names of the variables that template.yaml sets for
+// every function.
+func CommonVariables() (names []string) {
+	for _, v := range variables {
+		if v.name != "AWS_REGION" && owner(v.name) == "" { // Lambda sets the region
+			names = append(names, v.name)
+		}
+	}
+	return names
+}
+
+// owner is the function that alone reads a variable; "" if all do.
+func owner(variable string) Function {
+	for _, s := range Functions {
+		for _, name := range s.Variables {
+			if name == variable {
+				return s.Name
+			}
+		}
+	}
+	return ""
+}
