@@ -1,0 +1,19 @@
+package compiler
+
+// Keys returns the keys of every map that the compiler reads, for the test of docs/policy.md.
+func Keys() map[string][]string {
+	return map[string][]string{
+		"policy":        keyNames(policyKeys),
+		"settings":      keyNames(settingsKeys),
+		"ticket":        keyNames(ticketKeys),
+		"role":          keyNames(roleKeys),
+		"account":       keyNames(accountKeys),
+		"accounts file": keyNames(accountsFileKeys),
+		"group":         keyNames(groupKeys),
+		"rule":          keyNames(ruleKeys),
+		"condition":     reservedKeys,
+		"approval":      keyNames(approvalKeys),
+		"review":        keyNames(reviewKeys),
+		"never":         keyNames(neverRuleKeys),
+	}
+}
