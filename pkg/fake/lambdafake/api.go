@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// API is Lambda's own API, as far as invoking goes: for AWS_ENDPOINT_URL_LAMBDA.
-// Signatures must be there, for the service and region; they are not computed.
+// API serves the Invoke operation of Lambda's API, for AWS_ENDPOINT_URL_LAMBDA. A
+// call must be signed for this service and region. The signature is not verified.
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", s.serveInvoke)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusNotFound, "UnknownOperationException", "Only invocations are played.")
+		refuse(w, http.StatusNotFound, "UnknownOperationException", "Only Invoke is simulated.")
 	})
 	return mux
 }
@@ -23,15 +23,16 @@ func (s *Server) API() http.Handler {
 func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	id := newID()
 	w.Header().Set("X-Amzn-RequestId", id)
-	key, ok := signer(r, "lambda")
+	key, ok := signingKey(r, "lambda")
 	if !ok {
 		refuse(w, http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token")
 		return
 	}
 	name := s.nameOf(r.PathValue("name"))
 	if s.o.MayInvoke != nil && !s.o.MayInvoke(key, name) {
-		refuse(w, http.StatusForbidden, "AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction on resource: "+
-			r.PathValue("name")+" because no identity-based policy allows the lambda:InvokeFunction action")
+		refuse(w, http.StatusForbidden, "AccessDeniedException",
+			"User is not authorized to perform: lambda:InvokeFunction on resource: "+r.PathValue("name")+
+				" because no identity-based policy allows the lambda:InvokeFunction action")
 		return
 	}
 	f, err := s.function(name)
@@ -39,26 +40,26 @@ func (s *Server) serveInvoke(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+s.ARN(r.PathValue("name")))
 		return
 	}
-	most := maxSync
+	limit := maxSync
 	kind := cmp.Or(r.Header.Get("X-Amz-Invocation-Type"), "RequestResponse")
 	if kind == "Event" {
-		most = maxAsync
+		limit = maxAsync
 	}
-	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
+	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil {
-		return // whoever called is gone
+		return // the caller has hung up
 	}
 	if len(payload) == 0 {
-		payload = []byte("{}") // what a function sees of no payload at all
+		payload = []byte("{}") // the event that a function gets for an empty payload
 	}
-	if err := check(payload, most); err != nil {
+	if err := checkPayload(payload, limit); err != nil {
 		refuseCall(w, err)
 		return
 	}
 	s.serveKind(w, r, f, call{kind: kind, id: id, payload: payload})
 }
 
-// call is an invocation that is in order.
+// call is an Invoke call that was checked.
 type call struct {
 	kind, id string
 	payload  []byte
@@ -78,11 +79,12 @@ func (s *Server) serveKind(w http.ResponseWriter, r *http.Request, f *function, 
 		answer, err := s.invoke(r.Context(), f, c.id, c.payload)
 		s.answerCall(w, answer, err)
 	default:
-		refuse(w, http.StatusBadRequest, "InvalidParameterValueException", "InvocationType is Event, RequestResponse or DryRun.")
+		refuse(w, http.StatusBadRequest, "InvalidParameterValueException",
+			"InvocationType must be Event, RequestResponse or DryRun.")
 	}
 }
 
-// answerCall answers a synchronous call: with 200, also when the function
+// answerCall answers a synchronous call. The status is 200 also if the function
 // failed.
 func (s *Server) answerCall(w http.ResponseWriter, answer []byte, err error) {
 	failed, isFunction := errors.AsType[*FunctionError](err)
@@ -99,13 +101,15 @@ func (s *Server) answerCall(w http.ResponseWriter, answer []byte, err error) {
 	_, _ = w.Write(answer)
 }
 
-// refuseCall turns a reason not to run a function into Lambda's words.
+// refuseCall answers with the error of Lambda for a reason not to run a function.
 func refuseCall(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", "Request must be smaller than the quota for the InvokeFunction operation")
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException",
+			"Request must be smaller than the quota for the InvokeFunction operation")
 	case errors.Is(err, ErrNotJSON):
-		refuse(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
+		refuse(w, http.StatusBadRequest, "InvalidRequestContentException",
+			"Could not parse request body into json.")
 	case errors.Is(err, ErrThrottled):
 		refuse(w, http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
 	default:
@@ -120,25 +124,28 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	_, _ = w.Write(mustJSON(map[string]string{"Type": "User", "message": message, "Message": message}))
 }
 
-// nameOf is the name in what a caller calls a function: its name, its ARN, or
-// ACCOUNT:function:NAME, each with or without :$LATEST. What is in another
-// account or region is no function of ours.
-func (s *Server) nameOf(called string) string {
-	called = strings.TrimSuffix(called, ":$LATEST")
-	if name, ok := strings.CutPrefix(called, s.ARN("")); ok {
+// nameOf returns the name of a function. A caller may name a function by its name,
+// its ARN or ACCOUNT:function:NAME, each with or without :$LATEST. An ARN of another
+// account or region is returned unchanged: no function has such a name.
+func (s *Server) nameOf(reference string) string {
+	reference = strings.TrimSuffix(reference, ":$LATEST")
+	if name, ok := strings.CutPrefix(reference, s.ARN("")); ok {
 		return name
 	}
-	if name, ok := strings.CutPrefix(called, account+":function:"); ok {
+	if name, ok := strings.CutPrefix(reference, account+":function:"); ok {
 		return name
 	}
-	return called
+	return reference
 }
 
-var signed = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([A-Z0-9a-z]+)/\d{8}/([a-z0-9-]+)/([a-z]+)/aws4_request, ?SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$`)
+var authorization = regexp.MustCompile(
+	`^AWS4-HMAC-SHA256 Credential=([A-Z0-9a-z]+)/\d{8}/([a-z0-9-]+)/([a-z]+)/aws4_request, ?` +
+		`SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$`)
 
-// signer is the access key id that a call is signed with, for a service.
-func signer(r *http.Request, service string) (key string, ok bool) {
-	parts := signed.FindStringSubmatch(r.Header.Get("Authorization"))
+// signingKey returns the access key id that signed a call. ok is false if the call
+// is not signed for this service and region.
+func signingKey(r *http.Request, service string) (key string, ok bool) {
+	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil || parts[2] != region || parts[3] != service {
 		return "", false
 	}

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// Async says what becomes of asynchronous invocations that fail.
+// Async configures what happens to asynchronous invocations that fail.
 type Async struct {
-	Retries int           // after the first try: 0 to 2
-	MaxAge  time.Duration // 60 s to 6 h; 0 is 6 h
-	// OnFailure takes the record that a destination gets of an event that was
-	// given up.
+	Retries int           // tries after the first one: 0 to 2
+	MaxAge  time.Duration // 60 s to 6 h; 0 means 6 h
+	// OnFailure receives the record about an event that was given up, as an
+	// on-failure destination does. nil drops it.
 	OnFailure func(record []byte)
 }
 
-// defaultAsync holds for functions that nothing else was said of.
+// defaultAsync is the configuration of a function without a call of Async.
 var defaultAsync = Async{Retries: 2, MaxAge: 6 * time.Hour}
 
-// Async sets it for a function that is deployed.
+// Async configures the asynchronous invocations of a deployed function. The error
+// wraps ErrNoFunction, or names the limits of Lambda.
 func (s *Server) Async(name string, a Async) error {
 	f, err := s.function(name)
 	if err != nil {
@@ -28,7 +29,8 @@ func (s *Server) Async(name string, a Async) error {
 	}
 	a.MaxAge = cmp.Or(a.MaxAge, defaultAsync.MaxAge)
 	if a.Retries < 0 || a.Retries > 2 || a.MaxAge < time.Minute || a.MaxAge > defaultAsync.MaxAge {
-		return fmt.Errorf("asynchronous invocations of %s: 0 to 2 retries and an age of 60 s to 6 h, not %d and %v", name, a.Retries, a.MaxAge)
+		return fmt.Errorf("configure asynchronous invocations of %s: retries must be 0 to 2, not %d; "+
+			"the age must be 60 s to 6 h, not %v", name, a.Retries, a.MaxAge)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -41,12 +43,12 @@ type event struct {
 	f       *function
 	id      string
 	payload []byte
-	at      time.Time
-	invoked int
-	failed  *FunctionError // the last time
+	at      time.Time      // when it was queued
+	invoked int            // tries so far, without throttled ones
+	failed  *FunctionError // error of the last try
 }
 
-// queue takes an event; its function runs some time later.
+// queue accepts an event, and runs its function in the background.
 func (s *Server) queue(f *function, id string, payload []byte) error {
 	times := 1
 	if s.o.Duplicate(f.name) {
@@ -61,10 +63,10 @@ func (s *Server) queue(f *function, id string, payload []byte) error {
 	return nil
 }
 
-// deliver tries until the function has taken the event, or it is given up.
+// deliver tries until the function has handled the event, or gives the event up.
 func (s *Server) deliver(e *event) {
 	for throttled := 0; ; {
-		a := e.f.asyncNow()
+		a := e.f.asyncConfig()
 		if s.o.Now().Sub(e.at) > a.MaxAge {
 			s.giveUp(e, a, "EventAgeExceeded")
 			return
@@ -82,11 +84,11 @@ func (s *Server) deliver(e *event) {
 				s.giveUp(e, a, "RetriesExhausted")
 				return
 			}
-		default: // it was not run, which is no try
+		default: // the function did not run, so this does not count as a try
 			throttled++
 			pause = s.o.ThrottleWait
 			if !errors.Is(err, ErrThrottled) {
-				s.o.Log.Error("a function cannot be run", "function", e.f.name, "error", err)
+				s.o.Log.Error("function cannot run", "function", e.f.name, "error", err)
 			}
 		}
 		tries := e.invoked
@@ -99,25 +101,27 @@ func (s *Server) deliver(e *event) {
 	}
 }
 
-func (f *function) asyncNow() Async {
+func (f *function) asyncConfig() Async {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.async
 }
 
-// timestamp is how AWS writes times in these records.
-const timestamp = "2006-01-02T15:04:05.000Z"
+// timeFormat is the format of times in failure records.
+const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// giveUp hands the event to the destination.
+// giveUp sends the event to the failure destination.
 func (s *Server) giveUp(e *event, a Async, condition string) {
-	s.o.Log.Warn("an event was given up", "function", e.f.name, "request", e.id, "condition", condition, "tries", e.invoked)
+	s.o.Log.Warn("event was given up",
+		"function", e.f.name, "request", e.id, "condition", condition, "tries", e.invoked)
 	if a.OnFailure == nil {
 		return
 	}
 	record := map[string]any{
-		"version": "1.0", "timestamp": s.o.Now().UTC().Format(timestamp),
+		"version": "1.0", "timestamp": s.o.Now().UTC().Format(timeFormat),
 		"requestContext": map[string]any{
-			"requestId": e.id, "functionArn": s.ARN(e.f.name) + ":$LATEST", "condition": condition, "approximateInvokeCount": e.invoked,
+			"requestId": e.id, "functionArn": s.ARN(e.f.name) + ":$LATEST",
+			"condition": condition, "approximateInvokeCount": e.invoked,
 		},
 		"requestPayload": json.RawMessage(e.payload),
 	}
@@ -128,12 +132,13 @@ func (s *Server) giveUp(e *event, a Async, condition string) {
 	a.OnFailure(mustJSON(record))
 }
 
-// responseContext says that the function was run, and failed.
+// responseContext is the part of a failure record about a function that ran and
+// failed.
 func responseContext() map[string]any {
 	return map[string]any{"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
 }
 
-// payloadOf is what a function answered with, as JSON whatever it was.
+// payloadOf is the payload of an error as a JSON value: a string if it is not JSON.
 func payloadOf(e *FunctionError) any {
 	if json.Valid(e.Payload) {
 		return json.RawMessage(e.Payload)

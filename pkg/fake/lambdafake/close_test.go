@@ -17,13 +17,13 @@ import (
 )
 
 func TestNoProcessRemainsAfterClose(t *testing.T) {
-	d := newDesk(t)
-	s := serve(t, Options{}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
-	pids := []int{look(t, s).PID} // frozen
+	relay := newRelay(t)
+	s := serve(t, Options{}, withRelay(relay))
+	pids := []int{inspect(t, s).PID} // frozen
 	answer := make(chan error, 1)
 	go func() { _, err := s.Invoke(t.Context(), "echo", []byte("{}")); answer <- err }()
-	d.next(t) // the same one runs; another one waits
-	pids = append(pids, look(t, s).PID)
+	relay.next(t) // this instance is busy now, so the next call starts another one
+	pids = append(pids, inspect(t, s).PID)
 	if s.Instances("echo") != 2 {
 		t.Fatalf("%d instances", s.Instances("echo"))
 	}
@@ -34,7 +34,7 @@ func TestNoProcessRemainsAfterClose(t *testing.T) {
 		}
 	}
 	if failed, ok := errors.AsType[*FunctionError](<-answer); !ok || failed.Type != typeExit {
-		t.Errorf("what ran: got %v", failed)
+		t.Errorf("the invocation that ran: got %v", failed)
 	}
 	if _, err := s.Invoke(t.Context(), "echo", []byte("{}")); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: got %v", err)
@@ -45,19 +45,19 @@ func TestNoProcessRemainsAfterClose(t *testing.T) {
 	s.Close() // twice is harmless
 }
 
-// panics is what TestMain runs in a process of its own, for the next test: with
-// one instance that runs and one that is frozen.
-func panics() {
+// panicWithInstances panics while one instance runs and one is frozen. TestMain calls
+// it in a process of its own, for the next test.
+func panicWithInstances() {
 	s := New(Options{})
 	if err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap, Timeout: time.Minute}); err != nil {
 		panic(err)
 	}
 	go func() { _, _ = s.Invoke(context.Background(), "echo", []byte(`{"do":"hang"}`)) }()
-	for len(s.Logs("echo")) == 0 { // until it runs
+	for len(s.Logs("echo")) == 0 { // wait until it runs
 		runtime.Gosched()
 	}
-	text, err := s.Invoke(context.Background(), "echo", []byte(`{"do":"look"}`))
-	var frozen seen
+	text, err := s.Invoke(context.Background(), "echo", []byte(`{"do":"inspect"}`))
+	var frozen inspection
 	if err == nil {
 		err = json.Unmarshal(text, &frozen)
 	}
@@ -71,8 +71,9 @@ func panics() {
 }
 
 func TestNoProcessRemainsAfterAPanic(t *testing.T) {
+	needsProcesses(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.SysProcAttr = attributes() // nor does this one
+	cmd.SysProcAttr = attributes() // so that this process does not remain either
 	cmd.Env = append(os.Environ(), "LAMBDAFAKE_PANICS="+bootstrap)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -89,7 +90,7 @@ func TestNoProcessRemainsAfterAPanic(t *testing.T) {
 		}
 	}
 	if err := cmd.Wait(); err == nil || len(pids) != 2 {
-		t.Fatalf("it did not panic (%v), or named no two processes (%v)", err, pids)
+		t.Fatalf("got error %v and processes %v, want a panic and two processes", err, pids)
 	}
 	for _, pid := range pids {
 		if !gone(pid) {
@@ -98,34 +99,33 @@ func TestNoProcessRemainsAfterAPanic(t *testing.T) {
 	}
 }
 
-// A function with a tenth of a processor takes at least as long as that; where
-// there is no right to set shares, nothing is measured without them.
-func TestAShareOfAProcessorIsKept(t *testing.T) {
+// Without permission to write cgroups, the test checks only the error.
+func TestFunctionGetsItsShareOfACPU(t *testing.T) {
+	needsProcesses(t)
 	s := New(Options{})
 	defer s.Close()
 	err := s.Deploy(Function{Name: "echo", Bootstrap: bootstrap, CPU: 0.1, Timeout: time.Minute})
 	if err != nil {
-		if !strings.Contains(err.Error(), "a share of a CPU needs the right to write") {
+		if !strings.Contains(err.Error(), "a share of a CPU needs permission to write") {
 			t.Errorf("got %v", err)
 		}
 		return
 	}
 	burnt, err := strconv.Atoi(string(do(t, s, map[string]any{"do": "burn", "count": 50})))
 	if took := time.Duration(burnt); err != nil || took < 350*time.Millisecond {
-		t.Errorf("50 ms of work took %v (%v), not some 500 ms", took, err)
+		t.Errorf("50 ms of CPU time took %v (%v), want about 500 ms", took, err)
 	}
 	s.Close()
 	left, err := filepath.Glob("/sys/fs/cgroup/cpu/lambdafake-" + strconv.Itoa(os.Getpid()) + "-*")
 	if err != nil || len(left) > 0 {
-		t.Errorf("groups are left: %v, %v", left, err)
+		t.Errorf("cgroups are left: %v, %v", left, err)
 	}
 }
 
-// Quiet waits for what is queued and what runs, and for nothing else.
-func TestQuietWaitsForWhatRuns(t *testing.T) {
-	d := newDesk(t)
-	s := serve(t, Options{}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
-	quiet(t, s)
+func TestWaitIdleWaitsForQueuedAndRunningInvocations(t *testing.T) {
+	relay := newRelay(t)
+	s := serve(t, Options{}, withRelay(relay))
+	waitIdle(t, s)
 	f, err := s.function("echo")
 	if err != nil {
 		t.Fatal(err)
@@ -133,17 +133,17 @@ func TestQuietWaitsForWhatRuns(t *testing.T) {
 	if err := s.queue(f, newID(), []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	call := d.next(t)
+	call := relay.next(t)
 	ctx, stop := contextFor(t, 20*time.Millisecond)
 	defer stop()
 	if err := s.WaitIdle(ctx); err == nil || !strings.Contains(err.Error(), "1 invocations or events are not done") {
 		t.Errorf("got %v", err)
 	}
 	call.answer("1")
-	quiet(t, s)
+	waitIdle(t, s)
 }
 
-// BenchmarkWarm is what this package itself costs an invocation.
+// BenchmarkWarm measures the overhead of this package for an invocation.
 func BenchmarkWarm(b *testing.B) {
 	s := New(Options{})
 	defer s.Close()

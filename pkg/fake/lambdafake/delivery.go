@@ -10,45 +10,45 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// delivery brings one batch to its function, until each of its records was
-// taken or given up.
+// delivery delivers one batch to its function, until every record was handled or
+// given up.
 type delivery struct {
 	r       *reader
-	failed  *FunctionError // the last time
-	invoked int
+	failed  *FunctionError // error of the last try; nil if the function answered
+	invoked int            // tries so far, without throttled ones
 }
 
-// outcome is what became of one try.
+// outcome is the result of one try.
 type outcome struct {
-	taken     int  // records from the first one that are done with
-	throttled bool // it was not run
-	broken    bool // the function failed, or what it reports means nothing
-	stopped   bool
+	handled   int  // number of records, from the first one, that the function handled
+	throttled bool // the function did not run
+	failed    bool // the function failed, or its report is invalid
+	stopped   bool // the mapping or the server was stopped
 }
 
-// hand hands over records that were tried so often already. The tries of
-// what is left are not counted anew when it gets shorter, and a half inherits
-// them: Lambda's documentation promises no more than that halving is no retry.
-func (d *delivery) hand(records []events.DynamoDBEventRecord, tries int) {
+// deliver delivers records that have failed a number of times. When part of them is
+// handled, the rest keeps the number of tries, and so do the halves of a split
+// batch: Lambda's documentation promises only that a split is not a retry.
+func (d *delivery) deliver(records []events.DynamoDBEventRecord, tries int) {
 	m := d.r.m
 	for throttled := 0; ; {
-		if records = d.tooOld(records); len(records) == 0 {
+		if records = d.parkOld(records); len(records) == 0 {
 			return
 		}
-		said := d.try(records)
-		records = records[said.taken:]
+		result := d.try(records)
+		records = records[result.handled:]
 		switch {
-		case said.stopped || len(records) == 0:
+		case result.stopped || len(records) == 0:
 			return
-		case said.throttled: // which never reached the function, and is no retry
+		case result.throttled: // the function did not run, so this does not count as a try
 			throttled++
 			if !wait(m.ctx, m.s.o.ThrottleWait(throttled)) {
 				return
 			}
 			continue
-		case said.broken && m.Bisect && len(records) > 1:
+		case result.failed && m.Bisect && len(records) > 1:
 			half := len(records) / 2
-			d.hand(records[:half], tries)
+			d.deliver(records[:half], tries)
 			records = records[half:]
 			continue
 		case m.Retries >= 0 && tries >= m.Retries:
@@ -62,8 +62,9 @@ func (d *delivery) hand(records []events.DynamoDBEventRecord, tries int) {
 	}
 }
 
-// tooOld parks the records at the front that are older than they may get.
-func (d *delivery) tooOld(records []events.DynamoDBEventRecord) []events.DynamoDBEventRecord {
+// parkOld parks the first records if they are older than MaxAge, and returns the
+// others.
+func (d *delivery) parkOld(records []events.DynamoDBEventRecord) []events.DynamoDBEventRecord {
 	m := d.r.m
 	if m.MaxAge == 0 {
 		return records
@@ -78,57 +79,58 @@ func (d *delivery) tooOld(records []events.DynamoDBEventRecord) []events.DynamoD
 	return records[old:]
 }
 
-// try invokes the function once with all the records.
+// try invokes the function once with all records.
 func (d *delivery) try(records []events.DynamoDBEventRecord) outcome {
 	m := d.r.m
 	event := payload(records)
-	ctx := context.WithoutCancel(m.ctx) // what is on its way is waited for
+	ctx := context.WithoutCancel(m.ctx) // stop waits for an invocation that has begun
 	if m.s.o.Duplicate(m.Function) {    // as if the first answer had been lost
 		_, _ = m.s.invoke(ctx, m.f, newID(), event)
 	}
 	answer, err := m.s.invoke(ctx, m.f, newID(), event)
 	failed, isFunction := errors.AsType[*FunctionError](err)
 	switch {
-	case err != nil && m.ctx.Err() != nil: // stopped or closed, which is no failure of the function
+	case err != nil && m.ctx.Err() != nil: // stopped: this is not a failure of the function
 		return outcome{stopped: true}
 	case isFunction:
 		d.failed = failed
 		d.invoked++
-		return outcome{broken: true}
-	case err != nil: // nor is this: the function was not run
+		return outcome{failed: true}
+	case err != nil: // the function did not run
 		if !errors.Is(err, ErrThrottled) {
-			m.s.o.Log.Error("a function cannot be run", "function", m.Function, "error", err)
+			m.s.o.Log.Error("function cannot run", "function", m.Function, "error", err)
 		}
 		return outcome{throttled: true}
 	}
 	d.invoked++
 	if !m.ReportFailures {
-		return outcome{taken: len(records)}
+		return outcome{handled: len(records)}
 	}
-	taken, ok := checkpoint(records, answer)
+	handled, ok := readReport(records, answer)
 	d.failed = nil
-	return outcome{taken: taken, broken: !ok}
+	return outcome{handled: handled, failed: !ok}
 }
 
-// checkpoint reads which records a function took: those before the first that
-// it names. Nothing said, null, or no names: it took them all. ok is false when
-// a name is missing, empty or none of the batch's: then the whole batch failed.
-// Keys count letter by letter, as on Lambda, which Go's decoder would not do.
-func checkpoint(records []events.DynamoDBEventRecord, answer []byte) (taken int, ok bool) {
+// readReport returns how many records a function handled: those before the first
+// one that it names as failed. It handled all of them if the answer is empty or
+// null, or names none. ok is false if a name is missing, empty or not in the batch;
+// then the whole batch has failed. The letter case of keys matters, as on Lambda;
+// Go's decoder would ignore it for a struct.
+func readReport(records []events.DynamoDBEventRecord, answer []byte) (handled int, ok bool) {
 	if len(answer) == 0 {
 		return len(records), true
 	}
-	var said map[string]json.RawMessage
-	if err := json.Unmarshal(answer, &said); err != nil {
+	var report map[string]json.RawMessage
+	if err := json.Unmarshal(answer, &report); err != nil {
 		return 0, false
 	}
 	var failures []map[string]any
-	if list, named := said["batchItemFailures"]; named {
+	if list, named := report["batchItemFailures"]; named {
 		if err := json.Unmarshal(list, &failures); err != nil {
 			return 0, false
 		}
 	}
-	taken = len(records)
+	handled = len(records)
 	for _, failure := range failures {
 		at := slices.IndexFunc(records, func(r events.DynamoDBEventRecord) bool {
 			return r.Change.SequenceNumber == failure["itemIdentifier"]
@@ -136,12 +138,12 @@ func checkpoint(records []events.DynamoDBEventRecord, answer []byte) (taken int,
 		if at < 0 {
 			return 0, false
 		}
-		taken = min(taken, at)
+		handled = min(handled, at)
 	}
-	return taken, true
+	return handled, true
 }
 
-// park gives records up, and the shard goes on.
+// park gives records up, so that the rest of the shard can be delivered.
 func (d *delivery) park(records []events.DynamoDBEventRecord, condition string) {
 	m := d.r.m
 	first, last := records[0].Change, records[len(records)-1].Change
@@ -151,9 +153,10 @@ func (d *delivery) park(records []events.DynamoDBEventRecord, condition string) 
 		return
 	}
 	record := map[string]any{
-		"version": "1.0", "timestamp": m.s.o.Now().UTC().Format(timestamp),
+		"version": "1.0", "timestamp": m.s.o.Now().UTC().Format(timeFormat),
 		"requestContext": map[string]any{
-			"requestId": newID(), "functionArn": m.s.ARN(m.Function), "condition": condition, "approximateInvokeCount": d.invoked,
+			"requestId": newID(), "functionArn": m.s.ARN(m.Function),
+			"condition": condition, "approximateInvokeCount": d.invoked,
 		},
 		"DDBStreamBatchInfo": map[string]any{
 			"shardId": d.r.shard, "streamArn": m.StreamARN, "batchSize": len(records),
@@ -164,7 +167,7 @@ func (d *delivery) park(records []events.DynamoDBEventRecord, condition string) 
 	}
 	if d.invoked > 0 {
 		response := responseContext()
-		if d.failed == nil { // it answered, and named what failed
+		if d.failed == nil { // the function answered, and named the records that failed
 			delete(response, "functionError")
 		}
 		record["responseContext"] = response
@@ -176,7 +179,7 @@ func arrival(r events.DynamoDBStreamRecord) string {
 	return r.ApproximateCreationDateTime.UTC().Format(time.RFC3339)
 }
 
-// payload is the event that carries records.
+// payload is the event with these records.
 func payload(records []events.DynamoDBEventRecord) []byte {
 	return mustJSON(events.DynamoDBEvent{Records: records})
 }

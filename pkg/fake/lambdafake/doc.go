@@ -1,24 +1,33 @@
-// Package lambdafake plays AWS Lambda for tests: it runs the real bootstrap
-// binaries, each instance under a Runtime API of its own, and delivers to them
-// what AWS would deliver.
+// Package lambdafake is a fake of AWS Lambda for tests. It runs the real bootstrap
+// binaries, gives each instance a Runtime API of its own, and delivers the events
+// that AWS would deliver.
 //
-// It promises what a function may count on and nothing more: one invocation at
-// a time in an instance, frozen in between, ended by a time-out or a new
-// version; asynchronous invocations at least once, with retries; records of a
-// stream in order for each shard, tried again, split, parked. It refuses what
-// Lambda refuses. It must never be linked into a function.
+// It promises what a function may rely on, and nothing more:
 //
-// Where Lambda's documentation leaves open what happens, the harder case is
-// played: a stream record that a function reports as failed for good is parked
-// together with everything behind it in its batch, because halving is promised
-// for invocations that fail, not for those that answer with a report.
+//   - an instance runs one invocation at a time, is frozen between invocations, and
+//     ends after a timeout or a new version;
+//   - an asynchronous invocation is delivered at least once, with retries;
+//   - the records of a stream arrive in order for each shard. A failed batch is
+//     retried, split in half, and finally parked with the failure destination.
 //
-// What differs from AWS, so that tests are repeatable: an invocation is answered
-// once the instance is free again, so that the next one in a row finds it; an
-// instance whose start fails is not started a second time within the same
-// invocation; idle instances are kept until the next version, Kill or Close; a
-// function begins with 50 instances at most, not 1,000. Memory is not limited,
-// signatures are not computed, and what waits in a queue does not survive Close.
+// It refuses what Lambda refuses. It never calls AWS, and no function may link it.
 //
-// It needs a Unix; CPU shares need Linux and the right to write cgroups.
+// Where Lambda's documentation leaves the behaviour open, the fake takes the harder
+// case for the function. For example, if a function's report names a record that has
+// failed for good, the fake parks that record together with all records after it in
+// the batch: Lambda promises to split only batches whose invocation failed, not
+// batches with a report.
+//
+// These differences from AWS make tests repeatable:
+//
+//   - the answer to an invocation is sent when the instance is free again, so the
+//     next invocation uses the same instance;
+//   - if an instance fails to start, the same invocation does not start it again;
+//   - idle instances stay until the next version, Kill or Close;
+//   - a function has at most 50 instances at first, not 1,000;
+//   - memory is not limited, and signatures are not verified;
+//   - events that are queued are lost on Close.
+//
+// The package needs Unix. Shares of a CPU need Linux and permission to write
+// cgroups.
 package lambdafake

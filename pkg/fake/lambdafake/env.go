@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// maxEnvironment is the size of all names and values together that Lambda
-// takes, in bytes.
+// maxEnvironment is Lambda's limit for all names and values together, in bytes.
 const maxEnvironment = 4 << 10
 
-// reserved are the names that Lambda sets and refuses to be given. (The role's
-// credentials are among them on AWS; here they come by Env.)
+// reserved lists the names that Lambda sets, and that a function's configuration must
+// not set. On AWS they include the names of the role's credentials; here Env gives
+// those.
 var reserved = []string{
-	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+	"AWS_LAMBDA_FUNCTION_NAME",
 	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
 	"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY",
 	"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
@@ -26,7 +27,7 @@ var roleKeys = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSI
 
 var variableName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 
-// checkEnvironment refuses what Lambda would. It never shows a value.
+// checkEnvironment refuses what Lambda refuses. Its errors contain no values.
 func checkEnvironment(env map[string]string) error {
 	var wrong []error
 	size := 0
@@ -37,20 +38,21 @@ func checkEnvironment(env map[string]string) error {
 		size += len(name) + len(value)
 		switch {
 		case slices.Contains(reserved, name):
-			wrong = append(wrong, fmt.Errorf("the environment may not set %s: Lambda does", name))
+			wrong = append(wrong, fmt.Errorf("the environment must not set %s: Lambda sets it", name))
 		case !variableName.MatchString(name):
-			wrong = append(wrong, fmt.Errorf("%q is no name of a variable", name))
+			wrong = append(wrong, fmt.Errorf("%q is not a valid name of a variable", name))
 		case strings.ContainsRune(value, 0):
-			wrong = append(wrong, fmt.Errorf("%s holds a zero byte", name))
+			wrong = append(wrong, fmt.Errorf("%s contains a zero byte", name))
 		}
 	}
 	if size > maxEnvironment {
-		wrong = append(wrong, fmt.Errorf("the environment is %d bytes, at most 4,096 are taken", size))
+		wrong = append(wrong, fmt.Errorf("the environment has %d bytes; the limit is 4,096", size))
 	}
 	return errors.Join(wrong...)
 }
 
-// environment is all that a function sees: nothing of this process's own.
+// environment returns the whole environment of an instance. It contains nothing of
+// this process's environment.
 func (v *version) environment(api, stream string) []string {
 	env := map[string]string{
 		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC",

@@ -6,16 +6,16 @@ import (
 	"fmt"
 )
 
-// Why Lambda itself does not run a function.
+// Reasons why Lambda itself does not run a function.
 var (
-	ErrNoFunction = errors.New("there is no such function")
-	ErrThrottled  = errors.New("the function runs as many times at once as it may")
-	ErrTooLarge   = errors.New("the payload is larger than Lambda takes")
+	ErrNoFunction = errors.New("the function does not exist")
+	ErrThrottled  = errors.New("the function has reached its concurrency limit")
+	ErrTooLarge   = errors.New("the payload is too large for Lambda")
 	ErrNotJSON    = errors.New("the payload is not JSON")
 	ErrClosed     = errors.New("the server is closed")
 )
 
-// Types of errors that are not the function's own words.
+// Types of errors that Lambda reports, not the function.
 const (
 	typeTimeout    = "Sandbox.Timedout"
 	typeExit       = "Runtime.ExitError"
@@ -23,11 +23,11 @@ const (
 	typeTooLarge   = "Function.ResponseSizeTooLarge"
 )
 
-// FunctionError is an error of a function: one that it answered with, or what
-// became of it instead of an answer.
+// FunctionError is an error of a function: the error that it answered with, or the
+// reason why there is no answer, such as a timeout.
 type FunctionError struct {
 	Type, Message string
-	Payload       []byte // JSON, as Lambda answers with it
+	Payload       []byte // the JSON that Lambda answers with
 	lastLine      string // the last line that the instance wrote, if the instance is gone
 }
 
@@ -39,21 +39,21 @@ func (e *FunctionError) Error() string {
 	return text
 }
 
-// ended is the error of an invocation whose instance came to an end.
-func ended(kind, request, format string, args ...any) *FunctionError {
+// instanceError is the error of an invocation whose instance has ended.
+func instanceError(kind, request, format string, args ...any) *FunctionError {
 	e := &FunctionError{Type: kind, Message: "RequestId: " + request + " Error: " + fmt.Sprintf(format, args...)}
 	e.Payload = mustJSON(map[string]string{"errorType": e.Type, "errorMessage": e.Message})
 	return e
 }
 
-// said is the error that a function answered with.
-func said(payload []byte) *FunctionError {
+// answeredError is the error that a function answered with.
+func answeredError(payload []byte) *FunctionError {
 	var text struct{ ErrorType, ErrorMessage string }
-	_ = json.Unmarshal(payload, &text) // whatever it is, it is passed on
+	_ = json.Unmarshal(payload, &text) // an unreadable payload is passed on without type and message
 	return &FunctionError{Type: text.ErrorType, Message: text.ErrorMessage, Payload: payload}
 }
 
-// mustJSON writes what holds nothing that JSON cannot write.
+// mustJSON marshals a value whose types can always be marshalled.
 func mustJSON(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {

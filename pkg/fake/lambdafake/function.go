@@ -13,31 +13,30 @@ import (
 	"time"
 )
 
-// accountLimit is how many instances of a function run at once when nothing is
-// reserved for it. AWS begins with 1,000 for a whole account; this machine
-// could not.
+// accountLimit is the limit of instances of a function without reserved concurrency.
+// AWS begins with 1,000 for a whole account, which is too many for a test machine.
 const accountLimit = 50
 
-// keptStarts is how many starts a function remembers.
-const keptStarts = 1000
+// maxStarts is the number of starts that are kept for each function.
+const maxStarts = 1000
 
-// Function is one version of a function.
+// Function describes one version of a function.
 type Function struct {
 	Name      string
-	Bootstrap string // path of the binary; it must stay as it is until the next Deploy
-	Dir       string // its package: working directory and LAMBDA_TASK_ROOT; "" is the binary's
-	// Env is what the template sets, and the role's credentials. Names that
-	// Lambda sets itself are refused.
+	Bootstrap string // path of the binary, which must not change until the next Deploy
+	Dir       string // working directory and LAMBDA_TASK_ROOT; "" means the directory of the binary
+	// Env has the variables of the template and the credentials of the role. Deploy
+	// refuses names that Lambda itself sets.
 	Env         map[string]string
-	Timeout     time.Duration // whole seconds, 1 to 900; 0 is 3 s
-	MemoryMB    int           // 128 to 10,240; 0 is 128. It is told to the function, not enforced.
-	Concurrency int           // instances at once; 0 is 50
-	// CPU is the share of one CPU that an instance gets by cgroup quota; 0 is no
-	// limit. Lambda gives 1 for 1,769 MB, and more only while an instance starts.
+	Timeout     time.Duration // whole seconds, 1 to 900; 0 means 3 s
+	MemoryMB    int           // 128 to 10,240; 0 means 128. The function sees it; it is not enforced.
+	Concurrency int           // limit of instances; 0 means 50
+	// CPU is the share of one CPU that an instance gets, by a cgroup quota. 0 means
+	// no limit. Lambda gives 1 for 1,769 MB, and more only while an instance starts.
 	CPU float64
 }
 
-// function is what stands behind a name, through all its versions.
+// function is a deployed function with all its versions.
 type function struct {
 	s    *Server
 	name string
@@ -47,10 +46,10 @@ type function struct {
 	closed  bool
 	idle    []*instance // of the current version, longest idle first
 	all     map[*instance]bool
-	running int // slots taken: instances that run an invocation or start for one
+	running int // instances that run an invocation or start for one
 	starts  []*record
 	async   Async
-	seen    int // invocations since crash was set
+	invoked int // invocations since crash was set
 	crash   func(n int) bool
 }
 
@@ -61,8 +60,9 @@ type version struct {
 
 var functionName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
 
-// Deploy puts up a function or a new version of it: instances of the old
-// version finish what they run and are ended, new invocations go to the new.
+// Deploy adds a function, or a new version of it. Instances of the old version
+// finish their invocation and end; new invocations use the new version. The error
+// lists everything that Lambda would refuse; it is ErrClosed after Close.
 func (s *Server) Deploy(f Function) error {
 	if err := f.complete(); err != nil {
 		return fmt.Errorf("deploy %q: %w", f.Name, err)
@@ -72,16 +72,16 @@ func (s *Server) Deploy(f Function) error {
 	if s.closed {
 		return ErrClosed
 	}
-	there, ok := s.functions[f.Name]
+	deployed, ok := s.functions[f.Name]
 	if !ok {
-		there = &function{s: s, name: f.Name, all: make(map[*instance]bool), async: defaultAsync}
-		s.functions[f.Name] = there
+		deployed = &function{s: s, name: f.Name, all: make(map[*instance]bool), async: defaultAsync}
+		s.functions[f.Name] = deployed
 	}
-	there.deploy(f)
+	deployed.deploy(f)
 	return nil
 }
 
-// complete fills in Lambda's defaults, and refuses what Lambda refuses.
+// complete sets Lambda's defaults, and refuses what Lambda refuses.
 func (f *Function) complete() error {
 	f.Timeout = cmp.Or(f.Timeout, 3*time.Second)
 	f.MemoryMB = cmp.Or(f.MemoryMB, 128)
@@ -94,10 +94,11 @@ func (f *Function) complete() error {
 			wrong = append(wrong, errors.New(what))
 		}
 	}
-	check(functionName.MatchString(f.Name), "a name is 1 to 64 letters, digits, - and _")
-	check(f.Timeout%time.Second == 0 && f.Timeout >= time.Second && f.Timeout <= 900*time.Second, "a timeout is 1 to 900 whole seconds")
-	check(f.MemoryMB >= 128 && f.MemoryMB <= 10240, "memory is 128 to 10,240 MB")
-	check(f.Concurrency > 0, "concurrency is not negative")
+	check(functionName.MatchString(f.Name), "the name must have 1 to 64 letters, digits, - and _")
+	check(f.Timeout%time.Second == 0 && f.Timeout >= time.Second && f.Timeout <= 900*time.Second,
+		"the timeout must be 1 to 900 whole seconds")
+	check(f.MemoryMB >= 128 && f.MemoryMB <= 10240, "the memory must be 128 to 10,240 MB")
+	check(f.Concurrency > 0, "the concurrency must not be negative")
 	wrong = append(wrong, checkEnvironment(f.Env), f.findFiles())
 	if f.CPU != 0 {
 		wrong = append(wrong, checkShare(f.CPU))
@@ -105,7 +106,7 @@ func (f *Function) complete() error {
 	return errors.Join(wrong...)
 }
 
-// findFiles makes the paths absolute: the binary runs in its own directory.
+// findFiles makes the paths absolute, because the binary runs in another directory.
 func (f *Function) findFiles() (err error) {
 	if f.Bootstrap, err = filepath.Abs(f.Bootstrap); err != nil {
 		return err
@@ -138,7 +139,7 @@ func (f *function) deploy(next Function) {
 	f.dismiss()
 }
 
-// dismiss ends the instances that wait. The caller holds the lock.
+// dismiss ends the idle instances. The caller holds the lock.
 func (f *function) dismiss() {
 	for _, i := range f.idle {
 		close(i.dismissed)
@@ -146,9 +147,10 @@ func (f *function) dismiss() {
 	f.idle = nil
 }
 
-// take gives out an instance: the one that ran last, or a new one. The caller
-// owns a slot until put or drop.
-func (f *function) take() (*instance, error) {
+// acquire returns an instance for an invocation: the one that ran last, or a new
+// one. It counts as running until release or drop. The error is ErrClosed,
+// ErrThrottled, or the reason why a new instance cannot start.
+func (f *function) acquire() (*instance, error) {
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
@@ -163,7 +165,7 @@ func (f *function) take() (*instance, error) {
 	if last := len(f.idle) - 1; last >= 0 {
 		i := f.idle[last]
 		f.idle = f.idle[:last]
-		i.taken = true
+		i.acquired = true
 		f.mu.Unlock()
 		return i, nil
 	}
@@ -171,8 +173,7 @@ func (f *function) take() (*instance, error) {
 	return f.start(v)
 }
 
-// start adds an instance of a version. A process that cannot even be made is an
-// instance that ended.
+// start starts an instance of a version.
 func (f *function) start(v *version) (*instance, error) {
 	i, err := newInstance(f, v)
 	f.mu.Lock()
@@ -186,53 +187,53 @@ func (f *function) start(v *version) (*instance, error) {
 		f.running--
 		return nil, err
 	}
-	i.taken = true
+	i.acquired = true
 	f.all[i] = true
-	f.s.work.Go(i.live)
+	f.s.work.Go(i.run)
 	return i, nil
 }
 
-// remember keeps what is known of a start.
+// remember keeps the record of a start, and forgets the oldest ones.
 func (f *function) remember(r *record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.starts = append(f.starts, r)
-	if extra := len(f.starts) - keptStarts; extra > 0 {
+	if extra := len(f.starts) - maxStarts; extra > 0 {
 		f.starts = slices.Delete(f.starts, 0, extra)
 	}
 }
 
-// put takes an instance back; false says that it is no longer wanted.
-func (f *function) put(i *instance) bool {
+// release makes an instance idle again. It returns false if the instance must end.
+func (f *function) release(i *instance) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed || f.current != i.version || i.unwanted {
 		return false
 	}
 	f.running--
-	i.taken = false
+	i.acquired = false
 	f.idle = append(f.idle, i)
 	return true
 }
 
-// drop forgets an instance that has ended, and says whether it was taken.
+// drop forgets an instance that has ended, and reports whether it was acquired.
 func (f *function) drop(i *instance) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.all, i)
 	f.idle = slices.DeleteFunc(f.idle, func(other *instance) bool { return other == i })
-	if i.taken {
+	if i.acquired {
 		f.running--
 	}
-	return i.taken
+	return i.acquired
 }
 
-// mark counts an invocation, and says whether its instance is to crash.
-func (f *function) mark() bool {
+// shouldCrash counts an invocation, and reports whether its instance must crash.
+func (f *function) shouldCrash() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seen++
-	return f.crash != nil && f.crash(f.seen)
+	f.invoked++
+	return f.crash != nil && f.crash(f.invoked)
 }
 
 func (f *function) close() {
@@ -242,21 +243,22 @@ func (f *function) close() {
 	f.kill()
 }
 
-// kill ends every instance, whatever it does, and waits until it is gone.
+// kill ends every instance at once, waits until all have ended, and returns their
+// number.
 func (f *function) kill() int {
 	f.mu.Lock()
-	var doomed []*instance
+	var instances []*instance
 	for i := range f.all {
 		i.unwanted = true
-		doomed = append(doomed, i)
+		instances = append(instances, i)
 	}
 	f.idle = nil
 	f.mu.Unlock()
-	for _, i := range doomed {
+	for _, i := range instances {
 		i.process.kill()
 	}
-	for _, i := range doomed {
+	for _, i := range instances {
 		<-i.process.exited
 	}
-	return len(doomed)
+	return len(instances)
 }

@@ -16,61 +16,62 @@ import (
 	"github.com/aws-access/aws-access/pkg/gateway"
 )
 
-// maxBody is the largest body that an HTTP API takes, in bytes.
+// maxBody is the limit of an HTTP API for the body of a request, in bytes.
 const maxBody = 10 << 20
 
-// HTTPAPI is an HTTP API (payload format 2.0) before a function, with exact routes
-// such as "POST /slack/commands". Whatever is not a route is not found.
+// HTTPAPI is an HTTP API of API Gateway in front of a function, with payload format
+// 2.0 and exact routes such as "POST /slack/commands". It answers 404 for all other
+// requests.
 func (s *Server) HTTPAPI(name string, routes ...string) http.Handler {
-	return front{s: s, name: name, routes: routes}
+	return httpAPI{s: s, name: name, routes: routes}
 }
 
-type front struct {
+type httpAPI struct {
 	s      *Server
 	name   string
 	routes []string
 }
 
-func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h httpAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route := r.Method + " " + r.URL.Path
-	if !slices.Contains(f.routes, route) {
-		say(w, http.StatusNotFound, "Not Found")
+	if !slices.Contains(h.routes, route) {
+		respond(w, http.StatusNotFound, "Not Found")
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	payload, err := f.event(r)
+	payload, err := h.event(r)
 	if err != nil {
-		say(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		respond(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), f.s.o.HTTPLimit)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), h.s.o.HTTPLimit)
 	defer stop()
-	answer, err := f.s.Invoke(ctx, f.name, payload)
+	answer, err := h.s.Invoke(ctx, h.name, payload)
 	if err == nil {
 		err = write(w, answer)
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrThrottled):
-		say(w, http.StatusServiceUnavailable, "Service Unavailable")
-	case errors.Is(err, ErrTooLarge): // a body below 10 MB may well make an event above 6
-		say(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		respond(w, http.StatusServiceUnavailable, "Service Unavailable")
+	case errors.Is(err, ErrTooLarge): // a body below 10 MB can make an event above 6 MB
+		respond(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	default:
-		f.s.o.Log.Warn("a function behind an HTTP API failed", "function", f.name, "error", err)
-		say(w, http.StatusInternalServerError, "Internal Server Error")
+		h.s.o.Log.Warn("function behind an HTTP API failed", "function", h.name, "error", err)
+		respond(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 }
 
-func say(w http.ResponseWriter, status int, message string) {
+func respond(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(mustJSON(map[string]string{"message": message}))
 }
 
-// event is the request as the function sees it. An error means that the body
-// could not be read to its end.
-func (f front) event(r *http.Request) ([]byte, error) {
-	e, err := gateway.Event(r, f.s.o.Now())
+// event converts a request to the event for the function. It returns an error if the
+// body cannot be read to its end.
+func (h httpAPI) event(r *http.Request) ([]byte, error) {
+	e, err := gateway.Event(r, h.s.o.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +81,15 @@ func (f front) event(r *http.Request) ([]byte, error) {
 	}
 	c := &e.RequestContext
 	c.AccountID, c.RequestID, c.HTTP.SourceIP = account, strings.ReplaceAll(newID(), "-", "")[:16], source
-	e.Headers["x-forwarded-for"], e.Headers["x-forwarded-proto"], e.Headers["x-forwarded-port"] = source, "https", "443"
+	e.Headers["x-forwarded-for"] = source
+	e.Headers["x-forwarded-proto"], e.Headers["x-forwarded-port"] = "https", "443"
 	for name, values := range r.URL.Query() {
 		if e.QueryStringParameters == nil {
 			e.QueryStringParameters = make(map[string]string)
 		}
 		e.QueryStringParameters[name] = strings.Join(values, ",")
 	}
-	if len(r.Header["Cookie"]) > 0 { // cookies stand apart in this format
+	if len(r.Header["Cookie"]) > 0 { // this format has a separate list of cookies
 		delete(e.Headers, "cookie")
 		for _, c := range r.Cookies() {
 			e.Cookies = append(e.Cookies, c.String())
@@ -96,17 +98,17 @@ func (f front) event(r *http.Request) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// write answers as the function said. An error means that it said nothing that
-// an HTTP API can use; nothing was written then.
-func write(w http.ResponseWriter, said []byte) error {
-	answer, err := read(said)
+// write sends the function's answer. If an HTTP API cannot use the answer, it
+// returns an error and writes nothing.
+func write(w http.ResponseWriter, payload []byte) error {
+	answer, err := parseAnswer(payload)
 	if err != nil {
 		return err
 	}
 	body := []byte(answer.Body)
 	if answer.IsBase64Encoded {
 		if body, err = base64.StdEncoding.DecodeString(answer.Body); err != nil {
-			return fmt.Errorf("the answer's body is not base64: %w", err)
+			return fmt.Errorf("decode body of answer: %w", err)
 		}
 	}
 	for name, value := range answer.Headers {
@@ -119,27 +121,28 @@ func write(w http.ResponseWriter, said []byte) error {
 		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 	}
 	w.WriteHeader(answer.StatusCode)
-	_, _ = w.Write(body) // whoever hung up does not read it
+	_, _ = w.Write(body) // fails only if the client has hung up
 	return nil
 }
 
-// read is the function's answer; JSON without a status is a body by itself.
-func read(said []byte) (answer events.APIGatewayV2HTTPResponse, err error) {
-	if !json.Valid(said) {
+// parseAnswer parses the function's answer. JSON without a status code is the body of
+// a response with status 200.
+func parseAnswer(payload []byte) (answer events.APIGatewayV2HTTPResponse, err error) {
+	if !json.Valid(payload) {
 		return answer, errors.New("the answer is not JSON")
 	}
 	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(said, &fields) // what is no object has no fields
-	if _, formed := fields["statusCode"]; !formed {
-		answer.StatusCode, answer.Body = http.StatusOK, string(said)
+	_ = json.Unmarshal(payload, &fields) // fails for JSON that is not an object
+	if _, ok := fields["statusCode"]; !ok {
+		answer.StatusCode, answer.Body = http.StatusOK, string(payload)
 		answer.Headers = map[string]string{"content-type": "application/json"}
 		return answer, nil
 	}
-	if err := json.Unmarshal(said, &answer); err != nil {
-		return answer, fmt.Errorf("the answer cannot be read: %w", err)
+	if err := json.Unmarshal(payload, &answer); err != nil {
+		return answer, fmt.Errorf("parse answer: %w", err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 599 {
-		return answer, fmt.Errorf("the answer's status is %d", answer.StatusCode)
+		return answer, fmt.Errorf("the answer has the invalid status %d", answer.StatusCode)
 	}
 	return answer, nil
 }

@@ -13,20 +13,20 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-func door(t *testing.T, s *Server) string {
+func apiURL(t *testing.T, s *Server) string {
 	server := httptest.NewServer(s.HTTPAPI("echo", "POST /slack/commands", "POST /slack/options"))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// answered is a response that was read.
-type answered struct {
+// response is an HTTP response with its body.
+type response struct {
 	status int
 	header http.Header
 	text   string
 }
 
-func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) answered {
+func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
 	if err != nil {
@@ -45,24 +45,26 @@ func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answered{resp.StatusCode, resp.Header, string(text)}
+	return response{resp.StatusCode, resp.Header, string(text)}
 }
 
-func TestARequestArrivesAsAnEvent(t *testing.T) {
-	d := newDesk(t)
-	s := serve(t, Options{}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+func TestHTTPRequestArrivesAsAnEvent(t *testing.T) {
+	relay := newRelay(t)
+	s := serve(t, Options{}, withRelay(relay))
 	got := make(chan []byte, 1)
-	d.attend(t, func(event []byte) (string, bool) {
+	relay.answerAll(t, func(event []byte) (string, bool) {
 		got <- event
-		return `{"statusCode":201,"headers":{"x-mine":"1","content-type":"text/html"},"cookies":["a=b"],"body":"aGk=","isBase64Encoded":true}`, true
+		return `{"statusCode":201,"headers":{"x-mine":"1","content-type":"text/html"},
+			"cookies":["a=b"],"body":"aGk=","isBase64Encoded":true}`, true
 	})
-	const form = "text=a%20b&x=\xff" // no UTF-8
-	resp := post(t, door(t, s)+"/slack/commands?q=1&q=2", strings.NewReader(form), func(r *http.Request) {
+	const form = "text=a%20b&x=\xff" // not UTF-8
+	resp := post(t, apiURL(t, s)+"/slack/commands?q=1&q=2", strings.NewReader(form), func(r *http.Request) {
 		r.Header.Add("X-Slack-Twice", "a")
 		r.Header.Add("X-Slack-Twice", "b")
 		r.Header.Set("Cookie", "c=d; e=f")
 	})
-	if resp.status != 201 || resp.text != "hi" || resp.header.Get("X-Mine") != "1" || resp.header.Get("Content-Type") != "text/html" || resp.header.Get("Set-Cookie") != "a=b" {
+	if resp.status != 201 || resp.text != "hi" || resp.header.Get("X-Mine") != "1" ||
+		resp.header.Get("Content-Type") != "text/html" || resp.header.Get("Set-Cookie") != "a=b" {
 		t.Errorf("got %+v", resp)
 	}
 	var e events.APIGatewayV2HTTPRequest
@@ -70,45 +72,51 @@ func TestARequestArrivesAsAnEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if body, err := base64.StdEncoding.DecodeString(e.Body); !e.IsBase64Encoded || err != nil || string(body) != form {
-		t.Errorf("the body is %q", e.Body)
+		t.Errorf("got body %q", e.Body)
 	}
 	for name := range e.Headers {
 		if name != strings.ToLower(name) || name == "cookie" {
-			t.Errorf("a header is called %s", name)
+			t.Errorf("got header %s", name)
 		}
 	}
-	if e.Version != "2.0" || e.RouteKey != "POST /slack/commands" || e.RawPath != "/slack/commands" || e.RawQueryString != "q=1&q=2" ||
-		e.QueryStringParameters["q"] != "1,2" || e.Headers["x-slack-twice"] != "a,b" || strings.Join(e.Cookies, " ") != "c=d e=f" ||
-		e.RequestContext.HTTP.Method != "POST" || e.RequestContext.AccountID != "999999999999" || e.RequestContext.HTTP.SourceIP != "127.0.0.1" {
+	if e.Version != "2.0" || e.RouteKey != "POST /slack/commands" || e.RawPath != "/slack/commands" ||
+		e.RawQueryString != "q=1&q=2" || e.QueryStringParameters["q"] != "1,2" ||
+		e.Headers["x-slack-twice"] != "a,b" || strings.Join(e.Cookies, " ") != "c=d e=f" ||
+		e.RequestContext.HTTP.Method != "POST" || e.RequestContext.AccountID != "999999999999" ||
+		e.RequestContext.HTTP.SourceIP != "127.0.0.1" {
 		t.Errorf("got %+v", e)
 	}
 }
 
-func TestAnswersOfAnHTTPAPI(t *testing.T) {
-	d := newDesk(t)
-	s := serve(t, Options{HTTPLimit: 20 * time.Second}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
-	d.attend(t, func(event []byte) (string, bool) {
+func TestHTTPAPIAnswersLikeAPIGateway(t *testing.T) {
+	relay := newRelay(t)
+	s := serve(t, Options{HTTPLimit: 20 * time.Second}, withRelay(relay))
+	relay.answerAll(t, func(event []byte) (string, bool) {
 		var e events.APIGatewayV2HTTPRequest
 		_ = json.Unmarshal(event, &e)
 		body, _ := base64.StdEncoding.DecodeString(e.Body)
 		text, failed := strings.CutPrefix(string(body), "fail ")
 		return text, !failed
 	})
-	url := door(t, s)
-	const notFound, broken, large = `{"message":"Not Found"}`, `{"message":"Internal Server Error"}`, `{"message":"Request Entity Too Large"}`
+	url := apiURL(t, s)
+	const (
+		notFound = `{"message":"Not Found"}`
+		broken   = `{"message":"Internal Server Error"}`
+		large    = `{"message":"Request Entity Too Large"}`
+	)
 	for name, c := range map[string]struct {
 		path, body string
 		status     int
 		text       string
 	}{
-		"no such path":      {"/", "", 404, notFound},
-		"below a path":      {"/slack/commands/x", "", 404, notFound},
-		"in capitals":       {"/slack/COMMANDS", "", 404, notFound},
-		"answers":           {"/slack/options", `{"statusCode":200,"body":"ok"}`, 200, "ok"},
+		"an unknown path":   {"/", "", 404, notFound},
+		"below a route":     {"/slack/commands/x", "", 404, notFound},
+		"in upper case":     {"/slack/COMMANDS", "", 404, notFound},
+		"an answer":         {"/slack/options", `{"statusCode":200,"body":"ok"}`, 200, "ok"},
 		"no status":         {"/slack/options", `{"ok":true}`, 200, `{"ok":true}`},
-		"fails":             {"/slack/commands", "fail x", 500, broken},
-		"status of nothing": {"/slack/commands", `{"statusCode":7}`, 500, broken},
-		"body of no base64": {"/slack/commands", `{"statusCode":200,"body":"%","isBase64Encoded":true}`, 500, broken},
+		"an error":          {"/slack/commands", "fail x", 500, broken},
+		"an invalid status": {"/slack/commands", `{"statusCode":7}`, 500, broken},
+		"not base64":        {"/slack/commands", `{"statusCode":200,"body":"%","isBase64Encoded":true}`, 500, broken},
 		"above 10 MB":       {"/slack/commands", strings.Repeat("x", 10<<20+1), 413, large},
 		"event above 6 MB":  {"/slack/commands", strings.Repeat("x", 5<<20), 413, large},
 	} {
@@ -123,16 +131,16 @@ func TestAnswersOfAnHTTPAPI(t *testing.T) {
 	}
 }
 
-func TestAnHTTPAPIDoesNotWaitForEver(t *testing.T) {
-	d := newDesk(t)
-	s := serve(t, Options{HTTPLimit: 50 * time.Millisecond}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
-	url := door(t, s)
+func TestHTTPAPITimesOut(t *testing.T) {
+	relay := newRelay(t)
+	s := serve(t, Options{HTTPLimit: 50 * time.Millisecond}, withRelay(relay))
+	url := apiURL(t, s)
 	got := post(t, url+"/slack/commands", nil, nil)
 	if got.status != 503 || got.text != `{"message":"Service Unavailable"}` {
 		t.Errorf("got %d %s", got.status, got.text)
 	}
-	d.next(t).answer("1") // the function ran on
-	quiet(t, s)
+	relay.next(t).answer("1") // the function continued to run
+	waitIdle(t, s)
 	if n := len(s.Starts("echo")); n != 1 {
 		t.Errorf("%d starts", n)
 	}

@@ -5,19 +5,21 @@ import (
 	"time"
 )
 
-// keptLines is how many lines of a function Logs returns at most.
-const keptLines = 20000
+// maxLines is the limit of lines that Logs returns.
+const maxLines = 20000
 
 // Start is the start of one instance: a cold start.
 type Start struct {
-	Version int // counts the calls of Deploy
+	Version int // the number of the Deploy call
 	Began   time.Time
-	Init    time.Duration // from the start of the process to its first ask for work; 0 if it never came to that
-	Failed  string        // why it did not start, "" if it did
-	Log     []string      // what it has written so far: its last megabyte
+	// Init is the time from the start of the process until it asked for its first
+	// invocation; 0 if it never did.
+	Init   time.Duration
+	Failed string   // why it did not start; "" if it did
+	Log    []string // the last megabyte of its output so far
 }
 
-// Instances is how many instances of a function there are, busy or idle.
+// Instances returns the number of instances of a function, busy and idle.
 func (s *Server) Instances(name string) int {
 	f, err := s.function(name)
 	if err != nil {
@@ -28,8 +30,7 @@ func (s *Server) Instances(name string) int {
 	return len(f.all)
 }
 
-// Starts are the starts of a function's instances, the latest 1,000, oldest
-// first.
+// Starts returns the last 1,000 starts of a function's instances, oldest first.
 func (s *Server) Starts(name string) (starts []Start) {
 	f, err := s.function(name)
 	if err != nil {
@@ -39,12 +40,13 @@ func (s *Server) Starts(name string) (starts []Start) {
 	records := slices.Clone(f.starts)
 	f.mu.Unlock()
 	for _, r := range records {
-		starts = append(starts, r.look())
+		starts = append(starts, r.read())
 	}
 	return starts
 }
 
-func (r *record) look() Start {
+// read returns the start with the output so far.
+func (r *record) read() Start {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	start := r.start
@@ -52,20 +54,20 @@ func (r *record) look() Start {
 	return start
 }
 
-// Logs are the lines that a function wrote to its standard output and error,
-// instance by instance: the latest 20,000. Whatever was written before an
-// answer is there when the answer is.
+// Logs returns the last 20,000 lines that a function wrote to its standard output
+// and error, instance by instance. When an invocation is answered, everything that
+// the function wrote before its answer is there.
 func (s *Server) Logs(name string) (lines []string) {
 	for _, start := range s.Starts(name) {
 		lines = append(lines, start.Log...)
 	}
-	return lines[max(0, len(lines)-keptLines):]
+	return lines[max(0, len(lines)-maxLines):]
 }
 
-// Kill ends every instance of a function at once, whatever it does, as a
-// machine of AWS may: what runs ends with an error. It returns how many there
-// were, once they are gone; a player may call it in the middle of a function's
-// call, between two writes.
+// Kill ends every instance of a function at once, as a failing machine of AWS would.
+// Running invocations end with an error. It returns the number of instances after
+// they have ended. A fake service may call it while it handles a function's call,
+// to end the function between two writes.
 func (s *Server) Kill(name string) int {
 	f, err := s.function(name)
 	if err != nil {
@@ -74,9 +76,9 @@ func (s *Server) Kill(name string) int {
 	return f.kill()
 }
 
-// Crash has the instance die as it answers, whenever the function says so of
-// the nth invocation from now on (1 is the first): the work is done, and
-// whoever invoked it does not learn of it. nil ends that.
+// Crash makes an instance crash while it answers, so that the work is done and the
+// caller does not learn its result. when decides for the nth invocation from now
+// on; the first one is 1. A nil when ends the crashes.
 func (s *Server) Crash(name string, when func(n int) bool) {
 	f, err := s.function(name)
 	if err != nil {
@@ -84,5 +86,5 @@ func (s *Server) Crash(name string, when func(n int) bool) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seen, f.crash = 0, when
+	f.invoked, f.crash = 0, when
 }

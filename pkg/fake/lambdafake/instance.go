@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// errGone says that an instance ended before it had the invocation: another one
-// takes it, as on Lambda.
+// errGone means that an instance ended before it received the invocation. As on
+// Lambda, another instance runs the invocation then.
 var errGone = errors.New("the instance is gone")
 
-// invocation is one event on its way through an instance.
+// invocation is one invocation of a function by an instance.
 type invocation struct {
-	id      string // the same for every try of an asynchronous one
-	payload []byte
-	crash   bool // the instance dies as it answers
-	until   time.Time
+	id       string // request id; each try of an asynchronous invocation has the same one
+	payload  []byte
+	crash    bool // the instance crashes while it answers
+	deadline time.Time
 
 	answer []byte
 	err    error
-	done   chan struct{} // closed when answer and err are there
+	done   chan struct{} // closed when answer and err are set
 }
 
-// instance is one execution environment: a process, and the Runtime API that it
-// alone speaks to. Everything that happens to it happens in live, one thing
-// after the other.
+// instance is one execution environment: a process with a Runtime API of its own.
+// One goroutine, run, handles everything that happens to it, in sequence.
 type instance struct {
 	f       *function
 	version *version
@@ -34,31 +33,33 @@ type instance struct {
 	api     *http.Server
 	record  *record
 
-	work      chan *invocation // given by whoever took the instance
-	asks      chan ask         // GET next
-	answers   chan answer      // POST response, error
-	failed    chan *FunctionError
-	dismissed chan struct{} // closed when an idle instance is no longer wanted
-	unwanted  bool          // under the function's lock, as is taken
-	taken     bool          // somebody has given it an invocation, or will at once
-	next      ask           // that waits for an answer
+	work      chan *invocation    // from the goroutine that acquired the instance
+	polls     chan poll           // from GET invocation/next
+	answers   chan answer         // from POST response and POST error
+	failed    chan *FunctionError // from POST init/error
+	dismissed chan struct{}       // closed when an idle instance must end
+	next      poll                // the poll that waits for an invocation
+
+	// Under the function's lock:
+	unwanted bool // the instance must end after its invocation
+	acquired bool // a goroutine has sent it an invocation, or is about to
 }
 
-// ask is a process that asks for its next invocation.
-type ask struct {
+// poll is the process's request for its next invocation.
+type poll struct {
 	at    time.Time
-	reply chan *invocation // nil is refused
+	reply chan *invocation // nil refuses the request
 }
 
-// answer is what a process says about an invocation.
+// answer is the process's answer to an invocation.
 type answer struct {
-	id    string
-	body  []byte
-	err   *FunctionError
-	taken chan bool
+	id       string
+	body     []byte
+	err      *FunctionError
+	accepted chan bool // false if the id is not that of the current invocation
 }
 
-// record is what is kept of a start.
+// record is what is kept about the start of an instance.
 type record struct {
 	mu     sync.Mutex
 	start  Start
@@ -79,7 +80,7 @@ func newInstance(f *function, v *version) (*instance, error) {
 	}
 	i := &instance{
 		f: f, version: v, record: &record{output: out, start: Start{Version: v.number, Began: time.Now()}},
-		work: make(chan *invocation, 1), asks: make(chan ask), answers: make(chan answer),
+		work: make(chan *invocation, 1), polls: make(chan poll), answers: make(chan answer),
 		failed: make(chan *FunctionError), dismissed: make(chan struct{}),
 	}
 	listener, err := listen()
@@ -93,7 +94,7 @@ func newInstance(f *function, v *version) (*instance, error) {
 	if err != nil {
 		_ = listener.Close()
 		out.close()
-		e := ended(typeEntrypoint, "", "%v", err)
+		e := instanceError(typeEntrypoint, "", "%v", err)
 		i.record.set(func(s *Start) { s.Failed = e.Error() })
 		return nil, e
 	}
@@ -103,25 +104,25 @@ func newInstance(f *function, v *version) (*instance, error) {
 	return i, nil
 }
 
-// live is the life of an instance, from the start of its process to its end.
-func (i *instance) live() {
+// run handles an instance from the start of its process to its end.
+func (i *instance) run() {
 	defer i.cleanUp()
 	var inv *invocation
-	if failure := i.begin(); failure != nil {
+	if failure := i.awaitInit(); failure != nil {
 		i.record.set(func(s *Start) { s.Failed = failure.Error() })
-		i.f.s.o.Log.Warn("an instance did not start", "function", i.f.name, "error", failure)
+		i.f.s.o.Log.Warn("instance did not start", "function", i.f.name, "error", failure)
 		i.giveBack(failure)
 		return
 	}
 	for {
 		i.process.freeze()
-		if inv != nil { // answered, and free for the next one
-			wanted := i.f.put(i)
-			if !wanted {
+		if inv != nil { // it is answered, and the instance is free for the next one
+			idle := i.f.release(i)
+			if !idle {
 				i.end()
 			}
 			close(inv.done)
-			if !wanted {
+			if !idle {
 				return
 			}
 		}
@@ -134,7 +135,7 @@ func (i *instance) live() {
 			i.giveBack(errGone)
 			return
 		}
-		if !i.reach(inv) {
+		if !i.tryServe(inv) {
 			i.end()
 			close(inv.done)
 			return
@@ -142,34 +143,35 @@ func (i *instance) live() {
 	}
 }
 
-// begin waits until the process asks for work for the first time.
-func (i *instance) begin() *FunctionError {
+// awaitInit waits until the process asks for its first invocation.
+func (i *instance) awaitInit() *FunctionError {
 	limit := time.NewTimer(i.f.s.o.InitLimit)
 	defer limit.Stop()
-	var told *FunctionError
+	var reported *FunctionError
 	for {
 		select {
-		case i.next = <-i.asks:
+		case i.next = <-i.polls:
 			i.record.set(func(s *Start) { s.Init = i.next.at.Sub(s.Began) })
 			return nil
-		case told = <-i.failed: // and now it will exit
+		case reported = <-i.failed: // the process will exit now
 		case <-limit.C:
 			i.kill()
-			e := ended(typeTimeout, "", "Initialization timed out after %.2f seconds", i.f.s.o.InitLimit.Seconds())
+			e := instanceError(typeTimeout, "", "Initialization timed out after %.2f seconds", i.f.s.o.InitLimit.Seconds())
 			e.lastLine = i.record.output.last()
 			return e
 		case <-i.process.exited:
-			if told == nil {
-				told = ended(typeExit, "", "%s", i.process.ending())
+			if reported == nil {
+				reported = instanceError(typeExit, "", "%s", i.process.exitMessage())
 			}
-			told.lastLine = i.record.output.last()
-			return told
+			reported.lastLine = i.record.output.last()
+			return reported
 		}
 	}
 }
 
-// reach runs one invocation, if the process is still there to take it.
-func (i *instance) reach(inv *invocation) bool {
+// tryServe runs one invocation, unless the process has ended. It returns false if
+// the instance has ended.
+func (i *instance) tryServe(inv *invocation) bool {
 	select {
 	case <-i.process.exited:
 		inv.err = errGone
@@ -179,9 +181,9 @@ func (i *instance) reach(inv *invocation) bool {
 	}
 }
 
-// serve runs one invocation; false says that the instance came to its end.
+// serve runs one invocation. It returns false if the instance has ended.
 func (i *instance) serve(inv *invocation) bool {
-	inv.until = time.Now().Add(i.version.Timeout)
+	inv.deadline = time.Now().Add(i.version.Timeout)
 	i.process.thaw()
 	limit := time.NewTimer(i.version.Timeout)
 	defer limit.Stop()
@@ -191,13 +193,13 @@ func (i *instance) serve(inv *invocation) bool {
 		select {
 		case a := <-i.answers:
 			if answered || a.id != inv.id {
-				a.taken <- false
+				a.accepted <- false
 				continue
 			}
-			if inv.crash { // the work is done, the answer is lost
+			if inv.crash { // the work is done, but the answer is lost
 				i.kill()
-				a.taken <- false
-				inv.err = i.exit(inv)
+				a.accepted <- false
+				inv.err = i.exitError(inv)
 				return false
 			}
 			answered = true
@@ -205,8 +207,8 @@ func (i *instance) serve(inv *invocation) bool {
 			if a.err != nil {
 				inv.answer, inv.err = nil, a.err
 			}
-			a.taken <- true
-		case next := <-i.asks:
+			a.accepted <- true
+		case next := <-i.polls:
 			if !answered {
 				next.reply <- nil
 				continue
@@ -216,48 +218,50 @@ func (i *instance) serve(inv *invocation) bool {
 		case <-limit.C:
 			i.kill()
 			if !answered {
-				inv.err = i.timedOut(inv)
+				inv.err = i.timeoutError(inv)
 			}
 			return false
 		case <-i.process.exited:
 			if !answered {
-				inv.err = i.exit(inv)
+				inv.err = i.exitError(inv)
 			}
 			return false
 		}
 	}
 }
 
-func (i *instance) exit(inv *invocation) *FunctionError {
-	e := ended(typeExit, inv.id, "%s", i.process.ending())
+// exitError is the error of an invocation whose process ended.
+func (i *instance) exitError(inv *invocation) *FunctionError {
+	e := instanceError(typeExit, inv.id, "%s", i.process.exitMessage())
 	e.lastLine = i.record.output.last()
 	return e
 }
 
-func (i *instance) timedOut(inv *invocation) *FunctionError {
-	e := ended(typeTimeout, inv.id, "Task timed out after %.2f seconds", i.version.Timeout.Seconds())
+// timeoutError is the error of an invocation that took too long.
+func (i *instance) timeoutError(inv *invocation) *FunctionError {
+	e := instanceError(typeTimeout, inv.id, "Task timed out after %.2f seconds", i.version.Timeout.Seconds())
 	e.lastLine = i.record.output.last()
 	return e
 }
 
-// kill ends the process and waits until it is gone.
+// kill ends the process and waits for its end.
 func (i *instance) kill() {
 	i.process.kill()
 	<-i.process.exited
 }
 
-// end ends the instance; true says that an invocation was given to it.
+// end ends the instance, and reports whether it was acquired for an invocation.
 func (i *instance) end() bool {
 	i.kill()
 	return i.f.drop(i)
 }
 
-// giveBack ends an instance that did not get to its invocation, if it was given
-// one at all.
-func (i *instance) giveBack(why error) {
+// giveBack ends the instance. If it was acquired, its invocation fails with err
+// without having run.
+func (i *instance) giveBack(err error) {
 	if i.end() {
 		inv := <-i.work
-		inv.err = why
+		inv.err = err
 		close(inv.done)
 	}
 }

@@ -8,25 +8,26 @@ import (
 	"fmt"
 )
 
-// Invoke runs a function and waits for what it answers: an error is a
-// *FunctionError if it is the function's, else one of this package's. A
-// function does not notice that its caller went away.
+// Invoke runs a function and waits for its answer. The error is a *FunctionError if
+// the function failed; otherwise it wraps ErrNoFunction, ErrThrottled, ErrTooLarge,
+// ErrNotJSON, ErrClosed or the error of ctx. A function continues to run when the
+// context of its caller ends.
 func (s *Server) Invoke(ctx context.Context, name string, payload []byte) (answer []byte, err error) {
 	f, err := s.function(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(payload, maxSync); err != nil {
+	if err := checkPayload(payload, maxSync); err != nil {
 		return nil, err
 	}
 	return s.invoke(ctx, f, newID(), payload)
 }
 
-// check refuses a payload that Lambda would.
-func check(payload []byte, most int) error {
+// checkPayload refuses a payload that Lambda would refuse. limit is in bytes.
+func checkPayload(payload []byte, limit int) error {
 	switch {
-	case len(payload) > most:
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(payload), most)
+	case len(payload) > limit:
+		return fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrTooLarge, len(payload), limit)
 	case !json.Valid(payload):
 		return ErrNotJSON
 	}
@@ -51,17 +52,17 @@ func (s *Server) invoke(ctx context.Context, f *function, id string, payload []b
 	}
 }
 
-// run finds an instance for an event, and another one if the first ended
-// before it had it.
+// run runs an event in an instance. If an instance ends before it has received the
+// event, another one runs it.
 func (f *function) run(id string, payload []byte) (answer []byte, err error) {
 	crash := false
 	for try := 0; ; try++ {
-		i, err := f.take()
+		i, err := f.acquire()
 		if err != nil {
 			return nil, err
 		}
 		if try == 0 {
-			crash = f.mark()
+			crash = f.shouldCrash()
 		}
 		inv := &invocation{id: id, payload: payload, crash: crash, done: make(chan struct{})}
 		i.work <- inv
@@ -72,10 +73,10 @@ func (f *function) run(id string, payload []byte) (answer []byte, err error) {
 	}
 }
 
-// newID is a request id, as AWS writes them.
+// newID returns a random request id in AWS's format.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
+	_, _ = rand.Read(b[:]) // crypto/rand never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

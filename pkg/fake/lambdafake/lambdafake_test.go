@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,12 +18,16 @@ import (
 	"time"
 )
 
-// bootstrap is the built testdata/echo.
+// bootstrap is the path of the binary of testdata/echo. It is not built in short mode.
 var bootstrap string
 
 func TestMain(m *testing.M) {
 	if bootstrap = os.Getenv("LAMBDAFAKE_PANICS"); bootstrap != "" {
-		panics()
+		panicWithInstances()
+	}
+	flag.Parse()
+	if testing.Short() {
+		os.Exit(m.Run())
 	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "lambdafake-test-")
@@ -41,12 +46,21 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// at once, for tests that do not wait for retries.
+// soon is a very short wait, for tests that do not test the length of waits.
 func soon(int) time.Duration { return time.Millisecond }
 
-// serve is a server with one function, "echo".
+// needsProcesses skips a test in short mode.
+func needsProcesses(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and starts bootstrap binaries")
+	}
+}
+
+// serve makes a server with one function, echo. It skips the test in short mode.
 func serve(t *testing.T, o Options, change func(*Function)) *Server {
 	t.Helper()
+	needsProcesses(t)
 	s := New(o)
 	t.Cleanup(s.Close)
 	f := Function{Name: "echo", Bootstrap: bootstrap, Timeout: 30 * time.Second}
@@ -59,6 +73,7 @@ func serve(t *testing.T, o Options, change func(*Function)) *Server {
 	return s
 }
 
+// do invokes echo and returns its answer.
 func do(t *testing.T, s *Server, o map[string]any) []byte {
 	t.Helper()
 	answer, err := s.Invoke(t.Context(), "echo", mustJSON(o))
@@ -68,6 +83,7 @@ func do(t *testing.T, s *Server, o map[string]any) []byte {
 	return answer
 }
 
+// fails invokes echo and returns its error.
 func fails(t *testing.T, s *Server, o map[string]any) *FunctionError {
 	t.Helper()
 	answer, err := s.Invoke(t.Context(), "echo", mustJSON(o))
@@ -78,15 +94,15 @@ func fails(t *testing.T, s *Server, o map[string]any) *FunctionError {
 	return failed
 }
 
-func quiet(t *testing.T, s *Server) {
+func waitIdle(t *testing.T, s *Server) {
 	t.Helper()
 	if err := s.WaitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// seen is the answer to "look".
-type seen struct {
+// inspection is what an instance of echo sees around it.
+type inspection struct {
 	Environment         []string
 	Dir                 string
 	Deadline, Now       int64
@@ -94,16 +110,16 @@ type seen struct {
 	PID                 int
 }
 
-func look(t *testing.T, s *Server) (got seen) {
+func inspect(t *testing.T, s *Server) (got inspection) {
 	t.Helper()
-	if err := json.Unmarshal(do(t, s, map[string]any{"do": "look"}), &got); err != nil {
+	if err := json.Unmarshal(do(t, s, map[string]any{"do": "inspect"}), &got); err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-// gone waits until a process is no more: at most ten seconds, for one that was
-// not ours to wait for.
+// gone waits up to ten seconds until a process has ended. It need not be a child of
+// this process.
 func gone(pid int) bool {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
@@ -113,31 +129,31 @@ func gone(pid int) bool {
 	return false
 }
 
-// desk is where functions leave it to the test what they do: they wait until the
-// test answers.
-type desk struct {
+// relayServer lets the test decide what a function does. An echo function with its
+// URL in RELAY sends it each event, and waits for the answer of the test.
+type relayServer struct {
 	*httptest.Server
-	calls chan deskCall
+	calls chan relayCall
 }
 
-type deskCall struct {
+type relayCall struct {
 	event []byte
-	reply chan deskAnswer
+	reply chan relayAnswer
 }
 
-type deskAnswer struct {
+type relayAnswer struct {
 	status int
 	body   string
 }
 
-func newDesk(t *testing.T) *desk {
-	d := &desk{calls: make(chan deskCall, 1000)}
+func newRelay(t *testing.T) *relayServer {
+	d := &relayServer{calls: make(chan relayCall, 1000)}
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		event, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
 		}
-		c := deskCall{event: event, reply: make(chan deskAnswer, 1)}
+		c := relayCall{event: event, reply: make(chan relayAnswer, 1)}
 		d.calls <- c
 		select {
 		case a := <-c.reply:
@@ -153,30 +169,30 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// next is the next call that a function makes.
-func (d *desk) next(t *testing.T) deskCall {
+// next waits for the next call of a function.
+func (d *relayServer) next(t *testing.T) relayCall {
 	t.Helper()
 	select {
 	case c := <-d.calls:
 		return c
 	case <-time.After(time.Minute):
 		t.Fatal("no function called")
-		return deskCall{}
+		return relayCall{}
 	}
 }
 
-func (c deskCall) answer(body string) { c.reply <- deskAnswer{http.StatusOK, body} }
-func (c deskCall) fail(text string)   { c.reply <- deskAnswer{http.StatusTeapot, text} }
+func (c relayCall) answer(body string) { c.reply <- relayAnswer{http.StatusOK, body} }
+func (c relayCall) fail(text string)   { c.reply <- relayAnswer{http.StatusTeapot, text} }
 
-// attend answers every call by a function of the event.
-func (d *desk) attend(t *testing.T, how func(event []byte) (string, bool)) {
+// answerAll answers every call with reply. ok is false for an error of the function.
+func (r *relayServer) answerAll(t *testing.T, reply func(event []byte) (body string, ok bool)) {
 	stop := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
 		for {
 			select {
-			case c := <-d.calls:
-				if body, ok := how(c.event); ok {
+			case c := <-r.calls:
+				if body, ok := reply(c.event); ok {
 					c.answer(body)
 				} else {
 					c.fail(body)

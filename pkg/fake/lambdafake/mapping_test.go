@@ -19,55 +19,67 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-// stage is a table, a function behind its stream, and what it is given.
-type stage struct {
+// streamWorld is a table, a function that gets its stream, and what both did.
+type streamWorld struct {
 	*Server
-	table  dynamotest.Table
-	client *dynamodb.Client
-	desk   *desk
-	kept   *destination
-	mapped Mapping
-	came   chan struct{} // with each batch
+	table    dynamotest.Table
+	client   *dynamodb.Client
+	relay    *relayServer
+	failures *destination // of the mapping
+	mapping  Mapping
+	arrived  chan struct{} // receives a value with each batch
 
 	mu      sync.Mutex
-	batches []string // the sort keys of each, "1 2 3"
+	batches []string // the sort keys of each batch, such as "1 2 3"
 }
 
-func newStage(t *testing.T, o Options) *stage {
-	d := newDesk(t)
+// newStreamWorld skips the test in short mode, because it needs DynamoDB Local.
+func newStreamWorld(t *testing.T, o Options) *streamWorld {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs DynamoDB Local")
+	}
+	relay := newRelay(t)
 	o.Poll, o.ThrottleWait = cmp.Or(o.Poll, 10*time.Millisecond), soon
-	st := &stage{table: dynamotest.NewTable(t), desk: d, kept: &destination{}, came: make(chan struct{}, 1000)}
-	st.Server = serve(t, o, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
-	st.client = st.table.Client(nil)
-	about, err := st.client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &st.table.Name})
+	w := &streamWorld{
+		table: dynamotest.NewTable(t), relay: relay,
+		failures: &destination{}, arrived: make(chan struct{}, 1000),
+	}
+	w.Server = serve(t, o, withRelay(relay))
+	w.client = w.table.Client(nil)
+	about, err := w.client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &w.table.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	st.mapped = Mapping{
-		Function: "echo", StreamARN: *about.Table.LatestStreamArn, Retry: soon, OnFailure: st.kept.take, Retries: 2,
+	w.mapping = Mapping{
+		Function: "echo", StreamARN: *about.Table.LatestStreamArn, Retries: 2,
+		Retry: soon, OnFailure: w.failures.take,
 		Streams: dynamodbstreams.New(dynamodbstreams.Options{
-			Region: "eu-west-1", BaseEndpoint: aws.String(st.table.Endpoint),
+			Region: "eu-west-1", BaseEndpoint: aws.String(w.table.Endpoint),
 			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		}),
 	}
-	return st
+	return w
 }
 
-func (st *stage) write(t *testing.T, pk, sk string) {
+func (w *streamWorld) write(t *testing.T, pk, sk string) {
 	t.Helper()
-	_, err := st.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &st.table.Name, Item: map[string]ddb.AttributeValue{
+	item := map[string]ddb.AttributeValue{
 		"pk": &ddb.AttributeValueMemberS{Value: pk}, "sk": &ddb.AttributeValueMemberS{Value: sk},
-	}})
+	}
+	_, err := w.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.table.Name, Item: item})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// mapTo starts the mapping; how answers each batch, given its sort keys and its
-// sequence numbers.
-func (st *stage) mapTo(t *testing.T, how func(keys, numbers []string) (string, bool)) (stop func()) {
+// mapTo starts the mapping. reply answers each batch, given its sort keys and its
+// sequence numbers; ok is false for an error of the function.
+func (w *streamWorld) mapTo(
+	t *testing.T, reply func(keys, numbers []string) (body string, ok bool),
+) (stop func()) {
 	t.Helper()
-	st.desk.attend(t, func(event []byte) (string, bool) {
+	w.relay.answerAll(t, func(event []byte) (string, bool) {
 		var e events.DynamoDBEvent
 		if err := json.Unmarshal(event, &e); err != nil {
 			panic(err)
@@ -76,38 +88,40 @@ func (st *stage) mapTo(t *testing.T, how func(keys, numbers []string) (string, b
 		for _, r := range e.Records {
 			keys, numbers = append(keys, r.Change.Keys["sk"].String()), append(numbers, r.Change.SequenceNumber)
 		}
-		st.mu.Lock()
-		st.batches = append(st.batches, strings.Join(keys, " "))
-		st.mu.Unlock()
-		st.came <- struct{}{}
-		return how(keys, numbers)
+		w.mu.Lock()
+		w.batches = append(w.batches, strings.Join(keys, " "))
+		w.mu.Unlock()
+		w.arrived <- struct{}{}
+		return reply(keys, numbers)
 	})
-	stop, err := st.Map(st.mapped)
+	stop, err := w.Map(w.mapping)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return stop
 }
 
-func (st *stage) got() []string {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return slices.Clone(st.batches)
+func (w *streamWorld) got() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.batches)
 }
 
-func all([]string, []string) (string, bool) { return "{}", true }
+// handleAll is a function that handles every batch.
+func handleAll([]string, []string) (string, bool) { return "{}", true }
 
-func (st *stage) expect(t *testing.T, batches ...string) {
+// expect waits until the mapping is idle, and compares all batches so far.
+func (w *streamWorld) expect(t *testing.T, batches ...string) {
 	t.Helper()
-	quiet(t, st.Server)
-	if got := st.got(); !slices.Equal(got, batches) {
-		t.Errorf("the function was given %q, want %q", got, batches)
+	waitIdle(t, w.Server)
+	if got := w.got(); !slices.Equal(got, batches) {
+		t.Errorf("the function got the batches %q, want %q", got, batches)
 	}
 }
 
-// parked are the keys and the condition of each record that was kept.
-func (st *stage) parked() (kept []string) {
-	for _, r := range st.kept.all() {
+// parked returns condition and sort keys of each failure record.
+func (w *streamWorld) parked() (list []string) {
+	for _, r := range w.failures.all() {
 		var e events.DynamoDBEvent
 		if err := json.Unmarshal(mustJSON(r["payload"]), &e); err != nil {
 			panic(err)
@@ -116,37 +130,37 @@ func (st *stage) parked() (kept []string) {
 		for _, record := range e.Records {
 			text += " " + record.Change.Keys["sk"].String()
 		}
-		kept = append(kept, text)
+		list = append(list, text)
 	}
-	return kept
+	return list
 }
 
-func (st *stage) writeAll(t *testing.T, keys string) {
+func (w *streamWorld) writeAll(t *testing.T, keys string) {
 	t.Helper()
 	for _, sk := range strings.Fields(keys) {
-		st.write(t, "p", sk)
+		w.write(t, "p", sk)
 	}
 }
 
-func TestRecordsComeInOrderFromTheOldestOnInBatches(t *testing.T) {
-	st := newStage(t, Options{})
-	st.mapped.BatchSize = 2
-	st.mapped.Filter = func(r events.DynamoDBEventRecord) bool {
+func TestRecordsArriveInBatchesFromTheOldestOn(t *testing.T) {
+	w := newStreamWorld(t, Options{})
+	w.mapping.BatchSize = 2
+	w.mapping.Filter = func(r events.DynamoDBEventRecord) bool {
 		return r.EventName == "INSERT" && r.Change.Keys["sk"].String() != "c"
 	}
-	st.writeAll(t, "a b c d e a") // the second a changes nothing: it is no record
-	stop := st.mapTo(t, all)
-	st.expect(t, "a b", "d e")
-	st.writeAll(t, "f")
-	st.expect(t, "a b", "d e", "f")
+	w.writeAll(t, "a b c d e a") // the second a changes nothing, so the stream has no record of it
+	stop := w.mapTo(t, handleAll)
+	w.expect(t, "a b", "d e")
+	w.writeAll(t, "f")
+	w.expect(t, "a b", "d e", "f")
 	stop()
-	st.writeAll(t, "g")
-	st.expect(t, "a b", "d e", "f")
+	w.writeAll(t, "g")
+	w.expect(t, "a b", "d e", "f")
 }
 
-func TestAFunctionNamesWhatFailed(t *testing.T) {
-	st := newStage(t, Options{})
-	st.mapped.ReportFailures, st.mapped.Retries = true, 10
+func TestFunctionCanNameTheRecordsThatFailed(t *testing.T) {
+	w := newStreamWorld(t, Options{})
+	w.mapping.ReportFailures, w.mapping.Retries = true, 10
 	report := func(ids ...any) (string, bool) {
 		var failures []map[string]any
 		for _, id := range ids {
@@ -155,103 +169,104 @@ func TestAFunctionNamesWhatFailed(t *testing.T) {
 		return string(mustJSON(map[string]any{"batchItemFailures": failures})), true
 	}
 	try := 0
-	st.writeAll(t, "a b c d e")
-	st.mapTo(t, func(keys, numbers []string) (string, bool) {
+	w.writeAll(t, "a b c d e")
+	w.mapTo(t, func(keys, numbers []string) (string, bool) {
 		try++
 		switch try {
 		case 1:
-			return report(numbers[2], numbers[1], numbers[3]) // the lowest counts
+			return report(numbers[2], numbers[1], numbers[3]) // the lowest one decides
 		case 2:
 			return report("")
 		case 3:
-			return report(numbers[1], "12345") // none of this batch
+			return report(numbers[1], "12345") // not in this batch
 		case 4:
 			return report(nil)
 		case 5:
 			return `{"batchItemFailures":[{"ItemIdentifier":"` + numbers[2] + `"}]}`, true
 		case 6:
-			return `"no object"`, true
+			return `"not an object"`, true
 		case 7:
 			return report(numbers[3])
 		}
 		return []string{"null", `{"batchItemFailures":null}`, `{"batchItemFailures":[]}`, "{}"}[try%4], true
 	})
-	st.expect(t, "a b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "e")
-	for _, sk := range []string{"f", "g", "h"} { // each of the answers above that names nothing
-		st.writeAll(t, sk)
-		quiet(t, st.Server)
+	w.expect(t, "a b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "b c d e", "e")
+	for _, sk := range []string{"f", "g", "h"} { // one for each answer above that names no record
+		w.writeAll(t, sk)
+		waitIdle(t, w.Server)
 	}
-	if try != 11 || len(st.parked()) != 0 {
-		t.Errorf("%d tries, parked %q", try, st.parked())
+	if try != 11 || len(w.parked()) != 0 {
+		t.Errorf("%d tries, parked %q", try, w.parked())
 	}
 }
 
-// What a function answers means nothing unless the mapping asks for it.
-func TestAReportIsNotReadUnlessAskedFor(t *testing.T) {
-	st := newStage(t, Options{})
-	st.writeAll(t, "a b")
-	st.mapTo(t, func(_, numbers []string) (string, bool) {
+func TestReportIsIgnoredWithoutReportFailures(t *testing.T) {
+	w := newStreamWorld(t, Options{})
+	w.writeAll(t, "a b")
+	w.mapTo(t, func(_, numbers []string) (string, bool) {
 		return `{"batchItemFailures":[{"itemIdentifier":"` + numbers[0] + `"}]}`, true
 	})
-	st.expect(t, "a b")
+	w.expect(t, "a b")
 }
 
-func TestHalvingIsolatesAPoisonRecordAndKeepsIt(t *testing.T) {
-	st := newStage(t, Options{})
-	st.mapped.Bisect, st.mapped.Retries = true, 1
-	st.writeAll(t, "a b poison c d")
-	st.mapTo(t, func(keys, _ []string) (string, bool) { return "{}", !slices.Contains(keys, "poison") })
-	st.expect(t, "a b poison c d", "a b", "poison c d", "poison", "poison", "c d")
-	if got := st.parked(); !slices.Equal(got, []string{"RetryAttemptsExhausted: poison"}) {
+func TestBisectParksOnlyThePoisonRecord(t *testing.T) {
+	w := newStreamWorld(t, Options{})
+	w.mapping.Bisect, w.mapping.Retries = true, 1
+	w.writeAll(t, "a b poison c d")
+	w.mapTo(t, func(keys, _ []string) (string, bool) { return "{}", !slices.Contains(keys, "poison") })
+	w.expect(t, "a b poison c d", "a b", "poison c d", "poison", "poison", "c d")
+	if got := w.parked(); !slices.Equal(got, []string{"RetryAttemptsExhausted: poison"}) {
 		t.Fatalf("parked %q", got)
 	}
-	kept := st.kept.all()[0]
-	about, batch := kept["requestContext"].(map[string]any), kept["DDBStreamBatchInfo"].(map[string]any)
-	record := kept["payload"].(map[string]any)["Records"].([]any)[0].(map[string]any)["dynamodb"].(map[string]any)
-	if about["functionArn"] != st.ARN("echo") || kept["responseContext"].(map[string]any)["functionError"] != "Unhandled" ||
-		batch["batchSize"] != 1.0 || batch["startSequenceNumber"] != record["SequenceNumber"] || batch["endSequenceNumber"] != record["SequenceNumber"] ||
-		batch["streamArn"] != st.mapped.StreamARN || batch["shardId"] == "" || kept["version"] != "1.0" {
-		t.Errorf("kept %s", mustJSON(kept))
+	parked := w.failures.all()[0]
+	about, batch := parked["requestContext"].(map[string]any), parked["DDBStreamBatchInfo"].(map[string]any)
+	record := parked["payload"].(map[string]any)["Records"].([]any)[0].(map[string]any)["dynamodb"].(map[string]any)
+	response := parked["responseContext"].(map[string]any)
+	number := record["SequenceNumber"]
+	if about["functionArn"] != w.ARN("echo") || response["functionError"] != "Unhandled" ||
+		batch["batchSize"] != 1.0 || batch["startSequenceNumber"] != number || batch["endSequenceNumber"] != number ||
+		batch["streamArn"] != w.mapping.StreamARN || batch["shardId"] == "" || parked["version"] != "1.0" {
+		t.Errorf("parked %s", mustJSON(parked))
 	}
-	st.writeAll(t, "e")
-	st.expect(t, "a b poison c d", "a b", "poison c d", "poison", "poison", "c d", "e")
+	w.writeAll(t, "e")
+	w.expect(t, "a b poison c d", "a b", "poison c d", "poison", "poison", "c d", "e")
 }
 
-// As the documentation has it: a report moves the batch up to what it names,
-// and what is left is tried as often as is set and then parked as a whole.
-func TestWhatIsLeftBehindAReportIsParkedTogether(t *testing.T) {
-	st := newStage(t, Options{})
-	st.mapped.Bisect, st.mapped.ReportFailures, st.mapped.Retries = true, true, 2
-	st.writeAll(t, "a poison b")
-	st.mapTo(t, func(keys, numbers []string) (string, bool) {
+// According to the documentation, a batch continues with the first record that a
+// report names. After the last retry, all records that are left are parked together.
+func TestRecordsAfterAReportedFailureAreParkedTogether(t *testing.T) {
+	w := newStreamWorld(t, Options{})
+	w.mapping.Bisect, w.mapping.ReportFailures, w.mapping.Retries = true, true, 2
+	w.writeAll(t, "a poison b")
+	w.mapTo(t, func(keys, numbers []string) (string, bool) {
 		if at := slices.Index(keys, "poison"); at >= 0 {
 			return `{"batchItemFailures":[{"itemIdentifier":"` + numbers[at] + `"}]}`, true
 		}
 		return "{}", true
 	})
-	st.expect(t, "a poison b", "poison b", "poison b")
-	if got := st.parked(); !slices.Equal(got, []string{"RetryAttemptsExhausted: poison b"}) {
+	w.expect(t, "a poison b", "poison b", "poison b")
+	if got := w.parked(); !slices.Equal(got, []string{"RetryAttemptsExhausted: poison b"}) {
 		t.Errorf("parked %q", got)
 	}
-	if _, failed := st.kept.all()[0]["responseContext"].(map[string]any)["functionError"]; failed {
-		t.Errorf("kept %s", mustJSON(st.kept.all()[0]))
+	if _, failed := w.failures.all()[0]["responseContext"].(map[string]any)["functionError"]; failed {
+		t.Errorf("parked %s", mustJSON(w.failures.all()[0]))
 	}
 }
 
-func TestABatchIsTriedAsOftenAsIsSet(t *testing.T) {
+func TestBatchIsRetriedAsOftenAsConfigured(t *testing.T) {
 	for retries, tries := range map[int]int{0: 1, 2: 3, -1: 20} {
-		st := newStage(t, Options{})
-		st.mapped.Retries = retries
-		st.writeAll(t, "a b")
+		w := newStreamWorld(t, Options{})
+		w.mapping.Retries = retries
+		w.writeAll(t, "a b")
 		count := 0
-		st.mapTo(t, func([]string, []string) (string, bool) { count++; return "{}", count >= 20 })
-		quiet(t, st.Server)
+		w.mapTo(t, func([]string, []string) (string, bool) { count++; return "{}", count >= 20 })
+		waitIdle(t, w.Server)
 		parked := []string{"RetryAttemptsExhausted: a b"}
 		if retries < 0 {
 			parked = nil
 		}
-		if count != tries || !slices.Equal(st.parked(), parked) {
-			t.Errorf("%d retries: %d tries, parked %q", retries, count, st.parked())
+		if count != tries || !slices.Equal(w.parked(), parked) {
+			t.Errorf("%d retries: %d tries, parked %q", retries, count, w.parked())
 		}
 	}
 }

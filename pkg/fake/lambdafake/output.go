@@ -7,22 +7,22 @@ import (
 	"sync"
 )
 
-// keptOutput is how much of an instance's output is kept, in bytes, from its end.
-const keptOutput = 1 << 20
+// maxOutput is the limit for the output that is kept of an instance: its last bytes.
+const maxOutput = 1 << 20
 
-// output is what an instance writes: a file without a name, so that what was
-// written before an answer is there when the answer is, and nothing is left
-// behind however the tests end.
+// output is the output of an instance. It is a file, so that everything written
+// before an answer is there when the answer is. The file has no name, so that none
+// is left behind, even if the tests crash.
 type output struct {
-	mu   sync.Mutex
-	file *os.File // nil when closed
-	kept []string // when closed
+	mu    sync.Mutex
+	file  *os.File // nil after close
+	saved []string // the lines, after close
 }
 
 func newOutput() (*output, error) {
 	file, err := os.CreateTemp("", "lambdafake-")
 	if err != nil {
-		return nil, fmt.Errorf("nowhere to keep output: %w", err)
+		return nil, fmt.Errorf("make file for output: %w", err)
 	}
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, err
@@ -30,20 +30,20 @@ func newOutput() (*output, error) {
 	return &output{file: file}, nil
 }
 
-// lines are what was written so far.
+// lines returns the lines that were written so far.
 func (o *output) lines() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.file == nil {
-		return o.kept
+		return o.saved
 	}
 	info, err := o.file.Stat()
 	if err != nil {
 		return nil
 	}
-	from := max(0, info.Size()-keptOutput)
+	from := max(0, info.Size()-maxOutput)
 	text := make([]byte, info.Size()-from)
-	n, _ := o.file.ReadAt(text, from) // what can be read is shown
+	n, _ := o.file.ReadAt(text, from) // on an error, the lines that could be read
 	trimmed := strings.TrimRight(string(text[:n]), "\n")
 	if trimmed == "" {
 		return nil
@@ -51,7 +51,7 @@ func (o *output) lines() []string {
 	return strings.Split(trimmed, "\n")
 }
 
-// last is the last line that is not empty.
+// last returns the last line that is not empty.
 func (o *output) last() string {
 	lines := o.lines()
 	if len(lines) == 0 {
@@ -60,13 +60,13 @@ func (o *output) last() string {
 	return lines[len(lines)-1]
 }
 
-// close keeps the lines without the file.
+// close closes the file and keeps its lines.
 func (o *output) close() {
-	kept := o.lines()
+	lines := o.lines()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.file != nil {
 		_ = o.file.Close()
-		o.file, o.kept = nil, kept
+		o.file, o.saved = nil, lines
 	}
 }

@@ -20,10 +20,11 @@ func parameters(t *testing.T) (*Parameters, *ssm.Client) {
 	})
 }
 
-func TestParametersAreReadAndChanged(t *testing.T) {
+func TestParametersCanBeSetReadRefusedAndDeleted(t *testing.T) {
 	p, client := parameters(t)
 	get := func(decrypt bool) (string, error) {
-		out, err := client.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/jit-access/x"), WithDecryption: &decrypt})
+		out, err := client.GetParameter(t.Context(),
+			&ssm.GetParameterInput{Name: aws.String("/jit-access/x"), WithDecryption: &decrypt})
 		if err != nil {
 			return "", err
 		}
@@ -53,13 +54,14 @@ func TestParametersAreReadAndChanged(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	w := httptest.NewRecorder()
-	if p.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader("{}"))); w.Code != 400 || !strings.Contains(w.Body.String(), "MissingAuthenticationToken") {
+	p.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader("{}")))
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "MissingAuthenticationToken") {
 		t.Errorf("unsigned: got %d %s", w.Code, w.Body)
 	}
 }
 
-// Systems Manager, naming rules and quotas.
-func TestPutRefusesWhatSSMWould(t *testing.T) {
+// The rules are from the user guide of Systems Manager (naming rules, quotas).
+func TestPutRefusesWhatSSMRefuses(t *testing.T) {
 	p := &Parameters{}
 	for name, c := range map[string]struct{ name, value, want string }{
 		"aws":            {"/aws-access/x", "v", "cannot be prefixed with aws or ssm"},

@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// launcher starts every process from one thread that lives as long as the
-// server: Linux kills a child with the thread that made it, and Go ends threads
-// when it likes. A thread of its own can also enter a cgroup for a moment.
+// launcher starts every process from one thread that lives as long as the server.
+// With Pdeathsig, Linux kills a child when the thread that started it ends, and Go
+// can end threads at any time. Only a thread of its own can also enter a cgroup for
+// the start of a process.
 type launcher struct{ jobs chan func() }
 
 func newLauncher() *launcher {
@@ -44,12 +45,12 @@ type process struct {
 	cmd    *exec.Cmd
 	began  time.Time
 	share  *share
-	exited chan struct{} // closed when it was reaped
-	how    error         // why it ended; to be read after exited
+	exited chan struct{} // closed when the process has ended and was waited for
+	err    error         // why it ended; valid after exited is closed
 	once   sync.Once
 }
 
-// run starts a bootstrap.
+// run starts the bootstrap of a version.
 func (l *launcher) run(v *version, env []string, out *output) (*process, error) {
 	share, err := newShare(v.CPU)
 	if err != nil {
@@ -74,15 +75,15 @@ func (l *launcher) run(v *version, env []string, out *output) (*process, error) 
 	return p, nil
 }
 
-// reap waits for the end, and leaves nothing of the group behind.
+// reap waits for the end of the process, and kills its children.
 func (p *process) reap() {
-	p.how = p.cmd.Wait()
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // children, if it had any
+	p.err = p.cmd.Wait()
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	p.share.remove()
 	close(p.exited)
 }
 
-// signal reaches the whole group, unless it has ended.
+// signal sends a signal to the process and its children, unless it has ended.
 func (p *process) signal(s syscall.Signal) {
 	select {
 	case <-p.exited:
@@ -91,7 +92,7 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// freeze returns when nothing of it runs any more.
+// freeze stops the process, and returns when none of its threads runs any more.
 func (p *process) freeze() {
 	p.signal(syscall.SIGSTOP)
 	awaitStop(p.cmd.Process.Pid)
@@ -99,17 +100,17 @@ func (p *process) freeze() {
 
 func (p *process) thaw() { p.signal(syscall.SIGCONT) }
 
-// kill ends it, frozen or not. The caller waits for exited.
+// kill ends the process, also if it is frozen. It does not wait for the end.
 func (p *process) kill() {
 	p.once.Do(func() { p.signal(syscall.SIGKILL) })
 }
 
-// ending is how Lambda puts the end of a process.
-func (p *process) ending() string {
-	if p.how == nil {
+// exitMessage is Lambda's message about the end of a process.
+func (p *process) exitMessage() string {
+	if p.err == nil {
 		return "Runtime exited without providing a reason"
 	}
-	return fmt.Sprintf("Runtime exited with error: %v", p.how)
+	return fmt.Sprintf("Runtime exited with error: %v", p.err)
 }
 
 // listen opens a port for one instance's Runtime API.

@@ -5,20 +5,20 @@ import (
 	"unsafe"
 )
 
-// attributes put a process into a group of its own, and end it with us however
-// we end: also by a panic, a time-out of the tests, a kill.
+// attributes puts a process into a group of its own. The kernel ends it together
+// with this process, also after a panic, a timeout of the tests or a kill.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// awaitStop returns once a child that was told to stop has stopped, with all
-// its threads, or is gone. It leaves its end to be reaped by whoever waits for
-// that. (Package syscall has no waitid.)
+// awaitStop waits until a child that got SIGSTOP has stopped with all its threads,
+// or has ended. It does not reap the child. Package syscall has no waitid.
 func awaitStop(pid int) {
 	const byPID, stopped = 1, syscall.WSTOPPED
-	var info [128]byte // siginfo_t, which nobody reads
+	var info [128]byte // siginfo_t, which is not used
 	for {
-		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, byPID, uintptr(pid), uintptr(unsafe.Pointer(&info)), stopped, 0, 0)
+		_, _, errno := syscall.Syscall6(
+			syscall.SYS_WAITID, byPID, uintptr(pid), uintptr(unsafe.Pointer(&info)), stopped, 0, 0)
 		if errno != syscall.EINTR {
 			return
 		}

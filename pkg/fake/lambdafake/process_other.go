@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// attributes put a process into a group of its own. If we end without Close,
-// the kernel hangs up stopped groups that have lost their parent, and a running
+// attributes puts a process into a group of its own. If this process ends without
+// Close, the kernel sends SIGHUP to stopped groups without a parent, and a running
 // bootstrap ends when its Runtime API no longer answers.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
 
-// awaitStop does not wait: the process may run on for a moment.
+// awaitStop does not wait: the process may continue to run for a short time.
 func awaitStop(int) {}
 
 type share struct{}

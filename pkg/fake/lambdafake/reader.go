@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// reader reads one shard and hands over what it holds.
+// reader reads one shard and delivers its records.
 type reader struct {
 	m     *mapping
 	shard string
@@ -20,16 +20,18 @@ type reader struct {
 	iterator *string
 	last     string // sequence number of the last record that was read
 
-	// Under the mapping's lock:
-	asked, seen int  // readToEnd wants an empty read that began after it asked
-	done        bool // the shard is closed and read to its end
+	// Under the mapping's lock. Each call of readToEnd increments wanted. A read
+	// without records sets empty to the value of wanted when it began.
+	wanted, empty int
+	done          bool // the shard is closed and read to its end
 }
 
-// isDone is false for a reader that is not there yet. The caller holds the lock.
+// isDone returns false for nil, a reader that was not started yet. The caller holds
+// the lock.
 func (r *reader) isDone() bool { return r != nil && r.done }
 
-// poke ends the pause before the next read.
-func (r *reader) poke() {
+// wakeUp ends the pause before the next read.
+func (r *reader) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -40,20 +42,20 @@ func (r *reader) poke() {
 func (r *reader) run() {
 	for r.m.ctx.Err() == nil {
 		r.m.mu.Lock()
-		asked := r.asked
+		wanted := r.wanted
 		r.m.mu.Unlock()
 		records, open, err := r.read()
 		switch {
 		case r.m.ctx.Err() != nil:
 			return
 		case err != nil:
-			r.m.s.o.Log.Warn("a shard cannot be read", "shard", r.shard, "error", err)
+			r.m.s.o.Log.Warn("cannot read shard", "shard", r.shard, "error", err)
 			r.pause()
 		case len(records) > 0:
-			r.m.s.moved()
-			r.hand(records)
+			r.m.s.notIdle()
+			r.deliver(records)
 		case open:
-			r.found(asked)
+			r.foundEmpty(wanted)
 			r.pause()
 		}
 		if err == nil && !open {
@@ -63,7 +65,7 @@ func (r *reader) run() {
 	}
 }
 
-// read reads the next page; open is false at the end of a shard that is closed.
+// read reads the next page. open is false at the end of a closed shard.
 func (r *reader) read() (records []events.DynamoDBEventRecord, open bool, err error) {
 	if r.iterator == nil {
 		if r.iterator, err = r.position(); err != nil {
@@ -72,7 +74,7 @@ func (r *reader) read() (records []events.DynamoDBEventRecord, open bool, err er
 	}
 	out, err := r.m.Streams.GetRecords(r.m.ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: r.iterator})
 	if err != nil {
-		r.iterator = nil // it may have expired: another one is made of the position
+		r.iterator = nil // it may have expired: the next read makes a new one
 		if _, trimmed := errors.AsType[*types.TrimmedDataAccessException](err); trimmed {
 			r.last = ""
 		}
@@ -90,7 +92,7 @@ func (r *reader) read() (records []events.DynamoDBEventRecord, open bool, err er
 	return records, r.iterator != nil, nil
 }
 
-// position is an iterator behind what was read.
+// position returns an iterator after the last record that was read.
 func (r *reader) position() (*string, error) {
 	in := &dynamodbstreams.GetShardIteratorInput{
 		StreamArn: &r.m.StreamARN, ShardId: &r.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
@@ -100,12 +102,12 @@ func (r *reader) position() (*string, error) {
 	}
 	out, err := r.m.Streams.GetShardIterator(r.m.ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("find a place in shard %s: %w", r.shard, err)
+		return nil, fmt.Errorf("get iterator of shard %s: %w", r.shard, err)
 	}
 	return out.ShardIterator, nil
 }
 
-// pause waits for the next poll, or for somebody who wants it now.
+// pause waits until the next poll or wakeUp.
 func (r *reader) pause() {
 	timer := time.NewTimer(r.m.s.o.Poll)
 	defer timer.Stop()
@@ -116,30 +118,30 @@ func (r *reader) pause() {
 	}
 }
 
-// found notes an empty read.
-func (r *reader) found(asked int) {
+// foundEmpty notes a read without records.
+func (r *reader) foundEmpty(wanted int) {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	r.seen = asked
+	r.empty = wanted
 	r.m.progress()
 }
 
-// finish ends the shard, and has its children begin.
+// finish marks the shard as done, and starts the readers of its children.
 func (r *reader) finish() {
 	r.m.mu.Lock()
 	r.done = true
 	r.m.mu.Unlock()
-	r.m.s.moved()
+	r.m.s.notIdle()
 	if err := r.m.discover(r.m.ctx); err != nil && r.m.ctx.Err() == nil {
-		r.m.s.o.Log.Warn("the shards after one cannot be found yet", "shard", r.shard, "error", err)
+		r.m.s.o.Log.Warn("cannot find child shards", "shard", r.shard, "error", err)
 	}
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	r.m.progress()
 }
 
-// hand delivers what passes the filter, in batches.
-func (r *reader) hand(records []events.DynamoDBEventRecord) {
+// deliver delivers the records that pass the filter, in batches.
+func (r *reader) deliver(records []events.DynamoDBEventRecord) {
 	var passed []events.DynamoDBEventRecord
 	for _, record := range records {
 		if r.m.Filter(record) {
@@ -148,11 +150,11 @@ func (r *reader) hand(records []events.DynamoDBEventRecord) {
 	}
 	for len(passed) > 0 && r.m.ctx.Err() == nil {
 		batch := passed[:min(len(passed), r.m.BatchSize)]
-		for len(payload(batch)) > maxSync && len(batch) > 1 { // what fits into an event
+		for len(payload(batch)) > maxSync && len(batch) > 1 { // an event has a limit
 			batch = batch[:len(batch)/2]
 		}
 		passed = passed[len(batch):]
 		d := delivery{r: r}
-		d.hand(batch, 0)
+		d.deliver(batch, 0)
 	}
 }

@@ -8,18 +8,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// recordOf is a record of the stream as a mapping delivers it.
+// recordOf converts a record of the stream to the form in which Lambda delivers it.
 func recordOf(raw types.Record, stream string) (record events.DynamoDBEventRecord, err error) {
 	record = events.DynamoDBEventRecord{
 		AWSRegion: aws.ToString(raw.AwsRegion), EventID: aws.ToString(raw.EventID), EventName: string(raw.EventName),
 		EventSource: aws.ToString(raw.EventSource), EventVersion: aws.ToString(raw.EventVersion), EventSourceArn: stream,
 	}
 	if by := raw.UserIdentity; by != nil {
-		record.UserIdentity = &events.DynamoDBUserIdentity{Type: aws.ToString(by.Type), PrincipalID: aws.ToString(by.PrincipalId)}
+		record.UserIdentity = &events.DynamoDBUserIdentity{
+			Type: aws.ToString(by.Type), PrincipalID: aws.ToString(by.PrincipalId),
+		}
 	}
 	change := raw.Dynamodb
 	if change == nil {
-		return record, fmt.Errorf("record %s holds no change", record.EventID)
+		return record, fmt.Errorf("record %s contains no change", record.EventID)
 	}
 	record.Change = events.DynamoDBStreamRecord{
 		ApproximateCreationDateTime: events.SecondsEpochTime{Time: aws.ToTime(change.ApproximateCreationDateTime)},
@@ -29,7 +31,11 @@ func recordOf(raw types.Record, stream string) (record events.DynamoDBEventRecor
 	for _, image := range []struct {
 		from map[string]types.AttributeValue
 		to   *map[string]events.DynamoDBAttributeValue
-	}{{change.Keys, &record.Change.Keys}, {change.NewImage, &record.Change.NewImage}, {change.OldImage, &record.Change.OldImage}} {
+	}{
+		{change.Keys, &record.Change.Keys},
+		{change.NewImage, &record.Change.NewImage},
+		{change.OldImage, &record.Change.OldImage},
+	} {
 		if *image.to, err = attributesOf(image.from); err != nil {
 			return record, fmt.Errorf("record %s: %w", record.EventID, err)
 		}
@@ -83,5 +89,5 @@ func attributeOf(value types.AttributeValue) (events.DynamoDBAttributeValue, err
 		m, err := attributesOf(v.Value)
 		return events.NewMapAttribute(m), err
 	}
-	return events.DynamoDBAttributeValue{}, fmt.Errorf("a value of type %T is not known", value)
+	return events.DynamoDBAttributeValue{}, fmt.Errorf("unknown type of value %T", value)
 }

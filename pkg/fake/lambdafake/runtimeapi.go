@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Sizes that Lambda takes, in bytes.
+// Limits of Lambda, in bytes.
 const (
-	maxSync   = 6 << 20 // event and answer of a synchronous invocation
-	maxAsync  = 1 << 20 // event of an asynchronous one
-	overshoot = 100     // an answer may be that much larger
+	maxSync   = 6 << 20       // event of a synchronous invocation
+	maxAsync  = 1 << 20       // event of an asynchronous invocation
+	maxAnswer = maxSync + 100 // answer of a function
 )
 
 const runtimeVersion = "/2018-06-01/runtime"
 
-// runtimeAPI is what the process speaks to.
+// runtimeAPI is the Runtime API that the process calls.
 func (i *instance) runtimeAPI() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+runtimeVersion+"/invocation/next", i.serveNext)
@@ -30,15 +30,15 @@ func (i *instance) runtimeAPI() http.Handler {
 }
 
 func (i *instance) serveNext(w http.ResponseWriter, r *http.Request) {
-	mine := ask{at: time.Now(), reply: make(chan *invocation, 1)}
+	p := poll{at: time.Now(), reply: make(chan *invocation, 1)}
 	select {
-	case i.asks <- mine:
+	case i.polls <- p:
 	case <-i.process.exited:
 		return
 	}
 	var inv *invocation
 	select {
-	case inv = <-mine.reply:
+	case inv = <-p.reply:
 	case <-i.process.exited:
 		return
 	}
@@ -49,35 +49,36 @@ func (i *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
-	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.until.UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", i.f.s.ARN(i.f.name))
-	h.Set("Lambda-Runtime-Trace-Id", trace(inv.until))
-	_, _ = w.Write(inv.payload) // a process that is gone is noticed elsewhere
+	h.Set("Lambda-Runtime-Trace-Id", traceHeader(inv.deadline))
+	_, _ = w.Write(inv.payload) // if the process has ended, serve notices it
 }
 
-// trace is a header of X-Ray that says that nothing is recorded.
-func trace(at time.Time) string {
+// traceHeader is an X-Ray header of a trace that is not recorded.
+func traceHeader(at time.Time) string {
 	id := strings.ReplaceAll(newID(), "-", "")
 	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", at.Unix(), id[:24], id[16:])
 }
 
 func (i *instance) serveResponse(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxSync+overshoot+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
 	if err != nil {
-		return // the process is gone
+		return // the process has ended
 	}
 	a := answer{id: r.PathValue("id"), body: body}
-	large := len(body) > maxSync+overshoot
+	large := len(body) > maxAnswer
 	if large {
-		a.err = ended(typeTooLarge, a.id, "Response payload size exceeded maximum allowed payload size (%d bytes).", maxSync+overshoot)
+		a.err = instanceError(typeTooLarge, a.id,
+			"Response payload size exceeded maximum allowed payload size (%d bytes).", maxAnswer)
 	}
-	// What was read is not all: the function failed while it wrote.
+	// A trailer means that the function failed while it was writing the answer.
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		text, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
-		a.err = said(text)
+		a.err = answeredError(text)
 		a.err.Type = kind
 	}
-	i.take(w, a, large)
+	i.acceptAnswer(w, a, large)
 }
 
 func (i *instance) serveError(w http.ResponseWriter, r *http.Request) {
@@ -85,24 +86,24 @@ func (i *instance) serveError(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	i.take(w, answer{id: r.PathValue("id"), err: said(body)}, false)
+	i.acceptAnswer(w, answer{id: r.PathValue("id"), err: answeredError(body)}, false)
 }
 
-// take hands an answer over.
-func (i *instance) take(w http.ResponseWriter, a answer, large bool) {
-	a.taken = make(chan bool, 1)
+// acceptAnswer gives an answer to the invocation, and responds to the process.
+func (i *instance) acceptAnswer(w http.ResponseWriter, a answer, large bool) {
+	a.accepted = make(chan bool, 1)
 	select {
 	case i.answers <- a:
 	case <-i.process.exited:
 		return
 	}
-	switch taken := <-a.taken; {
-	case !taken:
+	switch accepted := <-a.accepted; {
+	case !accepted:
 		refuseRuntime(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 	case large:
 		refuseRuntime(w, http.StatusRequestEntityTooLarge, a.err.Type, a.err.Message)
 	default:
-		accepted(w)
+		respondOK(w)
 	}
 }
 
@@ -112,13 +113,13 @@ func (i *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	select {
-	case i.failed <- said(body):
-		accepted(w)
+	case i.failed <- answeredError(body):
+		respondOK(w)
 	case <-i.process.exited:
 	}
 }
 
-func accepted(w http.ResponseWriter) {
+func respondOK(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = io.WriteString(w, `{"status":"OK"}`)

@@ -10,54 +10,59 @@ import (
 	"time"
 )
 
-// Where the played Lambda stands.
+// The region and account of the fake.
 const region, account = "eu-west-1", "999999999999"
 
-// Options are how it is played. The zero value is usable.
+// Options configure a Server. The zero value works.
 type Options struct {
-	Log *slog.Logger
+	Log *slog.Logger // nil for no log
 
-	// Now is the clock for ages and time stamps; nil is time.Now. Deadlines and
-	// waits are in real time always: the binaries know no other.
+	// Now is the clock for ages and time stamps; nil means time.Now. Deadlines and
+	// waits always use real time, because the binaries do.
 	Now func() time.Time
-	// RetryWait is the wait after so many failed tries of an asynchronous
-	// invocation; nil is one minute, then two, as on Lambda.
+	// RetryWait returns how long to wait after a number of failed tries of an
+	// asynchronous invocation. nil means one minute, then two, as on Lambda.
 	RetryWait func(tries int) time.Duration
-	// ThrottleWait is the wait after an event or a batch was throttled so many
-	// times; nil is 1 s, doubling to 30 s.
+	// ThrottleWait returns how long to wait after an event or a batch was throttled
+	// a number of times. nil means 1 s, doubling up to 30 s.
 	ThrottleWait func(times int) time.Duration
-	// Duplicate is asked before each asynchronous and each stream delivery whether
-	// to make it twice: Lambda promises at least once, and no more.
+	// Duplicate decides for each asynchronous delivery and each stream delivery
+	// whether to make it twice, because Lambda promises at least one delivery. nil
+	// means never.
 	Duplicate func(function string) bool
-	// MayInvoke says who may call a function through API; nil is whoever signs.
+	// MayInvoke decides whether the holder of an access key may invoke a function
+	// through API. nil means that every signed call may.
 	MayInvoke func(accessKey, function string) bool
-	// HTTPLimit is how long Front waits; 0 is 30 s, the most that HTTP APIs do.
+	// HTTPLimit is the timeout of HTTPAPI. 0 means 30 s, the limit of HTTP APIs.
 	HTTPLimit time.Duration
-	// InitLimit is how long an instance may take to start; 0 is Lambda's 10 s.
+	// InitLimit is the timeout for the start of an instance. 0 means 10 s, as on
+	// Lambda.
 	InitLimit time.Duration
-	// Poll is the pause between two reads of an idle shard; 0 is 50 ms. (Lambda
-	// reads four times a second.)
+	// Poll is the pause between two reads of an idle shard. 0 means 50 ms; Lambda
+	// reads four times a second.
 	Poll time.Duration
 }
 
-// Server plays Lambda in one account and region.
+// Server is a fake of Lambda in one account and region. It is safe for concurrent
+// use.
 type Server struct {
 	o        Options
 	launcher *launcher
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
-	work     sync.WaitGroup // everything that runs beside the caller
+	work     sync.WaitGroup // all background goroutines
 
 	mu        sync.Mutex
 	functions map[string]*function
 	mappings  []*mapping
 	closed    bool
-	busy      int           // invocations that run, and events that wait for theirs
-	moves     int           // counts whatever began
-	changed   chan struct{} // closed and replaced whenever something ended
+	busy      int           // invocations that run, and events that wait for their invocation
+	started   int           // counts everything that has begun
+	changed   chan struct{} // closed and replaced each time something ends
 }
 
-// New starts nothing yet; Close must be called all the same.
+// New makes a server without functions. Call Close at the end, also if no function
+// was deployed.
 func New(o Options) *Server {
 	o.HTTPLimit = cmp.Or(o.HTTPLimit, 30*time.Second)
 	o.InitLimit = cmp.Or(o.InitLimit, 10*time.Second)
@@ -82,12 +87,13 @@ func New(o Options) *Server {
 	return s
 }
 
-// backoff is the wait after so many failures: 1 s, 2 s, 4 s, up to 30 s.
+// backoff returns how long to wait after a number of failures: 1 s, 2 s, 4 s, up to
+// 30 s.
 func backoff(times int) time.Duration {
 	return min(time.Second<<min(times-1, 10), 30*time.Second)
 }
 
-// ARN is the function's, whether it is there or not.
+// ARN returns the ARN of a function, which need not exist.
 func (s *Server) ARN(name string) string {
 	return "arn:aws:lambda:" + region + ":" + account + ":function:" + name
 }
@@ -102,7 +108,7 @@ func (s *Server) function(name string) (*function, error) {
 	return f, nil
 }
 
-// begin runs work beside everything else. Quiet waits for it.
+// begin runs work in the background. WaitIdle waits for its end.
 func (s *Server) begin(work func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +116,7 @@ func (s *Server) begin(work func()) error {
 		return ErrClosed
 	}
 	s.busy++
-	s.moves++
+	s.started++
 	s.work.Go(func() {
 		work()
 		s.mu.Lock()
@@ -122,19 +128,20 @@ func (s *Server) begin(work func()) error {
 	return nil
 }
 
-// moved notes that something is no longer as Quiet saw it.
-func (s *Server) moved() {
+// notIdle tells WaitIdle that it must check everything again.
+func (s *Server) notIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.moves++
+	s.started++
 }
 
-// WaitIdle returns when nothing is queued, running or unread in the streams. What
-// waits to be tried again is queued, so a retry for ever is never quiet.
+// WaitIdle returns when nothing is queued or running, and no record of the streams
+// is unread. An event that waits for a retry counts as queued, so WaitIdle does not
+// return while an event is retried for ever.
 func (s *Server) WaitIdle(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		busy, moves, changed, mappings := s.busy, s.moves, s.changed, slices.Clone(s.mappings)
+		busy, started, changed, mappings := s.busy, s.started, s.changed, slices.Clone(s.mappings)
 		s.mu.Unlock()
 		if busy > 0 {
 			select {
@@ -149,19 +156,19 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 				return err
 			}
 		}
-		if s.stillQuiet(moves) {
+		if s.stillIdle(started) {
 			return nil
 		}
 	}
 }
 
-func (s *Server) stillQuiet(moves int) bool {
+func (s *Server) stillIdle(started int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy == 0 && s.moves == moves
+	return s.busy == 0 && s.started == started
 }
 
-// wait lets real time pass; it is false when the context ended first.
+// wait waits in real time. It returns false if the context ended first.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -173,8 +180,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Close ends every process and waits until nothing runs any more. What was
-// queued is dropped.
+// Close ends every process and waits until nothing runs any more. It drops queued
+// events.
 func (s *Server) Close() {
 	s.mu.Lock()
 	already := s.closed

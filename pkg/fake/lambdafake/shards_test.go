@@ -15,18 +15,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
 
-// stream plays what DynamoDB Local shows only after hours: a shard that is
-// closed, with two others after it, and iterators that expire.
-type stream struct {
+// fakeStream is a fake of DynamoDB Streams for cases that DynamoDB Local shows only
+// after hours: a closed shard with children, and iterators that expire.
+type fakeStream struct {
 	mu      sync.Mutex
 	shards  map[string][]string // sort keys
 	closed  map[string]bool
 	parents map[string]string
-	expire  int // so many reads fail
+	expire  int // number of reads that fail with an expired iterator
 	reads   []string
 }
 
-func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var in struct{ ShardId, ShardIterator, ShardIteratorType, SequenceNumber string }
@@ -55,15 +55,16 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// records gives out one record at a time.
-func (s *stream) records(w http.ResponseWriter, iterator string) {
+// records returns one record at a time.
+func (s *fakeStream) records(w http.ResponseWriter, iterator string) {
 	var shard string
 	var at int
 	_, _ = fmt.Sscan(iterator, &shard, &at)
 	if at > 0 && s.expire > 0 {
 		s.expire--
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"__type":"com.amazonaws.dynamodb.v20120810#ExpiredIteratorException","message":"expired"}`))
+		const kind = "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException"
+		_, _ = w.Write(mustJSON(map[string]string{"__type": kind, "message": "expired"}))
 		return
 	}
 	out := map[string]any{"Records": []any{}}
@@ -72,7 +73,9 @@ func (s *stream) records(w http.ResponseWriter, iterator string) {
 		s.reads = append(s.reads, sk)
 		at++
 		out["Records"] = []any{map[string]any{
-			"eventID": sk, "eventName": "INSERT", "dynamodb": map[string]any{"SequenceNumber": sk, "Keys": map[string]any{"sk": map[string]string{"S": sk}}},
+			"eventID": sk, "eventName": "INSERT", "dynamodb": map[string]any{
+				"SequenceNumber": sk, "Keys": map[string]any{"sk": map[string]string{"S": sk}},
+			},
 		}}
 	}
 	if !s.closed[shard] || at < len(s.shards[shard]) {
@@ -81,18 +84,19 @@ func (s *stream) records(w http.ResponseWriter, iterator string) {
 	_, _ = w.Write(mustJSON(out))
 }
 
-func TestAShardIsReadToItsEndBeforeThoseThatFollowIt(t *testing.T) {
-	played := &stream{
+func TestShardIsReadToItsEndBeforeItsChildren(t *testing.T) {
+	fake := &fakeStream{
 		shards: map[string][]string{"old": {"a", "b", "c"}, "new": {"d", "e"}, "other": {"f"}},
-		closed: map[string]bool{"old": true}, parents: map[string]string{"new": "old", "other": "trimmed"}, expire: 2,
+		closed: map[string]bool{"old": true}, expire: 2,
+		parents: map[string]string{"new": "old", "other": "trimmed"},
 	}
-	server := httptest.NewServer(played)
+	server := httptest.NewServer(fake)
 	defer server.Close()
-	d := newDesk(t)
-	s := serve(t, Options{Poll: 1}, func(f *Function) { f.Env = map[string]string{"RELAY": d.URL} })
+	relay := newRelay(t)
+	s := serve(t, Options{Poll: 1}, withRelay(relay))
 	var mu sync.Mutex
 	var got []string
-	d.attend(t, func(event []byte) (string, bool) {
+	relay.answerAll(t, func(event []byte) (string, bool) {
 		var e events.DynamoDBEvent
 		_ = json.Unmarshal(event, &e)
 		mu.Lock()
@@ -102,13 +106,15 @@ func TestAShardIsReadToItsEndBeforeThoseThatFollowIt(t *testing.T) {
 		}
 		return "{}", true
 	})
-	_, err := s.Map(Mapping{Function: "echo", StreamARN: "arn", Retries: -1, Streams: dynamodbstreams.New(dynamodbstreams.Options{
-		Region: "eu-west-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})})
+	client := dynamodbstreams.New(dynamodbstreams.Options{
+		Region: "eu-west-1", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	_, err := s.Map(Mapping{Function: "echo", StreamARN: "arn", Retries: -1, Streams: client})
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, s)
+	waitIdle(t, s)
 	mu.Lock()
 	defer mu.Unlock()
 	rest := slices.DeleteFunc(slices.Clone(got), func(sk string) bool { return sk == "f" })

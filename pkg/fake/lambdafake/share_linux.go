@@ -14,22 +14,22 @@ import (
 
 const cgroups = "/sys/fs/cgroup"
 
-// period is how often a quota is renewed, in microseconds: Lambda's is 20 ms,
-// as measured from inside functions. The kernel takes quotas from 1 ms.
+// period is the length of a quota's period in microseconds. Lambda's is 20 ms, as
+// measured inside functions. The smallest quota of the kernel is 1 ms.
 const period = 20000
 
-// shares counts the groups of this process, to name them.
+// shares counts the groups of this process, for their names.
 var shares atomic.Int64
 
-// share is a cgroup that gives one process a part of one CPU. The nil share
-// gives all there is.
+// share is a cgroup that gives one process a part of one CPU. A nil share does not
+// limit it.
 type share struct {
-	dir  string // of the group
-	old  string // version 1: where this process is
-	file *os.File
+	dir  string   // directory of the group
+	old  string   // cgroups version 1: directory of this process's group
+	file *os.File // cgroups version 2: the open directory
 }
 
-// checkShare makes a group and removes it again.
+// checkShare makes a group and removes it again, to check that it is possible.
 func checkShare(cpu float64) error {
 	s, err := newShare(cpu)
 	if err == nil {
@@ -45,27 +45,30 @@ func newShare(cpu float64) (*share, error) {
 	}
 	quota := int(cpu * period)
 	if quota < 1000 || cpu > 1 {
-		return nil, fmt.Errorf("a share of a CPU is 0.05 to 1, not %v", cpu)
+		return nil, fmt.Errorf("a share of a CPU must be 0.05 to 1, not %v", cpu)
 	}
 	name := fmt.Sprintf("lambdafake-%d-%d", os.Getpid(), shares.Add(1))
 	s := &share{dir: filepath.Join(cgroups, name)}
 	settings := map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period)}
 	if _, err := os.Stat(filepath.Join(cgroups, "cgroup.controllers")); errors.Is(err, os.ErrNotExist) {
-		s.dir, s.old = filepath.Join(cgroups, "cpu", name), here()
-		settings = map[string]string{"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(quota)}
+		s.dir, s.old = filepath.Join(cgroups, "cpu", name), currentGroup()
+		settings = map[string]string{
+			"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(quota),
+		}
 	}
 	if err := s.make(settings); err != nil {
 		s.remove()
-		return nil, fmt.Errorf("a share of a CPU needs the right to write %s: %w", cgroups, err)
+		return nil, fmt.Errorf("a share of a CPU needs permission to write %s: %w", cgroups, err)
 	}
 	return s, nil
 }
 
-// here is the directory of the cpu group that this process is in.
-func here() string {
-	text, _ := os.ReadFile("/proc/self/cgroup") // without it, the top
+// currentGroup returns the directory of this process's cpu group.
+func currentGroup() string {
+	text, _ := os.ReadFile("/proc/self/cgroup") // without this file it is the top group
 	for line := range strings.Lines(string(text)) {
-		if parts := strings.SplitN(strings.TrimSpace(line), ":", 3); len(parts) == 3 && strings.Contains(","+parts[1]+",", ",cpu,") {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && strings.Contains(","+parts[1]+",", ",cpu,") {
 			return filepath.Join(cgroups, "cpu", parts[2])
 		}
 	}
@@ -89,9 +92,9 @@ func (s *share) make(settings map[string]string) error {
 	return err
 }
 
-// start starts a process within the group, so that its first instruction is
-// counted: with version 2 the kernel puts it there, with version 1 it inherits
-// the group of the thread that makes it.
+// start starts a process inside the group, so that the quota holds from its first
+// instruction. With version 2 the kernel puts the process into the group; with
+// version 1 the process inherits the group of the thread that starts it.
 func (s *share) start(start func() error, attributes *syscall.SysProcAttr) error {
 	switch {
 	case s == nil:
@@ -107,13 +110,13 @@ func (s *share) start(start func() error, attributes *syscall.SysProcAttr) error
 	return errors.Join(err, enter(s.old))
 }
 
-// enter moves the calling thread.
+// enter moves the calling thread into a group of version 1.
 func enter(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "tasks"), []byte("0"), 0o600)
 }
 
-// remove removes the group once its processes are gone, which the kernel may
-// notice a moment after they were reaped.
+// remove removes the group. It tries again for a second, because the kernel can
+// count a process for a short time after it was reaped.
 func (s *share) remove() {
 	if s == nil {
 		return

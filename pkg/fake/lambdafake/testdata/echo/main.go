@@ -1,5 +1,5 @@
-// Command echo is the function of these tests: it does what an event says, or
-// what START says before it ever asks for one.
+// Command echo is the function of these tests. It does what each event orders, or
+// what the variable START orders before it asks for its first event.
 package main
 
 import (
@@ -30,21 +30,21 @@ type order struct {
 func main() {
 	switch os.Getenv("START") {
 	case "exit":
-		fmt.Println("on the way")
+		fmt.Println("starting")
 		fmt.Fprintln(os.Stderr, "configuration: TABLE is missing")
 		os.Exit(1)
 	case "hang":
 		fmt.Println("hanging")
 		time.Sleep(time.Hour)
-	case "tell":
-		tell()
+	case "report":
+		reportInitError()
 		os.Exit(1)
 	}
 	lambda.Start(handle)
 }
 
-// tell reports to the Runtime API why the start fails.
-func tell() {
+// reportInitError reports to the Runtime API why the start fails.
+func reportInitError() {
 	resp, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error",
 		"application/json", strings.NewReader(`{"errorType":"Init.Broken","errorMessage":"no table"}`))
 	if err == nil {
@@ -61,8 +61,8 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 		return relay(os.Getenv("RELAY"), event)
 	}
 	switch o.Do {
-	case "look":
-		return look(ctx), nil
+	case "inspect":
+		return inspect(ctx), nil
 	case "print":
 		for range o.Count {
 			fmt.Println(o.Text)
@@ -98,19 +98,20 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	return o.Do, nil
 }
 
-// look is what a function sees around it.
-func look(ctx context.Context) map[string]any {
+// inspect returns what the function sees around it.
+func inspect(ctx context.Context) map[string]any {
 	dir, _ := os.Getwd()
 	deadline, _ := ctx.Deadline()
 	lc, _ := lambdacontext.FromContext(ctx)
 	return map[string]any{
-		"environment": os.Environ(), "dir": dir, "deadline": deadline.UnixMilli(), "now": time.Now().UnixMilli(),
-		"request": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "trace": os.Getenv("_X_AMZN_TRACE_ID"), "pid": os.Getpid(),
+		"environment": os.Environ(), "dir": dir, "pid": os.Getpid(),
+		"deadline": deadline.UnixMilli(), "now": time.Now().UnixMilli(),
+		"request": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "trace": os.Getenv("_X_AMZN_TRACE_ID"),
 	}
 }
 
-// relay leaves it to somebody else what the function does: an answer with 200 is
-// the function's, any other an error of it.
+// relay lets a server decide what the function does. A response with status 200 is
+// the function's answer, any other is its error.
 func relay(url string, event []byte) (any, error) {
 	resp, err := http.Post(url, "application/json", bytes.NewReader(event))
 	if err != nil {
@@ -138,7 +139,7 @@ func early() (any, error) {
 	return map[string]any{"status": resp.StatusCode, "body": string(text)}, err
 }
 
-// burn uses so much time of a processor and says how long that took.
+// burn uses CPU time, and returns how long that took in real time.
 func burn(d time.Duration) time.Duration {
 	runtime.LockOSThread()
 	start := time.Now()
