@@ -61,13 +61,13 @@ func (h *run) record(ctx context.Context, record events.DynamoDBEventRecord) err
 	if err != nil || !ok || !changesMessages(event) {
 		return err
 	}
-	t, err := h.claim(ctx, event.Request)
+	d, err := h.claim(ctx, event.Request)
 	if err != nil {
 		return err
 	}
-	t.event = &event
-	t.reconcile(ctx)
-	return t.save(ctx)
+	d.event = &event
+	d.reconcile(ctx)
+	return d.save(ctx)
 }
 
 // changesMessages reports whether anybody sees a difference after an event. What

@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,109 +11,113 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/slackapi"
-	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
 type owedLister interface {
-	// Owed lists the requests of which a message is owed, the longest overdue first.
-	Owed(ctx context.Context, now time.Time, most int) ([]string, error)
+	// Owed lists at most limit requests that have a message which is due, the
+	// longest overdue first.
+	Owed(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
-// Times and sizes of what is owed.
+// Times and limits of owed messages.
 const (
-	maxOwed           = 5000             // requests that one tick looks at
-	rotateFrom        = 500              // of so many, one tick may not reach the last
-	tickTimeout       = 15 * time.Second // a tick has 55 s, and reads people afterwards
-	claimLife         = 50 * time.Second // what somebody claimed is free at the next tick
-	maxSaveTries      = 8                // after which a write that others were always faster with fails
-	maxBackoff        = 55 * time.Second // less than a minute: each tick tries
-	maxUnknownBackoff = 3 * time.Minute  // for an unknown code; with a minute until the tick below five
-	channelWait       = 2 * time.Second
+	maxOwed           = 5000               // requests that one tick looks at
+	rotateFrom        = 500                // with so many requests, one tick may not reach the last one
+	tickTimeout       = 15 * time.Second   // of the 55 s of a tick, which reads people and groups afterwards
+	claimLife         = 50 * time.Second   // less than a minute, so that the next tick can claim again
+	maxSaveTries      = 8                  // of a write that other writers keep overtaking
+	maxBackoff        = 55 * time.Second   // less than a minute, so that each tick tries
+	maxUnknownBackoff = 3 * time.Minute    // of an unknown code; with the minute until the next tick, four
+	channelWait       = 2 * time.Second    // of other messages of a channel whose rate Slack limits
 	giveUpAfter       = 24 * time.Hour     // after the request is over
-	repeatAfter       = 7 * 24 * time.Hour // how long a cause without an end is not told again
-	indexLag          = 2 * time.Minute    // a younger cause may have messages that the index does not list yet
-	lateAfter         = 5 * time.Minute
+	repeatAfter       = 7 * 24 * time.Hour // a cause that has no end is reported again
+	indexLag          = 2 * time.Minute    // the index may not list the messages of a younger cause yet
+	lateAfter         = 5 * time.Minute    // an alarm counts the messages that are owed for longer
 )
 
-// SendOwed tries again what is owed. One request that cannot be paid does not keep
-// the others; all errors come back joined.
+// SendOwed tries to send the owed messages of all requests. A request whose
+// messages cannot be sent does not hold up the others. All errors are joined.
 func (h Notify) SendOwed(ctx context.Context, in owedLister) error {
-	// What another invocation has claimed is listed too, so that the causes of all that is owed are known.
+	// Messages that another invocation has claimed are listed too. Otherwise
+	// resolveUnused would report their causes as over.
 	ids, err := in.Owed(ctx, h.Now().Add(claimLife), maxOwed)
 	if err != nil {
-		return fmt.Errorf("list what is owed: %w", err)
+		return fmt.Errorf("list the owed messages: %w", err)
 	}
-	if n := len(ids); n > rotateFrom { // each tick begins elsewhere
+	if n := len(ids); n > rotateFrom { // each tick begins at another request
 		from := int(h.Now().Unix()/60*rotateFrom) % n
 		ids = append(ids[from:], ids[:from]...)
 	}
-	round := h.newRun()
+	run := h.newRun()
 	for _, id := range ids {
-		round.waiting = append(round.waiting, waitingRequest{id: id})
+		run.waiting = append(run.waiting, waitingRequest{id: id})
 	}
-	err = round.sendWaiting(ctx, tickTimeout)
+	err = run.sendWaiting(ctx, tickTimeout)
 	if err == nil && len(ids) < maxOwed {
-		err = round.resolveUnused(ctx)
+		err = run.resolveUnused(ctx)
 	}
-	if round.lateRequests > 0 {
-		h.Log.ErrorContext(ctx, "messages are late", "requests", round.lateRequests)
+	if run.lateRequests > 0 {
+		h.Log.ErrorContext(ctx, "messages are late", "requests", run.lateRequests)
 	}
 	return err
 }
 
-// newRun is one invocation of notify or tick. What Slack said about a channel
-// holds for the rest of it, so that one channel's trouble costs the others no
-// time. A rate limit holds for the message itself as long as Slack says, and for
-// others of the same channel for two seconds: then one of them may try.
+// run is one invocation of notify or tick. When Slack refuses a message because
+// of its channel, the run makes no more calls for that channel, so that one broken
+// channel costs the others no time. A rate limit holds up the message itself for
+// as long as Slack says, and other messages of the channel for two seconds. Then
+// one of them may be tried.
 type run struct {
 	Notify
-	holds        map[string]hold // by lane; "" for every one
+	holds        map[string]hold // by lane; "" holds every lane
 	waiting      []waitingRequest
-	reported     map[string]bool // causes that the operators were told of in this round
-	causes       map[string]bool // causes for which something is owed
-	lateRequests int             // requests
+	reported     map[string]bool // causes that this run has reported to the operators
+	causes       map[string]bool // causes for which a message is owed
+	lateRequests int
 }
 
-// holds is why nothing is taken now in a lane.
+// hold says why no call is made in a lane.
 type hold struct {
-	until time.Time // zero for the rest of the round
+	until time.Time // zero for the rest of the run
 	err   error
 }
 
-// heldError is why a call was not made.
+// heldError is the error of a call that was not made because of a hold.
 type heldError struct{ hold }
 
 func (h *heldError) Error() string { return h.err.Error() }
 func (h *heldError) Unwrap() error { return h.err }
 
-// waitingRequest is a request that may be paid later in this round.
+// waitingRequest is a request whose owed messages may be sent later in this run.
 type waitingRequest struct {
 	id    string
-	tries []owedTry // none if they are not known
+	tries []owedTry // empty when its messages were not read yet
 }
 
-// owedTry is when something that is owed may be tried, and in which lane.
+// owedTry says when an owed message may be tried, and in which lane.
 type owedTry struct {
 	lane string
 	next time.Time
 }
 
 func (h Notify) newRun() *run {
-	return &run{Notify: h, holds: make(map[string]hold), reported: make(map[string]bool), causes: make(map[string]bool)}
+	return &run{
+		Notify: h, holds: make(map[string]hold), reported: make(map[string]bool), causes: make(map[string]bool),
+	}
 }
 
-// sendWaiting pays what waits in this round, as soon as Slack lets it, and returns
-// when nothing more can be paid within patience.
-func (h *run) sendWaiting(ctx context.Context, patience time.Duration) error {
+// sendWaiting sends the owed messages of the waiting requests as soon as Slack
+// allows it. It returns when no more of them can be sent before the timeout.
+func (h *run) sendWaiting(ctx context.Context, timeout time.Duration) error {
 	var failed []error
-	end := h.Now().Add(patience)
+	end := h.Now().Add(timeout)
 	for {
 		list := h.waiting
 		h.waiting = nil
 		for _, w := range list {
 			again, possible := h.earliest(w)
 			switch {
-			case !possible: // not in this round
+			case !possible: // not in this run
 			case again.After(h.Now()):
 				h.waiting = append(h.waiting, w)
 			default:
@@ -131,25 +134,25 @@ func (h *run) sendWaiting(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// earliest is when a request may be tried again; possible is false when that is
-// not in this round.
+// earliest returns when a request may be tried again; possible is false when that
+// is not in this run.
 func (h *run) earliest(w waitingRequest) (again time.Time, possible bool) {
 	if len(w.tries) == 0 {
 		return time.Time{}, true
 	}
-	for _, d := range w.tries {
-		at, found := h.holdOn(d.lane)
-		if found && at.until.IsZero() {
+	for _, try := range w.tries {
+		held, found := h.holdOn(try.lane)
+		if found && held.until.IsZero() {
 			continue
 		}
-		if free := later(d.next, at.until); !possible || free.Before(again) {
+		if free := later(try.next, held.until); !possible || free.Before(again) {
 			again, possible = free, true
 		}
 	}
 	return again, possible
 }
 
-// next is when the first of what waits may be tried.
+// next returns when the first of the waiting requests may be tried.
 func (h *run) next() (at time.Time, ok bool) {
 	for _, w := range h.waiting {
 		if again, possible := h.earliest(w); possible && (!ok || again.Before(at)) {
@@ -166,99 +169,100 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// sendOwed tries again what is due of one request. If the request moves meanwhile, the
-// invocation that tells of the move does not touch what is claimed here. So the
-// request is read again afterwards.
+// sendOwed sends the messages of one request that are due. If the request moves
+// meanwhile, the invocation that handles the move leaves the messages alone that
+// are claimed here. So sendOwed reads the request again, and updates them itself.
 func (h *run) sendOwed(ctx context.Context, id string) error {
-	t, err := h.claim(ctx, id)
+	d, err := h.claim(ctx, id)
 	for range maxSaveTries {
-		if err != nil || len(t.claimed) == 0 {
+		if err != nil || len(d.claimed) == 0 {
 			return err
 		}
-		t.reconcile(ctx)
-		if err := t.save(ctx); err != nil {
+		d.reconcile(ctx)
+		if err := d.save(ctx); err != nil {
 			return err
 		}
-		t, err = t.outdated(ctx)
+		d, err = d.outdated(ctx)
 	}
 	return err
 }
 
-// claim loads a request and takes what is due of it, so that nobody else posts
-// the same. What is held in this round stays owed as it is.
+// claim loads a request and claims its messages that are due, so that no other
+// invocation sends the same. Messages that are held in this run stay as they are.
 func (h *run) claim(ctx context.Context, id string) (*delivery, error) {
 	for range maxSaveTries {
 		r, posted, err := h.Store.Messages(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("load request %s: %w", id, err)
 		}
-		t := &delivery{run: h, request: r, posted: posted, claimed: make(map[string]bool), now: h.Now()}
-		mark, now := rand.Text(), t.now
+		d := &delivery{run: h, request: r, posted: posted, claimed: make(map[string]bool), now: h.Now()}
+		mark, now := rand.Text(), d.now
 		for _, o := range posted.Owed {
 			if _, wait := h.holdOn(lane(posted, o)); wait || o.Next.After(now) {
 				continue
 			}
 			o.Next, o.Claim = now.Add(claimLife), mark
-			t.posted.Owe(o)
-			t.claimed[o.Slot] = true
+			d.posted.Owe(o)
+			d.claimed[o.Slot] = true
 		}
-		if len(t.claimed) == 0 {
-			t.noteOwed()
-			return t, nil
+		if len(d.claimed) == 0 {
+			d.noteOwed()
+			return d, nil
 		}
-		t.posted.Version++
-		err = h.Store.SaveMessages(ctx, id, t.posted)
+		d.posted.Version++
+		err = h.Store.SaveMessages(ctx, id, d.posted)
 		if err == nil {
-			return t, nil
+			return d, nil
 		}
 		if !errors.Is(err, access.ErrStale) {
-			return nil, fmt.Errorf("claim what is owed of request %s: %w", id, err)
+			return nil, fmt.Errorf("claim the owed messages of request %s: %w", id, err)
 		}
 	}
-	return nil, fmt.Errorf("claim what is owed of request %s: %w", id, access.ErrStale)
+	return nil, fmt.Errorf("claim the owed messages of request %s: %w", id, access.ErrStale)
 }
 
-// outdated returns those of the messages just posted that show an older state than
-// the request has by now.
-func (t *delivery) outdated(ctx context.Context) (*delivery, error) {
-	r, posted, err := t.Store.Messages(ctx, t.request.ID)
+// outdated reads the request again, and claims those of the messages just sent
+// that do not show its present state.
+func (d *delivery) outdated(ctx context.Context) (*delivery, error) {
+	r, posted, err := d.Store.Messages(ctx, d.request.ID)
 	if err != nil {
-		return nil, fmt.Errorf("load request %s: %w", t.request.ID, err)
+		return nil, fmt.Errorf("load request %s: %w", d.request.ID, err)
 	}
-	next := &delivery{run: t.run, request: r, posted: posted, claimed: make(map[string]bool), now: t.Now()}
-	for slot := range t.claimed {
-		there := posted.At(slot)
-		state := slot == slotGrant || strings.HasPrefix(slot, slotCard)
-		if state && there != nil && there.TS != undeliverable && there.Shows < r.Version && posted.Owes(slot) == nil {
+	next := &delivery{run: d.run, request: r, posted: posted, claimed: make(map[string]bool), now: d.Now()}
+	for slot := range d.claimed {
+		sent := posted.At(slot)
+		showsState := slot == slotGrant || strings.HasPrefix(slot, slotCard)
+		if showsState && isDelivered(sent) && sent.Shows < r.Version && posted.Owes(slot) == nil {
 			next.claimed[slot] = true
 		}
 	}
 	return next, nil
 }
 
-// noteOwed keeps in the round what is still owed of a request.
-func (t *delivery) noteOwed() {
-	w, now, late := waitingRequest{id: t.request.ID}, t.Now(), false
-	for _, o := range t.posted.Owed {
-		t.causes[cause(o)] = true
+// noteOwed notes in the run which messages of the request are still owed.
+func (d *delivery) noteOwed() {
+	w, now, late := waitingRequest{id: d.request.ID}, d.Now(), false
+	for _, o := range d.posted.Owed {
+		d.causes[cause(o)] = true
 		late = late || now.Sub(o.Since) >= lateAfter && o.Class != string(slackapi.Operator)
-		at, found := t.holdOn(lane(t.posted, o))
-		if found && at.until.IsZero() || !found && !o.Next.After(now) {
-			continue // not in this round
+		held, found := d.holdOn(lane(d.posted, o))
+		if found && held.until.IsZero() || !found && !o.Next.After(now) {
+			continue // not in this run
 		}
-		w.tries = append(w.tries, owedTry{lane(t.posted, o), o.Next})
+		w.tries = append(w.tries, owedTry{lane(d.posted, o), o.Next})
 	}
 	if late {
-		t.lateRequests++
+		d.lateRequests++
 	}
-	t.waiting = slices.DeleteFunc(t.waiting, func(known waitingRequest) bool { return known.id == w.id })
+	d.waiting = slices.DeleteFunc(d.waiting, func(known waitingRequest) bool { return known.id == w.id })
 	if len(w.tries) > 0 {
-		t.waiting = append(t.waiting, w)
+		d.waiting = append(d.waiting, w)
 	}
 }
 
-// lane is where what Slack refuses holds for other messages too: new messages of
-// a channel, or changes of those that stand there.
+// lane returns the lane of a message: the new messages of a channel, or the changes
+// to its messages. When Slack refuses one message of a lane because of the channel,
+// it refuses the others too.
 func lane(m access.Messages, o access.Owed) string {
 	if m.At(o.Slot) == nil {
 		return "post " + o.Channel
@@ -266,21 +270,22 @@ func lane(m access.Messages, o access.Owed) string {
 	return "update " + o.Channel
 }
 
-// holdOn says why nothing is taken now in a lane.
+// holdOn returns the hold on a lane, if there is one now.
 func (h *run) holdOn(lane string) (hold, bool) {
 	for _, key := range []string{"", lane} {
-		if at, found := h.holds[key]; found && (at.until.IsZero() || h.Now().Before(at.until)) {
-			return at, true
+		if held, found := h.holds[key]; found && (held.until.IsZero() || h.Now().Before(held.until)) {
+			return held, true
 		}
 	}
 	return hold{}, false
 }
 
-// call makes a call, unless Slack has refused another one of the lane in a way
-// that holds for this one.
+// call makes a call to Slack. If there is a hold on the lane, it makes none and
+// returns a *heldError. If Slack refuses the call because of its channel, its rate
+// or the token, call puts a hold on the lane.
 func (h *run) call(lane string, do func() error) error {
-	if at, found := h.holdOn(lane); found {
-		return &heldError{at}
+	if held, found := h.holdOn(lane); found {
+		return &heldError{held}
 	}
 	err := do()
 	wait, limited := slackapi.RetryAfter(err)
@@ -295,110 +300,16 @@ func (h *run) call(lane string, do func() error) error {
 	return err
 }
 
-// backoff is the wait after so many tries if Slack names none. The second try
-// comes in the same invocation.
-func backoff(tries int, longest time.Duration) time.Duration {
+// backoff returns how long to wait after so many tries if Slack names no time. It
+// is one second at first, so that the second try is made in the same invocation.
+func backoff(tries int, limit time.Duration) time.Duration {
 	if tries <= 1 {
 		return time.Second
 	}
-	return min(15*time.Second<<min(tries-2, 10), longest)
+	return min(15*time.Second<<min(tries-2, 10), limit)
 }
 
-// tooOld reports whether a message is so late that nobody needs it any more.
-func (t *delivery) tooOld(o access.Owed) bool {
-	return t.request.State.Final() && t.now.Sub(later(o.Since, t.request.Closed.At)) > giveUpAfter
-}
-
-// cause names for the operators why something is owed: one for each channel and
-// code, and one for all direct messages.
-func cause(o access.Owed) string {
-	if o.Class == string(slackapi.Token) {
-		return "slack:token"
-	}
-	return "slack:" + place(o) + ":" + o.Code
-}
-
-// place is where a message goes, for operators.
-func place(o access.Owed) string {
-	if strings.HasPrefix(o.Slot, slotCard) || o.Event != nil && o.Channel != o.Event.Requester {
-		return o.Channel
-	}
-	return slackui.DirectMessages
-}
-
-// report tells the operators why Slack does not take a message. A cause that lasts
-// until somebody acts is told once when it begins, and any other once a week.
-func (t *delivery) report(ctx context.Context, o access.Owed, err error) {
-	name, text, lasts := cause(o), "", true
-	said := strings.TrimPrefix(err.Error(), "slack ")
-	switch slackapi.Class(o.Class) {
-	case slackapi.Operator:
-		text = slackui.MessagesRefused(place(o), err)
-	case slackapi.Token:
-		text = slackui.TokenRefused(err)
-	case slackapi.Unknown:
-		name, lasts = "slack:unknown:"+cmp.Or(o.Code, said), false
-		text = slackui.UnknownAnswer(err)
-	case slackapi.Invalid:
-		name, lasts = "slack:ours:"+cmp.Or(o.Code, said), false
-		text = slackui.MessageInvalid(t.request.ID, place(o), err)
-	default:
-		return
-	}
-	failed := t.once(name, func() error {
-		if lasts {
-			return t.Operators.Report(ctx, name, text)
-		}
-		return t.Operators.Once(ctx, name, text, repeatAfter)
-	})
-	if failed != nil {
-		t.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
-	}
-}
-
-// once does something for a cause, unless that was done in this round.
-func (h *run) once(cause string, do func() error) error {
-	if h.reported[cause] {
-		return nil
-	}
-	h.reported[cause] = true
-	return do()
-}
-
-// recovered tells the operators that Slack takes again what it refused.
-func (h *run) recovered(ctx context.Context, o access.Owed) {
-	text := slackui.MessagesAccepted(place(o), o.Code)
-	switch slackapi.Class(o.Class) {
-	case slackapi.Token:
-		text = slackui.TokenAccepted()
-	case slackapi.Operator:
-	default:
-		return
-	}
-	if err := h.once("over:"+cause(o), func() error { return h.Operators.Resolved(ctx, cause(o), text) }); err != nil {
-		h.Log.ErrorContext(ctx, "the operators cannot be told", "cause", cause(o), "error", err)
-	}
-}
-
-// resolveUnused tells the operators that a cause is over when no message waits
-// because of it: the last one was given up, or is not needed any more. It needs a
-// round that has seen everything that is owed.
-func (h *run) resolveUnused(ctx context.Context) error {
-	p, err := h.Operators.Store.Problems(ctx)
-	if err != nil {
-		return fmt.Errorf("load the operators' problems: %w", err)
-	}
-	var failed []error
-	for name, problem := range p.Open {
-		about, slack := strings.CutPrefix(name, "slack:")
-		if !slack || !problem.Forget.IsZero() || problem.Over || h.causes[name] || h.Now().Sub(problem.Since) < indexLag {
-			continue
-		}
-		text := slackui.NoMessageWaitsForToken()
-		if at, code, found := strings.Cut(about, ":"); found {
-			text = slackui.NoMessageWaits(at, code)
-		}
-		failed = append(failed, h.Operators.Resolved(ctx, name, text))
-	}
-	return errors.Join(failed...)
+// tooOld reports whether a message is so late that nobody needs it.
+func (d *delivery) tooOld(o access.Owed) bool {
+	return d.request.State.Final() && d.now.Sub(later(o.Since, d.request.Closed.At)) > giveUpAfter
 }
