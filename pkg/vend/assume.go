@@ -30,7 +30,7 @@ type Assumer struct {
 }
 
 const (
-	// least and most are what STS gives a chained session (docs/facts.md#a1, A3).
+	// least and most are what STS gives a chained session (docs/facts.md#a1, docs/facts.md#a3).
 	least, most = 900 * time.Second, 3600 * time.Second
 	// patience bounds one call, so that a step can still record and tell that
 	// nothing came of it.
