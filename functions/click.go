@@ -32,7 +32,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 	case slackui.ActionRole:
 		return h.redraw(ctx, in, in.Action.Value, p.receivedAt)
 	}
-	return access.Refuse("unknown_action", "This button no longer works.", "Start again with /aws-access.")
+	return access.RefuseUnknownAction()
 }
 
 // decide takes the click of somebody who approves, denies or revokes.
@@ -66,13 +66,12 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 		may = h.Close.MayRevoke
 	}
 	err := may(ctx, r.ID, in.User)
-	outside := access.Code(err) == "not_approver" || access.Code(err) == "self_approval"
+	outside := access.Code(err) == access.CodeNotApprover || access.Code(err) == access.CodeSelfApproval
 	h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
 		"code", access.Code(err))
 	switch {
 	case outside && r.Requester.ID != in.User:
-		return access.Refuse("unknown_message", "This message does not belong to a request that you can decide.",
-			"If a colleague waits for you, ask them for the message with the request.")
+		return access.RefuseUnknownMessage()
 	case err != nil:
 		return err
 	case in.Action.ID == slackui.ActionRevoke && r.State != access.Active,
@@ -129,12 +128,11 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 	r, _, err := h.Store.Messages(ctx, in.Action.Value)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
-		return access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
+		return access.RefuseUnknownRequest()
 	case err != nil:
 		return fmt.Errorf("load request %s: %w", in.Action.Value, err)
 	case r.Requester.ID != in.User:
-		return access.Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.",
-			"Ask for your own with /aws-access.")
+		return access.RefuseNotYours(r.Requester.Name)
 	case r.CheckUsable(p.receivedAt) != nil:
 		return r.CheckUsable(p.receivedAt)
 	}

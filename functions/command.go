@@ -111,7 +111,7 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	if m, there := h.alreadyAsked(ctx, r, err); there {
 		return m, nil
 	}
-	if access.Code(err) == "too_many_asks" {
+	if access.Code(err) == access.CodeTooManyAsks {
 		h.reportAsks(ctx, c.User, p.receivedAt)
 	}
 	if err != nil {
@@ -124,7 +124,7 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 // active.
 func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (m slackui.Message, there bool) {
 	code := access.Code(err)
-	if code != "already_asked" && code != "already_granted" {
+	if code != access.CodeAlreadyAsked && code != access.CodeAlreadyGranted {
 		return m, false
 	}
 	h.Log.InfoContext(ctx, "refused", "code", code, "request", r.ID)
@@ -145,8 +145,7 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		if doubt := h.Policy.CheckKnown(who, d, now); doubt != nil {
 			return doubt
 		}
-		return access.Refuse("not_allowed", "The policy does not let you ask for anything.",
-			"Ask the people who maintain the policy for access.")
+		return access.RefuseNothingAllowed()
 	}
 	return openError(h.Slack.OpenView(ctx, c.TriggerID,
 		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))

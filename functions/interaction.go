@@ -59,7 +59,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	case slackui.CallbackDeny:
 		_, err = h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 	default:
-		err = access.Refuse("unknown_form", "This form no longer works.", "Start again with /aws-access.")
+		err = access.RefuseUnknownForm()
 	}
 	if err != nil {
 		return slackui.Replace(slackui.ErrorView(h.refused(ctx, err)))
@@ -73,7 +73,7 @@ func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
 	already, there := h.alreadyAsked(ctx, r, err)
-	if access.Code(err) == "too_many_asks" {
+	if access.Code(err) == access.CodeTooManyAsks {
 		h.reportAsks(ctx, in.User, now)
 	}
 	switch {

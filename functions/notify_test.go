@@ -270,7 +270,9 @@ func TestAVendThatFailsSaysSoToTheRequester(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	w.assume = func(access.Vending) (access.Credentials, error) {
-		return access.Credentials{}, access.Refuse("aws_refused", "AWS refused role ReadOnly in payments-prod.", "Tell the operators.")
+		return access.Credentials{}, &access.Refusal{
+			Code: "aws_refused", Says: "AWS refused role ReadOnly in payments-prod.", Next: "Tell the operators.",
+		}
 	}
 	w.http(w.clicked("U0DEV1", "keys", r.ID))
 	w.order()

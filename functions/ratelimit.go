@@ -82,8 +82,7 @@ func (h *Slack) limitRate(ctx context.Context, user string, now time.Time) (firs
 	if first {
 		h.reportFlood(ctx, user, slackui.TooManyClicks, rateBurst, now)
 	}
-	return first, access.Refuse("too_fast", "You are sending commands and clicks faster than is allowed.",
-		"Wait a minute, then try again.")
+	return first, access.RefuseTooFast()
 }
 
 // reportAsks tells the operators of somebody who was refused because of asking

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// A nil *access.Refusal that is returned as an error is not nil. Only access.Refuse returns the
-// pointer, and it never returns nil.
-func TestRefusalsAreReturnedAsErrors(t *testing.T) {
-	found := 0
+// Every refusal is made by one of the constructors in pkg/access/refusals.go. They return error:
+// a nil *access.Refusal that is returned as an error would not be nil.
+func TestRefusalsAreMadeInOneFile(t *testing.T) {
+	const home = "../pkg/access/refusals.go"
+	made := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
 			return err
@@ -26,25 +28,38 @@ func TestRefusalsAreReturnedAsErrors(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		path = filepath.ToSlash(path)
 		ast.Inspect(file, func(n ast.Node) bool {
-			f, ok := n.(*ast.FuncType)
-			if !ok || f.Results == nil {
-				return true
-			}
-			for _, result := range f.Results.List {
-				if star, ok := result.Type.(*ast.StarExpr); ok && isRefusal(star.X) {
-					if found++; filepath.ToSlash(path) != "../pkg/access/refusal.go" {
-						t.Errorf("%s: a function returns *access.Refusal; return error", path)
-					}
+			switch n := n.(type) {
+			case *ast.FuncType:
+				if returnsRefusal(n) {
+					t.Errorf("%s: a function returns *access.Refusal; return error", path)
+				}
+			case *ast.CompositeLit:
+				if !isRefusal(n.Type) || strings.HasSuffix(path, "_test.go") {
+					break
+				}
+				if made++; path != home {
+					t.Errorf("%s: makes an access.Refusal; add a constructor to %s", path, home)
 				}
 			}
 			return true
 		})
 		return nil
 	})
-	if err != nil || found == 0 {
-		t.Errorf("found %d functions that return *access.Refusal, and %v; want access.Refuse at least", found, err)
+	if err != nil || made != 1 {
+		t.Errorf("found %d places that make an access.Refusal, and error %v; want 1, in %s", made, err, home)
 	}
+}
+
+func returnsRefusal(f *ast.FuncType) bool {
+	if f.Results == nil {
+		return false
+	}
+	return slices.ContainsFunc(f.Results.List, func(result *ast.Field) bool {
+		star, ok := result.Type.(*ast.StarExpr)
+		return ok && isRefusal(star.X)
+	})
 }
 
 func isRefusal(x ast.Expr) bool {

@@ -227,7 +227,7 @@ func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 // of the click, or not at all.
 func openError(err error) error {
 	if slackapi.Code(err) == "expired_trigger_id" {
-		return access.Refuse("too_slow", "The answer took too long, so Slack did not open the form.", "Try again.")
+		return access.RefuseTooSlow()
 	}
 	return err
 }

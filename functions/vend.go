@@ -96,7 +96,7 @@ func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By, "error", err)
 		return err
 	}
-	if access.Code(err) == "order_repeated" {
+	if access.Code(err) == access.CodeOrderRepeated {
 		return nil // the first delivery of this order answers
 	}
 	var answer []slackui.Message

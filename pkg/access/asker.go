@@ -100,13 +100,10 @@ func (a Asker) Opens(r Request, now time.Time) Asker {
 func (a Asker) TooMany(perHour int) error {
 	if n := len(a.Asked); n >= perHour {
 		free := time.Unix(a.Asked[n-perHour], 0).Add(AskWindow)
-		return Refuse("too_many_asks",
-			"You have asked "+itoa(n)+" times within an hour, which is the most that one person may.",
-			"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
+		return RefuseTooManyAsks(n, free)
 	}
 	if n := len(a.Open); n >= MaxOpen {
-		return Refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the most that one person may have.",
-			"Give back what you do not need in /aws-access list.")
+		return RefuseTooManyOpen(n)
 	}
 	return nil
 }
@@ -123,19 +120,14 @@ func (a Asker) TooManyPending(most int) error {
 	if pending < most {
 		return nil
 	}
-	return Refuse("too_many_pending",
-		"You have "+itoa(pending)+" requests that wait for an answer, which is the most that one person may have.",
-		"Cancel one in /aws-access list, or wait until one is decided.")
+	return RefuseTooManyPending(pending)
 }
 
 // Already is the answer to somebody who asks again for what is pending or
 // active: how it stands. Refusals: already_asked, already_granted.
 func (r Request) Already() error {
 	if r.State == Pending {
-		return Refuse("already_asked",
-			"You have already asked for this. It waits for an answer until "+Clockface(r.AnswerBy)+".",
-			"Cancel it on its card or in /aws-access list if you want to ask for something else.")
+		return RefuseAlreadyAsked(r.AnswerBy)
 	}
-	return Refuse("already_granted", "You already have this access, until "+Clockface(r.Ends)+".",
-		"The buttons are in your messages from this app. To ask for another length, give it back first.")
+	return RefuseAlreadyGranted(r.Ends)
 }

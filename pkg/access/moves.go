@@ -120,15 +120,15 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	}
 	switch n := utf8.RuneCountInString(ask.Reason); {
 	case strings.TrimSpace(ask.Reason) == "":
-		return Request{}, Event{}, Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+		return Request{}, Event{}, RefuseNoReason()
 	case n > MaxReason:
-		return Request{}, Event{}, TooManyCharacters(n)
+		return Request{}, Event{}, RefuseReasonTooLong(n)
 	}
 	switch {
 	case ask.For < MinFor:
-		return Request{}, Event{}, TooShort(ask.For)
+		return Request{}, Event{}, RefuseTooShort(ask.For)
 	case ask.For > terms.Max:
-		return Request{}, Event{}, TooLong(terms.Max, ask.For)
+		return Request{}, Event{}, RefuseTooLong(terms.Max, ask.For)
 	}
 	r := Request{
 		ID: ask.ID, Requester: ask.Requester, Account: ask.Account, AccountName: ask.AccountName, Role: ask.Role,
@@ -147,22 +147,6 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	return r.move(Submit, to, ask.Requester, ask.Reason, now)
 }
 
-// TooManyCharacters is the refusal of a reason of n characters.
-func TooManyCharacters(n int) error {
-	return Refuse("reason_too_long", "The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
-}
-
-// TooShort is the refusal of less time than anybody gets.
-func TooShort(asked time.Duration) error {
-	return Refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".",
-		"Ask for "+Length(MinFor)+" or more.")
-}
-
-// TooLong is the refusal of more time than the policy gives.
-func TooLong(most, asked time.Duration) error {
-	return Refuse("too_long", "At most "+Length(most)+" here, you asked for "+Length(asked)+".", "Ask for "+Length(most)+" or less.")
-}
-
 // Approve records a yes that the policy says can count, and opens the grant
 // when terms, which must have been made with this yes counted, are met. A
 // positive upTo shortens the grant; nothing lengthens it.
@@ -175,11 +159,11 @@ func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Ti
 	}
 	switch {
 	case by.Same(r.Requester):
-		return r, Event{}, Refuse("self_approval", "You cannot approve your own request.", "Somebody else has to.")
+		return r, Event{}, RefuseSelfApproval()
 	case r.Approved(by):
-		return r, Event{}, Refuse("approved_before", "You have approved this already.", "It still waits for somebody else.")
+		return r, Event{}, RefuseApprovedBefore()
 	case upTo != 0 && upTo < MinFor:
-		return r, Event{}, Refuse("too_short", "The shortest access is "+Length(MinFor)+".", "")
+		return r, Event{}, RefuseShortening()
 	}
 	next := r
 	next.Approvals = append(slices.Clone(r.Approvals), Approval{By: by, At: now})
@@ -207,7 +191,7 @@ func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, err
 		return r, Event{}, err
 	}
 	if by.Same(r.Requester) {
-		return r, Event{}, Refuse("self_denial", "You cannot deny your own request.", "Cancel it instead.")
+		return r, Event{}, RefuseSelfDenial()
 	}
 	return r.close(Deny, Denied, by, why, now)
 }
@@ -215,7 +199,7 @@ func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, err
 // Cancel takes a pending request back; only its requester may.
 func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
-		return r, Event{}, Refuse("not_yours", "Only "+r.Requester.Name+" can cancel this request.", "If you may decide it, deny it.")
+		return r, Event{}, RefuseNotYourRequest(r.Requester.Name)
 	}
 	if err := r.pending(by, now); err != nil {
 		return r, Event{}, err
@@ -226,7 +210,7 @@ func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
 // End gives an active grant back; only its owner may.
 func (r Request) End(by Person, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
-		return r, Event{}, Refuse("not_yours", "Only "+r.Requester.Name+" can end this access.", "If you may revoke it, press Revoke on its card.")
+		return r, Event{}, RefuseNotYourGrant(r.Requester.Name)
 	}
 	if err := r.active(now); err != nil {
 		return r, Event{}, err
@@ -254,7 +238,7 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 // too_many_clicks, too_many_sessions, and those of a grant that is not open.
 func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
-		return r, Event{}, Refuse("not_yours", "Only "+r.Requester.Name+" can use this access.", "Ask for your own with /aws-access.")
+		return r, Event{}, RefuseNotYours(r.Requester.Name)
 	}
 	if refusal := by.Refused(); refusal != nil {
 		return r, Event{}, refusal
@@ -268,16 +252,15 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 	case next.CheckRepeated(order) != nil:
 		return r, Event{}, next.CheckRepeated(order)
 	case age >= OrderLife || age <= -OrderLife:
-		return r, Event{}, Refuse("order_late", "That click came too late to be answered.", "Press the button again.")
+		return r, Event{}, RefuseOrderLate()
 	case next.active(now) != nil:
 		return r, Event{}, next.active(now)
 	case !next.Gives(kind):
-		return r, Event{}, notGiven(kind)
+		return r, Event{}, RefuseNotGiven(kind)
 	case len(next.Seen) >= MaxSeen:
-		return r, Event{}, Refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.",
-			"Wait a few minutes, then press the button again.")
+		return r, Event{}, RefuseTooManyClicks()
 	case len(next.Sessions) >= MaxLive:
-		return r, Event{}, Refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.", "Use one of them, or wait until one has expired.")
+		return r, Event{}, RefuseTooManySessions()
 	}
 	next.Seen = append(next.Seen, Seen{Order: order, At: now})
 	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now, Denied: next.Ends})
@@ -297,20 +280,13 @@ func narrowed(before, now []Kind) (both []Kind) {
 	return both
 }
 
-func notGiven(kind Kind) error {
-	if kind == Keys {
-		return Refuse("not_given", "This access is for the console only: no keys are given.", "Open the AWS console instead.")
-	}
-	return Refuse("not_given", "This access is by keys only: no console link is given.", "Get temporary keys instead.")
-}
-
 // Issue records that STS answered an order. It works in final states too: the
 // session exists, so it has to be known; whether it may be handed out is for
 // the caller to read from the state.
 func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 || r.Sessions[i].Issued() {
-		return r, Event{}, Refuse("unknown_order", "This click no longer waits for an answer.", "Press the button again.")
+		return r, Event{}, RefuseUnknownOrder()
 	}
 	next := r
 	next.Sessions = slices.Clone(r.Sessions)
@@ -330,7 +306,7 @@ func (r Request) Fail(order, why string, now time.Time) (Request, Event, error) 
 func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 {
-		return r, Event{}, Refuse("unknown_order", "This click no longer waits for an answer.", "Press the button again.")
+		return r, Event{}, RefuseUnknownOrder()
 	}
 	failed := r.Sessions[i]
 	next := r
@@ -392,7 +368,7 @@ func (r Request) active(now time.Time) error {
 	case r.State != Active:
 		return r.Standing()
 	case now.Before(r.Starts):
-		return Refuse("not_yet", "This access begins at "+Clockface(r.Starts)+".", "")
+		return RefuseNotYet(r.Starts)
 	}
 	return nil
 }
@@ -400,30 +376,28 @@ func (r Request) active(now time.Time) error {
 // Standing says how a request stands, for somebody who came too late or too
 // early to move it: who won, and when.
 func (r Request) Standing() error {
-	who := r.Closed.By.Name + " at " + Clockface(r.Closed.At)
 	switch r.State {
 	case Pending:
-		return Refuse("still_pending", "This request has not been decided yet.", "")
+		return RefuseStillPending()
 	case Active:
 		if n := len(r.Approvals); n > 0 {
-			last := r.Approvals[n-1]
-			return Refuse("already_approved", "Already approved by "+last.By.Name+" at "+Clockface(last.At)+".", "")
+			return RefuseAlreadyApproved(r.Approvals[n-1])
 		}
-		return Refuse("already_active", "This needed no approval. It has been active since "+Clockface(r.Starts)+".", "")
+		return RefuseAlreadyActive(r.Starts)
 	case Denied:
-		return Refuse("already_denied", "Already denied by "+who+".", "")
+		return RefuseAlreadyDenied(r.Closed)
 	case Cancelled:
-		return Refuse("cancelled", "This request was cancelled by "+who+".", "")
+		return RefuseCancelled(r.Closed)
 	case TimedOut:
-		return Refuse("timed_out", "Nobody decided this request by "+Clockface(r.AnswerBy)+": it has timed out.", "It can be asked for again.")
+		return RefuseTimedOut(r.AnswerBy)
 	case Expired:
-		return Refuse("expired", "This access ended at "+Clockface(r.Ends)+".", "Ask again with /aws-access.")
+		return RefuseExpired(r.Ends)
 	case Ended:
-		return Refuse("ended", "This access was given back by "+who+".", "Ask again with /aws-access.")
+		return RefuseEnded(r.Closed)
 	case Revoked:
-		return Refuse("revoked", "This access was revoked by "+who+".", "Ask the person who revoked it.")
+		return RefuseRevoked(r.Closed)
 	}
-	return Refuse("unknown_state", "This request is in a state that this version does not know.", "Tell the people who run AWS access.")
+	return RefuseUnknownState()
 }
 
 // session is the index of an order's session, -1 if there is none.

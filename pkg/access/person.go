@@ -52,16 +52,15 @@ func (p Person) Refused() error {
 	case Member:
 		return nil
 	case Guest:
-		return Refuse("guest", "Guests of this workspace cannot use AWS access.", "Ask the colleague who invited you.")
+		return RefuseGuest()
 	case Bot:
-		return Refuse("bot", "Apps and bots cannot use AWS access.", "")
+		return RefuseBot()
 	case Deactivated:
-		return Refuse("deactivated", "This Slack account is deactivated.", "")
+		return RefuseDeactivated()
 	case Outsider:
-		return Refuse("other_workspace", "AWS access is only for members of this workspace.", "")
+		return RefuseOutsider()
 	}
-	return Refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.",
-		"Try again in a minute.")
+	return RefuseUnknownPerson()
 }
 
 // The ages past which what was read of Slack's groups and people is no longer

@@ -9,11 +9,6 @@ type Refusal struct {
 	Next string // what to try instead; may be empty
 }
 
-// Refuse makes a refusal; next may be empty.
-func Refuse(code, says, next string) *Refusal {
-	return &Refusal{Code: code, Says: says, Next: next}
-}
-
 // Error is the whole answer as text: the sentence, then what to try next.
 func (r *Refusal) Error() string {
 	if r.Next == "" {

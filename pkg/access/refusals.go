@@ -1,266 +1,778 @@
 package access
 
 import (
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// This file has the refusals that people read: each has a code, a sentence, and what to try next.
-// The functions below take names and numbers, and nothing that a person must not learn: the caller
-// decides whether an account may be named.
+// This file holds every refusal of the product: one function for each code, or
+// for each sentence where a code has several. No other package can word one.
+//
+// The codes are stable: logs, metrics and tests use them. The sentences may
+// change. Each comment names the code, when people read it, the check that
+// decides it, and the backstops that repeat that check.
 
-const (
-	tryInForm    = "Choose one in the form: /aws-access."
-	tryLater     = "Try again in a few minutes."
-	tryOperators = "The operators were told; ask them to put it right."
-	tryOwners    = "Tell the people who maintain the policy."
-)
-
-// UnknownAccount is unknown_account: a message refers to an account that the policy does not have.
-func UnknownAccount(account string) error {
-	return Refuse("unknown_account", "There is no account "+quoted(account)+".", tryInForm)
+// refuse makes a refusal; next may be empty.
+func refuse(code, says, next string) error {
+	return &Refusal{Code: code, Says: says, Next: next}
 }
 
-// NoAccountToAsk is unknown_account, for an account that does not exist and for one in which this
-// person may ask for nothing: the sentence must not tell them apart. similar are names of accounts
-// that this person may ask for.
-func NoAccountToAsk(typed string, similar []string) error {
+// The codes that other packages compare with.
+const (
+	CodeTooManyAsks     = "too_many_asks"
+	CodeAlreadyAsked    = "already_asked"
+	CodeAlreadyGranted  = "already_granted"
+	CodeNothingToGive   = "nothing_to_give"
+	CodeSlackUnreadable = "slack_unreadable" // Slack did not answer for too long
+	CodeUnknownGroup    = "unknown_group"    // Slack no longer has the group
+	CodeUnprovenAddress = "unproven_address" // the address does not prove who somebody is
+	CodeNotApprover     = "not_approver"
+	CodeSelfApproval    = "self_approval"
+	CodeOrderRepeated   = "order_repeated"
+	CodeUnknownOrder    = "unknown_order"
+	CodeAWSRefused      = "aws_refused"
+	CodeAWSUnavailable  = "aws_unavailable"
+	CodeAWSInvalid      = "aws_invalid"
+)
+
+// What people can do next, where several refusals say the same.
+const (
+	startAgain    = "Start again with /aws-access."
+	askAgain      = "Ask again with /aws-access."
+	lookAtList    = "Look at /aws-access list."
+	pressAgain    = "Press the button again."
+	tryLater      = "Try again in a few minutes."
+	chooseInForm  = "Choose one in the form: /aws-access."
+	tellOperators = "Tell the people who run AWS access."
+	tellAuthors   = "Tell the people who maintain the policy."
+	operatorsKnow = "The operators were told; ask them to put it right."
+	lengthForm    = "Write it with its unit, like 30m, 2 hours, 1h30m or 2d"
+)
+
+// Who may take part. Person.Refused decides all of these; its comment lists the
+// backstops.
+
+// RefuseGuest is guest: a single- or multi-channel guest of the workspace.
+func RefuseGuest() error {
+	return refuse("guest", "Guests of this workspace cannot use AWS access.", "Ask the colleague who invited you.")
+}
+
+// RefuseBot is bot: an app or a workflow.
+func RefuseBot() error {
+	return refuse("bot", "Apps and bots cannot use AWS access.", "")
+}
+
+// RefuseDeactivated is deactivated: an account that was switched off.
+func RefuseDeactivated() error {
+	return refuse("deactivated", "This Slack account is deactivated.", "")
+}
+
+// RefuseOutsider is other_workspace: a user of another workspace or
+// organisation, in a shared channel.
+func RefuseOutsider() error {
+	return refuse("other_workspace", "AWS access is only for members of this workspace.", "")
+}
+
+// RefuseUnknownPerson is unknown_person: Slack has not said who this is.
+func RefuseUnknownPerson() error {
+	return refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.",
+		"Try again in a minute.")
+}
+
+// How much one person may do.
+
+// RefuseTooFast is too_fast: somebody sends more commands, clicks and forms than
+// one function instance takes of one person. functions.Slack decides it before
+// any call is made.
+func RefuseTooFast() error {
+	return refuse("too_fast", "You are sending commands and clicks faster than is allowed.",
+		"Wait a minute, then try again.")
+}
+
+// RefuseTooManyAsks is too_many_asks: the requester has asked n times within an
+// hour, and may ask again at free. Asker.TooMany decides it.
+func RefuseTooManyAsks(n int, free time.Time) error {
+	return refuse(CodeTooManyAsks,
+		"You have asked "+itoa(n)+" times within an hour, which is the most that one person may.",
+		"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
+}
+
+// RefuseTooManyOpen is too_many_open: the requester holds n requests and grants.
+// Asker.TooMany decides it.
+func RefuseTooManyOpen(n int) error {
+	return refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the most that one person may have.",
+		"Give back what you do not need in /aws-access list.")
+}
+
+// RefuseTooManyPending is too_many_pending: n requests of this requester wait
+// for an answer. Asker.TooManyPending decides it.
+func RefuseTooManyPending(n int) error {
+	return refuse("too_many_pending",
+		"You have "+itoa(n)+" requests that wait for an answer, which is the most that one person may have.",
+		"Cancel one in /aws-access list, or wait until one is decided.")
+}
+
+// RefuseTooManyClicks is too_many_clicks: MaxSeen orders to vend came within
+// SeenLife. Request.Order decides it.
+func RefuseTooManyClicks() error {
+	return refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.",
+		"Wait a few minutes, then press the button again.")
+}
+
+// RefuseTooManySessions is too_many_sessions: MaxLive sessions of the grant have
+// not expired. Request.Order decides it.
+func RefuseTooManySessions() error {
+	return refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.",
+		"Use one of them, or wait until one has expired.")
+}
+
+// RefuseBusyRequester is busy: the requester sends so many requests at once that
+// a submit lost every race to save. lifecycle.Submit decides it.
+func RefuseBusyRequester() error {
+	return refuse("busy", "You are sending requests faster than they can be saved.",
+		"Wait a moment, then look at /aws-access list.")
+}
+
+// RefuseBusyRequest is busy: so many people move one request at once that a step
+// lost every race to save. lifecycle.Step decides it.
+func RefuseBusyRequest() error {
+	return refuse("busy", "Too many people are deciding this request right now.",
+		"Look at the card, and try again if the request is still open.")
+}
+
+// What Slack sends. These need no record and no policy.
+
+// RefuseUnknownPayload is unknown_payload: an interaction of a type that is not
+// handled. slackui.ParseInteraction decides it.
+func RefuseUnknownPayload() error {
+	return refuse("unknown_payload", "AWS access does not know this kind of action.", startAgain)
+}
+
+// RefuseUnknownForm is unknown_form: a form that this version does not have.
+// functions.Slack decides it.
+func RefuseUnknownForm() error {
+	return refuse("unknown_form", "This form no longer works.", startAgain)
+}
+
+// RefuseUnknownAction is unknown_action: a button that this version does not
+// have. functions.Slack decides it.
+func RefuseUnknownAction() error {
+	return refuse("unknown_action", "This button no longer works.", startAgain)
+}
+
+// RefuseTooSlow is too_slow: Slack opens a form within three seconds of the
+// click, or not at all. Slack decides it.
+func RefuseTooSlow() error {
+	return refuse("too_slow", "The answer took too long, so Slack did not open the form.", "Try again.")
+}
+
+// The one-line form of the command. slackui.ParseLine decides all of these.
+
+// LineForm is the one-line form, as help and refusals show it.
+const LineForm = `/aws-access ACCOUNT ROLE TIME "REASON" [ticket=TICKET]`
+
+func badLine(says string) error {
+	return refuse("bad_line", says, "Write it like "+LineForm+", or just /aws-access for a form.")
+}
+
+// RefuseLineWithout is bad_line: the line has no account or no role.
+func RefuseLineWithout(what, line string) error {
+	return badLine("The " + what + " is missing in " + quoted(line) + ".")
+}
+
+// RefuseLineWithoutTime is bad_line: the line has no time.
+func RefuseLineWithoutTime(line string) error {
+	return badLine("The time, such as 2h, is missing in " + quoted(line) + ".")
+}
+
+// RefuseLineWithoutReason is bad_line: no quoted text follows the time.
+func RefuseLineWithoutReason() error {
+	return badLine("The reason in quotes is missing after the time.")
+}
+
+// RefuseLineWords is bad_line: more words than account and role stand before the
+// time, probably a name with spaces and without quotes.
+func RefuseLineWords(line string) error {
+	return badLine("There are too many words before the time in " + quoted(line) +
+		". Put a name with spaces in quotes, or write the account's 12 digits.")
+}
+
+// RefuseLineQuote is bad_line: the quote before an account, a role or the reason
+// is not closed.
+func RefuseLineQuote(what string) error {
+	return badLine("The quote before the " + what + " is not closed.")
+}
+
+// RefuseLineRest is bad_line: what follows the reason is no ticket.
+func RefuseLineRest(rest string) error {
+	return badLine(quoted(rest) + " after the reason is not understood.")
+}
+
+// RefuseLineLength is bad_length: what stands between the role and the reason is
+// no length of time.
+func RefuseLineLength(text string) error {
+	return refuse("bad_length", quoted(text)+" is not a length of time.", lengthForm+": "+LineForm)
+}
+
+// What was asked for.
+
+// RefuseBadLength is bad_length: text is no length of time. policy.ParseLength
+// decides it. A text of more than 40 bytes is not repeated.
+func RefuseBadLength(text string) error {
+	const limit = 40
+	says := "That is not a length of time."
+	if text = strings.ToValidUTF8(text, "?"); text != "" && len(text) <= limit {
+		says = quoted(text) + " is not a length of time."
+	}
+	return refuse("bad_length", says, lengthForm+".")
+}
+
+// RefuseTooShort is too_short: less than MinFor was asked for. lifecycle.Submit
+// decides it; New repeats it.
+func RefuseTooShort(asked time.Duration) error {
+	return refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".",
+		"Ask for "+Length(MinFor)+" or more.")
+}
+
+// RefuseShortening is too_short: an approver shortens the grant to less than
+// MinFor. Request.Approve decides it.
+func RefuseShortening() error {
+	return refuse("too_short", "The shortest access is "+Length(MinFor)+".", "")
+}
+
+// RefuseTooLong is too_long: more than the policy gives was asked for.
+// policy.Decide decides it; New repeats it.
+func RefuseTooLong(limit, asked time.Duration) error {
+	return refuse("too_long", "At most "+Length(limit)+" here, you asked for "+Length(asked)+".",
+		"Ask for "+Length(limit)+" or less.")
+}
+
+// RefuseNoReason is no_reason: the reason is empty. policy.Decide decides it;
+// New repeats it.
+func RefuseNoReason() error {
+	return refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+}
+
+// RefuseReasonTooLong is reason_too_long: the reason has n characters, more than
+// MaxReason. slackui decides it when it reads a line or a form; New repeats it.
+func RefuseReasonTooLong(n int) error {
+	return refuse("reason_too_long",
+		"The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
+}
+
+// RefuseNoTicket is no_ticket: the rules ask for a ticket, such as example.
+// policy.Decide decides it.
+func RefuseNoTicket(role, account, example string) error {
+	return refuse("no_ticket", "A ticket is needed for "+role+" in "+account+".", ticketForm(example))
+}
+
+// RefuseTicketNowMandatory is no_ticket: a ticket has become mandatory since the
+// request was made without one. lifecycle.Step decides it.
+func RefuseTicketNowMandatory() error {
+	return refuse("no_ticket", "The policy now requires a ticket, and this request has none.", "Ask again with a ticket.")
+}
+
+// RefuseTicketText is bad_ticket: the ticket has several lines, or more than
+// limit characters. policy.Decide decides it.
+func RefuseTicketText(limit int, example string) error {
+	return refuse("bad_ticket", "A ticket is one line of at most "+itoa(limit)+" characters.", ticketForm(example))
+}
+
+// RefuseBadTicket is bad_ticket: the ticket does not match the policy's pattern.
+// policy.Decide decides it.
+func RefuseBadTicket(ticket, example string) error {
+	return refuse("bad_ticket", quoted(ticket)+" is not a ticket.", ticketForm(example))
+}
+
+func ticketForm(example string) string { return "Write it like " + example + "." }
+
+// RefuseUnknownAccountID is unknown_account: the policy has no account with this
+// id. policy.Decide decides it.
+func RefuseUnknownAccountID(id string) error {
+	return refuse("unknown_account", "There is no account "+quoted(id)+".", chooseInForm)
+}
+
+// RefuseUnknownAccount is unknown_account: there is no such account, or this
+// person may ask for nothing in it, which must not be told apart. similar are
+// names that this person may ask for. policy.Find decides it.
+func RefuseUnknownAccount(text string, similar []string) error {
 	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you " +
 		"may ask for: /aws-access."
 	if len(similar) > 0 {
-		similar = slices.Clone(similar)
-		for i := range similar {
-			similar[i] = quoted(similar[i])
+		quotedNames := make([]string, len(similar))
+		for i, name := range similar {
+			quotedNames[i] = quoted(name)
 		}
-		next = "Did you mean " + either(similar) + "? Put a name with spaces in quotes, or write the account's 12 digits."
+		next = "Did you mean " + joined(quotedNames, "or") +
+			"? Put a name with spaces in quotes, or write the account's 12 digits."
 	}
-	return Refuse("unknown_account", "There is no account "+quoted(typed)+" that you may ask for.", next)
+	return refuse("unknown_account", "There is no account "+quoted(text)+" that you may ask for.", next)
 }
 
-// UnknownRole is unknown_role. place is the name of the account, or "this account" for somebody who
-// may not learn it; similar are roles that this person may ask for.
-func UnknownRole(typed, place string, similar []string) error {
-	next := tryInForm
+// RefuseUnknownRole is unknown_role: the account has no such role. similar are
+// roles that this person may ask for. policy.Decide decides it.
+func RefuseUnknownRole(text, account string, similar []string) error {
+	next := chooseInForm
 	if len(similar) > 0 {
-		next = "Did you mean " + either(similar) + "?"
+		next = "Did you mean " + joined(similar, "or") + "?"
 	}
-	return Refuse("unknown_role", "There is no role "+quoted(typed)+" in "+place+".", next)
+	return refuse("unknown_role", "There is no role "+quoted(text)+" in "+account+".", next)
 }
 
-// NeverAllowed is never. say are the words of the policy's author for it, "" if there are none.
-func NeverAllowed(rule, say string) error {
-	if say != "" {
-		return Refuse("never", say, "")
-	}
-	return Refuse("never", "The policy never allows this: "+inQuotes(rule)+".", "")
+// RefuseNothingAllowed is not_allowed: no rule names this person.
+// functions.Slack decides it before it opens the form.
+func RefuseNothingAllowed() error {
+	return refuse("not_allowed", "The policy does not let you ask for anything.",
+		"Ask the people who maintain the policy for access.")
 }
 
-// MaybeNeverAllowed is never, if it is unknown whether a never rule concerns this person.
-func MaybeNeverAllowed(rule string, unknown error) error {
-	return Refuse("never", inQuotes(rule)+" may concern you.", unknown.Error())
-}
-
-// NotAllowed is not_allowed. It does not say who could approve.
-func NotAllowed(role, place string) error {
-	return Refuse("not_allowed", "You may not ask for "+role+" in "+place+".",
+// RefuseNotAllowed is not_allowed: no rule allows this role to this person. It
+// says nothing about who could ask for it. policy.Decide decides it.
+func RefuseNotAllowed(role, account string) error {
+	return refuse("not_allowed", "You may not ask for "+role+" in "+account+".",
 		"The form shows what you may ask for: /aws-access.")
 }
 
-// NothingToGive is nothing_to_give: the rules have neither console nor keys in common.
-func NothingToGive(role, account string) error {
-	return Refuse("nothing_to_give", "The rules for "+role+" in "+account+
-		" contradict each other: one allows only the console, another only keys.", tryOwners)
+// RefuseNever is never: a never of the policy forbids it. says is what the
+// author of the policy wrote for people to read, and may be empty.
+// policy.Decide decides it.
+func RefuseNever(name, says string) error {
+	if says == "" {
+		says = "The policy never allows this: “" + name + "”."
+	}
+	return refuse("never", says, "")
 }
 
-// NoReason is no_reason.
-func NoReason() error {
-	return Refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+// RefusePerhapsNever is never: a never of the policy may name this person, and
+// doubt is why that is not known. policy.Decide decides it.
+func RefusePerhapsNever(name string, doubt error) error {
+	return refuse("never", "“"+name+"” may concern you.", doubt.Error())
 }
 
-// NoTicket is no_ticket; example is a ticket as people know them.
-func NoTicket(role, account, example string) error {
-	return Refuse("no_ticket", "A ticket is needed for "+role+" in "+account+".", writeLike(example))
+// RefuseNothingToGive is nothing_to_give: of the rules that bind, one gives only
+// the console and another only keys. policy.Decide decides it.
+func RefuseNothingToGive(role, account string) error {
+	return refuse(CodeNothingToGive, "The rules for "+role+" in "+account+
+		" contradict each other: one allows only the console, another only keys.", tellAuthors)
 }
 
-// TicketTooLong is bad_ticket: the ticket has several lines, or more characters than the limit.
-func TicketTooLong(limit int, example string) error {
-	return Refuse("bad_ticket", "A ticket is one line of at most "+strconv.Itoa(limit)+" characters.", writeLike(example))
+// TooFewApprovers is why a requirement of a rule cannot be filled.
+type TooFewApprovers struct {
+	Rule     string
+	Required int      // how many people must approve
+	From     []string // of whom, as the policy names them
+	Others   int      // how many there are besides the requester
+
+	GoneGroups        []string // groups that Slack no longer has
+	UnprovenAddresses int      // how many of them have an address that proves nothing
 }
 
-// NotATicket is bad_ticket: the ticket does not match the policy's pattern.
-func NotATicket(typed, example string) error {
-	return Refuse("bad_ticket", quoted(typed)+" is not a ticket.", writeLike(example))
-}
-
-func writeLike(example string) string { return "Write it like " + example + "." }
-
-// NoApprover is no_approver: other people than the requester could not fill a requirement of a rule.
-// others is how many of them there are; why says what keeps people from being counted, "" if
-// nothing does.
-func NoApprover(rule string, required int, from []string, others int, why string) error {
-	says := "Too few people could approve this: " + inQuotes(rule) + " needs " + strconv.Itoa(required) + " of " +
-		strings.Join(from, ", ")
+// RefuseNoApprover is no_approver: too few people could approve, so the request
+// would time out. policy.Decide decides it.
+func RefuseNoApprover(t TooFewApprovers) error {
+	because := ""
 	switch {
-	case others == 0 && why != "":
+	case len(t.GoneGroups) > 0:
+		because = goneGroups(t.GoneGroups)
+	case t.UnprovenAddresses == 1:
+		because = "Slack has not confirmed the address of one of them, or another user has the same."
+	case t.UnprovenAddresses > 1:
+		because = "Slack has not confirmed the addresses of " + itoa(t.UnprovenAddresses) +
+			" of them, or other users have the same."
+	}
+	says := "Too few people could approve this: “" + t.Rule + "” needs " + itoa(t.Required) + " of " +
+		strings.Join(t.From, ", ")
+	switch {
+	case t.Others == 0 && because != "":
 		says += "."
-	case others == 0:
+	case t.Others == 0:
 		says += ", and there is nobody but you."
-	case others == 1:
+	case t.Others == 1:
 		says += ", and there is 1 besides you."
 	default:
-		says += ", and there are " + strconv.Itoa(others) + " besides you."
+		says += ", and there are " + itoa(t.Others) + " besides you."
 	}
-	if why != "" {
-		return Refuse("no_approver", says+" "+why, tryOperators)
+	if because != "" {
+		return refuse("no_approver", says+" "+because, operatorsKnow)
 	}
-	return Refuse("no_approver", says, tryOwners)
+	return refuse("no_approver", says, tellAuthors)
 }
 
-// GroupsGone is a sentence for NoApprover.
-func GroupsGone(groups []string) string {
+// RefuseAlreadyAsked is already_asked: the same is pending, until answerBy.
+// lifecycle.Submit decides it.
+func RefuseAlreadyAsked(answerBy time.Time) error {
+	return refuse(CodeAlreadyAsked,
+		"You have already asked for this. It waits for an answer until "+Clockface(answerBy)+".",
+		"Cancel it on its card or in /aws-access list if you want to ask for something else.")
+}
+
+// RefuseAlreadyGranted is already_granted: the same is active, until ends.
+// lifecycle.Submit decides it.
+func RefuseAlreadyGranted(ends time.Time) error {
+	return refuse(CodeAlreadyGranted, "You already have this access, until "+Clockface(ends)+".",
+		"The buttons are in your messages from this app. To ask for another length, give it back first.")
+}
+
+// What is not known of Slack's groups and people. Each says the true reason: that
+// Slack cannot be read is nobody's fault and passes, the others have to be put
+// right by somebody. pkg/policy decides all of these.
+
+func unreadable(so string) error {
+	return refuse(CodeSlackUnreadable, "Slack cannot be read at the moment, so "+so+".", tryLater)
+}
+
+// RefuseGroupsUnreadable is slack_unreadable: it decides about this person who
+// is in groups.
+func RefuseGroupsUnreadable(groups []string) error {
+	return unreadable("it is not known who is in " + listed(groups))
+}
+
+// RefusePeopleUnreadable is slack_unreadable: principals of the policy may name
+// this person.
+func RefusePeopleUnreadable(principals []string) error {
+	return unreadable("it is not known whether " + listed(principals) + " includes you")
+}
+
+// RefuseApprovalsUnreadable is slack_unreadable: what was approved may not count
+// today.
+func RefuseApprovalsUnreadable() error {
+	return unreadable("it is not known whether the people who approved may still approve")
+}
+
+// RefuseApproversUnreadable is slack_unreadable: it is not known whether anybody
+// could approve.
+func RefuseApproversUnreadable(from []string) error {
+	return unreadable("it is not known who in " + listed(from) + " could approve this")
+}
+
+// RefuseRequesterUnreadable is slack_unreadable, for an approver: the policy may
+// no longer allow the request. lifecycle.Decide decides it.
+func RefuseRequesterUnreadable() error {
+	return unreadable("it is not known whether the policy still allows this request")
+}
+
+// RefuseUnknownGroup is unknown_group: the policy names groups that Slack no
+// longer has.
+func RefuseUnknownGroup(groups []string) error {
+	return refuse(CodeUnknownGroup, goneGroups(groups), operatorsKnow)
+}
+
+func goneGroups(groups []string) string {
 	return "Slack has no user group " + listed(groups) + " any more, or it is switched off."
 }
 
-// AddressesUnconfirmed is a sentence for NoApprover, about a number of people.
-func AddressesUnconfirmed(people int) string {
-	if people == 1 {
-		return "Slack has not confirmed the address of one of them, or another user has the same."
-	}
-	return "Slack has not confirmed the addresses of " + strconv.Itoa(people) + " of them, or other users have the same."
-}
-
-// OwnRequest is self_approval.
-func OwnRequest() error {
-	return Refuse("self_approval", "You cannot decide your own request.",
-		"Somebody else has to decide it. Cancel it if you no longer need it.")
-}
-
-// RequestersAddress is self_approval, for another Slack user with the requester's address.
-func RequestersAddress() error {
-	return Refuse("self_approval", "You have the same address as the requester, so you count as one person.",
-		"Somebody else has to decide this.")
-}
-
-// NotApprover is not_approver, for somebody who clicks Approve or Deny.
-func NotApprover() error {
-	return Refuse("not_approver", "You are not among those who are asked to decide this.", "The card says who is.")
-}
-
-// NotRevoker is not_approver, for somebody who clicks Revoke.
-func NotRevoker() error {
-	return Refuse("not_approver", "You are not among those who may take this access away.", "The card says who may.")
-}
-
-// OwnAccess is not_approver, for an owner who clicks Revoke.
-func OwnAccess() error {
-	return Refuse("not_approver", "This access is your own.", "Press I'm done to give it back.")
-}
-
-// GroupsUnreadable is slack_unreadable: the members of groups are unknown.
-func GroupsUnreadable(groups []string) error {
-	return slackUnreadable("it is not known who is in " + listed(groups))
-}
-
-// ApproversUnreadable is slack_unreadable: the members of groups that are asked are unknown.
-func ApproversUnreadable(groups []string) error {
-	return slackUnreadable("it is not known who in " + listed(groups) + " could approve this")
-}
-
-// ApprovalsUnreadable is slack_unreadable: the people who approved are unknown.
-func ApprovalsUnreadable() error {
-	return slackUnreadable("it is not known whether the people who approved may still approve")
-}
-
-// PeopleUnreadable is slack_unreadable: nobody's address is known. names are those of groups and
-// people in the policy.
-func PeopleUnreadable(names []string) error {
-	return slackUnreadable("it is not known whether " + listed(names) + " includes you")
-}
-
-func slackUnreadable(so string) error {
-	return Refuse("slack_unreadable", "Slack cannot be read at the moment, so "+so+".", tryLater)
-}
-
-// UnknownGroup is unknown_group: Slack no longer has the groups.
-func UnknownGroup(groups []string) error {
-	return Refuse("unknown_group", GroupsGone(groups), tryOperators)
-}
-
-// AddressProblem says why an address does not prove who a person is.
+// AddressProblem is why an address does not prove who its holder is.
 type AddressProblem int
 
 // The problems of an address.
 const (
 	NoAddress          AddressProblem = iota // Slack shows none
-	NotPlainAddress                          // it is not plain ASCII
+	NotPlainAddress                          // it is not plain ASCII, so it may look like somebody else's
 	SharedAddress                            // another user has it too
-	UnconfirmedAddress                       // Slack has not confirmed it
-	AddressNotLookedUp                       // nobody has asked Slack yet
+	UnconfirmedAddress                       // the person never confirmed it to Slack
+	AddressNotLookedUp                       // everybody has not been read since the person got it
 )
 
-// UnprovenAddress is unproven_address. names are those of the groups and people in the policy to
-// which the person might belong.
-func UnprovenAddress(problem AddressProblem, id, address string, names []string) error {
-	so := "so the policy cannot tell whether you are in " + listed(names) + "."
-	if len(names) == 1 && strings.Contains(names[0], "@") {
-		so = "so the policy cannot take you for " + names[0] + "."
+// RefuseUnprovenAddress is unproven_address. principals are the groups and people
+// of the policy that may mean this person, by this address.
+func RefuseUnprovenAddress(problem AddressProblem, id, address string, principals []string) error {
+	so := "so the policy cannot tell whether you are in " + listed(principals) + "."
+	if len(principals) == 1 && strings.Contains(principals[0], "@") {
+		so = "so the policy cannot take you for " + principals[0] + "."
 	}
-	if problem == AddressNotLookedUp {
-		return Refuse("unproven_address", "Whether your address "+address+" is yours alone has not been looked up in "+
-			"Slack yet, "+so, tryLater)
+	says, next := "", "Ask the operators to name your Slack id, "+id+", in the policy."
+	switch problem {
+	case NoAddress:
+		says = "Slack shows no address of yours, "
+	case NotPlainAddress:
+		says = "Your address " + address + " has letters that look like others, "
+	case SharedAddress:
+		says = "More than one user in Slack has your address " + address + ", "
+	case UnconfirmedAddress:
+		says = "Slack has not confirmed your address " + address + ", "
+	default:
+		says, next = "Whether your address "+address+" is yours alone has not been looked up in Slack yet, ", tryLater
 	}
-	says := map[AddressProblem]string{
-		NoAddress:          "Slack shows no address of yours, ",
-		NotPlainAddress:    "Your address " + address + " has letters that look like others, ",
-		SharedAddress:      "More than one user in Slack has your address " + address + ", ",
-		UnconfirmedAddress: "Slack has not confirmed your address " + address + ", ",
-	}[problem]
-	return Refuse("unproven_address", says+so, "Ask the operators to name your Slack id, "+id+", in the policy.")
+	return refuse(CodeUnprovenAddress, says+so, next)
 }
 
-// UnprovenApprover is unproven_address, for the requester: the address of somebody who approved no
+// RefuseUnprovenApprover is unproven_address: the address of an approver no
 // longer proves who that is.
-func UnprovenApprover(name string) error {
-	return Refuse("unproven_address", "The address of "+name+", who approved, no longer proves who that is.",
-		"Ask again with /aws-access.")
+func RefuseUnprovenApprover(name string) error {
+	return refuse(CodeUnprovenAddress, "The address of "+name+", who approved, no longer proves who that is.", askAgain)
 }
 
-// BadLength is bad_length: what somebody typed is not a length of time.
-func BadLength(typed string) error {
-	says := "That is not a length of time."
-	if typed = strings.ToValidUTF8(typed, "?"); typed != "" && len(typed) <= 40 {
-		says = inQuotes(typed) + " is not a length of time."
+// Deciding.
+
+// RefuseUnknownRequest is unknown_request: the table holds no such request.
+// lifecycle.Step decides it; functions.Slack asks before it sends an order.
+func RefuseUnknownRequest() error {
+	return refuse("unknown_request", "There is no such request.", lookAtList)
+}
+
+// RefuseUnknownMessage is unknown_message: the clicked message is not known to
+// belong to the request, and the person may not decide it. functions.Slack
+// decides it.
+func RefuseUnknownMessage() error {
+	return refuse("unknown_message", "This message does not belong to a request that you can decide.",
+		"If a colleague waits for you, ask them for the message with the request.")
+}
+
+// RefuseNotApprover is not_approver: no rule asks this person to decide.
+// policy.MayDecide decides it.
+func RefuseNotApprover() error {
+	return refuse(CodeNotApprover, "You are not among those who are asked to decide this.", "The card says who is.")
+}
+
+// RefuseNotRevoker is not_approver: this person may not revoke.
+// policy.MayRevoke decides it.
+func RefuseNotRevoker() error {
+	return refuse(CodeNotApprover, "You are not among those who may take this access away.", "The card says who may.")
+}
+
+// RefuseOwnRevocation is not_approver: the requester gives the access back
+// instead. policy.MayRevoke decides it.
+func RefuseOwnRevocation() error {
+	return refuse(CodeNotApprover, "This access is your own.", "Press I'm done to give it back.")
+}
+
+// RefuseOwnDecision is self_approval: requesters do not decide their own request.
+// policy.MayDecide decides it; Request.Approve repeats it (RefuseSelfApproval).
+func RefuseOwnDecision() error {
+	return refuse(CodeSelfApproval, "You cannot decide your own request.",
+		"Somebody else has to decide it. Cancel it if you no longer need it.")
+}
+
+// RefuseSameAddress is self_approval: the approver has another Slack id than the
+// requester, and the same address. policy.MayDecide decides it; Request.Approve
+// repeats it (RefuseSelfApproval).
+func RefuseSameAddress() error {
+	return refuse(CodeSelfApproval, "You have the same address as the requester, so you count as one person.",
+		"Somebody else has to decide this.")
+}
+
+// RefuseSelfApproval is self_approval: the backstop in Request.Approve.
+func RefuseSelfApproval() error {
+	return refuse(CodeSelfApproval, "You cannot approve your own request.", "Somebody else has to.")
+}
+
+// RefuseSelfDenial is self_denial: the backstop in Request.Deny.
+func RefuseSelfDenial() error {
+	return refuse("self_denial", "You cannot deny your own request.", "Cancel it instead.")
+}
+
+// RefuseApprovedBefore is approved_before: the same person approves twice.
+// Request.Approve decides it.
+func RefuseApprovedBefore() error {
+	return refuse("approved_before", "You have approved this already.", "It still waits for somebody else.")
+}
+
+// RefuseNoLongerAllowed has the code of the policy's refusal. It tells an
+// approver that the policy no longer allows the request; the words of that
+// refusal are for the requester alone. lifecycle.Decide decides it.
+func RefuseNoLongerAllowed(refusal error) error {
+	return refuse(Code(refusal), "The policy no longer allows this request.",
+		"The requester can cancel it, or it will time out.")
+}
+
+// RefuseUnprovenRequester has the code of the policy's doubt, unproven_address
+// or unknown_group. It tells an approver that the policy can no longer tell who
+// the requester is. lifecycle.Decide decides it.
+func RefuseUnprovenRequester(doubt error) error {
+	return refuse(Code(doubt), "The policy can no longer tell who the requester is.",
+		"The requester can ask again with /aws-access, and then reads why.")
+}
+
+// RefuseNotYourRequest is not_yours: somebody else cancels. Request.Cancel
+// decides it.
+func RefuseNotYourRequest(requester string) error {
+	return refuse("not_yours", "Only "+requester+" can cancel this request.", "If you may decide it, deny it.")
+}
+
+// RefuseNotYourGrant is not_yours: somebody else gives access back. Request.End
+// decides it.
+func RefuseNotYourGrant(requester string) error {
+	return refuse("not_yours", "Only "+requester+" can end this access.",
+		"If you may revoke it, press Revoke on its card.")
+}
+
+// The state of the request. Request.Standing decides all of these: for whoever
+// comes too late to move a request, it says who was first, and when.
+
+// RefuseStillPending is still_pending.
+func RefuseStillPending() error {
+	return refuse("still_pending", "This request has not been decided yet.", "")
+}
+
+// RefuseAlreadyApproved is already_approved.
+func RefuseAlreadyApproved(last Approval) error {
+	return refuse("already_approved", "Already approved by "+last.By.Name+" at "+Clockface(last.At)+".", "")
+}
+
+// RefuseAlreadyActive is already_active: the grant needed no approval.
+func RefuseAlreadyActive(starts time.Time) error {
+	return refuse("already_active", "This needed no approval. It has been active since "+Clockface(starts)+".", "")
+}
+
+// RefuseAlreadyDenied is already_denied.
+func RefuseAlreadyDenied(c Closing) error {
+	return refuse("already_denied", "Already denied by "+c.byAndAt()+".", "")
+}
+
+// RefuseCancelled is cancelled.
+func RefuseCancelled(c Closing) error {
+	return refuse("cancelled", "This request was cancelled by "+c.byAndAt()+".", "")
+}
+
+// RefuseTimedOut is timed_out.
+func RefuseTimedOut(answerBy time.Time) error {
+	return refuse("timed_out", "Nobody decided this request by "+Clockface(answerBy)+": it has timed out.",
+		"It can be asked for again.")
+}
+
+// RefuseExpired is expired: the grant ended at ends. Request.Standing decides
+// it; vend.Assume repeats it before it calls STS.
+func RefuseExpired(ends time.Time) error {
+	return refuse("expired", "This access ended at "+Clockface(ends)+".", askAgain)
+}
+
+// RefuseEnded is ended: the requester gave the access back.
+func RefuseEnded(c Closing) error {
+	return refuse("ended", "This access was given back by "+c.byAndAt()+".", askAgain)
+}
+
+// RefuseRevoked is revoked.
+func RefuseRevoked(c Closing) error {
+	return refuse("revoked", "This access was revoked by "+c.byAndAt()+".", "Ask the person who revoked it.")
+}
+
+// RefuseUnknownState is unknown_state: a newer version wrote the state.
+func RefuseUnknownState() error {
+	return refuse("unknown_state", "This request is in a state that this version does not know.", tellOperators)
+}
+
+func (c Closing) byAndAt() string { return c.By.Name + " at " + Clockface(c.At) }
+
+// Vending.
+
+// RefuseNotYours is not_yours: somebody else uses the grant. Request.Order
+// decides it; functions.Slack and lifecycle.Vend refuse before.
+func RefuseNotYours(requester string) error {
+	return refuse("not_yours", "Only "+requester+" can use this access.", "Ask for your own with /aws-access.")
+}
+
+// RefuseOrderRepeated is order_repeated: the same click came twice.
+// Request.CheckRepeated decides it.
+func RefuseOrderRepeated() error {
+	return refuse(CodeOrderRepeated, "This click was answered already.", "Press the button again for another session.")
+}
+
+// RefuseOrderLate is order_late: the order is older than OrderLife.
+// Request.Order decides it.
+func RefuseOrderLate() error {
+	return refuse("order_late", "That click came too late to be answered.", pressAgain)
+}
+
+// RefuseUnknownOrder is unknown_order: the request has no such order that waits
+// for an answer. Request.Issue and Request.Fail decide it.
+func RefuseUnknownOrder() error {
+	return refuse(CodeUnknownOrder, "This click no longer waits for an answer.", pressAgain)
+}
+
+// RefuseUnknownKeysForm is unknown_keys_form: a newer version drew the button.
+// lifecycle.Vend decides it.
+func RefuseUnknownKeysForm() error {
+	return refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.",
+		"Press Get temporary keys instead.")
+}
+
+// RefuseNotYet is not_yet: the grant begins later. Request.CheckUsable decides
+// it.
+func RefuseNotYet(starts time.Time) error {
+	return refuse("not_yet", "This access begins at "+Clockface(starts)+".", "")
+}
+
+// RefuseNotGiven is not_given: the grant gives no kind of this sort.
+// Request.Order decides it.
+func RefuseNotGiven(kind Kind) error {
+	if kind == Keys {
+		return refuse("not_given", "This access is for the console only: no keys are given.",
+			"Open the AWS console instead.")
 	}
-	return Refuse("bad_length", says, "Write it with its unit, like 30m, 2 hours, 1h30m or 2d.")
+	return refuse("not_given", "This access is by keys only: no console link is given.", "Get temporary keys instead.")
 }
 
-// quoted returns what somebody typed in quotes, shortened if it is long.
-func quoted(typed string) string {
+// RefuseChanged is changed: others moved the request so often that the intent to
+// vend could not be recorded. lifecycle.Vend decides it.
+func RefuseChanged() error {
+	return refuse("changed", "Somebody else changed this access at the moment of your click.",
+		"Look at its state, and press the button again.")
+}
+
+// RefuseNoLongerApproved is no_longer_approved: policy or groups changed, and
+// the approvals no longer fill what is required. lifecycle.Vend decides it.
+func RefuseNoLongerApproved() error {
+	return refuse("no_longer_approved", "The approvals are no longer enough under today's policy and groups.", askAgain)
+}
+
+// RefuseAWSRefused is aws_refused: STS refuses the role. STS does not tell a role
+// that is missing from one that does not trust the bastion account
+// (docs/facts.md#a5), so neither does this. vend.Assume decides it.
+func RefuseAWSRefused(roleInAccount string) error {
+	return refuse(CodeAWSRefused,
+		"AWS refused "+roleInAccount+": the role does not exist there, or does not trust AWS access.", tellOperators)
+}
+
+// RefuseAWSUnavailable is aws_unavailable: AWS did not answer. vend.Assume
+// decides it.
+func RefuseAWSUnavailable(roleInAccount string) error {
+	return refuse(CodeAWSUnavailable, "AWS did not answer for "+roleInAccount+".", "Press the button again in a minute.")
+}
+
+// RefuseAWSInvalid is aws_invalid: AWS says that the request or the installation
+// is wrong. vend.Assume decides it.
+func RefuseAWSInvalid(roleInAccount string) error {
+	return refuse(CodeAWSInvalid,
+		"AWS cannot give "+roleInAccount+", because the role or AWS access is set up wrongly.", tellOperators)
+}
+
+// RefuseLinkTooLong is link_too_long: Slack would split the console link, which
+// has length characters of limit. slackui.Link decides it. keys says whether the
+// grant gives keys too.
+func RefuseLinkTooLong(length, limit int, keys bool) error {
+	next := "Tell the people who run AWS access: this access gives no keys that you could take instead."
+	if keys {
+		next = "Press Get temporary keys instead."
+	}
+	return refuse("link_too_long", "The console link has "+itoa(length)+" characters, more than the "+itoa(limit)+
+		" that fit into one Slack message.", next)
+}
+
+// quoted puts what somebody typed into a sentence, at most 80 characters of it.
+func quoted(text string) string {
 	const limit = 80
-	if runes := []rune(strings.ToValidUTF8(typed, "?")); len(runes) > limit {
-		typed = string(runes[:limit]) + "…"
+	if runes := []rune(strings.ToValidUTF8(text, "?")); len(runes) > limit {
+		text = string(runes[:limit]) + "…"
 	}
-	return inQuotes(typed)
+	return "“" + text + "”"
 }
 
-func inQuotes(text string) string { return "“" + text + "”" }
-
-// either lists names to choose from: a, b or c.
-func either(names []string) string {
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
-}
-
-// listed lists names: a, b and c. A long list is shortened.
+// listed names at most five things in a sentence.
 func listed(names []string) string {
-	if len(names) > 5 {
-		names = append(slices.Clone(names[:5]), "others")
+	const limit = 5
+	if len(names) > limit {
+		names = append(names[:limit:limit], "others")
 	}
+	return joined(names, "and")
+}
+
+// joined is names as they stand in a sentence: a, b and c.
+func joined(names []string, word string) string {
 	if last := len(names) - 1; last > 0 {
-		return strings.Join(names[:last], ", ") + " and " + names[last]
+		return strings.Join(names[:last], ", ") + " " + word + " " + names[last]
 	}
 	return strings.Join(names, "")
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -124,7 +124,7 @@ type Seen struct {
 // CheckRepeated refuses an order that was taken before, with order_repeated.
 func (r Request) CheckRepeated(order string) error {
 	if slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order }) {
-		return Refuse("order_repeated", "This click was answered already.", "Press the button again for another session.")
+		return RefuseOrderRepeated()
 	}
 	return nil
 }

@@ -29,5 +29,3 @@ func Length(d time.Duration) string {
 
 // Clockface writes a moment for people: in UTC, with the zone.
 func Clockface(t time.Time) string { return t.UTC().Format("2 Jan 15:04 UTC") }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -117,8 +117,7 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 	case answer.Unknown != nil:
 		return unsure(answer.Unknown)
 	case answer.Refusal != nil:
-		return access.Refuse(access.Code(answer.Refusal), "The policy no longer allows this request.",
-			"The requester can cancel it, or it will time out.")
+		return access.RefuseNoLongerAllowed(answer.Refusal)
 	}
 	if refusal := s.Policy.CheckApprover(q, actor); refusal != nil {
 		return refusal
@@ -129,14 +128,11 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 // unsure is the refusal for an approver when it is not known whether the policy
 // still allows a request. The words of the doubt are for the requester alone.
 func unsure(doubt error) error {
-	switch code := access.Code(doubt); code {
-	case "unproven_address", "unknown_group":
-		return access.Refuse(code, "The policy can no longer tell who the requester is.",
-			"The requester can ask again with /aws-access, and then reads why.")
+	switch access.Code(doubt) {
+	case access.CodeUnprovenAddress, access.CodeUnknownGroup:
+		return access.RefuseUnprovenRequester(doubt)
 	}
-	return access.Refuse("slack_unreadable",
-		"Slack cannot be read at the moment, so it is not known whether the policy still allows this request.",
-		"Try again in a few minutes.")
+	return access.RefuseRequesterUnreadable()
 }
 
 // Close is the step of those who give back or take away: cancel, end, revoke.

@@ -96,8 +96,7 @@ func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Req
 			failed = err
 		}
 	}
-	return Moved{}, access.Refuse("busy", "Too many people are deciding this request right now.",
-		"Look at the card, and try again if the request is still open.")
+	return Moved{}, access.RefuseBusyRequest()
 }
 
 // errSettled says that what was asked for is so already, by the same person.
@@ -106,7 +105,7 @@ var errSettled = errors.New("settled before")
 func (s Step) load(ctx context.Context, id string) (moment, error) {
 	r, d, messages, err := s.Store.Load(ctx, id)
 	if errors.Is(err, access.ErrNotFound) {
-		return moment{}, access.Refuse("unknown_request", "There is no such request.", "Look at /aws-access list.")
+		return moment{}, access.RefuseUnknownRequest()
 	}
 	if err != nil {
 		return moment{}, fmt.Errorf("load request %s: %w", id, err)
@@ -150,8 +149,7 @@ func (m moment) question(met people) policy.Question {
 func (s Step) decide(q policy.Question) policy.Answer {
 	answer := s.Policy.Decide(q)
 	if answer.Refusal == nil && answer.Ticket && strings.TrimSpace(q.Ticket) == "" {
-		answer.Refusal = access.Refuse("no_ticket", "The policy now requires a ticket, and this request has none.",
-			"Ask again with a ticket.")
+		answer.Refusal = access.RefuseTicketNowMandatory()
 	}
 	return answer
 }

@@ -72,8 +72,7 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 		}
 		return r, err
 	}
-	return access.Request{}, access.Refuse("busy", "You are sending requests faster than they can be saved.",
-		"Wait a moment, then look at /aws-access list.")
+	return access.Request{}, access.RefuseBusyRequester()
 }
 
 // ask is one try. What needs nobody to be asked is judged first, so that a
@@ -154,10 +153,11 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
 		Asking: true, Directory: m.directory, At: m.now,
 	})
-	m.unread = access.Code(answer.Refusal) == "slack_unreadable" || access.Code(answer.Unknown) == "slack_unreadable"
+	m.unread = access.Code(answer.Refusal) == access.CodeSlackUnreadable ||
+		access.Code(answer.Unknown) == access.CodeSlackUnreadable
 	wrong := access.All(m.Wrong, answer.Refusal)
 	if m.Wrong == nil && m.For < access.MinFor {
-		wrong = access.All(wrong, access.TooShort(m.For))
+		wrong = access.All(wrong, access.RefuseTooShort(m.For))
 	}
 	if wrong != nil {
 		return access.Request{}, access.Event{}, wrong

@@ -91,8 +91,7 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		out.Request = next
 		return out, vending, nil
 	}
-	return out, access.Vending{}, access.Refuse("changed",
-		"Somebody else changed this access at the moment of your click.", "Look at its state, and press the button again.")
+	return out, access.Vending{}, access.RefuseChanged()
 }
 
 // known loads the request of an order, once more if the table does not answer:
@@ -119,8 +118,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	case m.request.CheckRepeated(o.ID) != nil:
 		return refused(m.request.CheckRepeated(o.ID))
 	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
-		return refused(access.Refuse("unknown_keys_form", "This version of AWS access cannot write keys in that form.",
-			"Press Get temporary keys instead."))
+		return refused(access.RefuseUnknownKeysForm())
 	}
 	met := s.Roster.people(ctx, m.directory, approvers(m.request))
 	// Whether the person is still here is asked of Slack at every vend.
@@ -139,8 +137,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	case !answer.Terms.Met && answer.Uncounted != nil:
 		return refused(answer.Uncounted)
 	case !answer.Terms.Met:
-		return refused(access.Refuse("no_longer_approved",
-			"The approvals are no longer enough under today's policy and groups.", "Ask again with /aws-access."))
+		return refused(access.RefuseNoLongerApproved())
 	}
 	next, event, err := m.request.Order(q.Who, o.ID, o.Kind, o.At, answer.Terms, m.now)
 	if err != nil {
@@ -193,7 +190,7 @@ func (s Vend) Fail(ctx context.Context, id, order, why string) error {
 	_, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
 		return m.request.Fail(order, why, m.now)
 	})
-	if access.Code(err) == "unknown_order" { // never recorded, or failed before
+	if access.Code(err) == access.CodeUnknownOrder { // never recorded, or failed before
 		return nil
 	}
 	return err

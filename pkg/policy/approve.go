@@ -24,9 +24,9 @@ func (p *Policy) CheckApprover(q Question, by access.Person) error {
 	// the requester out, and access.Request.Approve refuses the requester.
 	switch {
 	case by.Same(q.Who) && by.ID != q.Who.ID:
-		return access.RequestersAddress()
+		return access.RefuseSameAddress()
 	case by.Same(q.Who):
-		return access.OwnRequest()
+		return access.RefuseOwnDecision()
 	}
 	e, rules := p.bindingRules(&q)
 	approvers := e.approversOf(rules)
@@ -37,7 +37,7 @@ func (p *Policy) CheckApprover(q Question, by access.Person) error {
 		s := subjectOf(by)
 		return e.whyUnknown(&s, approvers)
 	}
-	return access.NotApprover()
+	return access.RefuseNotApprover()
 }
 
 // CheckRevoker reports whether a person may revoke a grant: the people who may approve, those who
@@ -53,7 +53,7 @@ func (p *Policy) CheckRevoker(q Question, by access.Person) error {
 	// An attacker who claims an approver's address must not keep that approver from revoking.
 	// Therefore only a certain owner is refused here.
 	if certainlySame(by, q.Who) {
-		return access.OwnAccess()
+		return access.RefuseOwnRevocation()
 	}
 	e, rules := p.bindingRules(&q)
 	approved := slices.ContainsFunc(q.Approvals, func(a access.Person) bool { return certainlySame(a, by) })
@@ -65,7 +65,7 @@ func (p *Policy) CheckRevoker(q Question, by access.Person) error {
 		s := subjectOf(by)
 		return e.whyUnknown(&s, revokers)
 	}
-	return access.NotRevoker()
+	return access.RefuseNotRevoker()
 }
 
 // certainlySame reports whether two values are certainly one person. access.Person.Same reports
@@ -169,11 +169,14 @@ func (e *evaluation) checkApprovable(rules []int32) error {
 			continue
 		}
 		need := one.Requirements[short]
-		why, refusal := e.whyUnfilled(need)
+		gone, unconfirmed, refusal := e.whyUnfilled(need)
 		if refusal != nil {
 			return refusal
 		}
-		return access.NoApprover(one.Name, need.Required, need.From, others, why)
+		return access.RefuseNoApprover(access.TooFewApprovers{
+			Rule: one.Name, Required: need.Required, From: need.From, Others: others,
+			GoneGroups: gone, UnprovenAddresses: unconfirmed,
+		})
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (p *Policy) Decide(q Question) Answer {
 	}
 	a := Answer{Terms: e.terms(rules), Target: p.target(account, role), Ticket: e.wantsTicket(rules)}
 	a.Refusal = e.checkTerms(&q, &a)
-	if q.Asking && access.Code(a.Refusal) != "nothing_to_give" {
+	if q.Asking && access.Code(a.Refusal) != access.CodeNothingToGive {
 		a.Refusal = access.All(a.Refusal, e.checkForm(&q, &a))
 	}
 	if a.Refusal == nil && q.Asking {
@@ -87,7 +87,7 @@ func (p *Policy) Decide(q Question) Answer {
 func (v *view) lookUp(id, name string) (account, role int, refusal error) {
 	account, ok := v.account(id)
 	if !ok {
-		return 0, 0, access.UnknownAccount(id)
+		return 0, 0, access.RefuseUnknownAccountID(id)
 	}
 	if role, ok = v.role(name); ok && v.class(account).Roles.Has(role) {
 		return account, role, nil
@@ -96,7 +96,7 @@ func (v *view) lookUp(id, name string) (account, role int, refusal error) {
 	for _, r := range v.askable(account) {
 		names = append(names, r.Name)
 	}
-	return 0, 0, access.UnknownRole(name, v.placeName(account), similar(name, names))
+	return 0, 0, access.RefuseUnknownRole(name, v.placeName(account), similar(name, names))
 }
 
 // placeName names an account in a sentence. Only a person who may ask for something there reads its
@@ -113,16 +113,16 @@ func (v *view) placeName(account int) string {
 // may concern this person, so that the order of the file means nothing.
 func (v *view) forbidden(account, role int, n *NeverRule, how certainty) Answer {
 	if how == yes {
-		return Answer{Refusal: access.NeverAllowed(n.Name, n.Say)}
+		return Answer{Refusal: access.RefuseNever(n.Name, n.Say)}
 	}
 	why := v.whyUnknown(&v.who, v.neverPrincipals(account, role))
-	return Answer{Refusal: access.MaybeNeverAllowed(n.Name, why), Unknown: why}
+	return Answer{Refusal: access.RefusePerhapsNever(n.Name, why), Unknown: why}
 }
 
 // notAllowed is the answer if no rule allows for certain.
 func (e *evaluation) notAllowed(allows certainty) Answer {
 	if allows == no {
-		return Answer{Refusal: access.NotAllowed(e.roles[e.role].Name, e.placeName(e.account))}
+		return Answer{Refusal: access.RefuseNotAllowed(e.roles[e.role].Name, e.placeName(e.account))}
 	}
 	var principals []int32
 	for _, i := range e.class(e.account).Rules {
@@ -184,9 +184,9 @@ func (e *evaluation) wantsTicket(rules []int32) bool {
 func (e *evaluation) checkTerms(q *Question, a *Answer) error {
 	switch {
 	case len(a.Terms.Give) == 0:
-		return access.NothingToGive(a.Target.Role, a.Target.AccountName)
+		return access.RefuseNothingToGive(a.Target.Role, a.Target.AccountName)
 	case q.For > a.Terms.Max:
-		return access.TooLong(a.Terms.Max, q.For)
+		return access.RefuseTooLong(a.Terms.Max, q.For)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func (e *evaluation) checkTerms(q *Question, a *Answer) error {
 func (e *evaluation) checkForm(q *Question, a *Answer) error {
 	var reason error
 	if strings.TrimSpace(q.Reason) == "" {
-		reason = access.NoReason()
+		reason = access.RefuseNoReason()
 	}
 	return access.All(reason, e.checkTicket(q, a))
 }
@@ -204,13 +204,13 @@ func (e *evaluation) checkTicket(q *Question, a *Answer) error {
 	ticket, example := strings.TrimSpace(q.Ticket), e.settings.TicketExample
 	switch {
 	case ticket == "" && a.Ticket:
-		return access.NoTicket(a.Target.Role, a.Target.AccountName, example)
+		return access.RefuseNoTicket(a.Target.Role, a.Target.AccountName, example)
 	case ticket == "":
 		return nil
 	case !oneShortLine(ticket):
-		return access.TicketTooLong(MaxTicketText, example)
+		return access.RefuseTicketText(MaxTicketText, example)
 	case !e.ticket.matches(ticket):
-		return access.NotATicket(ticket, example)
+		return access.RefuseBadTicket(ticket, example)
 	}
 	return nil
 }

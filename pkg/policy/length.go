@@ -20,11 +20,11 @@ const day = 24 * time.Hour
 // time.Duration cannot hold (about 292 years).
 func ParseLength(text string) (time.Duration, error) {
 	if len(text) > maxLengthText {
-		return 0, access.BadLength(text)
+		return 0, access.RefuseBadLength(text)
 	}
 	d, err := ParseFileLength(abbreviate(text))
 	if err != nil {
-		return 0, access.BadLength(text)
+		return 0, access.RefuseBadLength(text)
 	}
 	return d, nil
 }
@@ -98,13 +98,13 @@ func ParseFileLength(text string) (time.Duration, error) {
 			continue
 		}
 		if n > int64((math.MaxInt64-total)/unit.size) {
-			return 0, access.BadLength(text)
+			return 0, access.RefuseBadLength(text)
 		}
 		total += time.Duration(n) * unit.size
 		rest = rest[digits+1:]
 	}
 	if text == "" || rest != "" {
-		return 0, access.BadLength(text)
+		return 0, access.RefuseBadLength(text)
 	}
 	return total, nil
 }

@@ -30,7 +30,7 @@ func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text 
 		}
 	}
 	if !exact || !isVisible(i) {
-		return access.Account{}, access.NoAccountToAsk(text, v.similarAccounts(text))
+		return access.Account{}, access.RefuseUnknownAccount(text, v.similarAccounts(text))
 	}
 	return p.accounts[i].Account, nil
 }

@@ -57,11 +57,11 @@ func (v *view) whyUnknown(who *subject, principals []int32) error {
 	case who.Membership == "":
 		return access.Person{}.Refused()
 	case len(unread) > 0:
-		return access.GroupsUnreadable(unread)
+		return access.RefuseGroupsUnreadable(unread)
 	case len(people) > 0:
 		return v.now.addressProblem(who, people)
 	}
-	return access.UnknownGroup(gone)
+	return access.RefuseUnknownGroup(gone)
 }
 
 // addressProblem returns the reason why an address does not prove that its owner belongs to
@@ -72,7 +72,7 @@ func (now snapshot) addressProblem(who *subject, names []string) error {
 	problem := access.AddressNotLookedUp
 	switch {
 	case !now.directory.KnowsPeople(now.at):
-		return access.PeopleUnreadable(names)
+		return access.RefusePeopleUnreadable(names)
 	case address == "":
 		problem = access.NoAddress
 	case !access.PlainEmail(address):
@@ -82,7 +82,7 @@ func (now snapshot) addressProblem(who *subject, names []string) error {
 	case found && access.FoldEmail(cmp.Or(known.Email, known.UnverifiedEmail)) == folded:
 		problem = access.UnconfirmedAddress
 	}
-	return access.UnprovenAddress(problem, who.ID, address, names)
+	return access.RefuseUnprovenAddress(problem, who.ID, address, names)
 }
 
 // uncounted returns the reason why an approval that was given may not count today, nil if that is
@@ -101,26 +101,26 @@ func (e *evaluation) whyUncounted(rules []int32, p access.Person) error {
 	approvers := e.approversOf(rules)
 	switch {
 	case p.Membership == "":
-		return access.ApprovalsUnreadable()
+		return access.RefuseApprovalsUnreadable()
 	case p.Membership != access.Member || e.belongs(p, approvers) != unknown:
 		return nil
 	}
 	s := subjectOf(p)
 	refusal := e.whyUnknown(&s, approvers)
 	switch access.Code(refusal) {
-	case "unknown_group": // it will not come back by itself, so this is certain
+	case access.CodeUnknownGroup: // it will not come back by itself, so this is certain
 		return nil
-	case "unproven_address": // the words are for the approver alone
-		return access.UnprovenApprover(displayName(p))
+	case access.CodeUnprovenAddress: // the words are for the approver alone
+		return access.RefuseUnprovenApprover(displayName(p))
 	}
 	return refusal
 }
 
-// whyUnfilled returns what keeps people from filling a requirement: a sentence about something that
-// can be put right, or a refusal if it is unknown who they are.
-func (e *evaluation) whyUnfilled(need Requirement) (why string, refusal error) {
-	var unread, gone []string // names of groups
-	unconfirmed := 0
+// whyUnfilled returns what keeps people from filling a requirement and can be put right: groups that
+// are gone, and the number of addresses that prove nothing. It refuses if it is unknown who the
+// people are.
+func (e *evaluation) whyUnfilled(need Requirement) (gone []string, unconfirmed int, refusal error) {
+	var unread []string // names of groups
 	for _, i := range need.Approver {
 		x := &e.principals[i]
 		switch ids, addresses, ok := x.members(e.now); {
@@ -136,15 +136,10 @@ func (e *evaluation) whyUnfilled(need Requirement) (why string, refusal error) {
 			unread = append(unread, x.Name)
 		}
 	}
-	switch {
-	case len(unread) > 0:
-		return "", access.ApproversUnreadable(unread)
-	case len(gone) > 0:
-		return access.GroupsGone(gone), nil
-	case unconfirmed > 0:
-		return access.AddressesUnconfirmed(unconfirmed), nil
+	if len(unread) > 0 {
+		return nil, 0, access.RefuseApproversUnreadable(unread)
 	}
-	return "", nil
+	return gone, unconfirmed, nil
 }
 
 // profilesKnown reports whether the profiles of all members of a group are known, except for the

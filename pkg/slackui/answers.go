@@ -63,7 +63,7 @@ func Help(ticketExample string) Message {
 	return markupMessage(strings.Join([]string{
 		"*AWS access, for a limited time and for a stated reason.*",
 		"`/aws-access` opens a form.",
-		"`" + lineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`.",
+		"`" + access.LineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`.",
 		"Put an account name with spaces in quotes, or write the account's 12 digits. " +
 			"Write the time like 30m, 2 hours, 1h30m or 2d. A ticket looks like " + shortName(ticketExample) + ".",
 		"`/aws-access list` shows what you asked for. There you can cancel a request or give access back.",

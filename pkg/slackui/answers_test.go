@@ -19,7 +19,7 @@ func TestAnErrorThatIsNoRefusalShowsOnlyItsReference(t *testing.T) {
 			t.Errorf("%s: got %q", name, m.Text)
 		}
 	}
-	refusal := access.Refuse("aws_refused", "AWS refused it.", "Tell them.")
+	refusal := &access.Refusal{Code: "aws_refused", Says: "AWS refused it.", Next: "Tell them."}
 	joined := errors.Join(errors.New("secret-host"), fmt.Errorf("assume: %w", refusal))
 	if m := ErrorAnswer(joined, reference); m.Text != "AWS refused it. Tell them." {
 		t.Errorf("an error with a refusal in it: got %q", m.Text)
@@ -31,9 +31,9 @@ func TestAFormShowsEachMistakeBelowItsInput(t *testing.T) {
 		ActionAccount: "account", ActionRole: "role:1", ActionLength: "length",
 		ActionReason: "reason", ActionTicket: "ticket",
 	}}
-	err := access.All(access.TooShort(0), nil,
-		access.All(access.Refuse("no_reason", "A.", ""), access.Refuse("no_ticket", "B.", "")),
-		access.Refuse("not_allowed", "C.", ""))
+	err := access.All(access.RefuseTooShort(0), nil,
+		access.All(&access.Refusal{Code: "no_reason", Says: "A."}, &access.Refusal{Code: "no_ticket", Says: "B."}),
+		&access.Refusal{Code: "not_allowed", Says: "C."})
 	got := string(mustJSON(Errors(err, v)))
 	for _, want := range []string{
 		`"length":"The shortest access is 5m`, `"reason":"A."`, `"ticket":"B."`, `"role:1":"C."`,

@@ -158,10 +158,9 @@ func messages() map[string]Message {
 		"link":            linkPosts("x")[0],
 		"link-alone":      linkPosts(strings.Repeat("x", 3600))[0],
 		"link-words":      linkPosts(strings.Repeat("x", 3600))[1],
-		"not-vended": NoSession(access.Refuse("aws_refused", "AWS refused to open ReadOnly in payments-prod.",
-			"Tell the people who run AWS access."), active(), reference),
-		"refused": ErrorAnswer(access.Refuse("too_long", "At most 4h here, you asked for 8h.", "Ask for 4h or less."),
-			reference),
+		"not-vended": NoSession(&access.Refusal{Code: "aws_refused", Says: "AWS refused to open ReadOnly in payments-prod.",
+			Next: "Tell the people who run AWS access."}, active(), reference),
+		"refused":         ErrorAnswer(access.RefuseTooLong(4*time.Hour, 8*time.Hour), reference),
 		"failed":          ErrorAnswer(errors.New("dial tcp: secret-host refused"), reference),
 		"asked-pending":   Submitted(pending()),
 		"asked-active":    Submitted(active()),
@@ -232,8 +231,8 @@ func views() map[string]slack.ModalViewRequest {
 		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
 		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
 		"form-sent":            SubmittedView(pending()),
-		"form-problem": ErrorView(ErrorAnswer(access.Refuse("unknown_form", "This form no longer works.",
-			"Start again with /aws-access."), reference)),
+		"form-problem": ErrorView(ErrorAnswer(&access.Refusal{Code: "unknown_form", Says: "This form no longer works.",
+			Next: "Start again with /aws-access."}, reference)),
 	}
 }
 
@@ -245,11 +244,11 @@ func answers() map[string]any {
 	found := []access.Account{
 		{ID: "111111111111", Name: "payments-prod"}, {ID: "222222222222", Name: strings.Repeat("n", 90)},
 	}
-	guest := access.Refuse("guest", "Guests of this workspace cannot use AWS access.", "")
+	guest := &access.Refusal{Code: "guest", Says: "Guests of this workspace cannot use AWS access."}
 	return map[string]any{
-		"answer-errors":       Errors(access.TooLong(time.Hour, 2*time.Hour), v),
-		"answer-errors-role":  Errors(access.Refuse("not_allowed", "No rule allows this.", ""), v),
-		"answer-errors-none":  Errors(access.Refuse("not_allowed", "No rule allows this.", ""), View{}),
+		"answer-errors":       Errors(access.RefuseTooLong(time.Hour, 2*time.Hour), v),
+		"answer-errors-role":  Errors(&access.Refusal{Code: "not_allowed", Says: "No rule allows this."}, v),
+		"answer-errors-none":  Errors(&access.Refusal{Code: "not_allowed", Says: "No rule allows this."}, View{}),
 		"answer-options":      Options(found, 2),
 		"answer-options-more": Options(found, 345),
 		"answer-options-none": Options(nil, 0),

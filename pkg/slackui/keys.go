@@ -104,20 +104,11 @@ func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, e
 	length := utf8.RuneCountInString(signIn)
 	switch {
 	case length > maxPostText:
-		return nil, linkTooLong(r, length)
+		return nil, access.RefuseLinkTooLong(length, maxPostText, r.Gives(access.Keys))
 	case length+1+utf8.RuneCountInString(words) > maxPostText:
 		return []Message{{Text: signIn}, {Text: words}}, nil
 	}
 	return []Message{{Text: signIn + "\n" + words}}, nil
-}
-
-func linkTooLong(r access.Request, length int) error {
-	next := "Tell the people who run AWS access: this access gives no keys that you could take instead."
-	if r.Gives(access.Keys) {
-		next = "Press Get temporary keys instead."
-	}
-	const says = "The console link has %d characters, more than the %d that fit into one Slack message."
-	return access.Refuse("link_too_long", fmt.Sprintf(says, length, maxPostText), next)
 }
 
 // NoSession is the private answer when a click on a grant gave no session.

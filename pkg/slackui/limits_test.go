@@ -243,8 +243,8 @@ func longestMessages(text string) map[string]Message {
 		"list":       List(numbered(slices.Repeat([]access.Request{r, denied, granted}, 20)), true, noon),
 		"submitted":  Submitted(r),
 		"operators":  Operators(long(text, 9000)),
-		"refused":    ErrorAnswer(access.Refuse("x", long(text, 9000), long(text, 9000)), reference),
-		"no session": NoSession(access.Refuse("x", long(text, 9000), ""), r, reference),
+		"refused":    ErrorAnswer(&access.Refusal{Code: "x", Says: long(text, 9000), Next: long(text, 9000)}, reference),
+		"no session": NoSession(&access.Refusal{Code: "x", Says: long(text, 9000)}, r, reference),
 		"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 	}
 }

@@ -25,9 +25,6 @@ type Line struct {
 	Reason, Ticket string
 }
 
-// lineForm is the one-line form, as help and refusals show it.
-const lineForm = `/aws-access ACCOUNT ROLE TIME "REASON" [ticket=TICKET]`
-
 // closers are the quotes that can end a quoted text, by the quote that begins it: a straight quote, or one that a phone
 // or a language puts in its place.
 var closers = map[rune]string{
@@ -65,7 +62,7 @@ func ParseLine(text string, length func(string) (time.Duration, error)) (Line, e
 		return Line{}, err
 	}
 	if n := utf8.RuneCountInString(line.Reason); n > access.MaxReason {
-		return Line{}, access.TooManyCharacters(n)
+		return Line{}, access.RefuseReasonTooLong(n)
 	}
 	return line, nil
 }
@@ -81,7 +78,7 @@ func cutName(s, what, text string) (name, rest string, err error) {
 		name = ""
 	}
 	if strings.TrimSpace(name) == "" {
-		return "", "", badLine("The " + what + " is missing in " + quoted(text) + ".")
+		return "", "", access.RefuseLineWithout(what, excerpt(text))
 	}
 	return name, rest, nil
 }
@@ -94,7 +91,7 @@ func cutLength(s, text string, length func(string) (time.Duration, error)) (d ti
 		words++
 	}
 	if words == 0 {
-		return 0, "", badLine("The time, such as 2h, is missing in " + quoted(text) + ".")
+		return 0, "", access.RefuseLineWithoutTime(excerpt(text))
 	}
 	for n := words; n > 0; n-- {
 		long, rest := cutWords(s, n)
@@ -103,15 +100,13 @@ func cutLength(s, text string, length func(string) (time.Duration, error)) (d ti
 		}
 	}
 	if opensQuote(after) && endsInLength(s, words, length) {
-		return 0, "", badLine("There are too many words before the time in " + quoted(text) +
-			". Put a name with spaces in quotes, or write the account's 12 digits.")
+		return 0, "", access.RefuseLineWords(excerpt(text))
 	}
 	long, _ := cutWords(s, 1)
 	if opensQuote(after) {
 		long, _ = cutWords(s, words)
 	}
-	return 0, "", access.Refuse("bad_length", quoted(long)+" is not a length of time.",
-		"Write it with its unit, like 30m, 2 hours, 1h30m or 2d: "+lineForm)
+	return 0, "", access.RefuseLineLength(excerpt(long))
 }
 
 // maxTimeWords is more than a length needs: "1 day 2 hours 30 minutes" has six words.
@@ -128,10 +123,6 @@ func endsInLength(s string, words int, length func(string) (time.Duration, error
 		}
 	}
 	return false
-}
-
-func badLine(what string) error {
-	return access.Refuse("bad_line", what, "Write it like "+lineForm+", or just /aws-access for a form.")
 }
 
 // cutWord cuts off the first word.
@@ -164,7 +155,7 @@ func cutQuoted(s, what string) (text, rest string, err error) {
 	first, size := utf8.DecodeRuneInString(s)
 	ends := closers[first]
 	if ends == "" {
-		return "", "", badLine("The reason in quotes is missing after the time.")
+		return "", "", access.RefuseLineWithoutReason()
 	}
 	var kept strings.Builder
 	escaped := false
@@ -182,7 +173,7 @@ func cutQuoted(s, what string) (text, rest string, err error) {
 		escaped = false
 		kept.WriteString(s[:size])
 	}
-	return "", "", badLine("The quote before the " + what + " is not closed.")
+	return "", "", access.RefuseLineQuote(what)
 }
 
 // cutTicket reads the rest after the reason: nothing, or a ticket.
@@ -192,7 +183,7 @@ func cutTicket(s string) (string, error) {
 	}
 	name, ticket, found := strings.Cut(s, "=")
 	if !found || ticket == "" || !strings.EqualFold(name, "ticket") || strings.ContainsFunc(ticket, notInTicket) {
-		return "", badLine(quoted(s) + " after the reason is not understood.")
+		return "", access.RefuseLineRest(excerpt(s))
 	}
 	return ticket, nil
 }

@@ -116,7 +116,7 @@ func TestABadLineIsRefusedWithTheRightForm(t *testing.T) {
 			t.Errorf("%q: got %q %v, want %q %q", truncate(text, 60), access.Code(err), err, want.code, want.says)
 			continue
 		}
-		if want.code != "reason_too_long" && !strings.Contains(err.Error(), lineForm) {
+		if want.code != "reason_too_long" && !strings.Contains(err.Error(), access.LineForm) {
 			t.Errorf("%q: %v does not show the right form", text, err)
 		}
 	}

@@ -104,8 +104,7 @@ func ParseInteraction(body []byte) (Interaction, error) {
 	case p.Type == "" || p.User.ID == "":
 		return Interaction{}, errors.New("the payload has no type or no user")
 	case p.Type != BlockActions && p.Type != ViewSubmission && p.Type != ViewClosed && p.Type != BlockSuggestion:
-		return Interaction{}, access.Refuse("unknown_payload", "AWS access does not know this kind of action.",
-			"Start again with /aws-access.")
+		return Interaction{}, access.RefuseUnknownPayload()
 	}
 	return p.interaction(), nil
 }

@@ -66,8 +66,11 @@ func approverNames(all []string) string {
 // shortName is a name within a sentence with markup.
 func shortName(name string) string { return escape(truncate(oneLine(name), maxName)) }
 
-// quoted shows the beginning of what was typed, as much as fits into a sentence. It is not escaped.
-func quoted(s string) string { return "“" + truncate(oneLine(s), 60) + "”" }
+// quoted is an excerpt in quotes. It is not escaped.
+func quoted(s string) string { return "“" + excerpt(s) + "”" }
+
+// excerpt is the beginning of what was typed, as much as fits into a sentence. It is not escaped.
+func excerpt(s string) string { return truncate(oneLine(s), 60) }
 
 // oneLine is text without line breaks. It is not escaped.
 func oneLine(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }

@@ -42,7 +42,7 @@ const (
 // behind them for the log.
 func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
 	if !v.Now.Before(v.Ends) {
-		return access.Credentials{}, access.Refuse("expired", "This access ended at "+access.Clockface(v.Ends)+".", "Ask again with /aws-access.")
+		return access.Credentials{}, access.RefuseExpired(v.Ends)
 	}
 	in, err := input(v)
 	if err != nil {

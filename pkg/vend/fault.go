@@ -130,9 +130,9 @@ func silent(err error) error {
 type verdict string
 
 const (
-	refused     verdict = "aws_refused"     // access is not there
-	unavailable verdict = "aws_unavailable" // it may work in a moment
-	invalid     verdict = "aws_invalid"     // it will never work like this
+	refused     verdict = access.CodeAWSRefused     // access is not there
+	unavailable verdict = access.CodeAWSUnavailable // it may work in a moment
+	invalid     verdict = access.CodeAWSInvalid     // it will never work like this
 )
 
 // verdicts says what STS's error codes mean (docs/facts.md#a5). A code that is not here
@@ -198,13 +198,11 @@ func words(t access.Target, v verdict) error {
 	role = strings.Map(printable, role)
 	switch v {
 	case refused:
-		return access.Refuse(string(v), "AWS refused "+role+": the role does not exist there, or does not trust AWS access.",
-			"Tell the people who run AWS access.")
+		return access.RefuseAWSRefused(role)
 	case unavailable:
-		return access.Refuse(string(v), "AWS did not answer for "+role+".", "Press the button again in a minute.")
+		return access.RefuseAWSUnavailable(role)
 	}
-	return access.Refuse(string(v), "AWS cannot give "+role+", because the role or AWS access is set up wrongly.",
-		"Tell the people who run AWS access.")
+	return access.RefuseAWSInvalid(role)
 }
 
 func printable(r rune) rune {
