@@ -13,50 +13,46 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// rounds is how often sixteen people decide at once.
-const rounds = 200
+const (
+	raceRounds = 200
+	approvers  = 10 // people who click Approve in each round
+	deciders   = 15 // approvers, and people who submit a denial
+)
 
-// One outcome, one event for each move, everybody else told who won: through
-// the front door, with real payloads.
-func TestSixteenDecideAtOnce(t *testing.T) {
+// When sixteen people decide on a request at once, one of them wins, each move
+// makes one event, and all others learn who won.
+func TestOneOfSixteenDeciders(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "200 rounds of sixteen people")
 	b := sandboxtest.Start(t, strings.Replace(sandboxtest.Policy(t), "asks_per_hour: 30", "asks_per_hour: 1000", 1))
 	var users, ids []string
-	for i := range 15 {
-		id := fmt.Sprintf("U0L%02d", i)
-		ids = append(ids, `"`+id+`"`)
-		users = append(users, fmt.Sprintf(`{"id":%q,"name":"leader%02d"}`, id, i))
+	for i := range deciders {
+		ids = append(ids, `"`+leader(i)+`"`)
+		users = append(users, fmt.Sprintf(`{"id":%q,"name":"leader%02d"}`, leader(i), i))
 	}
 	b.Do("people", `{"users":[`+strings.Join(users, ",")+`],"groups":{"S0LEADS":[`+strings.Join(ids, ",")+`]}}`)
-	won := make(map[access.State]int)
-	for range rounds {
-		b.Advance("10s") // nobody clicks faster than people do
-		won[decideAtOnce(b)]++
+	outcomes := make(map[access.State]int)
+	for range raceRounds {
+		b.Advance("10s") // otherwise the limit of clicks per minute refuses some
+		outcomes[decideAtOnce(b)]++
 	}
-	t.Logf("won: %v", won)
-	if len(won) < 2 {
-		t.Errorf("only one kind of decision ever won: %v", won)
+	t.Logf("outcomes: %v", outcomes)
+	if len(outcomes) < 2 {
+		t.Errorf("the same kind of decision won every round: %v", outcomes)
 	}
 }
 
-// decideAtOnce plays one round and returns how it ended.
+func leader(i int) string { return fmt.Sprintf("U0L%02d", i) }
+
+// decideAtOnce runs one round and returns the state in which it ended.
 func decideAtOnce(b *sandboxtest.Sandbox) access.State {
-	t, st := b.T, b.World()
+	t, w := b.T, b.World()
 	b.Command("U0DEV1", sandboxtest.AskCommand)
-	all := sandboxtest.Messages(controls.State{Messages: st.Slack.Messages()}, func(m slackfake.Message) bool { return m.Channel == "C0APPROVALS" && m.To == "" })
-	card, seen := all[len(all)-1], len(st.Slack.Messages())
-	on := `"on":"` + card.Channel + "/" + card.TS + `"}`
-	acts := map[string]string{"U0DEV1": `{"as":"U0DEV1","click":"Cancel",` + on}
-	for i := range 15 {
-		id := fmt.Sprintf("U0L%02d", i)
-		acts[id] = `{"as":"` + id + `","click":"Approve",` + on
-		if i >= 10 {
-			b.Do("act", `{"as":"`+id+`","click":"Deny",`+on)
-			views := st.Slack.Views()
-			acts[id] = `{"as":"` + id + `","submit":"` + views[len(views)-1].ID + `","values":{"Reason":"no"}}`
-		}
-	}
-	said := atOnce(b, acts)
-	requests := st.Store.All(t.Context())
+	before := w.Slack.Messages()
+	cards := sandboxtest.Messages(controls.State{Messages: before}, func(m slackfake.Message) bool {
+		return m.Channel == "C0APPROVALS" && m.To == ""
+	})
+	responses := allAtOnce(b, decisions(b, cards[len(cards)-1]))
+	requests := w.Store.All(t.Context())
 	r := requests[len(requests)-1]
 	if r.Version != 2 || len(r.Approvals) > 1 {
 		t.Fatalf("after %d events and %d approvals it is %s", r.Version, len(r.Approvals), r.State)
@@ -65,44 +61,60 @@ func decideAtOnce(b *sandboxtest.Sandbox) access.State {
 	if r.State == access.Active {
 		winner = r.Approvals[0].By
 	}
-	for who := range acts {
-		if who == winner.ID {
-			continue
-		}
-		told := said[who] + toldTo(st.Slack.Messages()[seen:], who)
-		if !strings.Contains(told, winner.Name) {
+	for who, response := range responses {
+		told := response + privateTexts(w.Slack.Messages()[len(before):], who)
+		if who != winner.ID && !strings.Contains(told, winner.Name) {
 			t.Fatalf("%s won with %s, and %s was told %q", winner.Name, r.State, who, told)
 		}
 	}
-	if r.State == access.Active { // else the next round would be told that this one is active
+	if r.State == access.Active { // otherwise the next request would be refused as already granted
 		b.Click("U0DEV1", "I'm done", b.Direct("U0DEV1"))
 	}
 	return r.State
 }
 
-// atOnce does all acts at once, and returns what each was answered.
-func atOnce(b *sandboxtest.Sandbox, acts map[string]string) map[string]string {
+// decisions are the actions of one round, by person: the requester cancels,
+// some leaders approve, and the others submit a denial whose form is open.
+func decisions(b *sandboxtest.Sandbox, card slackfake.Message) map[string]string {
+	on := `"on":"` + card.Channel + "/" + card.TS + `"}`
+	actions := map[string]string{"U0DEV1": `{"as":"U0DEV1","click":"Cancel",` + on}
+	for i := range deciders {
+		id := leader(i)
+		if i < approvers {
+			actions[id] = `{"as":"` + id + `","click":"Approve",` + on
+			continue
+		}
+		b.Do("act", `{"as":"`+id+`","click":"Deny",`+on)
+		views := b.World().Slack.Views()
+		actions[id] = `{"as":"` + id + `","submit":"` + views[len(views)-1].ID + `","values":{"Reason":"no"}}`
+	}
+	return actions
+}
+
+// allAtOnce runs actions concurrently, and returns the body of each response.
+func allAtOnce(b *sandboxtest.Sandbox, actions map[string]string) map[string]string {
 	var mu sync.Mutex
-	said := make(map[string]string)
+	responses := make(map[string]string)
 	var all sync.WaitGroup
-	for who, act := range acts {
+	for who, action := range actions {
 		all.Go(func() {
 			var out slackfake.Outcome
-			text := b.Do("act", act)
+			text := b.Do("act", action)
 			if err := json.Unmarshal([]byte(text), &out); err != nil || out.Status != 200 {
 				b.T.Errorf("%s: got %s", who, text)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			said[who] = out.Body
+			responses[who] = out.Body
 		})
 	}
 	all.Wait()
-	return said
+	return responses
 }
 
-func toldTo(of []slackfake.Message, who string) (text string) {
-	for _, m := range of {
+// privateTexts are the texts of the messages that only this person sees.
+func privateTexts(messages []slackfake.Message, who string) (text string) {
+	for _, m := range messages {
 		if m.To == who {
 			text += m.Text
 		}

@@ -16,11 +16,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
-var rewrite = flag.Bool("stories", false, "write down how the stories end; review reads the difference")
+var rewriteStories = flag.Bool("stories", false, "write down how the stories end; review reads the diff")
 
-// The sandbox ends every story as it is written down; the real binaries, on
-// DynamoDB Local, are held to the same words in functions/deployed.
-func TestTheStoriesEndAsWrittenDown(t *testing.T) {
+// The sandbox ends every story as it is written down. functions/deployed holds
+// the real binaries, on DynamoDB Local, to the same files.
+func TestStoriesEndAsWrittenDown(t *testing.T) {
 	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
@@ -28,26 +28,26 @@ func TestTheStoriesEndAsWrittenDown(t *testing.T) {
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			st := sandboxtest.Start(t, sandboxtest.Policy(t)).World()
-			ends, err := s.Run(asStoryWorld(st))
+			got, err := s.Run(storyEnvironment(sandboxtest.Start(t, sandboxtest.Policy(t)).World()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *rewrite {
-				if err := os.WriteFile(filepath.Join("../../pkg/fake/slackfake/scenarios", s.File()), []byte(ends), 0o600); err != nil {
+			if *rewriteStories {
+				file := filepath.Join("../../pkg/fake/slackfake/scenarios", s.File())
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if d := scenarios.Difference(s.Golden(), ends); d != "" {
-				t.Errorf("it ends otherwise (-stories writes it down anew):\n%s", d)
+			if diff := scenarios.Difference(s.Golden(), got); diff != "" {
+				t.Errorf("the story ends differently (-stories rewrites the file):\n%s", diff)
 			}
 		})
 	}
 }
 
-// asStoryWorld is a sandbox as the stories see it.
-func asStoryWorld(w *world.World) scenarios.Environment {
+// storyEnvironment is what stories need of a World.
+func storyEnvironment(w *world.World) scenarios.Environment {
 	ctx := context.Background()
 	return scenarios.Environment{
 		Slack:    w.Slack,
