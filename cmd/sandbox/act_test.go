@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// The same body with the same trigger sent again has one effect, whether time
-// stands or runs.
-func TestSentAgainItHappensOnce(t *testing.T) {
+// The same body with the same trigger_id, sent again, has one effect, whether the
+// clock is held or runs.
+func TestRepeatedActionsHaveOneEffect(t *testing.T) {
 	for _, clock := range []string{`{"stop":true}`, `{"run":true}`} {
 		b := sandboxtest.Start(t, sandboxtest.Policy(t))
 		b.Do("clock", clock)
@@ -26,117 +27,138 @@ func TestSentAgainItHappensOnce(t *testing.T) {
 			t.Errorf("%s: a click sent twice: got %s after %d events", clock, r.State, r.Events)
 		}
 		grant := b.Direct("U0DEV1")
-		b.Act(map[string]any{"as": "U0DEV1", "click": "Get temporary keys", "on": grant.Channel + "/" + grant.TS, "retry": 2})
-		if s := b.State(); len(s.Sessions) != 1 || b.CountPrivate(sandboxtest.KeysBegin) != 1 {
-			t.Errorf("%s: a click for keys sent twice: %d sessions, %d messages", clock, len(s.Sessions), b.CountPrivate("export"))
+		b.Act(map[string]any{
+			"as": "U0DEV1", "click": "Get temporary keys", "on": grant.Channel + "/" + grant.TS, "retry": 2,
+		})
+		if n := b.CountPrivate(sandboxtest.KeysBegin); len(b.State().Sessions) != 1 || n != 1 {
+			t.Errorf("%s: a click for keys sent twice: %d sessions, %d messages", clock, len(b.State().Sessions), n)
 		}
 		b.Command("U0DEV1", "/aws-access")
-		view := b.State().Views[0].ID
 		values := map[string]string{"Account": "payments-dev", "Role": "ReadOnly", "How long": "1h", "Reason": "looking"}
-		b.Act(map[string]any{"as": "U0DEV1", "submit": view, "values": values, "retry": 2})
+		b.Act(map[string]any{"as": "U0DEV1", "submit": b.State().Views[0].ID, "values": values, "retry": 2})
 		if n := len(b.State().Requests); n != 2 {
 			t.Errorf("%s: a form sent twice made %d requests, want 1 more", clock, n-1)
 		}
 	}
 }
 
-func TestARetryIsSentAgain(t *testing.T) {
+func TestRetrySendsTheActionAgain(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Act(map[string]any{"as": "U0DEV1", "command": "/aws-access list", "retry": 3})
 	if n := b.State().Calls["store:list"]; n != 3 {
-		t.Errorf("sent %d times, want 3", n)
+		t.Errorf("the command arrived %d times, want 3", n)
 	}
 }
 
-// Acts work for anybody; the product refuses, not the sandbox.
-func TestAnybodyMayTry(t *testing.T) {
+// Anybody can act in the sandbox. It is the product that refuses.
+func TestTheProductRefusesPeopleNotTheSandbox(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Command("U0DEV1", sandboxtest.AskCommand)
 	card := b.Card("C0APPROVALS")
 	for who, want := range map[string]string{
-		"U0GUEST": "Guests", "U0BOT": "Apps and bots", "U0GONE": "deactivated", "U0OUTSIDE": "members of this workspace",
-		"U0DEV1": "your own request", "U0DEV2": "",
+		"U0GUEST": "Guests", "U0BOT": "Apps and bots", "U0GONE": "deactivated",
+		"U0OUTSIDE": "members of this workspace", "U0DEV1": "your own request", "U0DEV2": "",
 	} {
-		if out := b.Command(who, sandboxtest.AskCommand); want != "" && who != "U0DEV1" && !strings.Contains(out.Body, want) {
-			t.Errorf("%s asks: got %+v, want %s", who, out, want)
+		asked := b.Command(who, sandboxtest.AskCommand)
+		if want != "" && who != "U0DEV1" && !strings.Contains(asked.Body, want) {
+			t.Errorf("%s asks: got %+v, want %s", who, asked, want)
 		}
 		if out := b.Click(who, "Approve", card); out.Status != http.StatusOK || out.Shown != "" {
 			t.Errorf("%s approves: got %+v", who, out)
 		}
 		m := b.Private(who)
 		if !strings.Contains(m.Text, want) || !m.FromResponseURL || m.Channel != "C0APPROVALS" {
-			t.Errorf("%s approves: told %+v, want %s", who, m, want)
+			t.Errorf("%s approves: was told %+v, want %s", who, m, want)
 		}
 	}
 	if r := b.State().Requests[0]; r.State != "pending" || r.Events != 1 {
-		t.Errorf("the request moved: %+v", r)
+		t.Errorf("the request has changed: %+v", r)
 	}
 }
 
-// A click that was on its way when the button went.
-func TestAButtonThatIsGone(t *testing.T) {
+// A click can arrive after its button was removed.
+func TestLateApproverLearnsWhoWon(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Command("U0DEV1", sandboxtest.AskCommand)
 	card := b.Card("C0APPROVALS")
 	b.Click("U0LEAD1", "Approve", card)
-	if strings.Contains(string(b.Card("C0APPROVALS").Blocks), `"Approve"`) {
-		t.Fatal("the button is still there")
+	if hasApprove(b.Card("C0APPROVALS")) {
+		t.Fatal("the card still has the button Approve")
 	}
 	b.Click("U0LEAD2", "Approve", card)
 	if m := b.Private("U0LEAD2"); !strings.Contains(m.Text, "U0LEAD1") && !strings.Contains(m.Text, "lead1") {
-		t.Errorf("whoever came late was not told who won: %s", m.Text)
+		t.Errorf("the late approver was not told who won: %s", m.Text)
 	}
 }
 
-// The form's roles follow the account; what a menu does not offer is sent all
-// the same, as a tampered client would.
-func TestFormsAreFilledInAsPeopleDo(t *testing.T) {
+// openForm opens the request form as U0DEV1 and returns its id.
+func openForm(b *sandboxtest.Sandbox) string {
+	b.T.Helper()
+	b.Command("U0DEV1", "/aws-access")
+	views := b.State().Views
+	return views[len(views)-1].ID
+}
+
+var formCases = map[string]struct {
+	account, role, length string
+	refusal               string // "" if the form is accepted
+}{
+	"account by name":    {"payments-prod", "ReadOnly", "2h", ""},
+	"account by id":      {"111111111111", "ReadOnly", "2h", ""},
+	"account by prefix":  {"payments-p", "ReadOnly", "2h", ""},
+	"too long":           {"payments-prod", "ReadOnly", "5h", "At most 4h here"},
+	"no unit":            {"payments-prod", "ReadOnly", "90", "length of time"},
+	"unknown account":    {"nowhere", "", "2h", "There is no account"},
+	"role not available": {"log-archive", "Admin", "2h", "There is no role in this account"},
+}
+
+// A form takes what people type into its menus. The roles follow the account.
+func TestFormAcceptsWhatPeopleType(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
-	open := func() string {
-		b.Command("U0DEV1", "/aws-access")
-		views := b.State().Views
-		return views[len(views)-1].ID
-	}
-	for name, c := range map[string]struct {
-		account, role, long, want string
-	}{
-		"by name":            {"payments-prod", "ReadOnly", "2h", ""},
-		"by id":              {"111111111111", "ReadOnly", "2h", ""},
-		"by its beginning":   {"payments-p", "ReadOnly", "2h", ""},
-		"too long":           {"payments-prod", "ReadOnly", "5h", "At most 4h here"},
-		"no unit":            {"payments-prod", "ReadOnly", "90", "length of time"},
-		"an account unknown": {"nowhere", "", "2h", "There is no account"},
-		"no role there":      {"log-archive", "Admin", "2h", "There is no role in this account"},
-	} {
-		values := map[string]string{"Account": c.account, "Role": c.role, "How long": c.long, "Reason": "why"}
+	for name, c := range formCases {
+		values := map[string]string{"Account": c.account, "Role": c.role, "How long": c.length, "Reason": "why"}
 		if c.role == "" {
 			delete(values, "Role")
 		}
-		body, _ := json.Marshal(map[string]any{"as": "U0DEV1", "submit": open(), "values": values})
-		status, said := b.Control("act", string(body))
-		seen := said
+		body, _ := json.Marshal(map[string]any{"as": "U0DEV1", "submit": openForm(b), "values": values})
+		status, text := b.Control("act", string(body))
+		seen := text
 		if s := b.State(); len(s.Views) > 0 {
 			seen += string(s.Views[len(s.Views)-1].Blocks)
 		}
-		if c.want != "" && !strings.Contains(seen, c.want) || c.want == "" && (status != 200 || strings.Contains(said, "errors")) {
-			t.Errorf("%s: got %d %s, want %q", name, status, said, c.want)
+		switch {
+		case c.refusal != "" && !strings.Contains(seen, c.refusal):
+			t.Errorf("%s: got %d %s, want %q", name, status, text, c.refusal)
+		case c.refusal == "" && (status != http.StatusOK || strings.Contains(text, "errors")):
+			t.Errorf("%s: got %d %s, want it accepted", name, status, text)
 		}
-		if c.want == "" { // else the next one would be told that this one waits
+		if c.refusal == "" { // otherwise the next one would be refused as already pending
 			b.Click("U0DEV1", "Cancel", b.Card("C0APPROVALS"))
 		}
 	}
 	if n := len(b.State().Requests); n != 3 {
 		t.Errorf("%d requests were made, want 3", n)
 	}
-	view := open()
+}
+
+func TestFormKeepsEarlierChoices(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	view := openForm(b)
 	b.Act(map[string]any{"as": "U0DEV1", "choose": "222222222222", "into": "Account", "view": view})
 	b.Act(map[string]any{"as": "U0DEV1", "choose": "Admin", "into": "Role", "view": view})
-	out := b.Act(map[string]any{"as": "U0DEV1", "submit": view, "values": map[string]string{"How long": "1h", "Reason": "why"}})
+	out := b.Act(map[string]any{
+		"as": "U0DEV1", "submit": view, "values": map[string]string{"How long": "1h", "Reason": "why"},
+	})
 	if r := b.Request(); out.Shown != "" || r.Role != "Admin" || r.Account != "222222222222" {
-		t.Errorf("chosen before: got %+v, %+v", out, r)
+		t.Errorf("got %+v, %+v", out, r)
 	}
-	view = open()
-	if out := b.Act(map[string]any{"as": "U0DEV1", "submit": view}); out.Status != 0 || !strings.Contains(out.Shown, "required") {
+}
+
+func TestEmptyFormIsNotSent(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	view := openForm(b)
+	if out := b.Act(map[string]any{"as": "U0DEV1", "submit": view}); out.Status != 0 ||
+		!strings.Contains(out.Shown, "required") {
 		t.Errorf("an empty form: got %+v", out)
 	}
 	b.Act(map[string]any{"as": "U0DEV1", "close": view})
@@ -147,14 +169,14 @@ func TestFormsAreFilledInAsPeopleDo(t *testing.T) {
 	}
 }
 
-// A role that the menu does not offer reaches the product.
-func TestAForgedRole(t *testing.T) {
+// A role that the menu does not offer reaches the product, as it would from a
+// tampered client.
+func TestProductRefusesAForgedRole(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
-	b.Command("U0DEV1", "/aws-access")
-	out := b.Act(map[string]any{"as": "U0DEV1", "submit": b.State().Views[0].ID, "values": map[string]string{
+	out := b.Act(map[string]any{"as": "U0DEV1", "submit": openForm(b), "values": map[string]string{
 		"Account": "payments-dev", "Role": "Root", "How long": "1h", "Reason": "why",
 	}})
-	if out.Status != 200 || !strings.Contains(out.Body, "There is no role “Root”") || out.Shown == "" {
+	if out.Status != http.StatusOK || !strings.Contains(out.Body, "There is no role “Root”") || out.Shown == "" {
 		t.Errorf("got %+v", out)
 	}
 	if v := b.State().Views[0]; len(v.Errors) != 1 {
@@ -162,7 +184,7 @@ func TestAForgedRole(t *testing.T) {
 	}
 }
 
-func TestDenyHasAReason(t *testing.T) {
+func TestDenialHasAReason(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Command("U0DEV1", sandboxtest.AskCommand)
 	b.Click("U0LEAD1", "Deny", b.Card("C0APPROVALS"))
@@ -176,37 +198,44 @@ func TestDenyHasAReason(t *testing.T) {
 	}
 }
 
-// Slack gives up after three seconds, and takes no answer that is not 200.
-func TestWhatSlackShowsWhenTheEndpointFails(t *testing.T) {
+// Slack gives up after three seconds.
+func TestPeopleSeeASlowEndpointAsSlackShowsIt(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "it waits four seconds of real time")
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Do("faults", `{"at":"slack:views.open","how":"slow"}`)
 	out := b.Command("U0DEV1", "/aws-access")
 	if out.MS < 3000 || !strings.Contains(out.Shown, "operation_timeout") {
-		t.Errorf("slow: got %+v", out)
-	}
-	if out := b.Command("U0DEV1", "/nothing"); out.Status != 0 || !strings.Contains(out.Shown, "not a valid command") {
-		t.Errorf("another command: got %+v", out)
+		t.Errorf("got %+v", out)
 	}
 }
 
-// Many act at once, and each has an answer when everything is quiet.
-func TestManyAtOnce(t *testing.T) {
+func TestUnknownCommandIsNotSent(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	if out := b.Command("U0DEV1", "/nothing"); out.Status != 0 || !strings.Contains(out.Shown, "not a valid command") {
+		t.Errorf("got %+v", out)
+	}
+}
+
+// Actions can run concurrently. Each is answered when nothing more can run.
+func TestConcurrentActionsDecideOnce(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Command("U0DEV1", sandboxtest.AskCommand)
 	card := b.Card("C0APPROVALS")
-	clicks := []string{`{"as":"U0LEAD1","click":"Approve"`, `{"as":"U0LEAD2","click":"Approve"`, `{"as":"U0DEV1","click":"Cancel"`}
 	var all sync.WaitGroup
 	for range 4 {
-		for _, click := range clicks {
+		for _, click := range []string{
+			`{"as":"U0LEAD1","click":"Approve"`, `{"as":"U0LEAD2","click":"Approve"`, `{"as":"U0DEV1","click":"Cancel"`,
+		} {
 			all.Go(func() { b.Do("act", click+`,"on":"`+card.Channel+"/"+card.TS+`"}`) })
 		}
 	}
 	all.Wait()
-	s := b.State()
-	if r := s.Requests[0]; r.Events != 2 || (r.State != "active" && r.State != "cancelled") {
+	if r := b.State().Requests[0]; r.Events != 2 || (r.State != "active" && r.State != "cancelled") {
 		t.Errorf("got %s after %d events", r.State, r.Events)
 	}
-	if now := b.Card("C0APPROVALS"); strings.Contains(string(now.Blocks), `"Approve"`) {
+	if hasApprove(b.Card("C0APPROVALS")) {
 		t.Error("the card still has its buttons")
 	}
 }
+
+func hasApprove(m slackfake.Message) bool { return strings.Contains(string(m.Blocks), `"Approve"`) }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -19,13 +18,14 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// maxPost is below the length at which Slack's server splits a text
-// (github.com/slackapi/java-slack-sdk/issues/704).
+// maxPost is the most characters of a message, below the length at which Slack's
+// server splits a text (github.com/slackapi/java-slack-sdk/issues/704).
 const maxPost = 3900
 
+// longTokens makes session tokens as long as STS can make them.
 func longTokens(s *world.Settings) { s.TokenBytes = world.MaxTokenBytes }
 
-// answers are the private messages that somebody gets by pressing a button.
+// answers are the private messages that a person gets by clicking a button.
 func answers(b *sandboxtest.Sandbox, user, label string, on slackfake.Message) []slackfake.Message {
 	b.T.Helper()
 	mine := func(m slackfake.Message) bool { return m.To == user }
@@ -37,14 +37,14 @@ func answers(b *sandboxtest.Sandbox, user, label string, on slackfake.Message) [
 	}
 	for _, m := range got {
 		if n := utf8.RuneCountInString(m.Text); n > maxPost {
-			b.T.Errorf("%s: a message has %d characters, at most %d arrive whole", label, n, maxPost)
+			b.T.Errorf("%s: a message has %d characters, but only %d arrive whole", label, n, maxPost)
 		}
 	}
 	return got
 }
 
-// fenceOf is what stands in the first code fence of a text.
-func fenceOf(t *testing.T, text string) string {
+// fenced is the content of the code fence with which a text begins.
+func fenced(t *testing.T, text string) string {
 	t.Helper()
 	parts := strings.Split(text, "```")
 	if len(parts) != 3 || parts[0] != "" {
@@ -53,9 +53,9 @@ func fenceOf(t *testing.T, text string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(parts[1], "\n"), "\n")
 }
 
-// running runs keys in sh, and answers what a program then finds in its
-// environment.
-func running(t *testing.T, script string, names ...string) (values []string) {
+// runInShell runs a script in sh, and returns the values that variables then
+// have.
+func runInShell(t *testing.T, script string, names ...string) (values []string) {
 	t.Helper()
 	for _, name := range names {
 		script += "\nprintf '%s\\n' \"$" + name + "\""
@@ -67,39 +67,39 @@ func running(t *testing.T, script string, names ...string) (values []string) {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// One message has the keys in one form, in a code fence that stands in the
-// message itself, with the region under both names that programs read.
-func TestKeysArriveInOneFencedForm(t *testing.T) {
+// Keys arrive in one message and one form: a code fence of shell commands that
+// also set the region under both names that programs read.
+func TestKeysArriveAsOneFencedScript(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	got := answers(b, "U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
 	if len(got) != 1 {
 		t.Fatalf("got %d messages, want one", len(got))
 	}
-	keys := fenceOf(t, got[0].Text)
-	env := running(t, keys, "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
+	keys := fenced(t, got[0].Text)
+	env := runInShell(t, keys, "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
 	if !strings.HasPrefix(keys, "export AWS_ACCESS_KEY_ID=") || env[1] != "eu-west-1" || env[2] != "eu-west-1" {
-		t.Errorf("the keys begin %.40q, and set the region to %q", keys, env[1:])
+		t.Errorf("the keys begin with %.40q, and set the region to %q", keys, env[1:])
 	}
 	if n := strings.Count(got[0].Text, env[0]); n != 1 {
-		t.Errorf("the secret stands in the text %d times, want once", n)
+		t.Errorf("the text contains the secret %d times, want once", n)
 	}
 }
 
-// A token of STS's full length is continued in a second message; a shell that
-// both are pasted into has it whole, and says so of the one that is missing.
-func TestATokenOfFullLengthComesInTwoMessages(t *testing.T) {
+// A session token of full length needs a second message. A shell into which both
+// are pasted has the whole token.
+func TestALongTokenArrivesInTwoMessages(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
 	grant := sandboxtest.Granted(b)
 	got := answers(b, "U0DEV1", "Get temporary keys", grant)
 	if len(got) != 2 {
 		t.Fatalf("got %d messages, want two", len(got))
 	}
-	first, second := fenceOf(t, got[0].Text), fenceOf(t, got[1].Text)
-	env := running(t, first+"\n"+second, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+	first, second := fenced(t, got[0].Text), fenced(t, got[1].Text)
+	env := runInShell(t, first+"\n"+second, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
 	if len(env[1]) != world.MaxTokenBytes || env[0] != b.State().Sessions[0].AccessKeyID || env[3] != "eu-west-1" {
-		t.Errorf("sh reads a token of %d bytes, key %s, region %s", len(env[1]), env[0], env[3])
+		t.Errorf("sh has a token of %d bytes, key %s, region %s", len(env[1]), env[0], env[3])
 	}
-	if c := configured(b, env[0], env[2], env[1]); !works(t, c) {
+	if c := clientConfig(b, env[0], env[2], env[1]); !keysWork(t, c) {
 		t.Error("the pasted keys do not work")
 	}
 	for i, want := range []string{"*Part 1 of 2.* Paste all parts", "*Part 2 of 2.* Paste all parts"} {
@@ -108,12 +108,13 @@ func TestATokenOfFullLengthComesInTwoMessages(t *testing.T) {
 		}
 	}
 	if !strings.Contains(got[0].Text, "If part 2 does not follow, the keys are of no use: press the button again.") {
-		t.Error("the first message does not say what to do when the second is missing")
+		t.Error("the first message does not say what to do if the second is missing")
 	}
 }
 
-// The buttons below keys give other forms. Each press is a session of its own.
-func TestEachButtonBelowKeysIsASessionOfItsOwn(t *testing.T) {
+// The buttons below keys give keys in other forms. Each click starts another
+// session.
+func TestEachButtonBelowKeysStartsASession(t *testing.T) {
 	for _, change := range []func(*world.Settings){func(*world.Settings) {}, longTokens} {
 		b := sandboxtest.Start(t, sandboxtest.Policy(t), change)
 		b.Click("U0DEV1", "Get temporary keys", sandboxtest.Granted(b))
@@ -124,14 +125,14 @@ func TestEachButtonBelowKeysIsASessionOfItsOwn(t *testing.T) {
 		for i, label := range []string{"PowerShell", "Credentials file", "JSON"} {
 			text := ""
 			for _, m := range answers(b, "U0DEV1", label, below) {
-				text += fenceOf(t, m.Text)
+				text += fenced(t, m.Text)
 			}
 			s := b.State()
 			if len(s.Sessions) != i+2 {
 				t.Fatalf("%s: %d sessions, want %d", label, len(s.Sessions), i+2)
 			}
-			id, secret, token := written(t, label, text)
-			if id != s.Sessions[i+1].AccessKeyID || !works(t, configured(b, id, secret, token)) {
+			id, secret, token := parseKeys(t, label, text)
+			if id != s.Sessions[i+1].AccessKeyID || !keysWork(t, clientConfig(b, id, secret, token)) {
 				t.Errorf("%s: the keys of %q do not work", label, id)
 			}
 		}
@@ -143,9 +144,9 @@ var (
 	inFile       = regexp.MustCompile(`(?m)^(\w+) = (\S*)$`)
 )
 
-// written reads keys as their program would. Parts of PowerShell end with a
-// statement, so they stand on lines of their own.
-func written(t *testing.T, label, text string) (id, secret, token string) {
+// parseKeys reads keys as the program would for which they are written. In
+// PowerShell, keys from two messages are joined in the middle of a line.
+func parseKeys(t *testing.T, label, text string) (id, secret, token string) {
 	t.Helper()
 	v := map[string]string{}
 	switch label {
@@ -162,7 +163,7 @@ func written(t *testing.T, label, text string) (id, secret, token string) {
 			v[m[1]] = m[2]
 		}
 		if !strings.HasPrefix(text, "[payments-dev-ReadOnly]\n") || v["region"] != "eu-west-1" {
-			t.Errorf("the file begins %.60q, region %q", text, v["region"])
+			t.Errorf("the file begins with %.60q, region %q", text, v["region"])
 		}
 		return v["aws_access_key_id"], v["aws_secret_access_key"], v["aws_session_token"]
 	}
@@ -172,7 +173,7 @@ func written(t *testing.T, label, text string) (id, secret, token string) {
 		Expiration                                 time.Time
 	}
 	if err := json.Unmarshal([]byte(text), &out); err != nil || out.Version != 1 {
-		t.Fatalf("a credential_process of version %d: %v", out.Version, err)
+		t.Fatalf("output of credential_process, version %d: %v", out.Version, err)
 	}
 	return out.AccessKeyID, out.SecretAccessKey, out.SessionToken
 }
@@ -182,8 +183,8 @@ var (
 	printedFile = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`)
 )
 
-// STS lets a session live 15 minutes at least. What is printed is the end of
-// the grant, if that comes first.
+// A session of STS lives at least 15 minutes. If the grant ends earlier, its end
+// is what the message says.
 func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Command("U0DEV1", `/aws-access payments-dev ReadOnly 5m "looking"`)
@@ -205,7 +206,7 @@ func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 				}
 			}
 			if want := fmt.Sprintf("good until <!date^%d^", ends.Unix()); !strings.Contains(m.Text, want) {
-				t.Errorf("%s does not say until when", label)
+				t.Errorf("%s does not say until when the keys are good", label)
 			}
 		}
 	}
@@ -214,9 +215,9 @@ func TestNoPrintedExpiryIsLaterThanTheGrant(t *testing.T) {
 	}
 }
 
-// Somebody who is signed in to another account is stopped by AWS; the message
-// says how to go on.
-func TestALinkSaysWhatToDoWhenSignedInElsewhere(t *testing.T) {
+// AWS stops people who are signed in to another account. The message says what
+// they can do.
+func TestALinkSaysWhatToDoWhenSignedInToAnotherAccount(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	got := answers(b, "U0DEV1", "Open AWS console", sandboxtest.Granted(b))
 	const want = "If AWS says that you must log out first: sign out there, " +
@@ -226,34 +227,26 @@ func TestALinkSaysWhatToDoWhenSignedInElsewhere(t *testing.T) {
 	}
 }
 
-// A link that leaves no room for the words arrives whole before them, and works.
+// A link that leaves no room for the text arrives whole, the text follows in a
+// second message, and the link works.
 func TestALongLinkArrivesWhole(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t), func(s *world.Settings) { s.TokenBytes = 2450 })
 	got := answers(b, "U0DEV1", "Open AWS console", sandboxtest.Granted(b))
 	if len(got) != 2 || !strings.HasPrefix(got[1].Text, "The link works for 15 minutes") {
-		t.Fatalf("got %d messages, want the link and the words: %.100q", len(got), got[len(got)-1].Text)
+		t.Fatalf("got %d messages, want the link and the text: %.100q", len(got), got[len(got)-1].Text)
 	}
 	whole := regexp.MustCompile(`^<(http[^|<>]+)\|[^|<>]+>$`).FindStringSubmatch(got[0].Text)
 	if whole == nil {
-		t.Fatalf("the first message is no link: %.100q", got[0].Text)
+		t.Fatalf("the first message is not a link: %.100q", got[0].Text)
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := (&http.Client{Jar: jar}).Get(strings.ReplaceAll(whole[1], "&amp;", "&"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("signing in: %s", answer.Status)
+	if status, page := visit(t, browser(t), whole[1]); status != http.StatusOK {
+		t.Errorf("signing in: got %d %s", status, page)
 	}
 }
 
-// The link of a token of full length is longer than any Slack message. The
-// person reads that and what to do, and the operators read it once.
-func TestALinkThatIsTooLongIsSaid(t *testing.T) {
+// The link for a session token of full length is longer than any Slack message.
+// The person reads that and what to do, and the operators read it once.
+func TestPeopleReadThatALinkIsTooLong(t *testing.T) {
 	const says = `The console link has \d{4} characters, more than the 3900 that fit into one Slack message\. `
 	for _, c := range []struct{ role, next string }{
 		{"payments-dev ReadOnly 1h", "Press Get temporary keys instead."},
@@ -279,7 +272,7 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 			return m.Channel == "C0OPS" && strings.Contains(m.Text, "could not be opened")
 		})
 		if len(told) == 1 && strings.Contains(told[0].Text, c.next) {
-			t.Errorf("%s: the operators read what the requester is to do: %q", c.role, told[0].Text)
+			t.Errorf("%s: the operators read what the requester should do: %q", c.role, told[0].Text)
 		}
 		if failed != 2 || len(told) != 1 {
 			t.Errorf("%s: %d records and %d messages to the operators, want 2 and 1: %+v", c.role, failed, len(told), told)
@@ -289,12 +282,14 @@ func TestALinkThatIsTooLongIsSaid(t *testing.T) {
 
 // failures counts the orders that are recorded as failed for a reason.
 func failures(b *sandboxtest.Sandbox, why string) int {
-	return sandboxtest.Count(b.State().Audit, func(e controls.AuditEntry) bool { return e.Outcome == "failed" && e.Why == why })
+	return sandboxtest.Count(b.State().Audit, func(e controls.AuditEntry) bool {
+		return e.Outcome == "failed" && e.Why == why
+	})
 }
 
-// Whoever is left with half a token knows it from the half, and from a message
-// of its own; a message that arrives after a retry needs none.
-func TestHalfATokenIsNoSilence(t *testing.T) {
+// A person who gets only half of a token learns that from the half and from a
+// notice. A second half that arrives after a retry needs no notice.
+func TestPeopleLearnThatHalfATokenIsMissing(t *testing.T) {
 	for fails, arrives := range map[int]bool{2: true, 3: false} {
 		b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
 		grant := sandboxtest.Granted(b)
@@ -315,12 +310,12 @@ func TestHalfATokenIsNoSilence(t *testing.T) {
 			t.Errorf("the second post fails %d times: messages, records and notices are %v, want %v", fails, now, want)
 		}
 		if !strings.Contains(got[0].Text, "If part 2 does not follow, the keys are of no use: press the button again.") {
-			t.Error("the first half does not say what it is")
+			t.Error("the first half does not say that the second must follow")
 		}
 	}
 }
 
-// The buttons below keys are as good as Get temporary keys, and no better.
+// The buttons below keys are refused when Get temporary keys would be.
 func TestOtherFormsAskTheSameQuestions(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Click("U0DEV1", "Get temporary keys", sandboxtest.Granted(b))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
@@ -139,5 +140,31 @@ func TestTheTableRefusesWithACode(t *testing.T) {
 	out := b.Command("U0DEV1", sandboxtest.AskCommand)
 	if strings.Contains(out.Body, "Asked for") || len(b.State().Requests) != 0 {
 		t.Errorf("got %+v and %d requests, want a failure and none", out, len(b.State().Requests))
+	}
+}
+
+// A fault that has ended is not listed any more.
+func TestFaultsEndByTimeAndByDelete(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	b.Do("faults", `{"at":"slack:chat.postMessage","how":"error","times":3,"for":"30m"}`)
+	b.Do("faults", `{"at":"feed","how":"delay"}`)
+	list := func() (faults []world.Fault) {
+		_, text := b.Send(http.MethodGet, "/sandbox/faults", "")
+		if err := json.Unmarshal([]byte(text), &faults); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return faults
+	}
+	got := list()
+	if len(got) != 2 || got[0].At != "slack:chat.postMessage" || got[0].Times != 3 || got[0].Until == nil ||
+		got[1].How != "delay" {
+		t.Errorf("got %+v", got)
+	}
+	b.Advance("31m")
+	if got := list(); len(got) != 1 {
+		t.Errorf("after half an hour: got %+v", got)
+	}
+	if status, _ := b.Send(http.MethodDelete, "/sandbox/faults", ""); status != http.StatusOK || len(list()) != 0 {
+		t.Errorf("after DELETE: got %d, %+v", status, list())
 	}
 }
