@@ -15,7 +15,7 @@ import (
 // call is one call that the functions make in a step of a scenario: the nth of
 // its operation, from 1.
 type call struct {
-	scenario  int // index in scenarios
+	scenario  int // index in faultScenarios
 	step      int // index in the scenario
 	stepName  string
 	operation string
@@ -23,7 +23,7 @@ type call struct {
 }
 
 func (c call) String() string {
-	return fmt.Sprintf("%s/%s/%s/%d", scenarios[c.scenario].name, c.stepName, c.operation, c.nth)
+	return fmt.Sprintf("%s/%s/%s/%d", faultScenarios[c.scenario].name, c.stepName, c.operation, c.nth)
 }
 
 // waysToFailOnce are the faults that each call meets.
@@ -66,7 +66,7 @@ func TestOneFailingCallChangesNoOutcome(t *testing.T) {
 func recordCalls(t *testing.T) (recorded []call) {
 	known := make(map[string]bool)
 	services := make(map[string]int)
-	for i := range scenarios {
+	for i := range faultScenarios {
 		for _, c := range recordScenario(t, i) {
 			key := fmt.Sprint(c.stepName, c.operation, c.nth)
 			if known[key] {

@@ -5,7 +5,7 @@
 //
 // The expected transcripts are in testdata. To write them anew, run
 //
-//	go test ./cmd/sandbox -run Stories -stories
+//	go test ./cmd/sandbox -run Transcripts -scenarios
 //
 // and review the difference. The package is for tests, and must never be linked
 // into a function.

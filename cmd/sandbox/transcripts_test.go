@@ -16,11 +16,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
-var rewriteStories = flag.Bool("stories", false, "write down how the stories end; review reads the diff")
+var rewriteTranscripts = flag.Bool("scenarios", false, "write the transcripts anew; review reads the diff")
 
-// The sandbox ends every story as it is written down. functions/deployed holds
-// the real binaries, on DynamoDB Local, to the same files.
-func TestStoriesEndAsWrittenDown(t *testing.T) {
+// The sandbox gives the expected transcript of every scenario. functions/deployed
+// holds the real binaries, on DynamoDB Local, to the same files.
+func TestScenariosGiveTheirTranscripts(t *testing.T) {
 	all, err := scenarios.All()
 	if err != nil {
 		t.Fatal(err)
@@ -28,11 +28,11 @@ func TestStoriesEndAsWrittenDown(t *testing.T) {
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			got, err := s.Run(storyEnvironment(sandboxtest.Start(t, sandboxtest.Policy(t)).World()))
+			got, err := s.Run(scenarioEnvironment(sandboxtest.Start(t, sandboxtest.Policy(t)).World()))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *rewriteStories {
+			if *rewriteTranscripts {
 				file := filepath.Join("../../pkg/fake/slackfake/scenarios", s.File())
 				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
@@ -40,14 +40,14 @@ func TestStoriesEndAsWrittenDown(t *testing.T) {
 				return
 			}
 			if diff := scenarios.Difference(s.Golden(), got); diff != "" {
-				t.Errorf("the story ends differently (-stories rewrites the file):\n%s", diff)
+				t.Errorf("another transcript than expected (-scenarios rewrites the file):\n%s", diff)
 			}
 		})
 	}
 }
 
-// storyEnvironment is what stories need of a World.
-func storyEnvironment(w *world.World) scenarios.Environment {
+// scenarioEnvironment is what scenarios need of a World.
+func scenarioEnvironment(w *world.World) scenarios.Environment {
 	ctx := context.Background()
 	return scenarios.Environment{
 		Slack:    w.Slack,

@@ -35,7 +35,7 @@ const (
 
 var askInOneLine = step{"ask in one line", func(r *scenarioRun) { r.asks("U0DEV1", sandboxtest.AskCommand) }}
 
-var scenarios = []scenario{
+var faultScenarios = []scenario{
 	{
 		name: "given back", ends: access.Ended, requester: "U0DEV1", account: "payments-prod", role: "ReadOnly",
 		notice: "You gave back", sessions: 2,

@@ -36,7 +36,7 @@ func newScenarioRun(t *testing.T, index int) *scenarioRun {
 		"card: [C0PAYMENTS]", "card: [C0PAYMENTS, C0APPROVALS]",
 		"answer_within: 1h", "answer_within: 5m", "remind_after: 15m", "remind_after: 2m",
 	).Replace(sandboxtest.Policy(t)))
-	r := &scenarioRun{t: t, sandbox: b, world: b.World(), scenario: scenarios[index]}
+	r := &scenarioRun{t: t, sandbox: b, world: b.World(), scenario: faultScenarios[index]}
 	// STS gives times in whole seconds. The run starts at one, so that its times
 	// compare with them.
 	now := r.world.Clock.Now()
