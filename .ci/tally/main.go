@@ -1,6 +1,6 @@
-// Command tally reads the output of `go test -json`, prints what failed and
-// how long each package took, and ends with a line that counts. It fails when a test
-// failed, was skipped, or when there was none.
+// Command tally reads the output of `go test -json` and prints the time of each
+// package, the output of each failed test, and a last line with the numbers of tests.
+// It fails if a test failed or was skipped, or if no test passed.
 package main
 
 import (
@@ -18,23 +18,23 @@ type line struct {
 
 func main() {
 	count := make(map[string]int)
-	said := make(map[string]*strings.Builder)
+	output := make(map[string]*strings.Builder)
 	broken := 0
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	for in.Scan() {
 		var l line
 		if json.Unmarshal(in.Bytes(), &l) != nil {
-			fmt.Println(in.Text()) // what the build printed
+			fmt.Println(in.Text()) // output of the build
 			continue
 		}
 		key := l.Package + " " + l.Test
-		if said[key] == nil {
-			said[key] = new(strings.Builder)
+		if output[key] == nil {
+			output[key] = new(strings.Builder)
 		}
 		switch l.Action {
 		case "output", "build-output":
-			_, _ = said[key].WriteString(l.Output)
+			_, _ = output[key].WriteString(l.Output)
 		case "build-fail":
 			broken++
 		case "pass", "fail", "skip":
@@ -45,16 +45,16 @@ func main() {
 			}
 			if l.Action == "fail" || (l.Action == "skip" && l.Test != "") {
 				broken++
-				fmt.Printf("--- %s: %s\n%s", l.Action, key, said[key])
+				fmt.Printf("--- %s: %s\n%s", l.Action, key, output[key])
 			}
-			delete(said, key)
+			delete(output, key)
 		}
 	}
 	if err := in.Err(); err != nil {
-		fmt.Println("the output of go test cannot be read:", err)
+		fmt.Println("read the output of go test:", err)
 		broken++
 	}
-	for _, s := range said { // what never ended: a build that failed, a crash
+	for _, s := range output { // of tests without an end: a failed build or a crash
 		if s.Len() > 0 && broken > 0 {
 			fmt.Print(s)
 		}

@@ -59,8 +59,8 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 // The words say where the app is made: GovSlack has a place of its own.
 func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
-	for host, want := range map[string]string{"": "paste that at api.slack.com/apps:",
-		"slack-gov.com": "paste that at api.slack-gov.com/apps:"} {
+	for host, want := range map[string]string{"": "Paste the output at api.slack.com/apps:",
+		"slack-gov.com": "Paste the output at api.slack-gov.com/apps:"} {
 		args := []string{"-url", "https://x.example"}
 		if c.api.outputs["SlackHost"] = host; host != "" {
 			args = append(args, "-slack-host", host)

@@ -1,4 +1,5 @@
-// Package slack holds the manifest of the Slack app.
+// Package slack holds the manifest of the Slack app: its command, scopes and
+// addresses. It never calls Slack; an operator pastes the manifest there.
 package slack
 
 import (
@@ -7,12 +8,12 @@ import (
 	"strings"
 )
 
-// manifest is as it stands in the repository, with places for the addresses.
+// manifest is the manifest of the repository, with placeholders for the addresses.
 //
 //go:embed manifest.yaml
 var manifest string
 
-// Places of the manifest that take an address. Apps are made at the last one.
+// Placeholders of the manifest. The last one is the page on which apps are created.
 const (
 	commands     = "{{COMMANDS_URL}}"
 	interactions = "{{INTERACTIONS_URL}}"
@@ -20,12 +21,12 @@ const (
 	apps         = "{{APPS}}"
 )
 
-// Apps is where the apps of a host of Slack's are made: slack.com, or
-// slack-gov.com; "" is slack.com.
+// Apps returns the page on which apps are created, for the host slack.com or
+// slack-gov.com; "" means slack.com.
 func Apps(host string) string { return "api." + cmp.Or(host, "slack.com") + "/apps" }
 
-// Manifest is the app's manifest for a host of Slack's, with the addresses of a
-// stack. They are put in as they are: the caller has checked them.
+// Manifest returns the app's manifest for a host of Slack, with the addresses of a
+// stack. It inserts them unchanged: the caller must have checked them.
 func Manifest(host, commandsURL, interactionsURL, optionsURL string) string {
 	places := []string{commands, commandsURL, interactions, interactionsURL, options, optionsURL, apps, Apps(host)}
 	return strings.NewReplacer(places...).Replace(manifest)

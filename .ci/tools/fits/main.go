@@ -1,6 +1,6 @@
-// Command fits reads what a deployment of template.yaml comes to (see
-// template.py), and says what the code would not agree with: the environment of
-// each function, the table, and the filter of its stream.
+// Command fits compares deployments of template.yaml, as template.py prints them, with
+// the code: the environment of each function, the table, and the filter of its stream.
+// It prints each difference and fails if there is one.
 package main
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-// deployment is as template.py writes it.
+// deployment is a deployment as template.py prints it.
 type deployment struct {
 	Name      string
 	Functions map[config.Function]map[string]string // environment
-	Table     map[string]any                        // properties; nil when a table is brought along
+	Table     map[string]any                        // properties; nil if the stack uses an existing table
 	Filters   []string                              // of the stream mapping
 }
 
@@ -51,18 +51,18 @@ func (d deployment) problems() []string {
 		out = append(out, table(d.Table)...)
 	}
 	if !slices.Equal(d.Filters, []string{store.StreamFilter}) {
-		out = append(out, fmt.Sprintf("the stream's filter is %q, and events are %s", d.Filters, store.StreamFilter))
+		out = append(out, fmt.Sprintf("the stream's filter is %q, but pkg/store has %s", d.Filters, store.StreamFilter))
 	}
 	return out
 }
 
-// environment says what a function would not start with, and what it does not
-// read: a variable that nobody reads is one that somebody believes in.
+// environment returns why a function would not start with these variables, and which
+// variables it does not read. An operator would believe that such a variable works.
 func environment(f config.Function, variables map[string]string) []string {
-	asked := make(map[string]bool)
+	read := make(map[string]bool)
 	_, err := config.Read(f, func(name string) string {
-		asked[name] = true
-		if name == "AWS_REGION" { // from Lambda
+		read[name] = true
+		if name == "AWS_REGION" { // set by Lambda
 			return "eu-west-1"
 		}
 		return variables[name]
@@ -72,33 +72,34 @@ func environment(f config.Function, variables map[string]string) []string {
 		out = append(out, fmt.Sprintf("%s: %v", f, err))
 	}
 	for name := range variables {
-		if !asked[name] {
+		if !read[name] {
 			out = append(out, fmt.Sprintf("%s does not read %s", f, name))
 		}
 	}
 	return out
 }
 
-// table compares with the table that the tests use.
+// table compares the table with the one that the tests use.
 func table(have map[string]any) []string {
 	var out []string
 	want := plain(dynamo.TableInput(""))
 	for _, property := range []string{"BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"} {
 		if one, other := sorted(have[property]), sorted(want[property]); !reflect.DeepEqual(one, other) {
-			out = append(out, fmt.Sprintf("the table's %s is %v, and in pkg/store/dynamo %v", property, one, other))
+			out = append(out, fmt.Sprintf("the table's %s is %v, but %v in pkg/store/dynamo", property, one, other))
 		}
 	}
 	stream, _ := have["StreamSpecification"].(map[string]any)
 	if stream["StreamViewType"] != want["StreamSpecification"].(map[string]any)["StreamViewType"] {
 		out = append(out, fmt.Sprintf("the table's stream is %v", stream))
 	}
-	if forget, _ := have["TimeToLiveSpecification"].(map[string]any); forget["AttributeName"] != dynamo.TTLAttribute {
-		out = append(out, fmt.Sprintf("the table forgets by %v, and pkg/store/dynamo by %s", forget, dynamo.TTLAttribute))
+	if ttl, _ := have["TimeToLiveSpecification"].(map[string]any); ttl["AttributeName"] != dynamo.TTLAttribute {
+		out = append(out, fmt.Sprintf("the table's time to live is %v, but pkg/store/dynamo uses %s",
+			ttl, dynamo.TTLAttribute))
 	}
 	return out
 }
 
-// plain is a value as JSON has it, without what is null.
+// plain converts a value to what its JSON decodes to, without null values.
 func plain(v any) map[string]any {
 	text, err := json.Marshal(v)
 	var out map[string]any
@@ -106,11 +107,12 @@ func plain(v any) map[string]any {
 		err = json.Unmarshal(text, &out)
 	}
 	if err != nil {
-		panic(err) // our own table
+		panic(err) // cannot happen for TableInput
 	}
 	return bare(out).(map[string]any)
 }
 
+// bare removes null values.
 func bare(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -127,8 +129,8 @@ func bare(v any) any {
 	return v
 }
 
-// sorted is a list in an order that does not depend on how it was written; that
-// of a key schema is given by its own names, HASH before RANGE.
+// sorted returns a list in a fixed order, because the order in the template has no
+// meaning.
 func sorted(v any) any {
 	list, ok := v.([]any)
 	if !ok {

@@ -8,12 +8,11 @@ import (
 	"testing"
 )
 
-// The tools deploy the product, so a package index must not be able to put
-// another file in a tool's place.
+// The tools deploy the product, so a package index must not be able to replace a tool.
 func TestEveryToolIsPinnedByHash(t *testing.T) {
 	script, err := os.ReadFile("../venv")
 	if err != nil || !strings.Contains(string(script), "install --require-hashes ") {
-		t.Errorf("the environments are made without --require-hashes (%v)", err)
+		t.Errorf(".ci/tools/venv installs without --require-hashes (%v)", err)
 	}
 	pin := regexp.MustCompile(`^[a-z0-9.-]+(\[[a-z0-9,]+\])?==[0-9][^ ]*( --hash=sha256:[0-9a-f]{64})+$`)
 	files, err := filepath.Glob("../*.txt")
