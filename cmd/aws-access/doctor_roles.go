@@ -169,13 +169,13 @@ func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.Chec
 			by[code] = append(by[code], r.Role+" in "+cmp.Or(r.Name, r.Account)+" ("+r.Account+")")
 		}
 	}
-	if n := len(by[vend.Fits]); n > 0 {
+	if n := len(by[vend.OK]); n > 0 {
 		d.report.ok(inAccounts, "roles", fmt.Sprintf("%d of %d in %d accounts can be assumed, and only with the external "+
 			"id, tag, source identity and session name", n, len(chosen), len(accounts)))
 	}
 	codes := make([]string, 0, len(by))
 	for code := range by {
-		if code != vend.Fits {
+		if code != vend.OK {
 			codes = append(codes, code)
 		}
 	}

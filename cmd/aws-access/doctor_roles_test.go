@@ -26,7 +26,7 @@ func TestDoctorWarnsOfATokenThatIsNearlyFull(t *testing.T) {
 	} {
 		d := &doctor{report: &report{}}
 		d.tellTokens([]functions.CheckRole{one, other}, map[functions.CheckRole]access.Trial{
-			one: {Codes: []string{vend.Fits}, Token: c.one}, other: {Codes: []string{vend.Fits}, Token: c.other},
+			one: {Codes: []string{vend.OK}, Token: c.one}, other: {Codes: []string{vend.OK}, Token: c.other},
 		})
 		var got verdict
 		text := ""

@@ -35,27 +35,27 @@ func (d *doctor) trouble(code string, all bool) finding {
 	case vend.RefusedIdentity:
 		f.Reason = "AWS refuses sts:SetSourceIdentity. The trust policy does not allow it, or one of its conditions " +
 			"is not met."
-	case vend.OpenExternalID:
+	case vend.ExternalIDNotRequired:
 		f.Reason = "SECURITY: these roles can be assumed without the external id. That condition is missing from the " +
 			"trust policy."
-	case vend.OpenTags:
+	case vend.TagsNotRequired:
 		f.Reason = "SECURITY: these roles can be assumed without the tag GrantId, so without a grant. That condition is " +
 			"missing from the trust policy."
-	case vend.OpenIdentity:
+	case vend.IdentityNotRequired:
 		f.Reason = "SECURITY: these roles can be assumed without a source identity, so CloudTrail does not show who used " +
 			"them. That condition is missing from the trust policy."
-	case vend.OpenName:
+	case vend.NameNotRequired:
 		f.Reason = "SECURITY: these roles can be assumed with any session name. Sessions are ended by name, so the trust " +
 			"policy must require aws-access-*."
 	case vend.RegionDisabled:
 		f.Reason = "STS in the region " + d.region + " is disabled in these accounts."
 		f.Do = "Enable the region in these accounts (Account, AWS Regions; for a region that is enabled by default: IAM, " +
 			"Account settings, STS), or deploy the stack in another region."
-	case vend.NoExternalID:
+	case vend.ExternalIDUnreadable:
 		f.Reason = "Vend cannot read " + external + "."
 		f.Do = "Check that it exists in this region, is a SecureString of 32 to 128 letters, digits or _+=,.@:/-, and is " +
 			"encrypted with a key that vend's role may use."
-	case vend.Impossible:
+	case vend.Invalid:
 		f.Reason = "AWS does not accept the name, the path or the region of these roles."
 		f.Do = "Correct the account or the role in policy.yaml."
 	case vend.Throttled:

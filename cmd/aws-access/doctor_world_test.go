@@ -163,7 +163,7 @@ func (c *clinic) deploy(url string) {
 	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
 	c.vend = functions.NewVend(d, functions.Vending{
 		STS:   assumer,
-		Roles: slowly{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Every: c.pace} }},
+		Roles: slowly{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
 	})
 }
 

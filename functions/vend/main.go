@@ -32,6 +32,6 @@ func main() {
 		HTTP: &http.Client{Timeout: signInTimeout}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer,
 	}
 	lambda.Start(functions.NewVend(p.Deps, functions.Vending{
-		STS: assumer, SignIn: signIn, Render: vend.KeysIn, Roles: vend.Trials{Assumer: assumer, Now: time.Now},
+		STS: assumer, SignIn: signIn, Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: time.Now},
 	}).Handle)
 }

@@ -30,11 +30,10 @@ type Assumer struct {
 }
 
 const (
-	// least and most are what STS gives a chained session (docs/facts.md#a1, docs/facts.md#a3).
-	least, most = 900 * time.Second, 3600 * time.Second
-	// patience bounds one call, so that a step can still record and tell that
-	// nothing came of it.
-	patience = 10 * time.Second
+	// STS gives a chained session at least 15 minutes and at most one hour (docs/facts.md#a1, docs/facts.md#a3).
+	minSession, maxSession = 900 * time.Second, 3600 * time.Second
+	// callTimeout limits one call, so that its step can still record the failure and answer the person.
+	callTimeout = 10 * time.Second
 )
 
 // Assume makes one session. The errors are refusals that name account and role,
@@ -48,7 +47,7 @@ func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentia
 	if err != nil {
 		return access.Credentials{}, refuse(v.Target, invalid, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	out, err := a.assume(ctx, in)
 	if err != nil {
@@ -166,7 +165,7 @@ func tags(v access.Vending, who string) ([]types.Tag, error) {
 // seconds is what STS is asked for: what remains of the grant, within what it
 // gives. A fraction is cut off.
 func seconds(remaining time.Duration) int32 {
-	return int32(min(max(remaining, least), most) / time.Second)
+	return int32(min(max(remaining, minSession), maxSession) / time.Second)
 }
 
 // throttling are the codes by which STS says that it did nothing, for want of

@@ -16,68 +16,66 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Trials find out whether target roles can be assumed as the product assumes
-// them, and not with less. Every session that comes of a trial may do nothing
-// (its session policy denies everything), and its credentials are dropped
-// where they arrive: what leaves is a code.
+// Trials finds out whether target roles can be assumed as the product assumes them, and whether their trust refuses
+// calls with less. The session policy of every session that it starts denies everything, and the credentials are
+// dropped at once: only codes are returned.
 type Trials struct {
 	Assumer
 	Now func() time.Time
-	// Every is the pause between two calls; 0 is 20 ms, which is a twelfth of
-	// what STS takes from an account (600 calls a second, docs/facts.md#a5), so that
-	// several functions may try at once and people are still served.
-	Every time.Duration
+	// Interval is the time between two calls, 20 ms if zero. That is a twelfth of the rate that STS allows an account
+	// (600 calls a second, docs/facts.md#a5), so that several functions can try at once and people are still served.
+	Interval time.Duration
 }
 
-// What a trial of a role comes to. A role may be open in several ways.
+// Codes of a trial. The trust of a role may lack several requirements.
 const (
-	Fits            = "ok"
-	Refused         = "refused"                      // with everything: AWS does not say why (docs/facts.md#a5)
-	RefusedTags     = "refused_tags"                 // ... but named sts:TagSession
-	RefusedIdentity = "refused_source_identity"      // ... but named sts:SetSourceIdentity
-	OpenExternalID  = "open_without_external_id"     // a hole: the trust does not ask for it
-	OpenTags        = "open_without_tags"            // a hole: sessions of no grant
-	OpenIdentity    = "open_without_source_identity" // a hole: sessions of nobody
-	OpenName        = "open_under_any_session_name"  // a hole: sessions that no cut finds
-	RegionDisabled  = "region_disabled"              // STS of this region, in the target's account
-	NoExternalID    = "no_external_id"               // the product's own secret cannot be read
-	Impossible      = "invalid"                      // AWS will never take this call
-	Throttled       = "throttled"                    // nothing was found out, as with the two below
-	Unavailable     = "unavailable"
-	Unfinished      = "unfinished"
+	OK                    = "ok"
+	Refused               = "refused"                      // the whole call; AWS does not say why (docs/facts.md#a5)
+	RefusedTags           = "refused_tags"                 // the whole call, because of sts:TagSession
+	RefusedIdentity       = "refused_source_identity"      // the whole call, because of sts:SetSourceIdentity
+	ExternalIDNotRequired = "open_without_external_id"     // the trust does not require it
+	TagsNotRequired       = "open_without_tags"            // so sessions without a grant are possible
+	IdentityNotRequired   = "open_without_source_identity" // so sessions without a person are possible
+	NameNotRequired       = "open_under_any_session_name"  // so sessions that no cut finds are possible
+	RegionDisabled        = "region_disabled"              // STS of this region, in the target's account
+	ExternalIDUnreadable  = "no_external_id"               // the product cannot read its own secret
+	Invalid               = "invalid"                      // AWS will never accept this call
+
+	// Nothing was found out about the role.
+	Throttled   = "throttled"
+	Unavailable = "unavailable"
+	Unfinished  = "unfinished"
 )
 
 const (
-	// together is how many trials run at once: as many as the SDK keeps
-	// connections to one host.
-	together = 10
-	every    = 20 * time.Millisecond
-	// tries is how often a call is made that STS did not judge, and pauses how
-	// many turns all of them rest after the first that it throttled, half a
-	// second; it doubles.
-	tries  = 5
-	pauses = 25
-	// slowest is how many times slower than at first the trials get.
-	slowest = 10
+	// concurrency is how many trials run at once: as many as the SDK keeps connections to one host.
+	concurrency     = 10
+	defaultInterval = 20 * time.Millisecond
+	// maxTries is how often a call is made to which STS gives no answer about the role.
+	maxTries = 5
+	// restIntervals is how many intervals all trials wait after the first throttled call: half a second. The wait
+	// doubles with each try.
+	restIntervals = 25
+	// maxSlowdown is how many times longer than at first the interval can become.
+	maxSlowdown = 10
 )
 
-// granted says that STS made a session; it is never a trial's result.
+// granted means that STS started a session. No trial returns it.
 const granted = "granted"
 
-// Try returns what came of each target, in their order: at least one code each,
-// and Fits alone when all is as it should be. When the context ends, what is left is
-// Unfinished.
+// Try returns a trial of each target, in their order. Each has at least one code; OK stands alone if the role is as it
+// must be. Targets that are left when the context ends are Unfinished.
 func (t Trials) Try(ctx context.Context, targets []access.Target) []access.Trial {
-	t.attempts = 1 // the gate decides when to ask again
+	t.attempts = 1 // callUntilJudged decides when to try again
 	trials := make([]access.Trial, len(targets))
-	g := &gate{every: cmp.Or(t.Every, every)}
-	g.pause, g.slowest = pauses*g.every, slowest*g.every
+	p := &pacer{interval: cmp.Or(t.Interval, defaultInterval)}
+	p.rest, p.maxInterval = restIntervals*p.interval, maxSlowdown*p.interval
 	next := make(chan int)
 	var all sync.WaitGroup
-	for range min(together, len(targets)) {
+	for range min(concurrency, len(targets)) {
 		all.Go(func() {
 			for i := range next {
-				trials[i].Codes, trials[i].Token = t.try(ctx, g, targets[i])
+				trials[i].Codes, trials[i].Token = t.try(ctx, p, targets[i])
 			}
 		})
 	}
@@ -89,75 +87,78 @@ func (t Trials) Try(ctx context.Context, targets []access.Target) []access.Trial
 	return trials
 }
 
-// lesser are calls that lack something which the trust has to ask for.
-var lesser = [...]struct {
-	code string // what it means that one is answered
-	less func(*sts.AssumeRoleInput)
+// weakerCalls are calls without something that the trust of a target role must require.
+var weakerCalls = [...]struct {
+	code   string // of a role that accepts the call
+	weaken func(*sts.AssumeRoleInput)
 }{
-	{OpenExternalID, func(in *sts.AssumeRoleInput) { in.ExternalId = nil }},
-	{OpenTags, func(in *sts.AssumeRoleInput) { in.Tags = nil }},
-	{OpenIdentity, func(in *sts.AssumeRoleInput) { in.SourceIdentity = nil }},
-	{OpenName, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("doctor-" + rand.Text()) }},
+	{ExternalIDNotRequired, func(in *sts.AssumeRoleInput) { in.ExternalId = nil }},
+	{TagsNotRequired, func(in *sts.AssumeRoleInput) { in.Tags = nil }},
+	{IdentityNotRequired, func(in *sts.AssumeRoleInput) { in.SourceIdentity = nil }},
+	{NameNotRequired, func(in *sts.AssumeRoleInput) { in.RoleSessionName = aws.String("doctor-" + rand.Text()) }},
 }
 
-// try asks with everything, and if that works with less. What is refused with
-// everything says nothing about less.
-func (t Trials) try(ctx context.Context, g *gate, target access.Target) (codes []string, token int) {
+// try makes the whole call, and if that works the weaker ones. If the whole call is refused, the weaker ones would be
+// refused for the same reason, and would say nothing.
+func (t Trials) try(ctx context.Context, p *pacer, target access.Target) (codes []string, token int) {
 	in, err := t.input(target)
 	if err != nil {
-		return []string{Impossible}, 0
+		return []string{Invalid}, 0
 	}
-	// The external id that worked stays in the call for those that follow.
-	got := t.ask(ctx, g, func(ctx context.Context) error {
+	// assume leaves the external id in the input, and the weaker calls use it too.
+	result := t.callUntilJudged(ctx, p, func(ctx context.Context) error {
 		out, err := t.assume(ctx, in)
 		if err == nil {
 			token = int(aws.ToInt32(out.SessionTokenUtilization))
 		}
 		return err
 	})
-	if got != granted {
-		return []string{got}, token
+	if result != granted {
+		return []string{result}, token
 	}
-	var open []string
-	for _, l := range lesser {
-		lacking := *in
-		l.less(&lacking)
-		switch got := t.ask(ctx, g, func(ctx context.Context) error { _, err := t.call(ctx, &lacking); return err }); got {
+	var accepted []string
+	for _, weaker := range weakerCalls {
+		changed := *in
+		weaker.weaken(&changed)
+		result := t.callUntilJudged(ctx, p, func(ctx context.Context) error {
+			_, err := t.call(ctx, &changed)
+			return err
+		})
+		switch result {
 		case granted:
-			open = append(open, l.code)
+			accepted = append(accepted, weaker.code)
 		case Refused, RefusedTags, RefusedIdentity:
 		default:
-			return append(open, got), token
+			return append(accepted, result), token
 		}
 	}
-	if open == nil {
-		return []string{Fits}, token
+	if accepted == nil {
+		return []string{OK}, token
 	}
-	return open, token
+	return accepted, token
 }
 
-// doctor is whom trials name: no person, no grant.
-const doctor = "aws-access-doctor"
+// doctorName is the person and the beginning of the session name of trials, which have no grant.
+const doctorName = "aws-access-doctor"
 
-// input is the call as the product makes it, but for a session that may do
-// nothing.
+// input is the call as the product makes it, except that the session is denied everything.
 func (t Trials) input(target access.Target) (*sts.AssumeRoleInput, error) {
 	now := t.Now()
 	v := access.Vending{
-		Target: target, Grant: "doctor", Session: doctor + "-" + rand.Text(),
-		Who: access.Person{ID: doctor}, Now: now, Ends: now.Add(least),
+		Target: target, Grant: "doctor", Session: doctorName + "-" + rand.Text(),
+		Who: access.Person{ID: doctorName}, Now: now, Ends: now.Add(minSession),
 	}
 	in, err := input(v)
 	if err != nil {
 		return nil, err
 	}
-	in.Policy, err = nothing(v)
+	in.Policy, err = denyAllPolicy(v)
 	return in, err
 }
 
-// nothing is the session policy of v with its one Allow made a Deny: nothing is
-// allowed, and the token is as full as that of a real session.
-func nothing(v access.Vending) (*string, error) {
+// denyAllPolicy is the session policy of v with Deny in place of its Allow. It is as long as a real one, so that the
+// session token of the trial is as full as that of a real session.
+func denyAllPolicy(v access.Vending) (*string, error) {
 	role, err := roleARN(v.Target)
 	if err != nil {
 		return nil, err
@@ -170,33 +171,34 @@ func nothing(v access.Vending) (*string, error) {
 	return aws.String(string(text)), err
 }
 
-// ask makes a call until STS has judged it. Credentials do not come this far.
-func (t Trials) ask(ctx context.Context, g *gate, call func(context.Context) error) string {
+// callUntilJudged makes a call until STS has granted or refused it, maxTries times at most, and returns its code. The
+// function call drops the credentials.
+func (t Trials) callUntilJudged(ctx context.Context, p *pacer, call func(context.Context) error) string {
 	for try := 1; ; try++ {
-		if !g.wait(ctx) {
+		if !p.wait(ctx) {
 			return Unfinished
 		}
-		bounded, stop := context.WithTimeout(ctx, patience)
-		got := outcome(call(bounded))
+		limited, stop := context.WithTimeout(ctx, callTimeout)
+		code := codeOf(call(limited))
 		stop()
 		switch {
-		case got != Throttled && got != Unavailable, try == tries:
-			return got
-		case got == Throttled:
-			g.slow(g.pause << (try - 1))
+		case code != Throttled && code != Unavailable, try == maxTries:
+			return code
+		case code == Throttled:
+			p.slowDown(p.rest << (try - 1))
 		}
 	}
 }
 
-// outcome reads what STS said. Only a plain "access denied" is a refusal: what
-// is not understood proves nothing.
-func outcome(err error) string {
+// codeOf is the code of a call's error. Only "access denied" is a refusal: an answer that is not understood proves
+// nothing about the role.
+func codeOf(err error) string {
 	if err == nil {
 		return granted
 	}
 	var f *fault
 	if !errors.As(err, &f) {
-		return NoExternalID
+		return ExternalIDUnreadable
 	}
 	_, throttled := throttling[f.code]
 	switch {
@@ -211,29 +213,29 @@ func outcome(err error) string {
 	case throttled, f.status == http.StatusTooManyRequests:
 		return Throttled
 	case f.verdict() == invalid:
-		return Impossible
+		return Invalid
 	}
 	return Unavailable
 }
 
-// gate lets calls through one by one. It waits in real time: STS does.
-type gate struct {
-	mu                    sync.Mutex
-	every, slowest, pause time.Duration
+// pacer lets calls through one by one. It uses the real clock, as STS does.
+type pacer struct {
+	mu                          sync.Mutex
+	interval, maxInterval, rest time.Duration
 
 	next   time.Time // of the next call
-	slowed time.Time
+	slowed time.Time // when the interval last became longer
 }
 
-// wait takes a turn; false means that the context ended first.
-func (g *gate) wait(ctx context.Context) bool {
-	g.mu.Lock()
-	at := g.next
+// wait waits for the next turn. It returns false if the context ends first.
+func (p *pacer) wait(ctx context.Context) bool {
+	p.mu.Lock()
+	at := p.next
 	if now := time.Now(); at.Before(now) {
 		at = now
 	}
-	g.next = at.Add(g.every)
-	g.mu.Unlock()
+	p.next = at.Add(p.interval)
+	p.mu.Unlock()
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
@@ -244,16 +246,16 @@ func (g *gate) wait(ctx context.Context) bool {
 	}
 }
 
-// slow lets nobody through for a time, and then fewer. Calls that were throttled
-// together count once.
-func (g *gate) slow(rest time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// slowDown lets no call through for a while, and then fewer than before. Calls that were throttled at the same time
+// make the interval longer only once.
+func (p *pacer) slowDown(rest time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
-	if after := now.Add(rest); g.next.Before(after) {
-		g.next = after
+	if after := now.Add(rest); p.next.Before(after) {
+		p.next = after
 	}
-	if now.Sub(g.slowed) > g.pause {
-		g.slowed, g.every = now, min(2*g.every, g.slowest)
+	if now.Sub(p.slowed) > p.rest {
+		p.slowed, p.interval = now, min(2*p.interval, p.maxInterval)
 	}
 }

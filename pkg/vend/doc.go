@@ -1,9 +1,9 @@
-// Package vend turns an approved grant into AWS sessions: it assumes the
-// target role, makes the console link, and writes keys down in the forms that
-// people paste.
+// Package vend turns an approved grant into AWS sessions. It assumes the target role (assume.go, the only caller of
+// STS), limits the session (policy.go), makes the console link (signin.go), and writes keys in the forms that people
+// paste (keys.go). check.go tries whether target roles can be assumed, for aws-access doctor.
 //
-// It promises that every session carries the name of its grant and its person,
-// lasts no longer than STS must make it last, and is useless from the end of
-// its grant on. Credentials leave it only as return values: never in an error,
-// a log or a metric. It must never decide who may have access.
+// The package promises that every session carries the id of its grant and the identity of its person, that it lasts no
+// longer than the grant or the 15 minutes that STS requires at least, and that every action is denied from the end of
+// the grant on. Credentials leave the package only as return values: never in an error, a log or a metric. It never
+// decides who may have access.
 package vend

@@ -10,21 +10,19 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// KeysIn writes keys in one form, in parts of which each fits. There is one
-// part unless the session token is too long for it: STS gives up to 4,096
-// bytes. The token stands last, so that it alone is continued. Parts for sh and
-// PowerShell are pasted one after the other; those of the two files are put
-// together without a line break.
+// Keys writes keys in one form, in parts that each fit. There is one part unless the session token is too long: it may
+// have 4,096 bytes. The token is written last, so that the parts divide nothing else. Parts for sh and PowerShell are
+// pasted one after the other; parts of the two kinds of files are put together without a line break.
 //
-// c.Expires is printed as it is: it must be no later than the end of the grant.
-func KeysIn(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret {
+// c.Expires is printed as it is: it must not be later than the end of the grant.
+func Keys(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret {
 	return layoutOf(form, c, t).parts([]rune(c.SessionToken.Reveal()), fits)
 }
 
-// layout is what stands around the session token.
+// layout is the text around the session token.
 type layout struct {
 	before, after string
-	stop, resume  string // around the place where the token is continued in the next part
+	stop, resume  string // end one part and begin the next, in the middle of the token
 	quote         func(string) string
 }
 
@@ -32,11 +30,11 @@ func layoutOf(form access.Form, c access.Credentials, t access.Target) layout {
 	switch form {
 	case access.PowerShell:
 		set := func(name, value string) string {
-			return "$Env:" + name + " = '" + powerQuotes.Replace(value) + "'\n"
+			return "$Env:" + name + " = '" + powerShellQuotes.Replace(value) + "'\n"
 		}
 		return layout{
 			before: variables(c, t, set) + "$Env:AWS_SESSION_TOKEN = '", after: "'\n",
-			stop: "'\n", resume: "$Env:AWS_SESSION_TOKEN += '", quote: powerQuotes.Replace,
+			stop: "'\n", resume: "$Env:AWS_SESSION_TOKEN += '", quote: powerShellQuotes.Replace,
 		}
 	case access.Profile:
 		return layout{before: profile(c, t) + "aws_session_token = ", after: "\n", quote: inProfile}
@@ -50,8 +48,7 @@ func layoutOf(form access.Form, c access.Credentials, t access.Target) layout {
 	}
 }
 
-// parts cuts the text inside the token, wherever the next character would not
-// fit.
+// parts divides the text within the token, where the next character would not fit.
 func (l layout) parts(token []rune, fits func(string) bool) (all []access.Secret) {
 	begin := l.before
 	for {
@@ -66,9 +63,8 @@ func (l layout) parts(token []rune, fits func(string) bool) (all []access.Secret
 	}
 }
 
-// variables writes a line for each variable but the token. The region is there
-// under both names: botocore reads AWS_DEFAULT_REGION, and the SDKs for Go and
-// JavaScript read AWS_REGION.
+// variables writes a line for each variable except the token. The region has two names: botocore reads
+// AWS_DEFAULT_REGION, and the SDKs for Go and JavaScript read AWS_REGION.
 func variables(c access.Credentials, t access.Target, line func(name, value string) string) string {
 	text := line("AWS_ACCESS_KEY_ID", c.AccessKeyID) + line("AWS_SECRET_ACCESS_KEY", c.SecretKey.Reveal())
 	if t.Region != "" {
@@ -77,24 +73,23 @@ func variables(c access.Credentials, t access.Target, line func(name, value stri
 	return text
 }
 
-// bare is what a shell takes as it is: all that keys and tokens are made of.
-var bare = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%-]+$`)
+// shellSafe are values that a shell reads as they are. Keys and tokens have only these characters.
+var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_./+=:@%-]+$`)
 
-// shellWord quotes where it must, so that no value becomes a command.
+// shellWord quotes a value if necessary, so that no value can become a command.
 func shellWord(value string) string {
-	if bare.MatchString(value) {
+	if shellSafe.MatchString(value) {
 		return value
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
-// powerQuotes doubles what PowerShell takes as the end of a quoted text:
-// typographic quotes too.
-var powerQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019",
+// powerShellQuotes doubles the characters that end a quoted text in PowerShell, which include typographic quotes.
+var powerShellQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019",
 	"\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
 
-// profile begins a section of ~/.aws/credentials. The file outlives the grant,
-// so it says until when the keys work; its readers pass over comments.
+// profile begins a section of ~/.aws/credentials. The file outlives the grant, so a comment says until when the keys
+// work.
 func profile(c access.Credentials, t access.Target) string {
 	text := "[" + profileName(t) + "]\n" +
 		"# These keys work until " + c.Expires.UTC().Format("2006-01-02 15:04:05 UTC") + ".\n" +
@@ -106,14 +101,13 @@ func profile(c access.Credentials, t access.Target) string {
 	return text
 }
 
-// inProfile knows no quotes, for the file has none: only a line break could do
-// harm, and it is left out.
+// inProfile writes a value into ~/.aws/credentials. The file knows no quotes; only a line break could do harm, and it
+// is left out.
 func inProfile(value string) string { return strings.Map(printable, value) }
 
 var notInProfile = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
-// profileName names the section after account and role: people with several
-// grants keep several.
+// profileName names the section after account and role, so that people can keep the keys of several grants.
 func profileName(t access.Target) string {
 	account := t.AccountName
 	if account == "" {
@@ -122,14 +116,14 @@ func profileName(t access.Target) string {
 	return notInProfile.ReplaceAllString(account+"-"+t.Role, "-")
 }
 
-// processOutput begins the answer of a credential_process, version 1.
+// processOutput begins the output of a credential_process, version 1.
 func processOutput(c access.Credentials) string {
 	return "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"" + inJSON(c.AccessKeyID) + "\",\n" +
 		"  \"SecretAccessKey\": \"" + inJSON(c.SecretKey.Reveal()) + "\",\n" +
 		"  \"Expiration\": \"" + c.Expires.UTC().Format(time.RFC3339) + "\",\n"
 }
 
-// inJSON writes a value as it stands between the quotes of a JSON text.
+// inJSON writes a value for a place between the quotes of a JSON string.
 func inJSON(value string) string {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -8,15 +8,14 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// partition is a part of AWS that shares neither accounts nor credentials nor
-// host names with the others (docs/facts.md#b2).
+// partition is a part of AWS. Partitions share neither accounts nor credentials nor host names (docs/facts.md#b2).
 type partition struct {
 	id       string // second part of its ARNs
-	regions  string // what its regions' names begin with
+	regions  string // prefix of its regions' names
 	signIn   string // host of its federation endpoint
-	bare     string // the region whose federation host has no prefix; "" if none has one
+	bare     string // the region whose federation host has no prefix; "" if no host has a prefix
 	console  string // host of its console
-	regional bool   // the console's host names the region too
+	regional bool   // the console's host has the region as a prefix
 }
 
 var partitions = [...]partition{
@@ -28,24 +27,24 @@ var partitions = [...]partition{
 
 var (
 	regionName = regexp.MustCompile("^" + access.RegionPattern + "$")
-	secluded   = regexp.MustCompile(`^(us-iso|eu-iso)`) // partitions whose sign-in hosts are not published
+	isoRegion  = regexp.MustCompile(`^(us-iso|eu-iso)`) // partitions whose sign-in hosts are not published
 )
 
-// partitionOf finds the partition of a region. No region means that of most:
-// aws. The region becomes part of a host name, so it is read strictly.
+// partitionOf finds the partition of a region, aws if there is no region. The region becomes a part of a host name, so
+// only known forms of names are accepted.
 func partitionOf(region string) (partition, error) {
-	if region != "" && !regionName.MatchString(region) || secluded.MatchString(region) {
+	if region != "" && !regionName.MatchString(region) || isoRegion.MatchString(region) {
 		return partition{}, fmt.Errorf("region %q is not known", region)
 	}
 	for _, p := range partitions {
 		if strings.HasPrefix(region, p.regions) {
-			return p, nil // the last one fits every region
+			return p, nil // the prefix of the last one fits every region
 		}
 	}
 	return partition{}, fmt.Errorf("region %q is not known", region)
 }
 
-// signInHost is where sign-in tokens of a region are made and used.
+// signInHost is the host where sign-in tokens of a region are made and used.
 func (p partition) signInHost(region string) string {
 	if region == "" || p.bare == "" || region == p.bare {
 		return p.signIn
@@ -53,7 +52,7 @@ func (p partition) signInHost(region string) string {
 	return region + "." + p.signIn
 }
 
-// consoleHost is where the console of a region stands.
+// consoleHost is the host of the console of a region.
 func (p partition) consoleHost(region string) string {
 	if region == "" || !p.regional {
 		return p.console
@@ -61,9 +60,8 @@ func (p partition) consoleHost(region string) string {
 	return region + "." + p.console
 }
 
-// roleARN names the target role, path included. The policy that STS judges the
-// call by, and the one that limits the session, both hold it as a pattern: what
-// could be read there as a wildcard or a variable is refused.
+// roleARN is the ARN of the target role, with its path. Policies treat it as a pattern, so characters that could be
+// read as a wildcard or a variable are refused.
 func roleARN(t access.Target) (string, error) {
 	p, err := partitionOf(t.Region)
 	if err != nil {

@@ -10,29 +10,28 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// maxPolicy is the longest session policy in characters (docs/facts.md#a1). All
-// partitions and paths fit with room to spare; tests keep it so.
+// maxPolicy is how many characters a session policy may have (docs/facts.md#a1). A test shows that the policies of all
+// partitions and paths are shorter.
 const maxPolicy = 2048
 
-// ours begins the path of everything that the product puts into member
-// accounts: target roles, the revoker, their policies (docs/design.md#4.4.4).
-const ours = "/aws-access"
+// productPath is the prefix of the paths of everything that the product puts into member accounts: target roles, the
+// revoker, and their policies (docs/design.md#4.4.4).
+const productPath = "/aws-access"
 
-// SessionPolicy limits one session (docs/design.md#4.3.2). It allows everything, so
-// that what is left is the role's own permissions, and denies
+// SessionPolicy is the policy of one session (docs/design.md#4.3.2). It allows everything, which leaves the session the
+// permissions of the role, and denies
 //
-//   - everything from the end of the grant on, to the second. STS gives no
-//     session of less than 900 s: this is what ends a shorter one;
-//   - what would outlive the grant. The target's catalogue entry may lift two
-//     of these three lists (AssumeRoles, MakeIdentities);
-//   - every write to the product's own roles and policies, and to the role of
-//     the session wherever it stands: an administrator could delete the deny
-//     that cuts him, fill the role's 10,240 characters so that none fits, or
-//     trust himself;
-//   - CloudShell, which hands out keys, when the grant gives the console only.
+//   - everything from the end of the grant on, to the second. STS starts no session of less than 900 s, so this is
+//     what ends a shorter one;
+//   - actions that would outlive the grant, in three lists. The target's catalogue entry may lift two of them
+//     (AssumeRoles, MakeIdentities);
+//   - every write to the product's own roles and policies, and to the role of the session, whatever its path. Otherwise
+//     an administrator could delete the deny that cuts the session, fill the role's 10,240 characters so that no deny
+//     fits, or trust another account;
+//   - CloudShell, which hands out keys, if the grant gives only the console.
 //
-// sts:GetCallerIdentity answers until STS's own expiry, whatever is written
-// here (docs/facts.md#a7). The errors say what of v cannot stand in a policy.
+// sts:GetCallerIdentity works until STS itself ends the session, whatever a policy says (docs/facts.md#a7). An error
+// says which part of v is not valid in a policy.
 func SessionPolicy(v access.Vending) (string, error) {
 	role, err := roleARN(v.Target)
 	if err != nil {
@@ -80,7 +79,7 @@ func statements(v access.Vending, role string) []statement {
 	return []statement{
 		{Effect: "Allow", Action: everything, Resource: everything},
 		{Effect: "Deny", Action: everything, Resource: everything, Condition: map[string]map[string]string{
-			"DateGreaterThanEquals": {"aws:CurrentTime": end(v.Ends)},
+			"DateGreaterThanEquals": {"aws:CurrentTime": formatEnd(v.Ends)},
 		}},
 		{Effect: "Deny", Action: logins, Resource: loginClients(role)},
 		{Effect: "Deny", Action: denied, Resource: everything},
@@ -88,68 +87,59 @@ func statements(v access.Vending, role string) []statement {
 	}
 }
 
-// end writes the first second that is outside. A fraction is cut off, so that
-// the deny never begins after the end.
-func end(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
+// formatEnd writes the first second after the end. A fraction is cut off, so that the deny never begins late.
+func formatEnd(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
-// logins are `aws login` and its like: a browser that is signed in gives a
-// program a token that renews itself for 12 hours, beyond any session policy.
-// No role may lift them: the product hands out keys itself.
+// logins are the actions of `aws login` and similar programs: a browser that is signed in gives a program a token that
+// renews itself for 12 hours, which no session policy limits. No catalogue entry lifts this deny: the product itself
+// hands out keys.
 var logins = []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"}
 
-// loginClients are the resources on which logins are denied: oauth2/ is the
-// command line, service-principal/ a service such as AWS's MCP server. The third
-// kind, console/, is the console itself. Where an account has switched console
-// authorization on, a deny that covers it shuts people out of the console, so it
-// is left alone (Service Authorization Reference of AWS Signin; AWS Sign-In User
-// Guide, "Control console access").
+// loginClients are the resources on which logins are denied: oauth2/ is the command line, service-principal/ a service
+// such as AWS's MCP server. The third kind, console/, is the console itself. It is not denied, because in accounts with
+// console authorization the deny would close the console (Service Authorization Reference of AWS Signin; AWS Sign-In
+// User Guide, "Control console access").
 func loginClients(role string) []string {
 	partition, _, _ := strings.Cut(role, ":iam::")
 	return []string{partition + ":signin:*:*:oauth2/*", partition + ":signin:*:*:service-principal/*"}
 }
 
-// tokens last up to 12 hours and are made without a browser. No role may lift
-// them either.
+// tokens are actions that make tokens without a browser. The tokens last up to 12 hours. No catalogue entry lifts this
+// deny either.
 var tokens = []string{"signin:CreateBearerToken"}
 
-// chaining leaves session policy and cut behind: the new session has a name of
-// its own (docs/facts.md#a7). sts:GetFederationToken and sts:GetSessionToken are not
-// here: STS refuses them to the credentials of a role (docs/facts.md#a1).
-// sts:AssumeRoleWithSAML and ...WithWebIdentity are not judged by the caller's
-// policies. sts:GetWebIdentityToken stays open: its tokens are no way back into
-// AWS (docs/facts.md#a3).
+// chaining are actions that start another session. Neither the session policy nor a cut limits it, because it has its
+// own name (docs/facts.md#a7). sts:GetFederationToken and sts:GetSessionToken are not in the list: STS refuses them to
+// the credentials of a role (docs/facts.md#a1). The caller's policies have no effect on sts:AssumeRoleWithSAML and
+// sts:AssumeRoleWithWebIdentity. sts:GetWebIdentityToken stays allowed: its tokens give no access to AWS
+// (docs/facts.md#a3).
 var chaining = []string{"sts:AssumeRole", "sts:AssumeRoot"}
 
-// identities are ways in that stay when the grant is over: people, passwords,
-// keys, certificates, and whoever may vouch for people. They are the ways that
-// every AWS account has, chosen because a role may have no other fence; the
-// boundaries of infra/member name many more. infra/organization/ways-in.yaml
-// says for each action of AWS that hands out a way in where it is denied.
+// identities are actions that create ways in which outlive the grant: users, passwords, keys, certificates and identity
+// providers. The list covers what every AWS account has, because nothing else may limit the role; the
+// boundaries of infra/member deny many more actions. infra/organization/ways-in.yaml lists every action of AWS that
+// creates a way in, and says where it is denied.
 //
-//   - Update of a password, key or credential is here beside Create: it takes
-//     over a user who exists, or switches an old key on again. Deleting stays
-//     allowed, for whoever has to stop a leaked key.
+//   - Updating a password, key or credential is denied like creating one: it takes over an existing user, or enables
+//     an old key again. Deleting stays allowed, because somebody may have to stop a leaked key.
 //   - SSH keys and signing certificates are credentials of a user too.
-//   - More rights for a user who exists make standing access as a new one does.
-//   - IAM Roles Anywhere trusts certificates as an identity provider does. So a
-//     certificate of a private authority is a way in, and so is taking away the
-//     list of certificates that are revoked.
-//   - Identity Center's users and assignments do the same for an organisation,
-//     and service control policies do not bind the account where it stands.
-//   - Hybrid activations, role aliases and certificates of IoT give a machine
-//     elsewhere a role's credentials; EKS gives them to a cluster's users and
-//     pods; Cognito, S3 Access Grants, Lake Formation and DataZone hand out a
-//     role's credentials by rules of their own.
-//   - Lightsail has bucket keys of its own, Transfer Family users; an account
-//     that leaves its organisation shakes off the service control policies; who
-//     has the address of the root user can reset its password.
-//   - Temporary delegation gives a third party a session of hours.
+//   - More permissions for an existing user are standing access, like a new user.
+//   - IAM Roles Anywhere trusts certificates as an identity provider does. So a certificate of a private authority is a
+//     way in, and so is removing the list of revoked certificates.
+//   - Users and assignments of Identity Center do the same for an organisation, and service control policies have no
+//     effect in the account that it runs in.
+//   - Hybrid activations, and role aliases and certificates of IoT, give a role's credentials to a machine outside AWS.
+//     EKS gives them to a cluster's users and pods. Cognito, S3 Access Grants, Lake Formation and DataZone hand them
+//     out by their own rules.
+//   - Lightsail has its own bucket keys, and Transfer Family its own users. If an account leaves its organisation, the
+//     service control policies no longer bind it. Anyone who controls the address of the root user can reset its
+//     password.
+//   - Temporary delegation gives a third party a session of several hours.
 //
-// iam:PassRole, iam:CreateRole and iam:UpdateAssumeRolePolicy stay open except
-// on what is protected below: handing a role to a Lambda function or an
-// instance is everyday work. So a new role with a foreign trust can outlast the
-// grant; docs/threats.md has the service control policy that closes it.
-// Instance profiles and MFA devices give nobody a way in by themselves.
+// iam:PassRole, iam:CreateRole and iam:UpdateAssumeRolePolicy stay allowed except on the protected roles below, because
+// giving a role to a Lambda function or an instance is everyday work. So a new role that trusts another account can
+// outlast the grant; docs/threats.md has the service control policy against it. Instance profiles and MFA devices alone
+// are no way in.
 var identities = []string{
 	"iam:CreateUser", "iam:AddUserToGroup", "iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:AttachGroupPolicy",
 	"iam:PutGroupPolicy", "iam:CreateLoginProfile", "iam:UpdateLoginProfile", "iam:CreateAccessKey",
@@ -165,18 +155,17 @@ var identities = []string{
 	"transfer:ImportSsh*", "organizations:Leave*", "account:*EmailUpdate",
 }
 
-// reading is what remains possible on what is protected. The rest is denied as
-// "not reading", so that what IAM learns to write tomorrow is denied too. This
-// covers sts:AssumeRole and iam:PassRole: one target role is no door to another.
+// reading are the only actions that are allowed on protected roles and policies. Everything else is denied with
+// NotAction, so that future write actions of IAM are denied too. This includes sts:AssumeRole and iam:PassRole: a
+// session of one target role cannot use another one.
 var reading = []string{"iam:Get*", "iam:List*"}
 
-// protected are the product's roles and policies in whatever account, and the
-// session's own role. That one is written without its path: no two roles of an
-// account have the same name, and a path has up to 512 characters.
+// protected are the product's roles and policies in every account, and the session's own role. The path of that role is
+// left out: it has up to 512 characters, and role names are unique within an account.
 func protected(t access.Target, role string) []string {
 	prefix, _, _ := strings.Cut(role, ":iam::")
-	list := []string{prefix + ":iam::*:role" + ours + "*", prefix + ":iam::*:policy" + ours + "*"}
-	if strings.HasPrefix(t.Path, ours) {
+	list := []string{prefix + ":iam::*:role" + productPath + "*", prefix + ":iam::*:policy" + productPath + "*"}
+	if strings.HasPrefix(t.Path, productPath) {
 		return list
 	}
 	anywhere := "/"

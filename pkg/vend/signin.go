@@ -16,24 +16,22 @@ import (
 
 // SignIn makes links into the AWS console.
 type SignIn struct {
-	HTTP *http.Client // its redirect rule is not used: none is followed
-	// Endpoint takes the place of AWS's federation endpoints, where sign-in is
-	// played. It must be a loopback address: credentials go there.
+	HTTP *http.Client // nil for the default client; redirects are never followed
+	// Endpoint overrides AWS's federation endpoints, for a fake of AWS. It must be a loopback address, because
+	// credentials are sent to it.
 	Endpoint string
-	Issuer   string // where the console sends people whose session is over; may be empty
+	Issuer   string // the page to which the console sends people whose session is over; may be empty
 }
 
-// maxAnswer is more than AWS answers with: a sign-in token holds the session,
-// whose own token has up to 4,096 bytes.
+// maxAnswer is how many bytes of an answer are read. A sign-in token is smaller: it contains the session, whose own
+// token has up to 4,096 bytes.
 const maxAnswer = 64 << 10
 
-// Link returns an address that signs whoever opens it into the console, in the
-// region and on the page of the target, until the credentials expire. It is a
-// bearer secret, good for 15 minutes, longer than a button's URL may be
-// (docs/facts.md#b): make it when somebody clicks, and give it to nobody else.
+// Link returns an address that signs anyone who opens it into the console, in the region and on the page of the target,
+// until the credentials expire. It works for 15 minutes, and may be longer than a button's URL may be
+// (docs/facts.md#b), so it is made when somebody clicks, and is given to that person only.
 //
-// The errors are refusals that name account and role, aws_refused,
-// aws_unavailable and aws_invalid, with what happened behind them for the log.
+// Refusals: aws_refused, aws_unavailable, aws_invalid. They name account and role, and wrap the cause for the log.
 func (s SignIn) Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, error) {
 	p, err := partitionOf(t.Region)
 	if err != nil {
@@ -58,15 +56,16 @@ func (s SignIn) Link(ctx context.Context, c access.Credentials, t access.Target)
 	return access.NewSecret(endpoint + "?" + login.Encode()), nil
 }
 
-// endpoint is the one address for both calls: a token is used where it was
-// made (docs/facts.md#b2).
+// endpoint is the address both for making and for using a sign-in token: a token works only where it was made
+// (docs/facts.md#b2).
 func (s SignIn) endpoint(p partition, region string) (string, error) {
 	if s.Endpoint == "" {
 		return "https://" + p.signInHost(region) + "/federation", nil
 	}
 	u, err := url.Parse(s.Endpoint)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !loopback(u.Hostname()) {
-		return "", errors.New("the sign-in endpoint that replaces the one of AWS is not a loopback address")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" || !loopback(u.Hostname()) {
+		return "", errors.New("the sign-in endpoint that overrides the one of AWS is not a loopback address")
 	}
 	return s.Endpoint, nil
 }
@@ -76,7 +75,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// destination is the page of the console that the target names.
+// destination is the address of the target's page in the console.
 func destination(p partition, t access.Target) (string, error) {
 	page, err := url.Parse(t.LandsOn)
 	if err != nil || page.IsAbs() || page.Host != "" || page.User != nil || strings.Contains(t.LandsOn, `\`) ||
@@ -94,11 +93,11 @@ func destination(p partition, t access.Target) (string, error) {
 	return page.String(), nil
 }
 
-// token asks for a sign-in token. No SessionDuration goes with it: for a
-// chained session AWS refuses the call that has one (docs/facts.md#b). The credentials
-// go in the body, where no proxy logs them and no length limit cuts them.
+// token asks for a sign-in token. It sends no SessionDuration, with which AWS would refuse the call for a chained
+// session (docs/facts.md#b). The credentials are in the body, where no proxy logs them and no length limit cuts them
+// off.
 func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials) (access.Secret, *fault) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	request, err := tokenRequest(ctx, endpoint, c)
 	if err != nil {
@@ -109,8 +108,7 @@ func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials
 		return access.Secret{}, &fault{call: getSigninToken, why: silence(err), err: silent(err)}
 	}
 	defer func() { _ = answer.Body.Close() }()
-	// Errors are pages of HTML, and may repeat what was sent: a body is read
-	// only when the status is right.
+	// An error is a page of HTML that may repeat what was sent, so the body is read only with status 200.
 	if answer.StatusCode != http.StatusOK {
 		f := &fault{call: getSigninToken, status: answer.StatusCode, request: plainly(answer.Header.Get("X-Amzn-Requestid"))}
 		return access.Secret{}, f
@@ -120,7 +118,7 @@ func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials
 
 const getSigninToken = "signin:getSigninToken"
 
-// tokenRequest holds the only places where a session's secrets go to AWS.
+// tokenRequest is the only place that sends a session's secrets to AWS.
 func tokenRequest(ctx context.Context, endpoint string, c access.Credentials) (*http.Request, error) {
 	session, err := json.Marshal(map[string]string{
 		"sessionId": c.AccessKeyID, "sessionKey": c.SecretKey.Reveal(), "sessionToken": c.SessionToken.Reveal(),
@@ -138,8 +136,7 @@ func tokenRequest(ctx context.Context, endpoint string, c access.Credentials) (*
 	return request, nil
 }
 
-// client follows no redirect: it would carry credentials to wherever the
-// answer says.
+// client follows no redirect, which would send the credentials to another host.
 func (s SignIn) client() *http.Client {
 	client := http.Client{}
 	if s.HTTP != nil {

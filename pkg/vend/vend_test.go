@@ -24,15 +24,15 @@ const (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// cloud is AWS as it is played, with a clock that is turned by hand.
+// cloud is the fake of AWS with a target account, and a clock that the tests set.
 type cloud struct {
 	*awsfake.Server
 	url    string
 	now    time.Time
 	fault  func(op string) awsfake.Fault
-	mu     sync.Mutex // of counts
+	mu     sync.Mutex // protects counts
 	counts map[string]int
-	vend   access.Credentials // the vend function's
+	vend   access.Credentials // of the vend function
 }
 
 func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
@@ -53,7 +53,10 @@ func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
 		f(&o)
 	}
 	c.Server = awsfake.New(o)
-	for _, role := range []awsfake.Role{{Name: "ReadOnly"}, {Name: "Admin"}, {Name: "Deploy", Path: "/ops/", Permissions: awsfake.DefaultPermissions("Admin")}} {
+	for _, role := range []awsfake.Role{
+		{Name: "ReadOnly"}, {Name: "Admin"},
+		{Name: "Deploy", Path: "/ops/", Permissions: awsfake.DefaultPermissions("Admin")},
+	} {
 		if role.Path == "" {
 			role.Path = "/aws-access/"
 		}
@@ -63,7 +66,9 @@ func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
 		}
 	}
 	var err error
-	c.vend, err = c.FunctionCredentials(vendRole, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Resource":["arn:aws:iam::*:role/aws-access/*","arn:aws:iam::*:role/ops/*"]}]}`)
+	c.vend, err = c.FunctionCredentials(vendRole, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+		"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],
+		"Resource":["arn:aws:iam::*:role/aws-access/*","arn:aws:iam::*:role/ops/*"]}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +87,18 @@ func (c *cloud) config(k access.Credentials) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(c.url + "/aws"),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal()}, nil
+			return aws.Credentials{
+				AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal(),
+			}, nil
 		}),
 	}
 }
 
 func (c *cloud) assumer() Assumer {
-	return Assumer{STS: sts.NewFromConfig(c.config(c.vend)), ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(external), nil }}
+	return Assumer{
+		STS:        sts.NewFromConfig(c.config(c.vend)),
+		ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(external), nil },
+	}
 }
 
 func (c *cloud) s3(k access.Credentials) *s3.Client {
@@ -97,16 +107,23 @@ func (c *cloud) s3(k access.Credentials) *s3.Client {
 
 func (c *cloud) iam(k access.Credentials) *iam.Client { return iam.NewFromConfig(c.config(k)) }
 
-// vending is what a grant of a role until ends is made from.
+// vending is a vending of a role whose grant ends at a time.
 func vending(role string, now, ends time.Time) access.Vending {
 	return access.Vending{
-		Target: access.Target{Account: "111111111111", AccountName: "payments-prod", Region: "eu-west-1", Role: role, Path: "/aws-access/"},
+		Target: target(role),
 		Grant:  "01ARZ3NDEKTSV4RRFFQ69G5FAV", Session: "aws-access-01ARZ3NDEKTSV4RRFFQ69G5FAV",
 		Who: access.Person{ID: "U0DEV1", Email: "dev1@example.com", Membership: access.Member}, Ends: ends, Now: now,
 	}
 }
 
-// session assumes a role through everything that is played.
+// target is a role of the target account.
+func target(role string) access.Target {
+	return access.Target{
+		Account: "111111111111", AccountName: "payments-prod", Region: "eu-west-1", Role: role, Path: "/aws-access/",
+	}
+}
+
+// session assumes a role by a call to the fake.
 func (c *cloud) session(t *testing.T, v access.Vending) access.Credentials {
 	t.Helper()
 	k, err := c.assumer().Assume(t.Context(), v)

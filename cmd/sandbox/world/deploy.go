@@ -69,7 +69,7 @@ func (w *World) vendFunction(p *policy.Policy) functions.Vend {
 			HTTP:     &http.Client{Timeout: callTimeout},
 			Endpoint: w.publicURL + "/federation", Issuer: w.publicURL + "/",
 		},
-		Render: vend.KeysIn, Roles: vend.Trials{Assumer: assumer, Now: w.Clock.Now},
+		Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: w.Clock.Now},
 	})
 }
 
