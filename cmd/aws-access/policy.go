@@ -20,8 +20,8 @@ const aboutCompile = `aws-access policy compile [-bastion ID] [-o policy.compile
 
 Compiles the policy file, and the file that its accounts_from names, into the
 form that the functions load. Each mistake is one line on standard error:
-policy.yaml:LINE:COL: what is wrong; what to write instead. After a mistake there
-is no compiled policy: an older one is removed, so that nobody deploys it.
+policy.yaml:LINE:COL: what is wrong; what to write instead. If there is a mistake,
+then an older compiled policy is removed, so that nobody deploys it.
 
 `
 
@@ -59,14 +59,13 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 
 var bastionID = regexp.MustCompile(`^([0-9]{12})?$`)
 
-// compilation makes one file of another.
+// compilation compiles the file from into the file into.
 type compilation struct{ from, into, bastion string }
 
-// run writes the compiled policy, or takes away the one that is there: whoever
-// deploys without looking at how the build ended must not deploy the policy of
-// yesterday.
+// run writes the compiled policy, or removes an older one: people who deploy without looking at the
+// result of the build must not deploy yesterday's policy.
 func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
-	if err := c.replaceable(); err != nil {
+	if err := c.checkOverwrite(); err != nil {
 		return nil, err
 	}
 	p, err := c.compile(stderr)
@@ -82,9 +81,9 @@ func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
 	return p, nil
 }
 
-// replaceable refuses to write over what this command did not make: a policy
-// file, for one, where the names were given the wrong way round.
-func (c compilation) replaceable() error {
+// checkOverwrite refuses to overwrite a file that this command did not make, such as a policy file
+// if the two names were swapped.
+func (c compilation) checkOverwrite() error {
 	before, err := os.ReadFile(c.into)
 	switch {
 	case errors.Is(err, os.ErrNotExist), err == nil && len(before) == 0:
@@ -99,13 +98,14 @@ func (c compilation) replaceable() error {
 	return nil
 }
 
-// compile also loads what it made, as the functions will.
+// compile compiles the policy, and loads the result as the functions will.
 func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	src, err := os.ReadFile(c.from)
 	if err != nil {
 		return nil, fmt.Errorf("aws-access: read the policy: %w", err)
 	}
-	p, warnings, err := compiler.Compile(c.from, src, compiler.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile})
+	o := compiler.Options{Bastion: c.bastion, Now: time.Now(), Read: os.ReadFile}
+	p, warnings, err := compiler.Compile(c.from, src, o)
 	for _, w := range warnings {
 		w.Text = "warning: " + w.Text
 		say(stderr, "%v\n", w)
@@ -120,15 +120,14 @@ func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	return p, nil
 }
 
-// write puts a file into place whole: who reads it reads all of the old one or
-// all of the new one.
+// write replaces a file in one step: a reader gets either the whole old file or the whole new one.
 func write(name string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return fmt.Errorf("aws-access: write %s: %w", name, err)
 	}
 	_, err = f.Write(text)
-	// Lambda runs the function as another user than the one that packs it.
+	// Lambda runs the function as another user than the one who builds it.
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), name)

@@ -19,12 +19,13 @@ groups: {devs: {slack: S0DEVS}}
 rules: [{name: look, who: [devs], accounts: [prod], roles: [ReadOnly], max: 4h, approvals: none}]
 `
 
-// shell runs the command in a directory of its own, with files in it.
+// shell runs the command in an empty directory of its own.
 type shell struct {
 	*testing.T
 	stdout, stderr string
 }
 
+// inDirectory makes the directory, with files in it.
 func inDirectory(t *testing.T, files map[string]string) *shell {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -45,19 +46,19 @@ func (s *shell) write(name, text string) {
 	}
 }
 
-// runs runs a command line, and wants it to end in a way.
-func (s *shell) runs(line string, want int) {
+// run runs a command line, and checks its exit code.
+func (s *shell) run(line string, want int) {
 	s.Helper()
 	var stdout, stderr bytes.Buffer
 	got := run(context.Background(), strings.Fields(line), &stdout, &stderr)
 	s.stdout, s.stderr = stdout.String(), stderr.String()
 	if got != want {
-		s.Fatalf("aws-access %s: ended with %d, want %d\n%s%s", line, got, want, s.stdout, s.stderr)
+		s.Fatalf("aws-access %s: exit code %d, want %d\n%s%s", line, got, want, s.stdout, s.stderr)
 	}
 }
 
-// has compares what stands in a file; want "" is for no such file.
-func (s *shell) has(name, want string) {
+// wantFile checks the content of a file; "" is for a file that is empty or does not exist.
+func (s *shell) wantFile(name, want string) {
 	s.Helper()
 	got, err := os.ReadFile(name)
 	if err != nil && !os.IsNotExist(err) {
@@ -68,15 +69,15 @@ func (s *shell) has(name, want string) {
 	}
 }
 
-func (s *shell) says(what, got, want string) {
+func (s *shell) wantText(what, got, want string) {
 	s.Helper()
 	if got != want {
 		s.Errorf("%s: got:\n%s\nwant:\n%s", what, got, want)
 	}
 }
 
-// leaves wants these files in the directory, and no half-written one.
-func (s *shell) leaves(want string) {
+// wantFiles checks which files are in the directory, so that no temporary file is left.
+func (s *shell) wantFiles(want string) {
 	s.Helper()
 	found, err := filepath.Glob("*")
 	if got := strings.Join(found, " "); err != nil || got != want {
@@ -84,9 +85,9 @@ func (s *shell) leaves(want string) {
 	}
 }
 
-func TestCompileMakesWhatTheFunctionsLoad(t *testing.T) {
+func TestFunctionsLoadTheCompiledPolicy(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.runs("policy compile", fine)
+	s.run("policy compile", fine)
 	src, err := os.ReadFile("policy.compiled")
 	if err != nil {
 		t.Fatal(err)
@@ -95,82 +96,83 @@ func TestCompileMakesWhatTheFunctionsLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.says("standard output", s.stdout, "policy.compiled: 1 account, 2 roles, 1 rule, 0 never rules, digest "+p.Digest()+"\n")
-	s.says("standard error", s.stderr, "")
+	s.wantText("standard output", s.stdout,
+		"policy.compiled: 1 account, 2 roles, 1 rule, 0 never rules, digest "+p.Digest()+"\n")
+	s.wantText("standard error", s.stderr, "")
 	if file, err := os.Stat("policy.compiled"); err != nil || file.Mode().Perm() != 0o644 {
-		t.Errorf("mode %v (%v), which another user cannot read", file.Mode(), err)
+		t.Errorf("the file has mode %v (%v), so another user cannot read it", file.Mode(), err)
 	}
-	s.leaves("policy.compiled policy.yaml")
+	s.wantFiles("policy.compiled policy.yaml")
 	s.write("policy.yaml", sound)
-	s.runs("policy compile -o second.compiled policy.yaml", fine)
-	s.has("second.compiled", string(src))
+	s.run("policy compile -o second.compiled policy.yaml", fine)
+	s.wantFile("second.compiled", string(src))
 }
 
-func TestCompileReadsTheAccountsBesideThePolicy(t *testing.T) {
-	elsewhere := strings.Replace(sound, `accounts: [{id: "111111111111", name: prod}]`, "accounts_from: accounts.yaml", 1)
+func TestCompileReadsAccountsFileNextToPolicy(t *testing.T) {
+	fromFile := strings.Replace(sound, `accounts: [{id: "111111111111", name: prod}]`, "accounts_from: accounts.yaml", 1)
 	s := inDirectory(t, map[string]string{
-		"etc/policy.yaml": elsewhere, "etc/accounts.yaml": "- {id: \"111111111111\", name: prod}\n- {id: \"222222222222\", name: dev}\n",
+		"etc/policy.yaml":   fromFile,
+		"etc/accounts.yaml": "- {id: \"111111111111\", name: prod}\n- {id: \"222222222222\", name: dev}\n",
 	})
-	s.runs("policy compile -o out etc/policy.yaml", fine)
+	s.run("policy compile -o out etc/policy.yaml", fine)
 	if !strings.HasPrefix(s.stdout, "out: 2 accounts, ") {
 		t.Errorf("got %q", s.stdout)
 	}
 	s.write("etc/accounts.yaml", "- {id: \"111111111111\", name: prod, reggion: x}\n")
-	s.runs("policy compile -o out etc/policy.yaml", wrong)
-	s.says("standard error", s.stderr,
+	s.run("policy compile -o out etc/policy.yaml", wrong)
+	s.wantText("standard error", s.stderr,
 		"etc/accounts.yaml:1:36: an account cannot have the key \"reggion\"; did you mean \"region\"?\n")
 }
 
-// Who deploys without looking at how the build ended must not deploy what was
-// built before.
-func TestWhatIsWrongLeavesNoCompiledPolicy(t *testing.T) {
+// People who deploy without looking at the result of the build must not deploy an older policy.
+func TestFailedCompileRemovesOlderResult(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.runs("policy compile", fine)
+	s.run("policy compile", fine)
 	s.write("policy.yaml", strings.Replace(strings.Replace(sound, "prod]", "prd]", 1), "4h", "4y", 1))
-	s.runs("policy compile", wrong)
-	s.says("standard output", s.stdout, "")
-	s.says("standard error", s.stderr, `policy.yaml:6:46: no account is called "prd"; did you mean "prod"?
+	s.run("policy compile", wrong)
+	s.wantText("standard output", s.stdout, "")
+	s.wantText("standard error", s.stderr, `policy.yaml:6:46: no account is called "prd"; did you mean "prod"?
 policy.yaml:6:76: max is the word "4y", which is not a length of time; write it like 30m, 4h, 1h30m or 2d
 `)
-	s.leaves("policy.yaml")
+	s.wantFiles("policy.yaml")
 	s.write("policy.yaml", sound)
-	s.runs("policy compile", fine)
-	s.runs("policy compile other.yaml", wrong)
-	s.says("standard error", s.stderr, "aws-access: read the policy: open other.yaml: no such file or directory\n")
-	s.leaves("policy.yaml")
+	s.run("policy compile", fine)
+	s.run("policy compile other.yaml", wrong)
+	s.wantText("standard error", s.stderr, "aws-access: read the policy: open other.yaml: no such file or directory\n")
+	s.wantFiles("policy.yaml")
 }
 
 func TestWarningsDoNotFailTheBuild(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": strings.Replace(sound, `"111111111111"`, "111111111111", 1)})
-	s.runs("policy compile", fine)
-	s.says("standard error", s.stderr, "policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; "+
+	s.run("policy compile", fine)
+	s.wantText("standard error", s.stderr, "policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; "+
 		"write it in quotes: \"111111111111\"\n")
-	s.leaves("policy.compiled policy.yaml")
+	s.wantFiles("policy.compiled policy.yaml")
 }
 
-func TestTheBastionIsNoTarget(t *testing.T) {
+func TestBastionCannotBeTarget(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.runs("policy compile -bastion 111111111111", wrong)
-	s.says("standard error", s.stderr,
+	s.run("policy compile -bastion 111111111111", wrong)
+	s.wantText("standard error", s.stderr,
 		"policy.yaml:4:17: the account 111111111111 is the bastion, which cannot be a target; remove it\n")
-	s.runs("policy compile -bastion 999999999999", fine)
-	s.runs("policy compile -bastion 12", usage)
-	s.says("standard error", s.stderr,
+	s.run("policy compile -bastion 999999999999", fine)
+	s.run("policy compile -bastion 12", usage)
+	s.wantText("standard error", s.stderr,
 		"aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one policy file\n")
 }
 
-// Names the wrong way round must not cost somebody their policy.
-func TestOnlyACompiledPolicyIsWrittenOver(t *testing.T) {
+// Somebody who swaps the two names must not lose their policy.
+func TestOnlyACompiledPolicyIsOverwritten(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound, "notes": "mine\n", "empty": ""})
 	for _, name := range []string{"policy.yaml", "notes"} {
-		s.runs("policy compile -o "+name, wrong)
-		s.says("standard error", s.stderr,
+		s.run("policy compile -o "+name, wrong)
+		s.wantText("standard error", s.stderr,
 			"aws-access: "+name+" exists and is not a compiled policy, so it is not overwritten; choose another file with -o\n")
 	}
-	s.has("policy.yaml", sound)
-	s.has("notes", "mine\n")
-	s.runs("policy compile -o empty", fine)
-	s.runs("policy compile -o none/such", wrong)
+	s.wantFile("policy.yaml", sound)
+	s.wantFile("notes", "mine\n")
+	s.run("policy compile -o empty", fine)
+	s.run("policy compile -o none/such", wrong)
 	if !strings.HasPrefix(s.stderr, "aws-access: write none/such: ") {
 		t.Errorf("got %q", s.stderr)
 	}
@@ -180,29 +182,29 @@ func TestOnlyACompiledPolicyIsWrittenOver(t *testing.T) {
 	}
 	src[len(src)-1] ^= 1
 	s.write("damaged", string(src))
-	s.runs("policy compile -o damaged", fine)
+	s.run("policy compile -o damaged", fine)
 }
 
-func TestHowTheCommandIsCalled(t *testing.T) {
+func TestCommandLineAndHelp(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.runs("", usage)
+	s.run("", usage)
 	list := s.stderr
 	for _, line := range []string{"help", "-h", "--help"} {
-		s.runs(line, fine)
-		s.says(line, s.stdout, list)
+		s.run(line, fine)
+		s.wantText(line, s.stdout, list)
 	}
 	for _, c := range commands() {
 		if !strings.Contains(list, "  "+c.name+" ") {
-			t.Errorf("help says nothing of %s", c.name)
+			t.Errorf("help does not list %s", c.name)
 		}
 	}
-	s.runs("polcy compile", usage)
-	s.says("unknown", s.stderr, "aws-access: there is no command \"polcy\"; aws-access help lists them\n")
-	s.runs("policy", usage)
-	s.runs("policy compile -h", fine)
-	s.says("help", s.stderr[:min(len(s.stderr), len(aboutCompile))], aboutCompile)
+	s.run("polcy compile", usage)
+	s.wantText("unknown", s.stderr, "aws-access: there is no command \"polcy\"; aws-access help lists them\n")
+	s.run("policy", usage)
+	s.run("policy compile -h", fine)
+	s.wantText("help", s.stderr[:min(len(s.stderr), len(aboutCompile))], aboutCompile)
 	for _, line := range []string{"policy compile -x", "policy compile a b"} {
-		s.runs(line, usage)
+		s.run(line, usage)
 	}
-	s.leaves("policy.yaml")
+	s.wantFiles("policy.yaml")
 }
