@@ -19,9 +19,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
-// question is one case of a file in testdata/decide: what is asked, and what
-// is to be answered. What a case does not name is not compared.
-type question struct {
+// decideCase is one case of a file in testdata/decide: what is asked, and what the answer must be. A
+// case compares only what it names. People have the short names of policytest.Workspace.
+type decideCase struct {
 	Who       string
 	Account   string
 	Role      string
@@ -29,19 +29,19 @@ type question struct {
 	Reason    *string
 	Ticket    string
 	Approvals []string
-	Later     bool // asked at an approval or a vend, not at submit
+	Later     bool // asked at an approval or a vend, not when the request is submitted
 	At        string
-	People    map[string]string   // see workspace.change
-	Groups    map[string][]string // null: not known
+	People    map[string]string   // see policytest.Workspace.Change
+	Groups    map[string][]string // null: unknown
 	Gone      []string            // groups that were deleted
 	Old       bool                // people were read ten minutes ago, groups just now
 
 	Answer   string // granted, asks, or the code of the refusal
-	Says     string // in the refusal
-	Not      string // not in the refusal
+	Says     string // a part of the refusal
+	Not      string // what the refusal must not say
 	Max      string
 	Give     []access.Kind
-	Needs    []string // "rule: have/need of names"
+	Needs    []string // "rule: approved/required of names"
 	Cards    []string
 	Review   string            // "names within length"
 	Ticketed *bool             `yaml:"ticketed"`
@@ -51,7 +51,7 @@ type question struct {
 	Roles    []string // "name max", as the form shows them
 }
 
-// Every file of testdata/decide is a policy and cases; adding one needs no Go.
+// Every file of testdata/decide has a policy and cases. Adding a case needs no Go.
 func TestPolicyAnswers(t *testing.T) {
 	files, err := filepath.Glob("testdata/decide/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -66,18 +66,18 @@ func TestPolicyAnswers(t *testing.T) {
 				continue
 			}
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar")+"/"+s.Name, func(t *testing.T) {
-				var q question
-				if err := strict([]byte(s.Text), &q); err != nil {
+				var c decideCase
+				if err := strict([]byte(s.Text), &c); err != nil {
 					t.Fatal(err)
 				}
-				q.check(t, p)
-				q.check(t, policytest.Reloaded(t, p))
+				c.check(t, p)
+				c.check(t, policytest.Reloaded(t, p))
 			})
 		}
 	}
 }
 
-// strict decodes YAML with known keys only.
+// strict decodes YAML and refuses unknown keys.
 func strict(src []byte, into any) error {
 	d := yaml.NewDecoder(bytes.NewReader(src))
 	d.KnownFields(true)
@@ -87,124 +87,135 @@ func strict(src []byte, into any) error {
 	return nil
 }
 
-// asked makes the question that the policy is asked.
-func (q *question) asked(t *testing.T, p *policy.Policy) (policy.Question, policytest.Workspace) {
+// question returns the question of the case, and its workspace.
+func (c *decideCase) question(t *testing.T, p *policy.Policy) (policy.Question, policytest.Workspace) {
 	t.Helper()
 	w := policytest.NewWorkspace()
-	for name, to := range q.People {
+	for name, to := range c.People {
 		if err := w.Change(name, to); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for id, names := range q.Groups {
+	for id, names := range c.Groups {
 		w.Groups[id] = names
 	}
-	at := policytest.Noon
-	if q.At != "" {
+	at := noon
+	if c.At != "" {
 		var err error
-		if at, err = time.Parse(time.RFC3339, q.At); err != nil {
+		if at, err = time.Parse(time.RFC3339, c.At); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out := policy.Question{Who: w.Person(q.Who), Account: q.Account, Role: q.Role, Reason: "why", Ticket: q.Ticket, Asking: !q.Later, Directory: w.Directory(at), At: at}
-	for _, id := range q.Gone {
+	out := policy.Question{
+		Who: w.Person(c.Who), Account: policytest.AccountID(p, c.Account), Role: c.Role, Reason: "why",
+		Ticket: c.Ticket, Asking: !c.Later, Directory: w.Directory(at), At: at,
+	}
+	for _, id := range c.Gone {
 		out.Directory.Groups[id] = access.Group{ReadAt: at, Gone: true}
 	}
-	if q.Old {
+	if c.Old {
 		out.Directory.PeopleAt = at.Add(-access.PeopleStaleAfter)
 	}
-	out.Account = policytest.AccountID(p, q.Account)
-	if q.Reason != nil {
-		out.Reason = *q.Reason
+	if c.Reason != nil {
+		out.Reason = *c.Reason
 	}
-	if q.For != "" {
+	if c.For != "" {
 		var err error
-		if out.For, err = policy.ParseLength(q.For); err != nil {
+		if out.For, err = policy.ParseLength(c.For); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range q.Approvals {
+	for _, name := range c.Approvals {
 		out.Approvals = append(out.Approvals, w.Person(name))
 	}
 	return out, w
 }
 
-func (q *question) check(t *testing.T, p *policy.Policy) {
+func (c *decideCase) check(t *testing.T, p *policy.Policy) {
 	t.Helper()
-	asked, w := q.asked(t, p)
-	a := p.Decide(asked)
-	if again := p.Decide(asked); !cmp.Equal(a, again) {
-		t.Errorf("asked twice:\n%s", cmp.Diff(a, again))
+	q, w := c.question(t, p)
+	a := p.Decide(q)
+	if again := p.Decide(q); !cmp.Equal(a, again) {
+		t.Errorf("the same question has another answer:\n%s", cmp.Diff(a, again))
 	}
-	if got := answer(a); q.Answer != "" && got != q.Answer {
-		t.Errorf("answer: got %q (%v), want %q", got, a.Refusal, q.Answer)
-	}
-	if a.Refusal != nil && (!strings.Contains(a.Refusal.Error(), q.Says) || q.Not != "" && strings.Contains(a.Refusal.Error(), q.Not)) {
-		t.Errorf("refusal: got %q, want %q in it and %q not", a.Refusal, q.Says, q.Not)
-	}
-	if q.Says != "" && a.Refusal == nil {
-		t.Errorf("there is no refusal, want one with %q", q.Says)
-	}
-	if a.Refusal != nil && a.Terms.Met {
-		t.Errorf("refused with %q, and met", access.Code(a.Refusal))
-	}
-	q.checkTerms(t, a)
-	for name, want := range q.Decide {
-		if got := may(p.CheckApprover(asked, w.Person(name))); got != want {
+	c.checkRefusal(t, a)
+	c.checkTerms(t, a)
+	for name, want := range c.Decide {
+		if got := code(p.CheckApprover(q, w.Person(name))); got != want {
 			t.Errorf("%s decides: got %q, want %q", name, got, want)
 		}
 	}
-	for name, want := range q.Revoke {
-		if got := may(p.CheckRevoker(asked, w.Person(name))); got != want {
+	for name, want := range c.Revoke {
+		if got := code(p.CheckRevoker(q, w.Person(name))); got != want {
 			t.Errorf("%s revokes: got %q, want %q", name, got, want)
 		}
 	}
-	for _, reason := range p.Explain(asked) {
-		if want, asked := q.Explain[reason.Rule]; asked && reason.Outcome != want {
+	for _, reason := range p.Explain(q) {
+		if want, named := c.Explain[reason.Rule]; named && reason.Outcome != want {
 			t.Errorf("explain %q: got %q (%s), want %q", reason.Rule, reason.Outcome, reason.Says, want)
 		}
 	}
-	if q.Roles != nil {
+	if c.Roles != nil {
 		var got []string
-		for _, r := range p.Roles(asked.Who, asked.Directory, asked.At, asked.Account) {
+		for _, r := range p.Roles(q.Who, q.Directory, q.At, q.Account) {
 			got = append(got, r.Name+" "+access.Length(r.Max))
 		}
-		if !slices.Equal(got, q.Roles) {
-			t.Errorf("roles to ask for: got %q, want %q", got, q.Roles)
+		if !slices.Equal(got, c.Roles) {
+			t.Errorf("roles to ask for: got %q, want %q", got, c.Roles)
 		}
 	}
 }
 
-func (q *question) checkTerms(t *testing.T, a policy.Answer) {
+func (c *decideCase) checkRefusal(t *testing.T, a policy.Answer) {
 	t.Helper()
-	if got := access.Length(a.Terms.Max); q.Max != "" && got != q.Max {
-		t.Errorf("max: got %s, want %s", got, q.Max)
+	if got := answer(a); c.Answer != "" && got != c.Answer {
+		t.Errorf("answer: got %q (%v), want %q", got, a.Refusal, c.Answer)
 	}
-	if q.Give != nil && !slices.Equal(a.Terms.Give, q.Give) {
-		t.Errorf("give: got %v, want %v", a.Terms.Give, q.Give)
+	if a.Refusal == nil {
+		if c.Says != "" {
+			t.Errorf("there is no refusal, want one with %q", c.Says)
+		}
+		return
+	}
+	if text := a.Refusal.Error(); !strings.Contains(text, c.Says) || c.Not != "" && strings.Contains(text, c.Not) {
+		t.Errorf("refusal: got %q, want one with %q and without %q", text, c.Says, c.Not)
+	}
+	if a.Terms.Met {
+		t.Errorf("the answer is the refusal %q, but the terms are met", access.Code(a.Refusal))
+	}
+}
+
+func (c *decideCase) checkTerms(t *testing.T, a policy.Answer) {
+	t.Helper()
+	if got := access.Length(a.Terms.Max); c.Max != "" && got != c.Max {
+		t.Errorf("max: got %s, want %s", got, c.Max)
+	}
+	if c.Give != nil && !slices.Equal(a.Terms.Give, c.Give) {
+		t.Errorf("give: got %v, want %v", a.Terms.Give, c.Give)
 	}
 	var needs []string
 	for _, n := range a.Terms.Requirements {
 		needs = append(needs, fmt.Sprintf("%s: %d/%d of %s", n.Rule, n.Approved, n.Required, strings.Join(n.From, ", ")))
 	}
-	if q.Needs != nil && !slices.Equal(needs, q.Needs) {
-		t.Errorf("needs: got %q, want %q", needs, q.Needs)
+	if c.Needs != nil && !slices.Equal(needs, c.Needs) {
+		t.Errorf("needs: got %q, want %q", needs, c.Needs)
 	}
-	if q.Cards != nil && !slices.Equal(a.Terms.Channels, q.Cards) {
-		t.Errorf("cards: got %v, want %v", a.Terms.Channels, q.Cards)
+	if c.Cards != nil && !slices.Equal(a.Terms.Channels, c.Cards) {
+		t.Errorf("cards: got %v, want %v", a.Terms.Channels, c.Cards)
 	}
 	review := "none"
 	if r := a.Terms.Review; r != nil {
 		review = strings.Join(r.By, ", ") + " within " + access.Length(r.Within)
 	}
-	if q.Review != "" && review != q.Review {
-		t.Errorf("review: got %q, want %q", review, q.Review)
+	if c.Review != "" && review != c.Review {
+		t.Errorf("review: got %q, want %q", review, c.Review)
 	}
-	if q.Ticketed != nil && a.Ticket != *q.Ticketed {
-		t.Errorf("ticket: got %v, want %v", a.Ticket, *q.Ticketed)
+	if c.Ticketed != nil && a.Ticket != *c.Ticketed {
+		t.Errorf("ticket: got %v, want %v", a.Ticket, *c.Ticketed)
 	}
 }
 
+// answer returns "granted", "asks" or the code of the refusal.
 func answer(a policy.Answer) string {
 	switch {
 	case a.Refusal != nil:
@@ -215,15 +226,17 @@ func answer(a policy.Answer) string {
 	return "asks"
 }
 
-func may(refusal error) string {
+// code returns the code of a refusal, "yes" if there is none.
+func code(refusal error) string {
 	if refusal == nil {
 		return "yes"
 	}
 	return access.Code(refusal)
 }
 
-// Two nevers that may concern somebody for different reasons: the first one in the file decided which was told.
-func TestWhatIsDoubtfulOfTwoNeversIsTheSameInAnyOrder(t *testing.T) {
+// It is unknown for different reasons whether two never rules concern somebody. The reason that is
+// told once depended on which never rule came first in the file.
+func TestUnknownNeverRulesHaveTheSameReasonInAnyOrder(t *testing.T) {
 	const head = `version: 1
 settings: {channel: C0A}
 roles: {Look: {}}
@@ -234,15 +247,15 @@ never:
 `
 	group := "  - {name: a, who: [away], accounts: [\"*\"], roles: [Look]}\n"
 	address := "  - {name: b, who: [dev@example.com], accounts: [\"*\"], roles: [Look]}\n"
+	gone := map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: noon}}
 	q := policy.Question{
 		Who:     access.Person{ID: "U0DEV", UnverifiedEmail: "dev@example.com", Membership: access.Member},
-		Account: "111111111111", Role: "Look", At: policytest.Noon,
-		Directory: access.Directory{PeopleAt: policytest.Noon, Groups: map[string]access.Group{"S0AWAY": {Gone: true, ReadAt: policytest.Noon}}},
+		Account: "111111111111", Role: "Look", At: noon, Directory: access.Directory{PeopleAt: noon, Groups: gone},
 	}
-	for _, nevers := range []string{group + address, address + group} {
-		answer := policytest.Compile(t, head+nevers).Decide(q)
+	for _, never := range []string{group + address, address + group} {
+		answer := policytest.Compile(t, head+never).Decide(q)
 		if access.Code(answer.Refusal) != "never" || access.Code(answer.Unknown) != "unproven_address" {
-			t.Errorf("got %v, in doubt because of %q; want unproven_address", answer.Refusal, access.Code(answer.Unknown))
+			t.Errorf("got %v, unknown because of %q; want unproven_address", answer.Refusal, access.Code(answer.Unknown))
 		}
 	}
 }

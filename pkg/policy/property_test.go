@@ -16,16 +16,18 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
-// model is a policy as the oracle reads it: plain lists, looked through from
-// the start each time.
+// The properties below compare the evaluator with an oracle: a simple model of a policy, plain lists
+// that it searches from the start each time.
+
+// model is a policy as the oracle reads it.
 type model struct {
 	accounts []modelAccount
 	rules    []modelRule
-	nevers   []modelRule
+	never    []modelRule
 }
 
 type modelAccount struct {
-	id, name, env string // env "" for no such tag
+	id, name, env string // env "": no such tag
 	roles         []string
 }
 
@@ -51,7 +53,7 @@ type modelNeed struct {
 type scene struct {
 	model
 	people    map[string]access.Person // by short name
-	groups    map[string][]string      // by group; nil: not known
+	groups    map[string][]string      // by group; nil: unknown
 	who       string
 	account   string
 	role      string
@@ -63,10 +65,11 @@ var (
 	sceneGroups = []string{"ga", "gb", "gc"}
 	scenePeople = []string{"p0", "p1", "p2", "p3", "p4"}
 	sceneWho    = []string{"ga", "gb", "gc", "people", "p0@example.com", "U0P1", "everyone"}
-	// people is a group that is written out.
+	// scenePeopleGroup has the members of the group "people".
 	scenePeopleGroup = []string{"p2@example.com", "U0P3"}
 )
 
+// some draws from least to three different entries.
 func some(t *rapid.T, from []string, least int, label string) []string {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(from), least, 3, rapid.ID[string]).Draw(t, label)
 }
@@ -74,15 +77,16 @@ func some(t *rapid.T, from []string, least int, label string) []string {
 func drawScene(t *rapid.T) scene {
 	s := scene{people: make(map[string]access.Person), groups: make(map[string][]string)}
 	for i := range rapid.IntRange(1, 4).Draw(t, "accounts") {
-		a := modelAccount{id: fmt.Sprintf("%012d", i+1), name: fmt.Sprint("acc", i), env: rapid.SampledFrom([]string{"prod", "dev", ""}).Draw(t, "env")}
+		a := modelAccount{id: fmt.Sprintf("%012d", i+1), name: fmt.Sprint("acc", i)}
+		a.env = rapid.SampledFrom([]string{"prod", "dev", ""}).Draw(t, "env")
 		a.roles = some(t, sceneRoles, 1, "roles of an account")
 		s.accounts = append(s.accounts, a)
 	}
 	for i := range rapid.IntRange(1, 6).Draw(t, "rules") {
 		s.rules = append(s.rules, s.drawRule(t, fmt.Sprint("r", i)))
 	}
-	for i := range rapid.IntRange(0, 2).Draw(t, "nevers") {
-		s.nevers = append(s.nevers, s.drawScope(t, fmt.Sprint("n", i)))
+	for i := range rapid.IntRange(0, 2).Draw(t, "never rules") {
+		s.never = append(s.never, s.drawScope(t, fmt.Sprint("n", i)))
 	}
 	for _, name := range scenePeople {
 		s.people[name] = drawPerson(t, name)
@@ -103,8 +107,8 @@ func drawScene(t *rapid.T) scene {
 	return s
 }
 
-// drawPerson is a member most of the time, whose address may be "unproven_address",
-// another's, or not there.
+// drawPerson draws somebody who is usually a member. The address may be unproven, that of another
+// person, or missing.
 func drawPerson(t *rapid.T, name string) access.Person {
 	p := access.Person{ID: "U0" + strings.ToUpper(name), Name: name, Membership: access.Member}
 	switch rapid.IntRange(0, 7).Draw(t, "address of "+name) {
@@ -114,14 +118,14 @@ func drawPerson(t *rapid.T, name string) access.Person {
 	default:
 		p.Email = name + "@example.com"
 	}
-	if rapid.IntRange(0, 7).Draw(t, "standing of "+name) == 0 {
-		p.Membership = rapid.SampledFrom([]access.Membership{access.Guest, access.Deactivated, ""}).Draw(t, "standing")
+	if rapid.IntRange(0, 7).Draw(t, "membership of "+name) == 0 {
+		others := []access.Membership{access.Guest, access.Deactivated, ""}
+		p.Membership = rapid.SampledFrom(others).Draw(t, "membership")
 	}
 	return p
 }
 
-// drawScope draws what rules and nevers have in common, so that it matches
-// some account.
+// drawScope draws what rules and never rules have in common, so that it matches some account.
 func (s *scene) drawScope(t *rapid.T, name string) modelRule {
 	a := rapid.SampledFrom(s.accounts).Draw(t, "an account")
 	from := []string{"*", a.name}
@@ -143,12 +147,12 @@ func (s *scene) drawRule(t *rapid.T, name string) modelRule {
 	r.ticket = rapid.Bool().Draw(t, "ticket")
 	r.give = rapid.SampledFrom([][]string{nil, {"console"}, {"keys"}}).Draw(t, "give")
 	for range rapid.IntRange(0, 2).Draw(t, "needs") {
-		// With everyone in it a requirement is never too few people to compile.
+		// With a Slack group in it, the compiler never finds too few people for a requirement.
 		from := append(some(t, sceneWho[:6], 1, "from"), "gc")
 		slices.Sort(from)
 		r.needs = append(r.needs, modelNeed{from: slices.Compact(from), need: rapid.IntRange(1, 2).Draw(t, "need")})
 	}
-	// Only earlier ones: no circle.
+	// Only earlier rules, so that there is no circle.
 	for _, other := range s.rules {
 		if rapid.IntRange(0, 3).Draw(t, "instead of "+other.name) == 0 {
 			r.insteadOf = append(r.insteadOf, other.name)
@@ -157,7 +161,7 @@ func (s *scene) drawRule(t *rapid.T, name string) modelRule {
 	return r
 }
 
-// text is the model as a policy file.
+// text returns the model as a policy file.
 func (m model) text() string {
 	var b strings.Builder
 	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {Look: {}, Change: {}, Admin: {}}\naccounts:\n")
@@ -168,7 +172,8 @@ func (m model) text() string {
 		}
 		fmt.Fprintf(&b, "  - {id: %q, name: %s, roles: [%s]%s}\n", a.id, a.name, strings.Join(a.roles, ", "), tags)
 	}
-	b.WriteString("groups: {ga: {slack: S0GA}, gb: {slack: S0GB}, gc: {slack: S0GC}, people: {people: [" + strings.Join(scenePeopleGroup, ", ") + "]}}\nrules:\n")
+	b.WriteString("groups: {ga: {slack: S0GA}, gb: {slack: S0GB}, gc: {slack: S0GC}, people: {people: [" +
+		strings.Join(scenePeopleGroup, ", ") + "]}}\nrules:\n")
 	for _, r := range m.rules {
 		r.write(&b)
 		fmt.Fprintf(&b, ", max: %dm, approvals: ", r.max)
@@ -192,10 +197,10 @@ func (m model) text() string {
 		}
 		b.WriteString("}\n")
 	}
-	if len(m.nevers) > 0 {
+	if len(m.never) > 0 {
 		b.WriteString("never:\n")
 	}
-	for _, n := range m.nevers {
+	for _, n := range m.never {
 		n.write(&b)
 		b.WriteString("}\n")
 	}
@@ -212,7 +217,8 @@ func (r modelRule) write(b *strings.Builder) {
 		}
 		accounts = append(accounts, a)
 	}
-	fmt.Fprintf(b, "  - {name: %s, who: [%s], accounts: [%s], roles: [\"%s\"]", r.name, strings.Join(r.who, ", "), strings.Join(accounts, ", "), strings.Join(r.roles, `", "`))
+	fmt.Fprintf(b, "  - {name: %s, who: [%s], accounts: [%s], roles: [\"%s\"]", r.name, strings.Join(r.who, ", "),
+		strings.Join(accounts, ", "), strings.Join(r.roles, `", "`))
 	if r.expired {
 		b.WriteString(", expires: 2026-11-20")
 	}
@@ -220,7 +226,9 @@ func (r modelRule) write(b *strings.Builder) {
 
 func (s scene) question() policy.Question {
 	q := policy.Question{Who: s.people[s.who], Account: s.account, Role: s.role, At: policytest.Noon}
-	q.Directory = access.Directory{PeopleAt: policytest.Noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person)}
+	q.Directory = access.Directory{
+		PeopleAt: policytest.Noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person),
+	}
 	for _, p := range s.people {
 		q.Directory.People[p.ID] = p
 	}
@@ -237,12 +245,12 @@ func (s scene) question() policy.Question {
 	return q
 }
 
-// certainty is what the oracle knows about somebody and a principal.
+// certainty is what the oracle knows about a person and a principal.
 type certainty uint8
 
 const (
 	no certainty = iota
-	maybe
+	unknown
 	yes
 )
 
@@ -251,7 +259,7 @@ func (s scene) belongs(p access.Person, principal string) certainty {
 	var members []string
 	switch {
 	case principal == "everyone":
-		return map[access.Membership]certainty{access.Member: yes, "": maybe}[p.Membership]
+		return map[access.Membership]certainty{access.Member: yes, "": unknown}[p.Membership]
 	case principal == "people":
 		members = scenePeopleGroup
 	case s.groups[principal] != nil:
@@ -259,7 +267,7 @@ func (s scene) belongs(p access.Person, principal string) certainty {
 			members = append(members, s.people[name].ID)
 		}
 	case slices.Contains(sceneGroups, principal):
-		return maybe
+		return unknown
 	default:
 		members = []string{principal}
 	}
@@ -270,65 +278,67 @@ func (s scene) belongs(p access.Person, principal string) certainty {
 	return best
 }
 
-// is says whether somebody is whom an id or an address names.
+// is reports whether a person has an id or an address.
 func (s scene) is(p access.Person, named string) certainty {
 	isAddress := strings.Contains(named, "@")
 	switch {
 	case p.ID == named, isAddress && p.Email == named:
 		return yes
 	case isAddress && strings.EqualFold(p.UnverifiedEmail, named), isAddress && p.Email == "" && p.UnverifiedEmail == "":
-		return maybe
+		return unknown
 	}
 	if !isAddress && p.UnverifiedEmail != "" {
 		for _, other := range s.people {
 			if other.ID == named && other.Same(p) {
-				return maybe
+				return unknown
 			}
 		}
 	}
 	return 0
 }
 
-func (s scene) where(r modelRule, forNever bool) bool {
+// holdsHere reports whether a rule has the account and the role of the question.
+func (s scene) holdsHere(r modelRule, isNever bool) bool {
 	i := slices.IndexFunc(s.accounts, func(a modelAccount) bool { return a.id == s.account })
 	a := s.accounts[i]
 	role := slices.ContainsFunc(r.roles, func(x string) bool { return x == "*" || x == s.role })
 	return role && !r.expired && slices.ContainsFunc(r.accounts, func(x string) bool {
-		return x == "*" || x == a.name || x == "env="+a.env || forNever && strings.HasPrefix(x, "env=") && a.env == ""
+		return x == "*" || x == a.name || x == "env="+a.env || isNever && strings.HasPrefix(x, "env=") && a.env == ""
 	})
 }
 
-// worlds calls visit with every way in which what is not known about the
-// requester could be: in a world each principal holds them or does not.
-func (s scene) worlds(visit func(holds func(r modelRule) bool)) {
-	var unsure []string
+// worlds calls visit for every possible world, one for each way in which the unknown facts about the
+// requester could be: in a world, each principal includes them or does not.
+func (s scene) worlds(visit func(includes func(r modelRule) bool)) {
+	var unknowns []string
 	for _, principal := range sceneWho {
-		if s.belongs(s.people[s.who], principal) == maybe {
-			unsure = append(unsure, principal)
+		if s.belongs(s.people[s.who], principal) == unknown {
+			unknowns = append(unknowns, principal)
 		}
 	}
-	for world := range 1 << len(unsure) {
+	for world := range 1 << len(unknowns) {
 		visit(func(r modelRule) bool {
 			return slices.ContainsFunc(r.who, func(principal string) bool {
-				i := slices.Index(unsure, principal)
+				i := slices.Index(unknowns, principal)
 				return i >= 0 && world&(1<<i) != 0 || i < 0 && s.belongs(s.people[s.who], principal) == yes
 			})
 		})
 	}
 }
 
-// active are the rules in force in one world, by looking again and again until
-// nothing changes.
-func (s scene) active(holds func(modelRule) bool) map[string]bool {
+// active returns the rules that bind in one world: it repeats the definition until nothing changes.
+func (s scene) active(includes func(modelRule) bool) map[string]bool {
 	matches := make(map[string]bool)
 	for _, r := range s.rules {
-		matches[r.name] = s.where(r, false) && holds(r)
+		matches[r.name] = s.holdsHere(r, false) && includes(r)
 	}
 	active := make(map[string]bool)
 	for range s.rules {
 		next := make(map[string]bool)
 		for _, r := range s.rules {
-			aside := slices.ContainsFunc(s.rules, func(o modelRule) bool { return active[o.name] && slices.Contains(o.insteadOf, r.name) })
+			aside := slices.ContainsFunc(s.rules, func(o modelRule) bool {
+				return active[o.name] && slices.Contains(o.insteadOf, r.name)
+			})
 			if matches[r.name] && !aside {
 				next[r.name] = true
 			}
@@ -338,8 +348,7 @@ func (s scene) active(holds func(modelRule) bool) map[string]bool {
 	return active
 }
 
-// filled is the oracle for requirements: it tries every way to give people to
-// them.
+// filled is the oracle for requirements: it tries every way to assign people to them.
 func (s scene) filled(r modelRule) bool {
 	var slots []modelNeed
 	for _, n := range r.needs {
@@ -370,25 +379,24 @@ func (s scene) filled(r modelRule) bool {
 	return try(0)
 }
 
-// A policy answers what a plain reading of the file answers. Where something
-// is not known, it is at least as strict as the strictest way it could be.
-func TestAnswersEqualAPlainReading(t *testing.T) {
+// If something is unknown, the answer is at least as strict as in the strictest possible world.
+func TestAnswersEqualThoseOfASimpleModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		p := policytest.Compile(t, s.text())
 		q := s.question()
 		got := p.Decide(q)
 		worlds, forbidden, nobody := 0, false, false
-		inForce := make(map[string]bool)
-		s.worlds(func(holds func(modelRule) bool) {
+		mayBind := make(map[string]bool)
+		s.worlds(func(includes func(modelRule) bool) {
 			worlds++
-			for _, n := range s.nevers {
-				forbidden = forbidden || s.where(n, true) && holds(n)
+			for _, n := range s.never {
+				forbidden = forbidden || s.holdsHere(n, true) && includes(n)
 			}
-			active := s.active(holds)
+			active := s.active(includes)
 			nobody = nobody || len(active) == 0
 			for name := range active {
-				inForce[name] = true
+				mayBind[name] = true
 			}
 		})
 		code := ""
@@ -397,34 +405,35 @@ func TestAnswersEqualAPlainReading(t *testing.T) {
 		}
 		switch {
 		case forbidden != (code == "never"):
-			rt.Fatalf("forbidden is %v, and the answer %q\n%s", forbidden, code, s.text())
+			rt.Fatalf("forbidden is %v, but the answer is %q\n%s", forbidden, code, s.text())
 		case forbidden:
 			return
 		case nobody != notAllowed(code):
-			rt.Fatalf("allowed is %v, and the answer %q\n%s", !nobody, code, s.text())
+			rt.Fatalf("allowed is %v, but the answer is %q\n%s", !nobody, code, s.text())
 		case nobody:
 			return
 		}
-		s.compare(rt, got, inForce, worlds > 1, p.Explain(q))
+		s.compare(rt, got, mayBind, worlds > 1, p.Explain(q))
 	})
 }
 
-// compare checks the terms of an answer against the rules that are in force in
-// some world.
-func (s scene) compare(t *rapid.T, got policy.Answer, inForce map[string]bool, unsure bool, reasons []policy.Reason) {
+// compare checks the terms of an answer against the rules that bind in some possible world.
+func (s scene) compare(
+	t *rapid.T, got policy.Answer, mayBind map[string]bool, unknowns bool, reasons []policy.Reason,
+) {
 	binding := make(map[string]bool)
 	for _, r := range reasons {
 		if r.Outcome == policy.Binds {
 			binding[r.Rule] = true
 		}
 	}
-	for name := range inForce {
+	for name := range mayBind {
 		if !binding[name] {
-			t.Fatalf("%s is in force, and does not bind\n%s", name, s.text())
+			t.Fatalf("%s may bind, but does not\n%s", name, s.text())
 		}
 	}
-	if !unsure && !cmp.Equal(binding, inForce) {
-		t.Fatalf("all is known: in force %v, binding %v\n%s", inForce, binding, s.text())
+	if !unknowns && !cmp.Equal(binding, mayBind) {
+		t.Fatalf("nothing is unknown: got %v, want %v\n%s", binding, mayBind, s.text())
 	}
 	least, ticket, console, keys, met := 30*24*60, false, true, true, true
 	for _, r := range s.rules {
@@ -438,19 +447,22 @@ func (s scene) compare(t *rapid.T, got policy.Answer, inForce map[string]bool, u
 		met = met && s.filled(r)
 	}
 	if console == keys && !console != (access.Code(got.Refusal) == "nothing_to_give") {
-		t.Fatalf("gives nothing is %v, the answer %v", !console, got.Refusal)
+		t.Fatalf("nothing to give is %v, but the answer is %v", !console, got.Refusal)
 	}
 	met = met && got.Refusal == nil
 	want := []any{time.Duration(least) * time.Minute, ticket, console, keys, met}
-	have := []any{got.Terms.Max, got.Ticket, slices.Contains(got.Terms.Give, access.Console), slices.Contains(got.Terms.Give, access.Keys), got.Terms.Met}
+	gives := func(kind access.Kind) bool { return slices.Contains(got.Terms.Give, kind) }
+	have := []any{got.Terms.Max, got.Ticket, gives(access.Console), gives(access.Keys), got.Terms.Met}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Fatalf("max, ticket, console, keys, met (-want +got):\n%s\n%s", diff, s.text())
 	}
 }
 
-// sorted is an answer without what only shows the order of the file.
+// sorted returns an answer without what only shows the order of the file.
 func sorted(a policy.Answer) policy.Answer {
-	slices.SortFunc(a.Terms.Requirements, func(x, y access.Requirement) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
+	slices.SortFunc(a.Terms.Requirements, func(x, y access.Requirement) int {
+		return strings.Compare(fmt.Sprint(x), fmt.Sprint(y))
+	})
 	slices.Sort(a.Terms.Channels)
 	if a.Refusal != nil {
 		a.Refusal = &access.Refusal{Code: access.Code(a.Refusal)}
@@ -474,18 +486,18 @@ func TestLoadedPolicyAnswersLikeCompiledPolicy(t *testing.T) {
 	})
 }
 
-func TestTheOrderOfRulesMeansNothing(t *testing.T) {
+func TestOrderOfRulesChangesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		q := s.question()
 		q.Asking = rapid.Bool().Draw(rt, "asking")
 		q.Reason = "why"
 		before := sorted(policytest.Compile(t, s.text()).Decide(q))
-		shuffle := rand.New(rand.NewSource(rapid.Int64().Draw(rt, "order")))
-		shuffle.Shuffle(len(s.rules), func(i, j int) { s.rules[i], s.rules[j] = s.rules[j], s.rules[i] })
-		shuffle.Shuffle(len(s.nevers), func(i, j int) { s.nevers[i], s.nevers[j] = s.nevers[j], s.nevers[i] })
-		shuffle.Shuffle(len(s.accounts), func(i, j int) { s.accounts[i], s.accounts[j] = s.accounts[j], s.accounts[i] })
-		shuffle.Shuffle(len(q.Approvals), func(i, j int) { q.Approvals[i], q.Approvals[j] = q.Approvals[j], q.Approvals[i] })
+		random := rand.New(rand.NewSource(rapid.Int64().Draw(rt, "order")))
+		shuffle(random, s.rules)
+		shuffle(random, s.never)
+		shuffle(random, s.accounts)
+		shuffle(random, q.Approvals)
 		after := sorted(policytest.Compile(t, s.text()).Decide(q))
 		if diff := cmp.Diff(before, after); diff != "" {
 			rt.Fatalf("in another order:\n%s\n%s", diff, s.text())
@@ -493,8 +505,12 @@ func TestTheOrderOfRulesMeansNothing(t *testing.T) {
 	})
 }
 
-// loosened says what an answer has become looser in, "" for nothing. Somebody
-// whom no rule allowed may be allowed by another: that loosens no rule.
+func shuffle[T any](random *rand.Rand, all []T) {
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+}
+
+// loosened says in what an answer has become looser, "" for nothing. Somebody whom no rule allowed
+// may be allowed by another one: that loosens no rule.
 func loosened(before, after policy.Answer) string {
 	switch access.Code(before.Refusal) {
 	case "not_allowed", "unknown_group", "slack_unreadable", "unproven_address":
@@ -540,22 +556,23 @@ func TestAddingARuleLoosensNothing(t *testing.T) {
 func TestNeverWinsOverEveryRule(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		s.nevers = append(s.nevers, modelRule{name: "added", who: []string{"everyone"}, accounts: []string{"*"}, roles: []string{s.role}})
+		s.never = append(s.never, modelRule{
+			name: "added", who: []string{"everyone"}, accounts: []string{"*"}, roles: []string{s.role},
+		})
 		p := policytest.Compile(t, s.text())
 		if code := access.Code(p.Decide(s.question()).Refusal); code != "never" {
 			rt.Fatalf("got %q\n%s", code, s.text())
 		}
 		for _, r := range p.Roles(s.people[s.who], s.question().Directory, policytest.Noon, s.account) {
 			if r.Name == s.role {
-				rt.Fatalf("the form shows a role that is never given\n%s", s.text())
+				rt.Fatalf("the form shows a forbidden role\n%s", s.text())
 			}
 		}
 	})
 }
 
-// Taking knowledge away, of a group or of a person's address, loosens nothing
-// and allows nobody.
-func TestNotKnowingLoosensNothing(t *testing.T) {
+// If a group becomes unknown, that loosens nothing and allows nobody.
+func TestUnknownGroupLoosensNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		p := policytest.Compile(t, s.text())
@@ -570,8 +587,7 @@ func TestNotKnowingLoosensNothing(t *testing.T) {
 	})
 }
 
-// The form shows what the policy would let somebody ask for, no more, no less.
-func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
+func TestFormShowsExactlyWhatMayBeAskedFor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
 		p, q := policytest.Compile(t, s.text()), s.question()
@@ -601,7 +617,7 @@ func TestTheFormShowsWhatMayBeAskedFor(t *testing.T) {
 	})
 }
 
-// notAllowed reports whether a refusal says that no rule is known to allow.
+// notAllowed reports whether a code says that no rule certainly allows.
 func notAllowed(code string) bool {
 	return slices.Contains([]string{"not_allowed", "unknown_group", "slack_unreadable", "unproven_address"}, code)
 }

@@ -47,8 +47,9 @@ var composed = [...]struct {
 }
 
 // asciiSpellings are letters that Unicode does not decompose, as people type them on another keyboard.
-var asciiSpellings = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th",
-	"ı", "i")
+var asciiSpellings = strings.NewReplacer(
+	"ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "đ", "d", "ð", "d", "ł", "l", "þ", "th", "ı", "i",
+)
 
 // decompose returns text in lower case, with each mark behind its letter.
 func decompose(text string) string {

@@ -98,7 +98,7 @@ func unmarked(text string) (src string, problems, warnings []compiler.Problem) {
 	return src, problems, warnings
 }
 
-func TestEveryProblemIsReportedWhereItStands(t *testing.T) {
+func TestProblemsAreReportedAtTheirPlace(t *testing.T) {
 	files, err := filepath.Glob("testdata/compile/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)

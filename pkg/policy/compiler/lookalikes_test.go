@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestManyNamesThatLookAlikeAreToldInAFewLines(t *testing.T) {
+func TestManyLookalikesNeedFewWarnings(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: " +
 		"[\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
