@@ -14,21 +14,30 @@ import (
 )
 
 const (
-	ownBoundary = "arn:aws:iam::111111111111:policy/aws-access/aws-access-boundary-Admin"
-	adminRole   = "arn:aws:iam::111111111111:role/aws-access/Admin"
-	madeRole    = "arn:aws:iam::111111111111:role/made-by-admin"
-	oldRole     = "arn:aws:iam::111111111111:role/deploy"
-	cli         = "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost"
-	console     = "arn:aws:signin:::console/home"
+	adminBoundary = "arn:aws:iam::111111111111:policy/aws-access/aws-access-boundary-Admin"
+	adminRole     = "arn:aws:iam::111111111111:role/aws-access/Admin"
+	madeRole      = "arn:aws:iam::111111111111:role/made-by-admin"
+	oldRole       = "arn:aws:iam::111111111111:role/deploy"
+	cli           = "arn:aws:signin:eu-west-1:111111111111:oauth2/public-client/localhost"
+	console       = "arn:aws:signin:::console/home"
+
+	newUser       = "arn:aws:iam::111111111111:user/me"
+	madeUser      = "arn:aws:iam::111111111111:user/made"
+	appStack      = "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1"
+	rolesStack    = "arn:aws:cloudformation:eu-west-1:111111111111:stack/aws-access-roles/1"
+	rolesStackSet = "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1"
+
+	administratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 )
 
-// ask is one call under a boundary, by a role that is allowed everything.
-type ask struct {
+// call is a call by a role that may do everything its boundary allows.
+type call struct {
 	by, action, resource string
 	boundary             string // iam:PermissionsBoundary of the call
 }
 
-func (a ask) judged(t *testing.T, limits ...string) awsfake.Verdict {
+// evaluate evaluates the call under limits: boundaries and session policies.
+func (c call) evaluate(t *testing.T, limits ...string) awsfake.Verdict {
 	t.Helper()
 	everything, err := awsfake.ParseDocument(allowed)
 	if err != nil {
@@ -42,105 +51,137 @@ func (a ask) judged(t *testing.T, limits ...string) awsfake.Verdict {
 		}
 		p.Limits = append(p.Limits, d)
 	}
-	call := awsfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{
-		"aws:PrincipalArn": {a.by}, "aws:userid": {"AROAEXAMPLE:aws-access-01K"}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
+	asked := awsfake.Call{Action: c.action, Resource: c.resource, Context: map[string][]string{
+		"aws:PrincipalArn": {c.by},
+		"aws:userid":       {"AROAEXAMPLE:aws-access-01K"},
+		"aws:CurrentTime":  {"2026-11-21T12:00:00Z"},
 	}}
-	if a.boundary != "" {
-		call.Context["iam:PermissionsBoundary"] = []string{a.boundary}
+	if c.boundary != "" {
+		asked.Context["iam:PermissionsBoundary"] = []string{c.boundary}
 	}
-	if err := call.Check(); err != nil {
+	if err := asked.Check(); err != nil {
 		t.Fatal(err)
 	}
-	return p.Evaluate(call)
+	return p.Evaluate(asked)
 }
 
-// What an administrator does all day stays possible, under the session policy
-// too.
-func TestAdministratorsDoTheirWork(t *testing.T) {
+// The daily work of an administrator is possible, also under the session policy.
+func TestAdministratorsCanDoTheirWork(t *testing.T) {
 	session, err := vend.SessionPolicy(access.Vending{
 		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
-		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC), Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC),
+		Ends:   time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []ask{
+	for _, a := range []call{
 		{adminRole, "s3:DeleteBucket", "arn:aws:s3:::logs", ""},
 		{adminRole, "ec2:TerminateInstances", "*", ""},
 		{adminRole, "iam:GetRole", adminRole, ""},
 		{adminRole, "iam:ListRoles", "*", ""},
-		{adminRole, "iam:PutRolePolicy", oldRole, ""}, // closed by the organisation's policy, where it is attached
+		{adminRole, "iam:PutRolePolicy", oldRole, ""}, // only the organisation's policy denies this
 		{adminRole, "iam:DeleteRole", oldRole, ""},
 		{adminRole, "iam:PassRole", oldRole, ""},
 		{adminRole, "iam:CreatePolicy", "arn:aws:iam::111111111111:policy/app", ""},
-		{adminRole, "iam:CreateRole", madeRole, ownBoundary},
-		{adminRole, "iam:CreateServiceLinkedRole", "arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ""},
-		{adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", ""},
+		{adminRole, "iam:CreateRole", madeRole, adminBoundary},
+		{adminRole, "iam:CreateServiceLinkedRole",
+			"arn:aws:iam::111111111111:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", ""},
+		{adminRole, "cloudformation:UpdateStack", appStack, ""},
 		{adminRole, "signin:AuthorizeOAuth2Access", console, ""},
 		{adminRole, "signin:CreateOAuth2Token", console, ""},
 		{madeRole, "signin:CreateOAuth2Token", console, ""},
-		{adminRole, "cloudformation:DescribeStacks", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
+		{adminRole, "cloudformation:DescribeStacks", rolesStackSet, ""},
 	} {
-		if got := a.judged(t, boundary(t, "Admin"), session); got != awsfake.Allowed {
+		if got := a.evaluate(t, boundary(t, "Admin"), session); got != awsfake.Allowed {
 			t.Errorf("%s on %s: %s", a.action, a.resource, got)
 		}
 	}
 }
 
-// The boundary alone, as if the session policy were missing: whoever comes to
-// act as Admin opens no new way in.
-func TestAdministratorsOpenNoNewWayIn(t *testing.T) {
-	for name, a := range map[string]ask{
-		"a role without a boundary":                        {adminRole, "iam:CreateRole", madeRole, ""},
-		"a role with another boundary":                     {adminRole, "iam:CreateRole", madeRole, "arn:aws:iam::aws:policy/AdministratorAccess"},
-		"a role with the boundary of another account":      {adminRole, "iam:CreateRole", madeRole, "arn:aws:iam::222222222222:policy/aws-access/aws-access-boundary-Admin"},
-		"a role under our path, even bounded":              {adminRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/aws-access/Mine", ownBoundary},
-		"a role under the revoker's path":                  {adminRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/aws-access-revoker/Mine", ownBoundary},
-		"a user without a boundary":                        {adminRole, "iam:CreateUser", "arn:aws:iam::111111111111:user/me", ""},
-		"another boundary for an old role":                 {adminRole, "iam:PutRolePermissionsBoundary", oldRole, "arn:aws:iam::aws:policy/AdministratorAccess"},
-		"another boundary for a user":                      {adminRole, "iam:PutUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", "arn:aws:iam::aws:policy/AdministratorAccess"},
-		"our boundary for a stricter one":                  {adminRole, "iam:PutRolePermissionsBoundary", oldRole, ownBoundary},
-		"our boundary for a user's stricter one":           {adminRole, "iam:PutUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", ownBoundary},
-		"no boundary for what was made":                    {adminRole, "iam:DeleteRolePermissionsBoundary", madeRole, ownBoundary},
-		"no boundary for a user":                           {adminRole, "iam:DeleteUserPermissionsBoundary", "arn:aws:iam::111111111111:user/me", ownBoundary},
-		"a foreign trust for an old role":                  {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
-		"a foreign trust for the own role":                 {adminRole, "iam:UpdateAssumeRolePolicy", adminRole, ""},
-		"the deny that ends the session taken away":        {adminRole, "iam:DeleteRolePolicy", adminRole, ownBoundary},
-		"the role's inline characters filled":              {adminRole, "iam:PutRolePolicy", adminRole, ownBoundary},
-		"the role deleted":                                 {adminRole, "iam:DeleteRole", "arn:aws:iam::111111111111:role/aws-access/ReadOnly", ""},
-		"the own boundary rewritten":                       {adminRole, "iam:CreatePolicyVersion", ownBoundary, ""},
-		"an older version of it":                           {adminRole, "iam:SetDefaultPolicyVersion", ownBoundary, ""},
-		"something that IAM learns tomorrow":               {adminRole, "iam:InventedTomorrow", adminRole, ""},
-		"another target role entered":                      {adminRole, "sts:AssumeRole", "arn:aws:iam::222222222222:role/aws-access/Admin", ""},
-		"the revoker entered":                              {adminRole, "sts:AssumeRole", "arn:aws:iam::111111111111:role/aws-access-revoker/Revoker", ""},
-		"a target role given to a service":                 {adminRole, "iam:PassRole", adminRole, ""},
-		"the stack changed":                                {adminRole, "cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", ""},
-		"the stack deleted":                                {adminRole, "cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/aws-access-roles/1", ""},
-		"what was made makes more":                         {madeRole, "iam:CreateRole", "arn:aws:iam::111111111111:role/more", ownBoundary},
-		"what was made takes rights":                       {madeRole, "iam:AttachRolePolicy", oldRole, ""},
-		"what was made lends an old role":                  {madeRole, "iam:PassRole", oldRole, ""},
-		"what was made enters an old role":                 {madeRole, "sts:AssumeRole", oldRole, ""},
-		"what was made makes keys":                         {"arn:aws:iam::111111111111:user/made", "iam:CreateAccessKey", "arn:aws:iam::111111111111:user/made", ""},
-		"what was made under a path that only looks alike": {"arn:aws:iam::111111111111:role/aws-access-mine", "iam:PassRole", oldRole, ""},
-	} {
-		if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Denied {
-			t.Errorf("%s: %s on %s: %s, want denied", name, a.action, a.resource, got)
-		}
-	}
-	// Not dead, though: a function's role that Admin made works.
-	for _, a := range []ask{{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""}, {madeRole, "iam:GetRole", madeRole, ""}} {
-		if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Allowed {
-			t.Errorf("what was made: %s: %s, want allowed", a.action, got)
+// newWaysIn are the calls with which an administrator could keep access after the
+// grant, or give access to somebody else.
+var newWaysIn = map[string]call{
+	"making a role without a boundary":    {adminRole, "iam:CreateRole", madeRole, ""},
+	"making a role with another boundary": {adminRole, "iam:CreateRole", madeRole, administratorAccess},
+	"making a role with the boundary of another account": {adminRole, "iam:CreateRole", madeRole,
+		"arn:aws:iam::222222222222:policy/aws-access/aws-access-boundary-Admin"},
+	"making a role under the path of the stack": {adminRole, "iam:CreateRole",
+		"arn:aws:iam::111111111111:role/aws-access/Mine", adminBoundary},
+	"making a role under the path of the revoker": {adminRole, "iam:CreateRole",
+		"arn:aws:iam::111111111111:role/aws-access-revoker/Mine", adminBoundary},
+	"making a user without a boundary": {adminRole, "iam:CreateUser", newUser, ""},
+	"putting another boundary on an old role": {adminRole, "iam:PutRolePermissionsBoundary",
+		oldRole, administratorAccess},
+	"putting another boundary on a user": {adminRole, "iam:PutUserPermissionsBoundary",
+		newUser, administratorAccess},
+	"replacing a role's stricter boundary": {
+		adminRole, "iam:PutRolePermissionsBoundary", oldRole, adminBoundary,
+	},
+	"replacing a user's stricter boundary": {
+		adminRole, "iam:PutUserPermissionsBoundary", newUser, adminBoundary,
+	},
+	"removing the boundary of a role": {
+		adminRole, "iam:DeleteRolePermissionsBoundary", madeRole, adminBoundary,
+	},
+	"removing the boundary of a user": {
+		adminRole, "iam:DeleteUserPermissionsBoundary", newUser, adminBoundary,
+	},
+	"changing the trust of an old role":                  {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
+	"changing the trust of Admin":                        {adminRole, "iam:UpdateAssumeRolePolicy", adminRole, ""},
+	"deleting the deny that ends the session":            {adminRole, "iam:DeleteRolePolicy", adminRole, adminBoundary},
+	"using up the size limit of Admin's inline policies": {adminRole, "iam:PutRolePolicy", adminRole, adminBoundary},
+	"deleting a target role": {adminRole, "iam:DeleteRole",
+		"arn:aws:iam::111111111111:role/aws-access/ReadOnly", ""},
+	"changing Admin's boundary":                  {adminRole, "iam:CreatePolicyVersion", adminBoundary, ""},
+	"restoring an older version of the boundary": {adminRole, "iam:SetDefaultPolicyVersion", adminBoundary, ""},
+	"an action that IAM adds in the future":      {adminRole, "iam:InventedTomorrow", adminRole, ""},
+	"assuming a target role of another account": {adminRole, "sts:AssumeRole",
+		"arn:aws:iam::222222222222:role/aws-access/Admin", ""},
+	"assuming the revoker": {adminRole, "sts:AssumeRole",
+		"arn:aws:iam::111111111111:role/aws-access-revoker/Revoker", ""},
+	"passing a target role to a service": {adminRole, "iam:PassRole", adminRole, ""},
+	"changing the stack":                 {adminRole, "cloudformation:UpdateStack", rolesStackSet, ""},
+	"deleting the stack":                 {adminRole, "cloudformation:DeleteStack", rolesStack, ""},
+
+	"a made role makes another role": {madeRole, "iam:CreateRole",
+		"arn:aws:iam::111111111111:role/more", adminBoundary},
+	"a made role attaches a policy":   {madeRole, "iam:AttachRolePolicy", oldRole, ""},
+	"a made role passes an old role":  {madeRole, "iam:PassRole", oldRole, ""},
+	"a made role assumes an old role": {madeRole, "sts:AssumeRole", oldRole, ""},
+	"a made user makes an access key": {madeUser, "iam:CreateAccessKey", madeUser, ""},
+	"a made role whose name looks like the stack's path": {"arn:aws:iam::111111111111:role/aws-access-mine",
+		"iam:PassRole", oldRole, ""},
+}
+
+// The boundary denies these calls without the session policy too, for a caller who
+// became Admin in another way.
+func TestAdministratorsCannotOpenNewWaysIn(t *testing.T) {
+	for name, c := range newWaysIn {
+		if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+			t.Errorf("%s: %s on %s: %s, want denied", name, c.action, c.resource, got)
 		}
 	}
 }
 
-// What Admin made has no session policy and no end. So its boundary denies
-// whatever the session policy denies to the session itself, also what is added
-// to that one day.
-func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
+func TestMadeRolesCanWork(t *testing.T) {
+	for _, c := range []call{
+		{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""},
+		{madeRole, "iam:GetRole", madeRole, ""},
+	} {
+		if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Allowed {
+			t.Errorf("a made role: %s: %s, want allowed", c.action, got)
+		}
+	}
+}
+
+// A role that Admin made has no session policy and no end. So the boundary denies to
+// it everything that the session policy denies to a session, including what is added
+// to the session policy later.
+func TestMadeRolesAreDeniedWhatSessionsAreDenied(t *testing.T) {
 	session, err := vend.SessionPolicy(access.Vending{
-		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"}, Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
+		Ends:   time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +196,7 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 	if err := json.Unmarshal([]byte(session), &policy); err != nil {
 		t.Fatal(err)
 	}
-	asked := 0
+	count := 0
 	for _, s := range policy.Statement {
 		if s.Effect != "Deny" || s.Condition != nil {
 			continue
@@ -166,43 +207,45 @@ func TestWhatIsMadeMayNoMoreThanTheSession(t *testing.T) {
 				resource = "*"
 			}
 			if strings.HasPrefix(action, "iam:") || strings.HasPrefix(action, "sts:") {
-				resource = oldRole // IAM's resources all begin alike
+				resource = oldRole // a resource that these actions can have
 			}
-			a := ask{madeRole, strings.ReplaceAll(action, "*", "InventedTomorrow"), resource, ""}
-			if got := a.judged(t, boundary(t, "Admin")); got != awsfake.Denied {
-				t.Errorf("what was made: %s: %s, want denied as in the session policy", action, got)
+			c := call{madeRole, strings.ReplaceAll(action, "*", "InventedTomorrow"), resource, ""}
+			if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+				t.Errorf("a made role: %s: %s, want denied as in the session policy", action, got)
 			}
-			asked++
+			count++
 		}
 	}
-	if asked < 30 {
-		t.Errorf("the session policy denies %d actions: is it read as it is written?", asked)
+	if count < 30 {
+		t.Errorf("found only %d actions that the session policy denies: is it parsed correctly?", count)
 	}
-	// The services whose whole point is to let people in, and their like.
+}
+
+func TestBoundaryDeniesServicesThatGiveAccess(t *testing.T) {
 	for _, action := range []string{
 		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "organizations:MoveAccount",
 		"signin:CreateBearerToken", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey",
 		"eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
 	} {
 		for _, by := range []string{madeRole, adminRole} {
-			if got := (ask{by, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Denied {
+			if got := (call{by, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
 				t.Errorf("%s: %s: %s, want denied", by, action, got)
 			}
 		}
 	}
-	// What lets nobody in, but is not for a function either.
+	// These give nobody access, but a made role does not need them.
 	for _, action := range []string{"rolesanywhere:ImportCrl", "account:CloseAccount", "sso:DeleteAccountAssignment"} {
-		if got := (ask{madeRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Denied {
-			t.Errorf("what was made: %s: %s, want denied", action, got)
+		if got := (call{madeRole, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+			t.Errorf("a made role: %s: %s, want denied", action, got)
 		}
-		if got := (ask{adminRole, action, "*", ""}).judged(t, boundary(t, "Admin")); got != awsfake.Allowed {
+		if got := (call{adminRole, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Allowed {
 			t.Errorf("Admin: %s: %s, want allowed", action, got)
 		}
 	}
 }
 
-// Whatever is attached to Operator, it becomes no administrator.
-func TestOperatorsBecomeNoAdministrators(t *testing.T) {
+// The boundary holds whatever policies are attached to Operator.
+func TestOperatorsCannotBecomeAdministrators(t *testing.T) {
 	const operator = "arn:aws:iam::111111111111:role/aws-access/Operator"
 	for _, c := range []struct {
 		action, resource string
@@ -213,14 +256,14 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 		{"iam:GetRole", operator, awsfake.Allowed},
 		{"iam:PassRole", oldRole, awsfake.Allowed},
 		{"organizations:DescribeOrganization", "*", awsfake.Allowed},
-		{"cloudformation:UpdateStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/app/1", awsfake.Allowed},
+		{"cloudformation:UpdateStack", appStack, awsfake.Allowed},
 		{"iam:PassRole", adminRole, awsfake.Denied},
 		{"sts:AssumeRole", adminRole, awsfake.Denied},
 		{"iam:PutRolePolicy", operator, awsfake.Denied},
-		{"cloudformation:DeleteStack", "arn:aws:cloudformation:eu-west-1:111111111111:stack/StackSet-aws-access-roles-1/1", awsfake.Denied},
+		{"cloudformation:DeleteStack", rolesStackSet, awsfake.Denied},
 		{"iam:PutRolePolicy", oldRole, awsfake.Implicit},
 		{"iam:CreateRole", madeRole, awsfake.Implicit},
-		{"iam:CreateUser", "arn:aws:iam::111111111111:user/me", awsfake.Implicit},
+		{"iam:CreateUser", newUser, awsfake.Implicit},
 		{"iam:UpdateAssumeRolePolicy", oldRole, awsfake.Implicit},
 		{"rolesanywhere:CreateTrustAnchor", "*", awsfake.Denied},
 		{"organizations:LeaveOrganization", "*", awsfake.Denied},
@@ -231,30 +274,31 @@ func TestOperatorsBecomeNoAdministrators(t *testing.T) {
 		{"sso:CreateAccountAssignment", "*", awsfake.Denied},
 		{"identitystore:CreateUser", "*", awsfake.Denied},
 	} {
-		if got := (ask{operator, c.action, c.resource, ""}).judged(t, boundary(t, "Operator")); got != c.want {
+		if got := (call{operator, c.action, c.resource, ""}).evaluate(t, boundary(t, "Operator")); got != c.want {
 			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
 		}
 	}
 }
 
-// Programs do not sign in and the console opens, in every partition and under
-// both boundaries.
-func TestTheConsoleOpensInEveryPartition(t *testing.T) {
-	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1",
-		"aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+// Both boundaries allow the console and deny the sign-in of programs, in every
+// partition.
+func TestConsoleOpensAndProgramsCannotSignInInEveryPartition(t *testing.T) {
+	for partition, region := range map[string]string{
+		"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1",
+	} {
 		made := render(t, cfntest.Place{Partition: partition, Account: account, Region: region}, nil)
 		for _, role := range []string{"Admin", "Operator"} {
 			limit := document(t, made[role+"OwnBoundary"].Properties["PolicyDocument"])
 			by := "arn:" + partition + ":iam::111111111111:role/aws-access/" + role
-			ours := "arn:" + partition + ":signin:" + region + ":111111111111:"
+			prefix := "arn:" + partition + ":signin:" + region + ":111111111111:"
 			for resource, want := range map[string]awsfake.Verdict{
-				ours + "oauth2/public-client/localhost":          awsfake.Denied,
-				ours + "service-principal/aws-mcp.amazonaws.com": awsfake.Denied,
-				ours + "console/home":                            awsfake.Allowed,
-				"arn:" + partition + ":signin:::console/home":    awsfake.Allowed,
+				prefix + "oauth2/public-client/localhost":          awsfake.Denied,
+				prefix + "service-principal/aws-mcp.amazonaws.com": awsfake.Denied,
+				prefix + "console/home":                            awsfake.Allowed,
+				"arn:" + partition + ":signin:::console/home":      awsfake.Allowed,
 			} {
 				for _, action := range []string{"signin:AuthorizeOAuth2Access", "signin:CreateOAuth2Token"} {
-					if got := (ask{by, action, resource, ""}).judged(t, limit); got != want {
+					if got := (call{by, action, resource, ""}).evaluate(t, limit); got != want {
 						t.Errorf("%s: %s on %s: %s, want %s", role, action, resource, got, want)
 					}
 				}
@@ -263,10 +307,10 @@ func TestTheConsoleOpensInEveryPartition(t *testing.T) {
 	}
 }
 
-// Each statement of Admin's boundary but the first denies something that no
-// other does.
+// Each statement of Admin's boundary except the first denies a call that no other
+// statement denies.
 func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
-	needs := map[string]ask{
+	deniedBy := map[string]call{
 		"OursStays":               {adminRole, "iam:DeleteRolePolicy", adminRole, ""},
 		"WhatIsMadeIsBounded":     {adminRole, "iam:CreateRole", madeRole, ""},
 		"BoundariesAndTrustsStay": {adminRole, "iam:UpdateAssumeRolePolicy", oldRole, ""},
@@ -277,7 +321,7 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 	}
 	policy := boundary(t, "Admin")
 	all := statements(t, policy)
-	if len(all) != len(needs)+1 {
+	if len(all) != len(deniedBy)+1 {
 		t.Fatalf("%d statements", len(all))
 	}
 	for i := 1; i < len(all); i++ {
@@ -289,17 +333,17 @@ func TestEveryStatementOfTheBoundaryIsNeeded(t *testing.T) {
 		}
 		sid := all[i]["Sid"].(string)
 		looser := document(t, map[string]any{"Version": "2012-10-17", "Statement": rest})
-		if got := needs[sid].judged(t, policy); got != awsfake.Denied {
+		if got := deniedBy[sid].evaluate(t, policy); got != awsfake.Denied {
 			t.Errorf("%s: %s", sid, got)
 		}
-		if got := needs[sid].judged(t, looser); got != awsfake.Allowed {
+		if got := deniedBy[sid].evaluate(t, looser); got != awsfake.Allowed {
 			t.Errorf("without %s: %s, want it allowed", sid, got)
 		}
 	}
 }
 
-// secretsOfReadOnlyAccess are actions of AWS's ReadOnlyAccess (version 178) that
-// hand out a secret, a credential or a token, found among its 2,677 patterns.
+// secretsOfReadOnlyAccess lists the actions of AWS's ReadOnlyAccess (version 178, 2,677
+// patterns) that return a secret, a credential or a token.
 var secretsOfReadOnlyAccess = []string{
 	"acm:GetAcmeExternalAccountBindingCredentials", "appsync:ListApiKeys", "cloudwatch:GetSpaceCredentials",
 	"cloudwatch:GetSpaceCredentialsForOrganization",
@@ -312,20 +356,20 @@ var secretsOfReadOnlyAccess = []string{
 	"ssm:GetAccessToken", "wafv2:GetDecryptedAPIKey",
 }
 
-// Those who look read no secrets, whatever AWS's policy allows: as if it allowed
-// everything.
-func TestThoseWhoLookReadNoSecrets(t *testing.T) {
+// The policy denies secrets whatever AWS's policy allows.
+func TestReadOnlyAndOperatorCannotReadSecrets(t *testing.T) {
 	made := render(t, here, nil)
 	policy, err := awsfake.ParseDocument(document(t, made["NoSecretsPolicy"].Properties["PolicyDocument"]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, role := range []string{"ReadOnly", "Operator"} {
-		if attached := fmt.Sprint(made[role+"Role"].Properties["ManagedPolicyArns"]); !strings.Contains(attached, noSecrets) {
-			t.Errorf("%s has %s, not the policy that keeps secrets closed", role, attached)
+		attached := fmt.Sprint(made[role+"Role"].Properties["ManagedPolicyArns"])
+		if !strings.Contains(attached, noSecrets) {
+			t.Errorf("%s has %s, want also the policy that denies secrets", role, attached)
 		}
 	}
-	judge := func(action, resource, via string) awsfake.Verdict {
+	evaluate := func(action, resource, via string) awsfake.Verdict {
 		call := awsfake.Call{Action: action, Resource: resource,
 			Context: map[string][]string{"aws:PrincipalArn": {"arn:aws:iam::111111111111:role/aws-access/ReadOnly"}}}
 		if via != "" {
@@ -337,7 +381,7 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 		return policy.Evaluate(call)
 	}
 	for _, action := range secretsOfReadOnlyAccess {
-		if got := judge(action, "*", ""); got != awsfake.Denied {
+		if got := evaluate(action, "*", ""); got != awsfake.Denied {
 			t.Errorf("%s: %s, want denied", action, got)
 		}
 	}
@@ -351,12 +395,12 @@ func TestThoseWhoLookReadNoSecrets(t *testing.T) {
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys", "", awsfake.Denied},
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/apikeys/k1", "", awsfake.Denied},
 		{"apigateway:GET", "arn:aws:apigateway:eu-west-1::/restapis", "", awsfake.Implicit},
-		// AWS's policy decides
+		// This policy neither allows nor denies these: AWS's policy decides.
 		{"ssm:GetParameter", "arn:aws:ssm:eu-west-1:111111111111:parameter/plain", "", awsfake.Implicit},
 		{"s3:GetObject", "arn:aws:s3:::b/k", "", awsfake.Implicit},
 		{"logs:FilterLogEvents", "*", "", awsfake.Implicit},
 	} {
-		if got := judge(c.action, c.resource, c.via); got != c.want {
+		if got := evaluate(c.action, c.resource, c.via); got != c.want {
 			t.Errorf("%s on %s via %q: %s, want %s", c.action, c.resource, c.via, got, c.want)
 		}
 	}

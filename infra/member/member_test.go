@@ -18,14 +18,13 @@ const (
 
 var here = cfntest.Place{Partition: "aws", Account: account, Region: "eu-west-1"}
 
-// required are the parameters without which there is no stack, and the
-// organisation.
+// required returns the required parameters, and the organisation.
 func required() map[string]string {
 	return map[string]string{"BastionAccountId": bastion, "OrganizationId": org, "ExternalId": external}
 }
 
-// render is roles.yaml as a member account gets it, with some parameters
-// changed.
+// render returns the resources of roles.yaml in a member account, with some
+// parameters changed.
 func render(t *testing.T, place cfntest.Place, change map[string]string) map[string]cfntest.Resource {
 	t.Helper()
 	template, err := cfntest.Read("roles.yaml")
@@ -41,11 +40,11 @@ func render(t *testing.T, place cfntest.Place, change map[string]string) map[str
 	return made
 }
 
-// document is a policy as CloudFormation hands it to IAM: without white space.
+// document returns a policy as CloudFormation sends it to IAM: without white space.
 func document(t *testing.T, of any) string {
 	t.Helper()
 	if of == nil {
-		t.Fatal("there is no such document")
+		t.Fatal("the document does not exist")
 	}
 	text, err := json.Marshal(of)
 	if err != nil {
@@ -54,13 +53,13 @@ func document(t *testing.T, of any) string {
 	return string(text)
 }
 
-// trust is the trust policy of a role that is whole.
+// trust returns the trust policy, which is the same for all roles.
 func trust(t *testing.T) string {
 	t.Helper()
 	return document(t, render(t, here, nil)["AdminRole"].Properties["AssumeRolePolicyDocument"])
 }
 
-// boundary is the boundary that roles.yaml makes for one of its roles.
+// boundary returns the boundary that roles.yaml makes for a role.
 func boundary(t *testing.T, role string) string {
 	t.Helper()
 	return document(t, render(t, here, nil)[role+"OwnBoundary"].Properties["PolicyDocument"])

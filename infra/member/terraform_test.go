@@ -15,10 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// want is what roles.yaml makes, in the words of Terraform's resources.
+// want returns the resources of roles.yaml in the form of Terraform's resources, by
+// type and key.
 func want(t *testing.T, change map[string]string) map[string]map[string]any {
 	t.Helper()
-	resources := map[string]map[string]any{"aws_iam_role": {}, "aws_iam_policy": {}, "aws_iam_role_policy_attachment": {}}
+	const attachment = "aws_iam_role_policy_attachment"
+	resources := map[string]map[string]any{"aws_iam_role": {}, "aws_iam_policy": {}, attachment: {}}
 	tags := map[string]any{"ManagedBy": "aws-access"}
 	for _, r := range render(t, here, change) {
 		p := r.Properties
@@ -26,16 +28,19 @@ func want(t *testing.T, change map[string]string) map[string]map[string]any {
 		case "AWS::IAM::Role":
 			name := p["RoleName"].(string)
 			resources["aws_iam_role"][name] = map[string]any{
-				"name": name, "path": p["Path"], "description": p["Description"], "max_session_duration": 3600.0, "tags": tags,
-				"permissions_boundary": p["PermissionsBoundary"], "assume_role_policy": parsed(t, document(t, p["AssumeRolePolicyDocument"])),
+				"name": name, "path": p["Path"], "description": p["Description"],
+				"max_session_duration": 3600.0, "tags": tags,
+				"permissions_boundary": p["PermissionsBoundary"],
+				"assume_role_policy":   parsed(t, document(t, p["AssumeRolePolicyDocument"])),
 			}
 			for _, arn := range p["ManagedPolicyArns"].([]any) {
-				resources["aws_iam_role_policy_attachment"][fmt.Sprint(name, " ", arn)] = map[string]any{"role": name, "policy_arn": arn}
+				resources[attachment][fmt.Sprint(name, " ", arn)] = map[string]any{"role": name, "policy_arn": arn}
 			}
 		case "AWS::IAM::ManagedPolicy":
 			name := p["ManagedPolicyName"].(string)
 			resources["aws_iam_policy"][name] = map[string]any{
-				"name": name, "path": p["Path"], "description": p["Description"], "tags": tags, "policy": parsed(t, document(t, p["PolicyDocument"])),
+				"name": name, "path": p["Path"], "description": p["Description"],
+				"tags": tags, "policy": parsed(t, document(t, p["PolicyDocument"])),
 			}
 		}
 	}
@@ -51,10 +56,9 @@ func parsed(t *testing.T, text string) any {
 	return value
 }
 
-// What Terraform writes is what CloudFormation writes, wherever this test runs:
-// the module's documents are files with plain ${names}, so that no Terraform is
-// needed to read them.
-func TestTerraformsDocumentsAreThoseOfTheTemplate(t *testing.T) {
+// This test does not need Terraform: the module's documents are files with plain
+// ${names}.
+func TestDocumentsOfTerraformAndTemplateAreEqual(t *testing.T) {
 	made, alone := render(t, here, nil), render(t, here, map[string]string{"OrganizationId": ""})
 	for file, of := range map[string]any{
 		"trust.json":                 alone["AdminRole"].Properties["AssumeRolePolicyDocument"],
@@ -70,7 +74,7 @@ func TestTerraformsDocumentsAreThoseOfTheTemplate(t *testing.T) {
 	}
 }
 
-// filled is a document with the names replaced as templatefile would.
+// filled returns a document with its names replaced, as templatefile does.
 func filled(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("terraform/documents", file))
@@ -78,47 +82,72 @@ func filled(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	names := map[string]string{
-		"partition": "aws", "bastion_account_id": bastion, "organization_id": org, "external_id": external, "account_id": account, "path": "/aws-access/", "role": "Admin",
+		"partition": "aws", "bastion_account_id": bastion, "organization_id": org, "external_id": external,
+		"account_id": account, "path": "/aws-access/", "role": "Admin",
 	}
 	whole := regexp.MustCompile(`\$\{([^}]*)\}`).ReplaceAllStringFunc(string(text), func(match string) string {
 		value, known := names[match[2:len(match)-1]]
 		if !known {
-			t.Errorf("%s: %s is no plain name that is known", file, match)
+			t.Errorf("%s: %s is not a known plain name", file, match)
 		}
 		return value
 	})
 	if strings.ContainsAny(whole, "$%") {
-		t.Errorf("%s holds more of Terraform's than plain names", file)
+		t.Errorf("%s has template syntax other than plain names", file)
 	}
 	return whole
 }
 
-// TestTerraformMakesWhatTheTemplateMakes has Terraform itself evaluate the
-// module. Its resources need the provider, which only the registry has: they
-// are rewritten as outputs, with the same expressions. What that does not prove
-// is that the provider knows the arguments' names; they are held to a list here.
-func TestTerraformMakesWhatTheTemplateMakes(t *testing.T) {
-	terraform := find("terraform", "tofu")
+// variableCases are variables of the module, and the parameters of the template that
+// make the same.
+var variableCases = map[string]struct {
+	variables map[string]any
+	template  map[string]string
+}{
+	"the defaults":            {nil, nil},
+	"without an organisation": {map[string]any{"organization_id": ""}, map[string]string{"OrganizationId": ""}},
+	"a deeper path": {
+		map[string]any{"path": "/aws-access/data/"}, map[string]string{"Path": "/aws-access/data/"},
+	},
+	"one role with other policies": {
+		map[string]any{"roles": map[string]any{"Root": map[string]any{
+			"description": adminDescription,
+			"boundary":    "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
+		}}},
+		map[string]string{
+			"ReadOnlyName": "", "OperatorName": "", "AdminName": "Root", "AdminPolicies": "arn:aws:iam::aws:policy/A",
+		},
+	},
+}
+
+// adminDescription is the description of Admin in roles.yaml.
+const adminDescription = "Does everything but let people and machines in. Entered through aws-access only."
+
+// findTerraform returns the path of Terraform or OpenTofu. It returns "" where
+// neither is installed. It skips the test in short mode.
+func findTerraform(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs terraform")
+	}
+	path := find("terraform", "tofu")
+	if path == "" {
+		// Not skipped: TestDocumentsOfTerraformAndTemplateAreEqual compares the documents without it.
+		t.Log("neither terraform nor tofu is installed: only the documents of the module were compared")
+	}
+	return path
+}
+
+// TestTerraformAndTemplateMakeTheSame lets Terraform evaluate the module. The
+// resources need the provider, which only the registry has, so the test rewrites
+// them as outputs with the same expressions. This does not prove that the provider
+// knows the names of the arguments, so they are compared with a list.
+func TestTerraformAndTemplateMakeTheSame(t *testing.T) {
+	terraform := findTerraform(t)
 	if terraform == "" {
-		// Not skipped: the documents were compared without it, above.
-		t.Log("neither terraform nor tofu is on this machine: the module's expressions were not evaluated, only its documents")
 		return
 	}
-	for name, c := range map[string]struct {
-		variables map[string]any
-		template  map[string]string
-	}{
-		"as it comes":             {nil, nil},
-		"without an organisation": {map[string]any{"organization_id": ""}, map[string]string{"OrganizationId": ""}},
-		"below another path":      {map[string]any{"path": "/aws-access/data/"}, map[string]string{"Path": "/aws-access/data/"}},
-		"one role, of one's own": {
-			map[string]any{"roles": map[string]any{"Root": map[string]any{
-				"description": "Does everything but let people and machines in. Entered through aws-access only.",
-				"boundary":    "admin", "policies": []string{"arn:aws:iam::aws:policy/A"},
-			}}},
-			map[string]string{"ReadOnlyName": "", "OperatorName": "", "AdminName": "Root", "AdminPolicies": "arn:aws:iam::aws:policy/A"},
-		},
-	} {
+	for name, c := range variableCases {
 		variables := map[string]any{"bastion_account_id": bastion, "organization_id": org, "external_id": external}
 		maps.Copy(variables, c.variables)
 		out, err := evaluate(t, terraform, variables)
@@ -129,22 +158,31 @@ func TestTerraformMakesWhatTheTemplateMakes(t *testing.T) {
 			t.Errorf("%s (-roles.yaml +terraform):\n%s", name, diff)
 		}
 	}
-	for name, variables := range map[string]map[string]any{
+}
+
+func TestTerraformRefusesInvalidVariables(t *testing.T) {
+	terraform := findTerraform(t)
+	if terraform == "" {
+		return
+	}
+	unbounded := map[string]any{"Admin": map[string]any{"description": "x", "boundary": ""}}
+	for want, variables := range map[string]map[string]any{
 		"the bastion account is never a target": {"bastion_account_id": account},
 		"Must look like o-a1b2c3d4e5":           {"organization_id": "*"},
 		"Must be 32 to 128":                     {"external_id": `x"}],"Statement":[{"Effect":"Allow`},
 		"Must be /aws-access/":                  {"path": "/other/"},
-		"Every role needs a boundary":           {"roles": map[string]any{"Admin": map[string]any{"description": "x", "boundary": ""}}},
+		"Every role needs a boundary":           {"roles": unbounded},
 	} {
 		all := map[string]any{"bastion_account_id": bastion, "organization_id": org, "external_id": external}
 		maps.Copy(all, variables)
-		// Terraform wraps its messages.
-		if _, err := evaluate(t, terraform, all); err == nil || !strings.Contains(strings.ToLower(flat(err.Error())), strings.ToLower(name)) {
-			t.Errorf("%v: got %v, want %q", variables, err, name)
+		_, err := evaluate(t, terraform, all)
+		if err == nil || !strings.Contains(strings.ToLower(oneLine(err.Error())), strings.ToLower(want)) {
+			t.Errorf("%v: got %v, want %q", variables, err, want)
 		}
 	}
 }
 
+// find returns the path of the first command that is installed, "" if none is.
 func find(names ...string) string {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -154,12 +192,13 @@ func find(names ...string) string {
 	return ""
 }
 
-func flat(message string) string {
+// oneLine undoes the line breaks and frames of Terraform's messages.
+func oneLine(message string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(message, "│", " ")), " ")
 }
 
-// evaluate applies the rewritten module in a directory of its own and returns
-// its resources by type and key, their documents parsed.
+// evaluate applies the rewritten module in a temporary directory. It returns the
+// resources by type and key, with parsed documents.
 func evaluate(t *testing.T, terraform string, variables map[string]any) (map[string]map[string]any, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -167,7 +206,8 @@ func evaluate(t *testing.T, terraform string, variables map[string]any) (map[str
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"variables.tf": read(t, "terraform/variables.tf"), "main.tf": withoutProvider(t, read(t, "terraform/main.tf")),
+		"variables.tf":       read(t, "terraform/variables.tf"),
+		"main.tf":            withoutProvider(t, read(t, "terraform/main.tf")),
 		"x.auto.tfvars.json": document(t, variables), "terraformrc": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -175,8 +215,10 @@ func evaluate(t *testing.T, terraform string, variables map[string]any) (map[str
 		}
 	}
 	run := func(arguments ...string) ([]byte, error) {
-		cmd := exec.CommandContext(t.Context(), terraform, append(arguments, "-no-color")...) //nolint:misspell // Terraform's own spelling
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "terraformrc"))
+		arguments = append(arguments, "-no-color") //nolint:misspell // Terraform's own spelling
+		cmd := exec.CommandContext(t.Context(), terraform, arguments...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "terraformrc"))
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
@@ -185,7 +227,9 @@ func evaluate(t *testing.T, terraform string, variables map[string]any) (map[str
 		}
 		return out, err
 	}
-	for _, step := range [][]string{{"init", "-input=false", "-backend=false"}, {"apply", "-input=false", "-auto-approve"}} {
+	for _, step := range [][]string{
+		{"init", "-input=false", "-backend=false"}, {"apply", "-input=false", "-auto-approve"},
+	} {
 		if _, err := run(step...); err != nil {
 			return nil, err
 		}
@@ -214,19 +258,25 @@ var (
 	references = regexp.MustCompile(`aws_iam_role\.target\[([\w.]+)\]\.name`)
 )
 
-// arguments are those of the provider (hashicorp/aws, 5 and 6) that the module uses.
+// arguments lists the arguments of the provider (hashicorp/aws, versions 5 and 6) that
+// the module uses.
 var arguments = map[string][]string{
-	"aws_iam_policy":                 {"description", "name", "path", "policy", "tags"},
-	"aws_iam_role":                   {"assume_role_policy", "description", "max_session_duration", "name", "path", "permissions_boundary", "tags"},
+	"aws_iam_policy": {"description", "name", "path", "policy", "tags"},
+	"aws_iam_role": {
+		"assume_role_policy", "description", "max_session_duration", "name", "path", "permissions_boundary", "tags",
+	},
 	"aws_iam_role_policy_attachment": {"policy_arn", "role"},
 }
 
-// withoutProvider rewrites main.tf: data sources by what they would say,
-// resources as outputs of the same expressions.
+// withoutProvider rewrites main.tf: it replaces data sources by their values, and
+// resources by outputs with the same expressions.
 func withoutProvider(t *testing.T, main string) string {
 	t.Helper()
 	main = dataBlock.ReplaceAllString(main, "")
-	main = strings.NewReplacer("data.aws_partition.here.partition", `"aws"`, "data.aws_caller_identity.here.account_id", `"`+account+`"`).Replace(main)
+	main = strings.NewReplacer(
+		"data.aws_partition.here.partition", `"aws"`,
+		"data.aws_caller_identity.here.account_id", `"`+account+`"`,
+	).Replace(main)
 	main = references.ReplaceAllString(main, "$1") // a role's name is its key
 	main = depends.ReplaceAllString(main, "")
 	seen := 0
@@ -241,10 +291,11 @@ func withoutProvider(t *testing.T, main string) string {
 			t.Errorf("%s has the arguments %v, want %v", m[1], names, arguments[m[1]])
 		}
 		body := strings.NewReplacer("each.key", "key", "each.value", "item").Replace(m[4])
-		return fmt.Sprintf("output %q {\n  sensitive = true\n  value = { for key, item in %s : key => {\n%s} }\n}\n", m[1], m[3], body)
+		return fmt.Sprintf("output %q {\n  sensitive = true\n  value = { for key, item in %s : key => {\n%s} }\n}\n",
+			m[1], m[3], body)
 	})
 	if seen != len(arguments) || strings.Contains(main, "aws_iam_role.") || strings.Contains(main, "\nresource ") {
-		t.Fatalf("main.tf has %d resources that can be read, want %d:\n%s", seen, len(arguments), main)
+		t.Fatalf("%d resources of main.tf were rewritten, want %d:\n%s", seen, len(arguments), main)
 	}
 	return main
 }
@@ -262,7 +313,7 @@ func resourcesOf(t *testing.T, outputs []byte) map[string]map[string]any {
 			for _, name := range []string{"policy", "assume_role_policy"} {
 				if text, ok := values[name].(string); ok {
 					if strings.ContainsAny(text, " \n") {
-						t.Errorf("%s of %s has white space, which counts", name, key)
+						t.Errorf("%s of %s has white space, which counts towards the limit", name, key)
 					}
 					values[name] = parsed(t, text)
 				}
@@ -273,19 +324,18 @@ func resourcesOf(t *testing.T, outputs []byte) map[string]map[string]any {
 	return resources
 }
 
-// One way to write HCL, and every file of the module read.
-func TestTheModuleIsFormatted(t *testing.T) {
+func TestModuleIsFormatted(t *testing.T) {
 	files, err := filepath.Glob("terraform/*.tf")
 	more, _ := filepath.Glob("terraform/documents/*.tf")
 	if err != nil || len(files)+len(more) < 7 {
-		t.Fatalf("%d files of Terraform, %v", len(files)+len(more), err)
+		t.Fatalf("found %d Terraform files, %v", len(files)+len(more), err)
 	}
-	terraform := find("terraform", "tofu")
+	terraform := findTerraform(t)
 	if terraform == "" {
-		t.Log("neither terraform nor tofu is on this machine: the format was not checked")
 		return
 	}
-	if out, err := exec.CommandContext(t.Context(), terraform, append([]string{"fmt", "-check", "-diff"}, append(files, more...)...)...).Output(); err != nil {
+	arguments := append([]string{"fmt", "-check", "-diff"}, append(files, more...)...)
+	if out, err := exec.CommandContext(t.Context(), terraform, arguments...).Output(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -23,70 +23,80 @@ import (
 	"github.com/aws-access/aws-access/pkg/vend"
 )
 
-// attempt is one try to enter a role.
+// attempt is one attempt to assume a role.
 type attempt struct {
 	caller, org                 string
 	external, session, identity string
 	tags                        map[string]string
 }
 
-// whole is what vend does.
-func whole() attempt {
+// vendAttempt is the attempt of the vend function, which succeeds.
+func vendAttempt() attempt {
 	return attempt{
 		caller: vendRole, org: org, external: external, session: "aws-access-01K", identity: "dev1@example.com",
 		tags: map[string]string{"GrantId": "01K", "Person": "dev1@example.com", "SlackUser": "U0DEV1"},
 	}
 }
 
-// attempts are those that must fail, each with the condition that stops it.
-// The two without one are stopped twice.
+func caller(arn string) func(*attempt) { return func(a *attempt) { a.caller = arn } }
+
+// attempts must fail, each because of the condition stoppedBy. Two of them violate
+// both the principal and a condition, so they name none.
 var attempts = []struct {
 	name, stoppedBy string
 	change          func(*attempt)
 }{
-	{"another role of the bastion", "aws:PrincipalArn", func(a *attempt) { a.caller = "arn:aws:iam::" + bastion + ":role/aws-access-slack" }},
-	{"a role of that name below a path", "aws:PrincipalArn", func(a *attempt) { a.caller = "arn:aws:iam::" + bastion + ":role/x/aws-access-vend" }},
-	{"a role whose name begins so", "aws:PrincipalArn", func(a *attempt) { a.caller = vendRole + "2" }},
-	{"a role of that name in another account", "", func(a *attempt) { a.caller = "arn:aws:iam::222222222222:role/aws-access-vend" }},
-	{"a role of that name in the member account", "", func(a *attempt) { a.caller = "arn:aws:iam::" + account + ":role/aws-access-vend" }},
+	{"another role of the bastion", "aws:PrincipalArn", caller("arn:aws:iam::" + bastion + ":role/aws-access-slack")},
+	{"a role of the same name below a path", "aws:PrincipalArn",
+		caller("arn:aws:iam::" + bastion + ":role/x/aws-access-vend")},
+	{"a role whose name begins the same", "aws:PrincipalArn", caller(vendRole + "2")},
+	{"a role of the same name in another account", "", caller("arn:aws:iam::222222222222:role/aws-access-vend")},
+	{"a role of the same name in the member account", "", caller("arn:aws:iam::" + account + ":role/aws-access-vend")},
 	{"no external id", "sts:ExternalId", func(a *attempt) { a.external = "" }},
 	{"another external id", "sts:ExternalId", func(a *attempt) { a.external = strings.Repeat("0", 32) }},
-	{"an external id that begins so", "sts:ExternalId", func(a *attempt) { a.external += "0" }},
+	{"an external id that begins the same", "sts:ExternalId", func(a *attempt) { a.external += "0" }},
 	{"another organisation", "aws:PrincipalOrgID", func(a *attempt) { a.org = "o-another0rg" }},
 	{"no organisation", "aws:PrincipalOrgID", func(a *attempt) { a.org = "" }},
 	{"another session name", "sts:RoleSessionName", func(a *attempt) { a.session = "joe" }},
 	{"a session name without a grant", "sts:RoleSessionName", func(a *attempt) { a.session = "aws-access-" }},
 	{"no source identity", "sts:SourceIdentity", func(a *attempt) { a.identity = "" }},
 	{"no tags", "aws:RequestTag/GrantId", func(a *attempt) { a.tags = nil }},
-	{"no tag of the grant", "aws:RequestTag/GrantId", func(a *attempt) { delete(a.tags, "GrantId") }},
-	{"an empty tag of the grant", "aws:RequestTag/GrantId", func(a *attempt) { a.tags["GrantId"] = "" }},
-	{"a tag that is the account's own", "aws:TagKeys", func(a *attempt) { a.tags["team"] = "payments" }},
+	{"no GrantId", "aws:RequestTag/GrantId", func(a *attempt) { delete(a.tags, "GrantId") }},
+	{"an empty GrantId", "aws:RequestTag/GrantId", func(a *attempt) { a.tags["GrantId"] = "" }},
+	{"a tag that the account uses itself", "aws:TagKeys", func(a *attempt) { a.tags["team"] = "payments" }},
 }
 
 const allowed = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 
-// enter tries over the wire, in an account with nothing but one role, as a
-// caller who may do everything himself. It returns the action that was refused,
-// or "" if a session came of it.
-func (a attempt) enter(t *testing.T, trust string) string {
+// assume makes the attempt over HTTP, in an account with only one role, by a caller
+// whose own policies allow everything. It returns the action that was refused, "" if
+// the attempt succeeded.
+func (a attempt) assume(t *testing.T, trust string) string {
 	t.Helper()
 	world := awsfake.New(awsfake.Options{Org: a.org})
-	if err := world.PutRole(account, awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust, Permissions: []string{allowed}}); err != nil {
+	admin := awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust, Permissions: []string{allowed}}
+	if err := world.PutRole(account, admin); err != nil {
 		t.Fatal(err)
 	}
 	c, err := world.FunctionCredentials(a.caller, allowed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.enterAs(t, world, credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal()))
+	return a.assumeWith(t, world, keys(c))
 }
 
-func (a attempt) enterAs(t *testing.T, world *awsfake.Server, as aws.CredentialsProvider) string {
+func keys(c access.Credentials) aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal())
+}
+
+func (a attempt) assumeWith(t *testing.T, world *awsfake.Server, keys aws.CredentialsProvider) string {
 	t.Helper()
 	server := httptest.NewServer(world.AWS())
 	defer server.Close()
-	client := sts.New(sts.Options{Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: as, Retryer: aws.NopRetryer{}})
-	in := &sts.AssumeRoleInput{RoleArn: aws.String("arn:aws:iam::" + account + ":role/aws-access/Admin"), RoleSessionName: aws.String(a.session)}
+	client := sts.New(sts.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: keys, Retryer: aws.NopRetryer{},
+	})
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(adminRole), RoleSessionName: aws.String(a.session)}
 	if a.external != "" {
 		in.ExternalId = aws.String(a.external)
 	}
@@ -109,9 +119,10 @@ func (a attempt) enterAs(t *testing.T, world *awsfake.Server, as aws.Credentials
 	return action
 }
 
-// call is the attempt as IAM judges one of its three actions: the external id
-// and the session's name are in the context of sts:AssumeRole alone.
-func (a attempt) call(action string) (awsfake.Call, awsfake.Principal) {
+// request returns the call that IAM evaluates for one of the three actions of the
+// attempt. Only sts:AssumeRole has the external id and the session's name in its
+// context.
+func (a attempt) request(action string) (awsfake.Call, awsfake.Principal) {
 	context := map[string][]string{"aws:PrincipalArn": {a.caller}}
 	set := func(key, value string) {
 		if value != "" {
@@ -132,27 +143,29 @@ func (a attempt) call(action string) (awsfake.Call, awsfake.Principal) {
 			context["aws:TagKeys"] = append(context["aws:TagKeys"], key)
 		}
 	}
-	call := awsfake.Call{Action: action, Resource: "arn:aws:iam::" + account + ":role/aws-access/Admin", Context: context}
-	return call, awsfake.Principal{AWS: a.caller}
+	return awsfake.Call{Action: action, Resource: adminRole, Context: context}, awsfake.Principal{AWS: a.caller}
 }
 
-func TestWhatVendSendsIsLetIn(t *testing.T) {
-	if got := whole().enter(t, trust(t)); got != "" {
+func TestVendCanAssumeRoles(t *testing.T) {
+	if got := vendAttempt().assume(t, trust(t)); got != "" {
 		t.Errorf("refused at %s", got)
 	}
-	least := whole()
-	least.tags = map[string]string{"GrantId": "01K"}
-	if got := least.enter(t, trust(t)); got != "" {
-		t.Errorf("with the tag of the grant alone: refused at %s", got)
+	minimal := vendAttempt()
+	minimal.tags = map[string]string{"GrantId": "01K"}
+	if got := minimal.assume(t, trust(t)); got != "" {
+		t.Errorf("with only the tag GrantId: refused at %s", got)
 	}
 }
 
-// The vend function's own client, with what it sends by itself.
-func TestTheVendFunctionEntersEveryRole(t *testing.T) {
+// The test uses the code of the vend function itself.
+func TestAssumerOfVendCanAssumeEveryRole(t *testing.T) {
 	world := awsfake.New(awsfake.Options{Org: org})
 	for name, p := range roles(render(t, here, nil)) {
-		put := awsfake.Role{Name: name, Path: fmt.Sprint(p["Path"]), Trust: document(t, p["AssumeRolePolicyDocument"]), Permissions: []string{allowed}}
-		if err := world.PutRole(account, put); err != nil {
+		role := awsfake.Role{
+			Name: name, Path: fmt.Sprint(p["Path"]),
+			Trust: document(t, p["AssumeRolePolicyDocument"]), Permissions: []string{allowed},
+		}
+		if err := world.PutRole(account, role); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,15 +177,15 @@ func TestTheVendFunctionEntersEveryRole(t *testing.T) {
 	defer server.Close()
 	assumer := vend.Assumer{
 		STS: sts.New(sts.Options{
-			Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
-			Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal()),
+			Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: keys(c),
 		}),
 		ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(external), nil },
 	}
 	now := time.Now()
 	for _, role := range []string{"ReadOnly", "Operator", "Admin"} {
 		got, err := assumer.Assume(t.Context(), access.Vending{
-			Target: access.Target{Account: account, Role: role, Path: "/aws-access/", Region: "eu-west-1"}, Grant: "01K", Session: "aws-access-01K",
+			Target: access.Target{Account: account, Role: role, Path: "/aws-access/", Region: "eu-west-1"},
+			Grant:  "01K", Session: "aws-access-01K",
 			Who: access.Person{ID: "U0DEV1", Email: "dev1@example.com"}, Now: now, Ends: now.Add(time.Hour),
 		})
 		if err != nil || got.AccessKeyID == "" {
@@ -181,40 +194,41 @@ func TestTheVendFunctionEntersEveryRole(t *testing.T) {
 	}
 }
 
-func TestWhateverElseIsRefused(t *testing.T) {
+func TestEveryOtherCallerIsRefused(t *testing.T) {
 	for _, c := range attempts {
-		a := whole()
+		a := vendAttempt()
 		c.change(&a)
-		if got := a.enter(t, trust(t)); got != "sts:AssumeRole" {
+		if got := a.assume(t, trust(t)); got != "sts:AssumeRole" {
 			t.Errorf("%s: refused at %q, want sts:AssumeRole", c.name, got)
 		}
 	}
 }
 
-// A member account outside any organisation has no condition on one, and all
-// others.
-func TestWithoutAnOrganisationTheRestHolds(t *testing.T) {
-	alone := document(t, render(t, here, map[string]string{"OrganizationId": ""})["AdminRole"].Properties["AssumeRolePolicyDocument"])
+// Without an organisation, the trust has all conditions except that on the
+// organisation.
+func TestTrustWithoutAnOrganisationHasAllOtherConditions(t *testing.T) {
+	made := render(t, here, map[string]string{"OrganizationId": ""})
+	alone := document(t, made["AdminRole"].Properties["AssumeRolePolicyDocument"])
 	if strings.Contains(alone, "OrgID") {
 		t.Fatalf("the trust names an organisation: %s", alone)
 	}
 	for _, c := range attempts {
-		a := whole()
+		a := vendAttempt()
 		a.org = ""
 		c.change(&a)
 		want := "sts:AssumeRole"
 		if c.stoppedBy == "aws:PrincipalOrgID" {
 			want = ""
 		}
-		if got := a.enter(t, alone); got != want {
+		if got := a.assume(t, alone); got != want {
 			t.Errorf("%s: refused at %q, want %q", c.name, got, want)
 		}
 	}
 }
 
-// A role named as principal would be stored as its id, and a vend function that
-// was deployed anew would be a stranger in every member account.
-func TestARoleMadeAgainUnderTheSameNameIsTheSame(t *testing.T) {
+// IAM would store a role that is named as principal as its id. Then no member account
+// would trust a vend function that was deployed again.
+func TestRoleOfVendIsTrustedAfterItWasMadeAgain(t *testing.T) {
 	world := awsfake.New(awsfake.Options{Org: org})
 	if err := world.PutRole(account, awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust(t)}); err != nil {
 		t.Fatal(err)
@@ -224,14 +238,16 @@ func TestARoleMadeAgainUnderTheSameNameIsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := whole().enterAs(t, world, credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal())); got != "" {
+		if got := vendAttempt().assumeWith(t, world, keys(c)); got != "" {
 			t.Errorf("refused at %s", got)
 		}
 		world.RemoveRole(bastion, "aws-access-vend")
 	}
+	want := map[string]any{"AWS": "arn:aws:iam::" + bastion + ":root"}
 	for _, s := range statements(t, trust(t)) {
-		if want := map[string]any{"AWS": "arn:aws:iam::" + bastion + ":root"}; fmt.Sprint(s["Principal"]) != fmt.Sprint(want) {
-			t.Errorf("%s trusts %v, want %v: only the account's root is not stored as an id", s["Action"], s["Principal"], want)
+		if fmt.Sprint(s["Principal"]) != fmt.Sprint(want) {
+			t.Errorf("%s trusts %v, want %v: IAM stores any other principal as an id",
+				s["Action"], s["Principal"], want)
 		}
 	}
 }
@@ -245,29 +261,29 @@ func statements(t *testing.T, policy string) []map[string]any {
 	return d.Statement
 }
 
-// TestEveryConditionIsNeeded takes each condition out of each statement: then
-// some attempt that it stops must come through, and the whole trust must stop
-// it.
+// TestEveryConditionIsNeeded removes each condition from each statement. Then an
+// attempt that the condition stops must succeed, although the full trust stops it.
 func TestEveryConditionIsNeeded(t *testing.T) {
 	policy := trust(t)
-	taken := 0
+	removed := 0
 	for i, s := range statements(t, policy) {
 		action := fmt.Sprint(s["Action"])
 		for operator, raw := range s["Condition"].(map[string]any) {
 			for key := range raw.(map[string]any) {
-				taken++
+				removed++
 				all := statements(t, policy)
-				without(all[i]["Condition"].(map[string]any), operator, key)
-				letsThrough(t, action, key, policy, document(t, map[string]any{"Version": "2012-10-17", "Statement": all}))
+				removeCondition(all[i]["Condition"].(map[string]any), operator, key)
+				looser := document(t, map[string]any{"Version": "2012-10-17", "Statement": all})
+				checkNeeded(t, action, key, policy, looser)
 			}
 		}
 	}
-	if taken != 7+3+2 {
-		t.Errorf("%d conditions, want seven on sts:AssumeRole, three on sts:TagSession, two on sts:SetSourceIdentity", taken)
+	if removed != 7+3+2 {
+		t.Errorf("%d conditions, want 7 on sts:AssumeRole, 3 on sts:TagSession, 2 on sts:SetSourceIdentity", removed)
 	}
 }
 
-func without(conditions map[string]any, operator, key string) {
+func removeCondition(conditions map[string]any, operator, key string) {
 	keys := conditions[operator].(map[string]any)
 	delete(keys, key)
 	if len(keys) == 0 {
@@ -275,54 +291,55 @@ func without(conditions map[string]any, operator, key string) {
 	}
 }
 
-// letsThrough says that what a condition stops comes through without it.
-func letsThrough(t *testing.T, action, key, policy, looser string) {
+// checkNeeded checks that policy stops the attempts for a condition key, and that
+// looser, which lacks that condition, does not.
+func checkNeeded(t *testing.T, action, key, policy, looser string) {
 	t.Helper()
-	through := 0
+	succeeded := 0
 	for _, c := range attempts {
-		a := whole()
+		a := vendAttempt()
 		c.change(&a)
 		if c.stoppedBy != key {
 			continue
 		}
-		if got := judge(t, policy, a, action); got != awsfake.Implicit {
-			t.Errorf("%s: %s: the trust says %s", c.name, action, got)
+		if got := evaluateTrust(t, policy, a, action); got != awsfake.Implicit {
+			t.Errorf("%s: %s: the trust gives %s, want implicit", c.name, action, got)
 		}
-		if judge(t, looser, a, action) == awsfake.Allowed {
-			through++
+		if evaluateTrust(t, looser, a, action) == awsfake.Allowed {
+			succeeded++
 		}
-		if action == "sts:AssumeRole" && a.enter(t, looser) == action {
-			t.Errorf("%s: still refused at %s when %s is not asked for there", c.name, action, key)
+		if action == "sts:AssumeRole" && a.assume(t, looser) == action {
+			t.Errorf("%s: refused at %s without the condition on %s too", c.name, action, key)
 		}
 	}
-	if through == 0 {
-		t.Errorf("%s: nothing is stopped by %s", action, key)
+	if succeeded == 0 {
+		t.Errorf("%s: no attempt is stopped by %s alone", action, key)
 	}
 }
 
-func judge(t *testing.T, policy string, a attempt, action string) awsfake.Verdict {
+func evaluateTrust(t *testing.T, policy string, a attempt, action string) awsfake.Verdict {
 	t.Helper()
 	d, err := awsfake.ParseDocument(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	call, by := a.call(action)
-	if err := call.Check(); err != nil {
+	request, by := a.request(action)
+	if err := request.Check(); err != nil {
 		t.Fatal(err)
 	}
-	return d.EvaluateTrust(call, by)
+	return d.EvaluateTrust(request, by)
 }
 
-// The trust that the sandbox plays must not refuse what the real one lets in.
-func TestTheRealTrustIsAtLeastAsStrictAsThePlayed(t *testing.T) {
-	played := awsfake.DefaultTrust(vendRole, external, org)
+// The trust of the sandbox must not refuse what the deployed trust allows.
+func TestDeployedTrustIsAtLeastAsStrictAsTheSandbox(t *testing.T) {
+	sandbox := awsfake.DefaultTrust(vendRole, external, org)
 	for _, c := range attempts {
-		a := whole()
+		a := vendAttempt()
 		c.change(&a)
 		for _, action := range []string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"} {
-			ours, theirs := judge(t, trust(t), a, action), judge(t, played, a, action)
-			if ours == awsfake.Allowed && theirs != awsfake.Allowed {
-				t.Errorf("%s: %s: the real trust allows what the played one does not", c.name, action)
+			got, want := evaluateTrust(t, trust(t), a, action), evaluateTrust(t, sandbox, a, action)
+			if got == awsfake.Allowed && want != awsfake.Allowed {
+				t.Errorf("%s: %s: the deployed trust allows it, the sandbox does not", c.name, action)
 			}
 		}
 	}

@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
+// function returns the value of a function.
 func (r rendering) function(name string, argument any) (any, error) {
 	switch name {
 	case "Ref":
 		return r.reference(fmt.Sprint(argument))
 	case "Condition", "Fn::Not", "Fn::And", "Fn::Or", "Fn::Equals":
-		return r.judge(map[string]any{name: argument})
+		return r.evaluate(map[string]any{name: argument})
 	case "Fn::Sub":
 		return r.substitute(argument)
 	case "Fn::If":
@@ -25,8 +26,8 @@ func (r rendering) function(name string, argument any) (any, error) {
 	return nil, fmt.Errorf("function %s is not known", name)
 }
 
-// reference is a parameter, a pseudo parameter, or what Ref gives of a managed
-// policy: its ARN.
+// reference returns the value of Ref: of a parameter, a pseudo parameter, or a managed
+// policy, whose Ref is its ARN.
 func (r rendering) reference(name string) (any, error) {
 	if value, ok := r.values[name]; ok {
 		return value, nil
@@ -43,14 +44,15 @@ func (r rendering) reference(name string) (any, error) {
 	}
 	body, _ := r.resources[name].(map[string]any)
 	if body["Type"] != "AWS::IAM::ManagedPolicy" {
-		return nil, fmt.Errorf("a reference to %s is not known", name)
+		return nil, fmt.Errorf("reference to %s is not known", name)
 	}
 	properties, err := r.resolve(body["Properties"])
 	if err != nil {
 		return nil, err
 	}
 	p := properties.(map[string]any)
-	return fmt.Sprintf("arn:%s:iam::%s:policy%s%s", r.place.Partition, r.place.Account, p["Path"], p["ManagedPolicyName"]), nil
+	return fmt.Sprintf("arn:%s:iam::%s:policy%s%s",
+		r.place.Partition, r.place.Account, p["Path"], p["ManagedPolicyName"]), nil
 }
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
@@ -58,7 +60,7 @@ var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
 func (r rendering) substitute(argument any) (any, error) {
 	text, ok := argument.(string)
 	if !ok {
-		return nil, fmt.Errorf("Fn::Sub of something else than a text")
+		return nil, fmt.Errorf("Fn::Sub: the argument is not a string")
 	}
 	var failed error
 	text = variable.ReplaceAllStringFunc(text, func(match string) string {
@@ -66,7 +68,7 @@ func (r rendering) substitute(argument any) (any, error) {
 		if s, isText := value.(string); err == nil && isText {
 			return s
 		}
-		failed = fmt.Errorf("no text to put in the place of %s: %w", match, err)
+		failed = fmt.Errorf("the value of %s is not a string: %w", match, err)
 		return ""
 	})
 	return text, failed
@@ -75,7 +77,7 @@ func (r rendering) substitute(argument any) (any, error) {
 func (r rendering) choose(argument any) (any, error) {
 	list, _ := argument.([]any)
 	if len(list) != 3 {
-		return nil, fmt.Errorf("Fn::If of %d arguments", len(list))
+		return nil, fmt.Errorf("Fn::If with %d arguments", len(list))
 	}
 	holds, err := r.condition(fmt.Sprint(list[0]))
 	if err != nil {
@@ -91,7 +93,7 @@ func (r rendering) choose(argument any) (any, error) {
 func (r rendering) pair(argument any) (separator string, second any, err error) {
 	list, _ := argument.([]any)
 	if len(list) != 2 {
-		return "", nil, fmt.Errorf("two arguments are needed, not %v", argument)
+		return "", nil, fmt.Errorf("got %v, want two arguments", argument)
 	}
 	second, err = r.resolve(list[1])
 	return fmt.Sprint(list[0]), second, err
@@ -104,13 +106,13 @@ func (r rendering) join(argument any) (any, error) {
 	}
 	list, ok := second.([]any)
 	if !ok {
-		return nil, fmt.Errorf("Fn::Join of %v", second)
+		return nil, fmt.Errorf("Fn::Join: %v is not a list", second)
 	}
 	texts := make([]string, 0, len(list))
 	for _, one := range list {
 		s, ok := one.(string)
 		if !ok {
-			return nil, fmt.Errorf("Fn::Join of %v", one)
+			return nil, fmt.Errorf("Fn::Join: %v is not a string", one)
 		}
 		texts = append(texts, s)
 	}
@@ -124,7 +126,7 @@ func (r rendering) split(argument any) (any, error) {
 	}
 	text, ok := second.(string)
 	if !ok {
-		return nil, fmt.Errorf("Fn::Split of %v", second)
+		return nil, fmt.Errorf("Fn::Split: %v is not a string", second)
 	}
 	list := []any{}
 	for _, one := range strings.Split(text, separator) {
@@ -133,22 +135,23 @@ func (r rendering) split(argument any) (any, error) {
 	return list, nil
 }
 
-// condition judges a condition by its name.
+// condition evaluates a condition by its name.
 func (r rendering) condition(name string) (bool, error) {
 	body, ok := r.conditions[name]
 	if !ok || r.pending[name] {
-		return false, fmt.Errorf("condition %s: there is none, or it is made of itself", name)
+		return false, fmt.Errorf("condition %s does not exist, or refers to itself", name)
 	}
 	r.pending[name] = true
 	defer delete(r.pending, name)
-	return r.judge(body)
+	return r.evaluate(body)
 }
 
-func (r rendering) judge(body any) (bool, error) {
+// evaluate evaluates the body of a condition.
+func (r rendering) evaluate(body any) (bool, error) {
 	m, _ := body.(map[string]any)
 	name, argument, ok := call(m)
 	if !ok {
-		return false, fmt.Errorf("%v is no condition", body)
+		return false, fmt.Errorf("%v is not a condition", body)
 	}
 	if name == "Condition" {
 		return r.condition(fmt.Sprint(argument))
@@ -159,7 +162,7 @@ func (r rendering) judge(body any) (bool, error) {
 	}
 	var got []bool
 	for _, one := range list {
-		holds, err := r.judge(one)
+		holds, err := r.evaluate(one)
 		if err != nil {
 			return false, err
 		}
@@ -173,12 +176,12 @@ func (r rendering) judge(body any) (bool, error) {
 	case name == "Fn::Or" && len(got) > 1:
 		return !all(got, false), nil
 	}
-	return false, fmt.Errorf("%s of %d arguments is not known", name, len(got))
+	return false, fmt.Errorf("%s with %d arguments is not known", name, len(got))
 }
 
 func (r rendering) equal(list []any) (bool, error) {
 	if len(list) != 2 {
-		return false, fmt.Errorf("Fn::Equals of %d arguments", len(list))
+		return false, fmt.Errorf("Fn::Equals with %d arguments", len(list))
 	}
 	both, err := r.resolve(list)
 	if err != nil {
@@ -188,6 +191,7 @@ func (r rendering) equal(list []any) (bool, error) {
 	return len(pair) == 2 && reflect.DeepEqual(pair[0], pair[1]), nil
 }
 
+// all reports whether all values are want.
 func all(got []bool, want bool) bool {
 	for _, b := range got {
 		if b != want {

@@ -8,23 +8,23 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Template is a template as it was read, with the short forms of functions
-// (!Sub) in their long form ({"Fn::Sub": …}).
+// Template is a parsed template. The short forms of functions (!Sub) are replaced by
+// their long forms ({"Fn::Sub": …}).
 type Template struct {
 	Parameters map[string]Parameter
 	conditions map[string]any
 	resources  map[string]any
 }
 
-// Parameter is what a template demands of one of its parameters.
+// Parameter is the declaration of a parameter.
 type Parameter struct {
 	Type, Default, Pattern string
 	HasDefault, NoEcho     bool
-	Least, Most            int // length in characters; 0 for any
+	MinLength, MaxLength   int // in characters; 0 for no limit
 }
 
-// Read reads a template. It fails on sections that are no plain CloudFormation:
-// Transform, Rules, Mappings, Hooks.
+// Read reads a template from a file. It refuses sections other than those of plain
+// CloudFormation: Transform, Rules, Mappings, Hooks.
 func Read(file string) (Template, error) {
 	source, err := os.ReadFile(file)
 	if err != nil {
@@ -37,7 +37,7 @@ func Read(file string) (Template, error) {
 	return t, nil
 }
 
-// Parse is Read of a text.
+// Parse parses a template. It refuses what Read refuses.
 func Parse(source []byte) (Template, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(source, &root); err != nil {
@@ -63,7 +63,7 @@ func Parse(source []byte) (Template, error) {
 		case "Resources":
 			t.resources = body
 		default:
-			return Template{}, fmt.Errorf("section %s: not plain CloudFormation that is known", name)
+			return Template{}, fmt.Errorf("section %s is not known", name)
 		}
 		if err != nil {
 			return Template{}, err
@@ -75,11 +75,11 @@ func Parse(source []byte) (Template, error) {
 	return t, nil
 }
 
-// convert turns YAML into what JSON would hold. Anchors and aliases are
-// refused: CloudFormation has none.
+// convert converts YAML to the values that JSON has. It refuses anchors and aliases,
+// which CloudFormation does not have.
 func convert(n *yaml.Node) (any, error) {
 	if n.Anchor != "" || n.Kind == yaml.AliasNode {
-		return nil, fmt.Errorf("line %d: an anchor or alias", n.Line)
+		return nil, fmt.Errorf("line %d: anchors and aliases are not known", n.Line)
 	}
 	value, err := plain(n)
 	if err != nil {
@@ -87,7 +87,7 @@ func convert(n *yaml.Node) (any, error) {
 	}
 	name, short := strings.CutPrefix(n.Tag, "!")
 	switch {
-	case !short || strings.HasPrefix(name, "!"): // !!str and the like
+	case !short || strings.HasPrefix(name, "!"): // a type of YAML, such as !!str
 		return value, nil
 	case name == "Ref" || name == "Condition":
 		return map[string]any{name: value}, nil
@@ -115,7 +115,7 @@ func plain(n *yaml.Node) (any, error) {
 	case yaml.ScalarNode:
 		return scalar(n)
 	}
-	return nil, fmt.Errorf("line %d: YAML that is not known", n.Line)
+	return nil, fmt.Errorf("line %d: unknown kind of YAML", n.Line)
 }
 
 func mapping(n *yaml.Node) (any, error) {
@@ -123,7 +123,7 @@ func mapping(n *yaml.Node) (any, error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
 		if _, twice := body[key]; twice || key == "<<" {
-			return nil, fmt.Errorf("line %d: %s is given twice, or merged in", n.Content[i].Line, key)
+			return nil, fmt.Errorf("line %d: %s is given twice or is a merge key", n.Content[i].Line, key)
 		}
 		value, err := convert(n.Content[i+1])
 		if err != nil {
@@ -134,15 +134,15 @@ func mapping(n *yaml.Node) (any, error) {
 	return body, nil
 }
 
-// scalar keeps texts, numbers and booleans apart; whatever else YAML finds
-// (dates, null) is an error, not a surprise.
+// scalar returns a string, a number or a boolean. It refuses the other types that
+// YAML reads from unquoted text, such as dates and null.
 func scalar(n *yaml.Node) (any, error) {
 	switch n.Tag {
 	case "!!int", "!!bool", "!!float":
 		var value any
 		return value, n.Decode(&value)
 	case "!!null", "!!timestamp":
-		return nil, fmt.Errorf("line %d: %q would be no text", n.Line, n.Value)
+		return nil, fmt.Errorf("line %d: %q is not a string without quotes", n.Line, n.Value)
 	}
 	return n.Value, nil
 }
@@ -163,9 +163,9 @@ func parameters(section map[string]any) (map[string]Parameter, error) {
 			case "NoEcho":
 				p.NoEcho = value == true
 			case "MinLength":
-				p.Least, _ = value.(int)
+				p.MinLength, _ = value.(int)
 			case "MaxLength":
-				p.Most, _ = value.(int)
+				p.MaxLength, _ = value.(int)
 			case "Description", "ConstraintDescription":
 			default:
 				return nil, fmt.Errorf("parameter %s: %s is not known", name, key)

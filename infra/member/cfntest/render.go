@@ -7,34 +7,36 @@ import (
 	"unicode/utf8"
 )
 
-// Resource is a resource as it would be made. Properties hold what JSON holds.
+// Resource is a resource that CloudFormation would make. Properties has the types of
+// decoded JSON.
 type Resource struct {
 	Type       string
 	Properties map[string]any
 }
 
-// Place is where a stack stands.
+// Place is where a stack is deployed.
 type Place struct{ Partition, Account, Region string }
 
-// removed is AWS::NoValue: whoever holds it is as if it were not written.
+// removed is the value of AWS::NoValue. Properties and list elements with it are left
+// out.
 type removed struct{}
 
 // rendering is one template with values for its parameters.
 type rendering struct {
 	Template
-	values  map[string]any // of parameters: a text, or a list of texts
+	values  map[string]any // of parameters: a string or a list of strings
 	place   Place
-	pending map[string]bool // conditions being judged
+	pending map[string]bool // conditions that are being evaluated
 }
 
-// Render makes the resources whose conditions hold, by logical id. Values are
-// texts as in a parameter file: lists with commas. It fails on a value that
-// CloudFormation would refuse.
+// Render returns the resources whose conditions hold, by logical id. Values have the
+// form of a parameter file, with commas in lists. Render refuses unknown parameters
+// and values that CloudFormation would refuse.
 func (t Template) Render(place Place, values map[string]string) (map[string]Resource, error) {
 	r := rendering{Template: t, values: map[string]any{}, place: place, pending: map[string]bool{}}
 	for name := range values {
 		if _, known := t.Parameters[name]; !known {
-			return nil, fmt.Errorf("parameter %s: there is none", name)
+			return nil, fmt.Errorf("parameter %s is not declared", name)
 		}
 	}
 	for name, p := range t.Parameters {
@@ -50,11 +52,11 @@ func (t Template) Render(place Place, values map[string]string) (map[string]Reso
 			return nil, fmt.Errorf("parameter %s: %w", name, err)
 		}
 	}
-	return r.resourcesMade()
+	return r.renderResources()
 }
 
-// read checks as CloudFormation does: a list by each of its elements, and
-// patterns against the whole of a value.
+// read checks a value like CloudFormation: each element of a list by itself, and
+// patterns against the whole value.
 func (p Parameter) read(value string) (any, error) {
 	one := []string{value}
 	if p.Type == "CommaDelimitedList" {
@@ -64,13 +66,13 @@ func (p Parameter) read(value string) (any, error) {
 	for _, v := range one {
 		v = strings.TrimSpace(v)
 		if p.Pattern != "" && !regexp.MustCompile(`\A(?:`+p.Pattern+`)\z`).MatchString(v) {
-			return nil, fmt.Errorf("is not of the form %s", p.Pattern)
+			return nil, fmt.Errorf("must match %s", p.Pattern)
 		}
 		list = append(list, v)
 	}
 	length := utf8.RuneCountInString(value)
-	if length < p.Least || p.Most > 0 && length > p.Most {
-		return nil, fmt.Errorf("has %d characters, %d to %d are allowed", length, p.Least, p.Most)
+	if length < p.MinLength || p.MaxLength > 0 && length > p.MaxLength {
+		return nil, fmt.Errorf("has %d characters, must have %d to %d", length, p.MinLength, p.MaxLength)
 	}
 	if p.Type == "CommaDelimitedList" {
 		return list, nil
@@ -78,7 +80,7 @@ func (p Parameter) read(value string) (any, error) {
 	return value, nil
 }
 
-func (r rendering) resourcesMade() (map[string]Resource, error) {
+func (r rendering) renderResources() (map[string]Resource, error) {
 	made := map[string]Resource{}
 	for id, raw := range r.resources {
 		body, _ := raw.(map[string]any)
@@ -109,7 +111,7 @@ func (r rendering) resourcesMade() (map[string]Resource, error) {
 	return made, nil
 }
 
-// resolve puts values in the place of functions.
+// resolve replaces functions by their values.
 func (r rendering) resolve(value any) (any, error) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -143,8 +145,8 @@ func (r rendering) resolve(value any) (any, error) {
 	return value, nil
 }
 
-// call says whether a map is a function. IAM's own element Condition has a map
-// below it, a condition's name is a text.
+// call reports whether a map is a function. Condition is one if its argument is a
+// string, the name of a condition. IAM's element Condition has a map instead.
 func call(v map[string]any) (name string, argument any, ok bool) {
 	if len(v) != 1 {
 		return "", nil, false

@@ -53,38 +53,38 @@ func TestFunctionsAreResolved(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got, err = template.Render(Place{}, map[string]string{"Name": ""}); err != nil || len(got) != 0 {
-		t.Errorf("with neither: %v, %v", got, err)
+		t.Errorf("without name and list: %v, %v", got, err)
 	}
 }
 
-func TestWhatIsNotKnownIsRefused(t *testing.T) {
-	for _, c := range []struct{ from, to, says string }{
-		{"!Sub \"p-${Name}\"", "!Sub [a, {}]", "something else than a text"},
+func TestUnknownPartsOfATemplateAreRefused(t *testing.T) {
+	for _, c := range []struct{ from, to, want string }{
+		{"!Sub \"p-${Name}\"", "!Sub [a, {}]", "the argument is not a string"},
 		{"!Sub \"p-${Name}\"", "!Sub \"${Nobody}\"", "reference to Nobody"},
-		{"!Sub \"p-${Name}\"", "!Sub \"${List}\"", "no text to put in the place of ${List}"},
+		{"!Sub \"p-${Name}\"", "!Sub \"${List}\"", "the value of ${List} is not a string"},
 		{"!Sub \"p-${Name}\"", "!ImportValue x", "Fn::ImportValue is not known"},
 		{"Condition: Both", "Condition: Nobody", "condition Nobody"},
-		{"!Condition Listed]\n  Either", "!Condition Both]\n  Either", "made of itself"},
+		{"!Condition Listed]\n  Either", "!Condition Both]\n  Either", "refers to itself"},
 		{"Condition: Both", "DeletionPolicy: Retain", "DeletionPolicy is not known"},
-		{"Default: x", "Default: X", "parameter Name: is not of the form"},
+		{"Default: x", "Default: X", "parameter Name: must match"},
 		{"Default: x", "Default: xxxx", "parameter Name: has 4 characters"},
 		{"Type: CommaDelimitedList", "Type: AWS::SSM::Parameter::Value", "parameter List: type"},
-		{"Path: /p/}", "Path: 2012-10-17}", "would be no text"},
+		{"Path: /p/}", "Path: 2012-10-17}", "is not a string"},
 		{"Path: /p/}", "Path: /p/, Path: /q/}", "given twice"},
 		{"\nResources:", "\nTransform: x\nResources:", "section Transform"},
 		{"\nResources:", "\nMappings: {}\nResources:", "section Mappings"},
 		{"Path: /p/}", "Path: !Transform {Name: AWS::Include}}", "Fn::Transform is not known"},
-		{"Path: /p/}", "Path: &a /p/}", "an anchor or alias"},
+		{"Path: /p/}", "Path: &a /p/}", "anchors and aliases"},
 	} {
 		if !strings.Contains(sample, c.from) {
-			t.Fatalf("the sample has no %q", c.from)
+			t.Fatalf("the sample does not contain %q", c.from)
 		}
 		template, err := Parse([]byte(strings.Replace(sample, c.from, c.to, 1)))
 		if err == nil {
 			_, err = template.Render(Place{Partition: "aws"}, map[string]string{"List": "a"})
 		}
-		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want %q", c.to, err, c.says)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.to, err, c.want)
 		}
 	}
 }
