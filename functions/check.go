@@ -10,15 +10,16 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
 
-// Check is what aws-access doctor asks vend. Whoever may invoke vend may ask: an
-// answer holds codes, ids, what the deployed policy says, and times, and never a
-// credential, a secret, a name of a person or a text of somebody else's.
+// Check is a question of aws-access doctor to vend. Anyone who may invoke vend may
+// ask it. So an answer holds only codes, ids, times and what the deployed policy
+// says: never a credential, a secret, the name of a person, or text that a person or
+// another system wrote.
 type Check struct {
 	Kind string `json:"kind"`
-	// From is the first target to list; of targets.
+	// From is the index of the first target to list, for CheckTargets.
 	From int `json:"from,omitempty"`
-	// Roles are what to try; of roles. All must be in the deployed policy: vend
-	// is no scanner for other roles.
+	// Roles are the roles to try, for CheckRoles. All must be in the deployed
+	// policy, so that vend cannot be used to scan for other roles.
 	Roles []CheckRole `json:"roles,omitempty"`
 }
 
@@ -33,27 +34,27 @@ type CheckRole struct {
 const (
 	CheckStack   = "stack"   // clock, policy, table, tick, groups
 	CheckSlack   = "slack"   // token, scopes, workspace, channels
-	CheckTargets = "targets" // the roles of the deployed policy, a page of them
-	CheckRoles   = "roles"   // can these be assumed, and only rightly
+	CheckTargets = "targets" // a page of the roles of the deployed policy
+	CheckRoles   = "roles"   // whether roles can be assumed, and only with all that their trust demands
 )
 
 // Sizes of a check.
 const (
-	// MaxRoles is how many roles one check tries: five calls each, at 50 a
-	// second, leave most of vend's 30 s for an STS that throttles.
+	// MaxRoles is how many roles one check tries. At five calls for each and 50
+	// calls a second, most of vend's 30 s are left for retries if STS throttles.
 	MaxRoles = 40
 	// PageOfTargets is how many targets one answer lists: about 100 KB.
 	PageOfTargets = 1000
 	// MaxPeople is how many people one answer lists.
 	MaxPeople = 500
-	// MaxChannels is how many channels a check looks at: Slack gives about 50
-	// answers a minute.
+	// MaxChannels is how many channels a check reads: Slack allows about 50 calls
+	// a minute.
 	MaxChannels = 40
 )
 
 // CheckAnswer is the answer to a check.
 type CheckAnswer struct {
-	Refused string    `json:"refused,omitempty"` // a code: the check itself was wrong
+	Refused string    `json:"refused,omitempty"` // a code, if the check itself was invalid
 	At      time.Time `json:"at"`                // the function's clock
 	Policy  string    `json:"policy"`            // digest of the deployed policy
 
@@ -64,7 +65,7 @@ type CheckAnswer struct {
 	Roles   []RolesAnswer `json:"roles,omitempty"`
 }
 
-// StackAnswer is what vend knows without Slack.
+// StackAnswer is what vend knows without asking Slack.
 type StackAnswer struct {
 	Table  string        `json:"table"`            // ok, or unreadable
 	ReadAt time.Time     `json:"read_at,omitzero"` // when Slack's people or groups were last read
@@ -72,11 +73,11 @@ type StackAnswer struct {
 
 	PeopleAt time.Time      `json:"people_at,omitzero"` // when the last whole reading of people began
 	Size     int            `json:"size,omitempty"`     // users in the workspace, or read so far
-	People   []PersonAnswer `json:"people,omitempty"`   // whom the policy names and does not recognise, the first ones
-	Unknown  int            `json:"unknown,omitempty"`  // how many those are in all
+	People   []PersonAnswer `json:"people,omitempty"`   // the first MaxPeople whom the policy names and does not recognise
+	Unknown  int            `json:"unknown,omitempty"`  // how many of them there are in all
 }
 
-// PersonAnswer is somebody whom the policy names, and does not recognise.
+// PersonAnswer is a person whom the policy names and does not recognise.
 type PersonAnswer struct {
 	Name string `json:"name"`         // address or id, as the policy has it
 	ID   string `json:"id,omitempty"` // of the user who has that name
@@ -92,7 +93,7 @@ type GroupAnswer struct {
 	ReadAt  time.Time `json:"read_at,omitzero"` // zero for never
 }
 
-// SlackAnswer is what Slack says. Codes are ok or Slack's own.
+// SlackAnswer is what Slack answers. A code is ok, one of Slack's, or one of codeOf.
 type SlackAnswer struct {
 	Token     string          `json:"token"`
 	Workspace string          `json:"workspace"` // ok, or another
@@ -108,11 +109,11 @@ type ChannelAnswer struct {
 	Shared bool   `json:"shared,omitempty"` // with another company
 }
 
-// RolesAnswer is what came of the trials of a role: codes of pkg/vend.
+// RolesAnswer is the result of trying a role. The codes are those of pkg/vend.
 type RolesAnswer struct {
 	CheckRole
 	Codes []string `json:"codes"`
-	Token int      `json:"token,omitempty"` // how full it was, in per cent
+	Token int      `json:"token,omitempty"` // how full the session token was, in per cent
 }
 
 type directoryReader interface {
@@ -120,11 +121,11 @@ type directoryReader interface {
 }
 
 type roleTester interface {
-	// Try returns what came of each target, in their order.
+	// Try returns the result for each target, in the order of the targets.
 	Try(ctx context.Context, targets []access.Target) []access.Trial
 }
 
-// Checks answers checks.
+// Checks answers the checks of aws-access doctor. The zero value refuses them.
 type Checks struct {
 	Policy           *policy.Policy
 	Store            directoryReader
@@ -135,22 +136,23 @@ type Checks struct {
 	Log              *slog.Logger
 }
 
-// CheckOK is the code of what is as it should be.
+// CheckOK is the code of a part that is as it should be.
 const CheckOK = "ok"
 
-// answerTime is what is left of the function's time for the answer to leave.
+// answerTime is how much of the function's time is kept for sending the answer.
 const answerTime = 4 * time.Second
 
-// Do answers a check. What is wrong with the check itself is answered too, and
-// is no failure of the function, which would raise an alarm.
+// Do answers a check. An invalid check is answered too (Refused: not_ready,
+// unknown_kind, out_of_range, wrong_size or not_in_policy): an error of the function
+// would raise an alarm.
 func (h Checks) Do(ctx context.Context, c Check) CheckAnswer {
 	if h.Policy == nil {
 		return CheckAnswer{Refused: "not_ready"}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		shorter, stop := context.WithDeadline(ctx, deadline.Add(-answerTime))
+		shortened, stop := context.WithDeadline(ctx, deadline.Add(-answerTime))
 		defer stop()
-		ctx = shorter
+		ctx = shortened
 	}
 	out := CheckAnswer{At: h.Now().UTC(), Policy: h.Policy.Digest()}
 	switch c.Kind {
@@ -169,7 +171,7 @@ func (h Checks) Do(ctx context.Context, c Check) CheckAnswer {
 	return out
 }
 
-// targets lists a page of the policy's roles.
+// targets returns a page of the roles of the policy.
 func (h Checks) targets(from int) (page []CheckRole, total int, refused string) {
 	all := h.Policy.Targets()
 	if from < 0 || from > len(all) {
@@ -181,7 +183,7 @@ func (h Checks) targets(from int) (page []CheckRole, total int, refused string) 
 	return page, len(all), ""
 }
 
-// roles tries roles of the policy, and no others.
+// roles tries roles. All of them must be in the policy.
 func (h Checks) roles(ctx context.Context, asked []CheckRole) (answers []RolesAnswer, refused string) {
 	if len(asked) == 0 || len(asked) > MaxRoles {
 		return nil, "wrong_size"
@@ -193,13 +195,15 @@ func (h Checks) roles(ctx context.Context, asked []CheckRole) (answers []RolesAn
 			return nil, "not_in_policy"
 		}
 		targets = append(targets, t)
-		answers = append(answers, RolesAnswer{CheckRole: CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}})
+		role := CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}
+		answers = append(answers, RolesAnswer{CheckRole: role})
 	}
 	for i, trial := range h.Roles.Try(ctx, targets) {
 		codes := trial.Codes
 		answers[i].Codes, answers[i].Token = codes, trial.Token
 		if len(codes) != 1 || codes[0] != CheckOK {
-			h.Log.InfoContext(ctx, "a check found something", "account", targets[i].Account, "role", targets[i].Role, "codes", codes)
+			h.Log.InfoContext(ctx, "a check found a problem", "account", targets[i].Account, "role", targets[i].Role,
+				"codes", codes)
 		}
 	}
 	return answers, ""

@@ -12,8 +12,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
 
-// stack tells how table, tick and groups stand: all of it is in the directory
-// that the tick keeps.
+// stack checks the table, the tick and the groups. All of it follows from the
+// directory, which the tick writes.
 func (h Checks) stack(ctx context.Context) *StackAnswer {
 	sources := h.Policy.Sources()
 	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}}
@@ -38,7 +38,7 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 	return out
 }
 
-// unrecognised lists whom the policy names and does not recognise.
+// unrecognised returns the people whom the policy names and does not recognise.
 func (h Checks) unrecognised(d access.Directory) (listed []PersonAnswer, total int) {
 	all := lifecycle.Unproven(h.Policy, d)
 	for _, u := range all[:min(len(all), MaxPeople)] {
@@ -47,7 +47,7 @@ func (h Checks) unrecognised(d access.Directory) (listed []PersonAnswer, total i
 	return listed, len(all)
 }
 
-// group tells how a group stands, as the policy would take it now.
+// group returns the state of a group, as the policy would see it now.
 func group(d access.Directory, id string, now time.Time) GroupAnswer {
 	g := d.Groups[id]
 	out := GroupAnswer{ID: id, Code: CheckOK, ReadAt: g.ReadAt.UTC(), Members: len(g.Members)}
@@ -84,8 +84,9 @@ func (h Checks) slack(ctx context.Context) *SlackAnswer {
 	return out
 }
 
-// fromWorkspace reports whether a token is of the configured workspace, and organisation
-// if there is one. An app of a whole organisation has that one's id alone.
+// sameWorkspace reports whether a token belongs to the configured workspace, and to
+// the configured organisation if there is one. The token of an app of a whole
+// organisation names only the organisation.
 func (h Checks) sameWorkspace(bot slackapi.Bot) bool {
 	if h.Enterprise == "" {
 		return bot.Team == h.Team
@@ -106,12 +107,13 @@ func (h Checks) channel(ctx context.Context, c policy.Channel) (code string, sha
 	return CheckOK, found.Shared
 }
 
-// codeOf is Slack's code of an error, or one of ours when there is none.
+// codeOf returns Slack's code of an error. Without one it returns ratelimited,
+// token_unreadable or unreachable.
 func codeOf(err error) string {
 	if _, limited := slackapi.RetryAfter(err); limited {
 		return "ratelimited"
 	}
-	if _, slacks := errors.AsType[*slackapi.Error](err); !slacks {
+	if _, fromSlack := errors.AsType[*slackapi.Error](err); !fromSlack {
 		return "token_unreadable"
 	}
 	return cmp.Or(slackapi.Code(err), "unreachable")

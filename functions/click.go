@@ -14,9 +14,10 @@ import (
 
 // click does what a button or a menu is for.
 //
-// Anyone who has the bot token can post a message in our name, with other words above our buttons. So a button that
-// gives or takes away somebody else's access counts only on a message that is known to belong to its request. The
-// other buttons are the requester's own: they hand out to that person alone, or give back.
+// Anyone who has the bot token can post a message as the app, with other words above
+// the same buttons. So a button that decides about another person's access counts only
+// on a message that is recorded with its request. The other buttons are the
+// requester's own: they give a session to the requester alone, or end the access.
 func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) error {
 	switch in.Action.ID {
 	case slackui.ActionApprove, slackui.ActionDeny, slackui.ActionRevoke:
@@ -28,14 +29,14 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 	case slackui.ActionKeys, slackui.ActionPowerShell, slackui.ActionProfile, slackui.ActionJSON:
 		return h.order(ctx, in, p, access.Keys)
 	case slackui.ActionAccount:
-		return h.redraw(ctx, in, "", p.receivedAt) // another account: the roles follow
+		return h.redraw(ctx, in, "", p.receivedAt) // another account has other roles
 	case slackui.ActionRole:
 		return h.redraw(ctx, in, in.Action.Value, p.receivedAt)
 	}
 	return access.RefuseUnknownAction()
 }
 
-// decide takes the click of somebody who approves, denies or revokes.
+// decide handles a click on Approve, Deny or Revoke.
 func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 	id := in.Action.Value
 	var r lifecycle.Moved
@@ -56,21 +57,22 @@ func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 	return err
 }
 
-// confirm answers a click on a message that is not known to belong to the request: it was forged, or it is ours and the
-// answer that named it was lost. Somebody who may decide sees what the request really is, in a form that the bot token
-// alone cannot open or send: that takes a trigger id and a submission, which Slack signs for our endpoint. Everybody
-// else learns nothing about the request.
+// confirm answers a click on a message that is not recorded with the request: it was
+// forged, or it is the app's and Slack's answer with its time stamp was lost. A person
+// who may decide sees the true request in a form. The bot token alone can neither open
+// nor submit that form: this takes a trigger id and a submission, and Slack signs both
+// for this endpoint. Everybody else learns nothing about the request.
 func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Request) error {
 	may := h.Decide.MayJudge
 	if in.Action.ID == slackui.ActionRevoke {
 		may = h.Close.MayRevoke
 	}
 	err := may(ctx, r.ID, in.User)
-	outside := access.Code(err) == access.CodeNotApprover || access.Code(err) == access.CodeSelfApproval
+	mayNot := access.Code(err) == access.CodeNotApprover || access.Code(err) == access.CodeSelfApproval
 	h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
 		"code", access.Code(err))
 	switch {
-	case outside && r.Requester.ID != in.User:
+	case mayNot && r.Requester.ID != in.User:
 		return access.RefuseUnknownMessage()
 	case err != nil:
 		return err
@@ -82,8 +84,9 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))
 }
 
-// cancelOrEnd takes the click of a requester who cancels or gives back. The stream redraws the messages that are known;
-// the list, and a message that nobody knows of, are answered here.
+// cancelOrEnd handles the click of a requester on Cancel or on I'm done. Notify updates
+// the messages that are recorded with the request. The list, and a message that is not
+// recorded, are updated here.
 func (h *Slack) cancelOrEnd(ctx context.Context, in slackui.Interaction, now time.Time) error {
 	move := h.Close.Cancel
 	if in.Action.ID == slackui.ActionEnd {
@@ -98,13 +101,13 @@ func (h *Slack) cancelOrEnd(ctx context.Context, in slackui.Interaction, now tim
 		m := slackui.DirectMessage(r.Request, now)
 		drawn = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
-	if ignoreGone(drawn) != nil { // the request has moved all the same
+	if ignoreGone(drawn) != nil { // the request has moved nevertheless
 		h.Log.WarnContext(ctx, "a click could not be answered", "request", in.Action.Value, "error", drawn)
 	}
 	return err
 }
 
-// redrawList draws the list of /aws-access list again, in its place.
+// redrawList replaces the answer to /aws-access list.
 func (h *Slack) redrawList(ctx context.Context, in slackui.Interaction, now time.Time) error {
 	m, err := h.list(ctx, in.User, now)
 	if err != nil {
@@ -113,8 +116,9 @@ func (h *Slack) redrawList(ctx context.Context, in slackui.Interaction, now time
 	return h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks, Replace: true})
 }
 
-// ignoreGone is an error without those that say that a message, a form or a response URL is gone or has changed: the
-// person closed it, or another click was faster.
+// ignoreGone returns an error, but nil for one that says that a message, a form or a
+// response URL no longer exists or has changed: the person has closed it, or another
+// click was faster.
 func ignoreGone(err error) error {
 	if slackapi.Classify(err) == slackapi.Gone {
 		return nil
@@ -122,8 +126,9 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// order hands a vend to the private function. Whether the grant still holds is
-// asked there; here only what needs no secret is refused at once.
+// order sends an order to vend, which decides. What needs no secret is refused here
+// already, so that the person reads it at once: whether the person is the requester,
+// and whether the grant is usable. pkg/lifecycle/vend.go checks both again.
 func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, kind access.Kind) error {
 	r, _, err := h.Store.Messages(ctx, in.Action.Value)
 	switch {
@@ -137,11 +142,13 @@ func (h *Slack) order(ctx context.Context, in slackui.Interaction, p payload, ki
 		return r.CheckUsable(p.receivedAt)
 	}
 	return h.Orders.Send(ctx, access.Order{
-		ID: p.uniqueKey(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.KeyForm(in.Action.ID), At: p.receivedAt,
+		ID: p.uniqueKey(in.TriggerID), Request: r.ID, By: in.User, Kind: kind, Form: slackui.KeyForm(in.Action.ID),
+		At: p.receivedAt,
 	})
 }
 
-// post answers one person, below the message or in the form that was clicked.
+// answerClick tells the person why a click was refused, below the message or in the
+// form that was clicked.
 func (h *Slack) answerClick(ctx context.Context, in slackui.Interaction, refused error) error {
 	if refused == nil {
 		return nil
@@ -157,19 +164,23 @@ func (h *Slack) answerClick(ctx context.Context, in slackui.Interaction, refused
 	return nil
 }
 
-// maxRedraws is how often a form is drawn for one choice at most.
+// maxRedraws is how often a form is drawn for one choice.
 const maxRedraws = 3
 
-// redraw draws the form again, with the roles of the chosen account and with what the chosen role means.
+// redraw draws the form again, with the roles of the chosen account and with the
+// description of the chosen role.
 //
-// Two choices in quick succession are handled at once, in any order, and both know the form as it was before. The hash
-// shows the second one that the form has changed. It draws all the same, and then looks at the account that the form
-// holds by Slack's answer: if it is another one, the form is drawn for that.
+// Two choices in quick succession are handled at the same time and in any order, and
+// both start from the form as it was before. The hash tells the second one that the
+// form has changed. It draws the form nevertheless, and then reads in Slack's answer
+// which account is chosen. If it is another one, it draws the form for that account.
 func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string, now time.Time) error {
 	who, d, err := h.lookUp(ctx, in.User, now)
 	if err != nil {
 		return err
 	}
+	// This only hides the menus. pkg/policy/decide.go asks Refused again when the
+	// form is submitted, and decides.
 	if err := who.Refused(); err != nil {
 		return err
 	}
@@ -193,11 +204,11 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		if err != nil {
 			return ignoreGone(err)
 		}
-		held := slackui.ChosenAccount(after)
-		if held == "" || held == chosen {
+		shown := slackui.ChosenAccount(after)
+		if shown == "" || shown == chosen {
 			return nil
 		}
-		chosen, role, hash = held, "", after.Hash
+		chosen, role, hash = shown, "", after.Hash
 	}
 	return nil
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// maxListed is how many of somebody's newest requests are read for `/aws-access list`.
+// maxListed is how many of a person's newest requests /aws-access list reads.
 const maxListed = 100
 
-// command answers /aws-access. Its answer is seen by whoever typed it alone.
+// command answers /aws-access. Only the person who typed it sees the answer.
 func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	c, err := slackui.ParseCommand(p.body)
 	if err != nil {
@@ -32,7 +32,8 @@ func (h *Slack) command(ctx context.Context, p payload) (any, error) {
 	return slackui.Ephemeral(m), nil
 }
 
-// runCommand does what was typed; no text is an empty answer.
+// runCommand does what was typed. A message without text means that there is nothing
+// to answer.
 func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (slackui.Message, error) {
 	if !h.fromWorkspace(c.Team, c.Enterprise) {
 		return slackui.Message{}, outsiderRefusal()
@@ -56,7 +57,7 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 	return slackui.Message{}, h.openForm(ctx, c, p.receivedAt)
 }
 
-// list shows somebody's requests: all that are open, however old, and the newest.
+// list shows a person's requests: the newest, and older ones that are not over.
 func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
 	newest, err := h.Store.ByRequester(ctx, user, maxListed)
 	if err != nil {
@@ -83,11 +84,11 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 	return h.addNotAsked(ctx, slackui.List(newest, more, now), newest, now)
 }
 
-// addNotAsked adds to a list for which of its requests nobody could be asked.
+// addNotAsked adds to a list which of its requests no approver could be asked about.
 func (h *Slack) addNotAsked(
-	ctx context.Context, m slackui.Message, of []access.Request, now time.Time,
+	ctx context.Context, m slackui.Message, requests []access.Request, now time.Time,
 ) (slackui.Message, error) {
-	for _, r := range of {
+	for _, r := range requests {
 		if r.State != access.Pending {
 			continue
 		}
@@ -102,13 +103,14 @@ func (h *Slack) addNotAsked(
 	return m, nil
 }
 
-// ask submits the one-line form. The same command sent twice asks once.
+// ask submits a request that was typed in one line. The same command sent twice makes
+// one request.
 func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p payload) (slackui.Message, error) {
 	r, err := h.Submit.Do(ctx, lifecycle.Asked{
 		By: c.User, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
 		Once: "command:" + p.uniqueKey(c.TriggerID),
 	})
-	if m, there := h.alreadyAsked(ctx, r, err); there {
+	if m, found := h.alreadyAsked(ctx, r, err); found {
 		return m, nil
 	}
 	if access.Code(err) == access.CodeTooManyAsks {
@@ -120,9 +122,10 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	return slackui.Submitted(r), nil
 }
 
-// alreadyAsked is the answer to somebody who asked again for what is pending or
-// active.
-func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (m slackui.Message, there bool) {
+// alreadyAsked returns the answer to a person who has asked again for access that is
+// pending or active (already_asked, already_granted). found is false for every other
+// outcome of a submit.
+func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (m slackui.Message, found bool) {
 	code := access.Code(err)
 	if code != access.CodeAlreadyAsked && code != access.CodeAlreadyGranted {
 		return m, false
@@ -131,8 +134,7 @@ func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (
 	return slackui.AlreadyAsked(r), true
 }
 
-// openForm opens the form, unless there is nothing that this person may ask
-// for.
+// openForm opens the form, unless the policy lets the person ask for nothing.
 func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) error {
 	who, d, err := h.lookUp(ctx, c.User, now)
 	if err != nil {

@@ -14,16 +14,16 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// reportReading tells log and operators what keeps the policy's groups and people
-// from being known. A bad token is an error of the tick as well: nothing can be
-// posted with it, so the alarm on the function has to say so.
+// reportReading tells the log and the operators why groups and people of the policy
+// are not known. A bad token is also an error of the tick: no message can be posted
+// with it, so only the alarm on the function can tell anybody.
 func (h Tick) reportReading(ctx context.Context, read lifecycle.Refreshed) error {
 	groups := errors.Join(slices.Collect(maps.Values(read.Groups))...)
 	people := errors.Join(read.People, read.Profiles)
 	var failed []error
-	for what, err := range map[string]error{"groups cannot be read": groups, "people cannot be read": people} {
+	for problem, err := range map[string]error{"groups cannot be read": groups, "people cannot be read": people} {
 		if err != nil {
-			h.Operators.Log.WarnContext(ctx, what, "error", err)
+			h.Operators.Log.WarnContext(ctx, problem, "error", err)
 		}
 		if slackapi.Classify(err) == slackapi.Token && !errors.Is(err, lifecycle.ErrSlow) {
 			failed = append(failed, err)
@@ -33,8 +33,8 @@ func (h Tick) reportReading(ctx context.Context, read lifecycle.Refreshed) error
 	return errors.Join(append(failed, h.reportUnproven(ctx, read.Directory))...)
 }
 
-// reportGroups tells which groups are not known. A group that was never read, and
-// did not fail, is still to be read for the first time: it is not told.
+// reportGroups reports the groups that are not known. A group that was never read
+// without an error is only waiting for its first reading, and is not reported.
 func (h Tick) reportGroups(ctx context.Context, read lifecycle.Refreshed) error {
 	names := h.Step.Policy.Sources().Names
 	groups := make(map[string]string)
@@ -49,8 +49,8 @@ func (h Tick) reportGroups(ctx context.Context, read lifecycle.Refreshed) error 
 	return h.reportEach(ctx, "groups:", groups, text, slackui.GroupsKnown, names)
 }
 
-// reportPeople tells when people cannot be read, and when they are not known. A
-// rate limit is not told as long as the last reading holds.
+// reportPeople reports that people cannot be read or are not known. A rate limit is
+// not reported as long as the last reading is recent enough.
 func (h Tick) reportPeople(ctx context.Context, d access.Directory, err error) error {
 	const cause = "people"
 	known := d.KnowsPeople(h.Operators.Now())
@@ -62,11 +62,11 @@ func (h Tick) reportPeople(ctx context.Context, d access.Directory, err error) e
 	case known && err == nil:
 		return h.Operators.Resolved(ctx, cause, slackui.PeopleReadable())
 	}
-	return nil // the first reading is under way, or Slack limits the calls
+	return nil // the first reading is in progress, or Slack limits the calls
 }
 
-// reportUnproven tells which people whom the policy names by address it cannot
-// recognise by that address.
+// reportUnproven reports the people whom the policy names by an address that is not
+// proven to be theirs.
 func (h Tick) reportUnproven(ctx context.Context, d access.Directory) error {
 	if !d.KnowsPeople(h.Operators.Now()) {
 		return nil
@@ -81,20 +81,19 @@ func (h Tick) reportUnproven(ctx context.Context, d access.Directory) error {
 			shared[u.ID] = name
 		}
 	}
-	says := func(text func(string) string) func(string, []string) string {
-		return func(listed string, _ []string) string { return text(listed) }
-	}
+	unconfirmedText := func(listed string, _ []string) string { return slackui.AddressesUnconfirmed(listed) }
+	sharedText := func(listed string, _ []string) string { return slackui.AddressesShared(listed) }
 	return errors.Join(
-		h.reportEach(ctx, "unconfirmed:", unconfirmed, says(slackui.AddressesUnconfirmed), slackui.AddressesRecognised, names),
-		h.reportEach(ctx, "shared:", shared, says(slackui.AddressesShared), slackui.AddressesRecognised, names))
+		h.reportEach(ctx, "unconfirmed:", unconfirmed, unconfirmedText, slackui.AddressesRecognised, names),
+		h.reportEach(ctx, "shared:", shared, sharedText, slackui.AddressesRecognised, names))
 }
 
-// maxReported is how many ids one message is about. The next tick tells the rest.
+// maxReported is how many ids one report names. The next tick reports the others.
 const maxReported = 100
 
-// reportEach tells the operators once of each thing that is wrong now, by its id,
-// and once when it is over. Things that begin at the same time are one message,
-// and one cause, which is over when none of them is wrong any more.
+// reportEach reports each id of wrong once, and once more when it is no longer wrong.
+// Ids that become wrong at the same time share one report and one cause, which is over
+// when none of them is wrong any more. wrong and names hold the text for each id.
 func (h Tick) reportEach(
 	ctx context.Context, kind string, wrong map[string]string, text func(listed string, ids []string) string,
 	over func(listed string) string, names map[string]string,
@@ -103,11 +102,11 @@ func (h Tick) reportEach(
 	if err != nil {
 		return fmt.Errorf("load the operators' problems: %w", err)
 	}
-	told := make(map[string]bool)
+	reported := make(map[string]bool)
 	var failed []error
 	for cause, problem := range known.Open {
-		list, ours := strings.CutPrefix(cause, kind)
-		if !ours || problem.Over {
+		list, ofKind := strings.CutPrefix(cause, kind)
+		if !ofKind || problem.Over {
 			continue
 		}
 		ids := strings.Fields(list)
@@ -115,12 +114,13 @@ func (h Tick) reportEach(
 			failed = append(failed, h.Operators.Resolved(ctx, cause, over(slackui.NameList(ids, names))))
 		}
 		for _, id := range ids {
-			told[id] = true
+			reported[id] = true
 		}
 	}
-	fresh := slices.DeleteFunc(slices.Sorted(maps.Keys(wrong)), func(id string) bool { return told[id] })
+	fresh := slices.DeleteFunc(slices.Sorted(maps.Keys(wrong)), func(id string) bool { return reported[id] })
 	if fresh = fresh[:min(len(fresh), maxReported)]; len(fresh) > 0 {
-		failed = append(failed, h.Operators.Report(ctx, kind+strings.Join(fresh, " "), text(slackui.NameList(fresh, wrong), fresh)))
+		cause := kind + strings.Join(fresh, " ")
+		failed = append(failed, h.Operators.Report(ctx, cause, text(slackui.NameList(fresh, wrong), fresh)))
 	}
 	return errors.Join(failed...)
 }

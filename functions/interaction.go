@@ -12,7 +12,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// interaction answers clicks and forms.
+// interaction answers a click, or a form that was submitted or closed.
 func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 	in, err := slackui.ParseInteraction(p.body)
 	if err != nil {
@@ -29,7 +29,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 	switch in.Type {
 	case slackui.BlockActions:
 		if fast != nil && !first {
-			return nil, nil // was told; telling again costs a call each time
+			return nil, nil // the person was told; each further answer would cost a call
 		}
 		if refused == nil {
 			refused = h.click(ctx, in, p)
@@ -46,7 +46,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 	return nil, errors.Join(errMalformed, fmt.Errorf("an interaction of type %q", in.Type))
 }
 
-// form takes a form that was sent; the answer says what becomes of the form.
+// form handles a submitted form. The answer says what Slack shows in its place.
 func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	var err error
 	switch in.View.Callback {
@@ -67,17 +67,17 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	return nil
 }
 
-// submitForm asks for what the form says. The same form sent twice asks once;
-// one that was refused may be corrected and sent again.
+// submitForm makes a request from the form. The same form sent twice makes one
+// request. A form that was refused can be corrected and sent again.
 func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time.Time) any {
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
-	already, there := h.alreadyAsked(ctx, r, err)
+	already, found := h.alreadyAsked(ctx, r, err)
 	if access.Code(err) == access.CodeTooManyAsks {
 		h.reportAsks(ctx, in.User, now)
 	}
 	switch {
-	case there:
+	case found:
 		return slackui.Replace(slackui.ErrorView(already))
 	case err == nil:
 		return slackui.Replace(slackui.SubmittedView(r))
@@ -97,8 +97,8 @@ func (h *Slack) submit(ctx context.Context, in slackui.Interaction) (access.Requ
 	})
 }
 
-// options answers a searchable menu. A menu has no place for words: what cannot
-// be offered is an empty one.
+// options answers a searchable menu. A menu cannot show an error, so the answer is an
+// empty menu then.
 func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	in, err := slackui.ParseInteraction(p.body)
 	if err != nil {
@@ -114,7 +114,7 @@ func (h *Slack) options(ctx context.Context, p payload) (any, error) {
 	return slackui.Options(found, total), nil
 }
 
-// offer is what this person may ask for.
+// offer returns the accounts that this person may ask for, and how many there are.
 func (h *Slack) offer(
 	ctx context.Context, in slackui.Interaction, now time.Time,
 ) (found []access.Account, total int, err error) {
@@ -122,7 +122,7 @@ func (h *Slack) offer(
 		return nil, 0, nil
 	}
 	if _, err := h.limitRate(ctx, in.User, now); err != nil {
-		return nil, 0, nil //nolint:nilerr // a menu has no place for words
+		return nil, 0, nil //nolint:nilerr // a menu cannot show an error
 	}
 	who, d, err := h.lookUp(ctx, in.User, now)
 	if err != nil || who.Refused() != nil {

@@ -18,39 +18,41 @@ type messageStore interface {
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
 }
 
-// Notify tells people how requests stand, from the table's stream. It compares
-// what was posted with what should stand there now, so that records may come
-// twice, late, or not at all. What Slack does not take is kept with the request
-// as owed, and the tick tries it again: no record waits for Slack.
+// Notify is the handler of the table's stream: it tells people about their requests.
+// It compares the messages that were posted with those that should be there now. So
+// a record may come twice, late, or not at all. A message that Slack does not accept
+// is recorded as owed, and the tick sends it later: no record waits for Slack.
+// NewNotify builds it.
 type Notify struct {
 	Store     messageStore
 	Slack     *slackapi.Client
 	Policy    *policy.Policy
 	Operators Operators
 	Now       func() time.Time
-	// Wait lets time pass on the clock of Now; nil never waits.
+	// Wait waits until Slack accepts a message again. With nil there is no wait.
 	Wait func(ctx context.Context, d time.Duration) error
 	Log  *slog.Logger
 }
 
-// notifyTimeout is how long Notify waits for Slack, once the whole batch was
-// tried: records that come meanwhile are handed over afterwards.
+// notifyTimeout is how long Notify waits for Slack after it has tried the whole
+// batch. Records that arrive meanwhile wait for the next batch.
 const notifyTimeout = 2 * time.Second
 
-// HandleOrder takes a batch of stream records. The first one that failed is named,
-// so that it and those behind it come again; the rest of the batch is tried
-// all the same, because one request's trouble is not another's. A record fails
-// only if the table does: what Slack refuses is owed.
+// Handle handles a batch of stream records. It names the records that failed, so
+// that Lambda delivers the first of them and those after it again. It tries the rest
+// of the batch nevertheless, because requests do not depend on each other. A record
+// fails only when the table does: a message that Slack refuses is owed.
 func (h Notify) Handle(ctx context.Context, e events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	var answer events.DynamoDBEventResponse
-	round := h.newRun()
+	run := h.newRun()
 	for _, record := range e.Records {
-		if err := round.record(ctx, record); err != nil {
+		if err := run.record(ctx, record); err != nil {
 			h.Log.ErrorContext(ctx, "a stream record could not be processed", "event", record.EventID, "error", err)
-			answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
+			answer.BatchItemFailures = append(answer.BatchItemFailures,
+				events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
 		}
 	}
-	if err := round.sendWaiting(ctx, notifyTimeout); err != nil {
+	if err := run.sendWaiting(ctx, notifyTimeout); err != nil {
 		h.Log.ErrorContext(ctx, "messages that are owed cannot be posted now", "error", err)
 	}
 	return answer, nil
@@ -70,9 +72,9 @@ func (h *run) record(ctx context.Context, record events.DynamoDBEventRecord) err
 	return d.save(ctx)
 }
 
-// changesMessages reports whether anybody sees a difference after an event. What
-// becomes of a click on a grant is answered by the vend function itself, unless
-// that came to nothing.
+// changesMessages reports whether any message changes after an event. The vend
+// function itself answers the person who asked for a session, so notify handles a
+// vend only when it failed.
 func changesMessages(e access.Event) bool {
 	return e.Verb != access.Vend || e.Outcome == access.Failed
 }

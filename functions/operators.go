@@ -18,9 +18,10 @@ type problemStore interface {
 	SaveProblems(ctx context.Context, next access.Problems) error
 }
 
-// Operators tells the people who run the system what is wrong: each cause once
-// when it begins and once when it is over, however many requests and functions
-// meet it. What Slack does not take is kept, and the tick tries it again.
+// Operators reports problems to the people who run the system, in their Slack
+// channel: each cause once when it begins and once when it is over, however many
+// requests and functions meet it. A report that Slack does not accept is kept, and
+// the tick sends it later.
 type Operators struct {
 	Store   problemStore
 	Slack   *slackapi.Client
@@ -29,16 +30,15 @@ type Operators struct {
 	Log     *slog.Logger
 }
 
-// Report says that something is wrong. Cause names it for machines, such as
-// "slack:chat.postMessage:C0APPROVALS:not_in_channel"; text is what the
-// operators read, and holds no secret. Later reports of the same cause are
-// silent until it is resolved.
+// Report reports that a problem has begun. The cause identifies it, such as
+// "slack:C0APPROVALS:not_in_channel". The text is what the operators read, and holds
+// no secret. Further reports of the same cause do nothing until it is resolved.
 func (o Operators) Report(ctx context.Context, cause, text string) error {
 	return o.report(ctx, cause, access.Problem{Text: text, Since: o.Now()})
 }
 
-// Once is Report for something that has no end: it is told again only when it
-// is reported after the period.
+// Once reports a problem that has no end. It is reported again only after the
+// period.
 func (o Operators) Once(ctx context.Context, cause, text string, period time.Duration) error {
 	now := o.Now()
 	return o.report(ctx, cause, access.Problem{Text: text, Since: now, Forget: now.Add(period)})
@@ -53,8 +53,8 @@ func (o Operators) report(ctx context.Context, cause string, problem access.Prob
 	return o.post(ctx, cause)
 }
 
-// Resolved says that a cause is over. It does nothing when the cause was not
-// reported, or was resolved before.
+// Resolved reports that a problem is over. It does nothing when the cause was not
+// reported, or is resolved already.
 func (o Operators) Resolved(ctx context.Context, cause, text string) error {
 	changed, err := o.change(ctx,
 		func(p access.Problems) (access.Problems, bool) { return p.Resolve(cause, text, o.Now()) })
@@ -65,8 +65,8 @@ func (o Operators) Resolved(ctx context.Context, cause, text string) error {
 	return o.post(ctx, cause)
 }
 
-// Deliver tells the operators what Slack did not take before, and forgets what
-// has no end. The tick calls it each minute.
+// Deliver sends the reports that Slack did not accept before, and forgets problems
+// without an end when their period is over. The tick calls it each minute.
 func (o Operators) Deliver(ctx context.Context) error {
 	now := o.Now()
 	if _, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) { return p.Prune(now) }); err != nil {
@@ -90,8 +90,8 @@ func (o Operators) Deliver(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// post posts one message to the operators. The claim is written before, so that
-// two functions that meet the same cause at once post it once.
+// post sends one report. It saves a claim first, so that two functions that meet the
+// same cause at the same time send one report.
 func (o Operators) post(ctx context.Context, cause string) error {
 	text := ""
 	claimed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) {
@@ -103,7 +103,7 @@ func (o Operators) post(ctx context.Context, cause string) error {
 	}
 	m := slackui.Operators(text)
 	if _, _, err := o.Slack.Post(ctx, o.Channel, slackapi.Message{Text: m.Text, Blocks: m.Blocks}); err != nil {
-		// The message stays owed: this is no failure of what the caller does.
+		// The report stays owed, so the caller has not failed.
 		o.Log.ErrorContext(ctx, "the operators cannot be told", "cause", cause, "error", err)
 		return nil
 	}
@@ -111,18 +111,18 @@ func (o Operators) post(ctx context.Context, cause string) error {
 	return err
 }
 
-// change saves what turn makes of the problems; changed is false when turn
-// changes nothing.
+// change applies a change to the stored problems. changed is false when edit changes
+// nothing.
 func (o Operators) change(
-	ctx context.Context, turn func(access.Problems) (access.Problems, bool),
+	ctx context.Context, edit func(access.Problems) (access.Problems, bool),
 ) (changed bool, err error) {
 	for range maxSaveTries {
 		p, err := o.Store.Problems(ctx)
 		if err != nil {
 			return false, fmt.Errorf("load the operators' problems: %w", err)
 		}
-		next, moved := turn(p)
-		if !moved {
+		next, edited := edit(p)
+		if !edited {
 			return false, nil
 		}
 		next.Version++

@@ -10,33 +10,34 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// How much one person may send at once, and how much more each second. People
-// who click and type as fast as they can stay below it.
+// The rate limit of one person. People who click and type as fast as they can stay
+// below it.
 const (
-	rateBurst     = 100
-	ratePerSecond = 1
-	rateWindow    = rateBurst / ratePerSecond * time.Second // after it, everything is free again
-	reportEvery   = time.Hour
-	maxSenders    = 10_000 // how many are remembered, so that memory is bounded
+	rateBurst     = 100                                     // commands, clicks, forms and menus at once
+	ratePerSecond = 1                                       // more of them each second
+	rateWindow    = rateBurst / ratePerSecond * time.Second // after it, the whole burst is free again
+	reportEvery   = time.Hour                               // the operators hear about one person
+	maxSenders    = 10_000                                  // are remembered, which bounds the memory
 )
 
-// rateLimit bounds what one person's commands, clicks, forms and menus may cost in
-// one instance of the function. It needs no call, so it holds before any is
-// made. Each instance counts by itself, and forgets when it ends: what holds
-// everywhere is in the table (access.Asker).
+// rateLimit limits how many commands, clicks, forms and menus of one person an
+// instance of the function handles. It makes no call, so it also protects the calls.
+// Each instance counts by itself, and forgets when it ends. The limits that hold in
+// all instances together are in the table (access.Asker).
 type rateLimit struct {
 	mu      sync.Mutex
 	senders map[string]sender
 }
 
-// sender is one person. spent is what was taken at the moment at.
+// sender is one person who has sent something.
 type sender struct {
-	spent                 float64
-	countedAt, reportedAt time.Time
+	used       float64   // of the burst, as of countedAt
+	countedAt  time.Time // zero for a new sender
+	reportedAt time.Time // to the operators
 }
 
-// allow counts one more thing that somebody sent. ok is false when it is too
-// much; first is true when it is so for the first time in an hour.
+// allow counts one more command, click, form or menu of a person. ok is false when it
+// is above the limit. first is true when that happens for the first time in an hour.
 func (c *rateLimit) allow(user string, now time.Time) (ok, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,17 +51,17 @@ func (c *rateLimit) allow(user string, now time.Time) (ok, first bool) {
 	}
 	p := c.senders[user]
 	if passed := now.Sub(p.countedAt); passed > 0 {
-		p.spent, p.countedAt = max(0, p.spent-passed.Seconds()*ratePerSecond), now
+		p.used, p.countedAt = max(0, p.used-passed.Seconds()*ratePerSecond), now
 	}
-	if ok = p.spent+1 <= rateBurst; ok {
-		p.spent++
+	if ok = p.used+1 <= rateBurst; ok {
+		p.used++
 	}
 	c.senders[user] = p
 	return ok, !ok && c.reportDue(user, now)
 }
 
-// reportDue reports whether the operators were not told of somebody within an hour,
-// and notes that they are now. The caller holds the lock.
+// reportDue reports whether the operators should hear about a person, which is at
+// most once an hour, and counts as told from then on. The caller holds the lock.
 func (c *rateLimit) reportDue(user string, now time.Time) bool {
 	p := c.senders[user]
 	if !p.reportedAt.IsZero() && now.Sub(p.reportedAt) < reportEvery {
@@ -71,9 +72,9 @@ func (c *rateLimit) reportDue(user string, now time.Time) bool {
 	return true
 }
 
-// limitRate refuses somebody who sends more than people do. It makes a call only
-// for the first refusal of an hour, to tell the operators. first is true for
-// that one: a caller whose answer costs a call answers no other.
+// limitRate refuses a person who sends too much (too_fast). For the first refusal of
+// an hour it tells the operators, and first is true. For the others it makes no call,
+// and a caller whose answer would cost a call does not answer.
 func (h *Slack) limitRate(ctx context.Context, user string, now time.Time) (first bool, err error) {
 	ok, first := h.rate.allow(user, now)
 	if ok {
@@ -85,8 +86,7 @@ func (h *Slack) limitRate(ctx context.Context, user string, now time.Time) (firs
 	return first, access.RefuseTooFast()
 }
 
-// reportAsks tells the operators of somebody who was refused because of asking
-// too often.
+// reportAsks tells the operators about a person who was refused with too_many_asks.
 func (h *Slack) reportAsks(ctx context.Context, user string, now time.Time) {
 	h.rate.mu.Lock()
 	first := h.rate.reportDue(user, now)
@@ -96,7 +96,7 @@ func (h *Slack) reportAsks(ctx context.Context, user string, now time.Time) {
 	}
 }
 
-// reportFlood tells the operators, once an hour, who sends too much.
+// reportFlood tells the operators who sends too much, once an hour for each person.
 func (h *Slack) reportFlood(
 	ctx context.Context, user string, text func(id, name string, limit int) string, limit int, now time.Time,
 ) {

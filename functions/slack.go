@@ -24,8 +24,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// MaxBody is the largest body that is read, in bytes. Slack's own are far
-// smaller; the signature of a larger one is not even computed.
+// MaxBody is how many bytes a body may have. Slack's are far smaller. A larger one
+// is refused before its signature is computed.
 const MaxBody = 1 << 20
 
 type orders interface {
@@ -35,20 +35,20 @@ type orders interface {
 type requestStore interface {
 	messageStore
 	Directory(ctx context.Context) (access.Directory, error)
-	ByRequester(ctx context.Context, user string, most int) ([]access.Request, error)
+	ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error)
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 }
 
-// Slack answers Slack: commands, clicks, forms and menus. It is on the internet,
-// so nothing is parsed before the signature is checked, and it holds no way to
-// assume a role.
+// Slack is the handler of what Slack sends: commands, clicks, forms and menus. It is
+// the only handler on the internet. So it parses nothing before it has checked the
+// signature, and it has no way to assume a role. NewSlack builds it.
 type Slack struct {
-	// SigningSecret returns the secret; fresh reads it again, for when it was
-	// rotated.
+	// SigningSecret returns the secret. With fresh, it reads the secret again: it
+	// may have been rotated.
 	SigningSecret func(ctx context.Context, fresh bool) (access.Secret, error)
-	Team          string // of this workspace
-	Enterprise    string // of its organisation, "" if none
+	Team          string // id of the workspace, T…
+	Enterprise    string // id of its organisation, E…; "" outside Enterprise Grid
 	Policy        *policy.Policy
 	Store         requestStore
 	Roster        lifecycle.Roster
@@ -65,12 +65,13 @@ type Slack struct {
 	rate  rateLimit
 }
 
-// HandleOrder answers an event of the HTTP API.
+// Handle answers an event of the HTTP API.
 func (h *Slack) Handle(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return gateway.Handler(h)(ctx, e)
 }
 
-// ServeHTTP checks where a request comes from, and what it is.
+// ServeHTTP answers a request from the internet. It checks path, method, size,
+// signature and UTF-8, in this order, before it reads anything of the body.
 func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route := h.route(r.URL.Path)
 	switch {
@@ -78,7 +79,7 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	case r.Method == http.MethodGet && isPing(r.URL.RawQuery):
-		_, _ = w.Write([]byte("ok")) // nobody signed it: it learns nothing
+		_, _ = w.Write([]byte("ok")) // the ping is not signed, so the answer says nothing else
 		return
 	case r.Method != http.MethodPost:
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
@@ -95,7 +96,8 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	now := h.Now()
 	if err := h.verify(r.Context(), r.Header, body, now); err != nil {
-		h.Log.WarnContext(r.Context(), "a request was not signed by Slack", "path", r.URL.Path, "from", r.RemoteAddr, "error", err)
+		h.Log.WarnContext(r.Context(), "a request was not signed by Slack", "path", r.URL.Path, "from", r.RemoteAddr,
+			"error", err)
 		http.Error(w, "not signed by Slack", http.StatusUnauthorized)
 		return
 	}
@@ -107,12 +109,14 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(r.Context(), w, pingAnswer{OK: true, Policy: h.Policy.Digest()}, nil)
 		return
 	}
-	answer, err := route(r.Context(), payload{body: body, signature: r.Header.Get(slackapi.SignatureHeader), receivedAt: now})
+	answer, err := route(r.Context(), payload{
+		body: body, signature: r.Header.Get(slackapi.SignatureHeader), receivedAt: now,
+	})
 	h.answer(r.Context(), w, answer, err)
 }
 
-// route finds the handler of a path. The HTTP API puts the name of a stage, or
-// the mapping of a custom domain, before the route.
+// route returns what handles a path, or nil. The HTTP API puts the name of a stage,
+// or the base path of a custom domain, before the route.
 func (h *Slack) route(asked string) func(context.Context, payload) (any, error) {
 	for route, handle := range map[string]func(context.Context, payload) (any, error){
 		"/slack/commands": h.command, "/slack/interactions": h.interaction, "/slack/options": h.options,
@@ -124,19 +128,19 @@ func (h *Slack) route(asked string) func(context.Context, payload) (any, error) 
 	return nil
 }
 
-// isBase reports whether something may stand before a route: nothing, or whole
-// segments of the characters that API Gateway takes in a mapping. A path that
-// something else could read in another way is refused.
+// isBase reports whether a text may stand before a route: nothing, or whole segments
+// of the characters that API Gateway accepts in a base path. It refuses a path that
+// another program could read differently, such as one with "..".
 func isBase(base string) bool {
-	odd := func(r rune) bool {
+	unusual := func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 		return !letter && !strings.ContainsRune("/$-_.+!*'()", r)
 	}
-	return base == "" || base[0] == '/' && base != "/" && path.Clean(base) == base && !strings.ContainsFunc(base, odd)
+	return base == "" || base[0] == '/' && base != "/" && path.Clean(base) == base && !strings.ContainsFunc(base, unusual)
 }
 
-// isPing reports whether a form only asks whether the address is good. Slack asks
-// so (ssl_check=1), and aws-access doctor does, of every route.
+// isPing reports whether a form only asks whether the address works (ssl_check=1).
+// Slack sends such forms, and aws-access doctor sends one to every route.
 func isPing(text string) bool {
 	if !strings.Contains(text, "ssl_check=1") {
 		return false
@@ -145,8 +149,8 @@ func isPing(text string) bool {
 	return err == nil && form.Get("ssl_check") == "1" && !form.Has("command") && !form.Has("payload")
 }
 
-// pingAnswer is the answer to a ping. That it was signed is why it may say which
-// policy this function has.
+// pingAnswer is the answer to a signed ping. Because the ping was signed, the answer
+// may say which policy this function has.
 type pingAnswer struct {
 	OK     bool   `json:"ok"`
 	Policy string `json:"policy"`
@@ -156,11 +160,12 @@ type pingAnswer struct {
 type payload struct {
 	body       []byte
 	signature  string
-	receivedAt time.Time // the one reading of the clock that the handler goes by
+	receivedAt time.Time // read once, so that all checks use the same time
 }
 
-// once is the unique key of what a payload leads to: Slack's trigger id, or the
-// signature where a payload has none. Either is the same when it is sent again.
+// uniqueKey returns the unique key of the write that follows from a payload: Slack's
+// trigger id, or the signature if the payload has none. Both stay the same when the
+// payload is sent again, so a replay has no effect.
 func (p payload) uniqueKey(trigger string) string {
 	if trigger == "" {
 		return p.signature
@@ -168,8 +173,9 @@ func (p payload) uniqueKey(trigger string) string {
 	return trigger
 }
 
-// verify checks the signature; when it does not fit, once more with the secret
-// read again.
+// verify decides whether Slack sent a request. When the signature does not match, it
+// reads the secret again and checks once more. Its backstop is the unique key of the
+// write (pkg/store/store.go:OnceKey): a replayed request changes nothing.
 func (h *Slack) verify(ctx context.Context, header http.Header, body []byte, now time.Time) error {
 	var refused error
 	for _, fresh := range []bool{false, true} {
@@ -184,17 +190,17 @@ func (h *Slack) verify(ctx context.Context, header http.Header, body []byte, now
 	return refused
 }
 
-// errMalformed says that a signed payload is not one of Slack's.
+// errMalformed says that a signed payload does not have the form of one of Slack's.
 var errMalformed = errors.New("not a payload of Slack")
 
-// answer writes what a route returned: nothing, or JSON.
+// answer writes what a route returned: an error, JSON, or nothing.
 func (h *Slack) answer(ctx context.Context, w http.ResponseWriter, answer any, err error) {
 	switch {
 	case errors.Is(err, errMalformed):
 		h.Log.WarnContext(ctx, "a signed request could not be read", "error", err)
 		http.Error(w, "not a payload of Slack", http.StatusBadRequest)
 		return
-	case err != nil: // Slack shows the person that something went wrong
+	case err != nil: // Slack tells the person that something went wrong
 		h.Log.ErrorContext(ctx, "a signed request could not be answered", "error", err)
 		http.Error(w, "something went wrong", http.StatusInternalServerError)
 		return
@@ -210,8 +216,8 @@ func (h *Slack) answer(ctx context.Context, w http.ResponseWriter, answer any, e
 	}
 }
 
-// refused puts an error into words for one person. What is no refusal is
-// logged under a reference, and the person sees the reference.
+// refused returns the message to one person about an error. A refusal is shown. Any
+// other error is logged under a reference, and the person sees only the reference.
 func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 	reference := h.Submit.NewID()
 	var refusal *access.Refusal
@@ -223,8 +229,8 @@ func (h *Slack) refused(ctx context.Context, err error) slackui.Message {
 	return slackui.ErrorAnswer(err, reference)
 }
 
-// openError puts Slack's "too late" into words: a form opens within three seconds
-// of the click, or not at all.
+// openError replaces Slack's error for a form that was opened too late with the
+// refusal too_slow: Slack opens a form only within three seconds of the click.
 func openError(err error) error {
 	if slackapi.Code(err) == "expired_trigger_id" {
 		return access.RefuseTooSlow()
@@ -232,17 +238,17 @@ func openError(err error) error {
 	return err
 }
 
-// fromWorkspace reports whether something was sent from this workspace, or from another
-// one of its organisation: on Enterprise Grid, a member works in any of them. It
-// keeps other companies out before anything is done; who the person is, and
-// whether a member of this workspace, the steps ask Slack (users.info).
+// fromWorkspace decides whether a command comes from this workspace or from another
+// one of its organisation: on Enterprise Grid, a member may work in any of them. It
+// keeps other companies out before anything is done. Its backstop is the membership,
+// which each step reads from Slack (users.info) and checks with access.Person.Refused.
 func (h *Slack) fromWorkspace(team, enterprise string) bool {
 	return team == h.Team || h.Enterprise != "" && enterprise == h.Enterprise
 }
 
-// fromInstallation is ours for an interaction. A form names the installation that opened
-// it, which decides: the workspace beside it is where the person happens to be.
-// See extract_team_id in Slack's Bolt for Python.
+// fromInstallation is fromWorkspace for an interaction. A form names the installation
+// that opened it, and that decides. The workspace beside it is only the one that the
+// person is looking at. See extract_team_id in Slack's Bolt for Python.
 func (h *Slack) fromInstallation(in slackui.Interaction) bool {
 	if id := in.View.Installed; id != "" {
 		return id == h.Team || h.Enterprise != "" && id == h.Enterprise
@@ -250,20 +256,21 @@ func (h *Slack) fromInstallation(in slackui.Interaction) bool {
 	return h.fromWorkspace(in.Team, in.Enterprise)
 }
 
-// outsiderRefusal is the refusal of everything that comes from elsewhere.
+// outsiderRefusal is the refusal of everything that another workspace sends.
 func outsiderRefusal() error { return access.Person{Membership: access.Outsider}.Refused() }
 
-// cache keeps the directory for a minute, for drawing menus only: what is
-// decided is decided by the steps, on a directory of their own.
+// directoryCache keeps the directory for a minute. It is used only to draw menus and
+// forms. A step reads the directory itself before it decides anything.
 type directoryCache struct {
 	mu        sync.Mutex
 	directory access.Directory
-	read      time.Time
+	readAt    time.Time
 }
 
 const cacheLife = time.Minute
 
-// lookUp returns somebody, and the directory, as menus may show them.
+// lookUp returns a person and the directory, for menus and forms only: both may be a
+// minute old.
 func (h *Slack) lookUp(ctx context.Context, user string, now time.Time) (access.Person, access.Directory, error) {
 	d, err := h.cache.get(now, func() (access.Directory, error) {
 		d, err := h.Store.Directory(ctx)
@@ -278,15 +285,16 @@ func (h *Slack) lookUp(ctx context.Context, user string, now time.Time) (access.
 	return h.Roster.Person(ctx, d, user), d, nil
 }
 
-func (m *directoryCache) get(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if age := now.Sub(m.read); !m.read.IsZero() && age >= 0 && age < cacheLife {
-		return m.directory, nil
+// get returns the directory that was read within the last minute, or reads it.
+func (c *directoryCache) get(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if age := now.Sub(c.readAt); !c.readAt.IsZero() && age >= 0 && age < cacheLife {
+		return c.directory, nil
 	}
 	d, err := read()
 	if err == nil {
-		m.directory, m.read = d, now
+		c.directory, c.readAt = d, now
 	}
 	return d, err
 }

@@ -9,23 +9,24 @@ import (
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 )
 
-// Tick is what happens every minute: everything moves that time moves, then
-// what Slack did not take is tried again, then groups and people are read.
+// Tick is the handler that runs every minute. It makes the moves that are due, sends
+// the owed messages, and then reads groups and people from Slack. NewTick builds it.
 type Tick struct {
 	Step      lifecycle.Tick
 	Owed      owedLister
-	Messages  Notify // pays what is owed
+	Messages  Notify // sends the owed messages
 	Operators Operators
 }
 
-// HandleOrder takes the schedule's event. It may come twice or late.
+// Handle handles the event of the schedule. The event may come twice or late. All
+// errors are joined.
 func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
-	// Time comes first: reading a large workspace may take most of the minute.
+	// The moves come first: reading a large workspace may take most of the minute.
 	moved := h.Step.Do(ctx)
-	paid := h.Messages.SendOwed(ctx, h.Owed)
+	sent := h.Messages.SendOwed(ctx, h.Owed)
 	read, err := h.Step.Roster.Refresh(ctx)
 	if err == nil {
 		err = h.reportReading(ctx, read)
 	}
-	return errors.Join(moved, paid, err, h.Operators.Deliver(ctx))
+	return errors.Join(moved, sent, err, h.Operators.Deliver(ctx))
 }

@@ -17,29 +17,29 @@ import (
 )
 
 type signIn interface {
-	// Link returns an address that signs whoever opens it into the console.
+	// Link returns an address that signs the person who opens it into the console.
 	Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, error)
 }
 
-// Vend answers orders: the only handler that meets credentials. It answers
-// nobody but the requester whom the table names, in that person's direct
-// channel with the bot.
+// Vend is the handler of orders, and the only one that handles credentials. It
+// answers only the requester whom the table names, in that person's direct channel
+// with the bot. NewVend builds it.
 type Vend struct {
 	Step   lifecycle.Vend
 	SignIn signIn
-	// Render writes keys in a form, in parts of which each fits into a post.
+	// Render writes keys in a form, in parts that each fit into a post.
 	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
 	Slack  *slackapi.Client
-	Checks Checks // what doctor asks; the zero value refuses
+	Checks Checks // answers doctor; the zero value refuses
 
 	Operators Operators
-	Wait      func(ctx context.Context, d time.Duration) error // nil never waits
+	Wait      func(ctx context.Context, d time.Duration) error // with nil there is no wait
 	Log       *slog.Logger
 }
 
-// Handle is what Lambda runs: an order, which is answered in Slack and nowhere
-// else, or a check, {"check": {…}}, whose answer is returned. What is neither,
-// or both, is refused before anything is done.
+// Handle handles a payload: an order, which is answered in Slack only, or a check,
+// {"check": {…}}, whose answer is returned. Any other payload is an error before
+// anything is done.
 func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	order, check, err := readTask(payload)
 	switch {
@@ -52,7 +52,7 @@ func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) 
 	return nil, h.HandleOrder(ctx, order)
 }
 
-// errUnknownTask says no more: a decoder's own error may quote what was sent.
+// errUnknownTask does not wrap the decoder's error, which may quote the payload.
 var errUnknownTask = errors.New("the payload is neither an order nor a check")
 
 func readTask(payload []byte) (order access.Order, check *Check, err error) {
@@ -70,7 +70,7 @@ func readTask(payload []byte) (order access.Order, check *Check, err error) {
 	return order, check, nil
 }
 
-// decodeStrict decodes one JSON value whose fields are all known.
+// decodeStrict decodes exactly one JSON value, and refuses unknown fields.
 func decodeStrict(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -83,8 +83,9 @@ func decodeStrict(text []byte, into any) error {
 	return nil
 }
 
-// HandleOrder takes one order. It answers the person, and an error only when the
-// person could not be told, so that the failure destination hears of it.
+// HandleOrder answers one order. Its error is nil when the requester was answered,
+// even with a refusal. An error goes to the failure destination: the order was
+// invalid, did not come from the requester, or the answer did not arrive.
 func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 	out, err := h.Step.Do(ctx, order)
 	if errors.Is(err, access.ErrBadOrder) {
@@ -93,7 +94,8 @@ func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 		return err
 	}
 	if errors.Is(err, lifecycle.ErrNotRequester) || out.Request.ID == "" {
-		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By, "error", err)
+		h.Log.ErrorContext(ctx, "an order is not answered", "order", order.ID, "request", order.Request, "by", order.By,
+			"error", err)
 		return err
 	}
 	if access.Code(err) == access.CodeOrderRepeated {
@@ -105,12 +107,13 @@ func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 	}
 	why := ""
 	if err != nil {
-		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request, "code", access.Code(err), "error", err)
+		h.Log.WarnContext(ctx, "an order was refused", "order", order.ID, "request", order.Request,
+			"code", access.Code(err), "error", err)
 		answer, why = []slackui.Message{slackui.NoSession(err, out.Request, order.ID)}, failureCode(err)
 	}
 	posted := h.post(ctx, out, answer)
 	if posted != nil {
-		// The stream tells the person to click again.
+		// Notify tells the person to click again.
 		posted, why = fmt.Errorf("answer order %s of request %s: %w", order.ID, order.Request, posted), "undelivered"
 	}
 	if why == "" || !out.Ordered {
@@ -119,8 +122,8 @@ func (h Vend) HandleOrder(ctx context.Context, order access.Order) error {
 	return errors.Join(posted, h.Step.Fail(ctx, out.Request.ID, order.ID, why))
 }
 
-// failureCode is what the audit trail says about a failure: a refusal's code,
-// never the text of an AWS answer.
+// failureCode returns the code of a failure for the audit trail. It never returns the
+// text of an answer of AWS.
 func failureCode(err error) string {
 	if code := access.Code(err); code != "" {
 		return code
@@ -128,8 +131,8 @@ func failureCode(err error) string {
 	return "error"
 }
 
-// answer makes the private answer out of what was vended: one post or more.
-// Nothing in it names a later end than the grant's.
+// answer returns the private answer with a session, in one post or more. It never
+// names an expiry that is later than the end of the grant.
 func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
 	c := out.Credentials
 	c.Expires = out.Request.UsefulUntil(c.Expires)
@@ -147,8 +150,8 @@ func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Mess
 	return answer, err
 }
 
-// reportLink says once a day that a role's console link is too long: nobody
-// else can shorten it.
+// reportLink tells the operators once a day that the console link of a role is too
+// long: only they can shorten it.
 func (h Vend) reportLink(ctx context.Context, t access.Target, cause error) {
 	err := h.Operators.Once(ctx, "link_too_long:"+t.Account+":"+t.Role, slackui.LinkTooLong(t, cause), 24*time.Hour)
 	if err != nil {
@@ -156,12 +159,11 @@ func (h Vend) reportLink(ctx context.Context, t access.Target, cause error) {
 	}
 }
 
-// maxPosts is how often one message of the answer is posted before the answer
-// counts as undelivered.
+// maxPosts is how often the handler tries to post one message of an answer.
 const maxPosts = 3
 
-// post answers the requester, in the direct channel with the bot. It stops at the
-// first message that does not arrive, because the rest is of no use without it.
+// post sends the answer to the requester, in the direct channel with the bot. It stops
+// at the first message that does not arrive: the others are of no use without it.
 func (h Vend) post(ctx context.Context, out lifecycle.Handout, answer []slackui.Message) error {
 	channel := ""
 	if direct := out.Messages.At("grant"); direct != nil && direct.TS != undeliverable {
@@ -176,8 +178,8 @@ func (h Vend) post(ctx context.Context, out lifecycle.Handout, answer []slackui.
 	return nil
 }
 
-// postOne posts a message, and returns the direct channel, which it opens if
-// channel is "".
+// postOne posts one message. It opens the direct channel if channel is "", and returns
+// it.
 func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message) (string, error) {
 	var err error
 	for range maxPosts {
@@ -198,12 +200,12 @@ func (h Vend) postOne(ctx context.Context, to, channel string, m slackui.Message
 	return channel, err
 }
 
-// maxAnswerWait is how long an answer waits for Slack between two tries: an order
-// is good for a minute, and vend has half of one.
+// maxAnswerWait is how long an answer waits for Slack between two tries. An order is
+// valid for a minute, and vend has 30 s.
 const maxAnswerWait = 5 * time.Second
 
-// waitFor lets the time pass that Slack asks for; false means that it is too long,
-// and the person is told to press the button again.
+// waitFor waits as long as Slack asks for. It returns false when that is too long.
+// Then the person is told to click again.
 func (h Vend) waitFor(ctx context.Context, err error) bool {
 	wait, limited := slackapi.RetryAfter(err)
 	if !limited || h.Wait == nil {
