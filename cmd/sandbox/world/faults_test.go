@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-func TestFaultsAreForTheirCallsAndForTheirTime(t *testing.T) {
+// A fault meets the calls that it names, as often and as long as it says.
+func TestFaultsMeetTheirCallsForTheirTime(t *testing.T) {
 	c := NewClock(noon, time.Now)
 	c.Hold()
 	f := &Faults{now: c.Now}
@@ -26,7 +27,7 @@ func TestFaultsAreForTheirCallsAndForTheirTime(t *testing.T) {
 	take(FaultSlow, "sts:AssumeRole")
 	take("", "sts:AssumeRole")
 	if f.takeDelivery(FaultDouble) || f.takeDelivery(FaultDelay) {
-		t.Error("a call's fault touched a delivery")
+		t.Error("the fault of a call met a delivery")
 	}
 	if end, ok := f.nextEnd(); !ok || !end.Equal(until) {
 		t.Errorf("ends %v %v, want %v", end, ok, until)
@@ -36,7 +37,7 @@ func TestFaultsAreForTheirCallsAndForTheirTime(t *testing.T) {
 	}
 	take("", "slack:chat.update")
 	if n := len(f.Active()); n != 0 {
-		t.Errorf("%d faults are in force, want none", n)
+		t.Errorf("%d faults are active, want none", n)
 	}
 	f.Add(Fault{At: "store:load", How: FaultError, Times: 1})
 	take("", "store:save")

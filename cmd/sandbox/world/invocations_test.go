@@ -10,20 +10,24 @@ import (
 	"github.com/aws-access/aws-access/cmd/sandbox/world"
 )
 
-// Only the slack function can order a vend.
-func TestOrdersTakeTheFunctionsKey(t *testing.T) {
+const invokePath = "/lambda/2015-03-31/functions/"
+
+// Only the slack function can order a vend, and only from inside.
+func TestOnlyTheSlackFunctionOrdersVends(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
-	st := b.World()
+	slackKey := b.World().Secrets.SlackKeys.AccessKeyID
+	vend, tick := world.FunctionARN("vend"), world.FunctionARN("tick")
 	for name, c := range map[string]struct {
 		key, function, kind string
 		want                int
 	}{
-		"the function":       {st.Secrets.SlackKeys.AccessKeyID, world.FunctionARN("vend"), "Event", http.StatusAccepted},
-		"somebody":           {"AKIASOMEBODY", world.FunctionARN("vend"), "Event", http.StatusForbidden},
-		"another function":   {st.Secrets.SlackKeys.AccessKeyID, world.FunctionARN("tick"), "Event", http.StatusNotFound},
-		"waiting for answer": {st.Secrets.SlackKeys.AccessKeyID, world.FunctionARN("vend"), "RequestResponse", http.StatusBadRequest},
+		"the slack function":     {slackKey, vend, "Event", http.StatusAccepted},
+		"somebody else":          {"AKIASOMEBODY", vend, "Event", http.StatusForbidden},
+		"another function":       {slackKey, tick, "Event", http.StatusNotFound},
+		"synchronous invocation": {slackKey, vend, "RequestResponse", http.StatusBadRequest},
 	} {
-		r, err := http.NewRequest(http.MethodPost, st.InternalURL()+"/lambda/2015-03-31/functions/"+url.PathEscape(c.function)+"/invocations", strings.NewReader(`{}`))
+		target := b.World().InternalURL() + invokePath + url.PathEscape(c.function) + "/invocations"
+		r, err := http.NewRequest(http.MethodPost, target, strings.NewReader(`{}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +42,8 @@ func TestOrdersTakeTheFunctionsKey(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", name, answer.StatusCode, c.want)
 		}
 	}
-	if status, _ := b.Send(http.MethodPost, "/lambda/2015-03-31/functions/x/invocations", "{}"); status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+	status, _ := b.Send(http.MethodPost, invokePath+"x/invocations", "{}")
+	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 		t.Errorf("from outside: got %d", status)
 	}
 }

@@ -18,17 +18,17 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// spent are calls, by whom they go to.
-type spent struct{ AWS, Slack, SignIn int }
+// callCounts are numbers of calls by the service that they go to.
+type callCounts struct{ AWS, Slack, SignIn int }
 
-// spends counts what do leads to, everything that follows from it included.
-func spends(b *sandboxtest.Sandbox, do func()) (out spent) {
+// countCalls counts the calls that do leads to, including all that follows.
+func countCalls(b *sandboxtest.Sandbox, do func()) (out callCounts) {
 	b.T.Helper()
 	before := b.State().Calls
 	do()
-	for op, n := range b.State().Calls {
-		n -= before[op]
-		switch service, _, _ := strings.Cut(op, ":"); service {
+	for operation, n := range b.State().Calls {
+		n -= before[operation]
+		switch service, _, _ := strings.Cut(operation, ":"); service {
 		case "slack":
 			out.Slack += n
 		case "signin":
@@ -40,112 +40,127 @@ func spends(b *sandboxtest.Sandbox, do func()) (out spent) {
 	return out
 }
 
-// withAccounts is the repository's policy with more accounts, which its rules
-// cover as they do those that stand there.
-func withAccounts(t *testing.T, many int) string {
+// policyWithAccounts is the repository's policy with more accounts, which its
+// rules cover like those that it has.
+func policyWithAccounts(t *testing.T, total int) string {
 	t.Helper()
 	var more strings.Builder
-	for i := range many - 5 {
-		fmt.Fprintf(&more, "  - {id: \"%012d\", name: payments-%d-prod, region: eu-west-1, tags: {env: prod, team: payments}}\n", 700_000_000_000+i, i)
+	for i := range total - 5 {
+		fmt.Fprintf(&more,
+			"  - {id: \"%012d\", name: payments-%d-prod, region: eu-west-1, tags: {env: prod, team: payments}}\n",
+			700_000_000_000+i, i)
 	}
 	return strings.Replace(sandboxtest.Policy(t), "\naccounts:\n", "\naccounts:\n"+more.String(), 1)
 }
 
-// What a request costs from the command to the message that it is granted, and
-// what each vend costs, is the same at 5 accounts and at 10,000.
+// A request, from the command to the message that it is granted, and each vend
+// cost the same number of calls with 5 accounts as with 10,000.
 func TestCallsOfARequestAndOfAVend(t *testing.T) {
-	for _, many := range []int{5, 10_000} {
-		for how, c := range map[string]struct {
+	for _, total := range []int{5, 10_000} {
+		for name, c := range map[string]struct {
 			ask  func(*sandboxtest.Sandbox)
-			want spent
-		}{"one line": {sandboxtest.Ask, spent{AWS: 8, Slack: 3}}, "form": {sandboxtest.AskByForm, spent{AWS: 9, Slack: 6}}} {
-			t.Run(fmt.Sprintf("accounts=%d/%s", many, how), func(t *testing.T) {
+			want callCounts
+		}{
+			"one line": {sandboxtest.Ask, callCounts{AWS: 8, Slack: 3}},
+			"form":     {sandboxtest.AskByForm, callCounts{AWS: 9, Slack: 6}},
+		} {
+			t.Run(fmt.Sprintf("accounts=%d/%s", total, name), func(t *testing.T) {
 				b := sandboxtest.Start(t, sandboxtest.Policy(t))
-				b.Do("policy", withAccounts(t, many)) // and the tick that knows its people
-				if n := accounts(b); n != many {
-					t.Fatalf("the policy has %d accounts, want %d", n, many)
+				b.Do("policy", policyWithAccounts(t, total)) // its tick has read the people
+				if n := countAccounts(b); n != total {
+					t.Fatalf("the policy has %d accounts, want %d", n, total)
 				}
-				got := spends(b, func() {
+				checkCalls(t, "command to grant", countCalls(b, func() {
 					c.ask(b)
 					b.Click("U0LEAD1", "Approve", b.Card("C0APPROVALS"))
-				})
-				grant := b.Last("message of the grant", sandboxtest.IsGrant("U0DEV1"))
-				within(t, "command to grant", got, c.want, spent{AWS: 10, Slack: 6})
-				for button, want := range map[string]spent{"Get temporary keys": {AWS: 6, Slack: 2}, "Open AWS console": {AWS: 6, Slack: 2, SignIn: 1}} {
-					within(t, button, spends(b, func() { b.Click("U0DEV1", button, grant) }), want, spent{AWS: 6, Slack: 2})
-				}
-				if n := len(b.State().Sessions); n != 2 {
-					t.Errorf("%d sessions, want 2", n)
-				}
+				}), c.want, callCounts{AWS: 10, Slack: 6})
+				checkCallsOfVends(b)
 			})
 		}
 	}
 }
 
-// accounts is how many accounts somebody who may look everywhere finds.
-func accounts(b *sandboxtest.Sandbox) int {
+func checkCallsOfVends(b *sandboxtest.Sandbox) {
 	b.T.Helper()
-	st := b.World()
-	d, err := st.Store.Directory(context.Background())
+	grant := b.Last("message of the grant", sandboxtest.IsGrant("U0DEV1"))
+	for button, want := range map[string]callCounts{
+		"Get temporary keys": {AWS: 6, Slack: 2}, "Open AWS console": {AWS: 6, Slack: 2, SignIn: 1},
+	} {
+		got := countCalls(b, func() { b.Click("U0DEV1", button, grant) })
+		checkCalls(b.T, button, got, want, callCounts{AWS: 6, Slack: 2})
+	}
+	if n := len(b.State().Sessions); n != 2 {
+		b.T.Errorf("%d sessions, want 2", n)
+	}
+}
+
+// countAccounts counts the accounts that U0SEC1 finds, who may look at all of
+// them.
+func countAccounts(b *sandboxtest.Sandbox) int {
+	b.T.Helper()
+	w := b.World()
+	d, err := w.Store.Directory(context.Background())
 	if err != nil {
 		b.T.Fatal(err)
 	}
-	_, total := st.Policy().Accounts(d.People["U0SEC1"], d, st.Clock.Now(), "", 1)
+	_, total := w.Policy().Accounts(d.People["U0SEC1"], d, w.Clock.Now(), "", 1)
 	return total
 }
 
-// within compares calls with what they are, and with their goals.
-func within(t *testing.T, what string, got, want, goal spent) {
+// checkCalls compares calls with the expected ones, and with the most that are
+// allowed.
+func checkCalls(t *testing.T, what string, got, want, limit callCounts) {
 	t.Helper()
-	t.Logf("%s: %d AWS calls (goal %d), %d Slack calls (goal %d), %d sign-in calls", what, got.AWS, goal.AWS, got.Slack, goal.Slack, got.SignIn)
-	if got != want || got.AWS > goal.AWS || got.Slack > goal.Slack {
-		t.Errorf("%s: got %+v, want %+v, and no more than %+v", what, got, want, goal)
+	t.Logf("%s: %d AWS calls (goal %d), %d Slack calls (goal %d), %d sign-in calls",
+		what, got.AWS, limit.AWS, got.Slack, limit.Slack, got.SignIn)
+	if got != want || got.AWS > limit.AWS || got.Slack > limit.Slack {
+		t.Errorf("%s: got %+v, want %+v, and at most %+v", what, got, want, limit)
 	}
 }
 
-// trips notes when calls begin and end, in the order in which they do.
-type trips struct {
+// tracer records when calls begin and end, as numbers in their order.
+type tracer struct {
 	mu    sync.Mutex
-	clock int
-	list  []*trip
+	next  int
+	spans []*span
 }
 
-type trip struct {
-	op         string
+type span struct {
+	operation  string
 	begin, end int
 }
 
-func (l *trips) begin(op string) (end func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.clock++
-	one := &trip{op: op, begin: l.clock}
-	l.list = append(l.list, one)
+func (t *tracer) begin(operation string) (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.next++
+	s := &span{operation: operation, begin: t.next}
+	t.spans = append(t.spans, s)
 	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.clock++
-		one.end = l.clock
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.next++
+		s.end = t.next
 	}
 }
 
-// take are the calls that were noted since the last time, all of them ended.
-func (l *trips) take() (out []trip) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, one := range l.list {
-		out = append(out, *one)
+// take returns the calls since the last take. All of them must have ended.
+func (t *tracer) take() (out []span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.spans {
+		out = append(out, *s)
 	}
-	l.list = nil
+	t.spans = nil
 	return out
 }
 
-// inSeries is the longest chain of calls of which each began after the one
-// before had ended. Two calls that were made at once and happened not to
-// overlap count as two: it is never too few.
-func inSeries(calls []trip) (n int) {
+// countInSeries counts the longest chain of calls in which each begins after the
+// one before has ended. Two concurrent calls that happened not to overlap count
+// as two, so the count is never too low.
+func countInSeries(calls []span) (n int) {
 	ended := 0
-	for _, c := range slices.SortedFunc(slices.Values(calls), func(a, b trip) int { return a.end - b.end }) {
+	for _, c := range slices.SortedFunc(slices.Values(calls), func(a, b span) int { return a.end - b.end }) {
 		if c.begin > ended {
 			n, ended = n+1, c.end
 		}
@@ -153,185 +168,212 @@ func inSeries(calls []trip) (n int) {
 	return n
 }
 
-// summary tells how many calls were in series, and which were made.
-func summary(calls []trip) string {
-	text := fmt.Sprint(inSeries(calls))
+// summary is the number of calls in series, and the operations of all calls.
+func summary(calls []span) string {
+	text := fmt.Sprint(countInSeries(calls))
 	for _, c := range calls {
-		text += " " + c.op
+		text += " " + c.operation
 	}
 	return text
 }
 
-// Calls at once are one round trip; calls one after the other are not.
-func TestInSeries(t *testing.T) {
+func TestConcurrentCallsCountAsOneRoundTrip(t *testing.T) {
 	for name, c := range map[string]struct {
-		calls []trip
+		calls []span
 		want  int
 	}{
 		"none":               {nil, 0},
-		"one after another":  {[]trip{{"a", 1, 2}, {"b", 3, 4}}, 2},
-		"at once":            {[]trip{{"a", 1, 3}, {"b", 2, 4}}, 1},
-		"two beside a third": {[]trip{{"a", 1, 6}, {"b", 2, 3}, {"c", 4, 5}}, 2},
+		"one after another":  {[]span{{"a", 1, 2}, {"b", 3, 4}}, 2},
+		"concurrent":         {[]span{{"a", 1, 3}, {"b", 2, 4}}, 1},
+		"two beside a third": {[]span{{"a", 1, 6}, {"b", 2, 3}, {"c", 4, 5}}, 2},
 	} {
-		if got := inSeries(c.calls); got != c.want {
+		if got := countInSeries(c.calls); got != c.want {
 			t.Errorf("%s: got %d, want %d", name, got, c.want)
 		}
 	}
 }
 
-// noted is a table whose calls are noted.
-type noted struct {
+// tracedStore is a store whose calls are traced.
+type tracedStore struct {
 	world.Table
-	trips *trips
+	tracer *tracer
 }
 
-func (n noted) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
-	defer n.trips.begin("store:save")()
-	return n.Table.Save(ctx, next, event, once)
+func (s tracedStore) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
+	defer s.tracer.begin("store:save")()
+	return s.Table.Save(ctx, next, event, once)
 }
 
-func (n noted) Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
-	defer n.trips.begin("store:save")()
-	return n.Table.Submit(ctx, r, event, next, once)
+func (s tracedStore) Submit(
+	ctx context.Context, r access.Request, event access.Event, next access.Asker, once string,
+) error {
+	defer s.tracer.begin("store:save")()
+	return s.Table.Submit(ctx, r, event, next, once)
 }
 
-func (n noted) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
-	defer n.trips.begin("store:load")()
-	return n.Table.LoadForSubmit(ctx, user, once)
+func (s tracedStore) LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error) {
+	defer s.tracer.begin("store:load")()
+	return s.Table.LoadForSubmit(ctx, user, once)
 }
 
-func (n noted) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
-	defer n.trips.begin("store:load")()
-	return n.Table.Requests(ctx, ids)
+func (s tracedStore) Requests(ctx context.Context, ids []string) ([]access.Request, error) {
+	defer s.tracer.begin("store:load")()
+	return s.Table.Requests(ctx, ids)
 }
 
-func (n noted) SaveDirectory(ctx context.Context, next access.Directory) error {
-	defer n.trips.begin("store:save")()
-	return n.Table.SaveDirectory(ctx, next)
+func (s tracedStore) SaveDirectory(ctx context.Context, next access.Directory) error {
+	defer s.tracer.begin("store:save")()
+	return s.Table.SaveDirectory(ctx, next)
 }
 
-func (n noted) SaveMessages(ctx context.Context, id string, next access.Messages) error {
-	defer n.trips.begin("store:save")()
-	return n.Table.SaveMessages(ctx, id, next)
+func (s tracedStore) SaveMessages(ctx context.Context, id string, next access.Messages) error {
+	defer s.tracer.begin("store:save")()
+	return s.Table.SaveMessages(ctx, id, next)
 }
 
-func (n noted) Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
-	defer n.trips.begin("store:load")()
-	return n.Table.Load(ctx, id)
+func (s tracedStore) Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error) {
+	defer s.tracer.begin("store:load")()
+	return s.Table.Load(ctx, id)
 }
 
-func (n noted) Directory(ctx context.Context) (access.Directory, error) {
-	defer n.trips.begin("store:load")()
-	return n.Table.Directory(ctx)
+func (s tracedStore) Directory(ctx context.Context) (access.Directory, error) {
+	defer s.tracer.begin("store:load")()
+	return s.Table.Directory(ctx)
 }
 
-func (n noted) Messages(ctx context.Context, id string) (access.Request, access.Messages, error) {
-	defer n.trips.begin("store:load")()
-	return n.Table.Messages(ctx, id)
+func (s tracedStore) Messages(ctx context.Context, id string) (access.Request, access.Messages, error) {
+	defer s.tracer.begin("store:load")()
+	return s.Table.Messages(ctx, id)
 }
 
-func (n noted) ByRequester(ctx context.Context, user string, most int) ([]access.Request, error) {
-	defer n.trips.begin("store:list")()
-	return n.Table.ByRequester(ctx, user, most)
+func (s tracedStore) ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error) {
+	defer s.tracer.begin("store:list")()
+	return s.Table.ByRequester(ctx, user, limit)
 }
 
-// notedSlack is the network to Slack, whose calls are noted.
-type notedSlack struct{ trips *trips }
+// tracedSlack is the network to Slack, whose calls are traced.
+type tracedSlack struct{ tracer *tracer }
 
-func (n notedSlack) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer n.trips.begin("slack:" + path.Base(r.URL.Path))()
+func (s tracedSlack) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer s.tracer.begin("slack:" + path.Base(r.URL.Path))()
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// notedOrders hands orders on, and notes that.
-type notedOrders struct {
+// tracedOrders sends orders, and traces that.
+type tracedOrders struct {
 	next interface {
 		Send(ctx context.Context, order access.Order) error
 	}
-	trips *trips
+	tracer *tracer
 }
 
-func (n notedOrders) Send(ctx context.Context, order access.Order) error {
-	defer n.trips.begin("invoke:vend")()
-	return n.next.Send(ctx, order)
+func (o tracedOrders) Send(ctx context.Context, order access.Order) error {
+	defer o.tracer.begin("invoke:vend")()
+	return o.next.Send(ctx, order)
 }
 
-// watched is the slack function, with the calls that each answer waited for.
-// It is asked for one thing at a time.
-type watched struct {
+// tracedFunction is the slack function, with the calls that each answer waited
+// for. It handles one event at a time.
+type tracedFunction struct {
 	function lambda.Handler
-	trips    *trips
-	answers  [][]trip
+	tracer   *tracer
+	answers  [][]span
 }
 
 // Invoke implements lambda.Handler.
-func (w *watched) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	out, err := w.function.Invoke(ctx, event)
-	w.answers = append(w.answers, w.trips.take())
+func (f *tracedFunction) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	out, err := f.function.Invoke(ctx, event)
+	f.answers = append(f.answers, f.tracer.take())
 	return out, err
 }
 
-// watch deploys the slack function again, with its calls noted.
-func watch(b *sandboxtest.Sandbox) *watched {
-	w := &watched{trips: &trips{}}
-	f := b.World().SlackFunction(func(t world.Table) world.Table { return noted{t, w.trips} }, notedSlack{w.trips})
-	f.Orders = notedOrders{f.Orders, w.trips}
-	w.function = lambda.NewHandler(f.Handle)
+// traceSlackFunction deploys the slack function again, with its calls traced.
+func traceSlackFunction(b *sandboxtest.Sandbox) *tracedFunction {
+	traced := &tracedFunction{tracer: &tracer{}}
+	wrap := func(t world.Table) world.Table { return tracedStore{t, traced.tracer} }
+	f := b.World().SlackFunction(wrap, tracedSlack{traced.tracer})
+	f.Orders = tracedOrders{f.Orders, traced.tracer}
+	traced.function = lambda.NewHandler(f.Handle)
 	b.World().ReplaceFunctions(func(name string, instance func() lambda.Handler) func() lambda.Handler {
 		if name == "slack" {
-			return func() lambda.Handler { return w }
+			return func() lambda.Handler { return traced }
 		}
 		return instance
 	})
-	return w
+	return traced
+}
+
+// roundTripsTest is a sandbox with the messages that its steps use.
+type roundTripsTest struct {
+	*sandboxtest.Sandbox
+	card, grant slackfake.Message
+}
+
+func (r *roundTripsTest) view() string {
+	views := r.State().Views
+	return views[len(views)-1].ID
+}
+
+// roundTripSteps are the steps of the test in their order, each with the calls
+// that each answer waits for: their number in series, and their operations.
+var roundTripSteps = []struct {
+	name, want string
+	do         func(r *roundTripsTest)
+}{
+	{"help", "0", func(r *roundTripsTest) { r.Command("U0DEV1", "/aws-access help") }},
+	{"list", "2 store:list store:load", func(r *roundTripsTest) { r.Command("U0DEV1", "/aws-access list") }},
+	{"form, the first in a minute", "2 store:load slack:views.open",
+		func(r *roundTripsTest) { r.Command("U0DEV1", "/aws-access") }},
+	{"form", "1 slack:views.open", func(r *roundTripsTest) { r.Command("U0DEV1", "/aws-access") }},
+	{"menu", "0", func(r *roundTripsTest) {
+		r.Act(map[string]any{"as": "U0DEV1", "type": "pay", "into": "Account", "view": r.view()})
+	}},
+	{"menu, account, role, submit", "0; 1 slack:views.update; 1 slack:views.update; 2 store:load store:save",
+		func(r *roundTripsTest) {
+			r.Act(map[string]any{"as": "U0DEV1", "submit": r.view(), "values": map[string]string{
+				"Account": "payments-prod", "Role": "Operator", "How long": "2h", "Reason": "why",
+			}})
+		}},
+	{"Cancel", "2 store:load store:save", func(r *roundTripsTest) { r.Click("U0DEV1", "Cancel", r.Card("C0PAYMENTS")) }},
+	// The cancelled request is read once more, and then forgotten.
+	{"one line, after a request that was pending", "3 store:load store:load store:save",
+		func(r *roundTripsTest) { r.Command("U0DEV1", sandboxtest.AskCommand) }},
+	{"Cancel again", "2 store:load store:save",
+		func(r *roundTripsTest) { r.Click("U0DEV1", "Cancel", r.Card("C0APPROVALS")) }},
+	{"a person's first one-line command", "2 store:load store:save", func(r *roundTripsTest) {
+		r.Command("U0DEV2", sandboxtest.AskCommand)
+		r.card = r.Card("C0APPROVALS")
+	}},
+	{"Deny", "2 store:load slack:views.open", func(r *roundTripsTest) { r.Click("U0LEAD1", "Deny", r.card) }},
+	{"Approve", "2 store:load store:save", func(r *roundTripsTest) {
+		r.Click("U0LEAD1", "Approve", r.card)
+		r.grant = r.Direct("U0DEV2")
+	}},
+	{"Get temporary keys", "2 store:load invoke:vend",
+		func(r *roundTripsTest) { r.Click("U0DEV2", "Get temporary keys", r.grant) }},
+	{"Open AWS console", "2 store:load invoke:vend",
+		func(r *roundTripsTest) { r.Click("U0DEV2", "Open AWS console", r.grant) }},
+	{"I'm done", "2 store:load store:save", func(r *roundTripsTest) { r.Click("U0DEV2", "I'm done", r.grant) }},
 }
 
 // Slack waits three seconds for an answer. The goals are 1 call in series for a
-// command, 2 for what is sent, the one-line command included, and 2 for a
-// click. One is not met: the first form in a minute waits for 2, because the
-// directory that menus are drawn from is read again.
+// command without a request, 2 for a form or command that asks, and 2 for a
+// click. Two steps miss their goal: the first form in a minute needs 2, because
+// the directory behind the menus is read again, and list needs 2.
 func TestRoundTripsInSeriesBeforeSlackIsAnswered(t *testing.T) {
-	b := sandboxtest.Start(t, sandboxtest.Policy(t))
-	w := watch(b)
-	var card, grant slackfake.Message
-	view := func() string { views := b.State().Views; return views[len(views)-1].ID }
-	submit := func(values map[string]string) {
-		b.Act(map[string]any{"as": "U0DEV1", "submit": view(), "values": values})
-	}
-	for _, step := range []struct {
-		what, want string // the calls of each answer, in series
-		do         func()
-	}{
-		{"help", "0", func() { b.Command("U0DEV1", "/aws-access help") }},
-		{"list", "2 store:list store:load", func() { b.Command("U0DEV1", "/aws-access list") }},
-		{"form, the first in a minute", "2 store:load slack:views.open", func() { b.Command("U0DEV1", "/aws-access") }},
-		{"form", "1 slack:views.open", func() { b.Command("U0DEV1", "/aws-access") }},
-		{"menu", "0", func() { b.Act(map[string]any{"as": "U0DEV1", "type": "pay", "into": "Account", "view": view()}) }},
-		{"menu, account, role, send", "0; 1 slack:views.update; 1 slack:views.update; 2 store:load store:save", func() {
-			submit(map[string]string{"Account": "payments-prod", "Role": "Operator", "How long": "2h", "Reason": "why"})
-		}},
-		{"Cancel", "2 store:load store:save", func() { b.Click("U0DEV1", "Cancel", b.Card("C0PAYMENTS")) }},
-		// The cancelled one is read once more, and then forgotten.
-		{"one sandboxtest.AskCommand, after one that waited", "3 store:load store:load store:save", func() { b.Command("U0DEV1", sandboxtest.AskCommand) }},
-		{"Cancel again", "2 store:load store:save", func() { b.Click("U0DEV1", "Cancel", b.Card("C0APPROVALS")) }},
-		{"the first line of somebody", "2 store:load store:save",
-			func() { b.Command("U0DEV2", sandboxtest.AskCommand); card = b.Card("C0APPROVALS") }},
-		{"Deny", "2 store:load slack:views.open", func() { b.Click("U0LEAD1", "Deny", card) }},
-		{"Approve", "2 store:load store:save", func() { b.Click("U0LEAD1", "Approve", card); grant = b.Direct("U0DEV2") }},
-		{"Get temporary keys", "2 store:load invoke:vend", func() { b.Click("U0DEV2", "Get temporary keys", grant) }},
-		{"Open AWS console", "2 store:load invoke:vend", func() { b.Click("U0DEV2", "Open AWS console", grant) }},
-		{"I'm done", "2 store:load store:save", func() { b.Click("U0DEV2", "I'm done", grant) }},
-	} {
-		w.answers = nil
-		step.do()
-		var got []string
-		for _, calls := range w.answers {
-			got = append(got, summary(calls))
+	r := &roundTripsTest{Sandbox: sandboxtest.Start(t, sandboxtest.Policy(t))}
+	traced := traceSlackFunction(r.Sandbox)
+	for _, step := range roundTripSteps {
+		traced.answers = nil
+		step.do(r)
+		var all []string
+		for _, calls := range traced.answers {
+			all = append(all, summary(calls))
 		}
-		text := strings.Join(got, "; ")
-		t.Logf("%s: calls in series: %s", step.what, text)
-		if text != step.want {
-			t.Errorf("%s: got %q, want %q", step.what, text, step.want)
+		got := strings.Join(all, "; ")
+		t.Logf("%s: calls in series: %s", step.name, got)
+		if got != step.want {
+			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
 		}
 	}
 }

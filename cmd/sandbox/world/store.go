@@ -74,7 +74,9 @@ func (s countedStore) Save(ctx context.Context, next access.Request, event acces
 	return s.write(ctx, func() error { return s.Store.Save(ctx, next, event, once) })
 }
 
-func (s countedStore) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
+func (s countedStore) LoadForSubmit(
+	ctx context.Context, user, once string,
+) (d access.Directory, a access.Asker, err error) {
 	err = s.read(ctx, func() (err error) { d, a, err = s.Store.LoadForSubmit(ctx, user, once); return err })
 	return d, a, err
 }
