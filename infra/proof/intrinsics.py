@@ -1,7 +1,7 @@
 """Resolves CloudFormation's intrinsic functions for given parameters, without AWS.
 
-What it does not know it refuses (Unresolved): a policy with a hole in it must
-not be judged as if the hole were harmless.
+It refuses (Unresolved) everything that it does not know: a policy with an unresolved
+value must not be checked as if the value were harmless.
 """
 
 import re
@@ -12,11 +12,11 @@ NO_VALUE = object()
 
 
 class Unresolved(Exception):
-    """A value that only CloudFormation itself would know, or a template that is wrong."""
+    """A value that only CloudFormation knows, or an invalid template."""
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """YAML with CloudFormation's tags, read as cfn-lint reads it. Dates stay text: a policy's Version is one."""
+    """YAML with CloudFormation's tags, as cfn-lint reads it. Dates stay text, such as a policy's Version."""
 
 
 def _tagged(loader, suffix, node):
@@ -34,10 +34,10 @@ def _tagged(loader, suffix, node):
 
 
 def _mapping(loader, node):
-    """A key that stands twice would silently win over its namesake: a lost condition."""
+    """Refuses duplicate keys: the last one would silently replace the others, for example a condition."""
     keys = [key.value for key, _ in node.value]
     if doubles := {key for key in keys if keys.count(key) > 1}:
-        raise Unresolved(f"line {node.start_mark.line + 1}: the key {doubles.pop()} stands twice")
+        raise Unresolved(f"line {node.start_mark.line + 1}: the key {doubles.pop()} occurs twice")
     return loader.construct_mapping(node, deep=True)
 
 
@@ -55,7 +55,7 @@ def load(path):
 
 
 def parameters(declared, given):
-    """The value of every parameter, or an error if it may not have that value."""
+    """Returns the value of every parameter, or raises Unresolved if a value is not allowed."""
     if strangers := set(given) - set(declared):
         raise Unresolved(f"no such parameter: {', '.join(sorted(strangers))}")
     values = {}
@@ -78,7 +78,7 @@ def parameters(declared, given):
 class Resolver:
     """The values of one template, deployed with these parameters.
 
-    attribute(logical id, name or None for Ref) says what a resource is called.
+    attribute(logical id, name or None for Ref) returns the name of a resource.
     """
 
     def __init__(self, template, values, pseudo, attribute):
@@ -105,7 +105,7 @@ class Resolver:
             (name, argument), = value.items()
             if name == "Ref":
                 return self._ref(argument, where)
-            # "Condition" is a reference among conditions only; in a policy it is the statement's own.
+            # "Condition" is a reference only among conditions; in a policy it belongs to the statement.
             if name.startswith("Fn::"):
                 return self._function(name, argument, where)
         if strange := [key for key in value if key == "Ref" or str(key).startswith("Fn::")]:
@@ -184,7 +184,7 @@ class Resolver:
         return re.sub(r"\$\{([^}]*)\}", replace, text)
 
     def condition(self, name):
-        """Whether the condition of that name, or the expression itself, holds."""
+        """Returns whether a condition holds, given by its name or as an expression."""
         if isinstance(name, str):
             if name not in self.conditions:
                 raise Unresolved(f"there is no condition {name}")

@@ -1,4 +1,4 @@
-// Asks iam-simulate, an evaluator that is not ours, whether a call is allowed.
+// Asks iam-simulate, an independent evaluator, whether a call is allowed.
 import { anonymousPrincipal, runSimulation, runUnsafeSimulation } from '@cloud-copilot/iam-simulate'
 
 export const list = (v) => (v === undefined ? [] : Array.isArray(v) ? v : [v])
@@ -7,14 +7,14 @@ export const isService = (principal) => principal.endsWith('.amazonaws.com')
 export const allowsAll = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }
 const named = (documents) => documents.map((policy, i) => ({ name: `p${i}`, policy }))
 
-// Keys that are in the context of every call of a certain caller, whatever is
-// called, but that iam-simulate's data knows for one service only.
-const everywhere = ['lambda:sourcefunctionarn'] // of calls that a function's code makes
-// AWS's reference gives it no resource, but Lambda asks for it on the stream when
-// a mapping is made ("... and ListStreams Actions on your stream in IAM").
+// Keys that are in the context of every call of a certain caller, although
+// iam-simulate's data has them for one service only.
+const everywhere = ['lambda:sourcefunctionarn'] // in calls made by the code of a function
+// AWS's reference lists no resource for this action, but Lambda requires it on the stream
+// when a mapping is created ("... and ListStreams Actions on your stream in IAM").
 const onStreams = 'dynamodb:liststreams'
 
-// Deployments are alike in most of their calls: each is judged once.
+// Deployments share most of their calls; each call is judged once.
 const judged = new Map()
 const texts = new WeakMap()
 export const count = () => judged.size
@@ -47,17 +47,17 @@ async function judge(call) {
   if (known.has(shape) && !call.resource && call.arn !== '*') return quickly(simulation, known.get(shape))
   if (call.action.toLowerCase() === onStreams && call.arn !== '*') return quickly(simulation, [])
   const result = await runSimulation(simulation, { simulationMode: 'Strict' })
-  if (result.resultType !== 'single') throw new Error(`${call.action} on ${call.arn}: cannot be judged: ${JSON.stringify(result.errors ?? result.resultType)}`)
+  if (result.resultType !== 'single') throw new Error(`${call.action} on ${call.arn}: iam-simulate cannot judge it: ${JSON.stringify(result.errors ?? result.resultType)}`)
   const ignored = result.result.ignoredContextKeys.map((k) => k.toLowerCase())
   const dropped = ignored.filter((k) => !everywhere.includes(k))
   const lost = asksFor(call, dropped)
-  if (lost.length) throw new Error(`${call.action} on ${call.arn}: a Deny asks for ${lost}, which iam-simulate leaves out of the context`)
+  if (lost.length) throw new Error(`${call.action} on ${call.arn}: a Deny uses ${lost}, which iam-simulate leaves out of the context`)
   known.set(shape, dropped)
   return ignored.length > dropped.length ? quickly(simulation, dropped) : result.overallResult === 'Allowed'
 }
 
-// The same judgement without the checks of action, thing and keys, which take most
-// of the time and do not depend on the policies: they are done once for each.
+// The same judgement without checking the action, the resource and the keys. Those checks
+// take most of the time and do not depend on the policies, so they are made once for each.
 const known = new Map()
 
 async function quickly(simulation, dropped) {
@@ -65,8 +65,8 @@ async function quickly(simulation, dropped) {
   return (await runUnsafeSimulation({ ...simulation, request: { ...simulation.request, contextVariables } })) === 'Allowed'
 }
 
-// What iam-simulate takes for foreign to an action it leaves out of the context.
-// An Allow that asks for it then fails, and is seen. A Deny would be lost.
+// iam-simulate drops context keys that it does not expect for an action. An Allow that
+// needs such a key then fails, which is noticed. A Deny would be lost without notice.
 function asksFor(call, ignored) {
   if (!ignored.length) return []
   const asked = [...call.identity, ...list(call.resource)].flatMap(statements).filter((s) => s.Effect === 'Deny' && acts(s, call.action))
@@ -79,13 +79,13 @@ function acts(statement, action) {
   return statement.NotAction ? !list(statement.NotAction).some(like) : list(statement.Action).some(like)
 }
 
-// A role's session, as resource policies and logs name it: without the path.
+// The session of a role, as resource policies and logs name it: without the path.
 export function session(arn) {
   const [, partition, , , account, resource] = arn.split(':')
   return resource?.startsWith('role/') ? `arn:${partition}:sts::${account}:assumed-role/${resource.split('/').pop()}/session` : arn
 }
 
-// What IAM knows of a call. Keys that are "none" are not there.
+// The context of a call. Keys with the value "none" are left out.
 export function contextOf(arn, more) {
   const out = {
     'aws:PrincipalArn': arn, 'aws:PrincipalAccount': arn.split(':')[4] ?? 'none', 'aws:PrincipalType': 'AssumedRole', 'aws:PrincipalIsAWSService': 'false',
@@ -94,7 +94,7 @@ export function contextOf(arn, more) {
   return Object.fromEntries(Object.entries(out).filter(([, v]) => v !== 'none' && v !== ''))
 }
 
-// What lets an account decide for itself who of it comes in.
+// A resource policy that leaves the decision to the account's own policies.
 export function delegates(arn) {
   const [, partition, , , account] = arn.split(':')
   return { Version: '2012-10-17', Statement: { Effect: 'Allow', Principal: { AWS: `arn:${partition}:iam::${account}:root` }, Action: '*', Resource: '*' } }

@@ -1,5 +1,5 @@
-// Breaks every statement in turn, in one place at a time, and wants an answer of
-// the table to change: what can be widened unseen is a row that is missing.
+// Breaks every statement in turn, in one place at a time. Some answer of the table must
+// then change. If none does, the table lacks a row.
 import { list } from './judge.mjs'
 
 const copy = (s, change) => ({ ...structuredClone(s), ...change })
@@ -15,7 +15,7 @@ function* mutants(s, kind) {
 function* widened(s, kind) {
   const actions = list(s.Action)
   for (const service of new Set(services(s))) yield { how: `Action ${service}:*`, statement: copy(s, { Action: [...actions, `${service}:*`] }) }
-  // What the policy of a thing says of other things has no effect.
+  // A resource's policy has no effect on other resources.
   const resources = kind === 'resource' ? [] : list(s.Resource)
   for (const [i, r] of resources.entries()) {
     for (const wider of wide(r)) yield { how: `Resource ${wider}`, statement: copy(s, { Resource: replaced(resources, i, wider) }) }
@@ -24,7 +24,7 @@ function* widened(s, kind) {
   if (s.Condition) yield { how: 'no Condition', statement: without(s, 'Condition') }
 }
 
-// An ARN with an open end, one level up, in any account, in any Region, and all.
+// Wider ARNs: everything, a wildcard at the end, one level up, any account, any Region.
 function wide(arn) {
   const parts = arn.split(':')
   const out = ['*']
@@ -43,15 +43,15 @@ function* conditions(s) {
       const rest = without(tests, key)
       const others = without(s.Condition, operator)
       const dropped = Object.keys(rest).length ? { ...others, [operator]: rest } : others
-      const gone = Object.keys(dropped).length ? { ...s, Condition: dropped } : without(s, 'Condition')
+      const less = Object.keys(dropped).length ? { ...s, Condition: dropped } : without(s, 'Condition')
       const other = (values) => copy(s, { Condition: { ...s.Condition, [operator]: { ...tests, [key]: values } } })
-      // Whatever a list admits must be needed: else it admits too much.
+      // Each value of a list must be needed.
       for (const v of list(value)) {
         const left = list(value).filter((w) => w !== v)
         if (left.length) yield { how: `${key} without ${v}`, statement: other(left) }
       }
-      // A Deny with fewer conditions denies more: what it must not deny is a yes of the table.
-      yield { how: `without ${operator} ${key}`, statement: structuredClone(gone) }
+      // A Deny with fewer conditions denies more, so a "yes" of the table must change.
+      yield { how: `without ${operator} ${key}`, statement: structuredClone(less) }
       if (s.Effect === 'Deny') continue
       for (const [i, v] of list(value).entries()) {
         if (/(Like|^Arn)/.test(operator) && !v.endsWith('*')) yield { how: `${key} ${v}*`, statement: other(replaced(list(value), i, `${v}*`)) }
@@ -60,12 +60,12 @@ function* conditions(s) {
   }
 }
 
-// Whether a statement has a say in a call: it is the role's own, or on the thing.
+// Whether a statement concerns a call: it belongs to the calling role, or to the resource.
 export function concerns(g, c, call) {
   return g.kind === 'identity' ? c.holder === g.holder : call.arn === g.holder || call.arn.startsWith(`${g.holder}/`)
 }
 
-// The call with one statement changed.
+// Returns the call with one statement changed.
 function changed(call, g, statement) {
   const swap = (document) => {
     const kept = list(document.Statement).flatMap((s) => (JSON.stringify(s) === JSON.stringify(g.statement) ? (statement ? [statement] : []) : [s]))
@@ -76,7 +76,7 @@ function changed(call, g, statement) {
 
 const services = (statement) => list(statement?.Action).map((a) => a.split(':')[0])
 
-async function redBy(near, g, statement, verdict) {
+async function noticedBy(near, g, statement, verdict) {
   const touched = new Set([...services(g.statement), ...services(statement)])
   for (const c of near.filter((c) => c.calls.some((call) => touched.has(call.action.split(':')[0])))) {
     const calls = c.calls.map((call) => (concerns(g, c, call) ? changed(call, g, statement) : call))
@@ -85,23 +85,23 @@ async function redBy(near, g, statement, verdict) {
   return null
 }
 
-// Says how many mutants there are and which of them nobody noticed.
-export async function mutate(all, granted, { verdict, unruly }, tell) {
+// Prints how many mutants there are, and which of them no row noticed.
+export async function mutate(all, granted, { verdict, breaksRule }, printAll) {
   const survivors = [], red = []
   let ruled = 0
   for (const g of granted) {
     const near = all.filter((c) => c.deployment === g.deployment && c.calls.some((call) => concerns(g, c, call)))
     for (const { how, statement } of mutants(g.statement, g.kind)) {
       const says = `${g.deployment}: ${g.says}: ${how}`
-      const row = await redBy(near, g, statement, verdict)
+      const row = await noticedBy(near, g, statement, verdict)
       if (row) red.push(`  ${says}\n    noticed: ${row.at} ${row.says}, ${row.want ? 'yes' : 'no'} expected`)
-      else if (statement && unruly(statement)) ruled++ // no call would notice, the rule does
+      else if (statement && breaksRule(statement)) ruled++ // no row notices, but the rule does
       else survivors.push(says)
     }
   }
   const made = red.length + ruled + survivors.length
-  console.log(`iam: ${made} times a statement broken in one place: ${red.length} turned a row red, ${ruled} broke the rule against patterns, ${survivors.length} went unnoticed`)
-  for (const line of red.filter((_, i) => tell || i % Math.ceil(red.length / 5) === 0)) console.log(line)
-  for (const s of survivors) console.error(`nobody noticed: ${s}`)
+  console.log(`iam: ${made} mutants: ${red.length} were noticed by a row, ${ruled} by the rule against patterns, ${survivors.length} by nothing`)
+  for (const line of red.filter((_, i) => printAll || i % Math.ceil(red.length / 5) === 0)) console.log(line)
+  for (const s of survivors) console.error(`not noticed: ${s}`)
   return survivors
 }

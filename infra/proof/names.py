@@ -1,15 +1,15 @@
-"""What CloudFormation calls the resources that it makes, as Ref and as GetAtt.
+"""The names of resources as CloudFormation's Ref and GetAtt return them.
 
-Where a template gives no name, CloudFormation makes one up; so do we, with an
-end that no policy can guess.
+If a template gives no name, CloudFormation generates one. This module does the same,
+with a suffix that no policy can guess.
 """
 
 from intrinsics import Unresolved
 
-MADE_UP = "1A2B3C4D5E6F"
+GENERATED = "1A2B3C4D5E6F"
 REGION = "arn:{partition}:{service}:{region}:{account}:"
 
-# type: (property with the name, what Ref is, {attribute: what GetAtt is})
+# type: (property with the name, value of Ref, {attribute: value of GetAtt})
 # {name} is the resource's own name, {arn} the ARN of the service up to the account.
 KINDS = {
     "AWS::Lambda::Function": ("FunctionName", "{name}", {"Arn": REGION + "function:{name}"}),
@@ -43,10 +43,10 @@ class Names:
 
     def __init__(self, resources, pseudo):
         self.resources, self.pseudo = resources, pseudo
-        self.resolver = None  # set by whoever makes both: each needs the other
+        self.resolver = None  # set later: the resolver and the names need each other
 
     def attributes(self, resource):
-        """The attributes that are known of a resource."""
+        """Returns the known attributes of a resource."""
         return KINDS.get(self.resources[resource]["Type"], (None, None, {}))[2]
 
     def attribute(self, resource, attribute=None):
@@ -58,17 +58,17 @@ class Names:
         if kind == "AWS::Lambda::Version":
             return "1" if attribute == "Version" else self._qualified(resource, None, attribute, ("FunctionArn",))
         if kind not in KINDS:
-            raise Unresolved(f"what {kind} is called is not known here")
+            raise Unresolved(f"the name of {kind} is not known here")
         _, ref, attributes = KINDS[kind]
         if attribute is not None and attribute not in attributes:
-            raise Unresolved(f"what {resource}.{attribute} is, is not known here")
+            raise Unresolved(f"{resource}.{attribute} is not known here")
         return self._fill(resource, ref if attribute is None else attributes[attribute])
 
     def _fill(self, resource, pattern):
         properties = self.resources[resource].get("Properties", {})
         kind = self.resources[resource]["Type"]
         given = KINDS[kind][0]
-        name = f"{self.pseudo['AWS::StackName']}-{resource}-{MADE_UP}"
+        name = f"{self.pseudo['AWS::StackName']}-{resource}-{GENERATED}"
         if given in properties:
             name = self.resolver.resolve(properties[given], f"{resource}.{given}")
         elif kind.startswith(("AWS::S3", "AWS::ApiGatewayV2")):
@@ -79,16 +79,16 @@ class Names:
             partition=self.pseudo["AWS::Partition"], region=self.pseudo["AWS::Region"], account=self.pseudo["AWS::AccountId"])
 
     def _qualified(self, resource, qualifier, attribute, known):
-        """Versions and aliases are a function's ARN with one more part."""
+        """Returns the ARN of a version or an alias: the function's ARN with a qualifier."""
         if attribute is not None and attribute not in known:
-            raise Unresolved(f"what {resource}.{attribute} is, is not known here")
+            raise Unresolved(f"{resource}.{attribute} is not known here")
         properties = self.resources[resource]["Properties"]
         function = function_arn(self.resolver.resolve(properties["FunctionName"], f"{resource}.FunctionName"), self.pseudo)
         return f"{function}:{self.resolver.resolve(properties[qualifier], resource) if qualifier else '1'}"
 
 
 def function_arn(name, pseudo):
-    """A function's ARN; a name, an ARN and either with a qualifier are all taken."""
+    """Returns a function's ARN for a name or an ARN, both with or without a qualifier."""
     if name.startswith("arn:"):
         return name
     return REGION.format(partition=pseudo["AWS::Partition"], service="lambda", region=pseudo["AWS::Region"],

@@ -1,9 +1,9 @@
-// Proves table.md against the template: every call in it is judged by
-// iam-simulate, and must be answered as the table says.
+// Checks the templates against table.md: iam-simulate must answer every call in the
+// table as the table says.
 //
-//   prove.mjs           the table, and that nothing is granted that it does not name
-//   prove.mjs --mutate  also widens every statement in turn, and wants red each time;
-//                       with --all says which row was red each time
+//   prove.mjs           checks the table, and that nothing is granted beyond it
+//   prove.mjs --mutate  also widens every statement in turn, and fails unless a row
+//                       notices; with --all it prints which row noticed
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import * as cases from './cases.mjs'
@@ -17,7 +17,7 @@ const partitions = { aws: ['eu-west-1', 'amazonaws.com'], 'aws-us-gov': ['us-gov
 const bastion = '111111111111', member = '222222222222'
 
 function deployment(row, all) {
-  const [region, suffix] = partitions[row.partition] ?? cry(`${row.at}: the partition ${row.partition} is not known`)
+  const [region, suffix] = partitions[row.partition] ?? fail(`${row.at}: unknown partition ${row.partition}`)
   const first = all.find((r) => r.template === row.template)
   const account = row.bastion ? member : bastion
   return {
@@ -30,7 +30,7 @@ function deployment(row, all) {
   }
 }
 
-function cry(message) {
+function fail(message) {
   throw new Error(message)
 }
 
@@ -38,22 +38,22 @@ function translate(table) {
   const input = JSON.stringify(table.deployments.map((row) => deployment(row, table.deployments)))
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
   const out = spawnSync(process.env.PYTHON ?? 'python3', [`${here}translate.py`], { input, env, cwd: `${here}../..`, maxBuffer: 1 << 28, encoding: 'utf8' })
-  if (out.status !== 0) cry(out.error?.message ?? out.stderr.trim())
+  if (out.status !== 0) fail(out.error?.message ?? out.stderr.trim())
   return JSON.parse(encryptionContext(out.stdout))
 }
 
-// What holds for every statement, without a row: an action is named whole.
-function unruly(s) {
-  const open = ['NotAction', 'NotResource', 'NotPrincipal'].find((k) => k in s)
-  if (s.Effect === 'Allow' && open) return `allows by ${open}`
+// A rule for every statement, without a row: an Allow names its actions in full.
+function breaksRule(s) {
+  const negated = ['NotAction', 'NotResource', 'NotPrincipal'].find((k) => k in s)
+  if (s.Effect === 'Allow' && negated) return `allows by ${negated}`
   const pattern = s.Effect === 'Allow' && list(s.Action).find((a) => /[*?]/.test(a))
   return pattern ? `allows ${pattern}, a pattern` : ''
 }
 
-// And for every deployment: statements are in the template, routes lead to slack,
-// target roles last an hour and have a boundary.
+// Rules for every deployment: all statements are in the template, all routes lead to
+// slack, and target roles have sessions of an hour and a permissions boundary.
 function shape(name, d, granted) {
-  const wrong = granted.filter((g) => g.deployment === name && unruly(g.statement)).map((g) => `${name}: ${g.says} ${unruly(g.statement)}`)
+  const wrong = granted.filter((g) => g.deployment === name && breaksRule(g.statement)).map((g) => `${name}: ${g.says} ${breaksRule(g.statement)}`)
   for (const [id, role] of Object.entries(d.roles)) {
     if (!d.bastion) for (const arn of role.foreign) wrong.push(`${name}: ${id} has ${arn}, whose statements are not in the template`)
     if (d.bastion && role.session !== 3600) wrong.push(`${name}: sessions of ${id} last up to ${role.session} s, not 3600`)
@@ -73,21 +73,21 @@ async function verdict(c) {
 async function judge(all) {
   const wrong = []
   for (const c of all) {
-    const got = await verdict(c).catch((e) => cry(`${c.at}: ${e.message}`))
-    if (got !== c.want) wrong.push(`${c.at} [${c.deployment}] ${c.says}: is ${got ? 'allowed' : 'refused'}, the table says ${c.want ? 'yes' : 'no'}`)
+    const got = await verdict(c).catch((e) => fail(`${c.at}: ${e.message}`))
+    if (got !== c.want) wrong.push(`${c.at} [${c.deployment}] ${c.says}: is ${got ? 'allowed' : 'refused'}, but the table says ${c.want ? 'yes' : 'no'}`)
   }
   return wrong
 }
 
-// Each action with each resource of each Allow, by itself, must be what some
-// "yes" of the table needs: else it is granted and nobody said so.
+// Each single action on each single resource of an Allow must be needed by some "yes" of
+// the table. Otherwise it is granted without being in the table.
 async function unnamed(all, granted) {
   const wrong = []
   const yes = all.filter((c) => c.want)
   for (const g of granted) {
     for (const one of singles(g.statement)) {
       const named = await some(yes.filter((c) => c.deployment === g.deployment), g, one)
-      if (!named) wrong.push(`${g.deployment}: ${g.says} allows ${one.Action} on ${one.Resource ?? 'itself'}, and no "yes" of the table needs it`)
+      if (!named) wrong.push(`${g.deployment}: ${g.says} allows ${one.Action} on ${one.Resource ?? 'itself'}, but no "yes" of the table needs it`)
     }
   }
   return wrong
@@ -112,12 +112,12 @@ function everyCase(table, translated) {
   return table.deployments.flatMap((row) => {
     const d = translated[row.deployment]
     const found = row.bastion ? cases.trust(table, row.deployment, d, translated[row.bastion])
-      : [...cases.rights(table, row.deployment, d), ...cases.doors(table, row.deployment, d)]
+      : [...cases.rights(table, row.deployment, d), ...cases.resourceAccess(table, row.deployment, d)]
     return found.map((c) => ({ ...c, deployment: row.deployment }))
   })
 }
 
-// Every statement that the templates grant, and whose it is: a role's, or a thing's.
+// Every statement of the templates, with its holder: a role, or a resource.
 function everyStatement(table, translated) {
   return table.deployments.flatMap((row) => {
     const d = translated[row.deployment]
@@ -144,17 +144,17 @@ async function main() {
   const all = everyCase(table, translated)
   const granted = everyStatement(table, translated)
   const asked = new Set(all.map((c) => c.at))
-  const unasked = [...table.rights, ...table.doors, ...table.trust].filter((r) => !asked.has(r.at)).map((r) => `${r.at}: the row asks nothing`)
+  const unasked = [...table.rights, ...table.resourceAccess, ...table.trust].filter((r) => !asked.has(r.at)).map((r) => `${r.at}: the row makes no call`)
   const shapes = table.deployments.flatMap((r) => shape(r.deployment, translated[r.deployment], granted))
   const wrong = [...shapes, ...unasked, ...(await judge(all)), ...(await unnamed(all, granted))]
-  const rows = table.rights.length + table.doors.length + table.trust.length
+  const rows = table.rights.length + table.resourceAccess.length + table.trust.length
   const yes = all.filter((c) => c.want).length
   for (const w of wrong) console.error(w)
   const answers = `${all.length} answers (${yes} yes, ${all.length - yes} no)`
   console.log(`iam: ${rows} rows in ${table.deployments.length} deployments: ${answers}, ${granted.length} statements, ${wrong.length} wrong`)
   let survivors = []
   const given = (option) => process.argv.includes(option)
-  if (!wrong.length && given('--mutate')) survivors = await mutate(all, granted, { verdict, unruly }, given('--all'))
+  if (!wrong.length && given('--mutate')) survivors = await mutate(all, granted, { verdict, breaksRule }, given('--all'))
   console.log(`iam: ${count()} questions to iam-simulate in ${((Date.now() - started) / 1000).toFixed(1)} s`)
   if (wrong.length || survivors.length) process.exit(1)
 }

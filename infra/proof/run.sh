@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Proves table.md against template.yaml and infra/member/roles.yaml, and that the list
-# of AWS's actions in infra/organization is that of the pinned package, and that what
-# ways-in.yaml there says of each is so. Needs node 20,
-# npm and Python, and their registries when the packages are not in the caches.
+# Checks three things: template.yaml and infra/member/roles.yaml give the permissions of
+# table.md; infra/organization/aws-actions.txt is the list of AWS's actions in the pinned
+# package; and each action in ways-in.yaml there is denied where the file says so. It needs
+# node 20, npm and Python, and their registries if the packages are not cached.
 #
-#   run.sh          everything: the table, and that widening a statement turns it red
-#   run.sh --all    also says, for each widened statement, which row turned red
+#   run.sh          everything: the table, and that widening any statement fails the check
+#   run.sh --all    also prints which row failed for each widened statement
 set -euo pipefail
 cd "$(dirname "$0")"
 export PYTHONDONTWRITEBYTECODE=1

@@ -1,10 +1,10 @@
-// Reads table.md: the tables in it are the expectations, written by hand; the
-// text around them is for people.
+// Reads table.md. Its tables are the expectations, written by hand; the text around
+// them is ignored.
 import { readFileSync } from 'node:fs'
 
 const cells = (line) => line.trim().replace(/^\||\|$/g, '').split('|').map((c) => c.trim())
 
-// Every table of the file, as rows with the names of their columns and their line.
+// Returns every table of the file: its columns, and rows with their line.
 function tables(path) {
   const found = []
   let rows = null
@@ -26,8 +26,8 @@ const at = (path, line) => `${String(path).split('/').pop()}:${line}`
 const code = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map((m) => m[1])
 const split = (cell, by) => cell.split(by).map((s) => s.trim()).filter(Boolean)
 const list = (cell) => split(cell, ',')
-// Names may hold a comma; then they are separated by semicolons.
-const things = (cell, known) => (cell.includes(';') ? split(cell, ';') : known.has(cell) ? [cell] : list(cell))
+// Names that contain a comma are separated by semicolons.
+const resources = (cell, known) => (cell.includes(';') ? split(cell, ';') : known.has(cell) ? [cell] : list(cell))
 
 // "key=value" pairs; a value ends where the next key begins.
 export function pairs(cell) {
@@ -40,7 +40,7 @@ export function pairs(cell) {
   return out
 }
 
-// "service: A, B" as [service:A, service:B].
+// Turns "service: A, B" into [service:A, service:B].
 function actions(row) {
   const [service, names] = row.action.split(/:\s*/)
   if (!names) throw new Error(`${row.at}: ${row.action} is not "service: Action, Action"`)
@@ -48,49 +48,49 @@ function actions(row) {
 }
 
 export function answer(row, column) {
-  if (row[column] !== 'yes' && row[column] !== 'no') throw new Error(`${row.at}: ${column} is ${row[column] || 'empty'}, neither yes nor no`)
+  if (row[column] !== 'yes' && row[column] !== 'no') throw new Error(`${row.at}: ${column} is ${row[column] || 'empty'}, not yes or no`)
   return row[column] === 'yes'
 }
 
-// The columns that tell which table it is, and where it belongs.
+// The columns by which the kind of a table is recognised.
 const kinds = {
   deployments: ['deployment', 'template'],
   names: ['name', 'ARN'],
   rights: ['action', 'on', 'slack'],
-  doors: ['who', 'action', 'on', 'answer'],
+  resourceAccess: ['who', 'action', 'on', 'answer'],
   trust: ['case', 'call', 'caller', 'target'],
 }
 
 export function read(path) {
-  const out = { deployments: [], names: [], rights: [], doors: [], trust: [], columns: {} }
+  const out = { deployments: [], names: [], rights: [], resourceAccess: [], trust: [], columns: {} }
   for (const t of tables(path)) {
     const kind = Object.keys(kinds).find((k) => kinds[k].every((c) => t.columns.includes(c)))
-    if (!kind) throw new Error(`${path}: a table of unknown columns: ${t.columns}`)
-    if (out.columns[kind] && `${out.columns[kind]}` !== `${t.columns}`) throw new Error(`${path}: two tables of ${kind} with other columns`)
+    if (!kind) throw new Error(`${path}: a table with unknown columns: ${t.columns}`)
+    if (out.columns[kind] && `${out.columns[kind]}` !== `${t.columns}`) throw new Error(`${path}: two tables of the kind ${kind} have different columns`)
     out.columns[kind] = t.columns
     out[kind].push(...t.rows)
   }
   const called = new Set(out.names.map((n) => n.name))
-  for (const row of [...out.rights, ...out.doors]) Object.assign(row, { actions: actions(row), things: things(row.on, called) })
-  for (const row of [...out.names, ...out.rights, ...out.doors, ...out.trust]) row.deployments = list(row.when)
+  for (const row of [...out.rights, ...out.resourceAccess]) Object.assign(row, { actions: actions(row), resources: resources(row.on, called) })
+  for (const row of [...out.names, ...out.rights, ...out.resourceAccess, ...out.trust]) row.deployments = list(row.when)
   const origins = (r) => [...(r.from ?? '').matchAll(/<([^>]+)>/g)].map((m) => m[1])
-  const used = new Set([...out.rights, ...out.doors].flatMap((r) => [...r.things, r.who, ...origins(r)]).concat(out.trust.map((r) => r.caller)))
-  for (const row of out.names) if (!used.has(row.name)) throw new Error(`${row.at}: no row asks about ${row.name}`)
+  const used = new Set([...out.rights, ...out.resourceAccess].flatMap((r) => [...r.resources, r.who, ...origins(r)]).concat(out.trust.map((r) => r.caller)))
+  for (const row of out.names) if (!used.has(row.name)) throw new Error(`${row.at}: no row uses ${row.name}`)
   const known = new Set(out.deployments.map((d) => d.deployment))
-  for (const row of [...out.names, ...out.rights, ...out.doors, ...out.trust]) {
+  for (const row of [...out.names, ...out.rights, ...out.resourceAccess, ...out.trust]) {
     for (const d of row.deployments) if (!known.has(d)) throw new Error(`${row.at}: there is no deployment ${d}`)
   }
   return out
 }
 
-// iam-simulate knows the keys of an encryption context by this name alone, and SSM
-// passes one: both policies and contexts are given it under that name.
+// iam-simulate knows the keys of an encryption context only by this general name, and SSM
+// passes such a key. So policies and contexts use the general name here.
 export const encryptionContext = (text) => text.replaceAll('kms:EncryptionContext:PARAMETER_ARN', 'kms:EncryptionContext:${EncryptionContextKey}')
 
 export const holds = (row, deployment) => row.deployments.length === 0 || row.deployments.includes(deployment)
 
-// What a name stands for in one deployment: [{arn, context}]. {Table.Arn} is what
-// CloudFormation calls it there, {account} and the like where it is.
+// Returns what a name means in one deployment: [{arn, context}]. {Table.Arn} is the value
+// of GetAtt there, {account} and the like are those of the deployment.
 export function names(table, deployment, translated) {
   const p = translated.pseudo
   const known = { ...translated.names, partition: p['AWS::Partition'], region: p['AWS::Region'], account: p['AWS::AccountId'] }

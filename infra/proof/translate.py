@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Says what a template's permissions are once it is deployed.
+"""Prints the permissions that a template has after it is deployed.
 
     translate.py < deployments.json > policies.json
 
 Reads a list of deployments: {"name", "template", "parameters", "pseudo"}. For
-each it translates the template as CloudFormation's SAM transform would, resolves
-every intrinsic in every policy, and writes the roles, the policies of resources
-and the names. It needs no AWS. What it cannot resolve or does not know as a
-policy ends it with an error: nothing is skipped.
+each it translates the template as CloudFormation's SAM transform does, resolves
+every intrinsic in every policy, and prints the roles, the policies of resources
+and the names. It needs no AWS. It fails for anything that it cannot resolve, and for
+any policy that it does not know: nothing is skipped.
 """
 
 import copy
@@ -23,7 +23,7 @@ from intrinsics import Resolver, Unresolved, load, parameters
 from names import Names, function_arn
 
 SAM = "AWS::Serverless-2016-10-31"
-# Words that only policies have. A type that is not read below may hold none.
+# Properties that only policies have. A type that is not read below must have none of them.
 POLICY_WORDS = {"PolicyDocument", "AssumeRolePolicyDocument", "ResourcePolicy", "KeyPolicy", "Policy", "Policies", "Statement",
                 "ManagedPolicyArns", "FileSystemPolicy", "RepositoryPolicyText", "AccessPolicies"}
 # type: (property that names what the policy is on, property with the document); without
@@ -42,7 +42,7 @@ def transformed(template, values, region):
     wanted = template.get("Transform", [])
     wanted = wanted if isinstance(wanted, list) else [wanted]
     if strange := [t for t in wanted if t != SAM]:
-        raise Unresolved(f"the transform {strange[0]} is not done here")
+        raise Unresolved(f"the transform {strange[0]} is not supported here")
     if not wanted:
         return template
     os.environ["AWS_DEFAULT_REGION"] = region  # the translator takes the partition from it
@@ -50,7 +50,7 @@ def transformed(template, values, region):
     from samtranslator.translator.transform import transform
 
     class NoManagedPolicies:
-        """A managed policy by its bare name; the roles are checked below, whatever it becomes."""
+        """No managed policy by its name alone; the roles are checked later in any case."""
 
         def load(self):
             return {}
@@ -81,14 +81,14 @@ class Deployment:
         return [(name, r.get("Properties", {})) for name, r in self.resources.items() if r["Type"] in types]
 
     def policies(self):
-        self.refuse_what_is_not_read()
+        self.refuse_unknown_policies()
         return {
             "names": self.all_names(), "roles": self.roles(), "functions": self.functions(),
             "resourcePolicies": self.permissions() + self.resource_policies(),
             "routes": self.routes(), "pseudo": self.pseudo,
         }
 
-    def refuse_what_is_not_read(self):
+    def refuse_unknown_policies(self):
         for name, resource in self.resources.items():
             kind = resource["Type"]
             if kind in ("AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::AccessKey", "AWS::IAM::UserToGroupAddition", "AWS::Lambda::Url"):
@@ -103,14 +103,14 @@ class Deployment:
                 raise Unresolved(f"{name}: {kind} has {words.pop()}, which is not read here")
 
     def all_names(self):
-        """Ref and the attributes of every resource, so far as they are known."""
+        """Returns Ref and the known attributes of every resource."""
         out = {}
         for name in self.resources:
             for attribute in (None, *self.names.attributes(name)):
                 try:
                     out[name if attribute is None else f"{name}.{attribute}"] = self.names.attribute(name, attribute)
                 except Unresolved:
-                    continue  # a table of expectations that names it will not find it
+                    continue  # an expectation that uses this name will fail
         return out
 
     def roles(self):
@@ -133,7 +133,7 @@ class Deployment:
         return roles
 
     def attach(self, roles):
-        """Policies that name their roles, not the other way round."""
+        """Adds the policies that name their roles (most roles name their policies)."""
         named = {self.names.attribute(name): role for name, role in roles.items()}
         for name, p in self.of("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"):
             if p.get("Users") or p.get("Groups"):
@@ -156,7 +156,7 @@ class Deployment:
         return out
 
     def permissions(self):
-        """AWS::Lambda::Permission as the statement that Lambda makes of it."""
+        """Returns each AWS::Lambda::Permission as the statement that Lambda makes of it."""
         out = []
         for name, p in self.of("AWS::Lambda::Permission"):
             p = self.resolver.resolve(p, name)
@@ -187,18 +187,18 @@ class Deployment:
             out.append({"name": name, "on": [self.arn_of(t) for t in things], "document": self.resolver.resolve(p[document], name)})
         return out
 
-    def arn_of(self, thing):
-        """Buckets are named, queues addressed; a policy is evaluated by ARN."""
-        if thing.startswith("arn:"):
-            return thing
+    def arn_of(self, arn_or_name):
+        """Returns the ARN of a resource that a policy names: by ARN, bucket name or queue URL."""
+        if arn_or_name.startswith("arn:"):
+            return arn_or_name
         for name, _ in self.of("AWS::S3::Bucket", "AWS::SQS::Queue"):
-            if self.names.attribute(name) == thing:
+            if self.names.attribute(name) == arn_or_name:
                 return self.names.attribute(name, "Arn")
-        raise Unresolved(f"a policy is on {thing}, which is not in the template")
+        raise Unresolved(f"a policy is on {arn_or_name}, which is not in the template")
 
     def routes(self):
-        """What the HTTP APIs call, route by route: the ARN of the function, whether
-        the API is written out or in a Body."""
+        """Returns the ARN of the function that each route of an HTTP API calls. The routes may
+        be resources, or in the API's Body."""
         out, targets = [], {}
         for name, p in self.of("AWS::ApiGatewayV2::Integration"):
             targets[f"integrations/{self.names.attribute(name)}"] = called(self.resolver.resolve(p["IntegrationUri"], f"{name}.IntegrationUri"))
@@ -213,7 +213,7 @@ class Deployment:
 
 
 def called(uri):
-    """The function of an integration, given by its ARN or in API Gateway's way."""
+    """Returns the function of an integration, from an ARN or from API Gateway's URI."""
     return uri.split("/functions/")[1].removesuffix("/invocations") if "/functions/" in uri else uri
 
 

@@ -1,4 +1,4 @@
-"""What the translation must do, and what it must refuse rather than guess."""
+"""Tests of what the translation must do, and of what it must refuse rather than guess."""
 
 import os
 import tempfile
@@ -7,7 +7,10 @@ import unittest
 from intrinsics import Unresolved, load
 from translate import Deployment
 
-PSEUDO = {"AWS::AccountId": "111111111111", "AWS::Region": "eu-west-1", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "s"}
+PSEUDO = {
+    "AWS::AccountId": "111111111111", "AWS::Region": "eu-west-1", "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "s",
+}
 
 HEAD = """
 Transform: AWS::Serverless-2016-10-31
@@ -68,12 +71,12 @@ class Resolves(unittest.TestCase):
             with self.subTest(value):
                 self.assertEqual(resource(value, Name="n"), want)
 
-    def test_a_date_stays_text_and_a_path_is_in_the_name(self):
+    def test_a_date_stays_text_and_the_arn_contains_the_path(self):
         role = deployed(ROLE % '"*"')["roles"]["Role"]
         self.assertEqual(role["trust"]["Version"], "2012-10-17")
         self.assertEqual(role["arn"], "arn:aws:iam::111111111111:role/p/s-Role-1A2B3C4D5E6F")
 
-    def test_what_sam_adds_is_seen(self):
+    def test_resources_added_by_sam_are_included(self):
         out = deployed("""
   F:
     Type: AWS::Serverless::Function
@@ -92,8 +95,7 @@ class Resolves(unittest.TestCase):
         self.assertEqual(sorted(principals), ["apigateway.amazonaws.com", "events.amazonaws.com"])
         self.assertEqual(out["routes"], [{"route": "POST /x", "calls": out["functions"]["F"]["arns"][0]}])
 
-
-    def test_the_policy_of_a_key_is_on_that_key(self):
+    def test_the_policy_of_a_key_is_on_this_key(self):
         out = deployed("""
   Key:
     Type: AWS::KMS::Key
@@ -109,11 +111,11 @@ class Refuses(unittest.TestCase):
         with self.assertRaisesRegex(Unresolved, why):
             deployed(text, **given)
 
-    def test_what_it_cannot_resolve_in_a_policy(self):
+    def test_values_that_it_cannot_resolve(self):
         for value, why in {
-            "!ImportValue elsewhere": "Fn::ImportValue is not resolved",
+            "!ImportValue other": "Fn::ImportValue is not resolved",
             "!GetAtt Nothing.Arn": "there is no Nothing",
-            "!GetAtt Table.Surprise": "Table.Surprise is, is not known",
+            "!GetAtt Table.Surprise": "Table.Surprise is not known",
             '!Sub "${aws:username}"': "there is no aws:username",
             '"{{resolve:ssm:/name}}"': "dynamic reference",
             '!Select [7, [a]]': "no item 7",
@@ -122,7 +124,7 @@ class Refuses(unittest.TestCase):
             with self.subTest(value):
                 self.refused(ROLE % value, why)
 
-    def test_parameters_that_may_not_be(self):
+    def test_invalid_parameters(self):
         self.refused(ROLE % '"*"', "not of the form", Digits="x")
         self.refused(ROLE % '"*"', "no such parameter: Digit", Digit="1")
 
@@ -137,8 +139,8 @@ class Refuses(unittest.TestCase):
             with self.subTest(resource_):
                 self.refused(f"  X: {resource_}\n", why)
 
-    def test_a_condition_that_stands_twice(self):
-        self.refused(ROLE % '"*", Condition: {StringEquals: {a: b}, StringEquals: {c: d}}', "StringEquals stands twice")
+    def test_a_duplicate_condition(self):
+        self.refused(ROLE % '"*", Condition: {StringEquals: {a: b}, StringEquals: {c: d}}', "StringEquals occurs twice")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-// Judges infra/organization/ways-in.yaml with iam-simulate: what the table says is
-// denied must be denied by the policies that it names and by no other, and what it
-// accepts by none. Then the console and `aws login` in every partition.
+// Checks infra/organization/ways-in.yaml with iam-simulate: each action must be denied
+// by exactly the policies that the file names, and an accepted one by none. Then it
+// checks the console and `aws login` in every partition.
 //
 //   ways.mjs < ways-in.json   the table as JSON
 import { readFileSync } from 'node:fs'
@@ -13,9 +13,9 @@ const json = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url)))
 const sessions = json('session.json')
 const named = (policy) => ({ name: 'p', policy })
 
-// The documents of one partition, each in the place where IAM looks for it. But this
-// entry of iam-simulate leaves session policies out: ours is put as a boundary, which
-// limits in the same way.
+// The policies of one partition, each where IAM looks for it. This entry point of
+// iam-simulate does not support session policies, so the session policy of vend is
+// given as a permissions boundary, which limits in the same way.
 function layers(partition) {
   const names = { partition, account_id: account, path: '/aws-access/', role: 'Admin' }
   const fill = (text) => text.replace(/\$\{(\w+)\}/g, (_, name) => names[name])
@@ -28,7 +28,7 @@ function layers(partition) {
   }
 }
 
-// Whether a layer denies a call of Admin, who is allowed everything.
+// Whether a layer denies a call of the role Admin, whose own policy allows everything.
 async function denied(layer, partition, action, resource) {
   const role = `arn:${partition}:iam::${account}:role/aws-access/Admin`
   const verdict = await runUnsafeSimulation({
@@ -63,8 +63,8 @@ async function table(ways, wrong) {
   return asked
 }
 
-// Where console authorization is off, nobody asks about console/; where it is on,
-// a deny closes the console. `aws login` is asked about in both.
+// If console authorization is off, AWS does not check console/; if it is on, a Deny would
+// close the console. `aws login` is checked in both cases.
 async function signIn(wrong) {
   let asked = 0
   for (const partition of Object.keys(sessions)) {
@@ -76,7 +76,7 @@ async function signIn(wrong) {
         for (const action of logins) {
           asked++
           const want = programs.includes(resource) && name !== 'scp'
-          if ((await denied(layer, partition, action, resource)) !== want) wrong.push(`${name}: ${action} on ${resource}: want it ${want ? 'denied' : 'left alone'}`)
+          if ((await denied(layer, partition, action, resource)) !== want) wrong.push(`${name}: ${action} on ${resource}: want ${want ? 'denied' : 'not denied'}`)
         }
       }
     }
