@@ -18,15 +18,15 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
-// Assumer assumes target roles. Its own credentials are a role's, so every
-// session is chained, and lasts an hour at most (docs/facts.md#a3).
+// Assumer assumes target roles. It is the only caller of STS in the product. Its own credentials are those of a role,
+// so every session is chained, and lasts at most one hour (docs/facts.md#a3).
 type Assumer struct {
 	STS *sts.Client
-	// ExternalID gives what target roles want as sts:ExternalId; fresh asks to
-	// read it again, because STS has just refused the one that was given.
+	// ExternalID returns the external id that the trust of target roles requires. fresh asks to read it again, because
+	// STS has just refused a call with the one that was returned before.
 	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
 
-	attempts int // at a call that STS throttles; 3 if zero
+	attempts int // of a call that STS throttles; 3 if zero
 }
 
 const (
@@ -36,9 +36,10 @@ const (
 	callTimeout = 10 * time.Second
 )
 
-// Assume makes one session. The errors are refusals that name account and role,
-// aws_refused, aws_unavailable, aws_invalid and expired, with what happened
-// behind them for the log.
+// Assume starts one session.
+//
+// Refusals: expired, if the grant has ended; aws_refused, aws_unavailable, aws_invalid, which name account and role,
+// and wrap the cause for the log.
 func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
 	if !v.Now.Before(v.Ends) {
 		return access.Credentials{}, access.RefuseExpired(v.Ends)
@@ -60,21 +61,22 @@ func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentia
 	return c, nil
 }
 
-// assume makes the call, and once more if STS refuses it and the external id
-// was rotated meanwhile: a refusal made no session.
+// assume makes the call. If STS refuses it, and the external id was rotated meanwhile, it makes the call once more: a
+// refused call started no session.
 func (a Assumer) assume(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	out, err := a.once(ctx, in)
-	var f *fault
-	if !errors.As(err, &f) || f.code != "AccessDenied" {
+	var e *callError
+	if !errors.As(err, &e) || e.code != "AccessDenied" {
 		return out, err
 	}
 	before := *in.ExternalId
-	if again, unread := a.externalID(ctx, true); unread != nil || again.Reveal() == before {
+	if again, readErr := a.externalID(ctx, true); readErr != nil || again.Reveal() == before {
 		return nil, err
 	}
 	return a.once(ctx, in)
 }
 
+// once makes the call with the present external id.
 func (a Assumer) once(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	external, err := a.externalID(ctx, false)
 	if err != nil {
@@ -84,18 +86,18 @@ func (a Assumer) once(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Assume
 	return a.call(ctx, in)
 }
 
-// call is where the product calls STS.
+// call calls sts:AssumeRole. No other function of the product calls STS.
 func (a Assumer) call(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
-	out, err := a.STS.AssumeRole(ctx, in, a.sparingly, unhurried)
+	out, err := a.STS.AssumeRole(ctx, in, a.retryOnlyThrottled, keepAnswer)
 	if err != nil {
-		return nil, faultOf("sts:AssumeRole", err)
+		return nil, callErrorOf("sts:AssumeRole", err)
 	}
 	return out, nil
 }
 
 func (a Assumer) externalID(ctx context.Context, fresh bool) (access.Secret, error) {
 	if a.ExternalID == nil {
-		return access.Secret{}, errors.New("there is none")
+		return access.Secret{}, errors.New("none is configured")
 	}
 	id, err := a.ExternalID(ctx, fresh)
 	if text := id.Reveal(); err == nil && (len(text) < 2 || len(text) > 1224 || !externalID.MatchString(text)) {
@@ -104,15 +106,15 @@ func (a Assumer) externalID(ctx context.Context, fresh bool) (access.Secret, err
 	return id, err
 }
 
-// Alphabets and lengths of STS (docs/facts.md#a1). A session name has neither colon nor
-// slash, so an identity cannot begin with the reserved "aws:".
+// Characters and lengths that STS accepts (docs/facts.md#a1). A session name contains no colon, so a source identity
+// cannot begin with the reserved "aws:".
 var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]+$`) // and 2 to 1,224 characters
 	tagValue    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$`)
 )
 
-// input is the whole call but the external id.
+// input is the whole call except the external id.
 func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 	role, err := roleARN(v.Target)
 	if err != nil {
@@ -122,7 +124,7 @@ func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := identity(v.Who)
+	who := sourceIdentity(v.Who)
 	for name, value := range map[string]string{"session name": v.Session, "source identity": who} {
 		if !sessionName.MatchString(value) {
 			return nil, fmt.Errorf("%s %q does not match %s", name, value, sessionName)
@@ -138,19 +140,19 @@ func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 	}, nil
 }
 
-// identity is how AWS knows a person, for the life of the session and through
-// every further role: the address, folded so that one person is one identity,
-// or the Slack id where the address does not fit (an apostrophe, for one).
-func identity(p access.Person) string {
+// sourceIdentity is how CloudTrail names a person, in this session and in every further role that it assumes: the
+// verified address in lower case, so that a person has one identity, or the Slack id if STS does not accept the address
+// (because of an apostrophe, for example).
+func sourceIdentity(p access.Person) string {
 	if address := access.FoldEmail(p.Email); sessionName.MatchString(address) {
 		return address
 	}
 	return p.ID
 }
 
-// tags are there for policies to use, as aws:PrincipalTag/GrantId. None is
-// transitive: a further role would need sts:TagSession in its trust to be
-// assumed at all, which most have not. SourceIdentity follows by itself.
+// tags are for use in policies, as aws:PrincipalTag/GrantId. None is transitive: with a transitive tag, a session could
+// assume only further roles whose trust allows sts:TagSession, and most do not. The source identity is always passed
+// on.
 func tags(v access.Vending, who string) ([]types.Tag, error) {
 	list := make([]types.Tag, 0, 3)
 	for _, t := range [...]struct{ key, value string }{{"GrantId", v.Grant}, {"Person", who}, {"SlackUser", v.Who.ID}} {
@@ -162,22 +164,18 @@ func tags(v access.Vending, who string) ([]types.Tag, error) {
 	return list, nil
 }
 
-// seconds is what STS is asked for: what remains of the grant, within what it
-// gives. A fraction is cut off.
+// seconds is the duration for STS: what remains of the grant, within the limits of STS. A fraction is cut off.
 func seconds(remaining time.Duration) int32 {
 	return int32(min(max(remaining, minSession), maxSession) / time.Second)
 }
 
-// throttling are the codes by which STS says that it did nothing, for want of
-// time.
+// throttling are the codes with which STS rejects a call that it has not processed.
 var throttling = map[string]struct{}{"Throttling": {}, "ThrottlingException": {}, "RequestLimitExceeded": {}}
 
-// sparingly has the SDK try again only when STS said that it did nothing.
-// AssumeRole is not idempotent: after a timeout or a 5xx there may be a session
-// already, and another try would make a second one for the same order, of which
-// nobody keeps a record. The person presses the button again, with an order of
-// its own.
-func (a Assumer) sparingly(o *sts.Options) {
+// retryOnlyThrottled makes the SDK retry a call only if STS has not processed it. AssumeRole is not idempotent: after a
+// timeout or a 5xx there may already be a session, and a retry could start a second one for the same order, without a
+// record. Instead, the person presses the button again, which makes a new order.
+func (a Assumer) retryOnlyThrottled(o *sts.Options) {
 	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = cmp.Or(a.attempts, 3)
 		s.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: throttling}}
@@ -188,10 +186,10 @@ func (a Assumer) sparingly(o *sts.Options) {
 	})
 }
 
-// unhurried loses no answer, whatever HTTP client the settings have.
-func unhurried(o *sts.Options) { o.HTTPClient = awscall.ReadOnly{HTTPClient: o.HTTPClient} }
+// keepAnswer wraps the HTTP client so that no answer is lost when STS closes the connection early (awscall.ReadOnly).
+func keepAnswer(o *sts.Options) { o.HTTPClient = awscall.ReadOnly{HTTPClient: o.HTTPClient} }
 
-// credentials reads the answer. Nothing leaves that is not whole.
+// credentials reads the answer. Incomplete credentials are an error.
 func credentials(out *sts.AssumeRoleOutput) (access.Credentials, error) {
 	c := out.Credentials
 	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||

@@ -30,7 +30,8 @@ func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []awsfake.Session{{
-		AccessKeyID: k.AccessKeyID, Account: "111111111111", Role: "ReadOnly", SessionName: v.Session, SourceIdentity: "dev1@example.com",
+		AccessKeyID: k.AccessKeyID, Account: "111111111111", Role: "ReadOnly",
+		SessionName: v.Session, SourceIdentity: "dev1@example.com",
 		Tags:   map[string]string{"GrantId": v.Grant, "Person": "dev1@example.com", "SlackUser": "U0DEV1"},
 		Policy: policy, Issued: noon, Expires: noon.Add(time.Hour),
 	}}
@@ -42,10 +43,16 @@ func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
 	}
 }
 
-func TestASessionLastsAsLongAsTheGrantWithinWhatSTSGives(t *testing.T) {
+func TestASessionLastsAsLongAsTheGrantWithinTheLimitsOfSTS(t *testing.T) {
 	for left, want := range map[time.Duration]time.Duration{
-		time.Second: 900 * time.Second, 10 * time.Minute: 900 * time.Second, 900 * time.Second: 900 * time.Second, 901 * time.Second: 901 * time.Second,
-		30*time.Minute + 999*time.Millisecond: 30 * time.Minute, 3600 * time.Second: time.Hour, 3601 * time.Second: time.Hour, 30 * 24 * time.Hour: time.Hour,
+		time.Second:                           900 * time.Second,
+		10 * time.Minute:                      900 * time.Second,
+		900 * time.Second:                     900 * time.Second,
+		901 * time.Second:                     901 * time.Second,
+		30*time.Minute + 999*time.Millisecond: 30 * time.Minute,
+		3600 * time.Second:                    time.Hour,
+		3601 * time.Second:                    time.Hour,
+		30 * 24 * time.Hour:                   time.Hour,
 	} {
 		c := newCloud(t)
 		k := c.session(t, vending("ReadOnly", noon, noon.Add(left)))
@@ -57,26 +64,34 @@ func TestASessionLastsAsLongAsTheGrantWithinWhatSTSGives(t *testing.T) {
 
 func TestAPersonWithoutAUsableAddressIsNamedBySlackID(t *testing.T) {
 	for address, want := range map[string]string{
-		"dev1@example.com": "dev1@example.com", "Dev1@Example.COM": "dev1@example.com", "a+b_c-d=e,f@example.com": "a+b_c-d=e,f@example.com",
+		"dev1@example.com":        "dev1@example.com",
+		"Dev1@Example.COM":        "dev1@example.com",
+		"a+b_c-d=e,f@example.com": "a+b_c-d=e,f@example.com",
+
 		"": "U0DEV1", "o'neil@example.com": "U0DEV1", "dév@example.com": "U0DEV1", "\u212aate@example.com": "U0DEV1",
 		"\u00a0dev1@example.com": "U0DEV1", "aws:x@example.com": "U0DEV1", "x": "U0DEV1",
-		strings.Repeat("x", 52) + "@example.com": strings.Repeat("x", 52) + "@example.com", strings.Repeat("x", 53) + "@example.com": "U0DEV1",
+
+		strings.Repeat("x", 52) + "@example.com": strings.Repeat("x", 52) + "@example.com",
+		strings.Repeat("x", 53) + "@example.com": "U0DEV1",
 	} {
-		if got := identity(access.Person{ID: "U0DEV1", Email: address}); got != want {
+		if got := sourceIdentity(access.Person{ID: "U0DEV1", Email: address}); got != want {
 			t.Errorf("%q: got %q, want %q", address, got, want)
 		}
 	}
-	// An address that is not proven names nobody.
-	if got := identity(access.Person{ID: "U0DEV1", UnverifiedEmail: "lead1@example.com"}); got != "U0DEV1" {
-		t.Errorf("an unproven address: got %q, want U0DEV1", got)
+	// An address that is not verified is not used.
+	if got := sourceIdentity(access.Person{ID: "U0DEV1", UnverifiedEmail: "lead1@example.com"}); got != "U0DEV1" {
+		t.Errorf("an unverified address: got %q, want U0DEV1", got)
 	}
 }
 
-func TestTheRoleIsNamedInItsPartition(t *testing.T) {
+func TestTheRolesARNHasThePartitionOfTheRegion(t *testing.T) {
 	for region, want := range map[string]string{
-		"eu-west-1": "arn:aws:iam::111111111111:role/aws-access/Admin", "": "arn:aws:iam::111111111111:role/aws-access/Admin",
-		"cn-north-1": "arn:aws-cn:iam::111111111111:role/aws-access/Admin", "us-gov-west-1": "arn:aws-us-gov:iam::111111111111:role/aws-access/Admin",
-		"eusc-de-east-1": "arn:aws-eusc:iam::111111111111:role/aws-access/Admin", "ap-southeast-2": "arn:aws:iam::111111111111:role/aws-access/Admin",
+		"eu-west-1":      "arn:aws:iam::111111111111:role/aws-access/Admin",
+		"":               "arn:aws:iam::111111111111:role/aws-access/Admin",
+		"cn-north-1":     "arn:aws-cn:iam::111111111111:role/aws-access/Admin",
+		"us-gov-west-1":  "arn:aws-us-gov:iam::111111111111:role/aws-access/Admin",
+		"eusc-de-east-1": "arn:aws-eusc:iam::111111111111:role/aws-access/Admin",
+		"ap-southeast-2": "arn:aws:iam::111111111111:role/aws-access/Admin",
 	} {
 		v := vending("Admin", noon, noon.Add(time.Hour))
 		v.Target.Region = region
@@ -84,14 +99,15 @@ func TestTheRoleIsNamedInItsPartition(t *testing.T) {
 		if err != nil || *in.RoleArn != want {
 			t.Errorf("%q: got %v %v, want %s", region, in, err, want)
 		}
-		if policy, _ := SessionPolicy(v); !strings.Contains(policy, strings.Split(want, "iam::")[0]+"iam::*:role/aws-access*") {
+		protected := strings.Split(want, "iam::")[0] + "iam::*:role/aws-access*"
+		if policy, _ := SessionPolicy(v); !strings.Contains(policy, protected) {
 			t.Errorf("%q: the policy protects another partition: %s", region, policy)
 		}
 	}
 }
 
-// Every Region has the partition that botocore knows it by. Those of the secret
-// partitions are refused: where people sign in there is not published.
+// Every region has the partition that botocore says. Regions of the iso partitions are refused, because their sign-in
+// hosts are not published.
 func TestEveryRegionHasItsPartition(t *testing.T) {
 	text, err := os.ReadFile("../access/testdata/regions.txt")
 	if err != nil {
@@ -103,14 +119,13 @@ func TestEveryRegionHasItsPartition(t *testing.T) {
 		}
 		row := strings.Fields(line)
 		p, err := partitionOf(row[0])
-		if secret := strings.HasPrefix(row[1], "aws-iso"); (err != nil) != secret || err == nil && p.id != row[1] {
-			t.Errorf("%s: got %q %v, want %s, refused: %v", row[0], p.id, err, row[1], secret)
+		if iso := strings.HasPrefix(row[1], "aws-iso"); (err != nil) != iso || err == nil && p.id != row[1] {
+			t.Errorf("%s: got %q %v, want %s, refused: %v", row[0], p.id, err, row[1], iso)
 		}
 	}
 }
 
-// What cannot be a call is no call: nothing is sent.
-func TestWhatSTSWouldNotReadIsNotSent(t *testing.T) {
+func TestAnInvalidCallIsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*access.Vending){
 		"account":               func(v *access.Vending) { v.Target.Account = "1111" },
 		"account with wildcard": func(v *access.Vending) { v.Target.Account = "11111111111*" },
@@ -122,12 +137,12 @@ func TestWhatSTSWouldNotReadIsNotSent(t *testing.T) {
 		"no path":               func(v *access.Vending) { v.Target.Path = "" },
 		"path of 513":           func(v *access.Vending) { v.Target.Path = "/" + strings.Repeat("x", 511) + "/" },
 		"region":                func(v *access.Vending) { v.Target.Region = "evil.example/#" },
-		"secluded region":       func(v *access.Vending) { v.Target.Region = "us-iso-east-1" },
+		"iso region":            func(v *access.Vending) { v.Target.Region = "us-iso-east-1" },
 		"session name":          func(v *access.Vending) { v.Session = "a b" },
 		"long session name":     func(v *access.Vending) { v.Session = strings.Repeat("x", 65) },
-		"nobody":                func(v *access.Vending) { v.Who = access.Person{} },
+		"no person":             func(v *access.Vending) { v.Who = access.Person{} },
 		"no grant":              func(v *access.Vending) { v.Grant = "" },
-		"odd grant":             func(v *access.Vending) { v.Grant = "a,b" },
+		"invalid grant":         func(v *access.Vending) { v.Grant = "a,b" },
 	} {
 		c := newCloud(t)
 		v := vending("Admin", noon, noon.Add(time.Hour))
@@ -144,35 +159,38 @@ func TestWhatSTSWouldNotReadIsNotSent(t *testing.T) {
 	}
 }
 
-func TestAnUnknownExternalIDStopsTheCall(t *testing.T) {
+func TestWithoutAnExternalIDNoCallIsSent(t *testing.T) {
 	for name, id := range map[string]func(context.Context, bool) (access.Secret, error){
 		"not set": nil,
 		"unreadable": func(context.Context, bool) (access.Secret, error) {
 			return access.Secret{}, errors.New("parameter store is down")
 		},
-		"empty":   func(context.Context, bool) (access.Secret, error) { return access.Secret{}, nil },
-		"too odd": func(context.Context, bool) (access.Secret, error) { return access.NewSecret("canary external"), nil },
+		"empty": func(context.Context, bool) (access.Secret, error) { return access.Secret{}, nil },
+		"with a space": func(context.Context, bool) (access.Secret, error) {
+			return access.NewSecret("canary external"), nil
+		},
 	} {
 		c := newCloud(t)
 		a := c.assumer()
 		a.ExternalID = id
 		_, err := a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
-		if access.Code(err) != "aws_unavailable" || c.counts["sts:AssumeRole"] != 0 || strings.Contains(err.Error(), "canary") {
+		if access.Code(err) != "aws_unavailable" || c.counts["sts:AssumeRole"] != 0 ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v after %d calls, want aws_unavailable after none", name, err, c.counts["sts:AssumeRole"])
 		}
 	}
 }
 
-// A new external id is put into SSM and into the members' trust: from then on
-// STS refuses the one that is kept.
+// When the external id is rotated in SSM and in the trust of the target roles, STS refuses the one that the function
+// has kept.
 func TestARotatedExternalIDIsReadAgainOnce(t *testing.T) {
 	for now, want := range map[string]struct {
 		code          string
 		assumed, read int
 	}{
-		external:            {"", 2, 1},            // the kept one is old
-		"canary-never-4712": {"aws_refused", 2, 1}, // the new one is wrong too
-		"canary-kept-4710":  {"aws_refused", 1, 1}, // nothing was rotated
+		external:            {"", 2, 1},            // rotated
+		"canary-never-4712": {"aws_refused", 2, 1}, // rotated, and the new one is wrong too
+		"canary-kept-4710":  {"aws_refused", 1, 1}, // not rotated
 	} {
 		c := newCloud(t)
 		a, read, kept := c.assumer(), 0, "canary-kept-4710"
@@ -185,15 +203,16 @@ func TestARotatedExternalIDIsReadAgainOnce(t *testing.T) {
 		}
 		_, err := a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
 		if access.Code(err) != want.code || c.counts["sts:AssumeRole"] != want.assumed || read != want.read {
-			t.Errorf("now %s: %v after %d calls and %d reads, want %+v", now, err, c.counts["sts:AssumeRole"], read, want)
+			t.Errorf("the new id is %s: %v after %d calls and %d reads, want %+v",
+				now, err, c.counts["sts:AssumeRole"], read, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "canary") {
-			t.Errorf("the error shows it: %v", err)
+			t.Errorf("the error contains the external id: %v", err)
 		}
 	}
 }
 
-// answering is an STS that gives one answer to everything.
+// answering is an assumer whose STS gives the same answer to every call.
 func answering(t *testing.T, status int, body string) Assumer {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -209,11 +228,17 @@ func answering(t *testing.T, status int, body string) Assumer {
 }
 
 func errorXML(code string) string {
-	return `<ErrorResponse><Error><Type>Sender</Type><Code>` + code + `</Code><Message>canary-message: policy, token and key as they were sent</Message></Error><RequestId>11111111-2222-3333-4444-555555555555</RequestId></ErrorResponse>`
+	return `<ErrorResponse><Error><Type>Sender</Type><Code>` + code + `</Code>` +
+		`<Message>canary-message: policy, token and key as they were sent</Message></Error>` +
+		`<RequestId>11111111-2222-3333-4444-555555555555</RequestId></ErrorResponse>`
 }
 
-// docs/facts.md#a5, and what a broken world answers.
-func TestAnswersOfSTSBecomeWordsForPeople(t *testing.T) {
+const noSessionToken = `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>` +
+	`<SecretAccessKey>canary</SecretAccessKey><Expiration>2026-11-21T13:00:00Z</Expiration>` +
+	`</Credentials></AssumeRoleResult></AssumeRoleResponse>`
+
+// The answers of docs/facts.md#a5, and answers of broken proxies.
+func TestAnAnswerOfSTSBecomesARefusal(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -237,8 +262,7 @@ func TestAnswersOfSTSBecomeWordsForPeople(t *testing.T) {
 		"no XML":                    {200, "canary-text", "aws_unavailable", "sts:AssumeRole"},
 		"no credentials": {200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>",
 			"aws_unavailable", "incomplete credentials"},
-		"credentials without a token": {200,
-			"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>canary</SecretAccessKey><Expiration>2026-11-21T13:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>", "aws_unavailable", "incomplete credentials"},
+		"credentials without a token": {200, noSessionToken, "aws_unavailable", "incomplete credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, err := answering(t, c.status, c.body).Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
@@ -250,7 +274,7 @@ func TestAnswersOfSTSBecomeWordsForPeople(t *testing.T) {
 	}
 }
 
-// checkRefusal looks at what a person reads and at what the log does.
+// checkRefusal checks the text for the person, and the text for the log.
 func checkRefusal(t *testing.T, err error, code, logs string) {
 	t.Helper()
 	var r *access.Refusal
@@ -266,16 +290,16 @@ func checkRefusal(t *testing.T, err error, code, logs string) {
 		t.Errorf("the log has %q, want %q in it", err, logs)
 	}
 	if strings.Contains(r.Error(), "answer 4") || strings.Contains(r.Error(), "request ") {
-		t.Errorf("a person reads %q", r)
+		t.Errorf("the person reads details of the answer: %q", r)
 	}
 	for _, format := range []string{"%v", "%+v", "%#v"} {
 		if text := fmt.Sprintf(format, err); strings.Contains(text, "canary") {
-			t.Errorf("%s prints %s", format, text)
+			t.Errorf("%s prints a secret: %s", format, text)
 		}
 	}
 }
 
-func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
+func TestAMissingAnswerOfSTSIsNamed(t *testing.T) {
 	c := newCloud(t)
 	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultSlow} }
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -283,7 +307,7 @@ func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 	_, err := c.assumer().Assume(ctx, vending("Admin", noon, noon.Add(time.Hour)))
 	checkRefusal(t, err, "aws_unavailable", "no answer in time")
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v is no context.DeadlineExceeded", err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 	gone := newCloud(t)
 	gone.url = "http://127.0.0.1:1"
@@ -291,17 +315,17 @@ func TestNoAnswerIsSaidSoAndNotAskedAgain(t *testing.T) {
 	checkRefusal(t, err, "aws_unavailable", "connection refused")
 }
 
-// A call that may have done its work is not made again: there would be two
-// sessions for one order. One that STS threw away is.
-func TestOnlyWhatWasThrottledIsTriedAgain(t *testing.T) {
+// A call that may have started a session is not retried, because a retry would start a second session for one order.
+func TestOnlyAThrottledCallIsRetried(t *testing.T) {
 	for how, want := range map[string]struct{ calls, sessions int }{
 		awsfake.FaultLost: {1, 1}, awsfake.FaultError: {1, 0}, awsfake.FaultThrottled: {3, 0},
 	} {
 		c := newCloud(t)
 		c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: how} }
 		_, err := c.assumer().Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
-		if access.Code(err) != "aws_unavailable" || c.counts["sts:AssumeRole"] != want.calls || len(c.Sessions()) != want.sessions {
-			t.Errorf("%s: %d calls, %d sessions, %v; want %+v and aws_unavailable", how, c.counts["sts:AssumeRole"], len(c.Sessions()), err, want)
+		calls, sessions := c.counts["sts:AssumeRole"], len(c.Sessions())
+		if access.Code(err) != "aws_unavailable" || calls != want.calls || sessions != want.sessions {
+			t.Errorf("%s: %d calls, %d sessions, %v; want %+v and aws_unavailable", how, calls, sessions, err, want)
 		}
 	}
 	c := newCloud(t)
@@ -311,14 +335,15 @@ func TestOnlyWhatWasThrottledIsTriedAgain(t *testing.T) {
 		}
 		return awsfake.Fault{}
 	}
-	if _, err := c.assumer().Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour))); err != nil || len(c.Sessions()) != 1 {
+	_, err := c.assumer().Assume(t.Context(), vending("Admin", noon, noon.Add(time.Hour)))
+	if err != nil || len(c.Sessions()) != 1 {
 		t.Errorf("throttled twice: %v, %d sessions, want one", err, len(c.Sessions()))
 	}
 }
 
-// net/http looks past the end of a body, perhaps after the SDK has closed it.
-// If that is an error, the connection dies and the answer with it.
-func TestTheEndOfTheCallIsNoErrorAfterTheAnswer(t *testing.T) {
+// net/http reads beyond the end of a request's body, perhaps after the SDK has closed it. If that read fails, net/http
+// closes the connection, and the answer is lost.
+func TestReadingBeyondTheEndOfTheBodyIsNoError(t *testing.T) {
 	c := newCloud(t)
 	config := c.config(c.vend)
 	var sent *http.Request
@@ -332,7 +357,7 @@ func TestTheEndOfTheCallIsNoErrorAfterTheAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := io.Copy(io.Discard, sent.Body); n != 0 || err != nil {
-		t.Errorf("%d bytes and %v after the end, want none", n, err)
+		t.Errorf("%d bytes and %v after the end, want 0 and no error", n, err)
 	}
 }
 
@@ -340,7 +365,7 @@ type doer func(*http.Request) (*http.Response, error)
 
 func (f doer) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestTheSettingsOfTheClientAddNoTries(t *testing.T) {
+func TestRetrySettingsOfTheClientHaveNoEffect(t *testing.T) {
 	c := newCloud(t)
 	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultError} }
 	config := c.config(c.vend)
@@ -353,9 +378,9 @@ func TestTheSettingsOfTheClientAddNoTries(t *testing.T) {
 	}
 }
 
-// Done when 3: a grant of 4 hours gives fresh sessions until its end; one of 10
-// minutes works, although STS gives no less than 900 s.
-func TestSessionsOfAGrantUntilItsEnd(t *testing.T) {
+// A grant of 4 hours gives new sessions until its end. A grant of 10 minutes ends in time, although STS starts no
+// session of less than 900 s.
+func TestAGrantGivesSessionsUntilItsEnd(t *testing.T) {
 	for _, length := range []time.Duration{4 * time.Hour, 10 * time.Minute} {
 		c := newCloud(t)
 		ends := noon.Add(length)
@@ -364,7 +389,7 @@ func TestSessionsOfAGrantUntilItsEnd(t *testing.T) {
 			c.now = at
 			last = c.session(t, vending("Admin", at, ends))
 			if !c.lists(t, last) {
-				t.Errorf("%s: a fresh session at %s does not work", length, at.Sub(noon))
+				t.Errorf("%s: a new session at %s does not work", length, at.Sub(noon))
 			}
 		}
 		c.now = ends.Add(-time.Second)
@@ -379,13 +404,12 @@ func TestSessionsOfAGrantUntilItsEnd(t *testing.T) {
 			}
 		}
 		if !last.Expires.After(ends) {
-			t.Errorf("%s: the credentials expired at %s by themselves: the test proves nothing", length, last.Expires)
+			t.Errorf("%s: the credentials expired at %s by themselves, so the test proves nothing", length, last.Expires)
 		}
 	}
 }
 
-// lists reports whether buckets can be listed; any answer but AccessDenied is a
-// failure of the test.
+// lists reports whether keys can list buckets. Any error but AccessDenied fails the test.
 func (c *cloud) lists(t *testing.T, k access.Credentials) bool {
 	t.Helper()
 	_, err := c.s3(k).ListBuckets(t.Context(), &s3.ListBucketsInput{})

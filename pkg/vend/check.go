@@ -196,23 +196,23 @@ func codeOf(err error) string {
 	if err == nil {
 		return granted
 	}
-	var f *fault
-	if !errors.As(err, &f) {
+	var e *callError
+	if !errors.As(err, &e) {
 		return ExternalIDUnreadable
 	}
-	_, throttled := throttling[f.code]
+	_, throttled := throttling[e.code]
 	switch {
-	case f.code == "AccessDenied" && f.action == tagging:
+	case e.code == "AccessDenied" && e.action == tagSession:
 		return RefusedTags
-	case f.code == "AccessDenied" && f.action == naming:
+	case e.code == "AccessDenied" && e.action == setSourceIdentity:
 		return RefusedIdentity
-	case f.code == "AccessDenied":
+	case e.code == "AccessDenied":
 		return Refused
-	case f.code == "RegionDisabledException":
+	case e.code == "RegionDisabledException":
 		return RegionDisabled
-	case throttled, f.status == http.StatusTooManyRequests:
+	case throttled, e.status == http.StatusTooManyRequests:
 		return Throttled
-	case f.verdict() == invalid:
+	case e.verdict() == invalid:
 		return Invalid
 	}
 	return Unavailable

@@ -96,22 +96,22 @@ func destination(p partition, t access.Target) (string, error) {
 // token asks for a sign-in token. It sends no SessionDuration, with which AWS would refuse the call for a chained
 // session (docs/facts.md#b). The credentials are in the body, where no proxy logs them and no length limit cuts them
 // off.
-func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials) (access.Secret, *fault) {
+func (s SignIn) token(ctx context.Context, endpoint string, c access.Credentials) (access.Secret, *callError) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	request, err := tokenRequest(ctx, endpoint, c)
 	if err != nil {
-		return access.Secret{}, &fault{call: getSigninToken, why: "the request cannot be written"}
+		return access.Secret{}, &callError{call: getSigninToken, why: "the request cannot be written"}
 	}
 	answer, err := s.client().Do(request)
 	if err != nil {
-		return access.Secret{}, &fault{call: getSigninToken, why: silence(err), err: silent(err)}
+		return access.Secret{}, &callError{call: getSigninToken, why: noAnswerReason(err), err: contextError(err)}
 	}
 	defer func() { _ = answer.Body.Close() }()
 	// An error is a page of HTML that may repeat what was sent, so the body is read only with status 200.
 	if answer.StatusCode != http.StatusOK {
-		f := &fault{call: getSigninToken, status: answer.StatusCode, request: plainly(answer.Header.Get("X-Amzn-Requestid"))}
-		return access.Secret{}, f
+		id := safeText(answer.Header.Get("X-Amzn-Requestid"))
+		return access.Secret{}, &callError{call: getSigninToken, status: answer.StatusCode, request: id}
 	}
 	return readToken(answer.Body)
 }
@@ -146,14 +146,14 @@ func (s SignIn) client() *http.Client {
 	return &client
 }
 
-func readToken(body io.Reader) (access.Secret, *fault) {
+func readToken(body io.Reader) (access.Secret, *callError) {
 	var answer struct{ SigninToken string }
 	text, err := io.ReadAll(io.LimitReader(body, maxAnswer))
 	if err != nil {
-		return access.Secret{}, &fault{call: getSigninToken, why: silence(err), err: silent(err)}
+		return access.Secret{}, &callError{call: getSigninToken, why: noAnswerReason(err), err: contextError(err)}
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || answer.SigninToken == "" {
-		return access.Secret{}, &fault{call: getSigninToken, why: "answered 200 without a token"}
+		return access.Secret{}, &callError{call: getSigninToken, why: "answered 200 without a token"}
 	}
 	return access.NewSecret(answer.SigninToken), nil
 }
