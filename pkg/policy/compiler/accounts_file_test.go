@@ -7,16 +7,16 @@ import (
 	"testing"
 
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
-	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
-// A map of the same name is written in another file, beside the policy.
 func TestAccountsFromAnotherFile(t *testing.T) {
-	text := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts_from: %s\nrules: [{name: a, who: [everyone], accounts: [prod], roles: [A], max: 1h, approvals: none}]\n"
+	text := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\naccounts_from: %s\n" +
+		"rules: [{name: a, who: [everyone], accounts: [prod], roles: [A], max: 1h, approvals: none}]\n"
 	files := map[string]string{
-		"etc/list.yaml":  "- {id: \"111111111111\", name: prod}\n",
-		"etc/map.yaml":   "accounts:\n  - {id: \"111111111111\", name: prod}\n",
-		"etc/wrong.yaml": "- {id: \"111111111111\", name: prod, reggion: x}\n- {id: \"999999999999\", name: hub, roles: [B]}\n",
+		"etc/list.yaml": "- {id: \"111111111111\", name: prod}\n",
+		"etc/map.yaml":  "accounts:\n  - {id: \"111111111111\", name: prod}\n",
+		"etc/wrong.yaml": "- {id: \"111111111111\", name: prod, reggion: x}\n" +
+			"- {id: \"999999999999\", name: hub, roles: [B]}\n",
 		"etc/empty.yaml": "",
 	}
 	read := func(name string) ([]byte, error) {
@@ -39,7 +39,7 @@ func TestAccountsFromAnotherFile(t *testing.T) {
 		"/etc/passwd": "etc/policy.yaml:4:16: accounts_from cannot be \"/etc/passwd\"; write the path of a file next " +
 			"to the policy",
 	} {
-		p, _, err := compiler.Compile("etc/policy.yaml", fmt.Appendf(nil, text, name), compiler.Options{Bastion: policytest.Bastion, Now: policytest.Noon, Read: read})
+		p, _, err := compiler.Compile("etc/policy.yaml", fmt.Appendf(nil, text, name), testOptions(read))
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -51,6 +51,6 @@ func TestAccountsFromAnotherFile(t *testing.T) {
 	_, _, err := compiler.Compile("policy.yaml", fmt.Appendf(nil, text, "list.yaml"), compiler.Options{})
 	if err == nil || !strings.Contains(err.Error(),
 		"accounts_from cannot be used here, because no other file can be read; write accounts: […] in the policy") {
-		t.Errorf("without a way to read: got %v", err)
+		t.Errorf("without Options.Read: got %v", err)
 	}
 }

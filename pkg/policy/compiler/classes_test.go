@@ -9,8 +9,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/internal/bitset"
 )
 
-// Accounts share their lists when the same rules hold them, and only then.
-func TestClassesAreWhatNoSetTellsApart(t *testing.T) {
+// Accounts are in the same class if the same rules hold for them, and only then.
+func TestPartitionGroupsWhatNoSetTellsApart(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		size := rapid.IntRange(1, 100).Draw(rt, "size")
 		sets := make([]bitset.Set, rapid.IntRange(0, 6).Draw(rt, "sets"))
@@ -20,20 +20,20 @@ func TestClassesAreWhatNoSetTellsApart(t *testing.T) {
 				sets[k].Add(i)
 			}
 		}
-		class, count := partition(sets, size)
+		group, count := partition(sets, size)
 		by := make(map[string]int)
-		for i, c := range class {
+		for i, g := range group {
 			signature := ""
 			for _, s := range sets {
 				signature += fmt.Sprint(s.Has(i))
 			}
-			if before, known := by[signature]; known && before != c {
-				rt.Fatalf("%d is in class %d, its like in %d", i, c, before)
+			if before, known := by[signature]; known && before != g {
+				rt.Fatalf("%d is in group %d, but an equal one is in group %d", i, g, before)
 			}
-			by[signature] = c
+			by[signature] = g
 		}
 		if len(by) != count {
-			rt.Fatalf("%d classes, want %d", count, len(by))
+			rt.Fatalf("%d groups, want %d", count, len(by))
 		}
 	})
 }

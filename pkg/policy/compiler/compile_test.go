@@ -18,10 +18,10 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/policytest"
 )
 
-var update = flag.Bool("update", false, "rewrite what testdata/compile expects; review reads the difference")
+var update = flag.Bool("update", false, "rewrite the messages in testdata/compile; a review reads the difference")
 
-// whole is a sound policy, a section for each key.
-var whole = []policytest.Section{
+// soundPolicy is a policy without a problem, in one section for each key.
+var soundPolicy = []policytest.Section{
 	{Name: "version", Text: "version: 1\n"},
 	{Name: "settings", Text: "settings: {channel: C0APPROVALS}\n"},
 	{Name: "roles", Text: "roles: {ReadOnly: {}, Operator: {}, Admin: {}}\n"},
@@ -29,26 +29,27 @@ var whole = []policytest.Section{
   - {id: "111111111111", name: pay-prod, ou: /work/prod, tags: {env: prod}}
   - {id: "222222222222", name: pay-dev, tags: {env: dev}, roles: [ReadOnly]}
 `},
-	{Name: "groups", Text: "groups: {devs: {slack: S0DEVS}, leads: {slack: S0LEADS}, two: {people: [a@example.com, U0TWO]}}\n"},
-	{Name: "rules", Text: "rules:\n  - {name: look, who: [devs], accounts: [pay-prod], roles: [ReadOnly], max: 4h, approvals: none}\n"},
+	{Name: "groups", Text: "groups: {devs: {slack: S0DEVS}, leads: {slack: S0LEADS}, " +
+		"two: {people: [a@example.com, U0TWO]}}\n"},
+	{Name: "rules", Text: "rules:\n" +
+		"  - {name: look, who: [devs], accounts: [pay-prod], roles: [ReadOnly], max: 4h, approvals: none}\n"},
 }
 
-// A case is the sections of a policy that differ from the sound one, with a
-// mark before each place where a problem is expected: ⟦ for an error, ⟪ for a
-// warning. What the messages say, in the order of their places, stands below as
-// comments. A case that has "file" is no policy at all but for what it holds.
+// A case has the sections that differ from the sound policy, with a mark in front of each place
+// where a problem is expected. The messages follow as comments, in the order of their places: #! for
+// an error, #? for a warning. A section "no_rules" removes the section "rules".
 const (
-	errorMark = "⟦"
-	warnMark  = "⟪"
+	errorMark   = "⟦"
+	warningMark = "⟪"
 )
 
 var topKey = regexp.MustCompile(`^[a-z_⟦⟪]+`)
 
-// assembled is the policy of a case, marks and all.
-func assembled(text string) string {
+// assemble returns the policy of a case, with its marks.
+func assemble(text string) string {
 	var mine []policytest.Section
 	for line := range strings.Lines(text) {
-		if key := strings.Trim(topKey.FindString(line), errorMark+warnMark); key != "" {
+		if key := strings.Trim(topKey.FindString(line), errorMark+warningMark); key != "" {
 			mine = append(mine, policytest.Section{Name: key})
 		}
 		if len(mine) > 0 && !strings.HasPrefix(line, "#") {
@@ -56,7 +57,7 @@ func assembled(text string) string {
 		}
 	}
 	out := ""
-	for _, s := range whole {
+	for _, s := range soundPolicy {
 		i := slices.IndexFunc(mine, func(m policytest.Section) bool {
 			return m.Name == s.Name || m.Name == "no_"+s.Name || m.Name == "accounts_from" && s.Name == "accounts"
 		})
@@ -76,15 +77,15 @@ func assembled(text string) string {
 	return out
 }
 
-// unmarked takes the marks away and tells where they stood.
-func unmarked(text string) (src string, problems, warnings []compiler.Problem) {
+// removeMarks removes the marks, and returns their places.
+func removeMarks(text string) (src string, problems, warnings []compiler.Problem) {
 	line, col := 1, 1
 	for text != "" {
 		r, size := utf8.DecodeRuneInString(text)
 		switch string(r) {
 		case errorMark:
 			problems = append(problems, compiler.Problem{File: "policy.yaml", Line: line, Col: col})
-		case warnMark:
+		case warningMark:
 			warnings = append(warnings, compiler.Problem{File: "policy.yaml", Line: line, Col: col})
 		default:
 			src += text[:size]
@@ -119,46 +120,54 @@ func TestProblemsAreReportedAtTheirPlace(t *testing.T) {
 	}
 }
 
+// checkCompile compiles a case, and returns it with the messages that the compiler has now.
 func checkCompile(t *testing.T, text string) (rewritten string) {
 	t.Helper()
-	var want []string
-	body := ""
-	for line := range strings.Lines(text) {
-		if says, ok := strings.CutPrefix(line, "#! "); ok {
-			want = append(want, "error: "+strings.TrimSpace(says))
-		} else if says, ok := strings.CutPrefix(line, "#? "); ok {
-			want = append(want, "warning: "+strings.TrimSpace(says))
-		} else {
-			body += line
-		}
-	}
-	src, problems, warnings := unmarked(assembled(body))
-	p, gotWarnings, err := compiler.Compile("policy.yaml", []byte(src), compiler.Options{Bastion: policytest.Bastion, Now: policytest.Noon, Read: noFile})
+	body, want := splitMessages(text)
+	src, problems, warnings := removeMarks(assemble(body))
+	p, gotWarnings, err := compiler.Compile("policy.yaml", []byte(src), testOptions(noFile))
 	var gotProblems compiler.Problems
 	if !errors.As(err, &gotProblems) && err != nil {
 		t.Fatalf("the error is %T", err)
 	}
 	if (p == nil) != (len(gotProblems) > 0) {
-		t.Errorf("policy %v beside %d problems", p != nil, len(gotProblems))
+		t.Errorf("there is a policy: %v, and %d problems", p != nil, len(gotProblems))
 	}
 	if p != nil {
 		policytest.Reloaded(t, p)
 	}
 	var got []string
-	for i := range gotProblems {
-		got = append(got, "error: "+gotProblems[i].Text)
-		body += "#! " + gotProblems[i].Text + "\n"
+	for _, one := range gotProblems {
+		got = append(got, "#! "+one.Text)
 	}
-	for i := range gotWarnings {
-		got = append(got, "warning: "+gotWarnings[i].Text)
-		body += "#? " + gotWarnings[i].Text + "\n"
+	for _, one := range gotWarnings {
+		got = append(got, "#? "+one.Text)
 	}
 	checkPlaces(t, "errors", gotProblems, problems)
 	checkPlaces(t, "warnings", gotWarnings, warnings)
 	if diff := cmp.Diff(want, got); diff != "" && !*update {
 		t.Errorf("messages (-want +got):\n%s\n%s", diff, src)
 	}
+	for _, message := range got {
+		body += message + "\n"
+	}
 	return body
+}
+
+// splitMessages parts a case from its messages.
+func splitMessages(text string) (body string, messages []string) {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "#! ") || strings.HasPrefix(line, "#? ") {
+			messages = append(messages, strings.TrimSpace(line))
+		} else {
+			body += line
+		}
+	}
+	return body, messages
+}
+
+func testOptions(read func(string) ([]byte, error)) compiler.Options {
+	return compiler.Options{Bastion: policytest.Bastion, Now: policytest.Noon, Read: read}
 }
 
 func checkPlaces(t *testing.T, what string, got, want []compiler.Problem) {
@@ -179,7 +188,8 @@ func checkPlaces(t *testing.T, what string, got, want []compiler.Problem) {
 func noFile(string) ([]byte, error) { return nil, fs.ErrNotExist }
 
 func TestProblemsNameFileLineAndColumn(t *testing.T) {
-	src := "version: 2\nsettings: {channel: C0A}\nroles: {ä: {}, Admin: {}}\naccounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
+	src := "version: 2\nsettings: {channel: C0A}\nroles: {ä: {}, Admin: {}}\n" +
+		"accounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
 	_, _, err := compiler.Compile("dir/policy.yaml", []byte(src), compiler.Options{})
 	want := `dir/policy.yaml:1:10: this program reads version 1 of the policy file; write version: 1
 dir/policy.yaml:3:9: a role cannot be called "ä"; write the name of an IAM role: at most 64 letters, digits and _+=,.@-`

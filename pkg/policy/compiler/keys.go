@@ -111,7 +111,9 @@ var (
 	}
 
 	approvalKeys = []key[requirementDraft]{
-		{name: "from", required: true, read: func(r *reader, n *yaml.Node, d *requirementDraft) { d.from = r.texts(n, "from") }},
+		{name: "from", required: true, read: func(r *reader, n *yaml.Node, d *requirementDraft) {
+			d.from = r.texts(n, "from")
+		}},
 		{name: "need", required: true, read: func(r *reader, n *yaml.Node, d *requirementDraft) {
 			d.need = r.count(n, "need", "people", policy.MaxRequired)
 		}},

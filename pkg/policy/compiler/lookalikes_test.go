@@ -23,7 +23,7 @@ func TestManyLookalikesNeedFewWarnings(t *testing.T) {
 	}
 	if len(warnings) != maxLookalikes+1 || !strings.HasPrefix(warnings[maxLookalikes].Text,
 		"189 more accounts have names that look alike; ") {
-		t.Errorf("got %d warnings, the last one %q; want %d, and 189 more counted", len(warnings),
+		t.Errorf("got %d warnings, the last one %q; want %d, the last one for 189 more accounts", len(warnings),
 			warnings[len(warnings)-1].Text, maxLookalikes+1)
 	}
 	size := 0

@@ -11,8 +11,10 @@ func TestPatternsMatchWholeNames(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"ReadOnly", "ReadOnly", true}, {"Read", "ReadOnly", false}, {"ReadOnly", "Read", false}, {"readonly", "ReadOnly", false},
-		{"*", "", true}, {"*", "anything", true}, {"Read*", "ReadOnly", true}, {"*Only", "ReadOnly", true}, {"R*d*y", "ReadOnly", true},
+		{"ReadOnly", "ReadOnly", true}, {"Read", "ReadOnly", false}, {"ReadOnly", "Read", false},
+		{"readonly", "ReadOnly", false},
+		{"*", "", true}, {"*", "anything", true}, {"Read*", "ReadOnly", true}, {"*Only", "ReadOnly", true},
+		{"R*d*y", "ReadOnly", true},
 		{"*a*a*", "a", false}, {"*a*a*", "aa", true}, {"a*a", "a", false}, {"a**b", "ab", true}, {"ab*ba", "aba", false},
 		{"*-prod", "a-prod-b", false}, {"a*b*c", "abcd", false},
 		{"pay.*", "payments", false}, {"pay?", "pays", false}, {"[a-z]*", "b", false}, {"", "", true}, {"", "x", false},
@@ -23,13 +25,14 @@ func TestPatternsMatchWholeNames(t *testing.T) {
 	}
 }
 
-func TestUnitsHoldWhatIsBelowThem(t *testing.T) {
+func TestPatternOfUnitMatchesUnitsBelowIt(t *testing.T) {
 	for _, c := range []struct {
 		pattern, unit string
 		want          bool
 	}{
-		{"prod", "prod", true}, {"prod", "prod/payments", true}, {"prod", "production", false}, {"prod/payments", "prod", false},
-		{"*/payments", "prod/payments/eu", true}, {"*/payments", "a/b/payments", false}, {"p*", "prod/x", true}, {"*", "a/b", true},
+		{"prod", "prod", true}, {"prod", "prod/payments", true}, {"prod", "production", false},
+		{"prod/payments", "prod", false}, {"*/payments", "prod/payments/eu", true},
+		{"*/payments", "a/b/payments", false}, {"p*", "prod/x", true}, {"*", "a/b", true},
 	} {
 		if got := matchesUnit(c.pattern, c.unit); got != c.want {
 			t.Errorf("matchesUnit(%q, %q) is %v, want %v", c.pattern, c.unit, got, c.want)
@@ -37,10 +40,11 @@ func TestUnitsHoldWhatIsBelowThem(t *testing.T) {
 	}
 }
 
-// FuzzPattern compares patterns with regular expressions, and units with
-// patterns of each level.
+// FuzzPattern compares patterns with regular expressions, and patterns of units with paths.
 func FuzzPattern(f *testing.F) {
-	for _, seed := range [][2]string{{"Read*", "ReadOnly"}, {"*a*b*", "xaxbx"}, {"a*a", "a"}, {"prod/*", "prod/x/y"}, {"**", ""}, {"\xff*", "\xff"}} {
+	for _, seed := range [][2]string{
+		{"Read*", "ReadOnly"}, {"*a*b*", "xaxbx"}, {"a*a", "a"}, {"prod/*", "prod/x/y"}, {"**", ""}, {"\xff*", "\xff"},
+	} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string) {
@@ -50,16 +54,16 @@ func FuzzPattern(f *testing.F) {
 		}
 		form, err := regexp.Compile("(?s)^" + strings.Join(parts, ".*") + "$")
 		if err != nil || strings.ToValidUTF8(pattern+text, "") != pattern+text {
-			return // regular expressions cannot hold it
+			return // a regular expression cannot express it
 		}
 		if got, want := matches(pattern, text), form.MatchString(text); got != want {
 			t.Errorf("matches(%q, %q) is %v, want %v", pattern, text, got, want)
 		}
 		if matchesUnit(pattern, text) && !matchesUnit(pattern, text+"/below") {
-			t.Errorf("%q holds the unit %q, and not what is below it", pattern, text)
+			t.Errorf("%q matches the unit %q, but not a unit below it", pattern, text)
 		}
 		if !hasStar(pattern) && matchesUnit(pattern, text) != (text == pattern || strings.HasPrefix(text, pattern+"/")) {
-			t.Errorf("%q and the unit %q", pattern, text)
+			t.Errorf("matchesUnit(%q, %q) is %v", pattern, text, matchesUnit(pattern, text))
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy"
 )
 
-func TestTheExampleOfATicketIsMadeFromThePattern(t *testing.T) {
+func TestExampleOfATicketIsMadeFromThePattern(t *testing.T) {
 	for pattern, want := range map[string]string{
 		`[A-Z]+-[0-9]+`:               "ABC-123",
 		`INC[0-9]{7}`:                 "INC1231231",
@@ -21,10 +21,10 @@ func TestTheExampleOfATicketIsMadeFromThePattern(t *testing.T) {
 		}
 	}
 	if got := exampleOf(`((a{100}){100}){100}`); len(got) > 2*policy.MaxTicketText {
-		t.Errorf("an example of %d characters was made", len(got))
+		t.Errorf("the example has %d characters", len(got))
 	}
-	// Forty repetitions of nothing would take for ever, if each were written three times.
+	// Forty nested repetitions of nothing would take forever if each were written three times.
 	if got := exampleOf(strings.Repeat("(", 40) + "x*" + strings.Repeat(")+", 40)); got != "" {
-		t.Errorf("got %q for a pattern of which nothing has to be there", got)
+		t.Errorf("got %q for a pattern that matches the empty text", got)
 	}
 }
