@@ -1,4 +1,4 @@
-// Package organization tests the policies of an organisation that close what
-// the session policy of a grant and the boundaries of its roles cannot. No
-// function imports it.
+// Package organization tests the policies of an organisation that deny what the
+// session policy of a grant and the boundaries of its roles cannot deny. It evaluates
+// them with the fake of IAM and never calls AWS. It contains only tests.
 package organization

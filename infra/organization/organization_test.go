@@ -17,7 +17,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/vend"
 )
 
-var update = flag.Bool("update", false, "write the JSON files anew")
+var update = flag.Bool("update", false, "rewrite the JSON files")
 
 const (
 	account  = "111111111111"
@@ -34,7 +34,7 @@ const (
 	service  = "arn:aws:iam::" + account + ":role/build"
 )
 
-// content is a policy as Organizations stores it. logical is its id in
+// content returns a policy as Organizations stores it. logical is its logical id in
 // policies.yaml.
 func content(t *testing.T, logical string, change map[string]string) string {
 	t.Helper()
@@ -42,7 +42,10 @@ func content(t *testing.T, logical string, change map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]string{"OrganizationId": org, "BastionAccountId": bastion, "PipelineRoles": "arn:aws:iam::*:role/cdk-*", "PartnerAccounts": partner}
+	values := map[string]string{
+		"OrganizationId": org, "BastionAccountId": bastion,
+		"PipelineRoles": "arn:aws:iam::*:role/cdk-*", "PartnerAccounts": partner,
+	}
 	for name, value := range change {
 		values[name] = value
 	}
@@ -60,8 +63,9 @@ func content(t *testing.T, logical string, change map[string]string) string {
 	return string(text)
 }
 
-// deny is a policy as a layer that only denies. Our evaluator takes principals
-// in trust policies alone; in a resource control policy there is but one.
+// deny parses a policy that only denies. The evaluator accepts principals only in
+// trust policies, so deny removes the principal of a resource control policy, which
+// is always "*".
 func deny(t *testing.T, policy string) awsfake.Document {
 	t.Helper()
 	var d map[string]any
@@ -73,8 +77,8 @@ func deny(t *testing.T, policy string) awsfake.Document {
 		if statement["Effect"] != "Deny" {
 			t.Fatalf("%v does not deny", statement["Sid"])
 		}
-		if principal, there := statement["Principal"]; there && principal != "*" {
-			t.Fatalf("%v is for %v: a resource control policy is for all", statement["Sid"], principal)
+		if principal, ok := statement["Principal"]; ok && principal != "*" {
+			t.Fatalf("%v has the principal %v: a resource control policy must have *", statement["Sid"], principal)
 		}
 		delete(statement, "Principal")
 	}
@@ -89,26 +93,28 @@ func deny(t *testing.T, policy string) awsfake.Document {
 	return parsed
 }
 
-// ask is one call that IAM itself would allow.
-type ask struct {
+// call is a call that the policies of the caller allow.
+type call struct {
 	by, action, resource string
 	keys                 map[string]string
 }
 
-// denied says whether a layer denies a call.
-func (a ask) denied(t *testing.T, layer awsfake.Document) bool {
+// denied reports whether a policy denies the call.
+func (c call) denied(t *testing.T, policy awsfake.Document) bool {
 	t.Helper()
-	call := awsfake.Call{Action: a.action, Resource: a.resource, Context: map[string][]string{"aws:PrincipalArn": {a.by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"}}}
-	for key, value := range a.keys {
-		call.Context[key] = []string{value}
+	asked := awsfake.Call{Action: c.action, Resource: c.resource, Context: map[string][]string{
+		"aws:PrincipalArn": {c.by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
+	}}
+	for key, value := range c.keys {
+		asked.Context[key] = []string{value}
 	}
-	if err := call.Check(); err != nil {
+	if err := asked.Check(); err != nil {
 		t.Fatal(err)
 	}
-	return layer.Evaluate(call) == awsfake.Denied
+	return policy.Evaluate(asked) == awsfake.Denied
 }
 
-// sessionText is what limits a grant of Admin anyway.
+// sessionText returns the session policy of a grant of Admin.
 func sessionText(t *testing.T) string {
 	t.Helper()
 	return sessionIn(t, "eu-west-1")
@@ -118,7 +124,8 @@ func sessionIn(t *testing.T, region string) string {
 	t.Helper()
 	text, err := vend.SessionPolicy(access.Vending{
 		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/", Region: region},
-		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC), Ends: time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
+		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC),
+		Ends:   time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,16 +133,22 @@ func sessionIn(t *testing.T, region string) string {
 	return text
 }
 
-// The JSON files are for whoever keeps such policies by other means: the same
-// documents, with words to be replaced. -update writes them.
-func TestTheJSONFilesAreThoseOfTheTemplate(t *testing.T) {
-	words := map[string]string{
+// policyFiles are the files with the policies of policies.yaml, by logical id.
+var policyFiles = map[string]string{
+	"Ours": "protect-stack.json", "Trusts": "trust.json", "NewWaysIn": "new-ways-in.json",
+}
+
+// The JSON files are for people who deploy such policies in another way. They have
+// the documents of the template, with example values. -update rewrites them.
+func TestJSONFilesHaveThePoliciesOfTheTemplate(t *testing.T) {
+	examples := map[string]string{
 		"OrganizationId": "o-organization1d", "BastionAccountId": "999999999999", "PartnerAccounts": "888888888888",
-		"AdministratorRoles": "arn:aws:iam::*:role/OrganizationAccountAccessRole", "PipelineRoles": "arn:aws:iam::*:role/cdk-*",
+		"AdministratorRoles": "arn:aws:iam::*:role/OrganizationAccountAccessRole",
+		"PipelineRoles":      "arn:aws:iam::*:role/cdk-*",
 	}
-	for logical, file := range map[string]string{"Ours": "ours.json", "Trusts": "trust.json", "NewWaysIn": "new-ways-in.json"} {
+	for logical, file := range policyFiles {
 		var want bytes.Buffer
-		if err := json.Indent(&want, []byte(content(t, logical, words)), "", "  "); err != nil {
+		if err := json.Indent(&want, []byte(content(t, logical, examples)), "", "  "); err != nil {
 			t.Fatal(err)
 		}
 		want.WriteByte('\n')
@@ -154,11 +167,13 @@ func TestTheJSONFilesAreThoseOfTheTemplate(t *testing.T) {
 	}
 }
 
-// infra/proof judges the session policy of every partition. -update writes it.
-func TestTheProofHasTheSessionPolicyAsItIs(t *testing.T) {
+// infra/proof checks the session policies of all partitions in session.json. -update
+// rewrites the file.
+func TestProofHasTheCurrentSessionPolicies(t *testing.T) {
 	policies := map[string]json.RawMessage{}
-	for partition, region := range map[string]string{"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1",
-		"aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1"} {
+	for partition, region := range map[string]string{
+		"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1", "aws-eusc": "eusc-de-east-1",
+	} {
 		policies[partition] = json.RawMessage(sessionIn(t, region))
 	}
 	want, err := json.MarshalIndent(policies, "", "  ")
@@ -181,31 +196,35 @@ func TestTheProofHasTheSessionPolicyAsItIs(t *testing.T) {
 	}
 }
 
-// 5,120 characters is the old limit of a service control policy, and still that
-// of a resource control policy. What is left is for one's own roles.
-func TestPoliciesFit(t *testing.T) {
+// The limit of a resource control policy is 5,120 characters; it was that of a service
+// control policy too. The rest is for the roles that users add.
+func TestPoliciesLeaveRoomForMoreRoles(t *testing.T) {
 	for logical, room := range map[string]int{"Ours": 2000, "Trusts": 3000, "NewWaysIn": 1150} {
 		if n := utf8.RuneCountInString(content(t, logical, nil)); n > 5120-room {
-			t.Errorf("%s has %d characters: less than %d are left of 5,120", logical, n, room)
+			t.Errorf("%s has %d characters, which leaves less than %d of 5,120", logical, n, room)
 		} else {
 			t.Logf("%s has %d of 5,120 characters", logical, n)
 		}
 	}
 }
 
-func TestParametersAreReadStrictly(t *testing.T) {
+func TestInvalidParametersAreRefused(t *testing.T) {
 	template, err := cfntest.Read("policies.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, value string }{
-		{"OrganizationId", ""}, {"OrganizationId", "o-*"}, {"BastionAccountId", "*"}, {"AdministratorRoles", ""}, {"AdministratorRoles", "*"}, {"AdministratorRoles", "arn:aws:iam::*:user/x"},
-		{"PipelineRoles", ""}, {"PipelineRoles", "arn:aws:iam::*:role/cdk-*,*"}, {"PartnerAccounts", "*"}, {"ProtectedTargets", "everything"},
+		{"OrganizationId", ""}, {"OrganizationId", "o-*"}, {"BastionAccountId", "*"},
+		{"AdministratorRoles", ""}, {"AdministratorRoles", "*"}, {"AdministratorRoles", "arn:aws:iam::*:user/x"},
+		{"PipelineRoles", ""}, {"PipelineRoles", "arn:aws:iam::*:role/cdk-*,*"},
+		{"PartnerAccounts", "*"}, {"ProtectedTargets", "everything"},
 	} {
-		values := map[string]string{"OrganizationId": org, "BastionAccountId": bastion, "PipelineRoles": "arn:aws:iam::*:role/cdk-*"}
+		values := map[string]string{
+			"OrganizationId": org, "BastionAccountId": bastion, "PipelineRoles": "arn:aws:iam::*:role/cdk-*",
+		}
 		values[c.name] = c.value
 		if _, err := template.Render(cfntest.Place{Partition: "aws"}, values); err == nil {
-			t.Errorf("%s=%q was taken", c.name, c.value)
+			t.Errorf("%s=%q was accepted", c.name, c.value)
 		}
 	}
 }

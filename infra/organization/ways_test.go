@@ -15,16 +15,15 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
-// way is a row of ways-in.yaml, and, with why and actions alone, one of
-// no-ways-in.yaml.
+// way is a row of ways-in.yaml. A row of no-ways-in.yaml has only why and actions.
 type way struct {
 	Way, Why, Resource, Accepted, Also string
 	Denied                             []string
 	Newer                              bool
-	Actions                            map[string]string // names by service, with spaces
+	Actions                            map[string]string // names by service, separated by spaces
 }
 
-// each is every action of a row with the service's prefix.
+// each returns all actions of a row, with the prefix of the service.
 func (w way) each() []string {
 	var all []string
 	for service, names := range w.Actions {
@@ -36,8 +35,8 @@ func (w way) each() []string {
 	return all
 }
 
-// pattern says which actions have to be in the table: each of its fields that is
-// given must hold. Alternatives have spaces between them.
+// pattern says which actions must be in the table: those that match all its fields
+// that are set. Alternatives are separated by spaces.
 type pattern struct{ Why, Level, Service, Name, With, Not string }
 
 func (p pattern) compile(t *testing.T) func(a action) bool {
@@ -56,14 +55,14 @@ func (p pattern) compile(t *testing.T) func(a action) bool {
 	}
 }
 
-// action is one of aws-actions.txt.
+// action is an action of aws-actions.txt.
 type action struct {
 	service, name string
-	permissions   bool
+	permissions   bool // AWS classifies it as changing permissions
 }
 
-// readActions returns all of AWS's actions, and fails unless there are as many
-// as the head of the list says.
+// readActions returns all actions of AWS. Their number must be that in the first line
+// of the file.
 func readActions(t *testing.T) []action {
 	t.Helper()
 	text, err := os.ReadFile("aws-actions.txt")
@@ -87,7 +86,7 @@ func readActions(t *testing.T) []action {
 	}
 	if head := fmt.Sprintf("# All actions of AWS: %d of ", len(all)); !strings.HasPrefix(string(text), head) ||
 		len(all) < 20000 {
-		t.Fatalf("aws-actions.txt has %d actions, its head says otherwise", len(all))
+		t.Fatalf("aws-actions.txt has %d actions, but its first line gives another number", len(all))
 	}
 	return all
 }
@@ -111,20 +110,20 @@ func readTable(t *testing.T) (ways, nothing []way, patterns []pattern) {
 	}
 	for _, w := range append(slices.Clone(table.Ways), table.Nothing...) {
 		if w.Why == "" || len(w.Actions) == 0 {
-			t.Errorf("a row without a reason or without actions: %+v", w)
+			t.Errorf("a row has no reason or no actions: %+v", w)
 		}
 	}
 	for _, w := range table.Ways {
 		if w.Way == "" || (len(w.Denied) == 0) == (w.Accepted == "") {
-			t.Errorf("%s: a way is either denied or accepted", w.Way)
+			t.Errorf("%s: a way must be either denied or accepted", w.Way)
 		}
 	}
 	return table.Ways, table.Nothing, table.Patterns
 }
 
-// An action that AWS adds tomorrow, or that nobody thought of, is named here
-// when the list is made anew.
-func TestEveryActionThatFitsAPatternIsClassified(t *testing.T) {
+// When aws-actions.txt is updated, this test names the new actions that somebody must
+// classify.
+func TestEveryActionThatMatchesAPatternIsClassified(t *testing.T) {
 	ways, nothing, patterns := readTable(t)
 	rows := map[string]int{}
 	newer := map[string]bool{}
@@ -134,9 +133,9 @@ func TestEveryActionThatFitsAPatternIsClassified(t *testing.T) {
 			newer[a] = w.Newer
 		}
 	}
-	var fits []func(action) bool
+	var matchers []func(action) bool
 	for _, p := range patterns {
-		fits = append(fits, p.compile(t))
+		matchers = append(matchers, p.compile(t))
 	}
 	matched := 0
 	for _, a := range readActions(t) {
@@ -144,41 +143,43 @@ func TestEveryActionThatFitsAPatternIsClassified(t *testing.T) {
 		n := rows[full]
 		delete(rows, full)
 		if newer[full] {
-			t.Errorf("%s is in the list of actions: it is no longer newer", full)
+			t.Errorf("%s is in aws-actions.txt: remove newer from its row", full)
 		}
-		if slices.ContainsFunc(fits, func(fit func(action) bool) bool { return fit(a) }) {
+		if slices.ContainsFunc(matchers, func(matches func(action) bool) bool { return matches(a) }) {
 			matched++
 			if n == 0 {
-				t.Errorf("%s fits a pattern and is in neither ways-in.yaml nor no-ways-in.yaml", full)
+				t.Errorf("%s matches a pattern, but is in neither ways-in.yaml nor no-ways-in.yaml", full)
 			}
 		}
 		if n > 1 {
-			t.Errorf("%s is there %d times", full, n)
+			t.Errorf("%s is in the tables %d times", full, n)
 		}
 	}
 	for full := range rows {
 		if !newer[full] {
-			t.Errorf("%s is no action of AWS", full)
+			t.Errorf("%s is not an action of AWS", full)
 		}
 	}
-	t.Logf("%d actions fit a pattern", matched)
+	t.Logf("%d actions match a pattern", matched)
 }
 
-// layers are the policies that may deny, by the names that the table uses.
+// layers returns the policies that can deny, by their names in the table.
 func layers(t *testing.T) map[string]string {
 	t.Helper()
-	return map[string]string{"session": sessionText(t), "boundary": boundary(t, "Admin"),
-		"scp": content(t, "NewWaysIn", nil)}
+	return map[string]string{
+		"session": sessionText(t), "boundary": boundary(t, "Admin"), "scp": content(t, "NewWaysIn", nil),
+	}
 }
 
-// boundary is that of a role of ../member.
+// boundary returns the boundary of a role of ../member.
 func boundary(t *testing.T, role string) string {
 	t.Helper()
 	template, err := cfntest.Read("../member/roles.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := template.Render(cfntest.Place{Partition: "aws", Account: account, Region: "eu-west-1"}, map[string]string{
+	place := cfntest.Place{Partition: "aws", Account: account, Region: "eu-west-1"}
+	made, err := template.Render(place, map[string]string{
 		"BastionAccountId": bastion, "OrganizationId": org, "ExternalId": strings.Repeat("x", 32),
 	})
 	if err != nil {
@@ -200,9 +201,9 @@ func parse(t *testing.T, policy string) awsfake.Document {
 	return d
 }
 
-// on is what an action of a row is asked on: IAM's and STS's have resources
-// whose ARNs a policy may ask for.
-func (w way) on(action string) string {
+// resource returns a resource for an action of a row. Actions of IAM and STS have
+// resources, and policies can name their ARNs.
+func (w way) resource(action string) string {
 	switch {
 	case w.Resource != "":
 		return w.Resource
@@ -212,10 +213,10 @@ func (w way) on(action string) string {
 	return "*"
 }
 
-// judged is what a policy says of an action of a row, asked for by somebody.
-func (w way) judged(t *testing.T, policy awsfake.Document, by, action string) awsfake.Verdict {
+// evaluate evaluates a policy for an action of a row and a caller.
+func (w way) evaluate(t *testing.T, policy awsfake.Document, by, action string) awsfake.Verdict {
 	t.Helper()
-	call := awsfake.Call{Action: action, Resource: w.on(action), Context: map[string][]string{
+	call := awsfake.Call{Action: action, Resource: w.resource(action), Context: map[string][]string{
 		"aws:PrincipalArn": {by}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
 	}}
 	if err := call.Check(); err != nil {
@@ -224,9 +225,9 @@ func (w way) judged(t *testing.T, policy awsfake.Document, by, action string) aw
 	return policy.Evaluate(call)
 }
 
-// The table names exactly the policies that deny an action; Operator cannot do
-// what Admin's boundary denies, and what Admin made neither.
-func TestTheTableOfWaysInIsTrue(t *testing.T) {
+// The table names exactly the policies that deny an action. Operator, and roles that
+// Admin made, are denied what Admin's boundary denies.
+func TestTableOfWaysInMatchesThePolicies(t *testing.T) {
 	ways, _, _ := readTable(t)
 	texts, parsed := layers(t), map[string]awsfake.Document{}
 	for name, text := range texts {
@@ -236,37 +237,37 @@ func TestTheTableOfWaysInIsTrue(t *testing.T) {
 	count := map[string]int{}
 	for _, w := range ways {
 		for _, a := range w.each() {
-			count["accepted"] += btoi(w.Accepted != "")
-			count["denied"] += btoi(w.Accepted == "")
+			if w.Accepted != "" {
+				count["accepted"]++
+			} else {
+				count["denied"]++
+			}
 			for name, policy := range parsed {
-				got, want := w.judged(t, policy, admin, a) == awsfake.Denied, slices.Contains(w.Denied, name)
+				got := w.evaluate(t, policy, admin, a) == awsfake.Denied
+				want := slices.Contains(w.Denied, name)
 				if got != want {
 					t.Errorf("%s: %s: denied by %s is %t, the table says %t", w.Way, a, name, got, want)
 				}
-				count[name] += btoi(want)
+				if want {
+					count[name]++
+				}
 			}
 			asOperator := strings.Replace(admin, "Admin", "Operator", 1)
-			if slices.Contains(w.Denied, "boundary") && w.judged(t, operator, asOperator, a) == awsfake.Allowed {
+			if slices.Contains(w.Denied, "boundary") && w.evaluate(t, operator, asOperator, a) == awsfake.Allowed {
 				t.Errorf("%s: %s: Operator may do it", w.Way, a)
 			}
-			if len(w.Denied) > 0 && w.Denied[0] != "scp" && w.judged(t, parsed["boundary"], service, a) != awsfake.Denied {
-				t.Errorf("%s: %s: what Admin made may do it", w.Way, a)
+			if len(w.Denied) > 0 && w.Denied[0] != "scp" &&
+				w.evaluate(t, parsed["boundary"], service, a) != awsfake.Denied {
+				t.Errorf("%s: %s: a role that Admin made may do it", w.Way, a)
 			}
 		}
 	}
 	t.Logf("actions: %v", count)
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// Ways by which an administrator outlived a grant, found by trying: none of them
-// is ever accepted.
-func TestWaysThatWereFoundAreClosed(t *testing.T) {
+// These actions kept an administrator's access after a grant when we tried them. The
+// table must never accept them.
+func TestWaysThatWereFoundAreDenied(t *testing.T) {
 	ways, _, _ := readTable(t)
 	denied := map[string]bool{}
 	for _, w := range ways {
@@ -294,9 +295,9 @@ func TestWaysThatWereFoundAreClosed(t *testing.T) {
 	}
 }
 
-// A way is accepted only where the role's work needs it: the work can be done
-// under all policies together, and cannot if the action is denied.
-func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
+// A way is accepted only if the work of the role needs it: all policies together allow
+// the work, and the work is impossible if the action is denied.
+func TestAcceptedWaysAreNeededForWork(t *testing.T) {
 	ways, _, _ := readTable(t)
 	everything := parse(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
 	limits := []awsfake.Document{
@@ -308,28 +309,28 @@ func TestWhatIsAcceptedIsNeededForTheWork(t *testing.T) {
 		}
 		work := append(w.each(), strings.Fields(w.Also)...)
 		if len(strings.Fields(w.Also)) == 0 {
-			t.Errorf("%s: no work has but one kind of action", w.Way)
+			t.Errorf("%s: the row must name other actions of the work in also", w.Way)
 		}
 		all := awsfake.Permissions{Identity: []awsfake.Document{everything}, Limits: limits}
 		if stopped := w.stopsAt(t, all, work); stopped != "" {
-			t.Errorf("%s: %s The work stops at %s", w.Way, w.Accepted, stopped)
+			t.Errorf("%s: %s A policy denies %s", w.Way, w.Accepted, stopped)
 		}
 		for _, a := range w.each() {
 			deny := parse(t,
 				withAllow(t, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"`+a+`","Resource":"*"}]}`))
 			p := awsfake.Permissions{Identity: []awsfake.Document{everything}, Limits: append(slices.Clone(limits), deny)}
 			if stopped := w.stopsAt(t, p, []string{a}); stopped != a {
-				t.Errorf("%s: the work goes on with %s denied", w.Way, a)
+				t.Errorf("%s: the work is possible with %s denied", w.Way, a)
 			}
 		}
 	}
 }
 
-// stopsAt is the first action of some work that is not allowed.
+// stopsAt returns the first action of some work that is not allowed, "" if all are.
 func (w way) stopsAt(t *testing.T, p awsfake.Permissions, work []string) string {
 	t.Helper()
 	for _, a := range work {
-		call := awsfake.Call{Action: a, Resource: w.on(a), Context: map[string][]string{
+		call := awsfake.Call{Action: a, Resource: w.resource(a), Context: map[string][]string{
 			"aws:PrincipalArn": {admin}, "aws:CurrentTime": {"2026-11-21T12:00:00Z"},
 		}}
 		if p.Evaluate(call) != awsfake.Allowed {
@@ -339,7 +340,8 @@ func (w way) stopsAt(t *testing.T, p awsfake.Permissions, work []string) string 
 	return ""
 }
 
-// withAllow adds what AWS attaches beside every service control policy.
+// withAllow adds an allow of everything, as AWS attaches it beside every service
+// control policy.
 func withAllow(t *testing.T, policy string) string {
 	t.Helper()
 	d := decoded(t, policy)
@@ -366,41 +368,42 @@ func encoded(t *testing.T, policy map[string]any) string {
 	return string(text)
 }
 
-// Any denied action taken out of a policy makes the table untrue.
+// If any denied action is removed from a policy, the table no longer matches it.
 func TestEveryDeniedActionIsNeeded(t *testing.T) {
 	ways, _, _ := readTable(t)
-	// These belong to tests of their own: what ends a grant, what is the product's,
-	// what Admin made, and pipelines' roles.
-	elsewhere := []string{"OursStays", "WhatIsMadeMakesNothing", "WhatIsMadeAdmitsNobody", "PipelinesAreNotLent"}
+	// Other tests check these statements.
+	otherTests := []string{"OursStays", "WhatIsMadeMakesNothing", "WhatIsMadeAdmitsNobody", "PipelinesAreNotLent"}
 	for layer, policy := range layers(t) {
 		removed := 0
 		for i, s := range decoded(t, policy)["Statement"].([]any) {
 			statement := s.(map[string]any)
 			sid, _ := statement["Sid"].(string)
 			actions, many := statement["Action"].([]any)
-			if statement["Effect"] != "Deny" || !many || len(actions) < 2 || slices.Contains(elsewhere, sid) {
+			if statement["Effect"] != "Deny" || !many || len(actions) < 2 || slices.Contains(otherTests, sid) {
 				continue
 			}
 			for j, gone := range actions {
 				d := decoded(t, policy)
 				d["Statement"].([]any)[i].(map[string]any)["Action"] = slices.Delete(slices.Clone(actions), j, j+1)
 				removed++
-				if noticed := untrue(t, ways, layer, parse(t, encoded(t, d)), gone.(string)); noticed == "" {
-					t.Errorf("%s: without %s nothing in the table is untrue", layer, gone)
+				allowed := noLongerDenied(t, ways, layer, parse(t, encoded(t, d)), gone.(string))
+				if allowed == "" {
+					t.Errorf("%s: the table still matches without %s", layer, gone)
 				} else if j%40 == 7 {
-					t.Logf("%s: without %s: %s is no longer denied", layer, gone, noticed)
+					t.Logf("%s: without %s: %s is no longer denied", layer, gone, allowed)
 				}
 			}
 		}
 		if removed < 40 {
-			t.Errorf("%s: only %d actions were taken out", layer, removed)
+			t.Errorf("%s: only %d actions were removed", layer, removed)
 		}
-		t.Logf("%s: %d actions taken out, one by one", layer, removed)
+		t.Logf("%s: %d actions were removed, one at a time", layer, removed)
 	}
 }
 
-// untrue is an action of the table that a weaker policy no longer denies.
-func untrue(t *testing.T, ways []way, layer string, weaker awsfake.Document, gone string) string {
+// noLongerDenied returns an action of the table that a weaker policy does not deny, ""
+// if it denies all.
+func noLongerDenied(t *testing.T, ways []way, layer string, weaker awsfake.Document, gone string) string {
 	t.Helper()
 	prefix, _, _ := strings.Cut(gone, ":")
 	for _, w := range ways {
@@ -408,7 +411,7 @@ func untrue(t *testing.T, ways []way, layer string, weaker awsfake.Document, gon
 			continue
 		}
 		for _, a := range w.each() {
-			if strings.HasPrefix(a, prefix+":") && w.judged(t, weaker, admin, a) != awsfake.Denied {
+			if strings.HasPrefix(a, prefix+":") && w.evaluate(t, weaker, admin, a) != awsfake.Denied {
 				return a
 			}
 		}
