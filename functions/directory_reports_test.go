@@ -213,7 +213,7 @@ func TestAnUnconfirmedAddressIsNamedAsTheReason(t *testing.T) {
 	w.tick()
 	const lead = "Slack has not confirmed your address lead1@example.com, " +
 		"so the policy cannot tell whether you are in leads. " +
-		"Ask the operators to name your Slack id, U0LEAD1, in the policy."
+		"Ask the operators to add your Slack id, U0LEAD1, to the policy."
 	for action := range map[string]bool{"approve": true, "deny": true} {
 		before := len(w.seen(onlyTo("U0LEAD1")))
 		w.http(w.clicked("U0LEAD1", action, theRequest))

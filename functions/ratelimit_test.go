@@ -78,7 +78,7 @@ func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
 	if n := w.toldTimes("“dev2” (U0DEV2) sent more than"); n != 2 {
 		t.Errorf("an hour later the operators have read the name %d times, want twice", n)
 	}
-	if answer := w.http(w.typed("U0LEAD1", "list")); strings.Contains(answer.Body, "faster than is allowed") {
+	if answer := w.http(w.typed("U0LEAD1", "list")); strings.Contains(answer.Body, "commands and clicks too fast") {
 		t.Errorf("somebody else is answered %s", answer.Body)
 	}
 }

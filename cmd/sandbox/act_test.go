@@ -106,7 +106,7 @@ var formCases = map[string]struct {
 	"account by name":    {"payments-prod", "ReadOnly", "2h", ""},
 	"account by id":      {"111111111111", "ReadOnly", "2h", ""},
 	"account by prefix":  {"payments-p", "ReadOnly", "2h", ""},
-	"too long":           {"payments-prod", "ReadOnly", "5h", "At most 4h here"},
+	"too long":           {"payments-prod", "ReadOnly", "5h", "At most 4h is allowed here"},
 	"no unit":            {"payments-prod", "ReadOnly", "90", "length of time"},
 	"unknown account":    {"nowhere", "", "2h", "There is no account"},
 	"role not available": {"log-archive", "Admin", "2h", "There is no role in this account"},

@@ -251,7 +251,7 @@ func TestPeopleReadThatALinkIsTooLong(t *testing.T) {
 	for _, c := range []struct{ role, next string }{
 		{"payments-dev ReadOnly 1h", "Press Get temporary keys instead."},
 		{"payments-prod Admin 1h",
-			"Tell the people who run AWS access: this access gives no keys that you could take instead."},
+			"Tell the people who run AWS access: this access gives no keys that you could use instead."},
 	} {
 		b := sandboxtest.Start(t, sandboxtest.Policy(t), longTokens)
 		b.Command("U0DEV1", `/aws-access `+c.role+` "looking" ticket=INC-42`)
@@ -324,7 +324,7 @@ func TestOtherFormsAskTheSameQuestions(t *testing.T) {
 	consoleOnly := strings.Replace(sandboxtest.Policy(t), rule, "give: [console]\n    "+rule, 1)
 	for _, c := range []struct{ who, before, says string }{
 		{"U0DEV2", "", "Only dev1 can use this access."},
-		{"U0DEV1", consoleOnly, "This access is for the console only: no keys are given."},
+		{"U0DEV1", consoleOnly, "This access gives the console only, and no keys."},
 	} {
 		if c.before != "" {
 			b.Do("policy", c.before)

@@ -28,7 +28,7 @@ func (w *world) story() {
 	}})
 	w.told("C0APPROVALS", "stuck payouts")
 	w.click("U0DEV2", "Approve", "C0APPROVALS")
-	w.told("@U0DEV2", "You are not among those who are asked")
+	w.told("@U0DEV2", "You are not one of the people who are asked")
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	w.told("C0APPROVALS", "AWS access granted")
 

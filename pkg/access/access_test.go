@@ -115,10 +115,10 @@ func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
 		ask        Ask
 		code, says string
 	}{
-		{long, "too_long", "At most 4h here, you asked for 8h."},
-		{short, "too_short", "The shortest access is 5m, you asked for 1m."},
+		{long, "too_long", "You asked for 8h. At most 4h is allowed here."},
+		{short, "too_short", "The shortest access is 5m. You asked for 1m."},
 		{silent, "no_reason", "A reason is needed."},
-		{wordy, "reason_too_long", "The reason may have at most 3000 characters, yours has 3001."},
+		{wordy, "reason_too_long", "Your reason has 3001 characters. At most 3000 are allowed."},
 		{guest, "guest", "Guests of this workspace cannot use AWS access."},
 		{nobody, "unknown_person", "Slack cannot be read at the moment, so your profile is not known."},
 	} {

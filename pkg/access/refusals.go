@@ -46,7 +46,7 @@ const (
 	chooseInForm  = "Choose one in the form: /aws-access."
 	tellOperators = "Tell the people who run AWS access."
 	tellAuthors   = "Tell the people who maintain the policy."
-	operatorsKnow = "The operators were told; ask them to put it right."
+	operatorsKnow = "The operators have been told. Ask them to fix it."
 	lengthForm    = "Write it with its unit, like 30m, 2 hours, 1h30m or 2d"
 )
 
@@ -86,30 +86,30 @@ func RefuseUnknownPerson() error {
 // one function instance takes of one person. functions.Slack decides it before
 // any call is made.
 func RefuseTooFast() error {
-	return refuse("too_fast", "You are sending commands and clicks faster than is allowed.",
-		"Wait a minute, then try again.")
+	return refuse("too_fast", "You are sending commands and clicks too fast.",
+		"Wait a minute and try again.")
 }
 
 // RefuseTooManyAsks is too_many_asks: the requester has asked n times within an
 // hour, and may ask again at free. Asker.TooMany decides it.
 func RefuseTooManyAsks(n int, free time.Time) error {
 	return refuse(CodeTooManyAsks,
-		"You have asked "+itoa(n)+" times within an hour, which is the most that one person may.",
+		"You have asked "+itoa(n)+" times in the last hour, which is the limit for one person.",
 		"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
 }
 
 // RefuseTooManyOpen is too_many_open: the requester holds n requests and grants.
 // Asker.TooMany decides it.
 func RefuseTooManyOpen(n int) error {
-	return refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the most that one person may have.",
-		"Give back what you do not need in /aws-access list.")
+	return refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the limit for one person.",
+		"Give back access that you do not need: /aws-access list.")
 }
 
 // RefuseTooManyPending is too_many_pending: n requests of this requester wait
 // for an answer. Asker.TooManyPending decides it.
 func RefuseTooManyPending(n int) error {
 	return refuse("too_many_pending",
-		"You have "+itoa(n)+" requests that wait for an answer, which is the most that one person may have.",
+		"You have "+itoa(n)+" requests that are waiting for an answer, which is the limit for one person.",
 		"Cancel one in /aws-access list, or wait until one is decided.")
 }
 
@@ -117,14 +117,15 @@ func RefuseTooManyPending(n int) error {
 // SeenLife. Request.Order decides it.
 func RefuseTooManyClicks() error {
 	return refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.",
-		"Wait a few minutes, then press the button again.")
+		"Wait a few minutes and press the button again.")
 }
 
 // RefuseTooManySessions is too_many_sessions: MaxLive sessions of the grant have
 // not expired. Request.Order decides it.
 func RefuseTooManySessions() error {
-	return refuse("too_many_sessions", "This grant has "+itoa(MaxLive)+" sessions that are still alive.",
-		"Use one of them, or wait until one has expired.")
+	return refuse("too_many_sessions",
+		"You have "+itoa(MaxLive)+" sessions of this access that have not expired, which is the limit.",
+		"Use one of them, or wait until one expires.")
 }
 
 // RefuseBusyRequester is busy: the requester sends so many requests at once that
@@ -138,7 +139,7 @@ func RefuseBusyRequester() error {
 // lost every race to save. lifecycle.Step decides it.
 func RefuseBusyRequest() error {
 	return refuse("busy", "Too many people are deciding this request right now.",
-		"Look at the card, and try again if the request is still open.")
+		"Look at the card, and try again if nobody has decided it.")
 }
 
 // What Slack sends. These need no record and no policy.
@@ -206,7 +207,7 @@ func RefuseLineQuote(what string) error {
 
 // RefuseLineRest is bad_line: what follows the reason is no ticket.
 func RefuseLineRest(rest string) error {
-	return badLine(quoted(rest) + " after the reason is not understood.")
+	return badLine("AWS access does not understand " + quoted(rest) + " after the reason.")
 }
 
 // RefuseLineLength is bad_length: what stands between the role and the reason is
@@ -231,7 +232,7 @@ func RefuseBadLength(text string) error {
 // RefuseTooShort is too_short: less than MinFor was asked for. lifecycle.Submit
 // decides it; New repeats it.
 func RefuseTooShort(asked time.Duration) error {
-	return refuse("too_short", "The shortest access is "+Length(MinFor)+", you asked for "+Length(asked)+".",
+	return refuse("too_short", "The shortest access is "+Length(MinFor)+". You asked for "+Length(asked)+".",
 		"Ask for "+Length(MinFor)+" or more.")
 }
 
@@ -244,7 +245,7 @@ func RefuseShortening() error {
 // RefuseTooLong is too_long: more than the policy gives was asked for.
 // policy.Decide decides it; New repeats it.
 func RefuseTooLong(limit, asked time.Duration) error {
-	return refuse("too_long", "At most "+Length(limit)+" here, you asked for "+Length(asked)+".",
+	return refuse("too_long", "You asked for "+Length(asked)+". At most "+Length(limit)+" is allowed here.",
 		"Ask for "+Length(limit)+" or less.")
 }
 
@@ -258,7 +259,7 @@ func RefuseNoReason() error {
 // MaxReason. slackui decides it when it reads a line or a form; New repeats it.
 func RefuseReasonTooLong(n int) error {
 	return refuse("reason_too_long",
-		"The reason may have at most "+itoa(MaxReason)+" characters, yours has "+itoa(n)+".", "Shorten it.")
+		"Your reason has "+itoa(n)+" characters. At most "+itoa(MaxReason)+" are allowed.", "Shorten it.")
 }
 
 // RefuseNoTicket is no_ticket: the rules ask for a ticket, such as example.
@@ -347,7 +348,7 @@ func RefuseNever(name, says string) error {
 // RefusePerhapsNever is never: a never of the policy may name this person, and
 // doubt is why that is not known. policy.Decide decides it.
 func RefusePerhapsNever(name string, doubt error) error {
-	return refuse("never", "“"+name+"” may concern you.", doubt.Error())
+	return refuse("never", "The policy may forbid this: “"+name+"” may apply to you.", doubt.Error())
 }
 
 // RefuseNothingToGive is nothing_to_give: of the rules that bind, one gives only
@@ -376,22 +377,22 @@ func RefuseNoApprover(t TooFewApprovers) error {
 	case len(t.GoneGroups) > 0:
 		because = goneGroups(t.GoneGroups)
 	case t.UnprovenAddresses == 1:
-		because = "Slack has not confirmed the address of one of them, or another user has the same."
+		because = "Slack has not confirmed the address of one of them, or another user has the same one."
 	case t.UnprovenAddresses > 1:
 		because = "Slack has not confirmed the addresses of " + itoa(t.UnprovenAddresses) +
-			" of them, or other users have the same."
+			" of them, or other users have the same ones."
 	}
-	says := "Too few people could approve this: “" + t.Rule + "” needs " + itoa(t.Required) + " of " +
-		strings.Join(t.From, ", ")
+	says := "Too few people could approve this: “" + t.Rule + "” needs " + approvals(t.Required) +
+		" from " + joined(t.From, "or")
 	switch {
 	case t.Others == 0 && because != "":
 		says += "."
 	case t.Others == 0:
-		says += ", and there is nobody but you."
+		says += ", and there is nobody besides you."
 	case t.Others == 1:
-		says += ", and there is 1 besides you."
+		says += ", and there is only 1 person besides you."
 	default:
-		says += ", and there are " + itoa(t.Others) + " besides you."
+		says += ", and there are only " + itoa(t.Others) + " people besides you."
 	}
 	if because != "" {
 		return refuse("no_approver", says+" "+because, operatorsKnow)
@@ -399,18 +400,25 @@ func RefuseNoApprover(t TooFewApprovers) error {
 	return refuse("no_approver", says, tellAuthors)
 }
 
+func approvals(n int) string {
+	if n == 1 {
+		return "1 approval"
+	}
+	return itoa(n) + " approvals"
+}
+
 // RefuseAlreadyAsked is already_asked: the same is pending, until answerBy.
 // lifecycle.Submit decides it.
 func RefuseAlreadyAsked(answerBy time.Time) error {
 	return refuse(CodeAlreadyAsked,
-		"You have already asked for this. It waits for an answer until "+Clockface(answerBy)+".",
+		"You have already asked for this. It is waiting for an answer until "+Clockface(answerBy)+".",
 		"Cancel it on its card or in /aws-access list if you want to ask for something else.")
 }
 
 // RefuseAlreadyGranted is already_granted: the same is active, until ends.
 // lifecycle.Submit decides it.
 func RefuseAlreadyGranted(ends time.Time) error {
-	return refuse(CodeAlreadyGranted, "You already have this access, until "+Clockface(ends)+".",
+	return refuse(CodeAlreadyGranted, "You already have this access until "+Clockface(ends)+".",
 		"The buttons are in your messages from this app. To ask for another length, give it back first.")
 }
 
@@ -459,7 +467,7 @@ func RefuseUnknownGroup(groups []string) error {
 }
 
 func goneGroups(groups []string) string {
-	return "Slack has no user group " + listed(groups) + " any more, or it is switched off."
+	return "Slack no longer has the user group " + listed(groups) + ", or it is disabled."
 }
 
 // AddressProblem is why an address does not prove who its holder is.
@@ -479,20 +487,20 @@ const (
 func RefuseUnprovenAddress(problem AddressProblem, id, address string, principals []string) error {
 	so := "so the policy cannot tell whether you are in " + listed(principals) + "."
 	if len(principals) == 1 && strings.Contains(principals[0], "@") {
-		so = "so the policy cannot take you for " + principals[0] + "."
+		so = "so the policy cannot be sure that you are " + principals[0] + "."
 	}
-	says, next := "", "Ask the operators to name your Slack id, "+id+", in the policy."
+	says, next := "", "Ask the operators to add your Slack id, "+id+", to the policy."
 	switch problem {
 	case NoAddress:
-		says = "Slack shows no address of yours, "
+		says = "Slack shows no email address for you, "
 	case NotPlainAddress:
-		says = "Your address " + address + " has letters that look like others, "
+		says = "Your address " + address + " has letters that can be mistaken for others, "
 	case SharedAddress:
 		says = "More than one user in Slack has your address " + address + ", "
 	case UnconfirmedAddress:
 		says = "Slack has not confirmed your address " + address + ", "
 	default:
-		says, next = "Whether your address "+address+" is yours alone has not been looked up in Slack yet, ", tryLater
+		says, next = "Slack has not been asked yet whether the address "+address+" is yours alone, ", tryLater
 	}
 	return refuse(CodeUnprovenAddress, says+so, next)
 }
@@ -516,19 +524,19 @@ func RefuseUnknownRequest() error {
 // decides it.
 func RefuseUnknownMessage() error {
 	return refuse("unknown_message", "This message does not belong to a request that you can decide.",
-		"If a colleague waits for you, ask them for the message with the request.")
+		"If a colleague is waiting for you, ask them for the message with the request.")
 }
 
 // RefuseNotApprover is not_approver: no rule asks this person to decide.
 // policy.MayDecide decides it.
 func RefuseNotApprover() error {
-	return refuse(CodeNotApprover, "You are not among those who are asked to decide this.", "The card says who is.")
+	return refuse(CodeNotApprover, "You are not one of the people who are asked to decide this.", "The card names them.")
 }
 
 // RefuseNotRevoker is not_approver: this person may not revoke.
 // policy.MayRevoke decides it.
 func RefuseNotRevoker() error {
-	return refuse(CodeNotApprover, "You are not among those who may take this access away.", "The card says who may.")
+	return refuse(CodeNotApprover, "You are not one of the people who can revoke this access.", "The card names them.")
 }
 
 // RefuseOwnRevocation is not_approver: the requester gives the access back
@@ -548,13 +556,13 @@ func RefuseOwnDecision() error {
 // requester, and the same address. policy.MayDecide decides it; Request.Approve
 // repeats it (RefuseSelfApproval).
 func RefuseSameAddress() error {
-	return refuse(CodeSelfApproval, "You have the same address as the requester, so you count as one person.",
+	return refuse(CodeSelfApproval, "You have the same address as the requester, so you count as the same person.",
 		"Somebody else has to decide this.")
 }
 
 // RefuseSelfApproval is self_approval: the backstop in Request.Approve.
 func RefuseSelfApproval() error {
-	return refuse(CodeSelfApproval, "You cannot approve your own request.", "Somebody else has to.")
+	return refuse(CodeSelfApproval, "You cannot approve your own request.", "Somebody else has to approve it.")
 }
 
 // RefuseSelfDenial is self_denial: the backstop in Request.Deny.
@@ -565,7 +573,7 @@ func RefuseSelfDenial() error {
 // RefuseApprovedBefore is approved_before: the same person approves twice.
 // Request.Approve decides it.
 func RefuseApprovedBefore() error {
-	return refuse("approved_before", "You have approved this already.", "It still waits for somebody else.")
+	return refuse("approved_before", "You have already approved this.", "Somebody else has to approve it too.")
 }
 
 // RefuseNoLongerAllowed has the code of the policy's refusal. It tells an
@@ -581,20 +589,20 @@ func RefuseNoLongerAllowed(refusal error) error {
 // the requester is. lifecycle.Decide decides it.
 func RefuseUnprovenRequester(doubt error) error {
 	return refuse(Code(doubt), "The policy can no longer tell who the requester is.",
-		"The requester can ask again with /aws-access, and then reads why.")
+		"The requester can ask again with /aws-access, and will read why.")
 }
 
 // RefuseNotYourRequest is not_yours: somebody else cancels. Request.Cancel
 // decides it.
 func RefuseNotYourRequest(requester string) error {
-	return refuse("not_yours", "Only "+requester+" can cancel this request.", "If you may decide it, deny it.")
+	return refuse("not_yours", "Only "+requester+" can cancel this request.", "If you may decide it, deny it instead.")
 }
 
 // RefuseNotYourGrant is not_yours: somebody else gives access back. Request.End
 // decides it.
 func RefuseNotYourGrant(requester string) error {
 	return refuse("not_yours", "Only "+requester+" can end this access.",
-		"If you may revoke it, press Revoke on its card.")
+		"If you can revoke it, press Revoke on its card.")
 }
 
 // The state of the request. Request.Standing decides all of these: for whoever
@@ -627,8 +635,8 @@ func RefuseCancelled(c Closing) error {
 
 // RefuseTimedOut is timed_out.
 func RefuseTimedOut(answerBy time.Time) error {
-	return refuse("timed_out", "Nobody decided this request by "+Clockface(answerBy)+": it has timed out.",
-		"It can be asked for again.")
+	return refuse("timed_out", "Nobody decided this request by "+Clockface(answerBy)+", so it timed out.",
+		"Its requester can ask again with /aws-access.")
 }
 
 // RefuseExpired is expired: the grant ended at ends. Request.Standing decides
@@ -665,19 +673,20 @@ func RefuseNotYours(requester string) error {
 // RefuseOrderRepeated is order_repeated: the same click came twice.
 // Request.CheckRepeated decides it.
 func RefuseOrderRepeated() error {
-	return refuse(CodeOrderRepeated, "This click was answered already.", "Press the button again for another session.")
+	return refuse(CodeOrderRepeated, "This click has already been answered.",
+		"Press the button again for another session.")
 }
 
 // RefuseOrderLate is order_late: the order is older than OrderLife.
 // Request.Order decides it.
 func RefuseOrderLate() error {
-	return refuse("order_late", "That click came too late to be answered.", pressAgain)
+	return refuse("order_late", "That click arrived too late to be answered.", pressAgain)
 }
 
 // RefuseUnknownOrder is unknown_order: the request has no such order that waits
 // for an answer. Request.Issue and Request.Fail decide it.
 func RefuseUnknownOrder() error {
-	return refuse(CodeUnknownOrder, "This click no longer waits for an answer.", pressAgain)
+	return refuse(CodeUnknownOrder, "AWS access no longer works on an answer to this click.", pressAgain)
 }
 
 // RefuseUnknownKeysForm is unknown_keys_form: a newer version drew the button.
@@ -697,10 +706,10 @@ func RefuseNotYet(starts time.Time) error {
 // Request.Order decides it.
 func RefuseNotGiven(kind Kind) error {
 	if kind == Keys {
-		return refuse("not_given", "This access is for the console only: no keys are given.",
+		return refuse("not_given", "This access gives the console only, and no keys.",
 			"Open the AWS console instead.")
 	}
-	return refuse("not_given", "This access is by keys only: no console link is given.", "Get temporary keys instead.")
+	return refuse("not_given", "This access gives keys only, and no console link.", "Get temporary keys instead.")
 }
 
 // RefuseChanged is changed: others moved the request so often that the intent to
@@ -713,7 +722,7 @@ func RefuseChanged() error {
 // RefuseNoLongerApproved is no_longer_approved: policy or groups changed, and
 // the approvals no longer fill what is required. lifecycle.Vend decides it.
 func RefuseNoLongerApproved() error {
-	return refuse("no_longer_approved", "The approvals are no longer enough under today's policy and groups.", askAgain)
+	return refuse("no_longer_approved", "Under today's policy and groups, the approvals are no longer enough.", askAgain)
 }
 
 // RefuseAWSRefused is aws_refused: STS refuses the role. STS does not tell a role
@@ -741,7 +750,7 @@ func RefuseAWSInvalid(roleInAccount string) error {
 // has length characters of limit. slackui.Link decides it. keys says whether the
 // grant gives keys too.
 func RefuseLinkTooLong(length, limit int, keys bool) error {
-	next := "Tell the people who run AWS access: this access gives no keys that you could take instead."
+	next := "Tell the people who run AWS access: this access gives no keys that you could use instead."
 	if keys {
 		next = "Press Get temporary keys instead."
 	}

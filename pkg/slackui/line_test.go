@@ -99,14 +99,14 @@ var badLines = map[string]struct{ code, says string }{
 	`prod Admin 2h "why”`:                 {"bad_line", "is not closed"},
 	`prod Admin 2h "C:\dir\"`:             {"bad_line", "is not closed"},
 	`prod Admin 2h "`:                     {"bad_line", "is not closed"},
-	`prod Admin 2h "why" INC-42`:          {"bad_line", "“INC-42” after the reason is not understood"},
+	`prod Admin 2h "why" INC-42`:          {"bad_line", "does not understand “INC-42” after the reason"},
 	`prod Admin 2h "one" "two"`:           {"bad_line", "“\"two\"” after the reason"},
-	`prod Admin 2h "see "x" ticket=A"`:    {"bad_line", "after the reason is not understood"},
-	`prod Admin 2h "why" ticket=`:         {"bad_line", "after the reason is not understood"},
-	`prod Admin 2h "why" ticket=A B`:      {"bad_line", "after the reason is not understood"},
+	`prod Admin 2h "see "x" ticket=A"`:    {"bad_line", "after the reason."},
+	`prod Admin 2h "why" ticket=`:         {"bad_line", "after the reason."},
+	`prod Admin 2h "why" ticket=A B`:      {"bad_line", "after the reason."},
 	"a\n\u202e" + strings.Repeat("x", 99): {"bad_line", "The time, such as 2h, is missing in “a [U+202E]x"},
 
-	`prod Admin 1h "` + strings.Repeat("é", 3001) + `"`: {"reason_too_long", "yours has 3001"},
+	`prod Admin 1h "` + strings.Repeat("é", 3001) + `"`: {"reason_too_long", "Your reason has 3001"},
 }
 
 func TestABadLineIsRefusedWithTheRightForm(t *testing.T) {
