@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// call calls a method with a form and returns the status, Retry-After and error
+// callForm calls a method with a form and returns the status, Retry-After and error
 // code of the answer.
-func (b *testServer) call(method, form string) (status int, after, code string) {
+func (b *testServer) callForm(method, form string) (status int, after, code string) {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/"+method, strings.NewReader(form+"&token="+token))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -46,16 +46,16 @@ func TestQuotasAreTheDocumentedOnes(t *testing.T) {
 		b := newTestServer(t)
 		b.quota["slack:"+method] = &Quota{}
 		for i := range calls {
-			if status, _, code := b.call(method, "channel=C0OPS"); status != http.StatusOK {
+			if status, _, code := b.callForm(method, "channel=C0OPS"); status != http.StatusOK {
 				t.Fatalf("%s: call %d got %d %s", method, i+1, status, code)
 			}
 		}
 		b.now = b.now.Add(1500 * time.Millisecond)
-		if status, after, code := b.call(method, ""); status != 429 || after != "59" || code != "ratelimited" {
+		if status, after, code := b.callForm(method, ""); status != 429 || after != "59" || code != "ratelimited" {
 			t.Errorf("%s: call %d got %d %q after %q, want 429 ratelimited after 59", method, calls+1, status, code, after)
 		}
 		b.now = noon.Add(time.Minute)
-		if status, _, _ := b.call(method, ""); status != http.StatusOK {
+		if status, _, _ := b.callForm(method, ""); status != http.StatusOK {
 			t.Errorf("%s: a minute later got %d", method, status)
 		}
 	}
@@ -70,7 +70,7 @@ func TestPostsAreLimitedInEachChannel(t *testing.T) {
 		t.Helper()
 		var got []int
 		for range want {
-			status, _, _ := b.call("chat.postMessage", "text=x&channel="+channel)
+			status, _, _ := b.callForm("chat.postMessage", "text=x&channel="+channel)
 			got = append(got, status)
 		}
 		if !slices.Equal(got, want) {
@@ -82,7 +82,7 @@ func TestPostsAreLimitedInEachChannel(t *testing.T) {
 	posts("U0DEV1", 200, 200, 200, 429)
 	posts("DU0DEV1", 429) // the same direct channel
 	b.now = b.now.Add(2 * time.Second)
-	if _, after, _ := b.call("chat.postMessage", "text=x&channel=C0OPS"); after != "1" {
+	if _, after, _ := b.callForm("chat.postMessage", "text=x&channel=C0OPS"); after != "1" {
 		t.Errorf("got Retry-After %q, want 1", after)
 	}
 	b.now = b.now.Add(time.Second)
@@ -98,14 +98,14 @@ func TestAQuotaCanBeSetAndReportsRefusedCalls(t *testing.T) {
 	b.quota["slack:auth.test"] = &Quota{PerMinute: 2, Refused: func() { refused++ }}
 	var got []int
 	for range 4 {
-		status, _, _ := b.call("auth.test", "")
+		status, _, _ := b.callForm("auth.test", "")
 		got = append(got, status)
 	}
 	if want := []int{200, 200, 429, 429}; !slices.Equal(got, want) || refused != 2 {
 		t.Errorf("got %v with %d reported, want %v with 2", got, refused, want)
 	}
 	b.quota["slack:auth.test"] = &Quota{}
-	if status, _, _ := b.call("auth.test", ""); status != http.StatusOK {
+	if status, _, _ := b.callForm("auth.test", ""); status != http.StatusOK {
 		t.Errorf("auth.test has no documented number, got %d", status)
 	}
 }
@@ -113,7 +113,7 @@ func TestAQuotaCanBeSetAndReportsRefusedCalls(t *testing.T) {
 func TestWithoutAQuotaNothingIsLimited(t *testing.T) {
 	b := newTestServer(t)
 	for i := range 200 {
-		if status, _, code := b.call("chat.postMessage", "text=x&channel=C0OPS"); status != http.StatusOK || code != "" {
+		if status, _, code := b.callForm("chat.postMessage", "text=x&channel=C0OPS"); status != http.StatusOK || code != "" {
 			t.Fatalf("post %d: got %d %s", i+1, status, code)
 		}
 	}
@@ -126,7 +126,7 @@ func TestAFaultCanRefuseWithAnyCode(t *testing.T) {
 	for _, code := range []string{"account_inactive", "team_access_not_granted", "never_heard_of"} {
 		b := newTestServer(t)
 		b.fault["slack:chat.postMessage"] = "code:" + code
-		if status, _, got := b.call("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code ||
+		if status, _, got := b.callForm("chat.postMessage", "text=x&channel=C0OPS"); status != 200 || got != code ||
 			len(b.Messages()) != 0 {
 			t.Errorf("got %d %s and %d messages, want 200 %s and none", status, got, len(b.Messages()), code)
 		}
