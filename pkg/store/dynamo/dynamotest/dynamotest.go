@@ -112,7 +112,7 @@ func start() (*local, error) {
 		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
 		"-inMemory", "-sharedDb", "-disableTelemetry", "-port", port,
 	}
-	cmd := exec.Command("sh", args...) //nolint:gosec,noctx // fixed arguments; it runs as long as this process
+	cmd := exec.Command("sh", args...) //nolint:noctx // fixed arguments; it runs as long as this process
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	stdin, err := cmd.StdinPipe()
