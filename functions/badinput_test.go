@@ -64,12 +64,15 @@ func (w *world) clickedElsewhere(user, action, value string) []byte {
 // clickedOn is a click that names a message, whosoever it is.
 func (w *world) clickedOn(user, action, value, ts string) []byte {
 	return w.payload(map[string]any{
-		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil, "user": map[string]any{"id": user, "team_id": "T0SANDBOX"},
+		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil,
+		"user":       map[string]any{"id": user, "team_id": "T0SANDBOX"},
 		"api_app_id": "A0SANDBOX", "trigger_id": w.slack.NewTrigger(user), "channel": map[string]any{"id": "C0APPROVALS"},
 		"response_url": w.slack.NewResponseURL(user, "C0APPROVALS", ""),
 		"container":    map[string]any{"type": "message", "channel_id": "C0APPROVALS", "message_ts": ts},
 		"message":      map[string]any{"ts": ts}, "is_enterprise_install": false,
-		"actions": []any{map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.2"}},
+		"actions": []any{
+			map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": "1.2"},
+		},
 	})
 }
 
@@ -94,12 +97,15 @@ func (w *world) sent(user, view, callback, metadata string, values map[string]st
 	}
 	return w.payload(map[string]any{
 		"type": "view_submission", "team": map[string]any{"id": "T0SANDBOX"}, "user": map[string]any{"id": user},
-		"view": map[string]any{"id": view, "callback_id": callback, "private_metadata": metadata, "state": map[string]any{"values": state}},
+		"view": map[string]any{
+			"id": view, "callback_id": callback, "private_metadata": metadata, "state": map[string]any{"values": state},
+		},
 	})
 }
 
 func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
-	body := "team_id=T0SANDBOX&user_id=U0DEV1&command=%2Faws-access&trigger_id=1.2&text=" + url.QueryEscape(`payments-dev ReadOnly 1h "why"`)
+	body := "team_id=T0SANDBOX&user_id=U0DEV1&command=%2Faws-access&trigger_id=1.2&text=" +
+		url.QueryEscape(`payments-dev ReadOnly 1h "why"`)
 	sign := func(w *world, secret string, at time.Time, of string) func(*http.Request) {
 		return func(r *http.Request) {
 			ts, sig := slackapi.Sign(access.NewSecret(secret), at, []byte(of))
@@ -113,10 +119,14 @@ func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
 		event  func(w *world) []byte
 		status int
 	}{
-		"signed":     {func(w *world) []byte { return w.signed("/slack/commands", body) }, 200},
-		"unsigned":   {func(w *world) []byte { return w.event("/slack/commands", body, func(*http.Request) {}) }, 401},
-		"forged":     {func(w *world) []byte { return w.event("/slack/commands", body, sign(w, "guessed", noon, body)) }, 401},
-		"other body": {func(w *world) []byte { return w.event("/slack/commands", body, sign(w, signingSecret, noon, body+"x")) }, 401},
+		"signed":   {func(w *world) []byte { return w.signed("/slack/commands", body) }, 200},
+		"unsigned": {func(w *world) []byte { return w.event("/slack/commands", body, func(*http.Request) {}) }, 401},
+		"forged": {
+			func(w *world) []byte { return w.event("/slack/commands", body, sign(w, "guessed", noon, body)) }, 401,
+		},
+		"other body": {
+			func(w *world) []byte { return w.event("/slack/commands", body, sign(w, signingSecret, noon, body+"x")) }, 401,
+		},
 		"stale": {func(w *world) []byte {
 			return w.event("/slack/commands", body, sign(w, signingSecret, noon.Add(-5*time.Minute-time.Second), body))
 		}, 401},
@@ -132,7 +142,8 @@ func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
 			w := newWorld(t)
 			answer := w.http(c.event(w))
 			if answer.StatusCode != c.status || (len(w.store.All(context.Background())) == 1) != (c.status == 200) {
-				t.Errorf("status %d (%s) and %d requests, want %d", answer.StatusCode, answer.Body, len(w.store.All(context.Background())), c.status)
+				t.Errorf("status %d (%s) and %d requests, want %d", answer.StatusCode, answer.Body,
+					len(w.store.All(context.Background())), c.status)
 			}
 		})
 	}
@@ -187,29 +198,38 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"absurd time":                  {"", ask("U0DEV1", `payments-dev ReadOnly 1e9h "x"`), "bad_length"},
 		"a minute":                     {"", ask("U0DEV1", `payments-dev ReadOnly 1m "x"`), "too_short"},
 		"no reason":                    {"", ask("U0DEV1", `payments-dev ReadOnly 1h " "`), "no_reason"},
-		"3,001 characters":             {"", ask("U0DEV1", `payments-dev ReadOnly 1h "`+strings.Repeat("é", 3001)+`"`), "reason_too_long"},
-		"half a line":                  {"", ask("U0DEV1", `payments-dev ReadOnly`), "bad_line"},
-		"no ticket":                    {"", ask("U0DEV1", `payments-prod Admin 1h "x"`), "no_ticket"},
-		"bad ticket":                   {"", ask("U0DEV1", `payments-prod Admin 1h "x" ticket=yes`), "bad_ticket"},
-		"own request":                  {access.Pending, click("U0DEV1", "approve"), "self_approval"},
-		"not an approver":              {access.Pending, click("U0DEV2", "approve"), "not_approver"},
-		"guest approves":               {access.Pending, click("U0GUEST", "approve"), "guest"},
-		"bot approves":                 {access.Pending, click("U0BOT", "approve"), "bot"},
-		"deactivated person approves":  {access.Pending, click("U0GONE", "approve"), "deactivated"},
-		"stranger approves":            {access.Pending, click("U0OUTSIDE", "approve"), "other_workspace"},
-		"nobody knows who approves":    {access.Pending, click("U0NOBODY", "approve"), "other_workspace"},
-		"denied by anybody":            {access.Pending, click("U0DEV2", "deny"), "not_approver"},
-		"cancelled by somebody else":   {access.Pending, click("U0LEAD1", "cancel"), "not_yours"},
-		"keys before the approval":     {access.Pending, click("U0DEV1", "keys"), "still_pending"},
-		"somebody else's keys":         {access.Active, click("U0DEV2", "keys"), "not_yours"},
-		"approver takes the keys":      {access.Active, click("U0LEAD1", "keys"), "not_yours"},
-		"ended by somebody else":       {access.Active, click("U0LEAD1", "end"), "not_yours"},
-		"revoked by anybody":           {access.Active, click("U0DEV2", "revoke"), "not_approver"},
-		"approved when over":           {access.Active, click("U0LEAD1", "approve"), "already_active"},
-		"another request's id":         {access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", "01ANOTHER") }, "unknown_request"},
-		"a role in the button's value": {access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", theRequest+" Admin") }, "unknown_request"},
-		"an unknown action":            {access.Pending, click("U0LEAD1", "approve_all"), "unknown_action"},
-		"an unknown form":              {access.Pending, func(w *world) []byte { return w.sent("U0LEAD1", "V1", "approve", theRequest, nil) }, "unknown_form"},
+		"3,001 characters": {
+			"", ask("U0DEV1", `payments-dev ReadOnly 1h "`+strings.Repeat("é", 3001)+`"`), "reason_too_long",
+		},
+		"half a line":                 {"", ask("U0DEV1", `payments-dev ReadOnly`), "bad_line"},
+		"no ticket":                   {"", ask("U0DEV1", `payments-prod Admin 1h "x"`), "no_ticket"},
+		"bad ticket":                  {"", ask("U0DEV1", `payments-prod Admin 1h "x" ticket=yes`), "bad_ticket"},
+		"own request":                 {access.Pending, click("U0DEV1", "approve"), "self_approval"},
+		"not an approver":             {access.Pending, click("U0DEV2", "approve"), "not_approver"},
+		"guest approves":              {access.Pending, click("U0GUEST", "approve"), "guest"},
+		"bot approves":                {access.Pending, click("U0BOT", "approve"), "bot"},
+		"deactivated person approves": {access.Pending, click("U0GONE", "approve"), "deactivated"},
+		"stranger approves":           {access.Pending, click("U0OUTSIDE", "approve"), "other_workspace"},
+		"nobody knows who approves":   {access.Pending, click("U0NOBODY", "approve"), "other_workspace"},
+		"denied by anybody":           {access.Pending, click("U0DEV2", "deny"), "not_approver"},
+		"cancelled by somebody else":  {access.Pending, click("U0LEAD1", "cancel"), "not_yours"},
+		"keys before the approval":    {access.Pending, click("U0DEV1", "keys"), "still_pending"},
+		"somebody else's keys":        {access.Active, click("U0DEV2", "keys"), "not_yours"},
+		"approver takes the keys":     {access.Active, click("U0LEAD1", "keys"), "not_yours"},
+		"ended by somebody else":      {access.Active, click("U0LEAD1", "end"), "not_yours"},
+		"revoked by anybody":          {access.Active, click("U0DEV2", "revoke"), "not_approver"},
+		"approved when over":          {access.Active, click("U0LEAD1", "approve"), "already_active"},
+		"another request's id": {
+			access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", "01ANOTHER") }, "unknown_request",
+		},
+		"a role in the button's value": {
+			access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", theRequest+" Admin") },
+			"unknown_request",
+		},
+		"an unknown action": {access.Pending, click("U0LEAD1", "approve_all"), "unknown_action"},
+		"an unknown form": {
+			access.Pending, func(w *world) []byte { return w.sent("U0LEAD1", "V1", "approve", theRequest, nil) }, "unknown_form",
+		},
 		"a form denies as anybody": {access.Pending, func(w *world) []byte {
 			return w.sent("U0DEV2", "V1", "deny", theRequest, map[string]string{"reason": "x"})
 		}, "not_approver"},
@@ -220,10 +240,12 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 		"somebody who left approves in it":           {access.Pending, confirmed("U0GONE", theRequest), "deactivated"},
 		"confirming what was decided":                {access.Active, confirmed("U0LEAD1", theRequest), "already_active"},
 		"confirming another request":                 {access.Pending, confirmed("U0LEAD1", "01ANOTHER"), "unknown_request"},
-		"confirming two requests":                    {access.Pending, confirmed("U0LEAD1", theRequest+","+theRequest), "unknown_request"},
-		"anybody revokes in the confirm form":        {access.Active, taken("U0DEV2"), "not_approver"},
-		"an outsider revokes in the confirm form":    {access.Active, taken("U0OUTSIDE"), "other_workspace"},
-		"revoking what was never given":              {access.Pending, taken("U0LEAD1"), "still_pending"},
+		"confirming two requests": {
+			access.Pending, confirmed("U0LEAD1", theRequest+","+theRequest), "unknown_request",
+		},
+		"anybody revokes in the confirm form":     {access.Active, taken("U0DEV2"), "not_approver"},
+		"an outsider revokes in the confirm form": {access.Active, taken("U0OUTSIDE"), "other_workspace"},
+		"revoking what was never given":           {access.Pending, taken("U0LEAD1"), "still_pending"},
 		"a form with a role not offered": {"", func(w *world) []byte {
 			return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
 		}, "unknown_account"},
@@ -281,7 +303,8 @@ func form(account, role, length string) map[string]string {
 
 func ofAnotherTeam(w *world) []byte {
 	return w.payload(map[string]any{
-		"type": "block_actions", "team": map[string]any{"id": "T0OTHER"}, "user": map[string]any{"id": "U0LEAD1"}, "trigger_id": "1.2",
+		"type": "block_actions", "team": map[string]any{"id": "T0OTHER"}, "user": map[string]any{"id": "U0LEAD1"},
+		"trigger_id":   "1.2",
 		"response_url": w.slack.NewResponseURL("U0LEAD1", "C0APPROVALS", ""),
 		"actions":      []any{map[string]any{"action_id": "approve", "value": theRequest}},
 	})
@@ -298,7 +321,8 @@ func TestAReplayHasOneEffect(t *testing.T) {
 		"command": {"", func(w *world) []byte { return w.typed("U0DEV1", `payments-dev ReadOnly 1h "x"`) },
 			func(w *world) int { return len(w.store.All(context.Background())) }},
 		"command without a trigger": {"", func(w *world) []byte {
-			return w.signed("/slack/commands", "team_id=T0SANDBOX&user_id=U0DEV1&text="+url.QueryEscape(`payments-dev ReadOnly 1h "x"`))
+			return w.signed("/slack/commands",
+				"team_id=T0SANDBOX&user_id=U0DEV1&text="+url.QueryEscape(`payments-dev ReadOnly 1h "x"`))
 		}, func(w *world) int { return len(w.store.All(context.Background())) }},
 		"form": {"", func(w *world) []byte {
 			return w.sent("U0DEV1", "V1", "ask", "", form("222222222222", "ReadOnly", "1h"))
@@ -350,12 +374,16 @@ func TestARoleOrAccountTakenOutMeanwhile(t *testing.T) {
 		change func(string) string
 		code   string
 	}{
-		"person out of the rule": {func(p string) string { return strings.ReplaceAll(p, "who: [developers, leads]", "who: [leads]") }, "not_allowed"},
+		"person out of the rule": {
+			func(p string) string { return strings.ReplaceAll(p, "who: [developers, leads]", "who: [leads]") }, "not_allowed",
+		},
 		"role out of the catalogue": {func(string) string {
 			return strings.NewReplacer("ReadOnly", "Operator").Replace(small)
 		}, "unknown_role"},
-		"account out of the policy": {func(string) string { return strings.NewReplacer("111111111111", "777777777777").Replace(small) }, "unknown_account"},
-		"nothing changed":           {func(p string) string { return p }, ""},
+		"account out of the policy": {
+			func(string) string { return strings.NewReplacer("111111111111", "777777777777").Replace(small) }, "unknown_account",
+		},
+		"nothing changed": {func(p string) string { return p }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -376,7 +404,9 @@ settings: {channel: C0APPROVALS}
 roles: {ReadOnly: {about: Look}}
 accounts: [{id: "111111111111", name: payments-prod, region: eu-west-1}]
 groups: {leads: {slack: S0LEADS}}
-rules: [{name: look, who: [everyone], accounts: [payments-prod], roles: [ReadOnly], max: 4h, approvals: [{from: [leads], need: 1}]}]
+rules:
+  - {name: look, who: [everyone], accounts: [payments-prod], roles: [ReadOnly], max: 4h,
+     approvals: [{from: [leads], need: 1}]}
 `
 
 func TestAClickIsAnsweredToTheClickerAlone(t *testing.T) {
@@ -390,9 +420,10 @@ func TestAClickIsAnsweredToTheClickerAlone(t *testing.T) {
 }
 
 func FuzzSlackEvents(f *testing.F) {
-	f.Add("/slack/interactions", "payload=%7B%22type%22%3A%22block_actions%22%2C%22team%22%3A%7B%22id%22%3A%22T0SANDBOX%22%7D%2C%22user%22%3A%7B%22id%22%3A%22U0DEV1%22%7D%7D")
+	f.Add("/slack/interactions", "payload="+
+		url.QueryEscape(`{"type":"block_actions","team":{"id":"T0SANDBOX"},"user":{"id":"U0DEV1"}}`))
 	f.Add("/slack/commands", "team_id=T0SANDBOX&user_id=U0DEV1&text=help")
-	f.Add("/slack/options", "payload=%7B%22type%22%3A%22block_suggestion%22%2C%22user%22%3A%7B%22id%22%3A%22U0DEV1%22%7D%7D")
+	f.Add("/slack/options", "payload="+url.QueryEscape(`{"type":"block_suggestion","user":{"id":"U0DEV1"}}`))
 	f.Fuzz(func(t *testing.T, path, body string) {
 		if u, err := url.ParseRequestURI(path); err != nil || u.Host != "" {
 			return

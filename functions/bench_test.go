@@ -99,8 +99,10 @@ func (r *rig) typed(text string, many int) [][]byte {
 	out := make([][]byte, many)
 	for i := range out {
 		out[i] = r.event("/slack/commands", url.Values{
-			"team_id": {"T0SANDBOX"}, "team_domain": {"sandbox"}, "channel_id": {"C0GENERAL"}, "user_id": {"U0DEV1"}, "user_name": {"dev1"},
-			"command": {"/aws-access"}, "text": {text}, "api_app_id": {"A0SANDBOX"}, "trigger_id": {fmt.Sprintf("13345224609.738474920.%d", i)},
+			"team_id": {"T0SANDBOX"}, "team_domain": {"sandbox"}, "channel_id": {"C0GENERAL"}, "user_id": {"U0DEV1"},
+			"user_name": {"dev1"},
+			"command":   {"/aws-access"}, "text": {text}, "api_app_id": {"A0SANDBOX"},
+			"trigger_id":   {fmt.Sprintf("13345224609.738474920.%d", i)},
 			"response_url": {"https://hooks.slack.com/commands/1234/5678"},
 		})
 	}
@@ -181,7 +183,10 @@ func BenchmarkSignedCommand(b *testing.B) {
 		{"list", repository, "list", ""},
 		{"ask/accounts=5", repository, `payments-prod ReadOnly 1h "stuck payouts"`, "Asked for"},
 		{"ask/accounts=10000/rules=1000/groups=21", wide(fewGroups), `team7-dev-497 ReadOnly 1h "stuck payouts"`, "You have"},
-		{"ask/accounts=10000/rules=1000/groups=981", wide(manyGroups), `team7-dev-497 ReadOnly 1h "stuck payouts"`, "You have"},
+		{
+			"ask/accounts=10000/rules=1000/groups=981", wide(manyGroups), `team7-dev-497 ReadOnly 1h "stuck payouts"`,
+			"You have",
+		},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			d := everybody(b, c.policy)
@@ -200,7 +205,8 @@ func BenchmarkBareHandler(b *testing.B) {
 	text := repositoryPolicy(b)
 	d := everybody(b, text)
 	r := newRig(b, text, d)
-	r.measure(gateway.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), r.typed(`payments-dev ReadOnly 1h "stuck payouts"`, asked), d)
+	r.measure(gateway.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
+		r.typed(`payments-dev ReadOnly 1h "stuck payouts"`, asked), d)
 }
 
 // The goal is 2 ms. The person may ask for every account that is found.
@@ -211,8 +217,10 @@ func BenchmarkPickerAnswer(b *testing.B) {
 		b.Run(fmt.Sprintf("accounts=10000/rules=1000/groups=981/typed=%q", typed), func(b *testing.B) {
 			r := newRig(b, text, d)
 			payload := marshalled(b, map[string]any{
-				"type": "block_suggestion", "team": map[string]any{"id": "T0SANDBOX"}, "user": map[string]any{"id": "U0DEV1"}, "api_app_id": "A0SANDBOX",
-				"action_id": "account", "block_id": "account", "value": typed, "view": map[string]any{"id": "V1", "callback_id": "ask"},
+				"type": "block_suggestion", "team": map[string]any{"id": "T0SANDBOX"}, "user": map[string]any{"id": "U0DEV1"},
+				"api_app_id": "A0SANDBOX",
+				"action_id":  "account", "block_id": "account", "value": typed,
+				"view": map[string]any{"id": "V1", "callback_id": "ask"},
 			})
 			turn := slices.Repeat([][]byte{r.event("/slack/options", url.Values{"payload": {payload}})}, asked)
 			r.answers(turn[0], `"value":"0000`)
@@ -232,10 +240,12 @@ const (
 func wide(groups int) string {
 	const accounts, teams = 10_000, 490
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0APPROVALS}\nroles: {ReadOnly: {}, Operator: {}, Admin: {}}\naccounts:\n")
+	b.WriteString(
+		"version: 1\nsettings: {channel: C0APPROVALS}\nroles: {ReadOnly: {}, Operator: {}, Admin: {}}\naccounts:\n")
 	for i := range accounts {
 		env := []string{"prod", "dev", "test", "stage"}[i/teams%4]
-		fmt.Fprintf(&b, "  - {id: \"%012d\", name: team%d-%s-%d, region: eu-west-1, tags: {env: %s, team: t%d}}\n", i+1, i%teams, env, i, env, i%teams)
+		fmt.Fprintf(&b, "  - {id: \"%012d\", name: team%d-%s-%d, region: eu-west-1, tags: {env: %s, team: t%d}}\n", i+1,
+			i%teams, env, i, env, i%teams)
 	}
 	pairs := (groups - 1) / 2
 	b.WriteString("groups:\n  developers: {slack: S0DEVS}\n")
@@ -244,11 +254,15 @@ func wide(groups int) string {
 	}
 	b.WriteString("rules:\n")
 	for i := range teams {
-		fmt.Fprintf(&b, "  - {name: look %d, who: [team%d], accounts: [{team: t%d}], roles: [ReadOnly], max: 8h, approvals: none}\n", i, i%pairs, i)
-		fmt.Fprintf(&b, "  - {name: change %d, who: [team%d], accounts: [{team: t%d}], roles: [Operator, Admin], max: 2h, approvals: [{from: [leads%d], need: 1}]}\n", i, i%pairs, i, i%pairs)
+		fmt.Fprintf(&b,
+			"  - {name: look %d, who: [team%d], accounts: [{team: t%d}], roles: [ReadOnly], max: 8h, approvals: none}\n", i,
+			i%pairs, i)
+		fmt.Fprintf(&b, "  - {name: change %d, who: [team%d], accounts: [{team: t%d}], roles: [Operator, Admin], max: "+
+			"2h, approvals: [{from: [leads%d], need: 1}]}\n", i, i%pairs, i, i%pairs)
 	}
 	for i := range 20 {
-		fmt.Fprintf(&b, "  - {name: all %d, who: [developers], accounts: [\"*%d\"], roles: [ReadOnly], max: 1h, approvals: none}\n", i, i%10)
+		fmt.Fprintf(&b,
+			"  - {name: all %d, who: [developers], accounts: [\"*%d\"], roles: [ReadOnly], max: 1h, approvals: none}\n", i, i%10)
 	}
 	return b.String()
 }
@@ -262,7 +276,9 @@ func everybody(b *testing.B, text string) access.Directory {
 	}
 	d := access.Directory{PeopleAt: noon, Groups: make(map[string]access.Group), People: make(map[string]access.Person)}
 	for i, id := range p.Sources().Groups {
-		g := access.Group{ReadAt: noon, Members: []string{fmt.Sprint("U0P", i), fmt.Sprint("U0P", i+1), fmt.Sprint("U0P", i+2)}}
+		g := access.Group{
+			ReadAt: noon, Members: []string{fmt.Sprint("U0P", i), fmt.Sprint("U0P", i+1), fmt.Sprint("U0P", i+2)},
+		}
 		if id == "S0DEVS" {
 			g.Members = append(g.Members, "U0DEV1")
 		}
@@ -270,7 +286,9 @@ func everybody(b *testing.B, text string) access.Directory {
 	}
 	for _, g := range d.Groups {
 		for _, id := range g.Members {
-			d.People[id] = access.Person{ID: id, Name: id, Email: strings.ToLower(id) + "@example.com", Membership: access.Member}
+			d.People[id] = access.Person{
+				ID: id, Name: id, Email: strings.ToLower(id) + "@example.com", Membership: access.Member,
+			}
 		}
 	}
 	return d

@@ -61,8 +61,10 @@ func TestVendTakesAnOrderOrACheckAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.checked()
 	for _, payload := range []string{
-		`[]`, `"check"`, `7`, `{"check":{"kind":"stack"},"id":"o"}`, `{"id":"o","check":{"kind":"stack"}}`, `{"check":null}`, `{"check":[]}`,
-		`{"check":{"kind":"stack","more":1}}`, `{"check":{"kind":"roles","roles":[{"account":"222222222222","role":"ReadOnly","path":"/"}]}}`,
+		`[]`, `"check"`, `7`, `{"check":{"kind":"stack"},"id":"o"}`, `{"id":"o","check":{"kind":"stack"}}`, `{"check":null}`,
+		`{"check":[]}`,
+		`{"check":{"kind":"stack","more":1}}`,
+		`{"check":{"kind":"roles","roles":[{"account":"222222222222","role":"ReadOnly","path":"/"}]}}`,
 		`{"id":"o","request":"r","by":"U0DEV1","kind":"keys","at":"2026-11-21T12:00:00Z","to":"https://example.com"}`,
 		`{"Check":{"kind":"stack"}}`, `{"id":7}`,
 	} {
@@ -103,14 +105,23 @@ func TestAWrongCheckIsRefusedAndTriesNothing(t *testing.T) {
 		check Check
 		want  string
 	}{
-		"no kind":                {Check{}, "unknown_kind"},
-		"a kind unknown":         {Check{Kind: "root"}, "unknown_kind"},
-		"no roles":               {Check{Kind: CheckRoles}, "wrong_size"},
-		"too many roles":         {Check{Kind: CheckRoles, Roles: many}, "wrong_size"},
-		"an account elsewhere":   {Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "666666666666", Role: "ReadOnly"}}}, "not_in_policy"},
-		"the bastion":            {Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "999999999999", Role: "ReadOnly"}}}, "not_in_policy"},
-		"a role unknown":         {Check{Kind: CheckRoles, Roles: []CheckRole{known, {Account: "222222222222", Role: "OrganizationAccountAccessRole"}}}, "not_in_policy"},
-		"a role not there":       {Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "333333333333", Role: "Admin"}}}, "not_in_policy"},
+		"no kind":        {Check{}, "unknown_kind"},
+		"a kind unknown": {Check{Kind: "root"}, "unknown_kind"},
+		"no roles":       {Check{Kind: CheckRoles}, "wrong_size"},
+		"too many roles": {Check{Kind: CheckRoles, Roles: many}, "wrong_size"},
+		"an account elsewhere": {
+			Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "666666666666", Role: "ReadOnly"}}}, "not_in_policy",
+		},
+		"the bastion": {
+			Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "999999999999", Role: "ReadOnly"}}}, "not_in_policy",
+		},
+		"a role unknown": {
+			Check{Kind: CheckRoles, Roles: []CheckRole{known, {Account: "222222222222", Role: "OrganizationAccountAccessRole"}}},
+			"not_in_policy",
+		},
+		"a role not there": {
+			Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "333333333333", Role: "Admin"}}}, "not_in_policy",
+		},
 		"targets below the list": {Check{Kind: CheckTargets, From: -1}, "out_of_range"},
 		"targets beyond":         {Check{Kind: CheckTargets, From: 1_000_000}, "out_of_range"},
 	} {
@@ -136,10 +147,14 @@ func TestChecksAnswerWithCodesAlone(t *testing.T) {
 	w.pass(90 * time.Second)
 
 	targets := w.ask(Check{Kind: CheckTargets})
-	if targets.Total != len(w.policy.Targets()) || len(targets.Targets) != targets.Total || targets.Policy != w.policy.Digest() || !targets.At.Equal(w.clock()) {
+	if targets.Total != len(w.policy.Targets()) || len(targets.Targets) != targets.Total ||
+		targets.Policy != w.policy.Digest() || !targets.At.Equal(w.clock()) {
 		t.Errorf("targets %+v", targets)
 	}
-	roles := w.ask(Check{Kind: CheckRoles, Roles: []CheckRole{{Account: "222222222222", Role: "Admin"}, {Account: "111111111111", Role: "ReadOnly"}}})
+	roles := w.ask(Check{
+		Kind:  CheckRoles,
+		Roles: []CheckRole{{Account: "222222222222", Role: "Admin"}, {Account: "111111111111", Role: "ReadOnly"}},
+	})
 	want := []RolesAnswer{
 		{CheckRole{"222222222222", "payments-dev", "Admin"}, []string{"open_without_tags", "open_without_external_id"}, 0},
 		{CheckRole{"111111111111", "payments-prod", "ReadOnly"}, []string{CheckOK}, 40},
@@ -160,11 +175,14 @@ func TestChecksAnswerWithCodesAlone(t *testing.T) {
 		}
 	}
 	slack := w.ask(Check{Kind: CheckSlack}).Slack
-	if slack.Token != CheckOK || slack.Workspace != CheckOK || slack.Scopes != nil || len(slack.Channels) != len(w.policy.Channels()) {
+	if slack.Token != CheckOK || slack.Workspace != CheckOK || slack.Scopes != nil ||
+		len(slack.Channels) != len(w.policy.Channels()) {
 		t.Errorf("slack %+v", slack)
 	}
 	for _, secret := range []string{"xoxb", "canary", "@example.com", "U0DEV1", "dev1"} {
-		for what, text := range map[string]string{"answers": fmt.Sprintf("%+v %+v %+v %+v", targets, roles, stack, slack), "log": w.logs.String()} {
+		for what, text := range map[string]string{
+			"answers": fmt.Sprintf("%+v %+v %+v %+v", targets, roles, stack, slack), "log": w.logs.String(),
+		} {
 			if strings.Contains(text, secret) {
 				t.Errorf("the %s hold %q", what, secret)
 			}
@@ -208,7 +226,9 @@ func (w *world) ping(path, body, secret string) events.APIGatewayV2HTTPResponse 
 	at, signature := slackapi.Sign(access.NewSecret(secret), w.clock(), []byte(body))
 	event := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: "POST " + path, RawPath: path, Body: body,
-		Headers: map[string]string{"x-slack-signature": signature, "x-slack-request-timestamp": at, "content-type": "application/x-www-form-urlencoded"},
+		Headers: map[string]string{
+			"x-slack-signature": signature, "x-slack-request-timestamp": at, "content-type": "application/x-www-form-urlencoded",
+		},
 	}
 	event.RequestContext.HTTP.Method, event.RequestContext.HTTP.Path = http.MethodPost, path
 	text, err := json.Marshal(event)
@@ -223,20 +243,28 @@ func TestASignedPingIsAnsweredAndDoesNothing(t *testing.T) {
 	for _, path := range []string{"/slack/commands", "/slack/interactions", "/slack/options"} {
 		for _, body := range []string{"ssl_check=1", "ssl_check=1&token=x", "token=x&ssl_check=1"} {
 			got := w.ping(path, body, signingSecret)
-			if want := `{"ok":true,"policy":"` + w.policy.Digest() + `"}` + "\n"; got.StatusCode != http.StatusOK || got.Body != want {
+			if want := `{"ok":true,"policy":"` + w.policy.Digest() + `"}` + "\n"; got.StatusCode != http.StatusOK ||
+				got.Body != want {
 				t.Errorf("%s %s: %d %q, want 200 %q", path, body, got.StatusCode, got.Body, want)
 			}
-			if got := w.ping(path, body, "wrong"); got.StatusCode != http.StatusUnauthorized || strings.Contains(got.Body, "ok") {
+			if got := w.ping(path, body, "wrong"); got.StatusCode != http.StatusUnauthorized ||
+				strings.Contains(got.Body, "ok") {
 				t.Errorf("%s %s wrongly signed: %d %q, want 401", path, body, got.StatusCode, got.Body)
 			}
 		}
 	}
 	// What only looks like a ping is read as what it is.
-	form := url.Values{"command": {"/aws-access"}, "text": {"help"}, "user_id": {"U0DEV1"}, "team_id": {"T0OTHER"}, "trigger_id": {"1.ssl_check=1"}}
+	form := url.Values{
+		"command": {"/aws-access"}, "text": {"help"}, "user_id": {"U0DEV1"}, "team_id": {"T0OTHER"},
+		"trigger_id": {"1.ssl_check=1"},
+	}
 	if got := w.ping("/slack/commands", form.Encode(), signingSecret); strings.Contains(got.Body, `"ok":true`) {
 		t.Errorf("a command that names a ping: %q", got.Body)
 	}
-	for _, body := range []string{"ssl_check=10", "xssl_check=1", "ssl_check=1&payload=%7B%7D", "ssl_check=1&command=%2Faws-access", "ssl_check=1;x=%zz"} {
+	for _, body := range []string{
+		"ssl_check=10", "xssl_check=1", "ssl_check=1&payload=%7B%7D", "ssl_check=1&command=%2Faws-access",
+		"ssl_check=1;x=%zz",
+	} {
 		if got := w.ping("/slack/interactions", body, signingSecret); got.StatusCode == http.StatusOK {
 			t.Errorf("%s: %d %q, want no answer to a ping", body, got.StatusCode, got.Body)
 		}

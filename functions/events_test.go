@@ -26,7 +26,8 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 			wantText(t, "answer", answer.Body, "Something went wrong")
 		}},
 		"slack-command-ask.json": {"", func(t *testing.T, w *world, answer events.APIGatewayV2HTTPResponse) {
-			if r := w.request(); r.State != access.Pending || r.Reason != "INC-42: stuck payouts" || r.Account != "111111111111" || r.Role != "ReadOnly" {
+			if r := w.request(); r.State != access.Pending || r.Reason != "INC-42: stuck payouts" ||
+				r.Account != "111111111111" || r.Role != "ReadOnly" {
 				t.Errorf("got %+v", r)
 			}
 			wantText(t, "answer", answer.Body, "Asked for *ReadOnly* in *payments-prod*", "1 approval from leads")
@@ -73,8 +74,12 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 				t.Errorf("got %s, %+v", r.State, r.Closed)
 			}
 		}},
-		"slack-click-console.json": {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Console) }},
-		"slack-click-keys.json":    {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Keys) }},
+		"slack-click-console.json": {
+			access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Console) },
+		},
+		"slack-click-keys.json": {
+			access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) { wantOrder(t, w, access.Keys) },
+		},
 		"slack-click-unknown.json": {access.Pending, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 			wantText(t, "logs", w.logs.String(), `"code":"unknown_action"`)
 			wantText(t, "answer to the clicker", w.responded(), "This button no longer works.", `"response_type":"ephemeral"`)
@@ -95,7 +100,8 @@ func TestEveryEventFileDoesWhatItSays(t *testing.T) {
 			}
 		}},
 		"vend-order.json": {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
-			wantText(t, "answer to the requester", w.seen(onlyTo("U0DEV1")), "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE", "*ReadOnly* in *payments-dev*")
+			wantText(t, "answer to the requester", w.seen(onlyTo("U0DEV1")), "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE",
+				"*ReadOnly* in *payments-dev*")
 		}},
 	}
 	files, err := os.ReadDir("../events")
@@ -152,7 +158,8 @@ func (w *world) give(name string) events.APIGatewayV2HTTPResponse {
 
 func wantOrder(t *testing.T, w *world, kind access.Kind) {
 	t.Helper()
-	if len(w.orders) != 1 || w.orders[0].Request != theRequest || w.orders[0].Kind != kind || w.orders[0].By != "U0DEV1" || w.orders[0].ID == "" {
+	if len(w.orders) != 1 || w.orders[0].Request != theRequest || w.orders[0].Kind != kind || w.orders[0].By != "U0DEV1" ||
+		w.orders[0].ID == "" {
 		t.Errorf("orders %+v, want one for %s", w.orders, kind)
 	}
 }

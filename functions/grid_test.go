@@ -50,7 +50,8 @@ func (w *world) sentFrom(user string, f from, nested bool) []byte {
 	}
 	return w.payload(map[string]any{
 		"type": "view_submission", "team": team, "enterprise": enterprise, "is_enterprise_install": false,
-		"user": map[string]any{"id": user, "team_id": f.team}, "api_app_id": "A0SANDBOX", "trigger_id": w.slack.NewTrigger(user),
+		"user": map[string]any{"id": user, "team_id": f.team}, "api_app_id": "A0SANDBOX",
+		"trigger_id": w.slack.NewTrigger(user),
 		"view": map[string]any{
 			"id": "V1", "team_id": f.team, "app_installed_team_id": f.installed, "callback_id": "ask", "type": "modal",
 			"state": map[string]any{"values": map[string]any{

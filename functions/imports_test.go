@@ -40,17 +40,23 @@ var mayImport = map[string][]string{
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},
 	"pkg/gateway":                  {},
-	"functions":                    {"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway"},
+	"functions": {
+		"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway",
+	},
 }
 
 // anything may be imported by programs, and by what tests and the sandbox use.
 func anything(pkg string) bool {
-	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "functions/") || strings.HasPrefix(pkg, "events/") || strings.HasPrefix(pkg, ".ci/") || forTests(pkg)
+	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "functions/") || strings.HasPrefix(pkg, "events/") ||
+		strings.HasPrefix(pkg, ".ci/") || forTests(pkg)
 }
 
 // forTests are packages that no function may link.
 func forTests(pkg string) bool {
-	return slices.ContainsFunc(strings.Split(pkg, "/"), func(part string) bool { return strings.HasSuffix(part, "fake") || strings.HasSuffix(part, "test") })
+	return slices.ContainsFunc(strings.Split(pkg, "/"), func(part string) bool {
+		return strings.HasSuffix(part, "fake") ||
+			strings.HasSuffix(part, "test")
+	})
 }
 
 func TestWhoImportsWhom(t *testing.T) {

@@ -29,7 +29,8 @@ func TestTheCardAndTheMessageTellThePresentState(t *testing.T) {
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
 	w.feed()
-	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", "stuck payouts", `"Approve"`, "1 approval from leads")
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access wanted", "stuck payouts", `"Approve"`,
+		"1 approval from leads")
 	wantText(t, "direct messages", w.seen(with("U0DEV1")), "")
 
 	w.http(w.clicked("U0LEAD1", "approve", w.request().ID))
@@ -192,7 +193,8 @@ func TestVendAnswersTheRequesterAlone(t *testing.T) {
 	w.http(w.clicked("U0DEV1", "console", r.ID))
 	w.order()
 	for _, m := range w.slack.Messages() {
-		if secret := strings.Contains(m.Text+string(m.Blocks), "canary"); secret && (m.To != "U0DEV1" || m.DMWith != "U0DEV1") {
+		if secret := strings.Contains(m.Text+string(m.Blocks), "canary"); secret &&
+			(m.To != "U0DEV1" || m.DMWith != "U0DEV1") {
 			t.Errorf("a secret stands in %s for %q", m.Channel, m.To)
 		}
 	}
@@ -287,7 +289,8 @@ func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
 	r := w.granted()
 	w.http(w.clicked("U0DEV1", "keys", r.ID))
 	w.fault["slack:chat.postEphemeral"] = "error"
-	if err := w.Vend.HandleOrder(context.Background(), w.orders[0]); err == nil || strings.Contains(err.Error(), "canary") {
+	if err := w.Vend.HandleOrder(context.Background(), w.orders[0]); err == nil ||
+		strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v, want an error without secrets", err)
 	}
 	delete(w.fault, "slack:chat.postEphemeral")

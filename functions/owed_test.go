@@ -313,7 +313,8 @@ func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
 	if w.owed() != "" || !strings.Contains(w.logs.String(), "a message was given up") {
 		t.Errorf("owed after a day: %q", w.owed())
 	}
-	const closed = "No message waits for Slack any more. Before, Slack did not accept messages in C0APPROVALS (not_in_channel)."
+	const closed = "No message waits for Slack any more. Before, Slack did not accept messages in C0APPROVALS " +
+		"(not_in_channel)."
 	if n := w.told("C0OPS", closed); n != 1 {
 		t.Errorf("the case was closed %d times, want once: %s", n, w.seen(in("C0OPS")))
 	}

@@ -12,7 +12,8 @@ import (
 func FuzzReadTask(f *testing.F) {
 	for _, seed := range []string{
 		`{"ID":"01J","Request":"01A","By":"U0DEV1","Kind":"keys","At":"2026-11-21T12:00:00Z"}`, `{"check":{"kind":"stack"}}`,
-		`{"check":{"kind":"roles","roles":[{"account":"111111111111","role":"Admin"}]},"ID":"01J"}`, `{"Check":{}}`, `{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`,
+		`{"check":{"kind":"roles","roles":[{"account":"111111111111","role":"Admin"}]},"ID":"01J"}`, `{"Check":{}}`,
+		`{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -23,7 +24,8 @@ func FuzzReadTask(f *testing.F) {
 		}
 		var fields map[string]json.RawMessage
 		_ = json.Unmarshal(payload, &fields) // what is no object has no fields
-		if _, asked := fields["check"]; err == nil && (!json.Valid(payload) || asked != (check != nil) || asked && len(fields) > 1) {
+		if _, asked := fields["check"]; err == nil &&
+			(!json.Valid(payload) || asked != (check != nil) || asked && len(fields) > 1) {
 			t.Errorf("%q is taken", payload)
 		}
 	})
@@ -31,7 +33,10 @@ func FuzzReadTask(f *testing.F) {
 
 // A ping is a form that asks for nothing else.
 func FuzzIsPing(f *testing.F) {
-	for _, seed := range []string{"ssl_check=1", "ssl_check=1&token=x", "ssl_check=1&command=%2Faws-access", "payload=%7B%7D&ssl_check=1", "ssl_check=1;payload=x"} {
+	for _, seed := range []string{
+		"ssl_check=1", "ssl_check=1&token=x", "ssl_check=1&command=%2Faws-access", "payload=%7B%7D&ssl_check=1",
+		"ssl_check=1;payload=x",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

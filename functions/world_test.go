@@ -81,21 +81,17 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, now: noon, fault: make(map[string]string), counted: make(map[string]int), logs: new(bytes.Buffer)}
 	w.policy = w.compiled(readPolicy(t))
 	w.store = memory.New(w.clock)
-	w.slack = slackfake.NewSandbox(slackfake.Options{Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: func(op string) slackfake.Fault {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.counted[op]++
-		return slackfake.Fault{How: w.fault[op]}
-	}, Quota: func(op string) *slackfake.Quota {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.quota[op]
-	}})
+	w.slack = slackfake.NewSandbox(slackfake.Options{
+		Now: w.clock, Token: access.NewSecret("xoxb-canary"), Fault: w.slackFault, Quota: w.slackQuota,
+	})
 	server := httptest.NewServer(w.slack)
 	t.Cleanup(server.Close)
 	w.slack.SetBaseURL(server.URL)
 	w.assume = func(v access.Vending) (access.Credentials, error) {
-		return access.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretKey: access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"), Expires: w.clock().Add(time.Hour)}, nil
+		return access.Credentials{
+			AccessKeyID: "ASIAEXAMPLE", SecretKey: access.NewSecret("canary-secret"),
+			SessionToken: access.NewSecret("canary-token"), Expires: w.clock().Add(time.Hour),
+		}, nil
 	}
 	w.sends = func(o access.Order) error { w.orders = append(w.orders, o); return nil }
 	w.url = server.URL
@@ -103,7 +99,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// readPolicy is the repository's policy, which names the sandbox's people.
+// slackFault counts a call of Slack, and returns how it fails.
+func (w *world) slackFault(op string) slackfake.Fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counted[op]++
+	return slackfake.Fault{How: w.fault[op]}
+}
+
+func (w *world) slackQuota(op string) *slackfake.Quota {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.quota[op]
+}
+
+// readPolicy returns the policy of this repository, which names the sandbox's people.
 func readPolicy(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../policy.yaml")
@@ -169,7 +179,9 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(&w.hooks, r.Body); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("ok")), Header: make(http.Header), Request: r}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("ok")), Header: make(http.Header), Request: r,
+	}, nil
 }
 
 // called passes a call on to the played Slack, unless refuse says how it fails.
@@ -318,8 +330,9 @@ func (w *world) plant(state access.State) access.Request {
 	w.t.Helper()
 	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
 	terms := access.Terms{
-		Max: 4 * time.Hour, Met: state == access.Active, Give: []access.Kind{access.Console, access.Keys}, AnswerWithin: time.Hour,
-		Channels: []string{"C0APPROVALS"}, Requirements: []access.Requirement{{From: []string{"leads"}, Required: 1}},
+		Max: 4 * time.Hour, Met: state == access.Active, Give: []access.Kind{access.Console, access.Keys},
+		AnswerWithin: time.Hour,
+		Channels:     []string{"C0APPROVALS"}, Requirements: []access.Requirement{{From: []string{"leads"}, Required: 1}},
 	}
 	role, account, name := "ReadOnly", "111111111111", "payments-prod"
 	if state == access.Active { // where nothing has to be approved

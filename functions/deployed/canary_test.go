@@ -40,8 +40,9 @@ func (w *world) canaries() map[string]string {
 func (w *world) places() map[string]string {
 	w.t.Helper()
 	all := map[string]string{
-		"the table": plain(w, w.items()), "the stream": plain(w, w.records()), "what functions sent to the table and to the queue": w.wire.bodies(),
-		"the records that were given up": string(join(w.given(&w.parked))) + string(join(w.given(&w.undone))),
+		"the table": plain(w, w.items()), "the stream": plain(w, w.records()),
+		"what functions sent to the table and to the queue": w.wire.bodies(),
+		"the records that were given up":                    string(join(w.given(&w.parked))) + string(join(w.given(&w.undone))),
 	}
 	for function := range functions {
 		all["the log of "+function] = w.logs(function)
@@ -86,7 +87,10 @@ func (w *world) found() (found []string) {
 // forms are the shapes in which a secret could stand somewhere: for each the
 // middle of it, so that one that was cut is found too.
 func forms(secret string) []string {
-	all := []string{secret, url.QueryEscape(secret), html.EscapeString(secret), base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))}
+	all := []string{
+		secret, url.QueryEscape(secret), html.EscapeString(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
+		hex.EncodeToString([]byte(secret)),
+	}
 	for i, text := range all {
 		if cut := len(text) / 4; len(text) >= 40 {
 			all[i] = text[cut : len(text)-cut]
@@ -121,7 +125,8 @@ func TestSecretsAreWrittenDownNowhere(t *testing.T) {
 			w.click("U0DEV1", "Open AWS console", "@U0DEV1")
 			w.click("U0DEV2", "Get temporary keys", "@U0DEV1") // a tampered client
 			w.wire.mends()
-			w.put(item{"pk": text("request#01BAD"), "sk": text("event#000001"), "format": number("1"), "body": text("{")}) // something is parked
+			// a record that is given up
+			w.put(item{"pk": text("request#01BAD"), "sk": text("event#000001"), "format": number("1"), "body": text("{")})
 			w.pass(2 * time.Minute)
 			w.click("U0DEV1", "I'm done", "@U0DEV1")
 			gets := len(w.canaries()) - 3 - 2*len(functions)
@@ -150,8 +155,10 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 		t.Fatalf("before anything is planted: %s", found)
 	}
 	for place, plant := range map[string]func(){
-		"the table":                        func() { w.put(item{"pk": text("x"), "sk": text("y"), "body": text(secret)}) },
-		"the stream":                       func() { w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)}) },
+		"the table": func() { w.put(item{"pk": text("x"), "sk": text("y"), "body": text(secret)}) },
+		"the stream": func() {
+			w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)})
+		},
 		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
 		"what others see in Slack":         func() { w.slack.PostAs("U0LEAD1", "C0OPS", secret) },
 		"the log of vend":                  func() { w.orders(hex.EncodeToString([]byte(secret))) },

@@ -25,13 +25,15 @@ func BenchmarkColdStart(b *testing.B) {
 		b.Fatal(err)
 	}
 	bare := filepath.Join(b.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bare, "./testdata/bare")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bare,
+		"./testdata/bare")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, said)
 	}
 	env := map[string]string{
-		"BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "VEND_FUNCTION": "vend",
+		"BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
+		"VEND_FUNCTION":             "vend",
 		"SLACK_BOT_TOKEN_PARAMETER": tokenAt, "SLACK_SIGNING_SECRET_PARAMETER": signingAt,
 	}
 	for _, cpu := range []float64{0, 0.145} {
@@ -39,14 +41,17 @@ func BenchmarkColdStart(b *testing.B) {
 			s := lambdafake.New(lambdafake.Options{})
 			defer s.Close()
 			for function, bootstrap := range map[string]string{"bare": bare, "slack": filepath.Join(dir, "slack", "bootstrap")} {
-				if err := s.Deploy(lambdafake.Function{Name: function, Bootstrap: bootstrap, Env: env, CPU: cpu, MemoryMB: 256}); err != nil {
+				if err := s.Deploy(lambdafake.Function{
+					Name: function, Bootstrap: bootstrap, Env: env, CPU: cpu, MemoryMB: 256,
+				}); err != nil {
 					b.Fatal(err)
 				}
 			}
 			for b.Loop() {
 				for range coldStarts {
 					for _, function := range []string{"bare", "slack"} {
-						if _, err := s.Invoke(b.Context(), function, []byte(`{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`)); err != nil {
+						if _, err := s.Invoke(b.Context(), function, []byte(`{"rawPath":"/","requestContext":{"http":{"method":"GET"}`+
+							`}}`)); err != nil {
 							b.Fatal(err)
 						}
 						s.Kill(function)

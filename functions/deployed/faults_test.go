@@ -146,7 +146,8 @@ func TestAnOrderThatCannotBeReadIsKept(t *testing.T) {
 	w.wire.breaks(rule{op: "dynamodb:", by: "vend", how: tableAnswers["gone"]})
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 	kept := w.given(&w.undone)
-	if len(kept) != 1 || !strings.Contains(string(kept[0]), w.request().ID) || !strings.Contains(string(kept[0]), "RetriesExhausted") {
+	if len(kept) != 1 || !strings.Contains(string(kept[0]), w.request().ID) ||
+		!strings.Contains(string(kept[0]), "RetriesExhausted") {
 		t.Errorf("kept: %s", kept)
 	}
 	if n := len(w.aws.Sessions()); n != 0 {
@@ -194,7 +195,8 @@ func TestATickThatFailsIsMadeUpFor(t *testing.T) {
 	w.age(time.Hour)
 	w.wire.breaks(rule{op: "dynamodb:", by: "tick", how: tableAnswers["throttled"]})
 	event, _ := json.Marshal(scheduled())
-	if _, err := w.lambda.Invoke(t.Context(), name("tick"), event); err == nil || !strings.Contains(err.Error(), "list what is due") {
+	if _, err := w.lambda.Invoke(t.Context(), name("tick"), event); err == nil ||
+		!strings.Contains(err.Error(), "list what is due") {
 		t.Errorf("the tick says %v", err)
 	}
 	w.wire.mends()
@@ -214,7 +216,8 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	}
 	w.ssm.Refuse(signingAt, false)
 	w.ssm.Refuse(tokenAt, true)
-	if out := w.command("U0DEV1", "/aws-access"); !strings.Contains(out.Body, "Something went wrong") || len(w.slack.Views()) != 0 {
+	if out := w.command("U0DEV1", "/aws-access"); !strings.Contains(out.Body, "Something went wrong") ||
+		len(w.slack.Views()) != 0 {
 		t.Errorf("without the bot token: got %s, %d forms", out.Body, len(w.slack.Views()))
 	}
 	w.ssm.Refuse(tokenAt, false)
@@ -225,7 +228,8 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	w.ssm.Refuse(externAt, true)
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
-	if told := w.last(onlyTo("U0DEV1")); !strings.Contains(told, "ReadOnly in payments-prod") || len(w.aws.Sessions()) != 0 {
+	if told := w.last(onlyTo("U0DEV1")); !strings.Contains(told, "ReadOnly in payments-prod") ||
+		len(w.aws.Sessions()) != 0 {
 		t.Errorf("without the external id: told %q, %d sessions", told, len(w.aws.Sessions()))
 	}
 	w.ssm.Refuse(externAt, false)
@@ -259,8 +263,12 @@ func TestSTSRefuses(t *testing.T) {
 func TestARecordThatCannotBeDecodedIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.put(item{"pk": text(store.RequestKey("01BAD")), "sk": text(store.EventPrefix + "000001"), "format": number("1"), "body": text(`{"cut off`)})
-	w.put(item{"pk": text(store.RequestKey("01WORSE")), "sk": text(store.EventPrefix + "000001"), "body": text("no format")})
+	w.put(item{
+		"pk": text(store.RequestKey("01BAD")), "sk": text(store.EventPrefix + "000001"), "format": number("1"),
+		"body": text(`{"cut off`),
+	})
+	w.put(
+		item{"pk": text(store.RequestKey("01WORSE")), "sk": text(store.EventPrefix + "000001"), "body": text("no format")})
 	for _, line := range []string{line, `/aws-access payments-prod Operator 1h "stuck payouts"`} {
 		w.command("U0DEV1", line)
 	}

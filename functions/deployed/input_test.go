@@ -42,7 +42,8 @@ func (w *world) send(method, path string, body []byte, change func(http.Header))
 func signed(secret string, at time.Time, body []byte) http.Header {
 	stamp, signature := slackapi.Sign(access.NewSecret(secret), at, body)
 	return http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, slackapi.TimestampHeader: {stamp}, slackapi.SignatureHeader: {signature},
+		"Content-Type": {"application/x-www-form-urlencoded"}, slackapi.TimestampHeader: {stamp},
+		slackapi.SignatureHeader: {signature},
 	}
 }
 
@@ -75,32 +76,38 @@ func TestWhatComesOverTheInternet(t *testing.T) {
 		change       func(http.Header)
 		status       int
 	}{
-		"unsigned":           {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.SignatureHeader) }, 401},
-		"no time":            {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.TimestampHeader) }, 401},
-		"two signatures":     {"POST", "/slack/commands", body, func(h http.Header) { h.Add(slackapi.SignatureHeader, "v0=00") }, 401},
-		"two times":          {"POST", "/slack/commands", body, func(h http.Header) { h.Add(slackapi.TimestampHeader, "1") }, 401},
-		"forged":             {"POST", "/slack/commands", body, sign("guessed", 0, body), 401},
-		"no secret":          {"POST", "/slack/commands", body, sign("", 0, body), 401},
-		"other body":         {"POST", "/slack/commands", body, sign(good, 0, body[1:]), 401},
-		"stale":              {"POST", "/slack/commands", body, sign(good, -5*time.Minute-2*time.Second, body), 401},
-		"ahead":              {"POST", "/slack/commands", body, sign(good, 5*time.Minute+2*time.Second, body), 401},
-		"empty":              {"POST", "/slack/commands", nil, func(h http.Header) { h.Del(slackapi.SignatureHeader) }, 401},
-		"not UTF-8":          {"POST", "/slack/commands", append(bytes.Clone(body), 0xff, 0xfe), nil, 400},
-		"not UTF-8, as text": {"POST", "/slack/commands", append(bytes.Clone(body), 0xff, 0xfe), contentType("text/plain"), 400},
-		"zero bytes":         {"POST", "/slack/interactions", make([]byte, 100), nil, 400},
-		"no payload":         {"POST", "/slack/interactions", []byte("payload=%7B"), nil, 400},
-		"deep JSON":          {"POST", "/slack/interactions", []byte("payload=" + strings.Repeat("[", 100_000)), nil, 400},
-		"1 MiB and a byte":   {"POST", "/slack/commands", padded(1<<20 + 1), nil, 413},
-		"what Lambda takes":  {"POST", "/slack/commands", padded(4_400_000), nil, 413},
-		"more than Lambda":   {"POST", "/slack/commands", padded(5_000_000), nil, 413},
-		"more than the API":  {"POST", "/slack/commands", padded(10<<20 + 1), nil, 413},
-		"no such path":       {"POST", "/slack/admin", body, nil, 404},
-		"a path below":       {"POST", "/slack/commands/", body, nil, 404},
-		"another method":     {"PUT", "/slack/commands", body, nil, 404},
-		"reading":            {"GET", "/slack/commands", nil, nil, 404},
-		"command as a form":  {"POST", "/slack/interactions", body, nil, 400},
-		"form as a menu":     {"POST", "/slack/options", body, nil, 400},
-		"a function's own":   {"POST", "/2015-03-31/functions/aws-access-vend/invocations", []byte("{}"), nil, 404},
+		"unsigned": {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.SignatureHeader) }, 401},
+		"no time":  {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.TimestampHeader) }, 401},
+		"two signatures": {
+			"POST", "/slack/commands", body, func(h http.Header) { h.Add(slackapi.SignatureHeader, "v0=00") }, 401,
+		},
+		"two times": {
+			"POST", "/slack/commands", body, func(h http.Header) { h.Add(slackapi.TimestampHeader, "1") }, 401,
+		},
+		"forged":     {"POST", "/slack/commands", body, sign("guessed", 0, body), 401},
+		"no secret":  {"POST", "/slack/commands", body, sign("", 0, body), 401},
+		"other body": {"POST", "/slack/commands", body, sign(good, 0, body[1:]), 401},
+		"stale":      {"POST", "/slack/commands", body, sign(good, -5*time.Minute-2*time.Second, body), 401},
+		"ahead":      {"POST", "/slack/commands", body, sign(good, 5*time.Minute+2*time.Second, body), 401},
+		"empty":      {"POST", "/slack/commands", nil, func(h http.Header) { h.Del(slackapi.SignatureHeader) }, 401},
+		"not UTF-8":  {"POST", "/slack/commands", append(bytes.Clone(body), 0xff, 0xfe), nil, 400},
+		"not UTF-8, as text": {
+			"POST", "/slack/commands", append(bytes.Clone(body), 0xff, 0xfe), contentType("text/plain"), 400,
+		},
+		"zero bytes":        {"POST", "/slack/interactions", make([]byte, 100), nil, 400},
+		"no payload":        {"POST", "/slack/interactions", []byte("payload=%7B"), nil, 400},
+		"deep JSON":         {"POST", "/slack/interactions", []byte("payload=" + strings.Repeat("[", 100_000)), nil, 400},
+		"1 MiB and a byte":  {"POST", "/slack/commands", padded(1<<20 + 1), nil, 413},
+		"what Lambda takes": {"POST", "/slack/commands", padded(4_400_000), nil, 413},
+		"more than Lambda":  {"POST", "/slack/commands", padded(5_000_000), nil, 413},
+		"more than the API": {"POST", "/slack/commands", padded(10<<20 + 1), nil, 413},
+		"no such path":      {"POST", "/slack/admin", body, nil, 404},
+		"a path below":      {"POST", "/slack/commands/", body, nil, 404},
+		"another method":    {"PUT", "/slack/commands", body, nil, 404},
+		"reading":           {"GET", "/slack/commands", nil, nil, 404},
+		"command as a form": {"POST", "/slack/interactions", body, nil, 400},
+		"form as a menu":    {"POST", "/slack/options", body, nil, 400},
+		"a function's own":  {"POST", "/2015-03-31/functions/aws-access-vend/invocations", []byte("{}"), nil, 404},
 	} {
 		status, said := w.send(c.method, c.path, c.body, c.change)
 		if status != c.status {
@@ -117,9 +124,14 @@ func TestWhatComesOverTheInternet(t *testing.T) {
 		body   []byte
 		change func(http.Header)
 	}{
-		"as it comes": {body, nil}, "as text": {w.typed("U0DEV2", ask), contentType("text/plain")}, "1 MiB": {append(w.typed("U0LEAD1", ask), []byte("&pad="+strings.Repeat("x", 1<<20-5-len(w.typed("U0LEAD1", ask))))...), nil},
+		"as it comes": {body, nil},
+		"as text":     {w.typed("U0DEV2", ask), contentType("text/plain")},
+		"1 MiB": {
+			append(w.typed("U0LEAD1", ask), []byte("&pad="+strings.Repeat("x", 1<<20-5-len(w.typed("U0LEAD1", ask))))...), nil,
+		},
 	} {
-		if status, said := w.send("POST", "/slack/commands", c.body, c.change); status != http.StatusOK || !strings.Contains(said, "Asked for") {
+		if status, said := w.send("POST", "/slack/commands", c.body, c.change); status != http.StatusOK ||
+			!strings.Contains(said, "Asked for") {
 			t.Errorf("%s (%d bytes): got %d %s", name, len(c.body), status, said)
 		}
 	}
@@ -152,13 +164,16 @@ func TestWhatIsRefusedMovesNothing(t *testing.T) {
 	}
 	for _, c := range []struct{ as, line, code string }{
 		{"U0GUEST", `payments-dev ReadOnly 1h "x"`, "guest"}, {"U0BOT", `payments-dev ReadOnly 1h "x"`, "bot"},
-		{"U0GONE", `payments-dev ReadOnly 1h "x"`, "deactivated"}, {"U0OUTSIDE", `payments-dev ReadOnly 1h "x"`, "other_workspace"},
+		{"U0GONE", `payments-dev ReadOnly 1h "x"`, "deactivated"},
+		{"U0OUTSIDE", `payments-dev ReadOnly 1h "x"`, "other_workspace"},
 		{"U0DEV1", `payments-qa ReadOnly 1h "x"`, "unknown_account"}, {"U0DEV1", `payments-dev Root 1h "x"`, "unknown_role"},
 		{"U0DEV1", `data-prod Operator 1h "x"`, "unknown_account"}, {"U0SEC1", `log-archive Admin 1h "x"`, "never"},
 		{"U0DEV1", `payments-prod ReadOnly 5h "x"`, "too_long"}, {"U0DEV1", `payments-dev ReadOnly 90 "x"`, "bad_length"},
 		{"U0DEV1", `payments-dev ReadOnly 1e9h "x"`, "bad_length"}, {"U0DEV1", `payments-dev ReadOnly 1m "x"`, "too_short"},
-		{"U0DEV1", `payments-dev ReadOnly 1h " "`, "no_reason"}, {"U0DEV1", `payments-dev ReadOnly 1h "` + strings.Repeat("é", 3001) + `"`, "reason_too_long"},
-		{"U0DEV1", `payments-dev ReadOnly`, "bad_line"}, {"U0DEV1", `payments-prod Admin 1h "x"`, "no_ticket"}, {"U0DEV1", `payments-prod Admin 1h "x" ticket=yes`, "bad_ticket"},
+		{"U0DEV1", `payments-dev ReadOnly 1h " "`, "no_reason"},
+		{"U0DEV1", `payments-dev ReadOnly 1h "` + strings.Repeat("é", 3001) + `"`, "reason_too_long"},
+		{"U0DEV1", `payments-dev ReadOnly`, "bad_line"}, {"U0DEV1", `payments-prod Admin 1h "x"`, "no_ticket"},
+		{"U0DEV1", `payments-prod Admin 1h "x" ticket=yes`, "bad_ticket"},
 	} {
 		refused(c.code, func() { w.command(c.as, "/aws-access "+c.line) })
 	}
@@ -166,7 +181,10 @@ func TestWhatIsRefusedMovesNothing(t *testing.T) {
 		t.Fatalf("%d requests were made", n)
 	}
 	w.command("U0DEV1", line)
-	for who, code := range map[string]string{"U0DEV1": "self_approval", "U0DEV2": "not_approver", "U0GUEST": "guest", "U0BOT": "bot", "U0GONE": "deactivated", "U0OUTSIDE": "other_workspace"} {
+	for who, code := range map[string]string{
+		"U0DEV1": "self_approval", "U0DEV2": "not_approver", "U0GUEST": "guest", "U0BOT": "bot", "U0GONE": "deactivated",
+		"U0OUTSIDE": "other_workspace",
+	} {
 		refused(code, func() { w.click(who, "Approve", "C0APPROVALS") })
 	}
 	refused("not_yours", func() { w.click("U0LEAD1", "Cancel", "C0APPROVALS") })
@@ -181,12 +199,16 @@ func TestAReasonIsKeptLetterByLetter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, reason := range []string{
-		"für «élève» 漢字 👩🏽‍🔧", "<!channel> <@U0LEAD1> & *bold* `code`", `quotes " and ' and \ and “ ”`, "two\nlines\tand a tab",
-		"\u202eevE\u2066 \u200bhidden\ufeff", "line\u2028separator", "%00 %20 +plus+ &amp; =", strings.Repeat("é", 3000), strings.Repeat("👩", 3000), `{"json":[1,2]}`,
+		"für «élève» 漢字 👩🏽‍🔧", "<!channel> <@U0LEAD1> & *bold* `code`",
+		`quotes " and ' and \ and “ ”`,
+		"two\nlines\tand a tab",
+		"\u202eevE\u2066 \u200bhidden\ufeff", "line\u2028separator", "%00 %20 +plus+ &amp; =", strings.Repeat("é", 3000),
+		strings.Repeat("👩", 3000), `{"json":[1,2]}`,
 	} {
 		w.command("U0DEV1", "/aws-access")
 		view := w.slack.Views()[len(w.slack.Views())-1].ID
-		values := slackfake.Values(map[string]string{"Account": "payments-prod", "Role": "ReadOnly", "How long": "2h", "Reason": reason})
+		values := slackfake.Values(
+			map[string]string{"Account": "payments-prod", "Role": "ReadOnly", "How long": "2h", "Reason": reason})
 		out := w.acts(slackfake.UserAction{As: "U0DEV1", Submit: view, Values: values})
 		kept := ""
 		for _, r := range w.requests() {

@@ -36,7 +36,8 @@ func TestVendIsKilledBetweenItsWrites(t *testing.T) {
 			if len(w.keysOf("U0DEV1")) != 0 || len(w.aws.Sessions()) != sessions {
 				t.Errorf("keys came %d times; %d sessions, want %d", len(w.keysOf("U0DEV1")), len(w.aws.Sessions()), sessions)
 			}
-			if kept := string(join(w.given(&w.undone))); !strings.Contains(kept, w.request().ID) || !strings.Contains(kept, "Runtime.ExitError") {
+			if kept := string(join(w.given(&w.undone))); !strings.Contains(kept, w.request().ID) ||
+				!strings.Contains(kept, "Runtime.ExitError") {
 				t.Errorf("kept for the operators: %s", kept)
 			}
 			w.pass(2 * time.Minute)
@@ -130,7 +131,9 @@ func TestRecordsThatComeAgainChangeNothing(t *testing.T) {
 	}
 	backward := slices.Clone(forward)
 	slices.Reverse(backward)
-	for _, batch := range [][]events.DynamoDBEventRecord{forward, backward, append(slices.Clone(forward), backward...), backward[:1], forward[:1]} {
+	for _, batch := range [][]events.DynamoDBEventRecord{
+		forward, backward, append(slices.Clone(forward), backward...), backward[:1], forward[:1],
+	} {
 		var answer events.DynamoDBEventResponse
 		w.must(json.Unmarshal(w.invoke("notify", events.DynamoDBEvent{Records: batch}), &answer))
 		if len(answer.BatchItemFailures) != 0 {
@@ -153,7 +156,8 @@ func TestEveryDeliveryTwiceHasOneEffect(t *testing.T) {
 	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end"; got != want {
 		t.Errorf("the events are %s, want %s", got, want)
 	}
-	if cards, direct, keys := len(w.messages(in("C0APPROVALS"))), len(w.messages(with("U0DEV1"))), len(w.keysOf("U0DEV1")); cards != 1 || direct != 2 || keys != 1 {
+	cards, direct := len(w.messages(in("C0APPROVALS"))), len(w.messages(with("U0DEV1")))
+	if keys := len(w.keysOf("U0DEV1")); cards != 1 || direct != 2 || keys != 1 {
 		t.Errorf("%d cards, %d direct messages, keys %d times; want 1, 2, 1", cards, direct, keys)
 	}
 	if n := len(w.aws.Sessions()); n != 1 {

@@ -20,16 +20,21 @@ import (
 // shown. docs/configuration.md tells what they mean.
 var wrongValues = map[string]string{
 	"AWS_REGION": "canary", "BASTION_ACCOUNT": "canary-12345678901", "TABLE": "ca:nary", "POLICY": "nowhere/canary",
-	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary", "SLACK_SIGNING_SECRET_PARAMETER": "canary",
-	"VEND_FUNCTION": "no such/canary", "EXTERNAL_ID_PARAMETER": "/other/canary", "CONSOLE_ISSUER": "http://canary",
-	"AWS_ENDPOINT_URL": "https://canary.example.com", "AWS_ENDPOINT_URL_DYNAMODB": "http://10.0.0.1/canary", "AWS_ENDPOINT_URL_SSM": "http://127.0.0.1.canary.example.com",
-	"AWS_ENDPOINT_URL_LAMBDA": "http://localhost@canary.example.com", "AWS_ENDPOINT_URL_STS": "http://169.254.169.254/canary",
-	"SLACK_API_URL": "https://slack.com.canary.example/api", "SIGNIN_URL": "http://0.0.0.0/canary",
+	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary",
+	"SLACK_SIGNING_SECRET_PARAMETER": "canary",
+	"VEND_FUNCTION":                  "no such/canary", "EXTERNAL_ID_PARAMETER": "/other/canary",
+	"CONSOLE_ISSUER":   "http://canary",
+	"AWS_ENDPOINT_URL": "https://canary.example.com", "AWS_ENDPOINT_URL_DYNAMODB": "http://10.0.0.1/canary",
+	"AWS_ENDPOINT_URL_SSM":    "http://127.0.0.1.canary.example.com",
+	"AWS_ENDPOINT_URL_LAMBDA": "http://localhost@canary.example.com",
+	"AWS_ENDPOINT_URL_STS":    "http://169.254.169.254/canary",
+	"SLACK_API_URL":           "https://slack.com.canary.example/api", "SIGNIN_URL": "http://0.0.0.0/canary",
 }
 
 // mayBeMissing are variables that may be left out, or empty.
 func mayBeMissing(name string) bool {
-	return name == "SLACK_ENTERPRISE" || name == "SLACK_API_URL" || name == "SIGNIN_URL" || strings.HasPrefix(name, "AWS_ENDPOINT_URL")
+	return name == "SLACK_ENTERPRISE" || name == "SLACK_API_URL" || name == "SIGNIN_URL" ||
+		strings.HasPrefix(name, "AWS_ENDPOINT_URL")
 }
 
 // readBy reports whether a function reads a variable.
@@ -108,11 +113,13 @@ func oneLine(t *testing.T, what, said string, names ...string) {
 // complete is an environment with which a function starts.
 func complete(function string) map[string]string {
 	env := map[string]string{
-		"AWS_REGION": region, "BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
+		"AWS_REGION": region, "BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled",
+		"SLACK_TEAM":                "T0SANDBOX",
 		"SLACK_BOT_TOKEN_PARAMETER": tokenAt,
 	}
 	for name, value := range map[string]string{
-		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": "aws-access-vend", "EXTERNAL_ID_PARAMETER": externAt, "CONSOLE_ISSUER": "https://access.example.com/",
+		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": "aws-access-vend", "EXTERNAL_ID_PARAMETER": externAt,
+		"CONSOLE_ISSUER": "https://access.example.com/",
 	} {
 		if readBy(function, name) {
 			env[name] = value

@@ -33,12 +33,14 @@ func (w *world) mapStream() {
 	_, err = w.lambda.Map(lambdafake.Mapping{
 		Function: name("notify"), StreamARN: *table.Table.LatestStreamArn,
 		Streams: dynamodbstreams.New(dynamodbstreams.Options{
-			Region: region, BaseEndpoint: &w.table.Endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+			Region: region, BaseEndpoint: &w.table.Endpoint,
+			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		}),
 		Filter: func(r events.DynamoDBEventRecord) bool {
 			return r.EventName == "INSERT" && strings.HasPrefix(r.Change.Keys["sk"].String(), store.EventPrefix)
 		},
-		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour, OnFailure: w.keep(&w.parked), Retry: soon,
+		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour,
+		OnFailure: w.keep(&w.parked), Retry: soon,
 	})
 	w.must(err)
 }
@@ -49,7 +51,8 @@ type item = map[string]types.AttributeValue
 // items is the whole table.
 func (w *world) items() (all []item) {
 	w.t.Helper()
-	pages := dynamodb.NewScanPaginator(w.table.Client(nil), &dynamodb.ScanInput{TableName: &w.table.Name, ConsistentRead: aws.Bool(true)})
+	pages := dynamodb.NewScanPaginator(w.table.Client(nil),
+		&dynamodb.ScanInput{TableName: &w.table.Name, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(w.t.Context())
 		w.must(err)

@@ -42,9 +42,11 @@ func TestWhatWasGivenSaysWhoItIs(t *testing.T) {
 	keys := exported(w.keysOf("U0DEV1")[0])
 	who, err := sts.New(sts.Options{
 		Region: keys["AWS_DEFAULT_REGION"], BaseEndpoint: aws.String(w.url + "/aws"),
-		Credentials: credentials.NewStaticCredentialsProvider(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], keys["AWS_SESSION_TOKEN"]),
+		Credentials: credentials.NewStaticCredentialsProvider(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"],
+			keys["AWS_SESSION_TOKEN"]),
 	}).GetCallerIdentity(t.Context(), nil)
-	if want := "arn:aws:sts::111111111111:assumed-role/ReadOnly/aws-access-" + w.request().ID; err != nil || aws.ToString(who.Arn) != want {
+	if want := "arn:aws:sts::111111111111:assumed-role/ReadOnly/aws-access-" + w.request().ID; err != nil ||
+		aws.ToString(who.Arn) != want {
 		t.Errorf("STS says %v, %v; want %s", who, err, want)
 	}
 	page := w.browse(w.link("U0DEV1"))
@@ -55,12 +57,13 @@ func TestWhatWasGivenSaysWhoItIs(t *testing.T) {
 	}
 }
 
-// link is the newest sign-in link that somebody was given.
+// link returns the newest sign-in link that a person was given.
 func (w *world) link(user string) string {
 	w.t.Helper()
-	found := regexp.MustCompile(`<(http[^|>]+/federation\?[^|>]+)\|`).FindStringSubmatch(w.last(func(m slackfake.Message) bool {
+	message := w.last(func(m slackfake.Message) bool {
 		return m.To == user && strings.Contains(m.Text, "/federation?")
-	}))
+	})
+	found := regexp.MustCompile(`<(http[^|>]+/federation\?[^|>]+)\|`).FindStringSubmatch(message)
 	if found == nil {
 		w.t.Fatalf("%s was given no link", user)
 	}
@@ -94,7 +97,8 @@ func TestOnlyVendLinksSTS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		links := slices.ContainsFunc(made.Deps, func(m *debug.Module) bool { return strings.HasSuffix(m.Path, "/service/sts") })
+		links := slices.ContainsFunc(made.Deps,
+			func(m *debug.Module) bool { return strings.HasSuffix(m.Path, "/service/sts") })
 		if links != (function == "vend") || len(made.Deps) < 5 {
 			t.Errorf("%s links STS: %v (%d modules)", function, links, len(made.Deps))
 		}
@@ -150,14 +154,16 @@ func TestSixteenApproversAtOnce(t *testing.T) {
 	told := 0
 	for _, who := range leads {
 		m := w.last(onlyTo(who))
-		if who == r.Approvals[0].By.ID && m != "" || who != r.Approvals[0].By.ID && !strings.Contains(m, fmt.Sprintf("Already approved by %s", r.Approvals[0].By.Name)) {
+		if who == r.Approvals[0].By.ID && m != "" ||
+			who != r.Approvals[0].By.ID && !strings.Contains(m, fmt.Sprintf("Already approved by %s", r.Approvals[0].By.Name)) {
 			t.Errorf("%s was told %q", who, m)
 		}
 		if m != "" {
 			told++
 		}
 	}
-	if cards := w.messages(in("C0APPROVALS")); told != 15 || len(cards) != 1 || !strings.Contains(cards[0].Text, "granted") {
+	if cards := w.messages(in("C0APPROVALS")); told != 15 || len(cards) != 1 ||
+		!strings.Contains(cards[0].Text, "granted") {
 		t.Errorf("%d were told; the cards are %+v", told, cards)
 	}
 }

@@ -170,7 +170,8 @@ func TestADirectoryOfANewerVersionDecidesNothing(t *testing.T) {
 			if out := w.command("U0DEV1", line); !strings.Contains(out.Body, "Something went wrong") || len(w.requests()) != 0 {
 				t.Errorf("asked: %s, %d requests", out.Body, len(w.requests()))
 			}
-			if log := w.logs("slack"); !strings.Contains(log, access.ErrNewer.Error()) || !strings.Contains(log, store.DirectoryKey) {
+			if log := w.logs("slack"); !strings.Contains(log, access.ErrNewer.Error()) ||
+				!strings.Contains(log, store.DirectoryKey) {
 				t.Errorf("the log does not say which item is newer: %s", log)
 			}
 		})
@@ -189,7 +190,8 @@ func TestAnEventOfANewerVersionIsKept(t *testing.T) {
 	if n := len(w.messages(in("C0APPROVALS"))); n != 1 {
 		t.Errorf("%d cards were posted, want one", n)
 	}
-	if kept := string(join(w.given(&w.parked))); !strings.Contains(kept, "01NEWER") || !strings.Contains(kept, "Invented") {
+	if kept := string(join(w.given(&w.parked))); !strings.Contains(kept, "01NEWER") ||
+		!strings.Contains(kept, "Invented") {
 		t.Errorf("kept: %s", kept)
 	}
 	if log := w.logs("notify"); !strings.Contains(log, access.ErrNewer.Error()) {

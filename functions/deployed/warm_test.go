@@ -30,14 +30,17 @@ func BenchmarkWarmCommand(b *testing.B) {
 			}
 			for b.Loop() {
 				for range warmCommands + 1 {
-					if out, err := hands.Do(b.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line}); err != nil || out.Status != http.StatusOK {
+					if out, err := hands.Do(b.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line}); err != nil ||
+						out.Status != http.StatusOK {
 						b.Fatal(out, err)
 					}
 				}
 			}
 			took = took[1:] // the first one started an instance
 			slices.Sort(took)
-			for name, at := range map[string]int{"p50-ms": len(took) / 2, "p99-ms": len(took) * 99 / 100, "max-ms": len(took) - 1} {
+			for name, at := range map[string]int{
+				"p50-ms": len(took) / 2, "p99-ms": len(took) * 99 / 100, "max-ms": len(took) - 1,
+			} {
 				b.ReportMetric(took[at].Seconds()*1000, name)
 			}
 		})

@@ -50,7 +50,8 @@ func usersList(w http.ResponseWriter, sent []byte) {
 		}
 		members = append(members, map[string]any{
 			"id": workspaceID(i), "team_id": "T0SANDBOX", "name": fmt.Sprintf("person.%d", i), "is_email_confirmed": true,
-			"tz": "Europe/London", "tz_label": "Greenwich Mean Time", "color": "9f69e7", //nolint:misspell // Slack's name of the field
+			//nolint:misspell // Slack's name of the field
+			"tz": "Europe/London", "tz_label": "Greenwich Mean Time", "color": "9f69e7",
 			"updated": 1700000000,
 			"profile": profile,
 		})

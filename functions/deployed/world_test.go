@@ -71,7 +71,8 @@ func makePackage(dir, function string) error {
 	//nolint:misspell // it is SAM's own name
 	build := exec.Command("make", "-s", "-C", "../..", target, "ARTIFACTS_DIR="+dir, "ARCH="+runtime.GOARCH)
 	for _, v := range os.Environ() {
-		if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" && n != "MAKELEVEL" { // of a make that runs the tests
+		// of a make that runs the tests
+		if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" && n != "MAKELEVEL" {
 			build.Env = append(build.Env, v)
 		}
 	}
@@ -125,7 +126,10 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, table: dynamotest.NewTable(t), wire: newWire(), ssm: new(lambdafake.Parameters), keys: make(map[string]access.Credentials)}
+	w := &world{
+		t: t, table: dynamotest.NewTable(t), wire: newWire(), ssm: new(lambdafake.Parameters),
+		keys: make(map[string]access.Credentials),
+	}
 	w.play()
 	for function := range functions {
 		w.deploy(dir, function)
@@ -180,7 +184,8 @@ func (w *world) mount(mux *http.ServeMux) {
 		mux.Handle(path, w.wire.before(next))
 		mux.Handle(path+"/", w.wire.before(next))
 	}
-	mux.Handle("/slack/", w.lambda.HTTPAPI(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	mux.Handle("/slack/",
+		w.lambda.HTTPAPI(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
 }
 
 // stock puts up the secrets, the functions' roles, and the roles of the policy.
@@ -221,9 +226,11 @@ func (w *world) environment(function string) map[string]string {
 	env := map[string]string{
 		"BASTION_ACCOUNT": bastion, "TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
 		"SLACK_BOT_TOKEN_PARAMETER": tokenAt,
-		"AWS_ACCESS_KEY_ID":         key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretKey.Reveal(), "AWS_SESSION_TOKEN": key.SessionToken.Reveal(),
-		"AWS_ENDPOINT_URL_DYNAMODB": w.url + "/dynamodb", "AWS_ENDPOINT_URL_SSM": w.url + "/ssm", "AWS_ENDPOINT_URL_LAMBDA": w.url + "/lambda",
-		"AWS_ENDPOINT_URL_STS": w.url + "/aws", "SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
+		"AWS_ACCESS_KEY_ID":         key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretKey.Reveal(),
+		"AWS_SESSION_TOKEN":         key.SessionToken.Reveal(),
+		"AWS_ENDPOINT_URL_DYNAMODB": w.url + "/dynamodb", "AWS_ENDPOINT_URL_SSM": w.url + "/ssm",
+		"AWS_ENDPOINT_URL_LAMBDA": w.url + "/lambda",
+		"AWS_ENDPOINT_URL_STS":    w.url + "/aws", "SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
 	}
 	switch function {
 	case "slack":
@@ -270,7 +277,8 @@ func (w *world) given(up *[][]byte) [][]byte {
 // measured elsewhere; this machine may be busy.
 func (w *world) hands() slackfake.UI {
 	return slackfake.UI{
-		Slack: w.slack, Post: slackfake.PostOverHTTP(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now, Timeout: time.Minute,
+		Slack: w.slack, Post: slackfake.PostOverHTTP(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now,
+		Timeout: time.Minute,
 	}
 }
 
@@ -328,8 +336,9 @@ func (w *world) tick() {
 func scheduled() map[string]any {
 	return map[string]any{
 		"version": "0", "id": "0a1b2c3d", "detail-type": "Scheduled Event", "source": "aws.events", "account": bastion,
-		"time": time.Now().UTC().Format(time.RFC3339), "region": region, "resources": []string{"arn:aws:events:" + region + ":" + bastion + ":rule/tick"},
-		"detail": map[string]any{},
+		"time": time.Now().UTC().Format(time.RFC3339), "region": region,
+		"resources": []string{"arn:aws:events:" + region + ":" + bastion + ":rule/tick"},
+		"detail":    map[string]any{},
 	}
 }
 

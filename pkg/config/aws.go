@@ -31,7 +31,8 @@ const (
 // this computer are taken: in Lambda none of them is of any use to whoever can
 // change a function's environment, and cannot read it.
 var elsewhere = [...]string{
-	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_STS",
+	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_LAMBDA",
+	"AWS_ENDPOINT_URL_STS",
 	"SLACK_API_URL", "SIGNIN_URL",
 }
 

@@ -96,7 +96,8 @@ func TestAWrongValueIsNamedAndNotShown(t *testing.T) {
 			if err == nil {
 				continue // not read by this function
 			}
-			if !strings.Contains(err.Error(), name+" is wrong") || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "\n") {
+			if !strings.Contains(err.Error(), name+" is wrong") || strings.Contains(err.Error(), "canary") ||
+				strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: got %q", name, err)
 			}
 		}
@@ -144,8 +145,10 @@ func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
 	for _, name := range elsewhere {
 		for value, want := range map[string]bool{
 			"": true, "http://127.0.0.1:4566": true, "http://[::1]:1/slack-api": true, "https://localhost/x": true,
-			"https://evil.example": false, "http://127.0.0.1.evil.example": false, "http://localhost@evil.example": false, "http://0.0.0.0:1": false,
-			"//127.0.0.1": false, "127.0.0.1:4566": false, "file:///etc/passwd": false, "http://169.254.169.254": false, "http://127.0.0.1/?x=1": false,
+			"https://evil.example": false, "http://127.0.0.1.evil.example": false, "http://localhost@evil.example": false,
+			"http://0.0.0.0:1": false,
+			"//127.0.0.1":      false, "127.0.0.1:4566": false, "file:///etc/passwd": false, "http://169.254.169.254": false,
+			"http://127.0.0.1/?x=1": false,
 		} {
 			_, err := Read(Vend, func(n string) string {
 				if n == name {
@@ -165,7 +168,9 @@ func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
 }
 
 func TestAServicesOwnEndpointGoesBeforeTheGeneralOne(t *testing.T) {
-	c := Config{elsewhere: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2"}}
+	c := Config{
+		elsewhere: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2"},
+	}
 	for service, want := range map[Service]string{STS: "http://127.0.0.1:2", DynamoDB: "http://127.0.0.1:1"} {
 		if got := AWS(c, service, func(string) string { return "" }).BaseEndpoint; got == nil || *got != want {
 			t.Errorf("%s: got %v, want %s", service, got, want)

@@ -67,7 +67,8 @@ func (p *Parameter) get(ctx context.Context) (access.Secret, error) {
 	if err != nil {
 		return access.Secret{}, err
 	}
-	said, err := p.SSM.Post(ctx, "/", http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM.GetParameter"}}, asked)
+	said, err := p.SSM.Post(ctx, "/",
+		http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM.GetParameter"}}, asked)
 	if err != nil {
 		return access.Secret{}, fmt.Errorf("ssm:GetParameter: %w", err)
 	}
