@@ -98,7 +98,7 @@ func (h *Slack) cancelOrEnd(ctx context.Context, in slackui.Interaction, now tim
 	case in.IsFromList():
 		drawn = h.redrawList(ctx, in, now)
 	case err == nil && r.Requester.ID == in.User && !r.Messages.Holds(in.Channel, in.TS):
-		m := slackui.DirectMessage(r.Request, now)
+		m := slackui.RequesterMessage(r.Request, now)
 		drawn = h.Slack.Respond(ctx, in.ResponseURL, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 	}
 	if ignoreGone(drawn) != nil { // the request has moved nevertheless

@@ -48,7 +48,7 @@ func (d *delivery) reconcile(ctx context.Context) {
 		d.show(ctx, slotCard+channel, channel, d.card())
 	}
 	if d.hasDirectMessage() {
-		d.show(ctx, slotGrant, d.request.Requester.ID, slackui.DirectMessage(d.request, d.now))
+		d.show(ctx, slotGrant, d.request.Requester.ID, slackui.RequesterMessage(d.request, d.now))
 	}
 	d.tellNotAsked(ctx)
 	for _, o := range slices.Clone(d.posted.Owed) {

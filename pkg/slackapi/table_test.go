@@ -105,7 +105,7 @@ func TestEveryErrorHasAClass(t *testing.T) {
 		{"a rate limit", &Error{Op: "chat.update", Status: 429}, Wait},
 		{"a server error", &Error{Op: "chat.update", Status: 503}, Wait},
 		{"no answer", &Error{Op: "chat.update", cause: context.DeadlineExceeded}, Wait},
-		{"an odd status", &Error{Op: "chat.update", Status: 418}, Unknown},
+		{"another status", &Error{Op: "chat.update", Status: 418}, Unknown},
 		{"an endless answer", &Error{Op: "users.list", cause: ErrTooLarge}, Wait},
 	} {
 		if got := Classify(c.err); got != c.class {

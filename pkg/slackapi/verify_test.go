@@ -99,10 +99,10 @@ func TestOnlyAFreshSignatureOverTheExactBytesVerifies(t *testing.T) {
 
 func TestATimestampInAnotherSpellingIsRefusedEvenIfSigned(t *testing.T) {
 	seconds := strconv.FormatInt(noon.Unix(), 10)
-	for _, odd := range []string{"+" + seconds, "0" + seconds, " " + seconds, seconds + "\n", seconds + "e0"} {
-		header := http.Header{TimestampHeader: {odd}, SignatureHeader: {sign(secret, odd, nil)}}
+	for _, spelling := range []string{"+" + seconds, "0" + seconds, " " + seconds, seconds + "\n", seconds + "e0"} {
+		header := http.Header{TimestampHeader: {spelling}, SignatureHeader: {sign(secret, spelling, nil)}}
 		if err := Verify(secret, header, nil, noon); !errors.Is(err, ErrSignature) {
-			t.Errorf("%q: got %v, want %v", odd, err, ErrSignature)
+			t.Errorf("%q: got %v, want %v", spelling, err, ErrSignature)
 		}
 	}
 }

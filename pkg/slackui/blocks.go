@@ -9,14 +9,14 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// Slack's limits, in characters unless said otherwise (docs/facts.md#e4), and limits of our own.
+// Limits, in characters unless said otherwise. They are Slack's (docs/facts.md#e4) unless marked as this package's.
 const (
 	maxText    = 3000 // of a text object
 	maxHeader  = 150  // of a header
 	maxOption  = 75   // of an option's text and description
-	maxAddress = 2000 // of a ticket's link: our own, so that a line with a link fits
-	maxName    = 100  // of a name in a sentence: our own
-	maxTyped   = 3500 // of one typed text on a card, which has at most two: our own
+	maxAddress = 2000 // of a ticket's link: this package's, so that a line with a link fits
+	maxName    = 100  // of a name in a sentence: this package's
+	maxTyped   = 3500 // of one typed text on a card, which has at most two: this package's
 
 	// MaxOptions is how many options a menu has at most.
 	MaxOptions = 100

@@ -100,10 +100,10 @@ func TestAMessageHasTheButtonsOfTheState(t *testing.T) {
 		"card, active":         {Card(active(), "", noon), "Revoke#"},
 		"card, timed out":      {Card(timedOut(), "", noon), ""},
 		"card, revoked":        {Card(revoked, "", noon), ""},
-		"direct, both":         {DirectMessage(active(), noon), "Open AWS console# Get temporary keys# I'm done#"},
-		"direct, console only": {DirectMessage(consoleOnly, noon), "Open AWS console# I'm done#"},
-		"direct, keys only":    {DirectMessage(keysOnly, noon), "Get temporary keys# I'm done#"},
-		"direct, revoked":      {DirectMessage(revoked, noon), ""},
+		"direct, both":         {RequesterMessage(active(), noon), "Open AWS console# Get temporary keys# I'm done#"},
+		"direct, console only": {RequesterMessage(consoleOnly, noon), "Open AWS console# I'm done#"},
+		"direct, keys only":    {RequesterMessage(keysOnly, noon), "Get temporary keys# I'm done#"},
+		"direct, revoked":      {RequesterMessage(revoked, noon), ""},
 		"list":                 {List(all, false, noon), "I'm done# Cancel#"},
 	} {
 		if got := buttonsOf(c.m); got != withID(c.want) {
@@ -149,7 +149,7 @@ func TestTheStatusSaysHowLongLiveSessionsAct(t *testing.T) {
 			t.Errorf("%s: got %q", name, got)
 		}
 		quoted := string(mustJSON(got))
-		for _, m := range []Message{Card(c.r, "", c.now), DirectMessage(c.r, c.now)} {
+		for _, m := range []Message{Card(c.r, "", c.now), RequesterMessage(c.r, c.now)} {
 			if !strings.Contains(string(mustJSON(m.Blocks)), quoted[1:len(quoted)-1]) {
 				t.Errorf("%s: the message does not say %q", name, got)
 			}

@@ -238,7 +238,7 @@ func longestMessages(text string) map[string]Message {
 	return map[string]Message{
 		"card":       Card(r, link, noon),
 		"denied":     Card(denied, link, noon),
-		"direct":     DirectMessage(denied, noon),
+		"direct":     RequesterMessage(denied, noon),
 		"granted":    Card(granted, link, noon),
 		"list":       List(numbered(slices.Repeat([]access.Request{r, denied, granted}, 20)), true, noon),
 		"submitted":  Submitted(r),

@@ -8,9 +8,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// DirectMessage is the message to the requester once the request is decided. It shows the request's present state, and
+// RequesterMessage is the message to the requester once the request is decided. It shows the request's present state, and
 // has buttons while the grant is active.
-func DirectMessage(r access.Request, now time.Time) Message {
+func RequesterMessage(r access.Request, now time.Time) Message {
 	blocks := []slack.Block{section("*" + title(r) + "*\n" + roleIn(r))}
 	blocks = append(blocks, sections(fitLines(status(r, now), maxStatus)...)...)
 	blocks = append(blocks, closingReason(r)...)
@@ -61,7 +61,7 @@ type Notice struct {
 //	a click that came to nothing   to the requester
 //	expired, given back, revoked   to the requester
 //
-// Denials, time-outs and grants have none: DirectMessage is new then. r is the request as it is now, which may be later
+// Denials, time-outs and grants have none: RequesterMessage is new then. r is the request as it is now, which may be later
 // than the event: a notice that is no longer true is not sent.
 func NoticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok bool) {
 	switch {

@@ -17,9 +17,7 @@ func noticeCases() map[string]noticeCase {
 		"a reminder, decided since": {
 			verb: access.Tick, from: access.Pending, to: access.Pending, now: active(), want: nobody,
 		},
-		"submitted": {
-			verb: access.Submit, to: access.Pending, now: pending(), want: nobody,
-		},
+		"submitted": {verb: access.Submit, to: access.Pending, now: pending(), want: nobody},
 		"one of two approvals": {
 			verb: access.Approve, from: access.Pending, to: access.Pending, now: halfApproved(), want: nobody,
 		},

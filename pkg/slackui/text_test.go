@@ -88,7 +88,7 @@ func quotingMessages(text string) map[string]Message {
 		"card":         Card(r, "https://t.example/"+text, noon),
 		"denied":       Card(denied, "", noon),
 		"granted":      Card(granted, "", noon),
-		"direct":       DirectMessage(denied, noon),
+		"direct":       RequesterMessage(denied, noon),
 		"list":         List(numbered([]access.Request{r, denied, granted}), false, noon),
 		"submitted":    Submitted(r),
 		"operators":    Operators(text),
