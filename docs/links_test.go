@@ -20,8 +20,8 @@ const self = "docs/links_test.go"
 // A link that leads nowhere, or a comment that cites a file which was renamed, sends readers away.
 // This test finds both. It searches:
 //
-//   - Markdown: relative links with their anchors, and paths of this repository in backticks. A
-//     path may name a function: `pkg/access/moves.go:Approve`;
+//   - Markdown: relative links with their anchors, and in backticks, paths of this repository and
+//     names of its packages. A path may name a function: `pkg/access/moves.go:Approve`;
 //   - comments of all sources: paths of this repository;
 //   - every text: citations such as `docs/facts.md#a3`, and the short forms that are not allowed.
 func TestEveryLinkAndCitationLeadsSomewhere(t *testing.T) {
@@ -41,6 +41,7 @@ func TestEveryLinkAndCitationLeadsSomewhere(t *testing.T) {
 type repository struct {
 	fsys     fs.FS
 	anchors  map[string][]string // of each Markdown file
+	files    map[string][]string // of each package in pkg
 	problems []string
 }
 
@@ -234,6 +235,9 @@ func (r *repository) markdown(name, text string) {
 			if codePath.MatchString(found[1]) {
 				r.codePath(name, i+1, found[1])
 			}
+			if goName.MatchString(found[1]) {
+				r.goName(name, i+1, found[1])
+			}
 		}
 	}
 }
@@ -270,6 +274,40 @@ func (r *repository) codePath(name string, line int, cited string) {
 	if err != nil || !hasFunction(string(text), function) {
 		r.report(name, line, "%s has no function %s", file, function)
 	}
+}
+
+// goName is a name that a package of this repository exports: access.Request, or access.Request.Usable.
+var goName = regexp.MustCompile(`^[a-z]+\.[A-Z]\w*(?:\.[A-Z]\w*)?$`)
+
+// goName checks a Go name in backticks, where there is a package of that name: one of its files declares it.
+func (r *repository) goName(name string, line int, cited string) {
+	pkg, declared, _ := strings.Cut(cited, ".")
+	files := r.packages()[pkg]
+	for _, file := range files {
+		text, err := fs.ReadFile(r.fsys, file)
+		if err == nil && hasFunction(string(text), declared) {
+			return
+		}
+	}
+	if len(files) > 0 {
+		r.report(name, line, "package %s does not declare %s", pkg, declared)
+	}
+}
+
+// packages are the Go files of each package in pkg, by the name of its directory.
+func (r *repository) packages() map[string][]string {
+	if r.files != nil {
+		return r.files
+	}
+	r.files = make(map[string][]string)
+	_ = fs.WalkDir(r.fsys, "pkg", func(file string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && path.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go") {
+			pkg := path.Base(path.Dir(file))
+			r.files[pkg] = append(r.files[pkg], file)
+		}
+		return nil // a tree without pkg has no packages
+	})
+	return r.files
 }
 
 // hasFunction reports whether a Go file declares a function, a method, or a type or variable of that name.
@@ -322,6 +360,7 @@ var linkCases = []struct{ name, file, text, want string }{
 	{"a link within the page", "docs/a.md", "[b](#none)", "docs/a.md:1: docs/a.md has no anchor #none"},
 	{"a path in backticks", "docs/a.md", "`pkg/gone/x.go`", "docs/a.md:1: `pkg/gone/x.go` does not exist"},
 	{"a function in backticks", "docs/a.md", "`pkg/x/x.go:Gone`", "docs/a.md:1: pkg/x/x.go has no function Gone"},
+	{"a Go name in backticks", "docs/a.md", "`x.Gone`", "docs/a.md:1: package x does not declare Gone"},
 	{
 		"a file in a comment", "pkg/y.go", "package y // as pkg/gone does",
 		"pkg/y.go:1: the comment cites  pkg/gone, which does not exist",
@@ -345,6 +384,7 @@ var linkCases = []struct{ name, file, text, want string }{
 	{"an anchor of a heading", "docs/a.md", "[b](b.md#how-long-and-why)", ""},
 	{"an explicit anchor", "docs/a.md", "[b](b.md#a3) and `docs/b.md#a3`.", ""},
 	{"a directory, and a pattern", "docs/a.md", "`pkg/x`, `pkg/x/`, `pkg/*/x.go`", ""},
+	{"Go names that are there", "docs/a.md", "`x.Here`, `x.T.There`, `other.Gone`", ""},
 	{"a function that is there", "docs/a.md", "`pkg/x/x.go:Here`, `pkg/x/x.go:T.There`", ""},
 	{"a Go name behind a package", "pkg/y.go", "package y // see pkg/x.Here and pkg/x.", ""},
 	{"an address on the internet", "docs/a.md", "[x](https://example.com/docs/none.md#x)", ""},
