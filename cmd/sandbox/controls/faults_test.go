@@ -12,8 +12,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// Ways to fail that nobody could mean are refused with what is allowed.
-func TestFaultsSayWhatIsAllowed(t *testing.T) {
+// A fault that could never happen is refused, with what is allowed.
+func TestRefusedFaultsSayWhatIsAllowed(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	for body, want := range map[string]string{
 		`{"at":"slack:*","how":"code:"}`:           "write code: and an error code",
@@ -32,20 +32,20 @@ func TestFaultsSayWhatIsAllowed(t *testing.T) {
 		`{"at":"slack:users.list","how":"429","per_minute":20}`:         `"per_minute" belongs to "how":"quota"`,
 		`{"at":"slack:users.list","how":"quota","per_minute":20,"n":1}`: `unknown field "n"`,
 	} {
-		status, said := b.Control("faults", body)
+		status, text := b.Control("faults", body)
 		var answer struct{ Error string }
-		if err := json.Unmarshal([]byte(said), &answer); err != nil || status != http.StatusBadRequest ||
+		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != http.StatusBadRequest ||
 			!strings.Contains(answer.Error, want) {
-			t.Errorf("%s: got %d %s, want 400 %q", body, status, said, want)
+			t.Errorf("%s: got %d %s, want 400 %q", body, status, text, want)
 		}
 	}
 	if list := b.State().Faults; len(list) != 0 {
-		t.Errorf("refused, and yet in force: %+v", list)
+		t.Errorf("a refused fault is active: %+v", list)
 	}
 }
 
-// Each fault that was set is listed as it was set.
-func TestFaultsAreListedAsTheyWereSet(t *testing.T) {
+// Faults are listed as they were added, with "until" in place of "for".
+func TestFaultsAreListedAsTheyWereAdded(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Do("clock", `{"set":"2026-11-21T12:01:00Z"}`)
 	set := []string{
@@ -63,9 +63,9 @@ func TestFaultsAreListedAsTheyWereSet(t *testing.T) {
 	}
 }
 
-// A quota lets so many calls of a minute of sandbox time through, and those
-// that it lets through meet the other faults. Refusals are its times.
-func TestAQuotaIsJudgedByTheSandboxClock(t *testing.T) {
+// A quota limits the calls in a minute of sandbox time. Calls within the limit meet
+// the other faults, and each refusal counts as one of its times.
+func TestQuotasLimitCallsBySandboxTime(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	calls := func(method string, n int) (refused int) {
 		for range n {
@@ -93,7 +93,7 @@ func TestAQuotaIsJudgedByTheSandboxClock(t *testing.T) {
 		}
 		b.Send(http.MethodDelete, "/sandbox/faults", "")
 		if got := calls(c.method, 3); got != 0 {
-			t.Errorf("%s: %d calls refused after the end", c.fault, got)
+			t.Errorf("%s: %d calls refused after the quota was cleared", c.fault, got)
 		}
 		b.Advance("1m")
 	}
@@ -109,9 +109,9 @@ func TestAQuotaIsJudgedByTheSandboxClock(t *testing.T) {
 	}
 }
 
-// Codes and dead connections reach the functions, and what was ordered is done
-// once they are over.
-func TestCodesAndDeadConnectionsEnd(t *testing.T) {
+// While a call is refused with a code or a closed connection, no link is given.
+// Once the fault is over, a new click works.
+func TestANewClickWorksAfterCodesAndClosedConnections(t *testing.T) {
 	for _, at := range []string{"sts:AssumeRole", "signin:getSigninToken", "invoke:vend"} {
 		for _, how := range []string{"dead", "code:ThrottlingException", "code:AccessDenied"} {
 			t.Run(at+" "+how, func(t *testing.T) {
@@ -119,8 +119,9 @@ func TestCodesAndDeadConnectionsEnd(t *testing.T) {
 				grant := sandboxtest.Granted(b)
 				b.Do("faults", `{"at":"`+at+`","how":"`+how+`"}`)
 				b.Click("U0DEV1", "Open AWS console", grant)
-				if n := sandboxtest.Count(b.State().Messages, func(m slackfake.Message) bool { return sandboxtest.ConsoleLink.MatchString(m.Text) }); n != 0 {
-					t.Errorf("the call was refused, and yet there are %d links", n)
+				isLink := func(m slackfake.Message) bool { return sandboxtest.ConsoleLink.MatchString(m.Text) }
+				if n := sandboxtest.Count(b.State().Messages, isLink); n != 0 {
+					t.Errorf("the call was refused, but there are %d links", n)
 				}
 				b.Send(http.MethodDelete, "/sandbox/faults", "")
 				b.Advance("2m")
@@ -133,8 +134,8 @@ func TestCodesAndDeadConnectionsEnd(t *testing.T) {
 	}
 }
 
-// The table refuses as well, with the code in the error that is logged.
-func TestTheTableRefusesWithACode(t *testing.T) {
+// The table can refuse with a code, too.
+func TestNoRequestIsMadeWhenTheTableRefuses(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Do("faults", `{"at":"store:save","how":"code:ProvisionedThroughputExceededException"}`)
 	out := b.Command("U0DEV1", sandboxtest.AskCommand)

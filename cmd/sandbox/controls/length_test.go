@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-func TestLengths(t *testing.T) {
+func TestLengthsOfTime(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"30m": 30 * time.Minute, "1h30m": 90 * time.Minute, "90s": 90 * time.Second, "2d": 48 * time.Hour, "1d12h": 36 * time.Hour, "0s": 0, "365d": 365 * 24 * time.Hour,
+		"30m": 30 * time.Minute, "1h30m": 90 * time.Minute, "90s": 90 * time.Second, "0s": 0,
+		"2d": 48 * time.Hour, "1d12h": 36 * time.Hour, "365d": 365 * 24 * time.Hour,
 	} {
 		if got, err := parseLength(text); err != nil || got != want {
 			t.Errorf("%q: got %v, %v", text, got, err)
