@@ -23,25 +23,26 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var update = flag.Bool("update", false, "write the pictures of the story to docs/images")
+var update = flag.Bool("update", false, "write screenshots of the page to docs/images")
 
 const (
-	wholeStory = 2 * time.Minute
-	oneStep    = 20 * time.Second
-	lookAgain  = 50 * time.Millisecond
+	testTimeout  = 2 * time.Minute
+	stepTimeout  = 20 * time.Second
+	pollInterval = 50 * time.Millisecond
 
 	pageWidth, pageHeight = 1440, 900
 )
 
-// The story as people see it: nothing but the page is touched, from the
+// A person can go through the life of a request with the page alone, from the
 // command to the console that refuses after the end.
-func TestTheStoryInABrowser(t *testing.T) {
+func TestLifeOfARequestInABrowser(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "it needs a browser")
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	slack := openBrowser(t, b.URL)
 	slack.open(b.URL + "/")
 
-	askByHand(slack)
-	approveByHand(slack)
+	askOnThePage(slack)
+	approveOnThePage(slack)
 	slack.click("person-U0DEV1")
 	slack.click("dm")
 	for _, label := range []string{"Open AWS console", "Get temporary keys", "I'm done"} {
@@ -64,8 +65,8 @@ func TestTheStoryInABrowser(t *testing.T) {
 	console.isRefusedWhenReloaded()
 }
 
-// askByHand fills in the form as the first developer.
-func askByHand(slack *tab) {
+// askOnThePage fills in the form as the first developer.
+func askOnThePage(slack *tab) {
 	slack.click("person-U0DEV1")
 	slack.write("composer", "/aws-access")
 	slack.click("send")
@@ -85,8 +86,8 @@ func askByHand(slack *tab) {
 	slack.seesNo(hook("modal") + "[open]")
 }
 
-// approveByHand says yes as the first lead.
-func approveByHand(slack *tab) {
+// approveOnThePage approves as the first lead.
+func approveOnThePage(slack *tab) {
 	slack.click("person-U0LEAD1")
 	slack.click("channel-C0APPROVALS")
 	slack.sees("#list", "AWS access wanted")
@@ -100,14 +101,13 @@ func approveByHand(slack *tab) {
 	slack.picture("3-approved")
 }
 
-// openConsole takes the link that the app hands out, and follows it in a tab
-// of its own, as the link does.
+// openConsole asks the app for a console link and follows it in another tab.
 func openConsole(slack *tab) *tab {
 	slack.click("button-Open AWS console")
 	const link = `#list a[href*="/federation?"]`
 	slack.sees(link, "Open AWS console: payments-prod, ReadOnly")
 	if where := slack.attribute(link, "target"); where != "_blank" {
-		slack.t.Errorf("the link to the console opens in %q, want _blank", where)
+		slack.t.Errorf("the console link opens in %q, want _blank", where)
 	}
 	console := slack.another()
 	console.open(slack.attribute(link, "href"))
@@ -125,23 +125,27 @@ type tab struct {
 	watch *watch
 }
 
-// openBrowser starts a browser for this test alone; at its end nothing may
-// have gone wrong in it.
-func openBrowser(t *testing.T, own string) *tab {
+// openBrowser starts a browser for this test. At the end of the test, no error may
+// have happened in it, and no request may have gone to another address than url.
+func openBrowser(t *testing.T, url string) *tab {
 	t.Helper()
 	options := append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(findBrowser(t)), chromedp.UserDataDir(t.TempDir()), chromedp.Env("TZ=UTC"),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.WindowSize(pageWidth, pageHeight), chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("force-prefers-reduced-motion", true), //nolint:misspell // Chromium's own spelling
-	}, off("quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "dev-shm-usage")...)
-	ctx, stop := context.WithTimeout(context.Background(), wholeStory)
+		chromedp.WindowSize(pageWidth, pageHeight),
+		chromedp.Flag("force-color-profile", "srgb"), //nolint:misspell // Chromium's own spelling
+		chromedp.Flag("force-prefers-reduced-motion", true),
+	}, disabled(
+		"quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "dev-shm-usage")...)
+	ctx, stop := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)
-	return newTab(ctx, t, &watch{own: own + "/"})
+	return newTab(ctx, t, &watch{url: url + "/"})
 }
 
-func off(names ...string) (flags []chromedp.ExecAllocatorOption) {
+// disabled are the flags that disable features of Chromium.
+func disabled(names ...string) (flags []chromedp.ExecAllocatorOption) {
 	for _, name := range names {
 		flags = append(flags, chromedp.Flag("disable-"+name, true))
 	}
@@ -155,7 +159,7 @@ func findBrowser(t *testing.T) string {
 			return path
 		}
 	}
-	t.Fatal("there is no browser: install Chromium (the package chromium) or Google Chrome, so that it is on the PATH")
+	t.Fatal("there is no browser on the PATH: install Chromium (the package chromium) or Google Chrome")
 	return ""
 }
 
@@ -178,16 +182,17 @@ func (b *tab) another() *tab { b.t.Helper(); return newTab(b.ctx, b.t, b.watch) 
 // hook is the selector of an element that the page names for tests.
 func hook(name string) string { return `[data-test="` + name + `"]` }
 
+// does runs steps, or fails the test with what the page shows.
 func (b *tab) does(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, stop := context.WithTimeout(b.ctx, oneStep)
+	ctx, stop := context.WithTimeout(b.ctx, stepTimeout)
 	defer stop()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.t.Fatalf("%s: %v\nthe page says:\n%s", what, err, b.text())
+		b.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, b.text())
 	}
 }
 
-// text is what can be read in the tab, for reports of what went wrong.
+// text is the text of the page, for failure messages.
 func (b *tab) text() string {
 	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
 	if err != nil {
@@ -210,8 +215,8 @@ func (b *tab) write(name, text string) {
 	b.does("write into "+name, chromedp.Click(at), chromedp.SendKeys(at, text))
 }
 
-// search puts text into a menu in one piece, as pasting does: the menu is
-// filled once, and does not change under the hand that chooses.
+// search pastes text into a menu in one piece, so that the menu is filled once and
+// does not change while the test chooses from it.
 func (b *tab) search(name, text string) {
 	b.t.Helper()
 	put := chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
@@ -221,16 +226,18 @@ func (b *tab) search(name, text string) {
 	b.does("search in "+name, chromedp.Focus(chromedp.CSS(hook(name)), chromedp.NodeVisible), put)
 }
 
-// sees waits until the first element of a selector is visible and some
-// element of it contains the words.
+// sees waits until the first element that matches is visible and some matching
+// element contains the words.
 func (b *tab) sees(selector, words string) {
 	b.t.Helper()
-	said := chromedp.PollFunction[bool](`(at, words) => [...document.querySelectorAll(at)].some((el) => el.innerText.includes(words))`,
-		chromedp.WithPollingInterval(lookAgain), chromedp.WithPollingTimeout(0), chromedp.WithPollingArgs(selector, words))
+	const contains = `(at, words) => [...document.querySelectorAll(at)].some((el) => el.innerText.includes(words))`
+	said := chromedp.PollFunction[bool](contains, chromedp.WithPollingInterval(pollInterval),
+		chromedp.WithPollingTimeout(0), chromedp.WithPollingArgs(selector, words))
 	b.does(fmt.Sprintf("see %q in %s", words, selector), chromedp.WaitVisible(chromedp.CSS(selector)),
 		chromedp.Func(func(ctx context.Context, at *chromedp.Target) error { _, err := said(ctx, at); return err }))
 }
 
+// seesNo waits until no element matches.
 func (b *tab) seesNo(selector string) {
 	b.t.Helper()
 	b.does("see no "+selector, chromedp.WaitNotPresent(chromedp.CSS(selector)))
@@ -238,7 +245,7 @@ func (b *tab) seesNo(selector string) {
 
 func (b *tab) attribute(selector, name string) string {
 	b.t.Helper()
-	ctx, stop := context.WithTimeout(b.ctx, oneStep)
+	ctx, stop := context.WithTimeout(b.ctx, stepTimeout)
 	defer stop()
 	got, err := chromedp.Run(ctx, chromedp.AttributeValue(chromedp.CSS(selector), name))
 	if err != nil {
@@ -247,8 +254,8 @@ func (b *tab) attribute(selector, name string) string {
 	return got.Value
 }
 
-// isRefusedWhenReloaded is the console after the end. The browser itself logs
-// the status of that one answer as an error.
+// isRefusedWhenReloaded checks that the console refuses after the end. The browser
+// logs the status of that answer as an error, which is allowed once.
 func (b *tab) isRefusedWhenReloaded() {
 	b.t.Helper()
 	b.watch.allow(http.StatusForbidden)
@@ -264,23 +271,25 @@ func (b *tab) isRefusedWhenReloaded() {
 	b.seesNo("#buckets")
 }
 
-// settled is true when nothing moves or fades any more.
-const settled = `document.getAnimations().every((one) => one.playState === "finished" || one.effect.getTiming().iterations === Infinity)`
+// settled is true when no animation is running, except endless ones.
+const settled = `document.getAnimations().every((one) =>
+	one.playState === "finished" || one.effect.getTiming().iterations === Infinity)`
 
-// picture takes what stands in the window; with -update it becomes
-// docs/images/<name>.png.
+// picture takes a screenshot. With -update it is written to docs/images/<name>.png.
 func (b *tab) picture(name string) {
 	b.t.Helper()
-	b.does("let the page settle for "+name, chromedp.Poll[chromedp.Void](settled, chromedp.WithPollingInterval(lookAgain), chromedp.WithPollingTimeout(0)))
-	ctx, stop := context.WithTimeout(b.ctx, oneStep)
+	b.does("let the page settle for "+name, chromedp.Poll[chromedp.Void](settled,
+		chromedp.WithPollingInterval(pollInterval), chromedp.WithPollingTimeout(0)))
+	ctx, stop := context.WithTimeout(b.ctx, stepTimeout)
 	defer stop()
 	got, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		b.t.Fatalf("take the picture %s: %v", name, err)
+		b.t.Fatalf("take the screenshot %s: %v", name, err)
 	}
 	shape, err := png.DecodeConfig(bytes.NewReader(got))
 	if err != nil || shape.Width != pageWidth || shape.Height != pageHeight {
-		b.t.Fatalf("the picture %s: got %d bytes, %dx%d, %v; want a PNG of %dx%d", name, len(got), shape.Width, shape.Height, err, pageWidth, pageHeight)
+		b.t.Fatalf("the screenshot %s: got %d bytes, %dx%d, %v; want a PNG of %dx%d",
+			name, len(got), shape.Width, shape.Height, err, pageWidth, pageHeight)
 	}
 	if !*update {
 		return
@@ -294,13 +303,13 @@ func (b *tab) picture(name string) {
 	}
 }
 
-// watch hears what goes on in the tabs and keeps what must not: errors, and
-// requests to anywhere but the sandbox's own address.
+// watch listens to the events of the tabs and keeps errors and requests to other
+// addresses than the sandbox's.
 type watch struct {
-	own string // address that everything begins with
+	url string // with which every request must begin
 
 	mu      sync.Mutex
-	allowed string // in the text of the one error that is awaited
+	allowed string // part of the text of the one error that is expected
 	wrong   []string
 }
 
@@ -333,7 +342,7 @@ func (w *watch) hear(event any) {
 func (w *watch) logged(e *log.Entry) {
 	switch {
 	case e.Level != log.EntryLevelError:
-	case w.allowed != "" && strings.HasPrefix(e.URL, w.own+"console") && strings.Contains(e.Text, w.allowed):
+	case w.allowed != "" && strings.HasPrefix(e.URL, w.url+"console") && strings.Contains(e.Text, w.allowed):
 		w.allowed = ""
 	default:
 		w.wrong = append(w.wrong, "log: "+e.Text+" "+e.URL)
@@ -341,8 +350,8 @@ func (w *watch) logged(e *log.Entry) {
 }
 
 func (w *watch) sent(url string) {
-	if !strings.HasPrefix(url, w.own) {
-		w.wrong = append(w.wrong, "request elsewhere: "+url)
+	if !strings.HasPrefix(url, w.url) {
+		w.wrong = append(w.wrong, "request to another address: "+url)
 	}
 }
 

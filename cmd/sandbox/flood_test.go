@@ -23,6 +23,7 @@ var floodTargets = []string{
 // each channel, another person's card in the same channel is posted within five
 // seconds, and the operators read once who it was.
 func TestOnePersonsFloodDelaysNobodysCard(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "2,000 commands")
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Do("faults", `{"at":"slack:*","how":"quota"}`)
 	for i := range floodSize {

@@ -95,7 +95,8 @@ func TestALongTokenArrivesInTwoMessages(t *testing.T) {
 		t.Fatalf("got %d messages, want two", len(got))
 	}
 	first, second := fenced(t, got[0].Text), fenced(t, got[1].Text)
-	env := runInShell(t, first+"\n"+second, "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+	env := runInShell(t, first+"\n"+second,
+		"AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
 	if len(env[1]) != world.MaxTokenBytes || env[0] != b.State().Sessions[0].AccessKeyID || env[3] != "eu-west-1" {
 		t.Errorf("sh has a token of %d bytes, key %s, region %s", len(env[1]), env[0], env[3])
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// drawn counts the elements in the conversation that a selector finds.
-func (b *tab) drawn(selector string) int {
+// count counts the elements that match.
+func (b *tab) count(selector string) int {
 	b.t.Helper()
 	n, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](fmt.Sprintf("document.querySelectorAll(%q).length", selector)))
 	if err != nil {
@@ -20,38 +20,40 @@ func (b *tab) drawn(selector string) int {
 	return n
 }
 
-// The page draws what Slack would: a fence where the text has one, none around
-// shell lines, and none where Slack's servers have cut one in two.
-func TestThePageDrawsNoFenceOfItsOwn(t *testing.T) {
+// The page draws a code fence where the text has one, as Slack does: none around
+// bare shell lines, and none where Slack has cut one in two.
+func TestPageDrawsOnlyTheFencesOfTheText(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "it needs a browser")
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	slack := openBrowser(t, b.URL)
 	post := func(text string) { b.CallSlack("chat.postMessage", "channel=C0OPS&text="+url.QueryEscape(text)) }
 	post("export AWS_ACCESS_KEY_ID=AKIA\nexport AWS_REGION=eu-west-1\nbare shell lines")
 	slack.open(b.URL + "/#U0DEV1/C0OPS")
 	slack.sees("#list", "bare shell lines")
-	if n := slack.drawn("#list pre"); n != 0 {
+	if n := slack.count("#list pre"); n != 0 {
 		t.Errorf("shell lines are drawn in %d fences, want none", n)
 	}
 	post("```\nfenced```")
 	slack.sees("#list pre", "fenced")
 	post("```" + strings.Repeat("long ", 850) + "the end```")
 	slack.sees("#list", "the end```")
-	if fences, messages := slack.drawn("#list pre"), slack.drawn(`#list [data-test="message"]`); fences != 1 ||
+	if fences, messages := slack.count("#list pre"), slack.count(`#list [data-test="message"]`); fences != 1 ||
 		messages != 4 {
 		t.Errorf("%d messages with %d fences, want 4 with 1: the long one is two messages without a fence", messages, fences)
 	}
 }
 
-// A large workspace does not bury the page: the first people are shown, and how
-// many there are besides.
-func TestThePageOfALargeWorkspace(t *testing.T) {
+// In a large workspace the page shows the first people, oneself, and the number of
+// the others.
+func TestPageShowsTheFirstPeopleOfALargeWorkspace(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "it needs a browser")
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	b.Do("people", string(sandboxtest.Crowd(2000)))
 	slack := openBrowser(t, b.URL)
 	slack.open(b.URL + "/#U1001999/dm")
 	slack.sees(hook("people-more"), "1,948 more people")
 	slack.sees(hook("person-U1001999"), "person1999")
-	if n := slack.drawn("#people .person"); n != 61 {
+	if n := slack.count("#people .person"); n != 61 {
 		t.Errorf("%d people are shown, want 60 and oneself", n)
 	}
 }

@@ -7,30 +7,58 @@ import (
 	"testing"
 )
 
-func TestTheEnvironmentIsCheckedWhole(t *testing.T) {
+// policyFile writes a policy file for readSettings, which only reads it.
+func policyFile(t *testing.T) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	if err := os.WriteFile(file, []byte("version: 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	from := func(env map[string]string) func(string) string { return func(name string) string { return env[name] } }
-	s, err := readSettings(from(map[string]string{"POLICY": file}))
-	if err != nil || s.addr != "127.0.0.1:8080" || s.world.SigningSecret.Reveal() != "sandbox-signing-secret" || !s.world.Start.IsZero() {
-		t.Errorf("nothing set: got %+v, %v", s, err)
+	return file
+}
+
+func environment(env map[string]string) func(string) string {
+	return func(name string) string { return env[name] }
+}
+
+func TestSettingsHaveDefaults(t *testing.T) {
+	s, err := readSettings(environment(map[string]string{"POLICY": policyFile(t)}))
+	if err != nil || s.addr != "127.0.0.1:8080" || s.exposed || !s.world.Start.IsZero() ||
+		s.world.SigningSecret.Reveal() != "sandbox-signing-secret" {
+		t.Errorf("got %+v, %v", s, err)
 	}
-	_, err = readSettings(from(map[string]string{"ADDR": "0.0.0.0:80", "POLICY": file + "x", "SANDBOX_START": "noon",
-		"SANDBOX_TOKEN_BYTES": "4097", "SANDBOX_DYNAMODB": "http://127.0.0.1:8000"}))
-	for _, name := range []string{"ADDR", "SANDBOX_EXPOSE=1", "POLICY", "SANDBOX_START", "SANDBOX_TOKEN_BYTES",
-		"SANDBOX_DYNAMODB"} {
+}
+
+func TestAllProblemsOfTheEnvironmentAreReported(t *testing.T) {
+	_, err := readSettings(environment(map[string]string{
+		"ADDR": "0.0.0.0:80", "POLICY": policyFile(t) + "x", "SANDBOX_START": "noon",
+		"SANDBOX_TOKEN_BYTES": "4097", "SANDBOX_DYNAMODB": "http://127.0.0.1:8000",
+	}))
+	for _, name := range []string{
+		"ADDR", "SANDBOX_EXPOSE=1", "POLICY", "SANDBOX_START", "SANDBOX_TOKEN_BYTES", "SANDBOX_DYNAMODB",
+	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("all wrong: %v does not name %s", err, name)
+			t.Errorf("%v does not name %s", err, name)
 		}
 	}
-	for addr, ok := range map[string]bool{"127.0.0.1:0": true, "localhost:80": true, "[::1]:80": true, ":8080": false, "0.0.0.0:1": false, "192.168.1.2:1": false, "nonsense": false} {
-		if _, err := readSettings(from(map[string]string{"POLICY": file, "ADDR": addr})); (err == nil) != ok {
-			t.Errorf("ADDR %s: got %v, want accepted: %v", addr, err, ok)
+}
+
+// Without SANDBOX_EXPOSE=1 the sandbox listens on loopback only.
+func TestOnlyLoopbackAddressesAreAccepted(t *testing.T) {
+	file := policyFile(t)
+	for addr, accepted := range map[string]bool{
+		"127.0.0.1:0": true, "localhost:80": true, "[::1]:80": true,
+		":8080": false, "0.0.0.0:1": false, "192.168.1.2:1": false, "nonsense": false,
+	} {
+		_, err := readSettings(environment(map[string]string{"POLICY": file, "ADDR": addr}))
+		if (err == nil) != accepted {
+			t.Errorf("ADDR %s: got %v, want accepted: %v", addr, err, accepted)
 		}
 	}
-	if s, err := readSettings(from(map[string]string{"POLICY": file, "ADDR": "0.0.0.0:80", "SANDBOX_EXPOSE": "1"})); err != nil || !s.exposed {
+	s, err := readSettings(environment(map[string]string{
+		"POLICY": file, "ADDR": "0.0.0.0:80", "SANDBOX_EXPOSE": "1",
+	}))
+	if err != nil || !s.exposed {
 		t.Errorf("exposed: got %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// sources returns what is served, by name.
+// sources are the served files, by name.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -25,7 +25,8 @@ func sources(t *testing.T) map[string]string {
 	return found
 }
 
-func TestEverythingThatThePageLoadsIsServed(t *testing.T) {
+// The page loads only files that the sandbox serves.
+func TestPageLoadsOnlyServedFiles(t *testing.T) {
 	loads := regexp.MustCompile(`(?:src|href)="([^"#]+)"|(?:from|import) "([^"]+)"|src: "([^"]+)"|url\(([^)]*)\)`)
 	served := sources(t)
 	count := 0
@@ -34,20 +35,21 @@ func TestEverythingThatThePageLoadsIsServed(t *testing.T) {
 			count++
 			file := strings.TrimPrefix(m[1]+m[2]+m[3]+m[4], "./")
 			if _, ok := served[file]; !ok {
-				t.Errorf("%s loads %q, which is not served from here", name, file)
+				t.Errorf("%s loads %q, which the sandbox does not serve", name, file)
 			}
 		}
 	}
 	if count < 20 {
-		t.Errorf("found %d loads, want at least 20: the expression no longer sees them", count)
+		t.Errorf("found %d loads, want at least 20: the expression does not find them any more", count)
 	}
 }
 
-// What the Content-Security-Policy would block, or could turn text into markup
-// or code if the policy were not there.
-func TestNothingTurnsTextIntoMarkupOrCode(t *testing.T) {
+// The page uses nothing that its Content-Security-Policy would block, and nothing
+// that could turn text into markup or code if there were no such policy.
+func TestPageNeverTurnsTextIntoMarkupOrCode(t *testing.T) {
 	forbidden := []struct{ files, what, pattern string }{
-		{`\.js$`, "parses HTML", `innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTMLUnsafe|srcdoc`},
+		{`\.js$`, "parses HTML", `innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|` +
+			`createContextualFragment|setHTMLUnsafe|srcdoc`},
 		{`\.js$`, "runs text as code", `\beval\(|new Function|set(Timeout|Interval)\(\s*["'` + "`" + `]|import\(`},
 		{`\.js$`, "sets a handler or style as an attribute", `setAttribute\(\s*["'](on|style)|\.on[a-z]+\s*=[^=]`},
 		{`\.html$`, "holds an inline script, handler or style", `<style|<script[^>]*>[^<]|\son[a-z]+=|\sstyle=|javascript:`},
