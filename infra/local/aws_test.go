@@ -20,20 +20,20 @@ import (
 
 const (
 	region  = "eu-west-1"
-	bastion = "999999999999" // not an account of policy.yaml, which the compiler would refuse
+	bastion = "999999999999" // must not be an account of policy.yaml
 	stack   = "aws-access"
 )
 
-// keys are somebody's credentials: id, secret and token.
+// keys are credentials: id, secret and token.
 type keys [3]string
 
-// Retrieve makes them what clients take.
+// Retrieve makes keys a provider of credentials for clients.
 func (k keys) Retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: k[0], SecretAccessKey: k[1], SessionToken: k[2]}, nil
 }
 
-// rootOf may do everything in an account: the emulator takes an account's id for
-// a key.
+// rootOf returns keys that may do everything in an account. The emulator accepts the id
+// of an account as the key id of its root user.
 func rootOf(account string) keys { return keys{account, "test", ""} }
 
 func (w *world) endpoint() *string { return aws.String("http://" + w.aws) }
@@ -54,7 +54,7 @@ func (w *world) s3(k keys) *s3.Client {
 	return s3.NewFromConfig(w.config(k), func(o *s3.Options) { o.UsePathStyle = true })
 }
 
-// code is AWS's word for what went wrong, "" for nothing.
+// code returns AWS's error code, "" for no error.
 func code(err error) string {
 	var api smithy.APIError
 	switch {
@@ -66,10 +66,11 @@ func code(err error) string {
 	return err.Error()
 }
 
-// stackNow is the stack as it stands, nil for none.
-func (w *world) stackNow() *types.Stack {
+// currentStack returns the stack, nil if it does not exist.
+func (w *world) currentStack() *types.Stack {
 	w.t.Helper()
-	out, err := w.cloudformation(rootOf(bastion)).DescribeStacks(w.t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	in := &cloudformation.DescribeStacksInput{StackName: aws.String(stack)}
+	out, err := w.cloudformation(rootOf(bastion)).DescribeStacks(w.t.Context(), in)
 	if code(err) == "ValidationError" {
 		return nil
 	}
@@ -77,12 +78,11 @@ func (w *world) stackNow() *types.Stack {
 	return &out.Stacks[0]
 }
 
-// physical is what a resource of the stack is called in AWS.
+// physical returns the physical id of a resource of the stack.
 func (w *world) physical(logical string) string {
 	w.t.Helper()
-	out, err := w.cloudformation(rootOf(bastion)).DescribeStackResource(w.t.Context(), &cloudformation.DescribeStackResourceInput{
-		StackName: aws.String(stack), LogicalResourceId: &logical,
-	})
+	in := &cloudformation.DescribeStackResourceInput{StackName: aws.String(stack), LogicalResourceId: &logical}
+	out, err := w.cloudformation(rootOf(bastion)).DescribeStackResource(w.t.Context(), in)
 	w.must(err)
 	return *out.StackResourceDetail.PhysicalResourceId
 }

@@ -17,16 +17,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// doctor asks what operators ask after a deploy, as one of them who may do what
-// `doctor -rights` says and no more. What it says is right: the roles' trust
-// lacks the source identity that it was relieved of for the emulator, three
-// accounts have no roles, one channel is shared, the played Slack does not tell
-// scopes. Its rights do not read the signing secret, of which it reminds. Everything else is
-// well.
+// doctor runs the checks after a deploy, with only the permissions of `doctor -rights`.
+// It must find these problems and no others: the trust of the roles has no source
+// identity (it was removed for the emulator), three accounts have no roles, one channel
+// is shared, and the fake of Slack does not report scopes. It cannot read the signing
+// secret.
 func (w *world) doctor() {
-	said := w.examined(w.operators)
+	report := w.runDoctor(w.operators)
 	got := make(map[string][]string) // by verdict
-	for _, c := range said.Checks {
+	for _, c := range report.Checks {
 		got[c.Verdict] = append(got[c.Verdict], c.Check+": "+c.Code)
 	}
 	for verdict, want := range map[string][]string{
@@ -40,9 +39,9 @@ func (w *world) doctor() {
 		}
 	}
 	if n := len(got["ok"]); n < 20 {
-		w.t.Errorf("%d checks are well, want 20 at the least: %q", n, got["ok"])
+		w.t.Errorf("%d checks are ok, want at least 20: %q", n, got["ok"])
 	}
-	for _, r := range said.Roles {
+	for _, r := range report.Roles {
 		want := []string{"refused"}
 		if r.Account == production || r.Account == development {
 			want = []string{"open_without_source_identity"}
@@ -51,13 +50,13 @@ func (w *world) doctor() {
 			w.t.Errorf("%s in %s: %q, want %q", r.Role, r.Account, r.Codes, want)
 		}
 	}
-	if len(said.Roles) != 14 { // those of policy.yaml
-		w.t.Errorf("%d roles were tried, want 14", len(said.Roles))
+	if len(report.Roles) != 14 { // the roles of policy.yaml
+		w.t.Errorf("%d roles were tried, want 14", len(report.Roles))
 	}
 }
 
-// report is what `doctor -json` prints, as far as it is looked at here.
-type report struct {
+// doctorReport is the part of the output of `doctor -json` that the test reads.
+type doctorReport struct {
 	Checks []check
 	Roles  []struct {
 		Account, Role string
@@ -67,20 +66,23 @@ type report struct {
 
 type check struct{ Check, Verdict, Code string }
 
-// asWell is what the emulator asks for where AWS asks for
+// emulatorPermissions has the permission that the emulator checks where AWS checks
 // lambda:GetFunctionEventInvokeConfig and lambda:ListFunctionUrlConfigs.
-const asWell = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"lambda:GetFunction","Resource":"arn:aws:lambda:*:*:function:aws-access-*"}]}`
+const emulatorPermissions = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+	"Action":"lambda:GetFunction","Resource":"arn:aws:lambda:*:*:function:aws-access-*"}]}`
 
-// operator is a user of the bastion account with doctor's rights.
+// operator makes a user of the bastion account with the permissions of doctor.
 func (w *world) operator() keys {
 	w.t.Helper()
-	rights, err := run(w.t.Context(), w.settings.environment(), w.settings.scratch, w.settings.operate, "doctor", "-rights", "-stack", stack)
+	rights, err := run(w.t.Context(), w.settings.environment(), w.settings.scratch,
+		w.settings.operate, "doctor", "-rights", "-stack", stack)
 	w.must(err)
 	client, name := w.iam(rootOf(bastion)), aws.String("operator")
 	_, err = client.CreateUser(w.t.Context(), &iam.CreateUserInput{UserName: name})
 	w.must(err)
-	for policy, document := range map[string]string{"doctor": rights, "emulator": asWell} {
-		_, err = client.PutUserPolicy(w.t.Context(), &iam.PutUserPolicyInput{UserName: name, PolicyName: &policy, PolicyDocument: &document})
+	for policy, document := range map[string]string{"doctor": rights, "emulator": emulatorPermissions} {
+		_, err = client.PutUserPolicy(w.t.Context(),
+			&iam.PutUserPolicyInput{UserName: name, PolicyName: &policy, PolicyDocument: &document})
 		w.must(err)
 	}
 	made, err := client.CreateAccessKey(w.t.Context(), &iam.CreateAccessKeyInput{UserName: name})
@@ -88,33 +90,40 @@ func (w *world) operator() keys {
 	return keys{*made.AccessKey.AccessKeyId, *made.AccessKey.SecretAccessKey, ""}
 }
 
-// examined runs doctor in somebody's shell. The public addresses lead through a
-// proxy, for want of a name server.
-func (w *world) examined(by keys) (said report) {
+// runDoctor runs doctor with somebody's keys. It reaches the public addresses through a
+// proxy, because no name server knows them.
+func (w *world) runDoctor(by keys) (report doctorReport) {
 	w.t.Helper()
 	to, err := url.Parse(*w.endpoint())
 	w.must(err)
-	way := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host }})
-	defer way.Close()
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+	}})
+	defer proxy.Close()
 	policy, err := filepath.Abs("../../policy.yaml")
 	w.must(err)
 
 	var out, errs bytes.Buffer
-	doctor := exec.CommandContext(w.t.Context(), w.settings.operate, "doctor", "--stack", stack, "--policy", policy, "--json")
+	doctor := exec.CommandContext(w.t.Context(),
+		w.settings.operate, "doctor", "--stack", stack, "--policy", policy, "--json")
 	doctor.Stdout, doctor.Stderr = &out, &errs
-	for _, v := range w.settings.environment("AWS_ENDPOINT_URL="+*w.endpoint(), "AWS_ACCESS_KEY_ID="+by[0], "AWS_SECRET_ACCESS_KEY="+by[1], "HTTP_PROXY="+way.URL, "NO_PROXY=127.0.0.1") {
+	for _, v := range w.settings.environment(
+		"AWS_ENDPOINT_URL="+*w.endpoint(), "AWS_ACCESS_KEY_ID="+by[0], "AWS_SECRET_ACCESS_KEY="+by[1],
+		"HTTP_PROXY="+proxy.URL, "NO_PROXY=127.0.0.1",
+	) {
 		if v != "NO_PROXY=*" {
 			doctor.Env = append(doctor.Env, v)
 		}
 	}
-	if err := doctor.Run(); doctor.ProcessState.ExitCode() != 1 { // there are problems
+	if err := doctor.Run(); doctor.ProcessState.ExitCode() != 1 { // the code for problems
 		w.t.Fatalf("doctor: %v\n%s%s", err, &out, &errs)
 	}
-	w.must(json.Unmarshal(out.Bytes(), &said))
+	w.must(json.Unmarshal(out.Bytes(), &report))
 	for what, secret := range w.secrets() {
 		if strings.Contains(out.String()+errs.String(), secret) {
 			w.t.Errorf("doctor prints the %s", what)
 		}
 	}
-	return said
+	return report
 }

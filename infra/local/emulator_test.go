@@ -16,10 +16,9 @@ import (
 	"time"
 )
 
-// startAWS starts the emulator. Functions get its environment and on top of it
-// what the template gives them: this is how they find the players without a
-// word of them in the template.
-func startAWS(t *testing.T, s settings, players string) (address string) {
+// startAWS starts the emulator. Functions get its environment in addition to that of the
+// template. So they find the fakes, which the template does not mention.
+func startAWS(t *testing.T, s settings, fakes string) (address string) {
 	t.Helper()
 	port := freePort(t)
 	address = "127.0.0.1:" + port
@@ -29,13 +28,14 @@ func startAWS(t *testing.T, s settings, players string) (address string) {
 	}
 	aws := exec.Command(s.ministack)
 	aws.Env = s.environment(
-		"AUTH=true", "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port, "MINISTACK_REGION="+region, "MINISTACK_ACCOUNT_ID="+bastion,
+		"AUTH=true", "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port,
+		"MINISTACK_REGION="+region, "MINISTACK_ACCOUNT_ID="+bastion,
 		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", "STATE_DIR="+s.scratch+"/state", "S3_DATA_DIR="+s.scratch+"/s3",
-		"DOCKER_HOST=unix:///nonexistent", // it would clear away containers that are not ours
-		"AWS_ENDPOINT_URL=http://"+address, "SLACK_API_URL="+players+"/slack-api", "SIGNIN_URL="+players+"/federation",
+		"DOCKER_HOST=unix:///nonexistent", // otherwise it would remove containers of other programs
+		"AWS_ENDPOINT_URL=http://"+address, "SLACK_API_URL="+fakes+"/slack-api", "SIGNIN_URL="+fakes+"/federation",
 	)
 	aws.Stdout, aws.Stderr = log, log
-	// A group of its own, so that its functions end with it however this ends.
+	// The emulator gets its own process group, so that its functions always end with it.
 	aws.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := aws.Start(); err != nil {
 		t.Fatal(err)
@@ -45,8 +45,8 @@ func startAWS(t *testing.T, s settings, players string) (address string) {
 		_ = aws.Wait()
 		_ = log.Close()
 		if t.Failed() {
-			said, _ := os.ReadFile(s.logs)
-			t.Logf("the emulator said:\n%s", lastLines(string(said), 60))
+			output, _ := os.ReadFile(s.logs)
+			t.Logf("output of the emulator:\n%s", lastLines(string(output), 60))
 		}
 	})
 	if !within(30*time.Second, func() bool { return answers("http://" + address + "/_ministack/health") }) {
@@ -77,17 +77,17 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// within waits until something is so. Other processes do it, at their own pace,
-// which nobody here can turn by hand.
-func within(limit time.Duration, so func() bool) bool {
+// within waits in real time until done is true, because other processes do the work.
+// It returns false after the limit.
+func within(limit time.Duration, done func() bool) bool {
 	last := time.After(limit)
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	for !so() {
+	for !done() {
 		select {
 		case <-again.C:
 		case <-last:
-			return so()
+			return done()
 		}
 	}
 	return true
@@ -98,13 +98,13 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// run runs a program to its end; what it said is in the error too.
+// run runs a program and returns its output. The error has the output too.
 func run(ctx context.Context, env []string, dir, name string, args ...string) (string, error) {
 	program := exec.CommandContext(ctx, name, args...)
 	program.Env, program.Dir = env, dir
-	said, err := program.CombinedOutput()
+	output, err := program.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, said)
+		return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, output)
 	}
-	return string(said), nil
+	return string(output), nil
 }

@@ -4,33 +4,34 @@ package local
 
 import "testing"
 
-// Somebody has an older version deployed, and upgrades it while requests are open.
-// People use it, a changed version is deployed, it is taken away, and made again. Each step stands on those
-// before it.
-func TestTheProduct(t *testing.T) {
+// TestLifeOfADeployedStack begins with the template of an older version and upgrades it
+// while requests are pending and active. Then people use the product, a changed version
+// is deployed, and the stack is deleted and made again. Each step needs the steps before
+// it.
+func TestLifeOfADeployedStack(t *testing.T) {
 	w := newWorld(t)
-	w.step("sam deploy, as before the stack had a key", func(w *world) { w.deploy(w.settings.before) })
-	w.step("three secrets, under SSM's own key", (*world).putSecrets)
+	w.step("sam deploy of the older version, without a key", func(w *world) { w.deploy(w.settings.before) })
+	w.step("three secrets, encrypted with SSM's key", (*world).putSecrets)
 	w.step("target roles in two member accounts", func(w *world) {
 		w.member(production)
 		w.member(development)
 	})
-	w.step("the first minute reads who is who", (*world).tick)
-	w.step("an upgrade while requests are open", (*world).upgrade)
-	w.step("Slack's own question is answered", func(w *world) { w.digest() })
-	w.step("asked by the form, approved, used, given back", (*world).story)
-	w.step("nobody approves their own", (*world).ownRequest)
-	w.step("what the policy does not have", (*world).notInThePolicy)
-	w.step("what Slack did not sign", (*world).forgeries)
-	w.step("one public door, and vend has none", (*world).doors)
-	w.step("each function has its own rights and no more", (*world).rights)
-	w.step("the doctor sees what is right and what is not", (*world).doctor)
-	w.step("an update while requests are open", (*world).update)
-	w.step("frozen, nobody gets anything", (*world).freeze)
-	w.step("the minute comes by itself", (*world).minute)
-	w.step("no secret is in a log", (*world).logs)
-	w.step("sam delete keeps the table, the logs and the key", (*world).remove)
-	w.step("the same stack is made again", (*world).again)
+	w.step("the first tick reads people and groups", (*world).tick)
+	w.step("an upgrade while requests are pending and active", (*world).upgrade)
+	w.step("the signed ssl_check of Slack is answered", func(w *world) { w.digest() })
+	w.step("a request by the form, approved, used, given back", (*world).story)
+	w.step("nobody can approve their own request", (*world).ownRequest)
+	w.step("requests outside the policy are refused", (*world).notInThePolicy)
+	w.step("requests that Slack did not sign are refused", (*world).forgeries)
+	w.step("only the slack function has a public endpoint", (*world).endpoints)
+	w.step("each function has only its own permissions", (*world).permissions)
+	w.step("doctor finds exactly the problems", (*world).doctor)
+	w.step("an update while requests are pending and active", (*world).update)
+	w.step("a frozen stack gives no access", (*world).freeze)
+	w.step("the schedule calls tick", (*world).minute)
+	w.step("no log contains a secret", (*world).logs)
+	w.step("sam delete keeps table, logs and key", (*world).remove)
+	w.step("the same stack can be made again", (*world).again)
 }
 
 // Accounts of policy.yaml.

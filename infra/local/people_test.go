@@ -12,63 +12,63 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
 
-// hands are people's, who reach the product by the addresses that the deploy
-// gave out.
-func (w *world) hands() slackfake.Hands {
-	return slackfake.Hands{
-		Slack: w.slack, Post: slackfake.Over(w.public(), w.door("")), Secret: w.signing, Now: time.Now,
+// ui is the UI of people in Slack. It reaches the product at the addresses in the
+// outputs of the stack.
+func (w *world) ui() slackfake.UI {
+	return slackfake.UI{
+		Slack: w.slack, Post: slackfake.PostOverHTTP(w.public(), w.address("")), Secret: w.signing, Now: time.Now,
 	}
 }
 
-// door is the public address of a path. The emulator speaks no TLS: that and
-// nothing else is changed.
-func (w *world) door(path string) string {
+// address returns the public address of a path. Only its scheme is changed, because
+// the emulator does not speak TLS.
+func (w *world) address(path string) string {
 	base := strings.TrimSuffix(w.outputs["CommandsUrl"], "/slack/commands")
 	return strings.Replace(base, "https://", "http://", 1) + path
 }
 
-// acts does something that the endpoint has to take.
-func (w *world) acts(a slackfake.Act) slackfake.Outcome {
+// acts does a user action, which the endpoint must answer with status 200.
+func (w *world) acts(a slackfake.UserAction) slackfake.Outcome {
 	w.t.Helper()
-	out, err := w.hands().Do(w.t.Context(), a)
+	out, err := w.ui().Do(w.t.Context(), a)
 	w.must(err)
 	if out.Status != http.StatusOK {
-		w.t.Fatalf("%+v: answered %d %s, shown %q", a, out.Status, out.Body, out.Shown)
+		w.t.Fatalf("%+v: got %d %s, shown %q", a, out.Status, out.Body, out.Shown)
 	}
 	return out
 }
 
 func (w *world) command(as, line string) slackfake.Outcome {
 	w.t.Helper()
-	return w.acts(slackfake.Act{As: as, Command: &line})
+	return w.acts(slackfake.UserAction{As: as, Command: &line})
 }
 
-// click presses a button of the newest message in a place that has it; @ and a
-// person is that person's direct channel.
+// click clicks a button of the newest message that has it. on is a channel, or @ and a
+// user for the user's direct messages.
 func (w *world) click(as, label, on string) {
 	w.t.Helper()
-	var act slackfake.Act
+	var action slackfake.UserAction
 	w.eventually("a message on "+on+" with a button "+label, func() bool {
 		for _, m := range slices.Backward(w.slack.Messages()) {
 			if m.To != "" || m.Channel != on && "@"+m.DMWith != on {
 				continue
 			}
 			_, found := w.slack.Button(m.Channel, m.TS, label, 0)
-			act = slackfake.Act{As: as, Click: label, On: m.Channel + "/" + m.TS}
+			action = slackfake.UserAction{As: as, Click: label, On: m.Channel + "/" + m.TS}
 			return found && strings.Contains(string(m.Blocks), `"`+label+`"`)
 		}
 		return false
 	})
-	w.acts(act)
+	w.acts(action)
 }
 
-// told waits until somebody reads something. Of a channel that is everybody in
-// it; of @ and a person, what only that person sees as well.
-func (w *world) told(where, what string) slackfake.Message {
+// told waits for a message with a text. where is a channel, or @ and a user for direct
+// messages and for messages that only this user sees.
+func (w *world) told(where, text string) slackfake.Message {
 	w.t.Helper()
 	var found *slackfake.Message
 	var newest string
-	within(patience, func() bool {
+	within(timeout, func() bool {
 		newest = ""
 		for _, m := range slices.Backward(w.slack.Messages()) {
 			if m.To == "" && m.Channel != where && "@"+m.DMWith != where || m.To != "" && "@"+m.To != where {
@@ -77,7 +77,7 @@ func (w *world) told(where, what string) slackfake.Message {
 			if newest == "" {
 				newest = m.Text
 			}
-			if strings.Contains(m.Text+string(m.Blocks), what) {
+			if strings.Contains(m.Text+string(m.Blocks), text) {
 				found = &m
 				return true
 			}
@@ -85,22 +85,23 @@ func (w *world) told(where, what string) slackfake.Message {
 		return false
 	})
 	if found == nil {
-		w.t.Fatalf("%s never read %q; the newest is %q", where, what, newest)
+		w.t.Fatalf("%s did not get %q; the newest message is %q", where, text, newest)
 	}
 	return *found
 }
 
-// ping asks, signed as Slack signs, whether the signature is good.
-func (w *world) ping() (said []byte) {
+// ping sends Slack's signed ssl_check and returns the answer.
+func (w *world) ping() (answer []byte) {
 	w.t.Helper()
 	body := []byte("ssl_check=1")
 	stamp, signature := slackapi.Sign(w.signing, time.Now(), body)
-	status, said, err := w.hands().Post(w.t.Context(), "/slack/commands", http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, slackapi.TimestampHeader: {stamp}, slackapi.SignatureHeader: {signature},
+	status, answer, err := w.ui().Post(w.t.Context(), "/slack/commands", http.Header{
+		"Content-Type":           {"application/x-www-form-urlencoded"},
+		slackapi.TimestampHeader: {stamp}, slackapi.SignatureHeader: {signature},
 	}, body)
 	w.must(err)
 	if status != http.StatusOK {
-		w.t.Fatalf("the ping is answered %d %s", status, said)
+		w.t.Fatalf("ping: got %d %s", status, answer)
 	}
-	return said
+	return answer
 }

@@ -22,24 +22,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// logGroups are the stack's, by logical name.
+// logGroups are the logical ids of the stack's log groups.
 var logGroups = []string{"SlackLog", "VendLog", "NotifyLog", "TickLog", "AccessLog"}
 
-// minute waits for the rule that the template makes: so far, the test did what
-// it does.
+// minute waits until the schedule of the template calls tick. The earlier steps invoked
+// tick themselves.
 func (w *world) minute() {
 	w.t.Helper()
 	tick := w.physical("TickFunction")
 	came := within(70*time.Second, func() bool {
-		said, err := os.ReadFile(w.settings.logs)
-		return err == nil && strings.Contains(string(said), "Lambda "+tick+": dispatched")
+		output, err := os.ReadFile(w.settings.logs)
+		return err == nil && strings.Contains(string(output), "Lambda "+tick+": dispatched")
 	})
 	if !came {
-		w.t.Fatal("the rule has not called tick within a minute")
+		w.t.Fatal("the schedule did not call tick within 70 seconds")
 	}
 }
 
-// logs reads all that the functions wrote.
+// logs checks that no log group contains a secret.
 func (w *world) logs() {
 	for _, logical := range logGroups {
 		var found struct{ Events []struct{ Message string } }
@@ -50,16 +50,18 @@ func (w *world) logs() {
 		}
 		for what, secret := range w.secrets() {
 			if strings.Contains(all.String(), secret) {
-				w.t.Errorf("%s holds the %s", logical, what)
+				w.t.Errorf("%s contains the %s", logical, what)
 			}
 		}
 		w.t.Logf("%s: %d lines", logical, len(found.Events))
 	}
 }
 
-// secrets are all that there are, those of the sessions too.
+// secrets returns all secrets by their description, including those of sessions.
 func (w *world) secrets() map[string]string {
-	all := map[string]string{"signing secret": w.signing.Reveal(), "bot token": botToken, "external id": w.external}
+	all := map[string]string{
+		"signing secret": w.signing.Reveal(), "bot token": botToken, "external id": w.external,
+	}
 	for _, user := range []string{"U0DEV1", "U0DEV2"} {
 		for _, m := range w.keyMessages(user) {
 			k := exported(m)
@@ -69,33 +71,36 @@ func (w *world) secrets() map[string]string {
 	return all
 }
 
-// freeze is the first step of taking it away, and what stops everything in an
-// emergency. The emulator's CloudFormation makes nothing of reserved
-// concurrency, and its API asks no permission of a function: what can be seen
-// here is that the stack says so, that nothing else of it changed, and that the
-// permission is gone. What docs/deploy.md has for at once, works.
+// freeze is the first step of removing the product, and stops everything in an
+// emergency. The emulator's CloudFormation ignores reserved concurrency, and its API
+// Gateway does not check the permission of a function. So the test checks that the
+// stack's state is frozen, that its other parameters are unchanged, and that the
+// permission is gone. It also checks the immediate way of docs/deploy.md.
 func (w *world) freeze() {
 	w.vend = w.credentials("VendFunction")
 	w.deployWith(w.settings.second, "Frozen=true")
 	if state := w.outputs["State"]; state != "frozen" {
 		w.t.Errorf("the stack is %q, want frozen", state)
 	}
-	for _, p := range w.stackNow().Parameters {
-		if want, kept := map[string]string{"SlackTeamId": team, "OperatorsEmail": operators}[*p.ParameterKey]; kept && *p.ParameterValue != want {
+	unchanged := map[string]string{"SlackTeamId": team, "OperatorsEmail": operators}
+	for _, p := range w.currentStack().Parameters {
+		if want, ok := unchanged[*p.ParameterKey]; ok && *p.ParameterValue != want {
 			w.t.Errorf("%s is %q, was %q", *p.ParameterKey, *p.ParameterValue, want)
 		}
 	}
-	w.nobodyElseCalls(w.physical("SlackFunction"))
+	w.checkNoResourcePolicy(w.physical("SlackFunction"))
 
 	root, vend := w.lambda(rootOf(bastion)), w.physical("VendFunction")
-	_, err := root.PutFunctionConcurrency(w.t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: &vend, ReservedConcurrentExecutions: aws.Int32(0)})
+	_, err := root.PutFunctionConcurrency(w.t.Context(),
+		&lambda.PutFunctionConcurrencyInput{FunctionName: &vend, ReservedConcurrentExecutions: aws.Int32(0)})
 	w.must(err)
-	_, err = root.Invoke(w.t.Context(), &lambda.InvokeInput{FunctionName: &vend, Payload: []byte("{}")}, func(o *lambda.Options) { o.RetryMaxAttempts = 1 })
-	w.wants("vend is called", err, "TooManyRequestsException")
+	_, err = root.Invoke(w.t.Context(), &lambda.InvokeInput{FunctionName: &vend, Payload: []byte("{}")},
+		func(o *lambda.Options) { o.RetryMaxAttempts = 1 })
+	w.wants("invoke vend", err, "TooManyRequestsException")
 }
 
-// remove deletes the stack. What only it holds outlives it: who asked for what,
-// who agreed, what was done.
+// remove deletes the stack. The records about requests, approvals and actions must stay:
+// the table, the logs, and the key that encrypts the secrets.
 func (w *world) remove() {
 	secrets := w.physical("SecretsKey")
 	items, table, bucket := w.items(), w.outputs["Table"], w.outputs["UndeliveredBucketName"]
@@ -105,23 +110,23 @@ func (w *world) remove() {
 	}
 	w.sam("delete", "--no-prompts")
 
-	if s := w.stackNow(); s != nil {
-		w.t.Errorf("the stack is still there: %s", s.StackStatus)
+	if s := w.currentStack(); s != nil {
+		w.t.Errorf("the stack still exists: %s", s.StackStatus)
 	}
 	root := rootOf(bastion)
 	functions, err := w.lambda(root).ListFunctions(w.t.Context(), &lambda.ListFunctionsInput{})
 	w.must(err)
 	for _, f := range functions.Functions {
-		w.t.Errorf("%s is still there", *f.FunctionName)
+		w.t.Errorf("%s still exists", *f.FunctionName)
 	}
 	_, err = w.iam(root).GetRole(w.t.Context(), &iam.GetRoleInput{RoleName: aws.String("aws-access-vend")})
 	w.wants("vend's role", err, "NoSuchEntity")
 	err = w.assume("arn:aws:iam::"+production+":role/aws-access/ReadOnly", w.external)(w.vend)
 	if got, err := verdict(err); got == "allowed" {
-		w.t.Errorf("vend's credentials still assume target roles (%v)", err)
+		w.t.Errorf("vend's credentials can still assume target roles (%v)", err)
 	}
-	if got := w.calls(http.MethodPost, w.door("/slack/commands"), w.public()); got != http.StatusNotFound {
-		w.t.Errorf("the door answers %d, want 404", got)
+	if got := w.calls(http.MethodPost, w.address("/slack/commands"), w.public()); got != http.StatusNotFound {
+		w.t.Errorf("the endpoint answers %d, want 404", got)
 	}
 
 	if now := w.items(); now != items {
@@ -130,21 +135,20 @@ func (w *world) remove() {
 	described, err := w.dynamodb(root).DescribeTable(w.t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
 	w.must(err)
 	if !aws.ToBool(described.Table.DeletionProtectionEnabled) {
-		w.t.Error("the table that stayed may be deleted")
+		w.t.Error("the table has no deletion protection")
 	}
 	_, err = w.s3(root).HeadBucket(w.t.Context(), &s3.HeadBucketInput{Bucket: &bucket})
-	w.wants("the bucket of what was not delivered", err, "")
-	w.logGroupsStay(kept)
+	w.wants("the bucket for undelivered records", err, "")
+	w.checkLogGroups(kept)
 	var key struct{ KeyMetadata struct{ KeyState string } }
-	w.calling("kms", "TrentService.DescribeKey", map[string]any{"KeyId": secrets}, &key)
+	w.signedCall("kms", "TrentService.DescribeKey", map[string]any{"KeyId": secrets}, &key)
 	if key.KeyMetadata.KeyState != "Enabled" {
 		w.t.Errorf("the key of the secrets is %q, want Enabled", key.KeyMetadata.KeyState)
 	}
 	w.kept = kept
 }
 
-// again makes the stack that was removed once more: what stayed of it is not in
-// the way, and stays.
+// again deploys the deleted stack once more, beside the resources that it left behind.
 func (w *world) again() {
 	w.deploy(w.settings.first)
 	w.putSecrets()
@@ -152,25 +156,26 @@ func (w *world) again() {
 	w.digest()
 	if log := w.physical("AccessLog"); slices.Contains(w.kept, log) ||
 		!strings.HasPrefix(log, "/aws/vendedlogs/"+stack+"/") {
-		w.t.Errorf("the access log is %s, and %v stayed", log, w.kept)
+		w.t.Errorf("the access log is %s, want a new one beside %v", log, w.kept)
 	}
-	w.logGroupsStay(w.kept)
+	w.checkLogGroups(w.kept)
 	w.sam("delete", "--no-prompts")
 }
 
-func (w *world) logGroupsStay(names []string) {
+// checkLogGroups checks that log groups exist.
+func (w *world) checkLogGroups(names []string) {
 	w.t.Helper()
-	var there struct {
+	var described struct {
 		LogGroups []struct{ LogGroupName string }
 	}
-	w.cloudwatch("DescribeLogGroups", map[string]any{}, &there)
-	stands := make(map[string]bool)
-	for _, g := range there.LogGroups {
-		stands[g.LogGroupName] = true
+	w.cloudwatch("DescribeLogGroups", map[string]any{}, &described)
+	exists := make(map[string]bool)
+	for _, g := range described.LogGroups {
+		exists[g.LogGroupName] = true
 	}
 	for _, name := range names {
-		if !stands[name] {
-			w.t.Errorf("the log group %s is gone", name)
+		if !exists[name] {
+			w.t.Errorf("the log group %s does not exist", name)
 		}
 	}
 }
@@ -178,11 +183,11 @@ func (w *world) logGroupsStay(names []string) {
 // cloudwatch calls CloudWatch Logs.
 func (w *world) cloudwatch(operation string, in, out any) {
 	w.t.Helper()
-	w.calling("logs", "Logs_20140328."+operation, in, out)
+	w.signedCall("logs", "Logs_20140328."+operation, in, out)
 }
 
-// calling calls a service for which the module has no client.
-func (w *world) calling(service, target string, in, out any) {
+// signedCall calls a service of AWS for which go.mod has no client.
+func (w *world) signedCall(service, target string, in, out any) {
 	w.t.Helper()
 	body, err := json.Marshal(in)
 	w.must(err)
@@ -197,10 +202,10 @@ func (w *world) calling(service, target string, in, out any) {
 	answer, err := http.DefaultClient.Do(r)
 	w.must(err)
 	defer func() { _ = answer.Body.Close() }()
-	said, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(answer.Body)
 	w.must(err)
 	if answer.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s: answered %d %s", target, answer.StatusCode, said)
+		w.t.Fatalf("%s: got %d %s", target, answer.StatusCode, text)
 	}
-	w.must(json.Unmarshal(said, out))
+	w.must(json.Unmarshal(text, out))
 }

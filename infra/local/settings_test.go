@@ -9,26 +9,26 @@ import (
 	"testing"
 )
 
-// What run.sh hands over, each by a variable of the environment.
+// settings are what run.sh passes, each in a variable of the environment.
 type settings struct {
-	ministack string // the emulator's program
-	sam       string // the SAM CLI's
-	operate   string // aws-access, the operators' own
-	before    string // the same, under the template of a stack without a key of its own
-	first     string // what `sam build` made
-	second    string // what it made of a changed version
-	scratch   string // a directory for whatever is left lying about
-	logs      string // a file for what the emulator says
+	ministack string // path of the emulator
+	sam       string // path of the SAM CLI
+	operate   string // path of the command aws-access
+	before    string // the present program with the template of a stack without a key
+	first     string // output of `sam build`
+	second    string // output of `sam build` for a changed version
+	scratch   string // directory for temporary files
+	logs      string // file for the output of the emulator
 }
 
-// given reads the settings. One that is missing is a failure: these tests never
-// skip.
-func given(t *testing.T) settings {
+// readSettings reads the settings. The test fails if one is missing; it is never
+// skipped.
+func readSettings(t *testing.T) settings {
 	t.Helper()
 	path := func(name string) string {
 		value := os.Getenv(name)
 		if _, err := os.Stat(value); err != nil {
-			t.Fatalf("%s: %v. These tests are run by infra/local/run.sh", name, err)
+			t.Fatalf("%s: %v. Run these tests with infra/local/run.sh", name, err)
 		}
 		return value
 	}
@@ -41,18 +41,18 @@ func given(t *testing.T) settings {
 	return s
 }
 
-// architecture is what the template calls this computer's processor.
+// architecture returns this computer's processor as the template names it.
 func architecture(t *testing.T) string {
 	t.Helper()
 	name, ok := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	if !ok {
-		t.Fatalf("Lambda has no processor like this one (%s)", runtime.GOARCH)
+		t.Fatalf("Lambda does not support the processor %s", runtime.GOARCH)
 	}
 	return name
 }
 
-// environment is that of a program of ours: this one's without anything by which
-// AWS tools find accounts, credentials or proxies, and what is added.
+// environment returns the environment of a program that the tests start. It has
+// nothing with which AWS tools find accounts, credentials or proxies.
 func (s settings) environment(added ...string) []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.scratch, "TMPDIR=" + s.scratch, "LANG=C.UTF-8",

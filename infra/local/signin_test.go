@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// signIn plays AWS's sign-in, which the emulator does not have: it takes
-// credentials that the emulator's STS knows, and gives a token that shows in a
-// browser who they belong to.
+// signIn is a fake of AWS's sign-in endpoint, which the emulator does not have. It
+// accepts credentials that the emulator's STS knows. Its page shows to whom they
+// belong.
 type signIn struct {
 	world *world
 
@@ -37,15 +37,17 @@ func (s *signIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// token refuses a session's length, as AWS does for sessions of sessions.
+// token refuses SessionDuration, as AWS does for sessions from role chaining.
 func (s *signIn) token(w http.ResponseWriter, r *http.Request) {
 	var given struct{ SessionID, SessionKey, SessionToken string }
-	if err := json.Unmarshal([]byte(r.Form.Get("Session")), &given); err != nil || given.SessionToken == "" || r.Form.Has("SessionDuration") {
+	err := json.Unmarshal([]byte(r.Form.Get("Session")), &given)
+	if err != nil || given.SessionToken == "" || r.Form.Has("SessionDuration") {
 		http.Error(w, "Invalid credentials parameter", http.StatusBadRequest)
 		return
 	}
 	who, err := sts.New(sts.Options{
-		Region: region, BaseEndpoint: s.world.endpoint(), Credentials: keys{given.SessionID, given.SessionKey, given.SessionToken},
+		Region: region, BaseEndpoint: s.world.endpoint(),
+		Credentials: keys{given.SessionID, given.SessionKey, given.SessionToken},
 	}).GetCallerIdentity(r.Context(), nil)
 	if err != nil {
 		http.Error(w, "Invalid credentials parameter", http.StatusBadRequest)
@@ -58,7 +60,7 @@ func (s *signIn) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"SigninToken": token})
 }
 
-// login shows whose console it would be.
+// login shows who is signed in, and the destination.
 func (s *signIn) login(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

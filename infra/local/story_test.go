@@ -19,12 +19,13 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// story is the life of a request, from the form to the end.
+// story runs the life of a request, from the form to the end of access.
 func (w *world) story() {
 	w.command("U0DEV1", "/aws-access")
 	form := w.form("U0DEV1")
-	w.acts(slackfake.Act{As: "U0DEV1", Submit: form, Values: map[string]json.RawMessage{
-		"Account": quoted("payments-prod"), "Role": quoted("ReadOnly"), "How long": quoted("2h"), "Reason": quoted("stuck payouts <&> für Eve"),
+	w.acts(slackfake.UserAction{As: "U0DEV1", Submit: form, Values: map[string]json.RawMessage{
+		"Account": quoted("payments-prod"), "Role": quoted("ReadOnly"), "How long": quoted("2h"),
+		"Reason": quoted("stuck payouts <&> für Eve"),
 	}})
 	w.told("C0APPROVALS", "stuck payouts")
 	w.click("U0DEV2", "Approve", "C0APPROVALS")
@@ -34,12 +35,13 @@ func (w *world) story() {
 
 	who := "arn:aws:sts::" + production + ":assumed-role/ReadOnly/aws-access-"
 	w.click("U0DEV1", "Open AWS console", "@U0DEV1")
-	if page := w.browse(w.link("U0DEV1")); !strings.HasPrefix(page, who) || !strings.HasSuffix(page, "region=eu-west-1") {
-		w.t.Errorf("the console is %q, want that of %s…", page, who)
+	page := w.browse(w.link("U0DEV1"))
+	if !strings.HasPrefix(page, who) || !strings.HasSuffix(page, "region=eu-west-1") {
+		w.t.Errorf("the console is %q, want one for %s…", page, who)
 	}
 	k := w.takeKeys("U0DEV1")
 	if got := w.whoIs(k); !strings.HasPrefix(got, who) {
-		w.t.Errorf("the keys are %s, want %s…", got, who)
+		w.t.Errorf("the keys are of %s, want %s…", got, who)
 	}
 	_, err := w.s3(k).ListBuckets(w.t.Context(), nil)
 	w.wants("a reader lists buckets", err, "")
@@ -49,14 +51,14 @@ func (w *world) story() {
 	w.click("U0DEV1", "I'm done", "@U0DEV1")
 	w.told("C0APPROVALS", "AWS access given back")
 	w.told("@U0DEV1", "You gave back")
-	w.pressAgain("U0DEV1", "Get temporary keys")
+	w.clickOld("U0DEV1", "Get temporary keys")
 	w.told("@U0DEV1", "This access was given back by dev1")
 	if n := len(w.keyMessages("U0DEV1")); n != 1 {
-		w.t.Errorf("dev1 was given keys %d times, want once", n)
+		w.t.Errorf("dev1 got keys %d times, want once", n)
 	}
 }
 
-// form is the view that somebody has open.
+// form returns the id of the view that a user has open.
 func (w *world) form(user string) (id string) {
 	w.t.Helper()
 	w.eventually(user+" has a form open", func() bool {
@@ -75,16 +77,16 @@ func quoted(s string) json.RawMessage {
 	return text
 }
 
-// takeKeys presses the button, and takes what comes out of the message as a
-// shell would.
+// takeKeys clicks the button for keys, and reads the keys from the message like a shell.
 func (w *world) takeKeys(user string) keys {
 	w.t.Helper()
 	before := len(w.keyMessages(user))
 	w.click(user, "Get temporary keys", "@"+user)
-	w.eventually(user+" is given keys", func() bool { return len(w.keyMessages(user)) > before })
+	w.eventually(user+" gets keys", func() bool { return len(w.keyMessages(user)) > before })
 	return exported(w.keyMessages(user)[before])
 }
 
+// exported reads keys from the export lines of a message.
 func exported(m slackfake.Message) keys {
 	given := make(map[string]string)
 	for _, found := range regexp.MustCompile(`(?m)^export (\w+)=(\S+)$`).FindAllStringSubmatch(m.Text, -1) {
@@ -102,7 +104,7 @@ func (w *world) keyMessages(user string) (found []slackfake.Message) {
 	return found
 }
 
-// link is the sign-in link that somebody was given.
+// link returns the sign-in link that a user got.
 func (w *world) link(user string) string {
 	w.t.Helper()
 	m := w.told("@"+user, "/federation?")
@@ -125,7 +127,7 @@ func (w *world) browse(link string) string {
 	return string(page)
 }
 
-// whoIs is who holds the keys, by STS.
+// whoIs returns the ARN of the holder of keys, as STS reports it.
 func (w *world) whoIs(k keys) string {
 	w.t.Helper()
 	who, err := w.sts(k).GetCallerIdentity(w.t.Context(), &sts.GetCallerIdentityInput{})
@@ -133,7 +135,7 @@ func (w *world) whoIs(k keys) string {
 	return text(who.Arn)
 }
 
-// wants is that something is refused with a code, or not, with "".
+// wants checks the error code of a call; "" means success.
 func (w *world) wants(what string, err error, want string) {
 	w.t.Helper()
 	if got := code(err); got != want {
@@ -141,17 +143,17 @@ func (w *world) wants(what string, err error, want string) {
 	}
 }
 
-// pressAgain presses a button that the newest message of somebody's direct
-// channel had, as a client would that shows an old state of it.
-func (w *world) pressAgain(user, label string) {
+// clickOld clicks a button that the newest direct message of a user had earlier, as in a
+// client that still shows the old message.
+func (w *world) clickOld(user, label string) {
 	w.t.Helper()
 	for _, m := range slices.Backward(w.slack.Messages()) {
 		if _, had := w.slack.Button(m.Channel, m.TS, label, 0); had && m.DMWith == user {
-			w.acts(slackfake.Act{As: user, Click: label, On: m.Channel + "/" + m.TS})
+			w.acts(slackfake.UserAction{As: user, Click: label, On: m.Channel + "/" + m.TS})
 			return
 		}
 	}
-	w.t.Fatalf("nothing that %s was told has, or had, a button %q", user, label)
+	w.t.Fatalf("no direct message of %s has or had a button %q", user, label)
 }
 
 func (w *world) ownRequest() {
@@ -164,18 +166,18 @@ func (w *world) ownRequest() {
 }
 
 func (w *world) notInThePolicy() {
-	// What somebody asks for is counted from the first time on, in an item of its own.
+	// The first request of a person adds an item that counts the requests.
 	w.command("U0SEC1", `/aws-access 123456789012 ReadOnly 1h "why"`)
 	before := w.items()
 	for _, asked := range []struct{ by, line, want string }{
 		{"U0DEV1", `/aws-access payments-prod Root 1h "why"`, "There is no role"},
 		{"U0DEV1", `/aws-access 123456789012 ReadOnly 1h "why"`, "There is no account"},
-		{"U0DEV1", `/aws-access data-prod Admin 1h "why"`, "There is no account"}, // that this person may ask for
+		{"U0DEV1", `/aws-access data-prod Admin 1h "why"`, "There is no account"}, // this person may not ask for it
 		{"U0DEV1", `/aws-access log-archive Admin 1h "why"`, "Nobody changes the log archive by hand"},
 		{"U0DEV1", `/aws-access payments-prod ReadOnly 9h "long"`, "At most 4h"},
 	} {
 		if out := w.command(asked.by, asked.line); !strings.Contains(out.Body, asked.want) {
-			w.t.Errorf("%s: answered %s, want %q", asked.line, out.Body, asked.want)
+			w.t.Errorf("%s: got %s, want %q", asked.line, out.Body, asked.want)
 		}
 	}
 	if after := w.items(); after != before {
@@ -183,22 +185,22 @@ func (w *world) notInThePolicy() {
 	}
 }
 
-// forgeries are commands by somebody who does not have Slack's secret, or has
-// kept what Slack signed ten minutes ago.
+// forgeries sends commands with a wrong secret, and with a signature from ten minutes
+// ago or ahead.
 func (w *world) forgeries() {
 	before := w.items()
-	for what, forged := range map[string]func(*slackfake.Hands){
-		"another secret": func(h *slackfake.Hands) { h.Secret = access.NewSecret("guessed") },
-		"long ago":       func(h *slackfake.Hands) { h.Now = func() time.Time { return time.Now().Add(-10 * time.Minute) } },
-		"to come":        func(h *slackfake.Hands) { h.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } },
+	for what, forged := range map[string]func(*slackfake.UI){
+		"another secret": func(u *slackfake.UI) { u.Secret = access.NewSecret("guessed") },
+		"too old":        func(u *slackfake.UI) { u.Now = func() time.Time { return time.Now().Add(-10 * time.Minute) } },
+		"in the future":  func(u *slackfake.UI) { u.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } },
 	} {
-		h := w.hands()
-		forged(&h)
+		ui := w.ui()
+		forged(&ui)
 		line := `/aws-access payments-prod ReadOnly 2h "forged"`
-		out, err := h.Do(w.t.Context(), slackfake.Act{As: "U0DEV1", Command: &line})
+		out, err := ui.Do(w.t.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line})
 		w.must(err)
 		if out.Status != http.StatusUnauthorized {
-			w.t.Errorf("%s: answered %d %s, want 401", what, out.Status, out.Body)
+			w.t.Errorf("%s: got %d %s, want 401", what, out.Status, out.Body)
 		}
 	}
 	if after := w.items(); after != before {

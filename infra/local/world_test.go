@@ -18,45 +18,52 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// world is the product as it was deployed, and everything that it reaches.
+// world is the deployed product, with everything that it uses.
 type world struct {
-	t         *testing.T // of the step that is done now
-	whole     *testing.T
+	t         *testing.T // of the current step
+	whole     *testing.T // of all steps
 	settings  settings
 	aws       string // address of the emulator
 	slack     *slackfake.Server
 	signing   access.Secret
 	external  string
 	outputs   map[string]string // of the stack
-	vend      keys              // vend's own, of its second version
-	operators keys              // one of them, with doctor's rights
-	kept      []string          // log groups of the stack that was removed
+	vend      keys              // of the vend function, in its second version
+	operators keys              // of a user with the permissions of doctor
+	kept      []string          // log groups of the deleted stack
 }
 
 const botToken = "xoxb-local-bot-token"
 
-// newWorld starts the players and the emulator. Nothing is deployed yet.
+// newWorld starts the fakes and the emulator. Nothing is deployed yet.
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, whole: t, settings: given(t), signing: access.NewSecret("local-signing-secret"), external: "local-external-id-of-32-characters"}
+	w := &world{
+		t: t, whole: t, settings: readSettings(t),
+		signing: access.NewSecret("local-signing-secret"), external: "local-external-id-of-32-characters",
+	}
 	mux := http.NewServeMux()
-	players := httptest.NewServer(mux)
-	t.Cleanup(players.Close)
-	w.slack = slackfake.Sandbox(slackfake.Options{Token: access.NewSecret(botToken), Now: time.Now, BaseURL: players.URL + "/slack-api"})
+	fakes := httptest.NewServer(mux)
+	t.Cleanup(fakes.Close)
+	w.slack = slackfake.NewSandbox(slackfake.Options{
+		Token: access.NewSecret(botToken), Now: time.Now, BaseURL: fakes.URL + "/slack-api",
+	})
 	mux.Handle("/slack-api/", http.StripPrefix("/slack-api", w.slack))
 	mux.Handle("/federation", &signIn{world: w, tokens: make(map[string]string)})
-	w.aws = startAWS(t, w.settings, players.URL)
+	w.aws = startAWS(t, w.settings, fakes.URL)
 	return w
 }
 
-// putSecrets puts them where docs/deploy.md says, after the deploy, and under the
-// key that it says; an older stack has none, and SSM takes its own.
+// putSecrets stores the secrets as docs/deploy.md describes it, encrypted with the key
+// of the stack. An older stack has no key, so SSM uses its own.
 func (w *world) putSecrets() {
 	var key *string
-	if own, ok := w.outputs["SecretsKey"]; ok {
-		key = &own
+	if stackKey, ok := w.outputs["SecretsKey"]; ok {
+		key = &stackKey
 	}
 	for name, secret := range map[string]string{
-		"/jit-access/slack/bot-token": botToken, "/jit-access/slack/signing-secret": w.signing.Reveal(), "/jit-access/external-id": w.external,
+		"/jit-access/slack/bot-token":      botToken,
+		"/jit-access/slack/signing-secret": w.signing.Reveal(),
+		"/jit-access/external-id":          w.external,
 	} {
 		_, err := w.ssm(rootOf(bastion)).PutParameter(w.t.Context(), &ssm.PutParameterInput{
 			Name: &name, Value: &secret, KeyId: key, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
@@ -65,8 +72,8 @@ func (w *world) putSecrets() {
 	}
 }
 
-// step is a part of the story, with its own line and time in the output. What
-// comes after needs it.
+// step runs one step of the test, with its own line and time in the output. If it fails,
+// the later steps do not run.
 func (w *world) step(name string, do func(w *world)) {
 	done := w.whole.Run(name, func(t *testing.T) {
 		w.t = t
@@ -85,20 +92,19 @@ func (w *world) must(err error) {
 	}
 }
 
-// patience is how long the functions, the stream and the emulator together may
-// take for one thing.
-const patience = 30 * time.Second
+// timeout is the limit for one result of the functions, the stream and the emulator.
+const timeout = 30 * time.Second
 
-// eventually waits until something is so, which other processes see to.
-func (w *world) eventually(what string, so func() bool) {
+// eventually waits until done is true, because other processes do the work.
+func (w *world) eventually(what string, done func() bool) {
 	w.t.Helper()
-	if !within(patience, so) {
-		w.t.Fatalf("not within %s: %s", patience, what)
+	if !within(timeout, done) {
+		w.t.Fatalf("not within %s: %s", timeout, what)
 	}
 }
 
-// public is a client on the internet: whatever it calls, it reaches the
-// emulator, which finds the API by the name of its host, as AWS does.
+// public is a client on the internet. All its connections go to the emulator, which
+// finds the API by the host name, like AWS.
 func (w *world) public() *http.Client {
 	return &http.Client{
 		Timeout: 20 * time.Second,
@@ -108,7 +114,7 @@ func (w *world) public() *http.Client {
 	}
 }
 
-// tick is the minute's, now.
+// tick invokes the tick function, as the schedule does every minute.
 func (w *world) tick() {
 	w.t.Helper()
 	w.invoke(rootOf(bastion), "TickFunction", `{"version":"0","detail-type":"Scheduled Event","source":"aws.events"}`)
