@@ -335,7 +335,7 @@ func TestResponseURLsAreValidForFiveUsesAndThirtyMinutes(t *testing.T) {
 	}
 }
 
-func TestEachFaultGoesWrongInItsWay(t *testing.T) {
+func TestEachFaultHappensAsDocumented(t *testing.T) {
 	for how, c := range map[string]struct {
 		status int
 		posted int
