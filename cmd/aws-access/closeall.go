@@ -29,7 +29,7 @@ table's index "state", and dynamodb:BatchGetItem and dynamodb:PutItem on the tab
 
 `
 
-// requests is what close-all needs of a table.
+// requests is the part of a store that close-all uses.
 type requests interface {
 	InState(ctx context.Context, state access.State, most int) ([]access.Request, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
@@ -38,7 +38,7 @@ type requests interface {
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("close-all", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { say(stderr, aboutCloseAll); flags.PrintDefaults() }
+	flags.Usage = func() { printf(stderr, aboutCloseAll); flags.PrintDefaults() }
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who ends the requests; the audit trail shows it")
@@ -46,36 +46,50 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	yes := flags.Bool("yes", false, "end the requests instead of only listing them")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return fine
+		return exitOK
 	case err != nil:
-		return usage
+		return exitUsage
 	case flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "":
-		say(stderr, "aws-access close-all: give -table, -by and -why, and no other arguments; see aws-access close-all -h\n")
-		return usage
+		printf(
+			stderr,
+			"aws-access close-all: give -table, -by and -why, and no other arguments; see aws-access close-all -h\n",
+		)
+		return exitUsage
 	}
-	aws, err := intoAWS(ctx, *region)
+	aws, err := loadAWS(ctx, *region)
 	if err != nil {
-		say(stderr, "aws-access close-all: %s\n", plainError(err))
-		return wrong
+		printf(stderr, "aws-access close-all: %s\n", plainError(err))
+		return exitProblem
 	}
-	c := closer{store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now), now: time.Now, by: *by, why: *why, do: *yes, say: stdout}
+	c := closer{
+		store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now),
+		now:   time.Now,
+		by:    *by,
+		why:   *why,
+		do:    *yes,
+		say:   stdout,
+	}
 	n, err := c.run(ctx)
 	if err != nil {
 		if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
 			err = fmt.Errorf("there is no table %s with the indexes of aws-access in %s", *table, aws.Region)
 		}
-		say(stderr, "aws-access close-all: after %d requests: %s\n", n, plainError(err))
-		return wrong
+		printf(stderr, "aws-access close-all: after %d requests: %s\n", n, plainError(err))
+		return exitProblem
 	}
 	if !*yes {
-		say(stdout, "%d open requests. None was ended; add -yes to end them.\n", n)
-		return fine
+		printf(stdout, "%d open requests. None was ended; add -yes to end them.\n", n)
+		return exitOK
 	}
-	say(stdout, "%d requests ended. Sessions that people already have work until they expire, after at most an hour.\n", n)
-	return fine
+	printf(
+		stdout,
+		"%d requests ended. Sessions that people already have work until they expire, after at most an hour.\n",
+		n,
+	)
+	return exitOK
 }
 
-// closer ends what is open.
+// closer ends open requests.
 type closer struct {
 	store requests
 	now   func() time.Time
@@ -85,11 +99,11 @@ type closer struct {
 	say   io.Writer
 }
 
-// most is how many requests are read at a time.
-const most = 100
+// pageSize is how many requests are read at once.
+const pageSize = 100
 
-// run ends requests until the table lists no more. An index may be behind by
-// moments, so what it lists again is read again.
+// run ends requests until the table lists no more. The index is eventually
+// consistent, so a request may be listed twice.
 func (c closer) run(ctx context.Context) (n int, err error) {
 	for _, state := range []access.State{access.Pending, access.Active} {
 		for {
@@ -111,18 +125,18 @@ func (c closer) run(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// page is everything when it is only listed: nothing moves on by itself then.
+// page is the number of requests to read: all of them when they are only listed.
 func (c closer) page() int {
 	if c.do {
-		return most
+		return pageSize
 	}
 	return 1_000_000
 }
 
-// end takes one request to its end, as its state allows. One that somebody else
-// moves at this moment is listed again.
+// end denies or revokes one request. If somebody else changes it at the same time,
+// it is listed again.
 func (c closer) end(ctx context.Context, r access.Request) error {
-	say(c.say, "%s %s %s %s by %s\n", r.State, r.ID, r.AccountName, r.Role, r.Requester.ID)
+	printf(c.say, "%s %s %s %s by %s\n", r.State, r.ID, r.AccountName, r.Role, r.Requester.ID)
 	if !c.do {
 		return nil
 	}
@@ -136,7 +150,8 @@ func (c closer) end(ctx context.Context, r access.Request) error {
 	return nil
 }
 
-// move is what time would do to the request, if that is due, or its end.
+// move is the request's time-out or expiry if that is due, or else its denial or
+// revocation.
 func (c closer) move(r access.Request) (access.Request, access.Event, error) {
 	if next, event, err := r.Tick(c.now()); !errors.Is(err, access.ErrNotDue) {
 		return next, event, err

@@ -23,14 +23,34 @@ var (
 // active until two.
 func submitted(t *testing.T, s *dynamo.Store, id string, granted bool) {
 	t.Helper()
-	r, event, err := access.New(access.Ask{ID: id, Requester: dev, Account: "111111111111", AccountName: "prod", Role: "Admin", For: 2 * time.Hour, Reason: "why"},
-		access.Terms{Max: 2 * time.Hour, Met: granted, AnswerWithin: time.Hour, RemindAfter: 15 * time.Minute, Give: []access.Kind{access.Keys}}, noon)
+	r, event, err := access.New(
+		access.Ask{
+			ID:          id,
+			Requester:   dev,
+			Account:     "111111111111",
+			AccountName: "prod",
+			Role:        "Admin",
+			For:         2 * time.Hour,
+			Reason:      "why",
+		},
+		access.Terms{
+			Max:          2 * time.Hour,
+			Met:          granted,
+			AnswerWithin: time.Hour,
+			RemindAfter:  15 * time.Minute,
+			Give:         []access.Kind{access.Keys},
+		},
+		noon,
+	)
 	if err = errors.Join(err, s.Save(t.Context(), r, event, "")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
+func TestCloseAllEndsEveryOpenRequestWithItsReason(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs DynamoDB Local")
+	}
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	want := make(map[string]access.State)
@@ -41,12 +61,21 @@ func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
 		want[pending], want[active] = access.Denied, access.Revoked
 	}
 	var said strings.Builder
-	c := closer{store: s, now: func() time.Time { return noon.Add(20 * time.Minute) }, by: "Operations", why: "restored from a backup", say: &said}
-	if n, err := c.run(t.Context()); n != 240 || err != nil || !strings.Contains(said.String(), "active 01A007 prod Admin by U0DEV1\n") {
+	c := closer{
+		store: s,
+		now:   func() time.Time { return noon.Add(20 * time.Minute) },
+		by:    "Operations",
+		why:   "restored from a backup",
+		say:   &said,
+	}
+	if n, err := c.run(
+		t.Context(),
+	); n != 240 || err != nil ||
+		!strings.Contains(said.String(), "active 01A007 prod Admin by U0DEV1\n") {
 		t.Fatalf("listed %d, %v: %s", n, err, said.String())
 	}
 	if open, err := s.InState(t.Context(), access.Active, 1000); err != nil || len(open) != 120 {
-		t.Fatalf("a list has ended something: %d are active, %v", len(open), err)
+		t.Fatalf("listing ended requests: %d are active, %v", len(open), err)
 	}
 	c.do = true
 	if _, err := c.run(t.Context()); err != nil {
@@ -60,13 +89,23 @@ func TestCloseAllEndsWhatIsOpenAndSaysWhy(t *testing.T) {
 	}
 }
 
-// What time has ended is not revoked: the record says what happened.
-func TestCloseAllLetsTimeDoItsPart(t *testing.T) {
+// A request whose time is up is not revoked: the record says what happened.
+func TestCloseAllExpiresRequestsWhoseTimeIsUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs DynamoDB Local")
+	}
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	submitted(t, s, "01P", false)
 	submitted(t, s, "01A", true)
-	c := closer{store: s, now: func() time.Time { return noon.AddDate(0, 0, 1) }, by: "Operations", why: "restored", do: true, say: io.Discard}
+	c := closer{
+		store: s,
+		now:   func() time.Time { return noon.AddDate(0, 0, 1) },
+		by:    "Operations",
+		why:   "restored",
+		do:    true,
+		say:   io.Discard,
+	}
 	if _, err := c.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -77,10 +116,14 @@ func TestCloseAllLetsTimeDoItsPart(t *testing.T) {
 	}
 }
 
-func TestCloseAllAsksForWhatItNeeds(t *testing.T) {
-	for _, args := range [][]string{{}, {"-table", "t"}, {"-table", "t", "-by", "x", "-why", " "}, {"-table", "t", "-by", "x", "-why", "y", "now"}, {"-all"}} {
+func TestCloseAllRefusesMissingArguments(t *testing.T) {
+	for _, line := range []string{"", "-table t", "-table t -by x -why", "-table t -by x -why y now", "-all"} {
+		args := strings.Fields(line)
+		if strings.HasSuffix(line, "-why") {
+			args = append(args, " ") // a reason of blanks
+		}
 		var stderr strings.Builder
-		if code := closeAll(context.Background(), args, io.Discard, &stderr); code != usage || stderr.Len() == 0 {
+		if code := closeAll(context.Background(), args, io.Discard, &stderr); code != exitUsage || stderr.Len() == 0 {
 			t.Errorf("%v: ends with %d and says %q", args, code, stderr.String())
 		}
 	}

@@ -27,7 +27,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
-const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml] [-only stack|slack|accounts] [-accounts PATTERN] [-json]
+const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml]
+                  [-only stack|slack|accounts] [-accounts PATTERN] [-json]
 aws-access doctor -rights [-ping] [-stack aws-access]
 
 Checks a deployment: the stack, Slack, and every role in every account of the
@@ -49,42 +50,42 @@ check everything.
 
 `
 
-// unchecked is how doctor ends when it found nothing wrong and not everything out.
-const unchecked = 3
+// exitUnchecked means that doctor found nothing wrong and could not check everything.
+const exitUnchecked = 3
 
-// What doctor looks at.
+// The parts that doctor checks.
 const (
 	inStack    = "stack"
 	inSlack    = "slack"
 	inAccounts = "accounts"
 )
 
-// examination is what the command line asks for.
+// examination holds the arguments of the command line.
 type examination struct {
 	stack, region, policy, only, accounts string
 	json, rights, ping                    bool
-	rest                                  time.Duration // before roles are tried again that AWS did not judge
+	rest                                  time.Duration // before roles without an answer are tested again
 }
 
 // doctorMain is "doctor".
 func doctorMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	e, code := readExamination(args, stderr)
 	switch {
-	case code != fine || e == nil:
+	case code != exitOK || e == nil:
 		return code
 	case e.rights:
-		say(stdout, "%s", rights(e.stack, e.ping))
-		return fine
+		printf(stdout, "%s", rights(e.stack, e.ping))
+		return exitOK
 	}
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(ctx, totalTimeout)
 	defer stop()
 	d, err := newDoctor(ctx, *e, stderr)
 	if err == nil {
 		err = d.examine(ctx)
 	}
 	if err != nil {
-		say(stderr, "aws-access doctor: %s\n", plainError(err))
-		return usage
+		printf(stderr, "aws-access doctor: %s\n", plainError(err))
+		return exitUsage
 	}
 	if e.json {
 		d.report.writeJSON(stdout)
@@ -105,7 +106,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	e := new(examination)
 	flags := flag.NewFlagSet("aws-access doctor", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { say(stderr, "%s", aboutDoctor); flags.PrintDefaults() }
+	flags.Usage = func() { printf(stderr, "%s", aboutDoctor); flags.PrintDefaults() }
 	flags.StringVar(&e.stack, "stack", "aws-access", "`name` of the stack")
 	flags.StringVar(&e.region, "region", "", "AWS `region` of the stack; the shell's own if empty")
 	flags.StringVar(&e.policy, "policy", "", "policy `file`, or compiled policy, that should be deployed")
@@ -120,30 +121,30 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 		"how `long` to wait before AWS is asked again about roles that it gave no answer for; the time doubles")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return nil, fine
+		return nil, exitOK
 	case err != nil:
-		return nil, usage
+		return nil, exitUsage
 	}
 	switch {
 	case flags.NArg() > 0:
-		say(stderr, "aws-access doctor: %q is not a known argument; see aws-access doctor -h\n", flags.Arg(0))
+		printf(stderr, "aws-access doctor: %q is not a known argument; see aws-access doctor -h\n", flags.Arg(0))
 	case e.ping && !e.rights:
-		say(stderr, "aws-access doctor: -ping can be used with -rights only\n")
+		printf(stderr, "aws-access doctor: -ping can be used with -rights only\n")
 	case !stackName.MatchString(e.stack):
-		say(stderr, "aws-access doctor: -stack needs the name of a CloudFormation stack\n")
+		printf(stderr, "aws-access doctor: -stack needs the name of a CloudFormation stack\n")
 	case !regionForm.MatchString(e.region):
-		say(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
+		printf(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
 	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
-		say(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
-	case !goodPatterns(e.accounts):
-		say(stderr, "aws-access doctor: -accounts needs names or ids of accounts, in which * matches any text\n")
+		printf(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
+	case !validPatterns(e.accounts):
+		printf(stderr, "aws-access doctor: -accounts needs names or ids of accounts, in which * matches any text\n")
 	default:
-		return e, fine
+		return e, exitOK
 	}
-	return nil, usage
+	return nil, exitUsage
 }
 
-func goodPatterns(list string) bool {
+func validPatterns(list string) bool {
 	for pattern := range strings.SplitSeq(list, ",") {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return false
@@ -152,7 +153,7 @@ func goodPatterns(list string) bool {
 	return true
 }
 
-// doctor looks at one deployment.
+// doctor checks one deployment.
 type doctor struct {
 	examination
 	cfn      *cloudformation.Client
@@ -168,17 +169,22 @@ type doctor struct {
 	skew  time.Duration // of the function's clock against this computer's
 }
 
-// How long doctor may take in all, and one call. Vend's own limit is 30 s.
+// Timeouts of a whole run, of one call of AWS, and of one ping. Vend's own timeout
+// is 30 s.
 const (
-	patience     = 20 * time.Minute
-	callPatience = 45 * time.Second
-	pingPatience = 15 * time.Second
+	totalTimeout = 20 * time.Minute
+	callTimeout  = 45 * time.Second
+	pingTimeout  = 15 * time.Second
 )
 
-// intoAWS is the way into AWS that the shell has, to a region, or to the shell's
-// own if there is none.
-func intoAWS(ctx context.Context, region string) (aws.Config, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callPatience)), awsconfig.WithRegion(region))
+// loadAWS loads the shell's AWS configuration, for a region, or for the shell's own
+// region if that is "".
+func loadAWS(ctx context.Context, region string) (aws.Config, error) {
+	c, err := awsconfig.LoadDefaultConfig(
+		ctx,
+		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
+		awsconfig.WithRegion(region),
+	)
 	switch {
 	case err != nil:
 		return c, fmt.Errorf("load the AWS configuration: %w", err)
@@ -189,7 +195,7 @@ func intoAWS(ctx context.Context, region string) (aws.Config, error) {
 }
 
 func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, error) {
-	c, err := intoAWS(ctx, e.region)
+	c, err := loadAWS(ctx, e.region)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +211,7 @@ func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, e
 	return d, err
 }
 
-// readPolicy reads a policy file, or what was compiled of one.
+// readPolicy reads a policy file or a compiled policy.
 func readPolicy(name string) (*policy.Policy, error) {
 	src, err := os.ReadFile(name)
 	if err != nil {
@@ -220,7 +226,7 @@ func readPolicy(name string) (*policy.Policy, error) {
 	return p, err
 }
 
-// progressOn writes how far doctor is, where somebody watches.
+// progressOn writes the progress to a terminal, and nothing to a file.
 func progressOn(w io.Writer) func(done, total int) {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -230,18 +236,18 @@ func progressOn(w io.Writer) func(done, total int) {
 		return func(int, int) {}
 	}
 	return func(done, total int) {
-		say(f, "\r%d of %d roles", done, total)
+		printf(f, "\r%d of %d roles", done, total)
 		if done == total {
-			say(f, "\r\x1b[K")
+			printf(f, "\r\x1b[K")
 		}
 	}
 }
 
-// wants reports whether a part is to be looked at.
+// wants reports whether a part is to be checked.
 func (d *doctor) wants(part string) bool { return d.only == "" || d.only == part }
 
-// examine looks at everything that was asked for. An error means that doctor
-// could not begin; what goes wrong later is a finding.
+// examine runs all requested checks. An error means that doctor could not begin;
+// later failures are findings.
 func (d *doctor) examine(ctx context.Context) error {
 	if err := d.findStack(ctx); err != nil {
 		return err
@@ -251,7 +257,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.checkFunctions()
 		d.checkStream(ctx)
 		d.checkOrders(ctx)
-		d.checkDoors(ctx)
+		d.checkWaysIntoVend(ctx)
 		d.checkSecrets(ctx)
 	}
 	inner := d.askStack(ctx)
@@ -272,8 +278,9 @@ func (d *doctor) examine(ctx context.Context) error {
 	return nil
 }
 
-// plainError is the text of an error, without what a terminal would obey. What
-// the SDK says when it finds no credentials tells nobody what to do.
+// plainError is the text of an error without control characters, which a terminal
+// would obey. It replaces the SDK's error about missing credentials by one that says
+// what to do.
 func plainError(err error) string {
 	if strings.Contains(err.Error(), "get credentials: failed to refresh cached credentials") {
 		return "this shell has no valid AWS credentials: sign in (aws sso login), or set AWS_PROFILE"
@@ -286,5 +293,5 @@ func plainError(err error) string {
 	}, err.Error())
 }
 
-// str reads what AWS may have left out.
+// str is the value of a string that AWS may leave out.
 func str(s *string) string { return aws.ToString(s) }

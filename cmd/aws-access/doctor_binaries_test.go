@@ -29,9 +29,21 @@ func buildFunctions(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, id := range []string{"SlackFunction", "VendFunction", "TickFunction"} {
-		build := exec.Command("make", "-s", "-C", filepath.Join("..", ".."), "build-"+id, "ARTIFACTS_DIR="+filepath.Join(dir, id), "ARCH="+runtime.GOARCH) //nolint:misspell // sam's own name
+		build := exec.Command(
+			"make",
+			"-s",
+			"-C",
+			filepath.Join("..", ".."),
+			"build-"+id,
+			"ARTIFACTS_DIR="+filepath.Join(dir, id),
+			"ARCH="+runtime.GOARCH,
+		) //nolint:misspell // sam's own name
 		for _, v := range os.Environ() {
-			if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" && n != "MAKELEVEL" { // of a make that runs the tests
+			if n, _, _ := strings.Cut(
+				v,
+				"=",
+			); n != "MAKEFLAGS" && n != "MFLAGS" &&
+				n != "MAKELEVEL" { // of a make that runs the tests
 				build.Env = append(build.Env, v)
 			}
 		}
@@ -42,47 +54,66 @@ func buildFunctions(t *testing.T) string {
 	return dir
 }
 
-// hospital is a clinic whose functions are the real binaries, over DynamoDB
-// Local. What breaks there is mended again.
-type hospital struct {
-	*clinic
+// binaryDeployment is a clinic whose functions are the real binaries, over DynamoDB
+// Local. Each fault is fixed again before the next one.
+type binaryDeployment struct {
+	*testDeployment
 	lambda *lambdafake.Server
 	table  dynamotest.Table
 }
 
-func newHospital(t *testing.T) *hospital {
+func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	t.Helper()
 	dir := buildFunctions(t)
-	h := &hospital{clinic: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t)}
+	h := &binaryDeployment{testDeployment: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t)}
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
 	h.must(err)
-	server := httptest.NewServer(h.lambda.HTTPAPI(h.api.names["SlackFunction"], "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	server := httptest.NewServer(
+		h.lambda.HTTPAPI(
+			h.api.names["SlackFunction"],
+			"POST /slack/commands",
+			"POST /slack/interactions",
+			"POST /slack/options",
+		),
+	)
 	t.Cleanup(server.Close)
-	for route, path := range map[string]string{"CommandsUrl": "commands", "InteractionsUrl": "interactions", "OptionsUrl": "options"} {
+	for route, path := range map[string]string{
+		"CommandsUrl": "commands", "InteractionsUrl": "interactions", "OptionsUrl": "options",
+	} {
 		h.api.outputs[route] = server.URL + "/slack/" + path
 	}
-	players := strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), "/lambda")
+	fakes := strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), "/lambda")
 	for _, id := range []string{"SlackFunction", "VendFunction", "TickFunction"} {
 		env := map[string]string{
-			"AWS_ACCESS_KEY_ID": keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY": keys.SecretKey.Reveal(), "AWS_SESSION_TOKEN": keys.SessionToken.Reveal(),
-			"AWS_ENDPOINT_URL_DYNAMODB": h.table.Endpoint, "AWS_ENDPOINT_URL_SSM": players + "/ssm", "AWS_ENDPOINT_URL_STS": players + "/sts",
-			"AWS_ENDPOINT_URL_LAMBDA": players + "/lambda", "SLACK_API_URL": players + "/slack-api",
+			"AWS_ACCESS_KEY_ID":         keys.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY":     keys.SecretKey.Reveal(),
+			"AWS_SESSION_TOKEN":         keys.SessionToken.Reveal(),
+			"AWS_ENDPOINT_URL_DYNAMODB": h.table.Endpoint,
+			"AWS_ENDPOINT_URL_SSM":      fakes + "/ssm",
+			"AWS_ENDPOINT_URL_STS":      fakes + "/sts",
+			"AWS_ENDPOINT_URL_LAMBDA":   fakes + "/lambda",
+			"SLACK_API_URL":             fakes + "/slack-api",
 		}
 		h.api.env(id)["TABLE"] = h.table.Name
 		for name, value := range h.api.env(id) {
 			env[name] = fmt.Sprint(value)
 		}
 		h.must(h.lambda.Deploy(lambdafake.Function{
-			Name: h.api.names[id], Bootstrap: filepath.Join(dir, id, "bootstrap"), Env: env, Timeout: 30 * time.Second, MemoryMB: 256,
+			Name:      h.api.names[id],
+			Bootstrap: filepath.Join(dir, id, "bootstrap"),
+			Env:       env,
+			Timeout:   30 * time.Second,
+			MemoryMB:  256,
 		}))
 	}
 	h.api.env("NotifyFunction")["TABLE"] = h.table.Name
-	h.api.mapping[0]["EventSourceArn"] = "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/" + h.table.Name + "/stream/2026"
+	h.api.mapping[0]["EventSourceArn"] = "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/" + h.table.Name +
+		"/stream/2026"
 	h.api.invoke = func(payload []byte) ([]byte, error) {
 		answer, err := h.lambda.Invoke(t.Context(), h.api.names["VendFunction"], payload)
-		h.spotless("vend's answer", string(answer))
+		h.noSecretIn("vend's answer", string(answer))
 		return answer, err
 	}
 	event, err := json.Marshal(tickEvent)
@@ -93,7 +124,7 @@ func newHospital(t *testing.T) *hospital {
 }
 
 // found are doctor's findings that are not ok.
-func (h *hospital) found() (found []string) {
+func (h *binaryDeployment) found() (found []string) {
 	r, _ := h.doctor()
 	for _, f := range r.Checks {
 		if f.Verdict != healthy {
@@ -105,66 +136,121 @@ func (h *hospital) found() (found []string) {
 }
 
 func TestDoctorOverTheRealBinaries(t *testing.T) {
-	h := newHospital(t)
+	if testing.Short() {
+		t.Skip("needs DynamoDB Local, and builds the functions")
+	}
+	h := newBinaryDeployment(t)
 	if found := h.found(); len(found) > 0 {
 		t.Fatalf("a healthy deployment: %v", found)
 	}
-	for _, id := range []string{"SlackFunction", "VendFunction"} {
-		h.spotless(id+"'s log", strings.Join(h.lambda.Logs(h.api.names[id]), "\n"))
+	h.checkLogs()
+	for _, f := range append(h.trustFaults(), h.faults()...) {
+		f.breaks()
+		if diff := cmp.Diff(f.want, h.found()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", f.name, diff)
+		}
+		f.fixes()
 	}
-	trusts := func(from, to string) (func(), func()) {
-		return func() { h.change("222222222222", "Admin", from, to) }, func() {
+	if found := h.found(); len(found) > 0 {
+		t.Errorf("after every fault was fixed: %v", found)
+	}
+	h.checkLogs()
+}
+
+// checkLogs searches the functions' logs for secrets.
+func (h *binaryDeployment) checkLogs() {
+	for _, id := range []string{"SlackFunction", "VendFunction"} {
+		h.noSecretIn(id+"'s log", strings.Join(h.lambda.Logs(h.api.names[id]), "\n"))
+	}
+}
+
+// fault is something wrong with a deployment, and what doctor must find.
+type fault struct {
+	name          string
+	breaks, fixes func()
+	want          []string
+}
+
+// trustFaults are faults of a role's trust policy.
+func (h *binaryDeployment) trustFaults() (faults []fault) {
+	for _, c := range []struct{ name, from, to, want string }{
+		{"a trust that refuses", theVendRole, theVendRole + "-of-yesterday", "refused"},
+		{"open without the external id", `,"sts:ExternalId":"` + canaryExternal + `"`, "", "open_without_external_id"},
+		{"open without tags", `"aws:RequestTag/GrantId":"?*",`, "", "open_without_tags"},
+		{"open without a source identity", `,"sts:SourceIdentity":"?*"`, "", "open_without_source_identity"},
+	} {
+		breaks := func() { h.change("222222222222", "Admin", c.from, c.to) }
+		fixes := func() {
 			r, _ := h.aws.Role("222222222222", "Admin")
 			r.Trust = theTrust()
 			h.must(h.aws.PutRole("222222222222", r))
 		}
+		faults = append(faults, fault{c.name, breaks, fixes, []string{"roles problem " + c.want}})
 	}
-	type breakage struct {
-		name          string
-		breaks, mends func()
-		want          []string
-	}
-	var cases []breakage
-	trusting := func(name, from, to, want string) {
-		breaks, mends := trusts(from, to)
-		cases = append(cases, breakage{name, breaks, mends, []string{want}})
-	}
-	trusting("a trust that refuses", theVendRole, theVendRole+"-of-yesterday", "roles problem refused")
-	trusting("open without the external id", `,"sts:ExternalId":"`+canaryExternal+`"`, "", "roles problem open_without_external_id")
-	trusting("open without tags", `"aws:RequestTag/GrantId":"?*",`, "", "roles problem open_without_tags")
-	trusting("open without a source identity", `,"sts:SourceIdentity":"?*"`, "", "roles problem open_without_source_identity")
-	cases = append(cases,
-		breakage{"a token that was revoked", func() { h.slack.SetToken(access.NewSecret("xoxb-canary-new")) }, func() { h.slack.SetToken(access.NewSecret(canaryToken)) }, []string{"bot token problem invalid_auth"}},
-		breakage{"a scope that is missing", func() { h.scopes = h.scopes[1:] }, func() { h.scopes = append([]string{"chat:write"}, h.scopes...) }, []string{"scopes problem missing_scope"}},
-		breakage{"a channel without the bot", func() { h.slack.SetChannel(slackfake.Channel{ID: "C0OPS", BotOut: true}) }, func() { h.slack.SetChannel(slackfake.Channel{ID: "C0OPS"}) }, []string{"channel C0OPS problem not_member"}},
-		breakage{"a silent tick", func() { h.age(20 * time.Minute) }, func() { h.age(-20 * time.Minute) }, []string{
-			"group developers (S0DEVS) problem unknown", "group leads (S0LEADS) problem unknown", "group security (S0SECURITY) problem unknown", "tick problem silent",
-		}},
-		breakage{"a group that is gone", func() { h.gone("S0LEADS", true) }, func() { h.gone("S0LEADS", false) }, []string{"group leads (S0LEADS) problem gone"}},
-		breakage{"a disabled stream mapping", func() { h.api.mapping[0]["State"] = "Disabled" }, func() { h.api.mapping[0]["State"] = "Enabled" }, []string{"stream problem disabled"}},
-		breakage{"orders that are tried again", func() { h.api.async["MaximumRetryAttempts"] = 2 }, func() { h.api.async["MaximumRetryAttempts"] = 0 }, []string{"orders problem settings"}},
-		breakage{"a signing secret that is another", func() {
-			h.must(h.ssm.PutUnder("alias/aws-access", signingAt, "canary-new-signing-secret"))
-		}, func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, canarySigning)) },
-			[]string{"signing secret problem refused"}},
-	)
-	for _, b := range cases {
-		b.breaks()
-		if diff := cmp.Diff(b.want, h.found()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", b.name, diff)
-		}
-		b.mends()
-	}
-	if found := h.found(); len(found) > 0 {
-		t.Errorf("mended: %v", found)
-	}
-	for _, id := range []string{"SlackFunction", "VendFunction"} {
-		h.spotless(id+"'s log", strings.Join(h.lambda.Logs(h.api.names[id]), "\n"))
+	return faults
+}
+
+// faults are faults of Slack's and the stack's settings.
+func (h *binaryDeployment) faults() []fault {
+	return []fault{
+		{
+			"a token that was revoked",
+			func() { h.slack.SetToken(access.NewSecret("xoxb-canary-new")) },
+			func() { h.slack.SetToken(access.NewSecret(canaryToken)) },
+			[]string{"bot token problem invalid_auth"},
+		},
+		{
+			"a scope that is missing",
+			func() { h.scopes = h.scopes[1:] },
+			func() { h.scopes = append([]string{"chat:write"}, h.scopes...) },
+			[]string{"scopes problem missing_scope"},
+		},
+		{
+			"a channel without the bot",
+			func() { h.slack.SetChannel(slackfake.Channel{ID: "C0OPS", BotOut: true}) },
+			func() { h.slack.SetChannel(slackfake.Channel{ID: "C0OPS"}) },
+			[]string{"channel C0OPS problem not_member"},
+		},
+		{
+			"a silent tick",
+			func() { h.age(20 * time.Minute) },
+			func() { h.age(-20 * time.Minute) },
+			[]string{
+				"group developers (S0DEVS) problem unknown",
+				"group leads (S0LEADS) problem unknown",
+				"group security (S0SECURITY) problem unknown",
+				"tick problem silent",
+			},
+		},
+		{
+			"a group that is gone",
+			func() { h.gone("S0LEADS", true) },
+			func() { h.gone("S0LEADS", false) },
+			[]string{"group leads (S0LEADS) problem gone"},
+		},
+		{
+			"a disabled stream mapping",
+			func() { h.api.mapping[0]["State"] = "Disabled" },
+			func() { h.api.mapping[0]["State"] = "Enabled" },
+			[]string{"stream problem disabled"},
+		},
+		{
+			"orders that are tried again",
+			func() { h.api.async["MaximumRetryAttempts"] = 2 },
+			func() { h.api.async["MaximumRetryAttempts"] = 0 },
+			[]string{"orders problem settings"},
+		},
+		{
+			"another signing secret",
+			func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, "canary-new-signing-secret")) },
+			func() { h.must(h.ssm.PutUnder("alias/aws-access", signingAt, canarySigning)) },
+			[]string{"signing secret problem refused"},
+		},
 	}
 }
 
 // directory changes what the table knows of groups and people.
-func (h *hospital) directory(change func(*access.Directory)) {
+func (h *binaryDeployment) directory(change func(*access.Directory)) {
 	store := dynamo.New(h.table.Client(http.DefaultTransport), h.table.Name, time.Now)
 	d, err := store.Directory(h.t.Context())
 	h.must(err)
@@ -173,7 +259,7 @@ func (h *hospital) directory(change func(*access.Directory)) {
 	h.must(store.SaveDirectory(h.t.Context(), d))
 }
 
-func (h *hospital) age(by time.Duration) {
+func (h *binaryDeployment) age(by time.Duration) {
 	h.directory(func(d *access.Directory) {
 		d.PeopleAt = d.PeopleAt.Add(-by)
 		for id, g := range d.Groups {
@@ -183,7 +269,7 @@ func (h *hospital) age(by time.Duration) {
 	})
 }
 
-func (h *hospital) gone(id string, gone bool) {
+func (h *binaryDeployment) gone(id string, gone bool) {
 	h.directory(func(d *access.Directory) {
 		g := d.Groups[id]
 		g.Gone = gone

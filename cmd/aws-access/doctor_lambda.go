@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// What the template says of notify's stream mapping and of vend's orders.
+// Settings of notify's stream mapping and of vend's orders in template.yaml.
 const (
 	streamBatch = 25
 	streamTries = 1000
@@ -25,7 +25,10 @@ const (
 
 func (d *doctor) mappings(ctx context.Context, function string) ([]types.EventSourceMappingConfiguration, error) {
 	var all []types.EventSourceMappingConfiguration
-	pages := lambda.NewListEventSourceMappingsPaginator(d.lambda, &lambda.ListEventSourceMappingsInput{FunctionName: &function})
+	pages := lambda.NewListEventSourceMappingsPaginator(
+		d.lambda,
+		&lambda.ListEventSourceMappingsInput{FunctionName: &function},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -36,18 +39,18 @@ func (d *doctor) mappings(ctx context.Context, function string) ([]types.EventSo
 	return all, nil
 }
 
-// checkStream looks at what takes the table's events to notify.
+// checkStream checks the mapping that delivers the table's events to notify.
 func (d *doctor) checkStream(ctx context.Context) {
 	const check = "stream"
 	name := d.found.functions["NotifyFunction"]
 	if name == "" {
-		return // said already
+		return // reported by checkFunctions
 	}
 	again := "Deploy the stack again. Do not change a mapping by hand."
 	all, err := d.mappings(ctx, name)
 	switch {
 	case err != nil:
-		d.unread(inStack, check, err)
+		d.reportUnreadable(inStack, check, err)
 		return
 	case len(all) == 0:
 		d.report.add(finding{inStack, check, problem, "missing",
@@ -90,14 +93,23 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify["TABLE"]+"/"), "it reads another table than TABLE")
 	}
 	see(aws.ToBool(m.BisectBatchOnFunctionError), "a failed batch is not split")
-	see(slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), "partial failures are not reported")
+	see(
+		slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures),
+		"partial failures are not reported",
+	)
 	bucket, kept := d.found.outputs["UndeliveredBucketName"], onFailure(m.DestinationConfig)
 	see(kept != "", "undelivered records are not kept")
 	see(kept == "" || strings.HasSuffix(kept, ":s3:::"+bucket),
 		"undelivered records do not go to the stack's own bucket (output UndeliveredBucketName)")
 	see(aws.ToInt32(m.ParallelizationFactor) <= 1, "batches of one shard run in parallel")
-	see(aws.ToInt32(m.BatchSize) == streamBatch, fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch))
-	see(aws.ToInt32(m.MaximumRetryAttempts) == streamTries, fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries))
+	see(
+		aws.ToInt32(m.BatchSize) == streamBatch,
+		fmt.Sprintf("%d records in a batch, not %d", aws.ToInt32(m.BatchSize), streamBatch),
+	)
+	see(
+		aws.ToInt32(m.MaximumRetryAttempts) == streamTries,
+		fmt.Sprintf("%d retries, not %d", aws.ToInt32(m.MaximumRetryAttempts), streamTries),
+	)
 	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge,
 		fmt.Sprintf("a record age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
 	filtered := m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 &&
@@ -106,7 +118,7 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 	return wrong
 }
 
-// onFailure is where what failed goes; "" for nowhere.
+// onFailure is the destination of failed records or orders; "" for none.
 func onFailure(c *types.DestinationConfig) string {
 	if c == nil || c.OnFailure == nil {
 		return ""
@@ -114,12 +126,15 @@ func onFailure(c *types.DestinationConfig) string {
 	return str(c.OnFailure.Destination)
 }
 
-// checkOrders looks at how Lambda delivers orders to vend: once, at once, or to
-// the operators.
+// checkOrders checks how Lambda delivers orders to vend: it must not retry them, and
+// must report failed ones to the operators.
 func (d *doctor) checkOrders(ctx context.Context) {
 	const check = "orders"
 	name := d.found.functions["VendFunction"]
-	c, err := d.lambda.GetFunctionEventInvokeConfig(ctx, &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name, Qualifier: aws.String("$LATEST")})
+	c, err := d.lambda.GetFunctionEventInvokeConfig(
+		ctx,
+		&lambda.GetFunctionEventInvokeConfigInput{FunctionName: &name, Qualifier: aws.String("$LATEST")},
+	)
 	var missing *types.ResourceNotFoundException
 	again := "Deploy the stack again. Do not change a function by hand."
 	switch {
@@ -128,7 +143,7 @@ func (d *doctor) checkOrders(ctx context.Context) {
 			"Lambda would run a failed order to vend three times, within six hours.", again})
 		return
 	case err != nil:
-		d.unread(inStack, check, err)
+		d.reportUnreadable(inStack, check, err)
 		return
 	}
 	if wrong := d.wrongOrders(c); len(wrong) > 0 {
@@ -139,9 +154,9 @@ func (d *doctor) checkOrders(ctx context.Context) {
 	d.report.ok(inStack, check, "no retries, 60 s, and the operators are told of failures")
 }
 
-// wrongOrders compares how orders are delivered with the template. A destination
-// is sent the order, and on success vend's answer: none but the operators' topic
-// may hear of either.
+// wrongOrders compares the delivery of orders with the template. A destination
+// receives the order, and on success vend's answer too, so only the operators' topic
+// may be one.
 func (d *doctor) wrongOrders(c *lambda.GetFunctionEventInvokeConfigOutput) (wrong []string) {
 	if n := c.MaximumRetryAttempts; n == nil || *n != 0 {
 		wrong = append(wrong, "a failed order is run again, and could vend twice")
@@ -162,18 +177,18 @@ func (d *doctor) wrongOrders(c *lambda.GetFunctionEventInvokeConfigOutput) (wron
 	return wrong
 }
 
-// checkDoors looks for ways into vend that are not the template's: it has none
-// but what the roles of the account's own users and functions may.
-func (d *doctor) checkDoors(ctx context.Context) {
+// checkWaysIntoVend looks for ways to invoke vend that are not in the template. In the
+// template only identities of the account itself may invoke it.
+func (d *doctor) checkWaysIntoVend(ctx context.Context) {
 	const check = "ways into vend"
 	name := d.found.functions["VendFunction"]
-	doors, err := d.doors(ctx, name)
+	ways, err := d.waysIntoVend(ctx, name)
 	switch {
 	case err != nil:
-		d.unread(inStack, check, err)
-	case len(doors) > 0:
+		d.reportUnreadable(inStack, check, err)
+	case len(ways) > 0:
 		d.report.add(finding{inStack, check, problem, "open", "Vend can be called in ways that are not in the template: " +
-			names(doors) + ".",
+			names(ways) + ".",
 			"Find out who made them, remove them (aws lambda delete-function-url-config, remove-permission, " +
 				"delete-event-source-mapping), and search vend's log for calls that came that way."})
 	default:
@@ -181,8 +196,8 @@ func (d *doctor) checkDoors(ctx context.Context) {
 	}
 }
 
-// All lists are read to their end: what is to be hidden would stand there.
-func (d *doctor) doors(ctx context.Context, name string) (doors []string, err error) {
+// All lists are read to their end, because an intruder's entry may be the last.
+func (d *doctor) waysIntoVend(ctx context.Context, name string) (ways []string, err error) {
 	urls := lambda.NewListFunctionUrlConfigsPaginator(d.lambda, &lambda.ListFunctionUrlConfigsInput{FunctionName: &name})
 	for urls.HasMorePages() {
 		page, err := urls.NextPage(ctx)
@@ -190,7 +205,7 @@ func (d *doctor) doors(ctx context.Context, name string) (doors []string, err er
 			return nil, err
 		}
 		for _, u := range page.FunctionUrlConfigs {
-			doors = append(doors, "a URL with the authorisation "+string(u.AuthType))
+			ways = append(ways, "a URL with the authorisation "+string(u.AuthType))
 		}
 	}
 	mappings, err := d.mappings(ctx, name)
@@ -198,7 +213,7 @@ func (d *doctor) doors(ctx context.Context, name string) (doors []string, err er
 		return nil, err
 	}
 	for _, m := range mappings {
-		doors = append(doors, "a trigger by "+str(m.EventSourceArn))
+		ways = append(ways, "a trigger by "+str(m.EventSourceArn))
 	}
 	qualifiers, err := d.qualifiers(ctx, name)
 	if err != nil {
@@ -209,13 +224,13 @@ func (d *doctor) doors(ctx context.Context, name string) (doors []string, err er
 		if err != nil {
 			return nil, err
 		}
-		doors = append(doors, more...)
+		ways = append(ways, more...)
 	}
-	return doors, nil
+	return ways, nil
 }
 
-// qualifiers are what a resource policy may belong to: the function itself, an
-// alias, a version.
+// qualifiers lists what can have a resource policy: the function itself (""), its
+// aliases and its versions.
 func (d *doctor) qualifiers(ctx context.Context, name string) ([]string, error) {
 	list := []string{""}
 	aliases := lambda.NewListAliasesPaginator(d.lambda, &lambda.ListAliasesInput{FunctionName: &name})
@@ -228,7 +243,10 @@ func (d *doctor) qualifiers(ctx context.Context, name string) ([]string, error) 
 			list = append(list, str(a.Name))
 		}
 	}
-	versions := lambda.NewListVersionsByFunctionPaginator(d.lambda, &lambda.ListVersionsByFunctionInput{FunctionName: &name})
+	versions := lambda.NewListVersionsByFunctionPaginator(
+		d.lambda,
+		&lambda.ListVersionsByFunctionInput{FunctionName: &name},
+	)
 	for versions.HasMorePages() {
 		page, err := versions.NextPage(ctx)
 		if err != nil {
@@ -243,7 +261,7 @@ func (d *doctor) qualifiers(ctx context.Context, name string) ([]string, error) 
 	return list, nil
 }
 
-// allowed names who a resource policy lets in.
+// allowed lists the principals that a resource policy allows.
 func (d *doctor) allowed(ctx context.Context, name, qualifier string) (who []string, err error) {
 	in := &lambda.GetPolicyInput{FunctionName: &name}
 	if qualifier != "" {

@@ -24,11 +24,11 @@ import (
 // The public routes, by the outputs of the stack that name them.
 var routes = [...]string{"CommandsUrl", "InteractionsUrl", "OptionsUrl"}
 
-// pingBody is what Slack sends to ask whether an address is there. It leads to
-// nothing, so nothing is lost when somebody on the way sends it again.
+// pingBody is what Slack sends to test an address. The function does nothing with
+// it, so replaying it does no harm.
 const pingBody = "ssl_check=1"
 
-// pong is what a public route says to a ping.
+// pong is the answer of a public route to a ping.
 type pong struct {
 	status int
 	ok     bool
@@ -36,21 +36,21 @@ type pong struct {
 	took   time.Duration
 }
 
-// checkPing goes through the public door: what nobody signed has to be refused,
-// and what the secret in SSM signs has to be taken.
+// checkPing calls the public endpoint: it must refuse unsigned requests, and accept
+// those that are signed with the secret in SSM.
 func (d *doctor) checkPing(ctx context.Context, inner *functions.CheckAnswer) {
 	var addresses []string
 	for _, output := range routes {
 		address := d.found.outputs[output]
 		if !safeAddress(address) {
-			d.report.add(finding{inSlack, "public door", problem, "no_address", "The stack's output " + output +
+			d.report.add(finding{inSlack, "public endpoint", problem, "no_address", "The stack's output " + output +
 				" is not an https address.", "Deploy the product's own template.yaml again."})
 			return
 		}
 		addresses = append(addresses, address)
 	}
 	if d.frozen() {
-		d.report.add(finding{inSlack, "public door", notKnown, "frozen", "The stack is frozen, so it takes no requests.",
+		d.report.add(finding{inSlack, "public endpoint", notKnown, "frozen", "The stack is frozen, so it takes no requests.",
 			"Run doctor again when the stack is no longer frozen."})
 		return
 	}
@@ -59,7 +59,7 @@ func (d *doctor) checkPing(ctx context.Context, inner *functions.CheckAnswer) {
 	}
 }
 
-// safeAddress reports whether doctor may send something signed there.
+// safeAddress reports whether doctor may send a signed request to an address.
 func safeAddress(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.Hostname() == "" {
@@ -73,11 +73,11 @@ func onThisComputer(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, localName) || err == nil && ip.IsLoopback()
 }
 
-// pingClient follows nobody elsewhere. Names below localhost are this computer,
-// whatever a name server says: http is allowed there alone.
+// pingClient follows no redirects. Names below localhost always resolve to this
+// computer, whatever a name server answers, because http is allowed there alone.
 func pingClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	dialer := &net.Dialer{Timeout: pingPatience / 3}
+	dialer := &net.Dialer{Timeout: pingTimeout / 3}
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, localName) {
 			address = net.JoinHostPort("127.0.0.1", port)
@@ -85,20 +85,20 @@ func pingClient() *http.Client {
 		return dialer.DialContext(ctx, network, address)
 	}
 	return &http.Client{
-		Timeout: pingPatience, Transport: transport,
+		Timeout: pingTimeout, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 const localName = ".localhost"
 
-// checkUnsigned knocks with a signature that nobody's secret makes; false means
-// that the door does not answer at all.
+// checkUnsigned sends requests with a wrong signature. It returns false when the
+// endpoint does not answer as it should.
 func (d *doctor) checkUnsigned(ctx context.Context, addresses []string) bool {
-	const check = "public door"
+	const check = "public endpoint"
 	for _, address := range addresses {
 		got, err := d.ping(ctx, address, access.NewSecret("not the signing secret"))
-		place := where(address)
+		place := routeOf(address)
 		switch {
 		case err != nil:
 			d.report.add(finding{inSlack, check, problem, "unreachable", place + " does not answer: " + plainError(err),
@@ -109,7 +109,14 @@ func (d *doctor) checkUnsigned(ctx context.Context, addresses []string) bool {
 				"Freeze the stack (Frozen=true), then find out what answers at this address."})
 			return false
 		case got.status == http.StatusNotFound:
-			d.report.add(finding{inSlack, check, problem, "no_route", place + " is not a route of the API.", "Deploy the product's own template.yaml again."})
+			d.report.add(finding{
+				inSlack,
+				check,
+				problem,
+				"no_route",
+				place + " is not a route of the API.",
+				"Deploy the product's own template.yaml again.",
+			})
 			return false
 		case got.status != http.StatusUnauthorized:
 			d.report.add(finding{inSlack, check, problem, "failing",
@@ -122,8 +129,8 @@ func (d *doctor) checkUnsigned(ctx context.Context, addresses []string) bool {
 	return true
 }
 
-// where names an address without what may be private in it.
-func where(address string) string {
+// routeOf is the path of an address, without parts that may be private.
+func routeOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "the address"
@@ -131,21 +138,21 @@ func where(address string) string {
 	return u.Path
 }
 
-// tooSlow leaves no room within the three seconds that Slack waits.
+// tooSlow is close to the three seconds that Slack waits (docs/facts.md#e1).
 const tooSlow = 2500 * time.Millisecond
 
-// checkSigned knocks as Slack does.
+// checkSigned sends requests that are signed as Slack signs them.
 func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *functions.CheckAnswer) {
 	const check = "signing secret"
 	secret, name, err := d.signingSecret(ctx)
 	if denied(err) && strings.HasPrefix(d.found.outputs["SecretsKey"], "alias/") {
-		// The stack's own key: it decrypts for slack's function alone, and so it should.
+		// The stack's own key decrypts for slack's function alone, as intended.
 		d.report.remind("Only slack's function can read the signing secret, so doctor cannot send a signed ping.\n" +
 			"Type /aws-access help in Slack: an answer proves that the secret is the right one.")
 		return
 	}
 	if err != nil {
-		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + said(err).Error(),
+		f := finding{inSlack, check, notKnown, "unreadable", "Doctor cannot read " + name + ": " + awsMessage(err).Error(),
 			"Check that the parameter exists (docs/deploy.md)."}
 		if denied(err) {
 			f.Code, f.Do = "not_allowed", "Type /aws-access help in Slack: an answer proves the same. `aws-access doctor "+
@@ -157,23 +164,8 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 	var slowest time.Duration
 	for _, address := range addresses {
 		got, err := d.ping(ctx, address, secret)
-		switch {
-		case err != nil:
-			d.report.add(finding{inSlack, check, problem, "unreachable", where(address) + " does not answer: " + plainError(err), "Run doctor again."})
-			return
-		case got.status == http.StatusUnauthorized:
-			d.report.add(finding{inSlack, check, problem, "refused", where(address) +
-				" refuses a request that is signed with the secret in " + name + ".",
-				"After a rotation, run doctor again in a minute. If it still fails, check that slack's function may read this " +
-					"parameter and has its name in its environment."})
-			return
-		case got.status != http.StatusOK || !got.ok:
-			d.report.add(finding{inSlack, check, problem, "failing",
-				fmt.Sprintf("%s answers %d to a signed ping.", where(address),
-					got.status), "Read slack's log. An older version does not answer pings, so deploy the version of this doctor."})
-			return
-		case inner != nil && got.policy != inner.Policy:
-			d.report.add(finding{inSlack, "policy of slack", problem, "policies_differ", "Slack's function has the policy " + got.policy + ", vend has " + inner.Policy + ".", "Deploy the whole stack again."})
+		if f := wrongPong(address, name, got, err, inner); f != nil {
+			d.report.add(*f)
 			return
 		}
 		slowest = max(slowest, got.took)
@@ -188,7 +180,34 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 		"command in Slack proves that it is Slack's own", max(slowest.Round(time.Millisecond), time.Millisecond)))
 }
 
-// signingSecret reads the secret with the rights of whoever runs doctor.
+// wrongPong is the finding about the answer to a signed ping; nil if it is right.
+// secret is the name of the parameter with the signing secret.
+func wrongPong(address, secret string, got pong, err error, inner *functions.CheckAnswer) *finding {
+	const check = "signing secret"
+	route := routeOf(address)
+	switch {
+	case err != nil:
+		return &finding{inSlack, check, problem, "unreachable", route + " does not answer: " + plainError(err),
+			"Run doctor again."}
+	case got.status == http.StatusUnauthorized:
+		return &finding{inSlack, check, problem, "refused",
+			route + " refuses a request that is signed with the secret in " + secret + ".",
+			"After a rotation, run doctor again in a minute. If it still fails, check that slack's function may read " +
+				"this parameter and has its name in its environment."}
+	case got.status != http.StatusOK || !got.ok:
+		return &finding{inSlack, check, problem, "failing",
+			fmt.Sprintf("%s answers %d to a signed ping.", route, got.status),
+			"Read slack's log. An older version does not answer pings, so deploy the version of this doctor."}
+	case inner != nil && got.policy != inner.Policy:
+		return &finding{inSlack, "policy of slack", problem, "policies_differ",
+			"Slack's function has the policy " + got.policy + ", vend has " + inner.Policy + ".",
+			"Deploy the whole stack again."}
+	}
+	return nil
+}
+
+// signingSecret reads the secret with the permissions of the person who runs
+// doctor.
 func (d *doctor) signingSecret(ctx context.Context) (secret access.Secret, name string, err error) {
 	name = d.found.env("slack")["SLACK_SIGNING_SECRET_PARAMETER"]
 	if name == "" {
@@ -204,7 +223,7 @@ func (d *doctor) signingSecret(ctx context.Context) (secret access.Secret, name 
 	return access.NewSecret(*out.Parameter.Value), name, nil
 }
 
-// ping sends Slack's question, signed by a secret. The function's clock counts.
+// ping sends pingBody, signed with a secret at the time of the function's clock.
 func (d *doctor) ping(ctx context.Context, address string, secret access.Secret) (got pong, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(pingBody))
 	if err != nil {

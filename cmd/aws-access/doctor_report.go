@@ -10,7 +10,7 @@ import (
 	"github.com/aws-access/aws-access/functions"
 )
 
-// verdict is what doctor thinks of something.
+// verdict is the result of a check.
 type verdict string
 
 // The verdicts.
@@ -21,7 +21,7 @@ const (
 	notKnown verdict = "not checked"
 )
 
-// finding is one check and what came of it.
+// finding is one check and its result.
 type finding struct {
 	Part    string  `json:"part"`  // stack, slack or accounts
 	Check   string  `json:"check"` // what was looked at
@@ -44,12 +44,12 @@ type report struct {
 
 func (r *report) add(f finding) { r.Checks = append(r.Checks, f) }
 
-// ok notes what is as it should be.
+// ok adds a check that found nothing wrong.
 func (r *report) ok(part, check, reason string) {
 	r.add(finding{Part: part, Check: check, Verdict: healthy, Code: "ok", Reason: reason})
 }
 
-// remind says what no API tells.
+// remind adds something that no API shows and the operator must check.
 func (r *report) remind(text string) { r.Reminders = append(r.Reminders, text) }
 
 func (r *report) count(v verdict) (n int) {
@@ -61,7 +61,7 @@ func (r *report) count(v verdict) (n int) {
 	return n
 }
 
-// worst is the verdict of the whole.
+// worst is the verdict of the whole report.
 func (r *report) worst() verdict {
 	for _, v := range []verdict{problem, notKnown, warning} {
 		if r.count(v) > 0 {
@@ -78,11 +78,11 @@ func (r *report) worst() verdict {
 func (r *report) exit() int {
 	switch r.worst() {
 	case problem:
-		return wrong
+		return exitProblem
 	case notKnown:
-		return unchecked
+		return exitUnchecked
 	}
-	return fine
+	return exitOK
 }
 
 func (r *report) writeJSON(w io.Writer) {
@@ -90,7 +90,7 @@ func (r *report) writeJSON(w io.Writer) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	_ = e.Encode(r) // whoever does not read it does not want it
+	_ = e.Encode(r) // an error means that nobody reads it
 }
 
 // indent is where the text of a finding begins.
@@ -99,33 +99,33 @@ const indent = "             "
 func (r *report) write(w io.Writer) {
 	for _, f := range r.Checks {
 		if f.Verdict == healthy {
-			say(w, "%-12s %s: %s\n", f.Verdict, f.Check, f.Reason)
+			printf(w, "%-12s %s: %s\n", f.Verdict, f.Check, f.Reason)
 			continue
 		}
-		say(w, "%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)
-		say(w, "%s\n", indented(f.Reason))
+		printf(w, "%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)
+		printf(w, "%s\n", indented(f.Reason))
 		if f.Do != "" {
-			say(w, "%s\n", indented("do: "+f.Do))
+			printf(w, "%s\n", indented("do: "+f.Do))
 		}
 	}
 	for _, text := range r.Reminders {
-		say(w, "%-12s %s\n", "remember", strings.ReplaceAll(text, "\n", "\n"+indent))
+		printf(w, "%-12s %s\n", "remember", strings.ReplaceAll(text, "\n", "\n"+indent))
 	}
-	say(w, "\n%s in %s: %d checks, %d ok, %d problems, %d warnings, %d not checked\n", r.Stack, r.Region,
+	printf(w, "\n%s in %s: %d checks, %d ok, %d problems, %d warnings, %d not checked\n", r.Stack, r.Region,
 		len(r.Checks), r.count(healthy), r.count(problem), r.count(warning), r.count(notKnown))
 }
 
 func indented(text string) string { return indent + strings.ReplaceAll(text, "\n", "\n"+indent) }
 
-// listed is how many names a finding shows.
-const listed = 10
+// maxNames is how many names a finding shows.
+const maxNames = 10
 
-// names writes a list, cut where nobody reads on.
+// names joins a list, and cuts it after maxNames.
 func names(all []string) string {
 	all = slices.Clone(all)
-	if len(all) > listed {
-		rest := fmt.Sprintf("and %d more (-json lists all)", len(all)-listed)
-		all = append(all[:listed], rest)
+	if len(all) > maxNames {
+		rest := fmt.Sprintf("and %d more (-json lists all)", len(all)-maxNames)
+		all = append(all[:maxNames], rest)
 	}
 	return strings.Join(all, ", ")
 }

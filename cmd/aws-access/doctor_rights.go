@@ -2,9 +2,9 @@ package main
 
 import "strings"
 
-// rightsPolicy is what whoever runs doctor needs, and no more. There is no
-// sts:AssumeRole in it, and no secret. The lists of mappings and
-// of parameters, which hold no values, know no narrower resource.
+// rightsPolicy is the IAM policy that a person needs to run doctor, and no more. It
+// does not allow sts:AssumeRole or reading a secret. IAM has no narrower resource
+// for listing mappings and parameters; these lists hold no values.
 //
 // lambda:InvokeFunction on vend is also the right to send orders; vend answers
 // those to the person in Slack whom the table names, and to nobody else.
@@ -52,8 +52,9 @@ const rightsPolicy = `{
 }
 `
 
-// pingRight is what the signed ping needs beside. It is never given unasked:
-// whoever reads the secret signs clicks as anybody, and so approves anything.
+// pingRight is what the signed ping needs in addition. It is left out unless -ping
+// asks for it: anyone who can read the secret can sign clicks in anybody's name, and
+// so approve any request.
 const pingRight = `,
     {
       "Sid": "SignAPing",

@@ -19,23 +19,23 @@ import (
 )
 
 const (
-	// beside is how many batches run at once: each makes 50 calls a second, and
-	// STS takes 600 from an account, people's among them.
-	beside = 4
-	// rounds is how often a role is tried that AWS did not judge.
+	// concurrentBatches is how many batches run at once: each makes 50 calls a second,
+	// and STS accepts 600 from an account, including those of people.
+	concurrentBatches = 4
+	// rounds is how often a role is tested until AWS gives an answer.
 	rounds = 4
 )
 
-// checkRoles tries every role of the deployed policy. The error says that no
-// account is called as -accounts says.
+// checkRoles tests every role of the deployed policy. It returns an error when no
+// account matches -accounts.
 func (d *doctor) checkRoles(ctx context.Context) error {
 	const check = "roles"
 	all, err := d.targets(ctx)
 	if err != nil {
-		d.unasked(inAccounts, check, err)
+		d.reportUnanswered(inAccounts, check, err)
 		return nil // it is a finding
 	}
-	chosen := slices.DeleteFunc(all, func(r functions.CheckRole) bool { return !called(d.accounts, r) })
+	chosen := slices.DeleteFunc(all, func(r functions.CheckRole) bool { return !matchesAccount(d.accounts, r) })
 	if len(chosen) == 0 {
 		return fmt.Errorf("no account of the deployed policy matches %q", d.accounts)
 	}
@@ -45,15 +45,18 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 		if round > 0 && !pause(ctx, d.rest<<(round-1)) {
 			break
 		}
-		// What AWS did not judge is asked for once more, and less at once.
-		d.try(ctx, waiting, max(1, beside>>round), told, len(chosen))
-		waiting = slices.DeleteFunc(slices.Clone(waiting), func(r functions.CheckRole) bool { return judged(told[r].Codes) })
+		// Roles without an answer are tested again, fewer at once.
+		d.try(ctx, waiting, max(1, concurrentBatches>>round), told, len(chosen))
+		waiting = slices.DeleteFunc(
+			slices.Clone(waiting),
+			func(r functions.CheckRole) bool { return conclusive(told[r].Codes) },
+		)
 		if len(waiting) == 0 {
 			break
 		}
 	}
 	d.progress(len(chosen), len(chosen))
-	d.tellRoles(chosen, told)
+	d.reportRoles(chosen, told)
 	return nil
 }
 
@@ -71,8 +74,8 @@ func (d *doctor) targets(ctx context.Context) (all []functions.CheckRole, err er
 	}
 }
 
-// called reports whether an account has one of these names or ids.
-func called(patterns string, r functions.CheckRole) bool {
+// matchesAccount reports whether an account matches one of the comma-separated patterns, by name or id.
+func matchesAccount(patterns string, r functions.CheckRole) bool {
 	if patterns == "" {
 		return true
 	}
@@ -86,19 +89,19 @@ func called(patterns string, r functions.CheckRole) bool {
 	return false
 }
 
-// pause waits; false means that the time is over.
+// pause waits. It returns false when the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	return smithytime.SleepWithContext(ctx, d) == nil
 }
 
-// judged reports whether everything was found out about a role.
-func judged(codes []string) bool {
+// conclusive reports whether AWS gave an answer for a role.
+func conclusive(codes []string) bool {
 	return len(codes) > 0 && !slices.ContainsFunc(codes, func(c string) bool {
 		return c == vend.Throttled || c == vend.Unavailable || c == vend.Unfinished
 	})
 }
 
-// try asks for roles in batches, several at once, and notes what came of them.
+// try tests roles in batches, several at once, and notes the results in told.
 func (d *doctor) try(
 	ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]access.Trial, total int,
 ) {
@@ -127,7 +130,7 @@ func (d *doctor) try(
 	all.Wait()
 }
 
-// batch asks for a few roles. What vend does not answer for is not known.
+// batch tests a few roles. A role for which vend gives no answer is unavailable.
 func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []access.Trial {
 	trials := make([]access.Trial, len(batch))
 	for i := range trials {
@@ -153,9 +156,8 @@ func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []acces
 	return trials
 }
 
-// tellRoles makes findings of codes: one for each kind of trouble, with the
-// roles that have it.
-func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
+// reportRoles adds one finding for each code, with the roles that have it.
+func (d *doctor) reportRoles(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
 	by := map[string][]string{}
 	accounts := map[string]bool{}
 	for _, r := range chosen {
@@ -181,21 +183,21 @@ func (d *doctor) tellRoles(chosen []functions.CheckRole, told map[functions.Chec
 	}
 	slices.Sort(codes)
 	for _, code := range codes {
-		f := d.trouble(code, len(by[code]) == len(chosen))
+		f := d.roleFinding(code, len(by[code]) == len(chosen))
 		f.Reason = fmt.Sprintf("%d of %d roles: %s.\n%s", len(by[code]), len(chosen), names(by[code]), f.Reason)
 		d.report.add(f)
 	}
-	d.tellTokens(chosen, told)
+	d.reportTokens(chosen, told)
 }
 
-// fullToken is how full a session's token may be, in per cent, before doctor warns.
+// fullToken is how full a session token may be, in per cent, before doctor warns.
 // STS refuses a session (PackedPolicyTooLarge) whose policy and tags do not fit into
-// 4,096 bytes, and no count of characters tells when that is.
+// 4,096 bytes; counting characters cannot predict that.
 const fullToken = 75
 
-// tellTokens says how full the tokens of the trials were. Each trial's policy is as
-// long as a real one.
-func (d *doctor) tellTokens(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
+// reportTokens adds how full the session tokens of the trials were. The policy of a
+// trial is as long as a real one.
+func (d *doctor) reportTokens(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
 	const check = "session tokens"
 	fullest, full := 0, []string(nil)
 	for _, r := range chosen {

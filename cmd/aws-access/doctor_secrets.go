@@ -9,22 +9,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// sharedKey is SSM's own key, which decrypts for every role of the account that
-// may read a parameter.
+// sharedKey is the account's default key for SSM. It decrypts for every role of the
+// account that may read a parameter.
 const sharedKey = "alias/aws/ssm"
 
-// checkSecrets looks at which key each secret lies under. It asks for no value.
+// checkSecrets checks with which key each secret is encrypted. It reads no value.
 func (d *doctor) checkSecrets(ctx context.Context) {
 	const check = "secrets"
 	secrets := d.secretNames()
 	if len(secrets) == 0 {
-		return // the functions' settings could not be read, which is told
+		return // the functions' settings could not be read, which is reported elsewhere
 	}
 	out, err := d.ssm.DescribeParameters(ctx, &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{
 		{Key: aws.String("Name"), Option: aws.String("Equals"), Values: secrets},
 	}})
 	if err != nil {
-		d.unread(inStack, check, err)
+		d.reportUnreadable(inStack, check, err)
 		return
 	}
 	var open, shared []string
@@ -39,8 +39,8 @@ func (d *doctor) checkSecrets(ctx context.Context) {
 	d.judgeSecrets(secrets, len(out.Parameters), open, shared)
 }
 
-// judgeSecrets says what is wrong with the keys: of how many were found, which are
-// not encrypted, and which lie under SSM's own key.
+// judgeSecrets adds the finding about the keys: how many parameters were found,
+// which are not encrypted, and which are encrypted with sharedKey.
 func (d *doctor) judgeSecrets(all []string, found int, open, shared []string) {
 	const check = "secrets"
 	key := d.found.outputs["SecretsKey"]

@@ -12,12 +12,12 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// checkSlack asks vend what Slack says of the token, its scopes and the
+// checkSlack asks vend what Slack says about the token, its scopes and the
 // policy's channels.
 func (d *doctor) checkSlack(ctx context.Context) {
 	a, err := d.ask(ctx, functions.Check{Kind: functions.CheckSlack})
 	if err != nil {
-		d.unasked(inSlack, "bot token", err)
+		d.reportUnanswered(inSlack, "bot token", err)
 		return
 	}
 	s := a.Slack
@@ -37,7 +37,8 @@ func (d *doctor) checkSlack(ctx context.Context) {
 	}
 }
 
-// checkToken judges the token; false means that nothing else can be known.
+// checkToken checks the bot token. It returns false when nothing else can be
+// checked without a valid token.
 func (d *doctor) checkToken(code string) bool {
 	const check = "bot token"
 	name := cmp.Or(d.found.env("vend")["SLACK_BOT_TOKEN_PARAMETER"], "the SSM parameter of the bot token")
@@ -99,11 +100,11 @@ func (d *doctor) checkScopes(scopes []string) {
 			"The token has scopes that the product does not need: " + names(extra) + ".",
 			"Remove them from the app's manifest, and install the app again."})
 	default:
-		d.report.ok(inSlack, check, "the token has the token has all that are needed, and no others")
+		d.report.ok(inSlack, check, "the token has all scopes that are needed, and no others")
 	}
 }
 
-// checkChannel judges one channel that the policy posts to.
+// checkChannel checks one channel to which the policy posts.
 func (d *doctor) checkChannel(c functions.ChannelAnswer, scopes []string) {
 	check := "channel " + c.ID
 	invite := "In Slack, invite the app to the channel: /invite @aws-access."

@@ -19,11 +19,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 )
 
-// deployment is what stands in AWS.
+// deployment is what doctor found in AWS.
 type deployment struct {
 	state     string            // of the stack
 	why       string            // it is in that state
-	account   string            // where it stands: the bastion
+	account   string            // of the stack: the bastion
 	outputs   map[string]string // of the stack
 	functions map[string]string // physical names by logical id
 	settings  map[string]*lambda.GetFunctionConfigurationOutput
@@ -33,7 +33,7 @@ type deployment struct {
 // mayBeEmpty is the one variable that is empty outside Enterprise Grid.
 const mayBeEmpty = "SLACK_ENTERPRISE"
 
-// env is a function's environment; nothing when it could not be read.
+// env is a function's environment; nil when it could not be read.
 func (d deployment) env(function string) map[string]string {
 	return environment(d.settings[function])
 }
@@ -52,7 +52,7 @@ func describe(ctx context.Context, api *cloudformation.Client, name, region stri
 	case err != nil && strings.Contains(err.Error(), "does not exist"), err == nil && len(out.Stacks) != 1:
 		return s, fmt.Errorf("there is no stack %s in %s; name it with -stack and -region", name, region)
 	case err != nil:
-		return s, fmt.Errorf("read the stack %s: %w", name, said(err))
+		return s, fmt.Errorf("read the stack %s: %w", name, awsMessage(err))
 	}
 	return out.Stacks[0], nil
 }
@@ -65,7 +65,7 @@ func outputsOf(s types.Stack) map[string]string {
 	return outputs
 }
 
-// findStack reads what stands there. Without it there is nothing to look at.
+// findStack reads the stack. Without it nothing can be checked.
 func (d *doctor) findStack(ctx context.Context) error {
 	s, err := describe(ctx, d.cfn, d.stack, d.region)
 	if err != nil {
@@ -82,11 +82,14 @@ func (d *doctor) findStack(ctx context.Context) error {
 }
 
 func (d *doctor) findFunctions(ctx context.Context) error {
-	pages := cloudformation.NewListStackResourcesPaginator(d.cfn, &cloudformation.ListStackResourcesInput{StackName: &d.stack})
+	pages := cloudformation.NewListStackResourcesPaginator(
+		d.cfn,
+		&cloudformation.ListStackResourcesInput{StackName: &d.stack},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("the resources of read the stack %s: %w", d.stack, said(err))
+			return fmt.Errorf("read the resources of the stack %s: %w", d.stack, awsMessage(err))
 		}
 		for _, r := range page.StackResourceSummaries {
 			if str(r.ResourceType) == "AWS::Lambda::Function" && r.ResourceStatus != types.ResourceStatusDeleteComplete {
@@ -113,11 +116,11 @@ func (d *doctor) findFunctions(ctx context.Context) error {
 	return nil
 }
 
-// frozen reports whether the stack was shut on purpose.
+// frozen reports whether the operators froze the stack.
 func (d *doctor) frozen() bool { return d.found.outputs["State"] == "frozen" }
 
-// wholeStack are the states in which a stack is whole.
-var wholeStack = regexp.MustCompile(`^(CREATE|UPDATE|IMPORT)_COMPLETE$`)
+// completeStack matches the states in which nothing is wrong with a stack.
+var completeStack = regexp.MustCompile(`^(CREATE|UPDATE|IMPORT)_COMPLETE$`)
 
 func (d *doctor) checkStack() {
 	const check = "stack"
@@ -126,7 +129,7 @@ func (d *doctor) checkStack() {
 		d.report.add(finding{inStack, check, warning, "frozen",
 			"The stack is frozen, so nobody gets access and doctor cannot ask vend.",
 			"Deploy it with Frozen=false to end this."})
-	case wholeStack.MatchString(state):
+	case completeStack.MatchString(state):
 		d.report.ok(inStack, check, d.stack+" in "+d.region+" is "+state)
 	case strings.HasSuffix(state, "_ROLLBACK_COMPLETE") && state != "ROLLBACK_COMPLETE":
 		d.report.add(finding{inStack, check, warning, "rolled_back",
@@ -137,14 +140,16 @@ func (d *doctor) checkStack() {
 			"), so the checks below may show the state before or after.",
 			"Run doctor again when the change is finished."})
 	default:
-		d.report.add(finding{inStack, check, problem, "broken", strings.TrimSpace("The stack is " + state + ". " + d.found.why),
-			"Read the stack's events, and deploy again."})
+		d.report.add(
+			finding{inStack, check, problem, "broken", strings.TrimSpace("The stack is " + state + ". " + d.found.why),
+				"Read the stack's events, and deploy again."},
+		)
 	}
 }
 
-// said is what AWS says of an error: its code and message, without the SDK's
-// own chain of calls.
-func said(err error) error {
+// awsMessage is the code and message of an AWS error, without the SDK's own chain of
+// calls.
+func awsMessage(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
@@ -166,30 +171,44 @@ func denied(err error) bool {
 	return code == "AccessDenied" || code == "AccessDeniedException" || code == "UnauthorizedOperation"
 }
 
-// unread is the finding of what AWS did not let doctor see.
-func (d *doctor) unread(part, check string, err error) {
-	f := finding{part, check, notKnown, "unreadable", "AWS did not answer: " + said(err).Error(), "Run doctor again."}
+// reportUnreadable adds the finding for a check that AWS refused or did not answer.
+func (d *doctor) reportUnreadable(part, check string, err error) {
+	f := finding{
+		part,
+		check,
+		notKnown,
+		"unreadable",
+		"AWS did not answer: " + awsMessage(err).Error(),
+		"Run doctor again.",
+	}
 	if denied(err) {
 		f.Code, f.Do = "not_allowed", "Get the rights that `aws-access doctor -rights` prints."
-		f.Reason = "This shell's credentials may not read this: " + said(err).Error()
+		f.Reason = "This shell's credentials may not read this: " + awsMessage(err).Error()
 	}
 	d.report.add(f)
 }
 
-// checkFunctions looks at each function, and whether all are configured alike.
+// checkFunctions checks each function, and that all have the same settings.
 func (d *doctor) checkFunctions() {
 	for _, f := range config.Functions {
 		check := "function " + string(f.Name)
 		settings := d.found.settings[string(f.Name)]
 		switch {
 		case d.found.functions[f.LogicalID] == "":
-			d.report.add(finding{inStack, check, problem, "missing", "The stack has no " + f.LogicalID + ".", "Deploy the product's own template.yaml again."})
+			d.report.add(finding{
+				inStack,
+				check,
+				problem,
+				"missing",
+				"The stack has no " + f.LogicalID + ".",
+				"Deploy the product's own template.yaml again.",
+			})
 		case codeOf(d.found.unread[string(f.Name)]) == "ResourceNotFoundException":
 			d.report.add(finding{inStack, check, problem, "missing", f.LogicalID + " was deleted outside of the stack.",
 				"Deploy the stack again. If CloudFormation finds nothing to change, delete the stack and create it again; the " +
 					"table is kept."})
 		case settings == nil:
-			d.unread(inStack, check, d.found.unread[string(f.Name)])
+			d.reportUnreadable(inStack, check, d.found.unread[string(f.Name)])
 		default:
 			d.checkFunction(check, f, settings)
 		}
@@ -200,8 +219,8 @@ func (d *doctor) checkFunctions() {
 // variables are all that the template sets in a function's environment.
 func variables(f config.Spec) []string { return append(config.CommonVariables(), f.Variables...) }
 
-// What the template says of code and rights. Member accounts trust vend's role
-// by its name.
+// Settings of every function in template.yaml. Member accounts trust vend's role by
+// its name.
 const (
 	theRuntime = lambdatypes.RuntimeProvidedal2023
 	theHandler = "bootstrap"
@@ -209,10 +228,10 @@ const (
 	vendRole   = "role/aws-access-vend"
 )
 
-// changed tells what of a function is not the template's, and would let somebody
-// else's code or rules into it: a layer runs before it (extensions), GODEBUG and
-// SSL_CERT_FILE weaken its TLS, a proxy or an endpoint hears its secrets. Names
-// are told, never values.
+// changed lists the settings of a function that differ from the template and could
+// run foreign code or policy in it: a layer can start an extension, GODEBUG and
+// SSL_CERT_FILE weaken its TLS, a proxy or an endpoint override receives its
+// secrets. The texts hold names of variables, never values.
 func (d *doctor) changed(f config.Spec, s *lambda.GetFunctionConfigurationOutput) (changed []string) {
 	see := func(good bool, what string) {
 		if !good {
@@ -265,20 +284,31 @@ func (d *doctor) checkFunction(check string, f config.Spec, s *lambda.GetFunctio
 			fmt.Sprintf("The function is %s: %s", s.State,
 				str(s.StateReason)), "Open the function in the Lambda console, and deploy again."})
 	case s.LastUpdateStatus != "" && s.LastUpdateStatus != "Successful":
-		d.report.add(finding{inStack, check, problem, "not_updated", fmt.Sprintf("Its last update is %s: %s", s.LastUpdateStatus, str(s.LastUpdateStatusReason)), "Deploy again."})
+		d.report.add(finding{
+			inStack,
+			check,
+			problem,
+			"not_updated",
+			fmt.Sprintf("Its last update is %s: %s", s.LastUpdateStatus, str(s.LastUpdateStatusReason)),
+			"Deploy again.",
+		})
 	case len(lacking) > 0:
 		d.report.add(finding{inStack, check, problem, "not_configured", "Its environment lacks " + names(lacking) +
 			", so it does not start.", "Deploy the product's own template.yaml again. Do not change a function by hand."})
 	case len(changed) == 0:
-		d.report.ok(inStack, check, fmt.Sprintf("%s, last update %s", cmp.Or(string(s.State), "there"), cmp.Or(string(s.LastUpdateStatus), "done")))
+		d.report.ok(
+			inStack,
+			check,
+			fmt.Sprintf("%s, last update %s", cmp.Or(string(s.State), "there"), cmp.Or(string(s.LastUpdateStatus), "done")),
+		)
 	}
 }
 
-// secretLike is what Slack's tokens and AWS's long-lived keys look like.
+// secretLike matches Slack's tokens and AWS's long-lived keys.
 var secretLike = regexp.MustCompile(`xox[a-z]-|xapp-|AKIA[A-Z0-9]{16}`)
 
-// checkAlike compares the functions with each other. Values are not shown: what
-// was put into the wrong variable may be a secret.
+// checkAlike compares the functions with each other. It shows no values, because
+// somebody may have put a secret into the wrong variable.
 func (d *doctor) checkAlike() {
 	var differ []string
 	for _, name := range config.CommonVariables() {

@@ -9,21 +9,21 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 )
 
-// stackAPI plays CloudFormation and Lambda as far as doctor asks them, about one
-// stack. Tests change what it answers.
+// stackAPI is a fake of CloudFormation and Lambda with one stack, as far as doctor
+// calls them. Tests change what it answers.
 type stackAPI struct {
-	state   string
-	outputs map[string]string
-	names   map[string]string // physical by logical id
-	config  map[string]map[string]any
-	mapping []map[string]any // of notify
-	doors   []map[string]any // mappings of vend
-	urls    []map[string]any // of vend
-	policy  string           // of vend; "" for none
-	async   map[string]any   // of vend; nil for none
-	refuse  map[string]bool  // actions that the shell may not do
-	frozen  bool             // vend's concurrency is zero
-	invoke  func(payload []byte) ([]byte, error)
+	state    string
+	outputs  map[string]string
+	names    map[string]string // physical by logical id
+	config   map[string]map[string]any
+	mapping  []map[string]any // of notify
+	triggers []map[string]any // mappings of vend
+	urls     []map[string]any // of vend
+	policy   string           // of vend; "" for none
+	async    map[string]any   // of vend; nil for none
+	refuse   map[string]bool  // actions that the shell may not do
+	frozen   bool             // vend's concurrency is zero
+	invoke   func(payload []byte) ([]byte, error)
 }
 
 const stackID = "arn:aws:cloudformation:eu-west-1:" + theBastion + ":stack/aws-access/0a1b"
@@ -35,43 +35,87 @@ func functionARN(name string) string {
 // newStackAPI is a deployment as the template makes it.
 func newStackAPI(url string) *stackAPI {
 	a := &stackAPI{
-		state: "UPDATE_COMPLETE", names: map[string]string{}, config: map[string]map[string]any{}, refuse: map[string]bool{},
+		state:  "UPDATE_COMPLETE",
+		names:  map[string]string{},
+		config: map[string]map[string]any{},
+		refuse: map[string]bool{},
 		outputs: map[string]string{
-			"CommandsUrl": url + "/slack/commands", "InteractionsUrl": url + "/slack/interactions", "OptionsUrl": url + "/slack/options", "State": "open",
-			"SecretsKey": "alias/aws-access", "SlackHost": "slack.com",
-			"OperatorsTopicArn": "arn:aws:sns:eu-west-1:" + theBastion + ":operators", "UndeliveredBucketName": "undelivered",
+			"CommandsUrl":           url + "/slack/commands",
+			"InteractionsUrl":       url + "/slack/interactions",
+			"OptionsUrl":            url + "/slack/options",
+			"State":                 "open",
+			"SecretsKey":            "alias/aws-access",
+			"SlackHost":             "slack.com",
+			"OperatorsTopicArn":     "arn:aws:sns:eu-west-1:" + theBastion + ":operators",
+			"UndeliveredBucketName": "undelivered",
 		},
-		async: map[string]any{"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60, "DestinationConfig": map[string]any{"OnSuccess": map[string]any{}, "OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:" + theBastion + ":operators"}}},
-		mapping: []map[string]any{{
-			"UUID": "u-1", "State": "Enabled", "BatchSize": 25, "ParallelizationFactor": 1, "BisectBatchOnFunctionError": true, "FunctionResponseTypes": []string{"ReportBatchItemFailures"},
-			"MaximumRetryAttempts": 1000, "MaximumRecordAgeInSeconds": 7200, "LastProcessingResult": "OK",
-			"EventSourceArn":    "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/aws-access-Table-1/stream/2026",
-			"FilterCriteria":    map[string]any{"Filters": []map[string]any{{"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"event#"}]}}}}`}}},
-			"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::undelivered"}},
-		}},
+		async: map[string]any{
+			"MaximumRetryAttempts":     0,
+			"MaximumEventAgeInSeconds": 60,
+			"DestinationConfig": map[string]any{
+				"OnSuccess": map[string]any{},
+				"OnFailure": map[string]any{"Destination": "arn:aws:sns:eu-west-1:" + theBastion + ":operators"},
+			},
+		},
+		mapping: []map[string]any{
+			{
+				"UUID":                       "u-1",
+				"State":                      "Enabled",
+				"BatchSize":                  25,
+				"ParallelizationFactor":      1,
+				"BisectBatchOnFunctionError": true,
+				"FunctionResponseTypes":      []string{"ReportBatchItemFailures"},
+				"MaximumRetryAttempts":       1000,
+				"MaximumRecordAgeInSeconds":  7200,
+				"LastProcessingResult":       "OK",
+				"EventSourceArn":             "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/aws-access-Table-1/stream/2026",
+				"FilterCriteria": map[string]any{
+					"Filters": []map[string]any{
+						{"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"event#"}]}}}}`},
+					},
+				},
+				"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::undelivered"}},
+			},
+		},
 	}
 	for _, f := range config.Functions {
-		name := "aws-access-" + f.LogicalID + "-1"
-		a.names[f.LogicalID] = name
-		env := map[string]any{
-			"BASTION_ACCOUNT": theBastion, "TABLE": "aws-access-Table-1", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_ENTERPRISE": "",
-			"SLACK_HOST":                "slack.com",
-			"SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack/bot-token",
-		}
-		role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.LogicalID + "Role-1"
-		switch f.Name {
-		case config.Slack:
-			env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, functionARN("aws-access-VendFunction-1")
-		case config.Vend:
-			env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = "/jit-access/external-id", "https://slack.com/"
-			role = theVendRole
-		}
-		a.config[name] = map[string]any{
-			"FunctionName": name, "FunctionArn": functionARN(name), "State": "Active", "LastUpdateStatus": "Successful", "Architectures": []string{"arm64"},
-			"Runtime": "provided.al2023", "Handler": "bootstrap", "Role": role, "Environment": map[string]any{"Variables": env},
-		}
+		a.addFunction(f)
 	}
 	return a
+}
+
+// addFunction adds a function with the settings of the template.
+func (a *stackAPI) addFunction(f config.Spec) {
+	name := "aws-access-" + f.LogicalID + "-1"
+	a.names[f.LogicalID] = name
+	env := map[string]any{
+		"BASTION_ACCOUNT":           theBastion,
+		"TABLE":                     "aws-access-Table-1",
+		"POLICY":                    "policy.compiled",
+		"SLACK_TEAM":                "T0SANDBOX",
+		"SLACK_ENTERPRISE":          "",
+		"SLACK_HOST":                "slack.com",
+		"SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack/bot-token",
+	}
+	role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.LogicalID + "Role-1"
+	switch f.Name {
+	case config.Slack:
+		env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, functionARN("aws-access-VendFunction-1")
+	case config.Vend:
+		env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = "/jit-access/external-id", "https://slack.com/"
+		role = theVendRole
+	}
+	a.config[name] = map[string]any{
+		"FunctionName":     name,
+		"FunctionArn":      functionARN(name),
+		"State":            "Active",
+		"LastUpdateStatus": "Successful",
+		"Architectures":    []string{"arm64"},
+		"Runtime":          "provided.al2023",
+		"Handler":          "bootstrap",
+		"Role":             role,
+		"Environment":      map[string]any{"Variables": env},
+	}
 }
 
 // env is a function's environment.
@@ -97,25 +141,28 @@ func (a *stackAPI) cloudformation(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.refuse["cloudformation:"+action]:
 		w.WriteHeader(http.StatusForbidden)
-		say(w, "%s", `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User is not authorized to perform: cloudformation:`+action+`</Message></Error></ErrorResponse>`)
+		printf(
+			w,
+			"%s",
+			`<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>`+
+				`User is not authorized to perform: cloudformation:`+action+`</Message></Error></ErrorResponse>`,
+		)
 		return
 	case stack != "aws-access":
 		w.WriteHeader(http.StatusBadRequest)
-		say(w, "%s", `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id `+stack+` does not exist</Message></Error></ErrorResponse>`)
+		printf(
+			w,
+			"%s",
+			`<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>`+
+				`Stack with id `+stack+` does not exist</Message></Error></ErrorResponse>`,
+		)
+		return
+	}
+	if action == "ListStackResources" {
+		a.listResources(w)
 		return
 	}
 	var members []xmlMember
-	if action == "ListStackResources" {
-		for id, name := range a.names {
-			members = append(members, xmlMember{LogicalResourceID: id, PhysicalResourceID: name, ResourceType: "AWS::Lambda::Function", ResourceStatus: "UPDATE_COMPLETE"})
-		}
-		inner, _ := xml.Marshal(struct {
-			XMLName xml.Name    `xml:"StackResourceSummaries"`
-			Members []xmlMember `xml:"member"`
-		}{Members: members})
-		say(w, `<ListStackResourcesResponse><ListStackResourcesResult>%s</ListStackResourcesResult></ListStackResourcesResponse>`, inner)
-		return
-	}
 	for key, value := range a.outputs {
 		members = append(members, xmlMember{OutputKey: key, OutputValue: value})
 	}
@@ -123,15 +170,60 @@ func (a *stackAPI) cloudformation(w http.ResponseWriter, r *http.Request) {
 		XMLName xml.Name    `xml:"Outputs"`
 		Members []xmlMember `xml:"member"`
 	}{Members: members})
-	say(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>aws-access</StackName><StackId>%s</StackId><StackStatus>%s</StackStatus><CreationTime>2026-11-21T12:00:00Z</CreationTime>%s</member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, stackID, a.state, inner)
+	printf(
+		w,
+		`<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>aws-access</StackName>`+
+			`<StackId>%s</StackId><StackStatus>%s</StackStatus>`+
+			`<CreationTime>2026-11-21T12:00:00Z</CreationTime>%s</member></Stacks>`+
+			`</DescribeStacksResult></DescribeStacksResponse>`,
+		stackID,
+		a.state,
+		inner,
+	)
+}
+
+func (a *stackAPI) listResources(w http.ResponseWriter) {
+	var members []xmlMember
+	for id, name := range a.names {
+		members = append(
+			members,
+			xmlMember{
+				LogicalResourceID:  id,
+				PhysicalResourceID: name,
+				ResourceType:       "AWS::Lambda::Function",
+				ResourceStatus:     "UPDATE_COMPLETE",
+			},
+		)
+	}
+	inner, _ := xml.Marshal(struct {
+		XMLName xml.Name    `xml:"StackResourceSummaries"`
+		Members []xmlMember `xml:"member"`
+	}{Members: members})
+	printf(
+		w,
+		`<ListStackResourcesResponse><ListStackResourcesResult>%s</ListStackResourcesResult></ListStackResourcesResponse>`,
+		inner,
+	)
 }
 
 func (a *stackAPI) lambda() http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /2015-03-31/functions/{name}/configuration", a.about("GetFunctionConfiguration", func(name string) any { return a.config[name] }))
-	m.HandleFunc("GET /2019-09-25/functions/{name}/event-invoke-config", a.about("GetFunctionEventInvokeConfig", func(string) any { return orNil(a.async) }))
-	m.HandleFunc("GET /2021-10-31/functions/{name}/urls", a.about("ListFunctionUrlConfigs", func(string) any { return map[string]any{"FunctionUrlConfigs": a.urls} }))
-	m.HandleFunc("GET /2015-03-31/functions/{name}/aliases", a.about("ListAliases", func(string) any { return map[string]any{"Aliases": []any{}} }))
+	m.HandleFunc(
+		"GET /2015-03-31/functions/{name}/configuration",
+		a.about("GetFunctionConfiguration", func(name string) any { return a.config[name] }),
+	)
+	m.HandleFunc(
+		"GET /2019-09-25/functions/{name}/event-invoke-config",
+		a.about("GetFunctionEventInvokeConfig", func(string) any { return orNil(a.async) }),
+	)
+	m.HandleFunc(
+		"GET /2021-10-31/functions/{name}/urls",
+		a.about("ListFunctionUrlConfigs", func(string) any { return map[string]any{"FunctionUrlConfigs": a.urls} }),
+	)
+	m.HandleFunc(
+		"GET /2015-03-31/functions/{name}/aliases",
+		a.about("ListAliases", func(string) any { return map[string]any{"Aliases": []any{}} }),
+	)
 	m.HandleFunc("GET /2015-03-31/functions/{name}/versions", a.about("ListVersionsByFunction", func(string) any {
 		return map[string]any{"Versions": []any{map[string]any{"Version": "$LATEST"}}}
 	}))
@@ -182,7 +274,7 @@ func (a *stackAPI) mappings(w http.ResponseWriter, r *http.Request) {
 	if a.refused(w, "ListEventSourceMappings") {
 		return
 	}
-	list := a.doors
+	list := a.triggers
 	if r.URL.Query().Get("FunctionName") == a.names["NotifyFunction"] {
 		list = a.mapping
 	}
@@ -197,7 +289,8 @@ func (a *stackAPI) invocation(w http.ResponseWriter, r *http.Request) {
 	case a.frozen:
 		no(w, http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
 		return
-	case err != nil || r.PathValue("name") != a.names["VendFunction"] || r.Header.Get("X-Amz-Invocation-Type") != "RequestResponse":
+	case err != nil || r.PathValue("name") != a.names["VendFunction"] ||
+		r.Header.Get("X-Amz-Invocation-Type") != "RequestResponse":
 		no(w, http.StatusBadRequest, "InvalidParameterValueException", "Doctor invokes vend, and waits.")
 		return
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
-func TestAHealthyDeploymentIsAllWell(t *testing.T) {
+func TestAHealthyDeploymentHasNoFindings(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	r, code := c.doctor("-policy", filepath.Join("..", "..", "policy.yaml"))
 	for _, f := range r.Checks {
@@ -23,19 +23,27 @@ func TestAHealthyDeploymentIsAllWell(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if code != fine || r.Verdict != healthy || r.Policy != c.policy.Digest() {
+	if code != exitOK || r.Verdict != healthy || r.Policy != c.policy.Digest() {
 		t.Errorf("ended with %d, %s, policy %q", code, r.Verdict, r.Policy)
 	}
-	if len(r.Roles) != len(c.policy.Targets()) || len(r.Reminders) != 1 || !strings.Contains(r.Reminders[0], "leads (S0LEADS)") {
+	if len(r.Roles) != len(c.policy.Targets()) || len(r.Reminders) != 1 ||
+		!strings.Contains(r.Reminders[0], "leads (S0LEADS)") {
 		t.Errorf("%d roles, reminders %q", len(r.Roles), r.Reminders)
 	}
 	text, code := c.read()
-	if lines := strings.Count(text, "\n"); code != fine || !strings.Contains(text, "0 problems, 0 warnings, 0 not checked\n") || lines > len(r.Checks)+5 {
+	if lines := strings.Count(
+		text,
+		"\n",
+	); code != exitOK || !strings.Contains(text, "0 problems, 0 warnings, 0 not checked\n") ||
+		lines > len(r.Checks)+5 {
 		t.Errorf("ended with %d and %d lines:\n%s", code, lines, text)
 	}
 }
 
-func TestEachBreakageIsNamedRightly(t *testing.T) {
+func TestDoctorNamesEachFault(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than ten seconds")
+	}
 	for name, b := range breakages {
 		t.Run(name, func(t *testing.T) {
 			c := newClinic(t, thePolicy(t))
@@ -63,7 +71,9 @@ func TestEachBreakageIsNamedRightly(t *testing.T) {
 			}
 			text, _ := c.read("-rest", "1ms")
 			for _, f := range r.Checks {
-				if f.Verdict != healthy && (!strings.Contains(text, fmt.Sprintf("%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)) || !strings.Contains(text, "\n"+indent+"do: ")) {
+				if f.Verdict != healthy &&
+					(!strings.Contains(text, fmt.Sprintf("%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)) ||
+						!strings.Contains(text, "\n"+indent+"do: ")) {
 					t.Errorf("the text does not say %s %s:\n%s", f.Check, f.Code, text)
 				}
 			}
@@ -71,18 +81,19 @@ func TestEachBreakageIsNamedRightly(t *testing.T) {
 	}
 }
 
-func TestTheGivenPolicyIsComparedWithTheDeployed(t *testing.T) {
+func TestDoctorComparesTheGivenPolicyWithTheDeployedOne(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	other := filepath.Join(t.TempDir(), "policy.yaml")
 	c.must(os.WriteFile(other, []byte(sound), 0o600))
 	r, code := c.doctor("-policy", other)
 	i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "policy" })
-	if code != wrong || i < 0 || r.Checks[i].Code != "other_policy" || !strings.Contains(r.Checks[i].Reason, c.policy.Digest()) {
+	if code != exitProblem || i < 0 || r.Checks[i].Code != "other_policy" ||
+		!strings.Contains(r.Checks[i].Reason, c.policy.Digest()) {
 		t.Errorf("ended with %d, %+v", code, r.Checks)
 	}
 	compiled := filepath.Join(t.TempDir(), "policy.compiled")
 	c.must(os.WriteFile(compiled, c.policy.Packed(), 0o600))
-	if _, code := c.doctor("-policy", compiled); code != fine {
+	if _, code := c.doctor("-policy", compiled); code != exitOK {
 		t.Errorf("the compiled policy: ended with %d", code)
 	}
 }
@@ -101,17 +112,18 @@ func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 		"more":                      `"more" is not a known argument`,
 	} {
 		text, code := c.read(strings.Fields(line)...)
-		if code != usage || !strings.Contains(text, want) {
+		if code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)
 		}
 	}
 	c.api.refuse["cloudformation:DescribeStacks"] = true
-	if text, code := c.read(); code != usage || !strings.Contains(text, "not authorized to perform: cloudformation:DescribeStacks") {
+	if text, code := c.read(); code != exitUsage ||
+		!strings.Contains(text, "not authorized to perform: cloudformation:DescribeStacks") {
 		t.Errorf("without rights: ended with %d, %q", code, text)
 	}
 }
 
-func TestOnlyWhatWasAskedForIsLookedAt(t *testing.T) {
+func TestDoctorChecksOnlyTheRequestedPart(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	for only, parts := range map[string][]string{inStack: {inStack}, inSlack: {inSlack}, inAccounts: {inAccounts}} {
 		r, code := c.doctor("-only", only)
@@ -119,7 +131,7 @@ func TestOnlyWhatWasAskedForIsLookedAt(t *testing.T) {
 		for _, f := range r.Checks {
 			seen[f.Part] = true
 		}
-		if got := slices.Sorted(maps.Keys(seen)); code != fine || !slices.Equal(got, parts) {
+		if got := slices.Sorted(maps.Keys(seen)); code != exitOK || !slices.Equal(got, parts) {
 			t.Errorf("-only %s: ended with %d, looked at %v", only, code, got)
 		}
 	}
@@ -135,15 +147,16 @@ func TestOnlyWhatWasAskedForIsLookedAt(t *testing.T) {
 func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), append([]string{"doctor", "-rights"}, args...), &out, &errs); code != fine {
+	if code := run(t.Context(), append([]string{"doctor", "-rights"}, args...), &out, &errs); code != exitOK {
 		t.Fatalf("ended with %d, %s", code, errs.String())
 	}
 	return out.String()
 }
 
-func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
+func TestDoctorsPermissionsCannotAssumeTargetRoles(t *testing.T) {
 	for _, text := range []string{printed(t, "-stack", "jit"), printed(t, "-ping", "-stack", "jit")} {
-		if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") || !strings.Contains(text, "function:jit-VendFunction-*") {
+		if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") ||
+			!strings.Contains(text, "function:jit-VendFunction-*") {
 			t.Errorf("rights:\n%s", text)
 		}
 		if _, err := awsfake.ParseDocument(text); err != nil {
@@ -152,19 +165,19 @@ func TestTheRightsHoldNoWayIntoTargetRoles(t *testing.T) {
 	}
 }
 
-// Under the stack's own key nobody but slack's function reads the signing secret.
-// That is as it should be: doctor says how to check it instead.
-func TestUnderTheStacksKeyThePingIsLeftToPeople(t *testing.T) {
+// The stack's own key decrypts the signing secret for slack's function alone.
+// Doctor says how to check the secret instead.
+func TestWithoutTheSigningSecretDoctorAsksForACommandInSlack(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	c.ssm.Refuse(signingAt, true)
 	out, code := c.read()
-	if code != fine || strings.Contains(out, "not_allowed") || !strings.Contains(out, "Type /aws-access help in Slack") {
+	if code != exitOK || strings.Contains(out, "not_allowed") || !strings.Contains(out, "Type /aws-access help in Slack") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
 }
 
-// Whoever reads the signing secret signs clicks as anybody.
-func TestTheRightsHoldNoSecretUnasked(t *testing.T) {
+// Anyone who can read the signing secret can sign clicks in anybody's name.
+func TestDoctorsPermissionsReadNoSecretUnlessPingIsRequested(t *testing.T) {
 	const list = `"ssm:DescribeParameters"` // of names and keys, without values
 	if text := printed(t); strings.Contains(strings.Replace(text, list, "", 1), "ssm:") ||
 		strings.Contains(text, "secret") {

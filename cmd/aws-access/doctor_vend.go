@@ -23,17 +23,25 @@ var (
 	errVend   = errors.New("vend failed during the check")
 )
 
-// ask asks the deployed vend function, and waits.
+// noConcurrency is why Lambda throttles a function whose reserved concurrency is
+// zero, as that of a frozen stack is.
+const noConcurrency = types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded
+
+// ask invokes the deployed vend function and waits for its answer. Errors:
+// errFrozen, errVend, and those of lambda:Invoke.
 func (d *doctor) ask(ctx context.Context, c functions.Check) (answer functions.CheckAnswer, err error) {
 	payload, err := json.Marshal(map[string]functions.Check{"check": c})
 	if err != nil {
 		return answer, fmt.Errorf("write the check: %w", err)
 	}
 	name := d.found.functions["VendFunction"]
-	out, err := d.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeRequestResponse, Payload: payload})
+	out, err := d.lambda.Invoke(
+		ctx,
+		&lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeRequestResponse, Payload: payload},
+	)
 	var throttled *types.TooManyRequestsException
 	switch {
-	case err != nil && (d.frozen() || errors.As(err, &throttled) && throttled.Reason == types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded):
+	case err != nil && (d.frozen() || errors.As(err, &throttled) && throttled.Reason == noConcurrency):
 		return answer, errFrozen
 	case err != nil:
 		return answer, err
@@ -51,8 +59,8 @@ func (d *doctor) ask(ctx context.Context, c functions.Check) (answer functions.C
 	return answer, nil
 }
 
-// functionError is what Lambda says of a function that failed. Vend's own errors
-// hold no secrets.
+// functionError is Lambda's error of a function that failed. Vend's own errors hold
+// no secrets.
 func functionError(payload []byte) string {
 	var said struct{ ErrorType, ErrorMessage string }
 	if json.Unmarshal(payload, &said) != nil || said.ErrorMessage == "" {
@@ -62,8 +70,8 @@ func functionError(payload []byte) string {
 	return plainError(errors.New(string(runes[:min(len(runes), 300)])))
 }
 
-// unasked is the finding of what vend did not answer.
-func (d *doctor) unasked(part, check string, err error) {
+// reportUnanswered adds the finding for a check that vend did not answer.
+func (d *doctor) reportUnanswered(part, check string, err error) {
 	switch {
 	case errors.Is(err, errFrozen):
 		d.report.add(finding{part, check, notKnown, "frozen", "The stack is frozen, so vend cannot be asked.",
@@ -72,33 +80,34 @@ func (d *doctor) unasked(part, check string, err error) {
 		d.report.add(finding{part, check, problem, "vend_failed", plainError(err),
 			"Read vend's log. An older vend cannot answer checks, so deploy the version of this doctor."})
 	default:
-		d.unread(part, check, err)
+		d.reportUnreadable(part, check, err)
 	}
 }
 
-// askStack asks vend how it sees the deployment; nil when it does not answer.
+// askStack asks vend how it sees the deployment. It returns nil when vend does not
+// answer.
 func (d *doctor) askStack(ctx context.Context) *functions.CheckAnswer {
 	before := d.now()
 	answer, err := d.ask(ctx, functions.Check{Kind: functions.CheckStack})
 	if err != nil {
-		d.unasked(cmp.Or(d.only, inStack), "vend", err)
+		d.reportUnanswered(cmp.Or(d.only, inStack), "vend", err)
 		return nil
 	}
-	// The function read its clock somewhere between: the middle is the guess
-	// that errs least.
+	// The function read its clock between before and after; the middle is the
+	// best estimate.
 	after := d.now()
 	d.skew = answer.At.Sub(before.Add(after.Sub(before) / 2))
 	d.report.Policy = answer.Policy
 	return &answer
 }
 
-// mostSkew is how far the clocks may be from each other: Slack's signatures are
-// good for five minutes, and an order for one.
-const mostSkew = 30 * time.Second
+// maxSkew is how much the two clocks may differ. Slack's signatures are valid for
+// five minutes, and an order for one.
+const maxSkew = 30 * time.Second
 
-// checkInner judges what vend said of clock, policy, table and tick.
+// checkInner checks clock, policy, table and tick as vend sees them.
 func (d *doctor) checkInner(a *functions.CheckAnswer) {
-	if off := d.skew.Round(time.Second).Abs(); off > mostSkew {
+	if off := d.skew.Round(time.Second).Abs(); off > maxSkew {
 		d.report.add(finding{inStack, "clock", problem, "clock",
 			fmt.Sprintf("The function's clock and this computer's clock differ by %s.", off),
 			"Set this computer's clock: AWS keeps its own right."})
@@ -110,8 +119,14 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	case d.given == nil:
 		d.report.ok(inStack, "policy", "the deployed policy has the digest "+a.Policy+"; -policy policy.yaml compares it")
 	case d.given.Digest() != a.Policy:
-		d.report.add(finding{inStack, "policy", problem, "other_policy", "The deployed policy has the digest " + a.Policy + ", " + d.policy + " has " + d.given.Digest() + ".",
-			"Deploy " + d.policy + " (sam build && sam deploy), or compare with the version that is deployed."})
+		d.report.add(finding{
+			inStack,
+			"policy",
+			problem,
+			"other_policy",
+			"The deployed policy has the digest " + a.Policy + ", " + d.policy + " has " + d.given.Digest() + ".",
+			"Deploy " + d.policy + " (sam build && sam deploy), or compare with the version that is deployed.",
+		})
 	default:
 		d.report.ok(inStack, "policy", "the deployed policy is "+d.policy+", digest "+a.Policy)
 	}
@@ -124,8 +139,8 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	d.checkTick(a)
 }
 
-// checkTick looks at when people or groups were last read: the tick does that
-// each minute, or with the people of a large workspace alone less often.
+// checkTick checks when people or groups were last read. The tick reads them each
+// minute; the people of a large workspace take it longer.
 func (d *doctor) checkTick(a *functions.CheckAnswer) {
 	stale := access.GroupsStaleAfter
 	if len(a.Stack.Groups) == 0 {
@@ -149,8 +164,8 @@ func (d *doctor) checkTick(a *functions.CheckAnswer) {
 	}
 }
 
-// checkPeople judges the reading of everybody in the workspace, and names those
-// whom the policy names and does not recognise.
+// checkPeople checks the last reading of the workspace's users, and lists the
+// people whom the policy names and who are not recognised.
 func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	const check = "people"
 	s, age := a.Stack, a.At.Sub(a.Stack.PeopleAt).Round(time.Second)
@@ -186,7 +201,8 @@ func (d *doctor) checkPeople(a *functions.CheckAnswer) {
 	}
 }
 
-// unrecognised is the finding of somebody whom the policy names and does not recognise.
+// unrecognised is the finding about a person whom the policy names and who is not
+// recognised.
 func unrecognised(p functions.PersonAnswer) finding {
 	f := finding{inSlack, "person " + p.Name, warning, p.Code, "",
 		"Remove the entry from policy.yaml, or name somebody else."}
@@ -208,7 +224,8 @@ func unrecognised(p functions.PersonAnswer) finding {
 	return f
 }
 
-// checkGroups judges the groups of the policy, and reminds of who edits them.
+// checkGroups checks the groups of the policy, and reminds the operator who can
+// edit them.
 func (d *doctor) checkGroups(a *functions.CheckAnswer) {
 	var known, ids []string
 	for _, g := range a.Stack.Groups {

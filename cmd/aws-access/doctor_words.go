@@ -4,13 +4,13 @@ import (
 	"github.com/aws-access/aws-access/pkg/vend"
 )
 
-// redeploy is what puts most troubles of a role right.
+// redeploy is the advice that fixes most findings about a role.
 const redeploy = "Deploy infra/member to those accounts again (by StackSet or by each account's own stack), with " +
 	"the bastion's account id and the external id from SSM."
 
-// trouble puts a code of a role's trials into words; all says that every role
+// roleFinding is the finding for a code of a role's trials. all says that every role
 // has it.
-func (d *doctor) trouble(code string, all bool) finding {
+func (d *doctor) roleFinding(code string, all bool) finding {
 	f := finding{Part: inAccounts, Check: "roles", Verdict: problem, Code: code, Do: redeploy}
 	external := "the external id"
 	if name := d.found.env("vend")["EXTERNAL_ID_PARAMETER"]; name != "" {
@@ -19,17 +19,7 @@ func (d *doctor) trouble(code string, all bool) finding {
 	switch code {
 	case vend.Refused:
 		f.Reason = "AWS refuses to let vend assume these roles. It does not say why."
-		f.Do = "Check in this order:\n" +
-			"1. Does the role exist with exactly this name and path? Upper and lower case differ.\n" +
-			"2. Is its trust policy the one from infra/member, with this bastion's account id?\n" +
-			"3. Is its external id the one in " + external + "?\n" +
-			"4. Is the account in the organisation that the stack's OrganizationId names?\n" +
-			"5. Does a service control policy, or the permissions boundary of vend's role, deny sts:AssumeRole?\n" +
-			"6. Was the role created or changed a few minutes ago? Then run doctor again."
-		if all {
-			f.Do = "AWS refuses all roles, so first check what they share: the external id, vend's role aws-access-vend and " +
-				"the stack's OrganizationId.\n" + f.Do
-		}
+		f.Do = refusedAdvice(external, all)
 	case vend.RefusedTags:
 		f.Reason = "AWS refuses sts:TagSession. The trust policy does not allow it, or one of its conditions is not met."
 	case vend.RefusedIdentity:
@@ -71,4 +61,21 @@ func (d *doctor) trouble(code string, all bool) finding {
 		f.Do = "Run doctor again. If the problem stays, read vend's log."
 	}
 	return f
+}
+
+// refusedAdvice is what to check when STS refuses roles without saying why. all says
+// that it refuses every role.
+func refusedAdvice(external string, all bool) string {
+	advice := "Check in this order:\n" +
+		"1. Does the role exist with exactly this name and path? Upper and lower case differ.\n" +
+		"2. Is its trust policy the one from infra/member, with this bastion's account id?\n" +
+		"3. Is its external id the one in " + external + "?\n" +
+		"4. Is the account in the organisation that the stack's OrganizationId names?\n" +
+		"5. Does a service control policy, or the permissions boundary of vend's role, deny sts:AssumeRole?\n" +
+		"6. Was the role created or changed a few minutes ago? Then run doctor again."
+	if all {
+		advice = "AWS refuses all roles, so first check what they share: the external id, vend's role aws-access-vend " +
+			"and the stack's OrganizationId.\n" + advice
+	}
+	return advice
 }

@@ -39,16 +39,16 @@ const (
 	signingAt   = "/jit-access/slack/signing-secret"
 )
 
-// What must never be seen.
+// Secrets that must never be printed or logged.
 const (
 	canaryToken    = "xoxb-canary-token"
 	canarySigning  = "canary-signing-secret"
 	canaryExternal = "canary-external-id"
 )
 
-// clinic is a deployment, with its handlers in this process and everything else
-// behind HTTP, and the shell of somebody who runs doctor on it.
-type clinic struct {
+// testDeployment is a deployment whose handlers run in this process, with fakes of
+// AWS and Slack behind HTTP, and the environment of a shell that runs doctor.
+type testDeployment struct {
 	t      *testing.T
 	api    *stackAPI
 	aws    *awsfake.Server
@@ -72,18 +72,33 @@ type clinic struct {
 	calls int // of STS
 }
 
-func newClinic(t *testing.T, source string) *clinic {
+func newClinic(t *testing.T, source string) *testDeployment {
 	t.Helper()
-	c := &clinic{
-		t: t, ssm: new(lambdafake.Parameters), log: new(bytes.Buffer), token: canaryToken, external: canaryExternal, signing: canarySigning,
-		scopes: append(slackapi.RequiredScopes(), slackapi.OptionalScopes()...), pace: time.Microsecond, throttle: func(int) string { return "" },
+	c := &testDeployment{
+		t:        t,
+		ssm:      new(lambdafake.Parameters),
+		log:      new(bytes.Buffer),
+		token:    canaryToken,
+		external: canaryExternal,
+		signing:  canarySigning,
+		scopes: append(
+			slackapi.RequiredScopes(),
+			slackapi.OptionalScopes()...),
+		pace:     time.Microsecond,
+		throttle: func(int) string { return "" },
 	}
 	var err error
-	c.policy, _, err = compiler.Compile("policy.yaml", []byte(source), compiler.Options{Bastion: theBastion, Now: time.Now()})
+	c.policy, _, err = compiler.Compile(
+		"policy.yaml",
+		[]byte(source),
+		compiler.Options{Bastion: theBastion, Now: time.Now()},
+	)
 	c.must(err)
 	c.store = memory.New(c.clock)
 	c.slack = slackfake.NewSandbox(slackfake.Options{Now: c.clock, Token: access.NewSecret(canaryToken)})
-	c.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", Name: "payments"}) // the sandbox's is shared with another company
+	c.slack.SetChannel(
+		slackfake.Channel{ID: "C0PAYMENTS", Name: "payments"},
+	) // in the sandbox it is shared with another company
 	c.aws = awsfake.New(awsfake.Options{Org: theOrg, Fault: func(op string) awsfake.Fault {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -104,29 +119,32 @@ func newClinic(t *testing.T, source string) *clinic {
 
 func theTrust() string { return awsfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }
 
-func (c *clinic) must(err error) {
+func (c *testDeployment) must(err error) {
 	c.t.Helper()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-func (c *clinic) clock() time.Time { return time.Now().Add(c.now + c.skew) }
+func (c *testDeployment) clock() time.Time { return time.Now().Add(c.now + c.skew) }
 
-// serve starts the players, and points the shell's SDK at them.
-func (c *clinic) serve() {
+// serve starts the fakes, and points the shell's SDK at them.
+func (c *testDeployment) serve() {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	c.t.Cleanup(server.Close)
 	c.api = newStackAPI(server.URL)
 	c.api.invoke = func(payload []byte) ([]byte, error) {
 		answer, err := lambda.NewHandler(c.vend.Handle).Invoke(context.Background(), payload)
-		c.spotless("vend's answer", string(answer))
+		c.noSecretIn("vend's answer", string(answer))
 		return answer, err
 	}
 	mux.Handle("/sts", http.StripPrefix("/sts", c.aws.AWS()))
 	mux.Handle("/sts/", http.StripPrefix("/sts", c.aws.AWS()))
-	mux.Handle("/slack-api/", http.StripPrefix("/slack-api", slackfake.Scoped(c.slack, func() []string { return c.scopes })))
+	mux.Handle(
+		"/slack-api/",
+		http.StripPrefix("/slack-api", slackfake.Scoped(c.slack, func() []string { return c.scopes })),
+	)
 	mux.Handle("/ssm/", c.ssm)
 	mux.HandleFunc("/cfn/", c.api.cloudformation)
 	mux.Handle("/lambda/", http.StripPrefix("/lambda", c.api.lambda()))
@@ -135,16 +153,18 @@ func (c *clinic) serve() {
 	c.must(c.tick.Handle(c.t.Context(), tickEvent))
 
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_CLOUDFORMATION": server.URL + "/cfn/", "AWS_ENDPOINT_URL_LAMBDA": server.URL + "/lambda", "AWS_ENDPOINT_URL_SSM": server.URL + "/ssm/",
-		"AWS_ACCESS_KEY_ID": "AKIAOPERATOR", "AWS_SECRET_ACCESS_KEY": "canary-operator-key", "AWS_REGION": "eu-west-1",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
+		"AWS_ENDPOINT_URL_CLOUDFORMATION": server.URL + "/cfn/", "AWS_ENDPOINT_URL_LAMBDA": server.URL + "/lambda",
+		"AWS_ENDPOINT_URL_SSM": server.URL + "/ssm/",
+		"AWS_ACCESS_KEY_ID":    "AKIAOPERATOR", "AWS_SECRET_ACCESS_KEY": "canary-operator-key", "AWS_REGION": "eu-west-1",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
 	} {
 		c.t.Setenv(name, value)
 	}
 }
 
 // deploy makes the handlers as the functions' mains do.
-func (c *clinic) deploy(url string) {
+func (c *testDeployment) deploy(url string) {
 	secret := func(text *string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(*text), nil }
 	}
@@ -155,7 +175,11 @@ func (c *clinic) deploy(url string) {
 	assumer := vend.Assumer{ExternalID: secret(&c.external), STS: sts.NewFromConfig(aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(url + "/sts"),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal()}, nil
+			return aws.Credentials{
+				AccessKeyID:     keys.AccessKeyID,
+				SecretAccessKey: keys.SecretKey.Reveal(),
+				SessionToken:    keys.SessionToken.Reveal(),
+			}, nil
 		}),
 	})}
 	d := functions.Deps{Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log}
@@ -163,32 +187,32 @@ func (c *clinic) deploy(url string) {
 	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
 	c.vend = functions.NewVend(d, functions.Vending{
 		STS:   assumer,
-		Roles: slowly{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
+		Roles: pacedTrials{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
 	})
 }
 
-// slowly tries at the pace that the test has now.
-type slowly struct{ trials func() vend.Trials }
+// pacedTrials tests roles at the pace that the test sets.
+type pacedTrials struct{ trials func() vend.Trials }
 
-func (s slowly) Try(ctx context.Context, targets []access.Target) []access.Trial {
+func (s pacedTrials) Try(ctx context.Context, targets []access.Target) []access.Trial {
 	return s.trials().Try(ctx, targets)
 }
 
 // doctor runs the command, and reads what it printed as JSON.
-func (c *clinic) doctor(args ...string) (r report, code int) {
+func (c *testDeployment) doctor(args ...string) (r report, code int) {
 	c.t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = run(c.t.Context(), append([]string{"doctor", "-json"}, args...), &stdout, &stderr)
-	c.spotless("the JSON", stdout.String()+stderr.String())
-	c.spotless("vend's log", c.log.String())
+	c.noSecretIn("the JSON", stdout.String()+stderr.String())
+	c.noSecretIn("vend's log", c.log.String())
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		c.t.Fatalf("doctor ended with %d and printed %q, %q", code, stdout.String(), stderr.String())
 	}
 	return r, code
 }
 
-// spotless checks that text holds nothing secret.
-func (c *clinic) spotless(what, text string) {
+// noSecretIn checks that text holds nothing secret.
+func (c *testDeployment) noSecretIn(what, text string) {
 	c.t.Helper()
 	for _, canary := range []string{"canary", "xoxb-", "IQoJb3JpZ2luX2Vj", "SecretAccessKey", "ASIA"} {
 		if strings.Contains(text, canary) {
@@ -198,11 +222,11 @@ func (c *clinic) spotless(what, text string) {
 }
 
 // read is what a person reads.
-func (c *clinic) read(args ...string) (text string, code int) {
+func (c *testDeployment) read(args ...string) (text string, code int) {
 	c.t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = run(c.t.Context(), append([]string{"doctor"}, args...), &stdout, &stderr)
-	c.spotless("the text", stdout.String()+stderr.String())
+	c.noSecretIn("the text", stdout.String()+stderr.String())
 	return stdout.String() + stderr.String(), code
 }
 
@@ -219,19 +243,24 @@ func thePolicy(t *testing.T) string {
 // large is a policy of so many accounts with three roles each.
 func large(accounts int) string {
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0APPROVALS}\nroles: {ReadOnly: {}, Operator: {}, Admin: {}}\naccounts:\n")
+	b.WriteString(
+		"version: 1\nsettings: {channel: C0APPROVALS}\nroles: {ReadOnly: {}, Operator: {}, Admin: {}}\naccounts:\n",
+	)
 	for i := range accounts {
 		fmt.Fprintf(&b, "  - {id: \"%012d\", name: account-%04d}\n", 100000000000+i, i)
 	}
-	b.WriteString("groups: {devs: {slack: S0DEVS}}\nrules: [{name: look, who: [devs], accounts: [\"*\"], roles: [\"*\"], max: 1h, approvals: none}]\n")
+	b.WriteString(
+		"groups: {devs: {slack: S0DEVS}}\n" +
+			"rules: [{name: look, who: [devs], accounts: [\"*\"], roles: [\"*\"], max: 1h, approvals: none}]\n",
+	)
 	return b.String()
 }
 
 var tickEvent events.EventBridgeEvent
 
-// forget makes what was read from Slack older.
-func (c *clinic) forget(age time.Duration) {
-	c.known(func(d *access.Directory) {
+// age makes what was read from Slack older.
+func (c *testDeployment) age(age time.Duration) {
+	c.changeDirectory(func(d *access.Directory) {
 		for id, g := range d.Groups {
 			g.ReadAt = g.ReadAt.Add(-age)
 			d.Groups[id] = g
@@ -240,8 +269,8 @@ func (c *clinic) forget(age time.Duration) {
 	})
 }
 
-// known changes what is known of Slack.
-func (c *clinic) known(change func(*access.Directory)) {
+// changeDirectory changes what the table holds about Slack's people and groups.
+func (c *testDeployment) changeDirectory(change func(*access.Directory)) {
 	d, err := c.store.Directory(c.t.Context())
 	c.must(err)
 	change(&d)
@@ -250,15 +279,17 @@ func (c *clinic) known(change func(*access.Directory)) {
 }
 
 // readAgain lets the tick read what was changed in Slack.
-func (c *clinic) readAgain() {
+func (c *testDeployment) readAgain() {
 	c.now = 2 * time.Minute
 	c.must(c.tick.Handle(c.t.Context(), tickEvent))
 	c.now = 0
 }
 
-// everything is an address that says yes.
-func (c *clinic) everything() string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { yes(w, map[string]bool{"ok": true}) }))
+// acceptsAll returns the address of an endpoint that accepts every request.
+func (c *testDeployment) acceptsAll() string {
+	server := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { yes(w, map[string]bool{"ok": true}) }),
+	)
 	c.t.Cleanup(server.Close)
 	return server.URL + "/slack/commands"
 }

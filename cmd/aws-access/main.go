@@ -1,10 +1,10 @@
-// Command aws-access is for those who run the product: it makes what a deploy
-// needs, and tells whether a deploy is right. It holds no rights of its own:
-// what it may do in AWS is what the shell that it runs in may do.
+// Command aws-access is for operators of the product: it makes what a deployment
+// needs, and checks a deployment. It has no permissions of its own: in AWS it may do
+// what the credentials of the shell may do. It never prints a secret.
 //
-// It ends with 0 when all is well, with 1 when something is wrong that it has
-// said, and with 2 when it was called in a way that it does not know. Doctor ends
-// with 3 when it found nothing wrong and could not look at everything.
+// Exit codes: 0 for success, 1 for a problem that it has reported, 2 for a wrong
+// command line. Doctor exits with 3 when it found no problem and could not check
+// everything.
 package main
 
 import (
@@ -17,14 +17,14 @@ import (
 	"syscall"
 )
 
-// How the command ends.
+// Exit codes.
 const (
-	fine  = 0
-	wrong = 1
-	usage = 2
+	exitOK      = 0
+	exitProblem = 1
+	exitUsage   = 2
 )
 
-// command is something that aws-access can do.
+// command is a subcommand.
 type command struct {
 	name  string // one word, or two
 	about string // one line
@@ -64,23 +64,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		help(stderr)
 	case args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help":
 		help(stdout)
-		return fine
+		return exitOK
 	default:
-		say(stderr, "aws-access: there is no command %q; aws-access help lists them\n", args[0])
+		printf(stderr, "aws-access: there is no command %q; aws-access help lists them\n", args[0])
 	}
-	return usage
+	return exitUsage
 }
 
 func help(w io.Writer) {
-	say(w, "aws-access COMMAND [-h] …\n\n")
+	printf(w, "aws-access COMMAND [-h] …\n\n")
 	for _, c := range append(commands(), command{name: "help", about: "this list"}) {
-		say(w, "  %-16s %s\n", c.name, c.about)
+		printf(w, "  %-16s %s\n", c.name, c.about)
 	}
-	say(w, "\nExit status: 0 when all is well, 1 when something is wrong, 2 when the command line\nis wrong, and 3 "+
+	printf(w, "\nExit status: 0 when all is well, 1 when something is wrong, 2 when the command line\nis wrong, and 3 "+
 		"when doctor could not check everything.\n")
 }
 
-// say writes for people. When that fails there is nobody to tell.
-func say(w io.Writer, format string, args ...any) {
+// printf writes to standard output or error. A failure cannot be reported anywhere.
+func printf(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, args...)
 }

@@ -20,9 +20,9 @@ aws-access manifest -url https://… [-slack-host slack-gov.com]
 
 Prints the manifest of the Slack app, with the addresses of the stack filled in:
 paste it at api.slack.com/apps (GovSlack: api.slack-gov.com/apps), Create New
-App, From a manifest. With -url it asks nobody: that is the address of the API
-(the stack's CommandsUrl without /slack/commands), or of a custom domain before
-it, with its base path.
+App, From a manifest. With -url it does not ask the stack: give the address of
+the API (the stack's CommandsUrl without /slack/commands), or of a custom domain
+in front of it, with its base path.
 
 `
 
@@ -30,62 +30,67 @@ it, with its base path.
 func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access manifest", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { say(stderr, "%s", aboutManifest); flags.PrintDefaults() }
+	flags.Usage = func() { printf(stderr, "%s", aboutManifest); flags.PrintDefaults() }
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
 	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return fine
+		return exitOK
 	case err != nil:
-		return usage
+		return exitUsage
 	case flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region):
-		say(stderr, "aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, and there "+
-			"are no other arguments; see aws-access manifest -h\n")
-		return usage
+		printf(
+			stderr,
+			"aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, and there "+
+				"are no other arguments; see aws-access manifest -h\n",
+		)
+		return exitUsage
 	}
 	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
-		say(stderr, "aws-access manifest: -slack-host needs slack.com or slack-gov.com, and can be used with -url only\n")
-		return usage
+		printf(stderr, "aws-access manifest: -slack-host needs slack.com or slack-gov.com, and can be used with -url only\n")
+		return exitUsage
 	}
-	door := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")
-	addresses := [3]string{door + "/slack/commands", door + "/slack/interactions", door + "/slack/options"}
+	api := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")
+	addresses := [3]string{api + "/slack/commands", api + "/slack/interactions", api + "/slack/options"}
 	if *base == "" {
 		var err error
 		if addresses, *host, err = addressesOf(ctx, *stack, *region); err != nil {
-			say(stderr, "aws-access manifest: %s\n", plainError(err))
-			return wrong
+			printf(stderr, "aws-access manifest: %s\n", plainError(err))
+			return exitProblem
 		}
 	}
 	for _, address := range addresses {
 		if !publicAddress(address) {
-			say(stderr, "aws-access manifest: Slack cannot call the address %q; give https://, a host and at most a path "+
+			printf(stderr, "aws-access manifest: Slack cannot call the address %q; give https://, a host and at most a path "+
 				"(http:// only for this computer)\n", address)
-			return wrong
+			return exitProblem
 		}
 	}
-	say(stdout, "%s", slack.Manifest(*host, addresses[0], addresses[1], addresses[2]))
-	return fine
+	printf(stdout, "%s", slack.Manifest(*host, addresses[0], addresses[1], addresses[2]))
+	return exitOK
 }
 
 var slackHost = regexp.MustCompile(`^(slack(-gov)?\.com)?$`)
 
-// plainAddress has nothing in it that could end a string in YAML, or begin
-// another line.
+// plainAddress matches addresses that cannot end a YAML string or begin another
+// line.
 var plainAddress = regexp.MustCompile(`^[a-zA-Z0-9._~:/\[\]-]+$`)
 
 // publicAddress reports whether an address may stand in the manifest.
 func publicAddress(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && safeAddress(address) && plainAddress.MatchString(address) && u.RawQuery == "" && u.Fragment == "" && len(address) <= 3000
+	return err == nil && safeAddress(address) && plainAddress.MatchString(address) && u.RawQuery == "" &&
+		u.Fragment == "" &&
+		len(address) <= 3000
 }
 
 // addressesOf asks the stack for its public addresses, and where its Slack is.
 func addressesOf(ctx context.Context, stack, region string) (found [3]string, host string, err error) {
-	ctx, stop := context.WithTimeout(ctx, callPatience)
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	c, err := intoAWS(ctx, region)
+	c, err := loadAWS(ctx, region)
 	if err != nil {
 		return found, "", err
 	}

@@ -38,13 +38,23 @@ func manifestOf(t *testing.T, args ...string) (m appManifest, text, stderr strin
 }
 
 func TestTheManifestHasTheAddresses(t *testing.T) {
-	for _, base := range []string{"https://abc123.execute-api.eu-west-1.amazonaws.com", "https://access.example.com/slack-api", "http://127.0.0.1:8080", "http://localhost:4566"} {
+	for _, base := range []string{
+		"https://abc123.execute-api.eu-west-1.amazonaws.com", "https://access.example.com/slack-api",
+		"http://127.0.0.1:8080", "http://localhost:4566",
+	} {
 		m, text, stderr, code := manifestOf(t, "-url", base)
-		if code != fine || strings.Contains(text, "{{") || stderr != "" {
+		if code != exitOK || strings.Contains(text, "{{") || stderr != "" {
 			t.Fatalf("%s: ended with %d, %s%s", base, code, stderr, text)
 		}
 		got := []string{m.Features.SlashCommands[0].URL, m.Settings.Interactivity.Request, m.Settings.Interactivity.Options}
-		if want := []string{base + "/slack/commands", base + "/slack/interactions", base + "/slack/options"}; !slices.Equal(got, want) {
+		if want := []string{
+			base + "/slack/commands",
+			base + "/slack/interactions",
+			base + "/slack/options",
+		}; !slices.Equal(
+			got,
+			want,
+		) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
@@ -74,13 +84,13 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-slack-host", "slack-gov.com"},
 		{"-url", "https://x.example", "-slack-host", "evil.example"}} {
-		if _, text, stderr, code := manifestOf(t, args...); code != usage || text != "" ||
+		if _, text, stderr, code := manifestOf(t, args...); code != exitUsage || text != "" ||
 			!strings.Contains(stderr, "-slack-host needs slack.com or slack-gov.com") {
 			t.Errorf("%v: ended with %d, %q", args, code, stderr)
 		}
 	}
 	c.api.outputs["SlackHost"] = "evil.example"
-	if _, text, stderr, code := manifestOf(t); code != wrong || text != "" ||
+	if _, text, stderr, code := manifestOf(t); code != exitProblem || text != "" ||
 		!strings.Contains(stderr, "neither slack.com nor slack-gov.com") {
 		t.Errorf("ended with %d, %q", code, stderr)
 	}
@@ -94,11 +104,17 @@ func textOf(t *testing.T, args ...string) string {
 
 func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 	for _, base := range []string{
-		"http://access.example.com", "ftp://127.0.0.1", "https://", "access.example.com", "https://a b", "https://x\n  evil: y", `https://x"`, "https://x?y=", "https://x#y",
+		"http://access.example.com", "ftp://127.0.0.1", "https://", "access.example.com", "https://a b",
+		"https://x\n  evil: y", `https://x"`, "https://x?y=", "https://x#y",
 		"https://user@x", "https://x/{{OPTIONS_URL}}", "http://127.0.0.1.example.com",
 	} {
-		if _, text, stderr, code := manifestOf(t, "-url", base); code != wrong || text != "" || !strings.Contains(stderr,
-			"Slack cannot call the address") {
+		if _, text, stderr, code := manifestOf(
+			t,
+			"-url",
+			base,
+		); code != exitProblem || text != "" ||
+			!strings.Contains(stderr,
+				"Slack cannot call the address") {
 			t.Errorf("%q: ended with %d, %q %q", base, code, text, stderr)
 		}
 	}
@@ -107,24 +123,35 @@ func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 func TestTheManifestIsFilledInFromTheStack(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	m, _, stderr, code := manifestOf(t)
-	if code != fine || m.Settings.Interactivity.Options != c.api.outputs["OptionsUrl"] {
+	if code != exitOK || m.Settings.Interactivity.Options != c.api.outputs["OptionsUrl"] {
 		t.Errorf("ended with %d, %+v %s", code, m, stderr)
 	}
 	delete(c.api.outputs, "OptionsUrl")
 	for line, want := range map[string]string{"": "has no output OptionsUrl", "-stack other": "there is no stack other"} {
-		if _, text, stderr, code := manifestOf(t, strings.Fields(line)...); code != wrong || text != "" || !strings.Contains(stderr, want) {
+		if _, text, stderr, code := manifestOf(
+			t,
+			strings.Fields(line)...); code != exitProblem || text != "" ||
+			!strings.Contains(stderr, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, stderr, want)
 		}
 	}
-	if _, _, _, code := manifestOf(t, "more"); code != usage {
+	if _, _, _, code := manifestOf(t, "more"); code != exitUsage {
 		t.Errorf("called wrongly: ended with %d", code)
 	}
 }
 
 func TestAnAddressMayEndInASlashOrItsRoute(t *testing.T) {
-	for _, base := range []string{"https://x.example.com", "https://x.example.com/", "https://x.example.com/slack/commands"} {
+	for _, base := range []string{
+		"https://x.example.com", "https://x.example.com/", "https://x.example.com/slack/commands",
+	} {
 		var out, said strings.Builder
-		if code := manifestMain(t.Context(), []string{"-url", base}, &out, &said); code != fine || !strings.Contains(out.String(), `request_url: "https://x.example.com/slack/interactions"`) {
+		if code := manifestMain(
+			t.Context(),
+			[]string{"-url", base},
+			&out,
+			&said,
+		); code != exitOK ||
+			!strings.Contains(out.String(), `request_url: "https://x.example.com/slack/interactions"`) {
 			t.Errorf("%s: ends with %d and says %q", base, code, said.String())
 		}
 	}

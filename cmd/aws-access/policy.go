@@ -30,19 +30,19 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 	var job compilation
 	flags := flag.NewFlagSet("aws-access policy compile", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { say(stderr, aboutCompile); flags.PrintDefaults() }
+	flags.Usage = func() { printf(stderr, aboutCompile); flags.PrintDefaults() }
 	flags.StringVar(&job.bastion, "bastion", "",
 		"`id` of the account that the functions run in, which cannot be a target; the functions check it again")
 	flags.StringVar(&job.into, "o", "policy.compiled", "`file` to write")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return fine
+		return exitOK
 	case err != nil:
-		return usage
+		return exitUsage
 	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
-		say(stderr, "aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one "+
+		printf(stderr, "aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one "+
 			"policy file\n")
-		return usage
+		return exitUsage
 	}
 	job.from = "policy.yaml"
 	if flags.NArg() == 1 {
@@ -50,11 +50,11 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 	}
 	p, err := job.run(stderr)
 	if err != nil {
-		say(stderr, "%v\n", err)
-		return wrong
+		printf(stderr, "%v\n", err)
+		return exitProblem
 	}
-	say(stdout, "%s: %v\n", job.into, p)
-	return fine
+	printf(stdout, "%s: %v\n", job.into, p)
+	return exitOK
 }
 
 var bastionID = regexp.MustCompile(`^([0-9]{12})?$`)
@@ -108,7 +108,7 @@ func (c compilation) compile(stderr io.Writer) (*policy.Policy, error) {
 	p, warnings, err := compiler.Compile(c.from, src, o)
 	for _, w := range warnings {
 		w.Text = "warning: " + w.Text
-		say(stderr, "%v\n", w)
+		printf(stderr, "%v\n", w)
 	}
 	if err != nil {
 		return nil, err

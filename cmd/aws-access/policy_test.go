@@ -87,7 +87,7 @@ func (s *shell) wantFiles(want string) {
 
 func TestFunctionsLoadTheCompiledPolicy(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.run("policy compile", fine)
+	s.run("policy compile", exitOK)
 	src, err := os.ReadFile("policy.compiled")
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestFunctionsLoadTheCompiledPolicy(t *testing.T) {
 	}
 	s.wantFiles("policy.compiled policy.yaml")
 	s.write("policy.yaml", sound)
-	s.run("policy compile -o second.compiled policy.yaml", fine)
+	s.run("policy compile -o second.compiled policy.yaml", exitOK)
 	s.wantFile("second.compiled", string(src))
 }
 
@@ -114,12 +114,12 @@ func TestCompileReadsAccountsFileNextToPolicy(t *testing.T) {
 		"etc/policy.yaml":   fromFile,
 		"etc/accounts.yaml": "- {id: \"111111111111\", name: prod}\n- {id: \"222222222222\", name: dev}\n",
 	})
-	s.run("policy compile -o out etc/policy.yaml", fine)
+	s.run("policy compile -o out etc/policy.yaml", exitOK)
 	if !strings.HasPrefix(s.stdout, "out: 2 accounts, ") {
 		t.Errorf("got %q", s.stdout)
 	}
 	s.write("etc/accounts.yaml", "- {id: \"111111111111\", name: prod, reggion: x}\n")
-	s.run("policy compile -o out etc/policy.yaml", wrong)
+	s.run("policy compile -o out etc/policy.yaml", exitProblem)
 	s.wantText("standard error", s.stderr,
 		"etc/accounts.yaml:1:36: an account cannot have the key \"reggion\"; did you mean \"region\"?\n")
 }
@@ -127,24 +127,24 @@ func TestCompileReadsAccountsFileNextToPolicy(t *testing.T) {
 // People who deploy without looking at the result of the build must not deploy an older policy.
 func TestFailedCompileRemovesOlderResult(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.run("policy compile", fine)
+	s.run("policy compile", exitOK)
 	s.write("policy.yaml", strings.Replace(strings.Replace(sound, "prod]", "prd]", 1), "4h", "4y", 1))
-	s.run("policy compile", wrong)
+	s.run("policy compile", exitProblem)
 	s.wantText("standard output", s.stdout, "")
 	s.wantText("standard error", s.stderr, `policy.yaml:6:46: no account is called "prd"; did you mean "prod"?
 policy.yaml:6:76: max is the word "4y", which is not a length of time; write it like 30m, 4h, 1h30m or 2d
 `)
 	s.wantFiles("policy.yaml")
 	s.write("policy.yaml", sound)
-	s.run("policy compile", fine)
-	s.run("policy compile other.yaml", wrong)
+	s.run("policy compile", exitOK)
+	s.run("policy compile other.yaml", exitProblem)
 	s.wantText("standard error", s.stderr, "aws-access: read the policy: open other.yaml: no such file or directory\n")
 	s.wantFiles("policy.yaml")
 }
 
 func TestWarningsDoNotFailTheBuild(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": strings.Replace(sound, `"111111111111"`, "111111111111", 1)})
-	s.run("policy compile", fine)
+	s.run("policy compile", exitOK)
 	s.wantText("standard error", s.stderr, "policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; "+
 		"write it in quotes: \"111111111111\"\n")
 	s.wantFiles("policy.compiled policy.yaml")
@@ -152,11 +152,11 @@ func TestWarningsDoNotFailTheBuild(t *testing.T) {
 
 func TestBastionCannotBeTarget(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.run("policy compile -bastion 111111111111", wrong)
+	s.run("policy compile -bastion 111111111111", exitProblem)
 	s.wantText("standard error", s.stderr,
 		"policy.yaml:4:17: the account 111111111111 is the bastion, which cannot be a target; remove it\n")
-	s.run("policy compile -bastion 999999999999", fine)
-	s.run("policy compile -bastion 12", usage)
+	s.run("policy compile -bastion 999999999999", exitOK)
+	s.run("policy compile -bastion 12", exitUsage)
 	s.wantText("standard error", s.stderr,
 		"aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one policy file\n")
 }
@@ -165,14 +165,14 @@ func TestBastionCannotBeTarget(t *testing.T) {
 func TestOnlyACompiledPolicyIsOverwritten(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound, "notes": "mine\n", "empty": ""})
 	for _, name := range []string{"policy.yaml", "notes"} {
-		s.run("policy compile -o "+name, wrong)
+		s.run("policy compile -o "+name, exitProblem)
 		s.wantText("standard error", s.stderr,
 			"aws-access: "+name+" exists and is not a compiled policy, so it is not overwritten; choose another file with -o\n")
 	}
 	s.wantFile("policy.yaml", sound)
 	s.wantFile("notes", "mine\n")
-	s.run("policy compile -o empty", fine)
-	s.run("policy compile -o none/such", wrong)
+	s.run("policy compile -o empty", exitOK)
+	s.run("policy compile -o none/such", exitProblem)
 	if !strings.HasPrefix(s.stderr, "aws-access: write none/such: ") {
 		t.Errorf("got %q", s.stderr)
 	}
@@ -182,15 +182,15 @@ func TestOnlyACompiledPolicyIsOverwritten(t *testing.T) {
 	}
 	src[len(src)-1] ^= 1
 	s.write("damaged", string(src))
-	s.run("policy compile -o damaged", fine)
+	s.run("policy compile -o damaged", exitOK)
 }
 
 func TestCommandLineAndHelp(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.run("", usage)
+	s.run("", exitUsage)
 	list := s.stderr
 	for _, line := range []string{"help", "-h", "--help"} {
-		s.run(line, fine)
+		s.run(line, exitOK)
 		s.wantText(line, s.stdout, list)
 	}
 	for _, c := range commands() {
@@ -198,13 +198,13 @@ func TestCommandLineAndHelp(t *testing.T) {
 			t.Errorf("help does not list %s", c.name)
 		}
 	}
-	s.run("polcy compile", usage)
+	s.run("polcy compile", exitUsage)
 	s.wantText("unknown", s.stderr, "aws-access: there is no command \"polcy\"; aws-access help lists them\n")
-	s.run("policy", usage)
-	s.run("policy compile -h", fine)
+	s.run("policy", exitUsage)
+	s.run("policy compile -h", exitOK)
 	s.wantText("help", s.stderr[:min(len(s.stderr), len(aboutCompile))], aboutCompile)
 	for _, line := range []string{"policy compile -x", "policy compile a b"} {
-		s.run(line, usage)
+		s.run(line, exitUsage)
 	}
 	s.wantFiles("policy.yaml")
 }
