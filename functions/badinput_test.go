@@ -19,7 +19,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// signed is an event as Slack and the HTTP API make it.
+// signed returns an event that Slack has signed, as the HTTP API delivers it.
 func (w *world) signed(path, body string) []byte {
 	return w.event(path, body, func(r *http.Request) {
 		r.Header.Set("X-Slack-Request-Timestamp", "")
@@ -49,19 +49,19 @@ func (w *world) typed(user, text string) []byte {
 	return w.signed("/slack/commands", w.slack.CommandPayload(user, "/aws-access", text).Encode())
 }
 
-// clicked is a click with a button value of the clicker's own making, on a message that is known to be of that request.
+// clicked returns a click with any button value, on a message that is recorded with the request.
 func (w *world) clicked(user, action, value string) []byte {
 	w.t.Helper()
 	w.knows(value, "C0APPROVALS", "1.1")
 	return w.clickedElsewhere(user, action, value)
 }
 
-// clickedElsewhere is a click on a message that nobody knows of.
+// clickedElsewhere returns a click on a message that is not recorded with the request.
 func (w *world) clickedElsewhere(user, action, value string) []byte {
 	return w.clickedOn(user, action, value, "1.1")
 }
 
-// clickedOn is a click that names a message, whosoever it is.
+// clickedOn returns a click on a message that may belong to any request.
 func (w *world) clickedOn(user, action, value, ts string) []byte {
 	return w.payload(map[string]any{
 		"type": "block_actions", "team": map[string]any{"id": "T0SANDBOX"}, "enterprise": nil,
@@ -85,7 +85,7 @@ func (w *world) payload(p any) []byte {
 	return w.signed("/slack/interactions", url.Values{"payload": {string(text)}}.Encode())
 }
 
-// sent is a form as somebody sends it, with values by action id.
+// sent returns a form that a person submits, with its values by action id.
 func (w *world) sent(user, view, callback, metadata string, values map[string]string) []byte {
 	state := make(map[string]any)
 	for id, v := range values {
@@ -103,7 +103,7 @@ func (w *world) sent(user, view, callback, metadata string, values map[string]st
 	})
 }
 
-func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
+func TestOnlyRequestsThatSlackSignedAreRead(t *testing.T) {
 	body := "team_id=T0SANDBOX&user_id=U0DEV1&command=%2Faws-access&trigger_id=1.2&text=" +
 		url.QueryEscape(`payments-dev ReadOnly 1h "why"`)
 	sign := func(w *world, secret string, at time.Time, of string) func(*http.Request) {
@@ -130,7 +130,7 @@ func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
 		"stale": {func(w *world) []byte {
 			return w.event("/slack/commands", body, sign(w, signingSecret, noon.Add(-5*time.Minute-time.Second), body))
 		}, 401},
-		"from ahead": {func(w *world) []byte {
+		"from the future": {func(w *world) []byte {
 			return w.event("/slack/commands", body, sign(w, signingSecret, noon.Add(5*time.Minute+time.Second), body))
 		}, 401},
 		"oversized":    {func(w *world) []byte { return w.signed("/slack/commands", large) }, 413},
@@ -151,7 +151,7 @@ func TestWhatSlackDidNotSignIsNotRead(t *testing.T) {
 
 var code = regexp.MustCompile(`"code":"([a-z_]+)"`)
 
-// lastCode is the code of the last refusal that was told.
+// lastCode returns the code of the last refusal, from the log.
 func (w *world) lastCode() string {
 	found := code.FindAllStringSubmatch(w.logs.String(), -1)
 	if len(found) == 0 {
@@ -160,103 +160,123 @@ func (w *world) lastCode() string {
 	return found[len(found)-1][1]
 }
 
-// Every one of these is answered with its reason, to the person alone, and
-// moves nothing.
+// typedBy returns a command that a person types.
+func typedBy(user, line string) func(*world) []byte {
+	return func(w *world) []byte { return w.typed(user, line) }
+}
+
+// clickedBy returns a click on a button of the request.
+func clickedBy(user, action string) func(*world) []byte {
+	return func(w *world) []byte { return w.clicked(user, action, theRequest) }
+}
+
+// confirmedBy returns the form that confirms an approval.
+func confirmedBy(user, request string) func(*world) []byte {
+	return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackApprove, request, nil) }
+}
+
+// revokedBy returns the form that confirms a revocation.
+func revokedBy(user string) func(*world) []byte {
+	return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackRevoke, theRequest, nil) }
+}
+
+// badInput is input that is refused with a code.
+var badInput = map[string]struct {
+	given access.State // of the request; "" for none
+	event func(w *world) []byte
+	code  string
+}{
+	"guest asks":                   {"", typedBy("U0GUEST", `payments-dev ReadOnly 1h "x"`), "guest"},
+	"bot asks":                     {"", typedBy("U0BOT", `payments-dev ReadOnly 1h "x"`), "bot"},
+	"deactivated person asks":      {"", typedBy("U0GONE", `payments-dev ReadOnly 1h "x"`), "deactivated"},
+	"a person of a shared channel": {"", typedBy("U0OUTSIDE", `payments-dev ReadOnly 1h "x"`), "other_workspace"},
+	"guest opens the form":         {"", typedBy("U0GUEST", ""), "guest"},
+	"outsider opens the form":      {"", typedBy("U0OUTSIDE", ""), "other_workspace"},
+	"unknown account":              {"", typedBy("U0DEV1", `payments-qa ReadOnly 1h "x"`), "unknown_account"},
+	"part of an account's name":    {"", typedBy("U0DEV1", `payments ReadOnly 1h "x"`), "unknown_account"},
+	"unknown role":                 {"", typedBy("U0DEV1", `payments-dev Read 1h "x"`), "unknown_role"},
+	"role that nobody gets there":  {"", typedBy("U0DEV1", `data-prod Operator 1h "x"`), "unknown_account"},
+	"never":                        {"", typedBy("U0SEC1", `log-archive Admin 1h "x"`), "never"},
+	"longer than the policy":       {"", typedBy("U0DEV1", `payments-prod ReadOnly 5h "x"`), "too_long"},
+	"no unit":                      {"", typedBy("U0DEV1", `payments-dev ReadOnly 90 "x"`), "bad_length"},
+	"no time":                      {"", typedBy("U0DEV1", `payments-dev ReadOnly 0h "x"`), "too_short"},
+	"negative time":                {"", typedBy("U0DEV1", `payments-dev ReadOnly -1h "x"`), "bad_length"},
+	"absurd time":                  {"", typedBy("U0DEV1", `payments-dev ReadOnly 1e9h "x"`), "bad_length"},
+	"a minute":                     {"", typedBy("U0DEV1", `payments-dev ReadOnly 1m "x"`), "too_short"},
+	"no reason":                    {"", typedBy("U0DEV1", `payments-dev ReadOnly 1h " "`), "no_reason"},
+	"3,001 characters": {
+		"", typedBy("U0DEV1", `payments-dev ReadOnly 1h "`+strings.Repeat("é", 3001)+`"`), "reason_too_long",
+	},
+	"half a line":                 {"", typedBy("U0DEV1", `payments-dev ReadOnly`), "bad_line"},
+	"no ticket":                   {"", typedBy("U0DEV1", `payments-prod Admin 1h "x"`), "no_ticket"},
+	"bad ticket":                  {"", typedBy("U0DEV1", `payments-prod Admin 1h "x" ticket=yes`), "bad_ticket"},
+	"own request":                 {access.Pending, clickedBy("U0DEV1", "approve"), "self_approval"},
+	"not an approver":             {access.Pending, clickedBy("U0DEV2", "approve"), "not_approver"},
+	"guest approves":              {access.Pending, clickedBy("U0GUEST", "approve"), "guest"},
+	"bot approves":                {access.Pending, clickedBy("U0BOT", "approve"), "bot"},
+	"deactivated person approves": {access.Pending, clickedBy("U0GONE", "approve"), "deactivated"},
+	"outsider approves":           {access.Pending, clickedBy("U0OUTSIDE", "approve"), "other_workspace"},
+	"a person whom Slack does not know approves": {access.Pending, clickedBy("U0NOBODY", "approve"), "other_workspace"},
+	"denied by a person who is no approver":      {access.Pending, clickedBy("U0DEV2", "deny"), "not_approver"},
+	"cancelled by another person":                {access.Pending, clickedBy("U0LEAD1", "cancel"), "not_yours"},
+	"keys before the approval":                   {access.Pending, clickedBy("U0DEV1", "keys"), "still_pending"},
+	"another person takes the keys":              {access.Active, clickedBy("U0DEV2", "keys"), "not_yours"},
+	"approver takes the keys":                    {access.Active, clickedBy("U0LEAD1", "keys"), "not_yours"},
+	"ended by another person":                    {access.Active, clickedBy("U0LEAD1", "end"), "not_yours"},
+	"revoked by a person who is no approver":     {access.Active, clickedBy("U0DEV2", "revoke"), "not_approver"},
+	"approved when over":                         {access.Active, clickedBy("U0LEAD1", "approve"), "already_active"},
+	"another request's id": {
+		access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", "01ANOTHER") }, "unknown_request",
+	},
+	"a role in the button's value": {
+		access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", theRequest+" Admin") },
+		"unknown_request",
+	},
+	"an unknown action": {access.Pending, clickedBy("U0LEAD1", "approve_all"), "unknown_action"},
+	"an unknown form": {
+		access.Pending, func(w *world) []byte { return w.sent("U0LEAD1", "V1", "approve", theRequest, nil) }, "unknown_form",
+	},
+	"a person who is no approver denies in the form": {access.Pending, func(w *world) []byte {
+		return w.sent("U0DEV2", "V1", "deny", theRequest, map[string]string{"reason": "x"})
+	}, "not_approver"},
+	"the requester confirms an approval": {
+		access.Pending, confirmedBy("U0DEV1", theRequest), "self_approval",
+	},
+	"a person who is no approver confirms an approval": {
+		access.Pending, confirmedBy("U0DEV2", theRequest), "not_approver",
+	},
+	"a guest confirms an approval": {access.Pending, confirmedBy("U0GUEST", theRequest), "guest"},
+	"an outsider confirms an approval": {
+		access.Pending, confirmedBy("U0OUTSIDE", theRequest), "other_workspace",
+	},
+	"a person who left confirms an approval": {access.Pending, confirmedBy("U0GONE", theRequest), "deactivated"},
+	"an approval of a decided request is confirmed": {
+		access.Active, confirmedBy("U0LEAD1", theRequest), "already_active",
+	},
+	"confirming another request": {
+		access.Pending, confirmedBy("U0LEAD1", "01ANOTHER"), "unknown_request",
+	},
+	"confirming two requests": {
+		access.Pending, confirmedBy("U0LEAD1", theRequest+","+theRequest), "unknown_request",
+	},
+	"a person who is no approver confirms a revocation": {access.Active, revokedBy("U0DEV2"), "not_approver"},
+	"an outsider confirms a revocation":                 {access.Active, revokedBy("U0OUTSIDE"), "other_workspace"},
+	"a pending request is revoked":                      {access.Pending, revokedBy("U0LEAD1"), "still_pending"},
+	"a form with a role not offered": {"", func(w *world) []byte {
+		return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
+	}, "unknown_account"},
+	"a form with an odd length": {"", func(w *world) []byte {
+		return w.sent("U0DEV1", "V1", "ask", "", form("222222222222", "ReadOnly", "soon"))
+	}, "bad_length"},
+	"a form of a guest": {"", func(w *world) []byte {
+		return w.sent("U0GUEST", "V1", "ask", "", form("222222222222", "ReadOnly", "1h"))
+	}, "guest"},
+	"a payload of another team": {access.Pending, ofAnotherTeam, "other_workspace"},
+}
+
+// Only the person who sent the input reads the refusal, and nothing moves.
 func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
-	ask := func(user, line string) func(*world) []byte {
-		return func(w *world) []byte { return w.typed(user, line) }
-	}
-	confirmed := func(user, request string) func(*world) []byte {
-		return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackApprove, request, nil) }
-	}
-	taken := func(user string) func(*world) []byte {
-		return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackRevoke, theRequest, nil) }
-	}
-	click := func(user, action string) func(*world) []byte {
-		return func(w *world) []byte { return w.clicked(user, action, theRequest) }
-	}
-	for name, c := range map[string]struct {
-		given access.State
-		event func(w *world) []byte
-		code  string
-	}{
-		"guest asks":                   {"", ask("U0GUEST", `payments-dev ReadOnly 1h "x"`), "guest"},
-		"bot asks":                     {"", ask("U0BOT", `payments-dev ReadOnly 1h "x"`), "bot"},
-		"deactivated person asks":      {"", ask("U0GONE", `payments-dev ReadOnly 1h "x"`), "deactivated"},
-		"somebody of a shared channel": {"", ask("U0OUTSIDE", `payments-dev ReadOnly 1h "x"`), "other_workspace"},
-		"guest opens the form":         {"", ask("U0GUEST", ""), "guest"},
-		"stranger opens the form":      {"", ask("U0OUTSIDE", ""), "other_workspace"},
-		"unknown account":              {"", ask("U0DEV1", `payments-qa ReadOnly 1h "x"`), "unknown_account"},
-		"part of an account's name":    {"", ask("U0DEV1", `payments ReadOnly 1h "x"`), "unknown_account"},
-		"unknown role":                 {"", ask("U0DEV1", `payments-dev Read 1h "x"`), "unknown_role"},
-		"role that nobody gets there":  {"", ask("U0DEV1", `data-prod Operator 1h "x"`), "unknown_account"},
-		"never":                        {"", ask("U0SEC1", `log-archive Admin 1h "x"`), "never"},
-		"longer than the policy":       {"", ask("U0DEV1", `payments-prod ReadOnly 5h "x"`), "too_long"},
-		"no unit":                      {"", ask("U0DEV1", `payments-dev ReadOnly 90 "x"`), "bad_length"},
-		"no time":                      {"", ask("U0DEV1", `payments-dev ReadOnly 0h "x"`), "too_short"},
-		"negative time":                {"", ask("U0DEV1", `payments-dev ReadOnly -1h "x"`), "bad_length"},
-		"absurd time":                  {"", ask("U0DEV1", `payments-dev ReadOnly 1e9h "x"`), "bad_length"},
-		"a minute":                     {"", ask("U0DEV1", `payments-dev ReadOnly 1m "x"`), "too_short"},
-		"no reason":                    {"", ask("U0DEV1", `payments-dev ReadOnly 1h " "`), "no_reason"},
-		"3,001 characters": {
-			"", ask("U0DEV1", `payments-dev ReadOnly 1h "`+strings.Repeat("é", 3001)+`"`), "reason_too_long",
-		},
-		"half a line":                 {"", ask("U0DEV1", `payments-dev ReadOnly`), "bad_line"},
-		"no ticket":                   {"", ask("U0DEV1", `payments-prod Admin 1h "x"`), "no_ticket"},
-		"bad ticket":                  {"", ask("U0DEV1", `payments-prod Admin 1h "x" ticket=yes`), "bad_ticket"},
-		"own request":                 {access.Pending, click("U0DEV1", "approve"), "self_approval"},
-		"not an approver":             {access.Pending, click("U0DEV2", "approve"), "not_approver"},
-		"guest approves":              {access.Pending, click("U0GUEST", "approve"), "guest"},
-		"bot approves":                {access.Pending, click("U0BOT", "approve"), "bot"},
-		"deactivated person approves": {access.Pending, click("U0GONE", "approve"), "deactivated"},
-		"stranger approves":           {access.Pending, click("U0OUTSIDE", "approve"), "other_workspace"},
-		"nobody knows who approves":   {access.Pending, click("U0NOBODY", "approve"), "other_workspace"},
-		"denied by anybody":           {access.Pending, click("U0DEV2", "deny"), "not_approver"},
-		"cancelled by somebody else":  {access.Pending, click("U0LEAD1", "cancel"), "not_yours"},
-		"keys before the approval":    {access.Pending, click("U0DEV1", "keys"), "still_pending"},
-		"somebody else's keys":        {access.Active, click("U0DEV2", "keys"), "not_yours"},
-		"approver takes the keys":     {access.Active, click("U0LEAD1", "keys"), "not_yours"},
-		"ended by somebody else":      {access.Active, click("U0LEAD1", "end"), "not_yours"},
-		"revoked by anybody":          {access.Active, click("U0DEV2", "revoke"), "not_approver"},
-		"approved when over":          {access.Active, click("U0LEAD1", "approve"), "already_active"},
-		"another request's id": {
-			access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", "01ANOTHER") }, "unknown_request",
-		},
-		"a role in the button's value": {
-			access.Pending, func(w *world) []byte { return w.clicked("U0LEAD1", "approve", theRequest+" Admin") },
-			"unknown_request",
-		},
-		"an unknown action": {access.Pending, click("U0LEAD1", "approve_all"), "unknown_action"},
-		"an unknown form": {
-			access.Pending, func(w *world) []byte { return w.sent("U0LEAD1", "V1", "approve", theRequest, nil) }, "unknown_form",
-		},
-		"a form denies as anybody": {access.Pending, func(w *world) []byte {
-			return w.sent("U0DEV2", "V1", "deny", theRequest, map[string]string{"reason": "x"})
-		}, "not_approver"},
-		"the requester approves in the confirm form": {access.Pending, confirmed("U0DEV1", theRequest), "self_approval"},
-		"anybody approves in the confirm form":       {access.Pending, confirmed("U0DEV2", theRequest), "not_approver"},
-		"a guest approves in the confirm form":       {access.Pending, confirmed("U0GUEST", theRequest), "guest"},
-		"an outsider approves in the confirm form":   {access.Pending, confirmed("U0OUTSIDE", theRequest), "other_workspace"},
-		"somebody who left approves in it":           {access.Pending, confirmed("U0GONE", theRequest), "deactivated"},
-		"confirming what was decided":                {access.Active, confirmed("U0LEAD1", theRequest), "already_active"},
-		"confirming another request":                 {access.Pending, confirmed("U0LEAD1", "01ANOTHER"), "unknown_request"},
-		"confirming two requests": {
-			access.Pending, confirmed("U0LEAD1", theRequest+","+theRequest), "unknown_request",
-		},
-		"anybody revokes in the confirm form":     {access.Active, taken("U0DEV2"), "not_approver"},
-		"an outsider revokes in the confirm form": {access.Active, taken("U0OUTSIDE"), "other_workspace"},
-		"revoking what was never given":           {access.Pending, taken("U0LEAD1"), "still_pending"},
-		"a form with a role not offered": {"", func(w *world) []byte {
-			return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
-		}, "unknown_account"},
-		"a form with an odd length": {"", func(w *world) []byte {
-			return w.sent("U0DEV1", "V1", "ask", "", form("222222222222", "ReadOnly", "soon"))
-		}, "bad_length"},
-		"a form of a guest": {"", func(w *world) []byte {
-			return w.sent("U0GUEST", "V1", "ask", "", form("222222222222", "ReadOnly", "1h"))
-		}, "guest"},
-		"a payload of another team": {access.Pending, ofAnotherTeam, "other_workspace"},
-	} {
+	for name, c := range badInput {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			before := access.Request{}
@@ -271,7 +291,7 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 			}
 			all := w.store.All(context.Background())
 			if c.given == "" && len(all) != 0 || c.given != "" && all[0].Version != before.Version {
-				t.Errorf("something moved: %+v", all)
+				t.Errorf("the request moved: %+v", all)
 			}
 			if len(w.orders) != 0 {
 				t.Errorf("orders were sent: %+v", w.orders)
@@ -280,9 +300,10 @@ func TestBadInputIsRefusedWithItsCodeAndMovesNothing(t *testing.T) {
 	}
 }
 
-// The menu offers no account that somebody may not know of, but a form can be
-// sent with any id. Neither words nor place of the answer tell whether there is one.
-func TestAFormTellsNobodyWhichAccountsThereAre(t *testing.T) {
+// The menu does not offer accounts that a person may not ask for, but a form can be
+// submitted with any id. Neither the text of the answer nor its place in the form shows
+// whether the account exists.
+func TestAFormDoesNotRevealWhichAccountsExist(t *testing.T) {
 	w := newWorld(t)
 	answer := func(view, account string) string {
 		body := w.http(w.sent("U0DEV1", view, "ask", "", form(account, "ReadOnly", "1h"))).Body
@@ -293,7 +314,7 @@ func TestAFormTellsNobodyWhichAccountsThereAre(t *testing.T) {
 	}
 	hidden, none := answer("V1", "333333333333"), answer("V2", "333333333334")
 	if hidden != none {
-		t.Errorf("an account of others: %s\nnone: %s", hidden, none)
+		t.Errorf("the answers differ: for an account of others %s\nfor no account %s", hidden, none)
 	}
 }
 
@@ -310,8 +331,8 @@ func ofAnotherTeam(w *world) []byte {
 	})
 }
 
-// The same signed request, again within the five minutes for which its
-// signature is good: one effect.
+// A signed request that is sent again has no second effect. Its signature stays valid
+// for five minutes.
 func TestAReplayHasOneEffect(t *testing.T) {
 	for name, c := range map[string]struct {
 		given access.State
@@ -367,9 +388,9 @@ func TestAReplayHasOneEffect(t *testing.T) {
 	}
 }
 
-// What stands in the policy when somebody clicks counts, not what stood there
-// when the card was posted.
-func TestARoleOrAccountTakenOutMeanwhile(t *testing.T) {
+// The policy at the time of the click decides, not the policy at the time when the card
+// was posted.
+func TestThePolicyAtTheTimeOfTheClickDecides(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(string) string
 		code   string
@@ -409,7 +430,7 @@ rules:
      approvals: [{from: [leads], need: 1}]}
 `
 
-func TestAClickIsAnsweredToTheClickerAlone(t *testing.T) {
+func TestOnlyThePersonWhoClickedReadsTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.plant(access.Pending)
 	w.http(w.clicked("U0DEV2", "approve", theRequest))

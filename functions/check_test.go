@@ -57,7 +57,7 @@ func (w *world) ask(c Check) (a CheckAnswer) {
 	return a
 }
 
-func TestVendTakesAnOrderOrACheckAndNothingElse(t *testing.T) {
+func TestVendAcceptsOnlyOrdersAndChecks(t *testing.T) {
 	w := newWorld(t)
 	w.checked()
 	for _, payload := range []string{
@@ -93,7 +93,7 @@ func TestVendTakesAnOrderOrACheckAndNothingElse(t *testing.T) {
 	wantText(t, "private answer", w.seen(onlyTo("U0DEV1")), "canary-secret")
 }
 
-func TestAWrongCheckIsRefusedAndTriesNothing(t *testing.T) {
+func TestAnInvalidCheckIsRefusedAndTriesNoRole(t *testing.T) {
 	w := newWorld(t)
 	tried := w.checked()
 	known := CheckRole{Account: "222222222222", Role: "ReadOnly"}
@@ -139,7 +139,7 @@ func TestAWrongCheckIsRefusedAndTriesNothing(t *testing.T) {
 	}
 }
 
-func TestChecksAnswerWithCodesAlone(t *testing.T) {
+func TestAnswersToChecksHoldOnlyCodes(t *testing.T) {
 	w := newWorld(t)
 	tried := w.checked()
 	tried.codes["222222222222 Admin"] = []string{"open_without_tags", "open_without_external_id"}
@@ -190,7 +190,7 @@ func TestChecksAnswerWithCodesAlone(t *testing.T) {
 	}
 }
 
-func TestChecksTellWhatSlackAndTheTickDoNot(t *testing.T) {
+func TestChecksReportProblemsOfSlackAndTheTick(t *testing.T) {
 	w := newWorld(t)
 	w.checked()
 	if stack := w.ask(Check{Kind: CheckStack}).Stack; !stack.ReadAt.IsZero() || stack.Groups[0].Code != "unknown" {
@@ -238,7 +238,7 @@ func (w *world) ping(path, body, secret string) events.APIGatewayV2HTTPResponse 
 	return w.http(text)
 }
 
-func TestASignedPingIsAnsweredAndDoesNothing(t *testing.T) {
+func TestASignedPingIsAnsweredWithoutAnyEffect(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/slack/commands", "/slack/interactions", "/slack/options"} {
 		for _, body := range []string{"ssl_check=1", "ssl_check=1&token=x", "token=x&ssl_check=1"} {

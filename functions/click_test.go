@@ -160,7 +160,7 @@ func (w *world) newest(user string) access.Request {
 }
 
 // A signed click that names an address which is not Slack's is not answered there.
-func TestAClickWithAForeignResponseURLIsAnsweredNowhere(t *testing.T) {
+func TestAClickWithAForeignResponseURLIsNotAnswered(t *testing.T) {
 	for _, address := range []string{"https://evil.example/x", "http://hooks.slack.com/actions/1",
 		"https://hooks.slack.com@evil.example/x", "https://hooks.slack.com.evil.example/"} {
 		w := newWorld(t)
@@ -181,7 +181,7 @@ func TestAClickWithAForeignResponseURLIsAnsweredNowhere(t *testing.T) {
 }
 
 // A signed choice that names somebody else's form: Slack's own id of the form decides, and nothing is an error.
-func TestAChoiceThatNamesNoFormIsNobodysError(t *testing.T) {
+func TestAChoiceWithoutAFormIsNotAnError(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.payload(map[string]any{
@@ -195,7 +195,7 @@ func TestAChoiceThatNamesNoFormIsNobodysError(t *testing.T) {
 	}
 }
 
-func TestTheListShowsWhatIsOpenFirstAndRedrawsItself(t *testing.T) {
+func TestTheListShowsUnfinishedRequestsFirstAndUpdatesItself(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-dev ReadOnly 2h "the active one"`))
@@ -246,7 +246,7 @@ func TestAForgedListIsNotReplaced(t *testing.T) {
 
 // Two choices in quick succession know the same form. Whichever is handled first, the form ends up with the roles of
 // the account that it holds.
-func TestTheFormShowsTheRolesOfTheAccountThatItHolds(t *testing.T) {
+func TestTheFormShowsTheRolesOfTheChosenAccount(t *testing.T) {
 	const first, second = "111111111111", "222222222222"
 	for name, order := range map[string][]int{"in order": {0, 1}, "the other way round": {1, 0},
 		"in order, and Slack tells no state": {0, 1}} {
@@ -277,7 +277,7 @@ func TestTheFormShowsTheRolesOfTheAccountThatItHolds(t *testing.T) {
 	}
 }
 
-func TestAFormThatWasClosedIsNobodysError(t *testing.T) {
+func TestAClosedFormIsNotAnError(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", ""))
@@ -298,7 +298,7 @@ func (w *world) option(account string) []byte {
 }
 
 // The list names all that is open, however many newer requests there are.
-func TestWhatIsOpenIsListedHoweverOldItIs(t *testing.T) {
+func TestUnfinishedRequestsAreListedHoweverOldTheyAre(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-dev ReadOnly 8h "the old one"`))
@@ -320,7 +320,7 @@ func TestWhatIsOpenIsListedHoweverOldItIs(t *testing.T) {
 	}
 }
 
-func TestAFormTellsAllItsMistakesAtOnce(t *testing.T) {
+func TestAFormReportsAllMistakesAtOnce(t *testing.T) {
 	for length, code := range map[string]string{"soon": "soon", "0h": "The shortest access", "9h": "At most"} {
 		w := newWorld(t)
 		w.tick()

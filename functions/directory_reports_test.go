@@ -139,7 +139,7 @@ func (w *world) operatorsRead() (texts []string) {
 
 // What keeps people from being read reaches the log each time, the operators
 // once when it begins and once when it is over, and everybody else as what it is.
-func TestPeopleWhoCannotBeReadAreToldOfOnce(t *testing.T) {
+func TestOperatorsAreToldOnceThatPeopleCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.fault["slack:users.list"], w.fault["slack:users.info"] = "code:missing_scope", "code:missing_scope"
@@ -196,7 +196,7 @@ func TestOperatorsAreToldOfARateLimitWhenPeopleAreNotKnown(t *testing.T) {
 
 // An approver whose address Slack has not confirmed is told so, and so are the
 // operators: the card names the approver all the same.
-func TestAnUnconfirmedAddressIsNamedAsTheReason(t *testing.T) {
+func TestTheRefusalNamesTheUnconfirmedAddressAsTheReason(t *testing.T) {
 	w := newWorld(t)
 	text := strings.NewReplacer("leads:      {slack: S0LEADS}",
 		"leads:      {people: [lead1@example.com, U0LEAD2]}").Replace(readPolicy(t))
@@ -275,7 +275,7 @@ func TestTheFormSaysWhyThereIsNothingToAskFor(t *testing.T) {
 	}
 }
 
-func TestGroupsThatAreNotKnownAreToldOfOnce(t *testing.T) {
+func TestOperatorsAreToldOnceOfEachUnknownGroup(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.fault["slack:usergroups.users.list"] = "error"

@@ -24,7 +24,7 @@ func (w *world) granted() access.Request {
 	return w.request()
 }
 
-func TestTheCardAndTheMessageTellThePresentState(t *testing.T) {
+func TestCardAndDirectMessageShowThePresentState(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
@@ -52,7 +52,7 @@ func TestTheCardAndTheMessageTellThePresentState(t *testing.T) {
 	}
 }
 
-func TestRecordsThatComeTwiceLateOrNeverTellOnce(t *testing.T) {
+func TestEachMessageIsPostedOnceHoweverRecordsArrive(t *testing.T) {
 	w := newWorld(t)
 	w.granted()
 	before := len(w.slack.Messages())
@@ -73,7 +73,7 @@ func TestRecordsThatComeTwiceLateOrNeverTellOnce(t *testing.T) {
 	wantText(t, "direct message", late.seen(with("U0DEV1")), "Open AWS console")
 }
 
-func TestWhatSlackDoesNotTakeNowComesAgain(t *testing.T) {
+func TestAMessageThatSlackRefusesIsSentLater(t *testing.T) {
 	for _, how := range []string{"error", "429", "lost"} {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
@@ -97,7 +97,7 @@ func TestWhatSlackDoesNotTakeNowComesAgain(t *testing.T) {
 // A card whose posting was answered with an error stands there twice. A click
 // on the one that nobody knows of is answered with how the request stands; the
 // card stays, because a message that is not known could be anybody's.
-func TestAClickOnAnUnknownCardTellsHowTheRequestStands(t *testing.T) {
+func TestAClickOnAnUnknownCardShowsTheStateOfTheRequest(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
@@ -129,7 +129,7 @@ func TestAClickOnAnUnknownCardTellsHowTheRequestStands(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDeliveredIsToldToTheOperatorsOnce(t *testing.T) {
+func TestOperatorsAreToldOnceOfAMessageThatCannotBeSent(t *testing.T) {
 	w := newWorld(t)
 	w.policy = w.compiled(strings.Replace(readPolicy(t), "channel: C0APPROVALS ", "channel: C0GONE ", 1))
 	w.rebuild()
@@ -146,7 +146,7 @@ func TestWhatCannotBeDeliveredIsToldToTheOperatorsOnce(t *testing.T) {
 	wantText(t, "operators", ops, "channel_not_found", "/invite @aws-access")
 }
 
-func TestReminderTimeOutAndEndAreTold(t *testing.T) {
+func TestRequesterIsToldOfReminderTimeoutAndEnd(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))
@@ -186,7 +186,7 @@ func TestOperatorsAreToldOnceWhichGroupsAreNotKnown(t *testing.T) {
 	wantText(t, "operators", w.seen(in("C0OPS")), "known again")
 }
 
-func TestVendAnswersTheRequesterAlone(t *testing.T) {
+func TestVendAnswersOnlyTheRequester(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	w.http(w.clicked("U0DEV1", "keys", r.ID))
@@ -239,7 +239,7 @@ func TestAForgedOrderIsNotAnswered(t *testing.T) {
 
 // A form that is not known is refused in words; orders of older versions name
 // none, and mean sh.
-func TestTheFormOfAnOrder(t *testing.T) {
+func TestKeysComeInTheFormOfTheOrder(t *testing.T) {
 	for form, want := range map[string]string{
 		``: "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE canary-secret\n", `,"form":"json"`: "canary-secretjson\n",
 		`,"form":"toml"`: "This version of AWS access cannot write keys in that form. Press Get temporary keys instead.",
@@ -253,7 +253,7 @@ func TestTheFormOfAnOrder(t *testing.T) {
 	}
 }
 
-func TestTheButtonsBelowKeysOrderTheirForm(t *testing.T) {
+func TestTheButtonsBelowKeysOrderOtherForms(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	for action, want := range map[string]access.Form{
@@ -268,7 +268,7 @@ func TestTheButtonsBelowKeysOrderTheirForm(t *testing.T) {
 	}
 }
 
-func TestAVendThatFailsSaysSoToTheRequester(t *testing.T) {
+func TestTheRequesterIsToldThatAVendFailed(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	w.assume = func(access.Vending) (access.Credentials, error) {
@@ -284,7 +284,7 @@ func TestAVendThatFailsSaysSoToTheRequester(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
+func TestNotifyTellsTheRequesterOfAnUndeliveredAnswer(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	w.http(w.clicked("U0DEV1", "keys", r.ID))
@@ -299,7 +299,7 @@ func TestAnAnswerThatCannotBePostedIsToldByTheStream(t *testing.T) {
 }
 
 // A message that nobody knows of, and that one person sees: what became of a click there is said below it.
-func TestACancelOnAnUnknownMessageIsAnsweredToTheRequester(t *testing.T) {
+func TestACancelOnAnUnknownMessageIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-prod ReadOnly 2h "x"`))

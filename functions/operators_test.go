@@ -14,7 +14,7 @@ func (w *world) toldTimes(text string) int {
 	return strings.Count(w.seen(in("C0OPS")), text) / 2
 }
 
-func TestOperatorsAreToldOnceOfEachCauseAndOnceOfItsEnd(t *testing.T) {
+func TestOperatorsAreToldOnceWhenACauseBeginsAndOnceWhenItEnds(t *testing.T) {
 	w := newWorld(t)
 	o, ctx := w.Operators, context.Background()
 	for range 3 {
@@ -37,7 +37,7 @@ func TestOperatorsAreToldOnceOfEachCauseAndOnceOfItsEnd(t *testing.T) {
 	}
 }
 
-func TestWhatSlackDoesNotTakeForTheOperatorsIsToldByTheTick(t *testing.T) {
+func TestTheTickSendsReportsThatSlackRefused(t *testing.T) {
 	w := newWorld(t)
 	o, ctx := w.Operators, context.Background()
 	w.fault["slack:chat.postMessage"] = "error"
@@ -56,7 +56,7 @@ func TestWhatSlackDoesNotTakeForTheOperatorsIsToldByTheTick(t *testing.T) {
 	}
 }
 
-func TestAProblemThatWasNeverToldEndsInSilence(t *testing.T) {
+func TestTheEndOfAProblemThatWasNotReportedIsNotReported(t *testing.T) {
 	w := newWorld(t)
 	o, ctx := w.Operators, context.Background()
 	w.fault["slack:chat.postMessage"] = "error"
@@ -70,7 +70,7 @@ func TestAProblemThatWasNeverToldEndsInSilence(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoEndIsToldOnceInItsPeriod(t *testing.T) {
+func TestAProblemWithoutAnEndIsReportedOncePerPeriod(t *testing.T) {
 	w := newWorld(t)
 	o, ctx := w.Operators, context.Background()
 	for range 130 { // minutes
@@ -83,7 +83,7 @@ func TestWhatHasNoEndIsToldOnceInItsPeriod(t *testing.T) {
 	}
 }
 
-func TestManyFunctionsThatMeetOneCauseTellItOnce(t *testing.T) {
+func TestACauseThatManyFunctionsMeetIsReportedOnce(t *testing.T) {
 	w := newWorld(t)
 	var all sync.WaitGroup
 	for range 8 {

@@ -182,7 +182,7 @@ func (h *hour) pay() {
 	}
 }
 
-func TestAnHourOfFailingCallsLosesNothingAndTellsNothingTwice(t *testing.T) {
+func TestAnHourOfFailingCallsLosesNoMessageAndSendsNoneTwice(t *testing.T) {
 	h := newHour(t, 7)
 	h.live()
 	if h.refused < 300 || len(h.made) != hourOfRequests {

@@ -78,7 +78,7 @@ func (w *world) refusing(channel, code string) {
 
 // A shard is one batch after another: what one request has to wait for must not
 // keep the other forty-nine, for a day.
-func TestOneChannelThatRefusesKeepsNobodyElse(t *testing.T) {
+func TestAChannelThatRefusesHoldsUpNoOtherRequest(t *testing.T) {
 	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code",
 		"is_archived"} {
 		t.Run(code, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestOneChannelThatRefusesKeepsNobodyElse(t *testing.T) {
 
 // The bot is invited after the request was made: the card comes, and nobody has
 // to ask again.
-func TestACardComesWhenTheBotIsInvited(t *testing.T) {
+func TestACardIsPostedWhenTheBotIsInvited(t *testing.T) {
 	w := newWorld(t)
 	w.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
 	r := w.saved("01R", "payments-prod", "C0APPROVALS")
@@ -177,7 +177,7 @@ func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
 	wantText(t, "direct message", w.seen(with("U0DEV1")), "Nobody could be asked")
 }
 
-func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
+func TestMessagesThatCannotBeSentAreParked(t *testing.T) {
 	for code, c := range map[string]struct{ operators, log string }{
 		"message_not_found": {"", "person no longer exists"},
 		"invalid_blocks": {"one of the messages in C0APPROVALS, is not posted, because Slack refuses its form",
@@ -203,7 +203,7 @@ func TestWhatIsGoneIsLeftAndWhatIsOursIsParked(t *testing.T) {
 }
 
 // Slack says how long it wants to be left alone.
-func TestRetryAfterIsKept(t *testing.T) {
+func TestRetryAfterIsHonoured(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "429 90")
 	w.saved("01R", "one", "C0APPROVALS")
@@ -230,7 +230,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 
 // One message in a second and channel is Slack's rule: the second card waits
 // that second in the same invocation, behind everybody else's.
-func TestAShortWaitCostsASecondAndNobodyElse(t *testing.T) {
+func TestAShortRateLimitDelaysOnlyItsOwnMessage(t *testing.T) {
 	w := newWorld(t)
 	last := map[string]time.Time{}
 	var order []string
@@ -270,7 +270,7 @@ func TestAShortWaitCostsASecondAndNobodyElse(t *testing.T) {
 
 // The app was reinstalled: the old token is account_inactive. The card waits for
 // the new one.
-func TestWithoutAGoodTokenEverythingIsOwed(t *testing.T) {
+func TestWithoutAValidTokenEveryMessageIsOwed(t *testing.T) {
 	for _, code := range []string{"account_inactive", "token_revoked", "org_login_required"} {
 		w := newWorld(t)
 		w.refuse = func(string, string, string) string { return code }
@@ -293,7 +293,7 @@ func TestWithoutAGoodTokenEverythingIsOwed(t *testing.T) {
 
 // What is owed of a request that is long over helps nobody, and the operators
 // are not left with a case that never closes.
-func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
+func TestOwedMessagesAreDroppedADayAfterTheRequestIsOver(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "not_in_channel")
 	r := w.saved("01R", "one", "C0APPROVALS")
@@ -327,7 +327,7 @@ func TestWhatIsOwedEndsADayAfterTheRequest(t *testing.T) {
 }
 
 // Two invocations pay at once: one claims, the other leaves it alone.
-func TestTwoTicksPayOnce(t *testing.T) {
+func TestTwoTicksSendAnOwedMessageOnce(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "not_in_channel")
 	r := w.saved("01R", "one", "C0APPROVALS")
@@ -356,7 +356,7 @@ func TestTwoTicksPayOnce(t *testing.T) {
 
 // Slack's word about a rate limit is kept by vend too, and what an operator can
 // put right is told.
-func TestVendWaitsAsSlackSaysAndTellsTheOperators(t *testing.T) {
+func TestVendHonoursRetryAfterAndTellsTheOperators(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()
 	began, tries := w.clock(), 0

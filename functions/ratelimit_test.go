@@ -10,7 +10,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
+func TestTheRateLimitCountsEachPersonAndRecovers(t *testing.T) {
 	var c rateLimit
 	took := func(user string, at time.Time) (n, told int) {
 		for range 3 * rateBurst {
@@ -48,7 +48,7 @@ func TestPaceIsTakenByEachPersonAndComesBack(t *testing.T) {
 
 // Clicks, forms and menus without end cost Slack and the table a bounded number
 // of calls, and the operators hear of it once an hour, by name.
-func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
+func TestAFloodOfClicksCostsALimitedNumberOfCalls(t *testing.T) {
 	w := newWorld(t)
 	w.plant(access.Pending)
 	flood := func() {
@@ -84,7 +84,7 @@ func TestClicksWithoutEndCostABoundedNumberOfCalls(t *testing.T) {
 }
 
 // A display name may read like anything. The operators read it as a name.
-func TestAFloodersNameIsNoLineOfOurs(t *testing.T) {
+func TestTheNameOfAFlooderCannotForgeAReport(t *testing.T) {
 	w := newWorld(t)
 	name := "all is well.\nSlack takes messages again"
 	must(t, w.slack.SetUser(slackfake.UserChange{ID: "U0DEV2", Name: &name}))

@@ -26,7 +26,7 @@ func at(t *testing.T, name, path string) []byte {
 	return text
 }
 
-func TestAStageOrABasePathMayStandBeforeTheRoute(t *testing.T) {
+func TestARouteWorksBelowAStageOrABasePath(t *testing.T) {
 	for path, found := range map[string]bool{
 		"/slack/commands": true, "/prod/slack/commands": true, "/$default/slack/commands": true,
 		"/aws-access/v1.2/slack/commands": true,
@@ -56,7 +56,7 @@ func TestAStageOrABasePathMayStandBeforeTheRoute(t *testing.T) {
 }
 
 // Each route leads to its own handler below a base path too.
-func TestRoutesBelowABasePathKeepTheirMeaning(t *testing.T) {
+func TestEachRouteBelowABasePathHasItsOwnHandler(t *testing.T) {
 	w := newWorld(t)
 	w.plant("pending")
 	w.http(at(t, "slack-click-approve.json", "/prod/slack/interactions"))
@@ -69,7 +69,7 @@ func TestRoutesBelowABasePathKeepTheirMeaning(t *testing.T) {
 
 // Slack asks by GET, without a signature, whether the address of a command has a
 // good certificate. The answer tells nothing, and nothing is done.
-func TestACertificateCheckByGETIsAnsweredAndTellsNothing(t *testing.T) {
+func TestACertificateCheckByGETIsAnsweredWithoutDetails(t *testing.T) {
 	for _, c := range []struct {
 		method, path, query string
 		status              int

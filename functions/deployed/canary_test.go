@@ -42,7 +42,8 @@ func (w *world) places() map[string]string {
 	all := map[string]string{
 		"the table": plain(w, w.items()), "the stream": plain(w, w.records()),
 		"what functions sent to the table and to the queue": w.wire.bodies(),
-		"the records that were given up":                    string(join(w.given(&w.parked))) + string(join(w.given(&w.undone))),
+		"the records that were given up": string(join(w.given(&w.parked))) +
+			string(join(w.given(&w.undone))),
 	}
 	for function := range functions {
 		all["the log of "+function] = w.logs(function)
@@ -101,7 +102,7 @@ func forms(secret string) []string {
 
 // Secrets reach the person who asked, and nothing that is written down: no log,
 // item, record, queue or message of others, whatever goes wrong.
-func TestSecretsAreWrittenDownNowhere(t *testing.T) {
+func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		wrong []rule

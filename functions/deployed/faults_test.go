@@ -51,7 +51,7 @@ var tableAnswers = map[string]func(http.ResponseWriter, []byte){
 
 // A person who asks while the table is away is told so, nothing is kept, and the
 // same works when it is back.
-func TestATableThatIsAwayLosesNothing(t *testing.T) {
+func TestAnUnreachableTableLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for how, answer := range tableAnswers {
@@ -119,7 +119,7 @@ func TestALostAnswerOfTheTableIsOneMove(t *testing.T) {
 }
 
 // The stream is told again what could not be told.
-func TestNotifyGoesOnWhenTheTableIsBack(t *testing.T) {
+func TestNotifyContinuesWhenTheTableIsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for how, answer := range tableAnswers {
@@ -162,7 +162,7 @@ func TestAnOrderThatCannotBeReadIsKept(t *testing.T) {
 
 // A session that cannot be recorded does not leave; the person is told, and the
 // tick closes the order.
-func TestASessionThatCannotBeRecordedDoesNotLeave(t *testing.T) {
+func TestASessionThatCannotBeRecordedIsNotHandedOut(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
 	w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", by: "vend", skip: 1, how: tableAnswers["broken"]})
@@ -188,7 +188,7 @@ func TestASessionThatCannotBeRecordedDoesNotLeave(t *testing.T) {
 }
 
 // A tick that fails says so, for the alarm; the next one does its work.
-func TestATickThatFailsIsMadeUpFor(t *testing.T) {
+func TestTheNextTickDoesTheWorkOfAFailedOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.command("U0DEV1", line)

@@ -55,12 +55,18 @@ func (w *world) typed(user, text string) []byte {
 // ask is what is typed after the command.
 var ask = strings.TrimPrefix(line, "/aws-access ")
 
-// What is not signed as Slack signs is not read, and what is too large for the
-// API, for Lambda or for the function is refused by each: nothing is written.
-func TestWhatComesOverTheInternet(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	body := w.typed("U0DEV1", ask)
+// internetRequest is a request that is not accepted.
+type internetRequest struct {
+	method, path string
+	body         []byte
+	change       func(http.Header)
+	status       int
+}
+
+// refusedRequests returns requests that the HTTP API or the function refuses: requests
+// that Slack has not signed, or that are too large for the API, for Lambda or for the
+// function. body is a valid one.
+func (w *world) refusedRequests(body []byte) map[string]internetRequest {
 	sign := func(secret string, at time.Duration, of []byte) func(http.Header) {
 		return func(h http.Header) {
 			for name, values := range signed(secret, time.Now().Add(at), of) {
@@ -70,12 +76,7 @@ func TestWhatComesOverTheInternet(t *testing.T) {
 	}
 	good := w.signing.Reveal()
 	padded := func(size int) []byte { return append(bytes.Clone(body), bytes.Repeat([]byte("x"), size-len(body))...) }
-	for name, c := range map[string]struct {
-		method, path string
-		body         []byte
-		change       func(http.Header)
-		status       int
-	}{
+	return map[string]internetRequest{
 		"unsigned": {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.SignatureHeader) }, 401},
 		"no time":  {"POST", "/slack/commands", body, func(h http.Header) { h.Del(slackapi.TimestampHeader) }, 401},
 		"two signatures": {
@@ -108,7 +109,15 @@ func TestWhatComesOverTheInternet(t *testing.T) {
 		"command as a form": {"POST", "/slack/interactions", body, nil, 400},
 		"form as a menu":    {"POST", "/slack/options", body, nil, 400},
 		"a function's own":  {"POST", "/2015-03-31/functions/aws-access-vend/invocations", []byte("{}"), nil, 404},
-	} {
+	}
+}
+
+// A request that was refused can still be sent as it should be: nothing was written.
+func TestOnlyRequestsThatSlackSignedAreAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := w.typed("U0DEV1", ask)
+	for name, c := range w.refusedRequests(body) {
 		status, said := w.send(c.method, c.path, c.body, c.change)
 		if status != c.status {
 			t.Errorf("%s: got %d %.200s, want %d", name, status, said, c.status)
@@ -118,13 +127,21 @@ func TestWhatComesOverTheInternet(t *testing.T) {
 	if n := len(w.requests()); n != 0 {
 		t.Errorf("%d requests were made", n)
 	}
-	// The same request in its other shapes: what the API hands over as text, and
-	// at the very size that is read.
+	if status, said := w.send("POST", "/slack/commands", body, nil); status != http.StatusOK ||
+		!strings.Contains(said, "Asked for") {
+		t.Errorf("the same request, signed: got %d %s", status, said)
+	}
+}
+
+// The API passes on a body as text or in base64, by its type.
+func TestASignedRequestIsAcceptedAsTextAndAtTheLargestSize(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
 	for name, c := range map[string]struct {
 		body   []byte
 		change func(http.Header)
 	}{
-		"as it comes": {body, nil},
+		"as it comes": {w.typed("U0DEV1", ask), nil},
 		"as text":     {w.typed("U0DEV2", ask), contentType("text/plain")},
 		"1 MiB": {
 			append(w.typed("U0LEAD1", ask), []byte("&pad="+strings.Repeat("x", 1<<20-5-len(w.typed("U0LEAD1", ask))))...), nil,
@@ -143,7 +160,7 @@ func contentType(kind string) func(http.Header) {
 
 var code = regexp.MustCompile(`"code":"([a-z_]+)"`)
 
-// codes are the refusals that the log of Slack's function names, in order.
+// codes returns the codes of the refusals in the log of the slack function, in order.
 func (w *world) codes() (all []string) {
 	for _, found := range code.FindAllStringSubmatch(w.logs("slack"), -1) {
 		all = append(all, found[1])
@@ -151,8 +168,8 @@ func (w *world) codes() (all []string) {
 	return all
 }
 
-// Each of these is answered with its reason, and moves nothing.
-func TestWhatIsRefusedMovesNothing(t *testing.T) {
+// Each of these commands and clicks is answered with its reason.
+func TestRefusedInputMovesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	refused := func(code string, do func()) {
@@ -189,13 +206,13 @@ func TestWhatIsRefusedMovesNothing(t *testing.T) {
 	}
 	refused("not_yours", func() { w.click("U0LEAD1", "Cancel", "C0APPROVALS") })
 	if got := w.verbs(); got != "submit" || len(w.aws.Sessions()) != 0 {
-		t.Errorf("something moved: %s", got)
+		t.Errorf("the request moved: %s", got)
 	}
 }
 
-// A reason is kept letter by letter through Lambda's JSON and DynamoDB, at its
-// full length in the longest letters too.
-func TestAReasonIsKeptLetterByLetter(t *testing.T) {
+// Lambda's JSON and DynamoDB keep every character of a reason, also at its full length
+// in characters of four bytes.
+func TestEveryCharacterOfAReasonIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, reason := range []string{
@@ -212,20 +229,19 @@ func TestAReasonIsKeptLetterByLetter(t *testing.T) {
 		out := w.acts(slackfake.UserAction{As: "U0DEV1", Submit: view, Values: values})
 		kept := ""
 		for _, r := range w.requests() {
-			kept = r.Reason // the last one's
+			kept = r.Reason // of the newest request
 		}
 		if out.Shown != "" || kept != reason {
 			t.Errorf("%.40q: %.200s; kept %.40q", reason, out.Body, kept)
 		}
-		w.click("U0DEV1", "Cancel", "C0APPROVALS") // else the next one is told that this one waits
+		w.click("U0DEV1", "Cancel", "C0APPROVALS") // otherwise the next one is refused as already_asked
 	}
 	if n, cards := len(w.requests()), len(w.messages(in("C0APPROVALS"))); n != 10 || cards != 10 {
 		t.Errorf("%d requests and %d cards, want 10 each", n, cards)
 	}
 }
 
-// The same signed body eight times at once, through as many instances, has one
-// effect.
+// The same signed body is sent eight times at once, through as many instances.
 func TestTheSameBodyAtOnceHasOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -269,7 +285,7 @@ func (w *world) clicked(user, label, on string) []byte {
 
 // Vend has one way in, which takes an order of the requester's alone; whoever
 // else may invoke at all is refused by Lambda.
-func TestVendHasOneWayIn(t *testing.T) {
+func TestVendRefusesForgedAndStaleOrders(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
 	for whose, order := range map[string]access.Order{

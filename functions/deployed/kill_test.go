@@ -116,7 +116,7 @@ func (w *world) records() []events.DynamoDBEventRecord {
 
 // What Lambda promises is at least once: the same records again, in their order
 // and backwards, one by one and all at once, change nothing that people see.
-func TestRecordsThatComeAgainChangeNothing(t *testing.T) {
+func TestRepeatedRecordsChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A function starts with a policy that was compiled for it, and with no other.
-func TestAPolicyThatIsNotForItStopsEachFunction(t *testing.T) {
+// A function starts only with a policy that was compiled for its bastion account.
+func TestAnInvalidPolicyStopsEachFunction(t *testing.T) {
 	t.Parallel()
 	for function := range functions {
 		for what, c := range map[string]struct{ name, value, says string }{

@@ -49,7 +49,7 @@ func readBy(function, name string) bool {
 
 // Each function says in one line what is missing or wrong in its environment,
 // without showing it, and does not start.
-func TestWrongConfigurationStopsEachFunction(t *testing.T) {
+func TestAnInvalidConfigurationStopsEachFunction(t *testing.T) {
 	t.Parallel()
 	for function := range functions {
 		t.Run(function, func(t *testing.T) {

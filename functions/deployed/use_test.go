@@ -34,7 +34,7 @@ func exported(m slackfake.Message) (env map[string]string) {
 
 // What a person was given works, and says who it is: the keys to STS, the link
 // in a browser.
-func TestWhatWasGivenSaysWhoItIs(t *testing.T) {
+func TestSessionsCarryThePersonsIdentity(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")

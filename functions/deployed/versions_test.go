@@ -60,7 +60,7 @@ func TestTwoVersionsOverOpenRequests(t *testing.T) {
 
 // Twelve people ask at once while everything is deployed twice: each has one
 // request, and one card.
-func TestADeployLosesNobodysCommand(t *testing.T) {
+func TestADeployLosesNoCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) { w.must(w.slack.SetGroup("S0DEVS", people(12))) })
 	var all sync.WaitGroup

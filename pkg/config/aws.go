@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
-// Service is what AWS_ENDPOINT_URL_… calls an AWS service.
+// Service is the name of an AWS service in AWS_ENDPOINT_URL_….
 type Service string
 
 // The services that functions call.
@@ -26,19 +26,19 @@ const (
 	STS      Service = "STS"
 )
 
-// elsewhere are the variables that send calls to players instead of AWS and
-// Slack. Credentials, keys and the bot token go there, so only addresses of
-// this computer are taken: in Lambda none of them is of any use to whoever can
-// change a function's environment, and cannot read it.
-var elsewhere = [...]string{
+// endpointOverrides are the variables that send calls to fakes instead of AWS and
+// Slack. Credentials and the bot token go there, so only loopback addresses are
+// accepted. An attacker who can change the environment of a function, but cannot read
+// its secrets, could otherwise have them sent to an address of their own.
+var endpointOverrides = [...]string{
 	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_LAMBDA",
 	"AWS_ENDPOINT_URL_STS",
 	"SLACK_API_URL", "SIGNIN_URL",
 }
 
-const elsewhereForm = "an http address of this computer such as http://localhost:8000, or nothing"
+const overrideForm = "an http address of this computer such as http://localhost:8000, or nothing"
 
-func onThisComputer(address string) bool {
+func isLoopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return false
@@ -47,46 +47,46 @@ func onThisComputer(address string) bool {
 	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// endpoint is where a service stands, "" for AWS itself.
+// endpoint returns the endpoint override of a service, or "".
 func (c Config) endpoint(s Service) string {
-	if own := c.elsewhere["AWS_ENDPOINT_URL_"+string(s)]; own != "" {
-		return own
+	if url := c.overrides["AWS_ENDPOINT_URL_"+string(s)]; url != "" {
+		return url
 	}
-	return c.elsewhere["AWS_ENDPOINT_URL"]
+	return c.overrides["AWS_ENDPOINT_URL"]
 }
 
-// SlackURL is where Slack's Web API is played, "" for Slack itself.
-func (c Config) SlackURL() string { return c.elsewhere["SLACK_API_URL"] }
+// SlackURL returns the endpoint override of Slack's Web API, or "".
+func (c Config) SlackURL() string { return c.overrides["SLACK_API_URL"] }
 
-// SignInURL is where AWS's sign-in is played, "" for AWS itself.
-func (c Config) SignInURL() string { return c.elsewhere["SIGNIN_URL"] }
+// SignInURL returns the endpoint override of AWS's sign-in, or "".
+func (c Config) SignInURL() string { return c.overrides["SIGNIN_URL"] }
 
-// How long a call to AWS may take, and how often it is tried. A click has three
-// seconds in all, and a call within a region answers in milliseconds: what takes
-// longer is lost, and is better asked again.
+// Timeouts of a call to AWS, and how often it is tried. Slack waits three seconds for
+// the answer to a click, and a call within a Region takes milliseconds. So a call that
+// takes longer is probably lost, and is tried again soon.
 const (
-	attempt  = 2 * time.Second
-	assuming = 10 * time.Second // of STS: a session whose answer is lost is one that nobody knows
-	attempts = 4
-	backoff  = 200 * time.Millisecond // longest pause before another attempt
-	keepIdle = 20 * time.Second       // a connection: the network may forget one while the function is frozen
+	callTimeout       = 2 * time.Second
+	assumeRoleTimeout = 10 * time.Second // of STS: if the answer is lost, there is a session that nobody knows about
+	maxTries          = 4
+	maxBackoff        = 200 * time.Millisecond // before another try
+	keepIdle          = 20 * time.Second       // of a connection, which the network may drop while the function is frozen
 )
 
-// AWS is the configuration of a service's client, with the credentials that
-// Lambda puts into the environment. The SDK's own config package is not used: it
-// links the STS client into every function.
+// AWS returns the configuration of a service's client, with the credentials that
+// Lambda puts into the environment. It does not use the SDK's config package, because
+// that links the STS client into every function.
 func AWS(c Config, s Service, getenv func(string) string) aws.Config {
-	patience := attempt
+	timeout := callTimeout
 	if s == STS {
-		patience = assuming
+		timeout = assumeRoleTimeout
 	}
 	out := aws.Config{
 		Region: c.Region,
-		HTTPClient: awscall.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(patience).
-			WithDialerOptions(func(d *net.Dialer) { d.Timeout = attempt / 2 }).
+		HTTPClient: awscall.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(timeout).
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = callTimeout / 2 }).
 			WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = keepIdle })},
 		Retryer: func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, backoff })
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxTries, maxBackoff })
 		},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{

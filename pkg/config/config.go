@@ -28,7 +28,7 @@ type Config struct {
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
 	Issuer        string // CONSOLE_ISSUER: where the console sends people whose sign-in has ended
 
-	elsewhere map[string]string // AWS_ENDPOINT_URL and the like
+	overrides map[string]string // AWS_ENDPOINT_URL and the like
 }
 
 // A variable of the environment. Which function reads it is in Functions.
@@ -96,13 +96,13 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 		}
 	}
 	c.SlackHost = cmp.Or(c.SlackHost, "slack.com")
-	c.elsewhere = make(map[string]string)
-	for _, name := range elsewhere {
+	c.overrides = make(map[string]string)
+	for _, name := range endpointOverrides {
 		value := getenv(name)
-		if value != "" && !onThisComputer(value) {
-			wrong = append(wrong, name+" is wrong: it must be "+elsewhereForm)
+		if value != "" && !isLoopback(value) {
+			wrong = append(wrong, name+" is wrong: it must be "+overrideForm)
 		}
-		c.elsewhere[name] = value
+		c.overrides[name] = value
 	}
 	if len(wrong) > 0 {
 		return Config{}, errors.New("configuration: " + strings.Join(wrong, "; "))

@@ -81,7 +81,7 @@ func TestAFunctionStartsInEveryRegion(t *testing.T) {
 	}
 }
 
-func TestAWrongValueIsNamedAndNotShown(t *testing.T) {
+func TestAnInvalidVariableIsNamedWithoutItsValue(t *testing.T) {
 	for name := range good {
 		if name == "POLICY" { // any path will do
 			continue
@@ -104,14 +104,14 @@ func TestAWrongValueIsNamedAndNotShown(t *testing.T) {
 	}
 }
 
-func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
+func TestASecretIsKeptForFiveMinutesAndReadAgainWhenRefused(t *testing.T) {
 	value, reads := "first", 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		reads++
 		_, _ = w.Write([]byte(`{"Parameter":{"Value":"` + value + `"}}`))
 	}))
 	defer server.Close()
-	c := Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL_SSM": server.URL}}
+	c := Config{Region: "eu-west-1", overrides: map[string]string{"AWS_ENDPOINT_URL_SSM": server.URL}}
 	client := awscall.Client{Service: "ssm", Config: AWS(c, SSM, func(string) string { return "x" })}
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	p := &Parameter{SSM: client, Name: "/jit-access/x", Now: func() time.Time { return now }}
@@ -125,7 +125,7 @@ func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
 		{"first", 0, false, "first", 1}, {"second", 4 * time.Minute, false, "first", 1}, {"second", 0, true, "second", 2},
 		{"third", time.Minute - 1, true, "second", 2}, {"third", 1, true, "third", 3},
 		// Nobody says that it is wrong: it is old in the end all the same.
-		{"fourth", keptFor - 1, false, "third", 3}, {"fourth", 1, false, "fourth", 4},
+		{"fourth", maxAge - 1, false, "third", 3}, {"fourth", 1, false, "fourth", 4},
 	} {
 		value, now = step.is, now.Add(step.pass)
 		got, err := p.Get(context.Background(), step.fresh)
@@ -141,8 +141,8 @@ func TestASecretIsKeptAWhileAndReadAgainWhenAsked(t *testing.T) {
 }
 
 // Credentials and tokens go where these point.
-func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
-	for _, name := range elsewhere {
+func TestEndpointOverridesAcceptOnlyLoopbackAddresses(t *testing.T) {
+	for _, name := range endpointOverrides {
 		for value, want := range map[string]bool{
 			"": true, "http://127.0.0.1:4566": true, "http://[::1]:1/slack-api": true, "https://localhost/x": true,
 			"https://evil.example": false, "http://127.0.0.1.evil.example": false, "http://localhost@evil.example": false,
@@ -160,16 +160,16 @@ func TestCallsAreSentElsewhereOnThisComputerOnly(t *testing.T) {
 				t.Errorf("%s=%q: %v", name, value, err)
 			}
 			if err != nil && (!strings.Contains(err.Error(),
-				name+" is wrong: it must be "+elsewhereForm) || strings.Contains(err.Error(), value)) {
+				name+" is wrong: it must be "+overrideForm) || strings.Contains(err.Error(), value)) {
 				t.Errorf("%s=%q: the error is %q", name, value, err)
 			}
 		}
 	}
 }
 
-func TestAServicesOwnEndpointGoesBeforeTheGeneralOne(t *testing.T) {
+func TestTheOverrideOfAServiceBeatsTheGeneralOne(t *testing.T) {
 	c := Config{
-		elsewhere: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2"},
+		overrides: map[string]string{"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2"},
 	}
 	for service, want := range map[Service]string{STS: "http://127.0.0.1:2", DynamoDB: "http://127.0.0.1:1"} {
 		if got := AWS(c, service, func(string) string { return "" }).BaseEndpoint; got == nil || *got != want {

@@ -13,42 +13,40 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
-// Parameter is a secret in SSM. It is read on first use, and kept for
-// some minutes.
+// Parameter is a secret in SSM. It is read on first use and kept for five minutes.
 type Parameter struct {
 	SSM  awscall.Client
 	Name string
 
 	Now func() time.Time
 
-	mu     sync.Mutex
-	kept   access.Secret
-	read   time.Time
-	reread time.Time // last, because the kept one was refused
+	mu       sync.Mutex
+	value    access.Secret
+	readAt   time.Time
+	rereadAt time.Time // because it was refused
 }
 
-// keptFor is how old a secret may be that is used. One that leaked and was
-// rotated is never refused by whoever has it: without an end, an instance that
-// only the thief calls would go on believing him.
-const keptFor = 5 * time.Minute
+// maxAge is how long a secret is kept. Nobody reports a secret that was stolen and then
+// rotated, because the thief's requests are never refused. Without this limit, an
+// instance that only the thief calls would accept the old secret for ever.
+const maxAge = 5 * time.Minute
 
-// rereadAfter is how long ago a kept secret must have been read again before it
-// is once more: a rotation is noticed at once, and whoever sends forged requests
-// cannot make every one of them cost a read.
-const rereadAfter = time.Minute
+// rereadInterval is how often a kept secret is read again because it was refused. So a
+// rotation is noticed at once, but forged requests cannot cost one read each.
+const rereadInterval = time.Minute
 
-// Get returns the secret; fresh reads it again, for when whoever it is shown
-// to has just refused the one that was kept.
+// Get returns the secret. With fresh, it reads the secret again: the kept one was just
+// refused.
 func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.Now()
-	old := p.kept.Empty() || now.Sub(p.read) >= keptFor
-	if !old && (!fresh || now.Sub(p.reread) < rereadAfter) {
-		return p.kept, nil
+	old := p.value.Empty() || now.Sub(p.readAt) >= maxAge
+	if !old && (!fresh || now.Sub(p.rereadAt) < rereadInterval) {
+		return p.value, nil
 	}
 	if !old {
-		p.reread = now
+		p.rereadAt = now
 	}
 	value, err := p.get(ctx)
 	if err != nil {
@@ -57,23 +55,23 @@ func (p *Parameter) Get(ctx context.Context, fresh bool) (access.Secret, error) 
 	if value.Empty() {
 		return access.Secret{}, fmt.Errorf("read the secret %s: it is empty", p.Name)
 	}
-	p.kept, p.read = value, now
-	return p.kept, nil
+	p.value, p.readAt = value, now
+	return p.value, nil
 }
 
 // get calls ssm:GetParameter.
 func (p *Parameter) get(ctx context.Context) (access.Secret, error) {
-	asked, err := json.Marshal(map[string]any{"Name": p.Name, "WithDecryption": true})
+	body, err := json.Marshal(map[string]any{"Name": p.Name, "WithDecryption": true})
 	if err != nil {
 		return access.Secret{}, err
 	}
-	said, err := p.SSM.Post(ctx, "/",
-		http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM.GetParameter"}}, asked)
+	response, err := p.SSM.Post(ctx, "/",
+		http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM.GetParameter"}}, body)
 	if err != nil {
 		return access.Secret{}, fmt.Errorf("ssm:GetParameter: %w", err)
 	}
 	var out struct{ Parameter struct{ Value string } }
-	if json.Unmarshal(said, &out) != nil { // its error could quote the answer
+	if json.Unmarshal(response, &out) != nil { // the error could quote the secret
 		return access.Secret{}, errUnreadable
 	}
 	return access.NewSecret(out.Parameter.Value), nil

@@ -14,9 +14,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
-// A connection that died while the function was frozen is noticed by the next
-// call, which is made again on a fresh one.
-func TestAConnectionThatDiedInAFreezeCostsNoCallOfAWS(t *testing.T) {
+// A call that finds its connection dead, because the function was frozen for a while, is
+// made again on a new connection.
+func TestConnectionThatDiedDuringAFreezeFailsNoCall(t *testing.T) {
 	getenv := func(name string) string {
 		return map[string]string{"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}[name]
 	}
@@ -49,7 +49,7 @@ func TestAConnectionThatDiedInAFreezeCostsNoCallOfAWS(t *testing.T) {
 				_, _ = io.Copy(w, bytes.NewReader([]byte(c.answer)))
 			}))
 			defer server.Close()
-			config := AWS(Config{Region: "eu-west-1", elsewhere: map[string]string{"AWS_ENDPOINT_URL": server.URL}}, c.service,
+			config := AWS(Config{Region: "eu-west-1", overrides: map[string]string{"AWS_ENDPOINT_URL": server.URL}}, c.service,
 				getenv)
 			for call := range 2 {
 				if err := c.call(t, config); err != nil {
