@@ -78,7 +78,7 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 		return err
 	case in.Action.ID == slackui.ActionRevoke && r.State != access.Active,
 		in.Action.ID != slackui.ActionRevoke && r.State != access.Pending:
-		return r.Standing()
+		return r.StateRefusal()
 	}
 	form := slackui.ConfirmForm(in.Action.ID, r, h.Policy.Settings().Link(r.Ticket))
 	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))

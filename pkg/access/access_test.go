@@ -20,10 +20,13 @@ var (
 )
 
 func ask() Ask {
-	return Ask{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev, Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly", For: 2 * time.Hour, Reason: "why"}
+	return Ask{
+		ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: dev, Account: "111111111111", AccountName: "payments-prod",
+		Role: "ReadOnly", For: 2 * time.Hour, Reason: "why",
+	}
 }
 
-// made is a request brought to a state by the moves that lead there.
+// made returns a request in a state, brought there by the usual moves.
 func made(t *testing.T, state State) Request {
 	t.Helper()
 	must := func(r Request, _ Event, err error) Request {
@@ -62,9 +65,9 @@ func made(t *testing.T, state State) Request {
 var states = []State{Pending, Active, Denied, Cancelled, TimedOut, Expired, Ended, Revoked}
 
 // Every verb in every state either makes the move that docs/design.md#2 names, or is
-// refused with the code that says how the request stands.
-func TestOnlyTheMovesOfTheDesignHappen(t *testing.T) {
-	standing := map[State]string{
+// refused with the code for that state.
+func TestOnlyMovesOfTheDesignAreMade(t *testing.T) {
+	refusals := map[State]string{
 		Pending: "still_pending", Active: "already_approved", Denied: "already_denied", Cancelled: "cancelled",
 		TimedOut: "timed_out", Expired: "expired", Ended: "ended", Revoked: "revoked",
 	}
@@ -72,12 +75,30 @@ func TestOnlyTheMovesOfTheDesignHappen(t *testing.T) {
 		do func(Request) (Request, Event, error)
 		to map[State]State
 	}{
-		Approve: {func(r Request) (Request, Event, error) { return r.Approve(lead2, 0, met, noon) }, map[State]State{Pending: Active}},
-		Deny:    {func(r Request) (Request, Event, error) { return r.Deny(lead2, "no", noon) }, map[State]State{Pending: Denied}},
-		Cancel:  {func(r Request) (Request, Event, error) { return r.Cancel(dev, noon) }, map[State]State{Pending: Cancelled}},
-		End:     {func(r Request) (Request, Event, error) { return r.End(dev, noon) }, map[State]State{Active: Ended}},
-		Revoke:  {func(r Request) (Request, Event, error) { return r.Revoke(lead2, "", noon) }, map[State]State{Active: Revoked}},
-		Vend:    {func(r Request) (Request, Event, error) { return r.Order(dev, "o", Keys, noon, met, noon) }, map[State]State{Active: Active}},
+		Approve: {
+			func(r Request) (Request, Event, error) { return r.Approve(lead2, 0, met, noon) },
+			map[State]State{Pending: Active},
+		},
+		Deny: {
+			func(r Request) (Request, Event, error) { return r.Deny(lead2, "no", noon) },
+			map[State]State{Pending: Denied},
+		},
+		Cancel: {
+			func(r Request) (Request, Event, error) { return r.Cancel(dev, noon) },
+			map[State]State{Pending: Cancelled},
+		},
+		End: {
+			func(r Request) (Request, Event, error) { return r.End(dev, noon) },
+			map[State]State{Active: Ended},
+		},
+		Revoke: {
+			func(r Request) (Request, Event, error) { return r.Revoke(lead2, "", noon) },
+			map[State]State{Active: Revoked},
+		},
+		Vend: {
+			func(r Request) (Request, Event, error) { return r.Order(dev, "o", Keys, noon, met, noon) },
+			map[State]State{Active: Active},
+		},
 	}
 	for verb, v := range verbs {
 		for _, state := range states {
@@ -85,13 +106,14 @@ func TestOnlyTheMovesOfTheDesignHappen(t *testing.T) {
 			next, event, err := v.do(r)
 			want, allowed := v.to[state]
 			switch {
-			case !allowed && Code(err) != standing[state]:
-				t.Errorf("%s in %s: got refusal %q, want %q", verb, state, Code(err), standing[state])
+			case !allowed && Code(err) != refusals[state]:
+				t.Errorf("%s in %s: got refusal %q, want %q", verb, state, Code(err), refusals[state])
 			case !allowed && (next.State != state || next.Version != r.Version):
 				t.Errorf("%s in %s was refused, and moved the request to %s", verb, state, next.State)
 			case allowed && err != nil:
 				t.Errorf("%s in %s: refused: %v", verb, state, err)
-			case allowed && (next.State != want || event.From != state || event.To != want || event.Verb != verb || event.Seq != next.Version || next.Version != r.Version+1):
+			case allowed && (next.State != want || event.From != state || event.To != want || event.Verb != verb ||
+				event.Seq != next.Version || next.Version != r.Version+1):
 				t.Errorf("%s in %s: got %s and event %+v, want %s", verb, state, next.State, event, want)
 			}
 		}
@@ -134,7 +156,7 @@ func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
 	}
 }
 
-func TestNobodyApprovesTheirOwn(t *testing.T) {
+func TestRequesterCannotDecideOwnRequest(t *testing.T) {
 	r := made(t, Pending)
 	for name, by := range map[string]Person{
 		"same id":            {ID: "U0DEV1", Membership: Member},
@@ -179,9 +201,9 @@ func TestApproverShortensAndNeverLengthens(t *testing.T) {
 	}
 }
 
-// The moment that is named as the end is outside, whether or not the tick has
-// come by.
-func TestTimeIsOverAtItsEndNotAfter(t *testing.T) {
+// A request cannot be decided at its deadline, nor a grant used at its end, even if the
+// tick is late.
+func TestDeadlineAndEndAreExclusive(t *testing.T) {
 	pending, active := made(t, Pending), made(t, Active)
 	if _, _, err := pending.Approve(lead, 0, met, pending.AnswerBy); Code(err) != "timed_out" {
 		t.Errorf("approve at the deadline: got %v, want timed_out", err)
@@ -204,7 +226,7 @@ func TestTimeIsOverAtItsEndNotAfter(t *testing.T) {
 	}
 }
 
-func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
+func TestOrderIsValidOnceForSixtySeconds(t *testing.T) {
 	r := made(t, Active)
 	once, _, err := r.Order(dev, "o1", Keys, noon, met, noon)
 	if err != nil {
@@ -218,11 +240,12 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 	narrow.Give = []Kind{Console}
 	full := r
 	for i := range MaxLive {
-		full.Sessions = append(full.Sessions, Session{Order: fmt.Sprint(i), AccessKeyID: "ASIA", Expires: noon.Add(time.Hour)})
+		full.Sessions = append(full.Sessions,
+			Session{Order: fmt.Sprint(i), AccessKeyID: "ASIA", Expires: noon.Add(time.Hour)})
 	}
 	clicked := r
-	for i := range MaxSeen {
-		clicked.Seen = append(clicked.Seen, Seen{Order: fmt.Sprint(i), At: noon})
+	for i := range MaxUsedOrders {
+		clicked.UsedOrders = append(clicked.UsedOrders, UsedOrder{Order: fmt.Sprint(i), At: noon})
 	}
 	for name, c := range map[string]struct {
 		r     Request
@@ -231,9 +254,9 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 		terms Terms
 		code  string
 	}{
-		"taken":              {once, dev, noon, met, "order_repeated"},
-		"taken, sent later":  {once, dev, noon.Add(time.Minute / 2), met, "order_repeated"},
-		"taken, then failed": {gone, dev, noon, met, "order_repeated"},
+		"used":               {once, dev, noon, met, "order_repeated"},
+		"used, sent later":   {once, dev, noon.Add(time.Minute / 2), met, "order_repeated"},
+		"used, then failed":  {gone, dev, noon, met, "order_repeated"},
 		"sixty seconds old":  {r, dev, noon.Add(-OrderLife), met, "order_late"},
 		"from the future":    {r, dev, noon.Add(OrderLife), met, "order_late"},
 		"somebody else's":    {r, lead, noon, met, "not_yours"},
@@ -245,15 +268,15 @@ func TestOrderIsGoodForOneVendAndSixtySeconds(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, err, c.code)
 		}
 	}
-	// Sessions that have expired make room, and the mark of an order lives
-	// longer than the order.
+	// Expired sessions make room, and a used order is remembered for longer than an
+	// order is valid.
 	later := noon.Add(time.Hour)
 	if next, _, err := full.Order(dev, "o2", Keys, later, met, later); err != nil || len(next.Sessions) != 1 {
 		t.Errorf("after an hour: %v, %d sessions, want 1", err, len(next.Sessions))
 	}
 }
 
-func TestAStricterPolicyEndsTheGrantSooner(t *testing.T) {
+func TestStricterPolicyEndsTheGrantEarlier(t *testing.T) {
 	strict := met
 	strict.Max = time.Hour
 	r, _, err := made(t, Active).Order(dev, "o", Keys, noon, strict, noon)
@@ -271,12 +294,13 @@ func TestAStricterPolicyEndsTheGrantSooner(t *testing.T) {
 	}
 	loose := met
 	loose.Max = 24 * time.Hour
-	if r, _, err := made(t, Active).Order(dev, "o", Keys, noon, loose, noon); err != nil || !r.Ends.Equal(noon.Add(2*time.Hour)) {
+	r, _, err = made(t, Active).Order(dev, "o", Keys, noon, loose, noon)
+	if err != nil || !r.Ends.Equal(noon.Add(2*time.Hour)) {
 		t.Errorf("a looser policy: ends %s, %v; want %s", r.Ends, err, noon.Add(2*time.Hour))
 	}
 }
 
-func TestASessionThatExistsIsRecordedWhateverBecameOfTheGrant(t *testing.T) {
+func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +325,7 @@ func TestASessionThatExistsIsRecordedWhateverBecameOfTheGrant(t *testing.T) {
 	}
 }
 
-func TestDueSaysWhenTimeMatters(t *testing.T) {
+func TestDueIsWhenTickMovesTheRequest(t *testing.T) {
 	pending := made(t, Pending)
 	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
 	if err != nil {
@@ -340,7 +364,7 @@ func TestDueSaysWhenTimeMatters(t *testing.T) {
 	}
 }
 
-func TestMovesLeaveTheirRequestAlone(t *testing.T) {
+func TestMovesDoNotChangeTheirReceiver(t *testing.T) {
 	r := made(t, Active)
 	r.Approvals = append(make([]Approval, 0, 8), r.Approvals...)
 	r.Sessions = make([]Session, 0, 8)
@@ -358,7 +382,8 @@ func TestMovesLeaveTheirRequestAlone(t *testing.T) {
 func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
 	c := Credentials{AccessKeyID: "ASIAEXAMPLE", SecretKey: NewSecret("canary-one"), SessionToken: NewSecret("canary-two")}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		if text := fmt.Sprintf(format, c); strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary-one")) {
+		text := fmt.Sprintf(format, c)
+		if strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary-one")) {
 			t.Errorf("%s prints a secret: %s", format, text)
 		}
 	}
@@ -367,19 +392,20 @@ func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
 	}
 }
 
-func TestLengthReadsAsThePolicyFileDoes(t *testing.T) {
+func TestFormatLengthWritesAsThePolicyFile(t *testing.T) {
 	for want, d := range map[string]time.Duration{
 		"0m": 0, "30m": 30 * time.Minute, "4h": 4 * time.Hour, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour,
 		"1d1h1m1s": 25*time.Hour + 61*time.Second, "-5m": -5 * time.Minute,
 	} {
-		if got := Length(d); got != want {
+		if got := FormatLength(d); got != want {
 			t.Errorf("%s: got %q, want %q", d, got, want)
 		}
 	}
 }
 
 func TestImportsTheStandardLibraryOnly(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").CombinedOutput()
+	const format = "{{if not .Standard}}{{.ImportPath}}{{end}}"
+	out, err := exec.Command("go", "list", "-deps", "-f", format, ".").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}

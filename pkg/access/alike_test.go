@@ -17,11 +17,11 @@ func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
 		"a wide space":         "\u3000kate.smith@example.com",
 		"a domain that is one": "kate.smith@ex\u0430mple.com",
 	} {
-		twin := Person{ID: "U2", UnverifiedEmail: address, Membership: Member}
+		duplicate := Person{ID: "U2", UnverifiedEmail: address, Membership: Member}
 		if FoldEmail(address) == FoldEmail(plain.Email) || PlainEmail(address) {
 			t.Errorf("%s: %q counts as %q", name, FoldEmail(address), plain.Email)
 		}
-		if !plain.Same(twin) || !twin.Same(plain) {
+		if !plain.Same(duplicate) || !duplicate.Same(plain) {
 			t.Errorf("%s: nobody is excluded", name)
 		}
 	}
@@ -34,7 +34,8 @@ func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
 			t.Errorf("%s is the same person", name)
 		}
 	}
-	a, b := Person{ID: "U1", UnverifiedEmail: "kate@b\u00fccher.example"}, Person{ID: "U2", Email: "kate@xn--bcher-kva.example"}
+	a := Person{ID: "U1", UnverifiedEmail: "kate@b\u00fccher.example"}
+	b := Person{ID: "U2", Email: "kate@xn--bcher-kva.example"}
 	if !a.Same(b) || !b.Same(a) {
 		t.Error("the two forms of one domain exclude nobody")
 	}

@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-// Asker is what limits one person: the requests that may still be open, and
-// when that person asked within the last hour. It is written in the same
-// transaction as each new request, on the version before, so that the limits
-// hold however many requests are sent at once. Moves that end a request do not
-// write it: the next ask reads the requests that it is not sure of.
+// Asker is what limits one person: the requests of theirs that may be unfinished,
+// and when they asked within the last hour. It is written in the same transaction
+// as each new request, on condition of the version that was read, so that the
+// limits hold even if many requests are sent at once. Moves that end a request do
+// not write it, so the next Submit reads the requests that may have ended.
 type Asker struct {
 	Version int
 	Open    []OpenAsk `json:",omitzero"`
 	Asked   []int64   `json:",omitzero"` // Unix seconds, the oldest first
 }
 
-// OpenAsk is a request that was open when it was last read.
+// OpenAsk is a request that was pending or active when it was last read.
 type OpenAsk struct {
 	Request, Account, Role string
 	Until                  time.Time `json:",omitzero"` // the end of its grant; zero if it was pending
 }
 
 const (
-	// AskWindow is the time in which asks are counted.
+	// AskWindow is how long an ask counts.
 	AskWindow = time.Hour
-	// MaxOpen is how many grants one person may hold at once. It bounds the
-	// stored item, at about 60 KB.
+	// MaxOpen is how many requests and grants one person may have at once. It
+	// limits the stored item to about 60 KB.
 	MaxOpen = 500
 )
 
-// Unsure are the ids of the requests that have to be read before somebody may
-// ask for a role in an account: those that were pending, and the one for the
-// same.
+// Unsure returns the ids of the requests that must be read before this person may
+// ask for a role in an account: those that were pending, and the grant of that role
+// in that account.
 func (a Asker) Unsure(account, role string, now time.Time) (ids []string) {
 	for _, o := range a.Open {
 		same := o.Account == account && o.Role == role
@@ -43,9 +43,9 @@ func (a Asker) Unsure(account, role string, now time.Time) (ids []string) {
 	return ids
 }
 
-// After is the asker as it stands now, with the requests that were read:
-// what is over is dropped, be it that the tick is late, and so are asks that
-// are older than an hour.
+// After returns the asker as it is now, updated by the requests that were read. It
+// drops requests that have ended, even if the tick has not ended them yet, and asks
+// that are older than an hour.
 func (a Asker) After(read []Request, now time.Time) Asker {
 	known := make(map[string]Request, len(read))
 	for _, r := range read {
@@ -70,8 +70,8 @@ func (a Asker) After(read []Request, now time.Time) Asker {
 	return a
 }
 
-// Has is the id of an open request for a role in an account, "" if there is
-// none.
+// Has returns the id of the unfinished request for a role in an account, "" if
+// there is none.
 func (a Asker) Has(account, role string) string {
 	for _, o := range a.Open {
 		if o.Account == account && o.Role == role {
@@ -81,22 +81,24 @@ func (a Asker) Has(account, role string) string {
 	return ""
 }
 
-// Counts is the asker with one more ask, which led to a request or not.
+// Counts returns the asker with one more ask, whether or not it made a request.
 func (a Asker) Counts(now time.Time) Asker {
 	a.Version++
 	a.Asked = append(slices.Clone(a.Asked), now.Unix())
 	return a
 }
 
-// Opens is the asker with a request that was just made.
+// Opens returns the asker with one more ask, which made request r.
 func (a Asker) Opens(r Request, now time.Time) Asker {
 	a = a.Counts(now)
 	a.Open = append(slices.Clone(a.Open), OpenAsk{Request: r.ID, Account: r.Account, Role: r.Role, Until: r.Ends})
 	return a
 }
 
-// TooMany refuses an ask before anybody is asked about it. Refusals:
-// too_many_asks, too_many_open.
+// TooMany refuses one more ask. It needs neither Slack nor the policy, so it is
+// checked first.
+//
+// Refusals: too_many_asks, too_many_open.
 func (a Asker) TooMany(perHour int) error {
 	if n := len(a.Asked); n >= perHour {
 		free := time.Unix(a.Asked[n-perHour], 0).Add(AskWindow)
@@ -108,23 +110,26 @@ func (a Asker) TooMany(perHour int) error {
 	return nil
 }
 
-// TooManyPending refuses a request that would wait for an answer beside as many
-// as may. Refusals: too_many_pending.
-func (a Asker) TooManyPending(most int) error {
+// TooManyPending refuses one more pending request if there are limit already.
+//
+// Refusals: too_many_pending.
+func (a Asker) TooManyPending(limit int) error {
 	pending := 0
 	for _, o := range a.Open {
 		if o.Until.IsZero() {
 			pending++
 		}
 	}
-	if pending < most {
+	if pending < limit {
 		return nil
 	}
 	return RefuseTooManyPending(pending)
 }
 
-// Already is the answer to somebody who asks again for what is pending or
-// active: how it stands. Refusals: already_asked, already_granted.
+// Already is the refusal for a requester who asks again for the same role in the
+// same account while the request is pending or active.
+//
+// Refusals: already_asked, already_granted.
 func (r Request) Already() error {
 	if r.State == Pending {
 		return RefuseAlreadyAsked(r.AnswerBy)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Messages is what was posted to Slack about a request, so that it can be
-// brought up to date, and what Slack did not take yet. It is written by notify
-// and tick, on the version before.
+// Messages are the messages that were posted to Slack about a request, so that
+// they can be updated, and those that Slack has not accepted yet. Notify and tick
+// write it, on condition of the version that they read.
 type Messages struct {
 	Version int
 	Posted  []Message
@@ -16,25 +16,25 @@ type Messages struct {
 
 // Message is one posted message.
 type Message struct {
-	Slot    string // what it is for: one message each
+	Slot    string // its purpose; there is one message for each slot
 	Channel string
 	TS      string
 	Shows   int // the request's Version that it was last drawn from
 }
 
-// Holds reports whether a message is one of these.
+// Holds reports whether a message is one of the posted ones.
 func (m Messages) Holds(channel, ts string) bool {
 	return slices.ContainsFunc(m.Posted, func(one Message) bool { return one.TS == ts && one.Channel == channel })
 }
 
-// Owed is a message that could not be posted, or not be brought up to date. It
-// is drawn when it is tried again, so it needs no text.
+// Owed is a message that Slack did not accept, new or updated. Each retry draws it
+// from the request as it is then, so Owed has no text.
 type Owed struct {
 	Slot    string
 	Channel string    // where it goes; a person's id for a direct message
 	Event   *Event    `json:",omitzero"` // of a message about one event
-	Since   time.Time // when it failed first
-	Next    time.Time // it is not tried before
+	Since   time.Time // when it first failed
+	Next    time.Time // when to retry, at the earliest
 	Tries   int
 	Claim   string `json:",omitzero"` // of the invocation that may be posting it now
 	Class   string // of the last error, see pkg/slackapi
@@ -52,8 +52,8 @@ func (m *Messages) At(slot string) *Message {
 	return nil
 }
 
-// Owes returns what is owed in a slot, nil if nothing is. The pointer is into
-// Owed.
+// Owes returns the owed message of a slot, nil if there is none. The pointer is
+// into Owed.
 func (m *Messages) Owes(slot string) *Owed {
 	for i := range m.Owed {
 		if m.Owed[i].Slot == slot {
@@ -63,7 +63,7 @@ func (m *Messages) Owes(slot string) *Owed {
 	return nil
 }
 
-// Owe adds what is owed in a slot, or replaces it.
+// Owe adds the owed message of a slot, or replaces it.
 func (m *Messages) Owe(o Owed) {
 	m.Owed = slices.Clone(m.Owed)
 	if known := m.Owes(o.Slot); known != nil {
@@ -73,8 +73,8 @@ func (m *Messages) Owe(o Owed) {
 	m.Owed = append(m.Owed, o)
 }
 
-// Show records the message in a slot, where nothing is owed from then on. Of two
-// messages in one slot the first stays, and Shows never goes down.
+// Show records the message of a slot, and that nothing is owed there any more. If
+// the slot has a message already, that one stays. Shows never goes down.
 func (m *Messages) Show(shown Message) {
 	m.Drop(shown.Slot)
 	m.Posted = slices.Clone(m.Posted)
@@ -85,7 +85,7 @@ func (m *Messages) Show(shown Message) {
 	m.Posted = append(m.Posted, shown)
 }
 
-// Drop forgets what is owed in a slot.
+// Drop removes the owed message of a slot.
 func (m *Messages) Drop(slot string) {
 	m.Owed = slices.DeleteFunc(slices.Clone(m.Owed), func(o Owed) bool { return o.Slot == slot })
 	if len(m.Owed) == 0 {
@@ -93,8 +93,8 @@ func (m *Messages) Drop(slot string) {
 	}
 }
 
-// Due is when something that is owed may be tried next; ok is false when
-// nothing is owed.
+// Due returns when the first owed message may be retried; ok is false if nothing
+// is owed.
 func (m Messages) Due() (due time.Time, ok bool) {
 	for _, o := range m.Owed {
 		if !ok || o.Next.Before(due) {

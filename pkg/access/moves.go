@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Verb is what an actor does to a request.
+// Verb is an action on a request.
 type Verb string
 
 // The verbs.
@@ -23,7 +23,8 @@ const (
 	Tick    Verb = "tick"
 )
 
-// moves is the life of a request. What is not in it does not happen.
+// moves is the whole life of a request: each move that is allowed. Anything else is
+// refused. The Request methods below make the moves; move reads this table.
 var moves = [...]struct {
 	verb     Verb
 	from, to State
@@ -31,22 +32,22 @@ var moves = [...]struct {
 	{Submit, "", Pending},
 	{Submit, "", Active}, // nothing is required
 	{Approve, Pending, Pending},
-	{Approve, Pending, Active}, // nothing is missing any more
+	{Approve, Pending, Active}, // every requirement is filled
 	{Deny, Pending, Denied},
 	{Cancel, Pending, Cancelled},
 	{Vend, Active, Active},
-	{Vend, Expired, Expired}, // STS answered after the grant was over: the
-	{Vend, Ended, Ended},     // session is recorded, because it exists, and
+	{Vend, Expired, Expired}, // STS answered after the grant had ended: the
+	{Vend, Ended, Ended},     // session exists, so it is recorded, but it is
 	{Vend, Revoked, Revoked}, // not handed out
 	{End, Active, Ended},
 	{Revoke, Active, Revoked},
 	{Tick, Pending, Pending}, // reminder
 	{Tick, Pending, TimedOut},
-	{Tick, Active, Active}, // an order to vend came to nothing
+	{Tick, Active, Active}, // an order to vend was not answered
 	{Tick, Active, Expired},
 }
 
-// Outcome tells the three events of one vend apart.
+// Outcome distinguishes the events of one vend.
 type Outcome string
 
 // The outcomes of a vend.
@@ -56,11 +57,11 @@ const (
 	Failed  Outcome = "failed"  // nothing was handed out; Why says what happened
 )
 
-// Event is the fact that a request moved, written in the same transaction as
-// the move. It holds no secret.
+// Event records one move of a request. It is written in the same transaction as the
+// moved request, and holds no secret.
 type Event struct {
 	Request   string
-	Seq       int // 1 for submit, then one more each; equal to the request's Version after it
+	Seq       int // the request's Version after the move: 1 for submit, 2 for the next
 	At        time.Time
 	Actor     Person // Clock for tick
 	Verb      Verb
@@ -68,9 +69,9 @@ type Event struct {
 	Requester string // Slack id
 	Account   string
 	Role      string
-	Why       string `json:",omitzero"` // as typed, whole: the reason of submit, deny and revoke; else what happened
+	Why       string `json:",omitzero"` // the reason as typed, for submit, deny and revoke; else what happened
 
-	// Of a vend, and of a tick that gave an order up.
+	// Set for a vend, and for a tick that ends an unanswered order.
 	Order       string    `json:",omitzero"`
 	Outcome     Outcome   `json:",omitzero"`
 	Kind        Kind      `json:",omitzero"`
@@ -78,13 +79,13 @@ type Event struct {
 	Expires     time.Time `json:",omitzero"`
 }
 
-// Clock is the actor of what time does by itself.
+// Clock is the actor of the moves that time makes.
 var Clock = Person{ID: "tick", Name: "the clock"}
 
-// Terms is what the policy says about a request at one moment.
+// Terms are what the policy says about a request when it is asked.
 type Terms struct {
 	Max          time.Duration // the longest grant
-	Met          bool          // every requirement is filled by the approvals that count
+	Met          bool          // the approvals that count fill every requirement
 	Requirements []Requirement
 	Channels     []string // where the card goes, each once
 	Give         []Kind
@@ -93,7 +94,7 @@ type Terms struct {
 	RemindAfter  time.Duration // 0 for no reminder
 }
 
-// MinFor is the shortest grant, the policy file's own lower bound.
+// MinFor is the shortest grant. The policy file has the same lower limit.
 const MinFor = 5 * time.Minute
 
 // Ask is what a person submits.
@@ -110,10 +111,12 @@ type Ask struct {
 	AssumeRoles, MakeIdentities bool // what the role may, as in Target
 }
 
-// New submits an ask. It is pending, or active at once when the terms are met.
+// New makes the request of an ask. It is pending, or active if the terms are met.
 //
-// Refusals: the requester's standing, no_reason, reason_too_long, too_short,
-// too_long.
+// Every check here is a backstop: Person.Refused, and policy.Decide, lifecycle.Submit
+// and slackui for reason and length, have decided before.
+//
+// Refusals: those of Person.Refused, no_reason, reason_too_long, too_short, too_long.
 func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	if refusal := ask.Requester.Refused(); refusal != nil {
 		return Request{}, Event{}, refusal
@@ -134,7 +137,8 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 		ID: ask.ID, Requester: ask.Requester, Account: ask.Account, AccountName: ask.AccountName, Role: ask.Role,
 		Asked: ask.For, For: ask.For, Reason: ask.Reason, Ticket: ask.Ticket,
 		AssumeRoles: ask.AssumeRoles, MakeIdentities: ask.MakeIdentities,
-		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin), Give: terms.Give, Review: terms.Review, Requirements: terms.Requirements, Channels: terms.Channels,
+		Submitted: now, AnswerBy: now.Add(terms.AnswerWithin),
+		Give: terms.Give, Review: terms.Review, Requirements: terms.Requirements, Channels: terms.Channels,
 	}
 	if terms.RemindAfter > 0 {
 		r.RemindAt = now.Add(terms.RemindAfter)
@@ -142,19 +146,22 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 	to := Pending
 	if terms.Met {
 		to = Active
-		r = r.open(terms, now)
+		r = r.grant(terms, now)
 	}
 	return r.move(Submit, to, ask.Requester, ask.Reason, now)
 }
 
-// Approve records a yes that the policy says can count, and opens the grant
-// when terms, which must have been made with this yes counted, are met. A
-// positive upTo shortens the grant; nothing lengthens it.
+// Approve records an approval, and makes the request active if the terms are met.
+// The caller has asked policy.MayDecide, and made the terms with this approval
+// counted. A positive upTo shortens the grant; nothing lengthens it.
 //
-// Refusals: the approver's standing, self_approval, approved_before,
-// too_short, and those of a request that is not pending any more.
+// It decides approved_before and too_short. self_approval is a backstop of
+// policy.MayDecide, and the approver's membership one of lifecycle.Decide.
+//
+// Refusals: those of Person.Refused, self_approval, approved_before, too_short, and
+// those of StateRefusal if the request is not pending.
 func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Time) (Request, Event, error) {
-	if err := r.pending(by, now); err != nil {
+	if err := r.checkPending(by, now); err != nil {
 		return r, Event{}, err
 	}
 	switch {
@@ -174,20 +181,25 @@ func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Ti
 	if !terms.Met {
 		return next.move(Approve, Pending, by, "", now)
 	}
-	return next.open(terms, now).move(Approve, Active, by, "", now)
+	return next.grant(terms, now).move(Approve, Active, by, "", now)
 }
 
-// open sets the window of the grant. The caller moves the request.
-func (r Request) open(terms Terms, now time.Time) Request {
+// grant sets the window of the grant, and what it gives. The caller moves the
+// request.
+func (r Request) grant(terms Terms, now time.Time) Request {
 	r.For = min(r.For, terms.Max)
 	r.Starts, r.Ends = now, now.Add(r.For)
 	r.Give, r.Review = terms.Give, terms.Review
 	return r
 }
 
-// Deny ends a pending request. Whether by may deny is the policy's to say.
+// Deny ends a pending request. policy.MayDecide decides who may deny; self_denial is
+// a backstop.
+//
+// Refusals: those of Person.Refused, self_denial, and those of StateRefusal if the
+// request is not pending.
 func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, error) {
-	if err := r.pending(by, now); err != nil {
+	if err := r.checkPending(by, now); err != nil {
 		return r, Event{}, err
 	}
 	if by.Same(r.Requester) {
@@ -196,55 +208,66 @@ func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, err
 	return r.close(Deny, Denied, by, why, now)
 }
 
-// Cancel takes a pending request back; only its requester may.
+// Cancel withdraws a pending request. Only its requester may, and this decides it.
+//
+// Refusals: not_yours, those of Person.Refused, and those of StateRefusal if the
+// request is not pending.
 func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
 		return r, Event{}, RefuseNotYourRequest(r.Requester.Name)
 	}
-	if err := r.pending(by, now); err != nil {
+	if err := r.checkPending(by, now); err != nil {
 		return r, Event{}, err
 	}
 	return r.close(Cancel, Cancelled, by, "", now)
 }
 
-// End gives an active grant back; only its owner may.
+// End gives an active grant back. Only its requester may, and this decides it.
+//
+// Refusals: not_yours, and those of CheckUsable.
 func (r Request) End(by Person, now time.Time) (Request, Event, error) {
 	if !by.Same(r.Requester) {
 		return r, Event{}, RefuseNotYourGrant(r.Requester.Name)
 	}
-	if err := r.active(now); err != nil {
+	if err := r.CheckUsable(now); err != nil {
 		return r, Event{}, err
 	}
 	return r.close(End, Ended, by, "", now)
 }
 
-// Revoke takes an active grant away. Whether by may revoke is the policy's to
-// say.
+// Revoke ends an active grant for somebody else. policy.MayRevoke decides who may.
+//
+// Refusals: those of Person.Refused and CheckUsable.
 func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, error) {
 	if refusal := by.Refused(); refusal != nil {
 		return r, Event{}, refusal
 	}
-	if err := r.active(now); err != nil {
+	if err := r.CheckUsable(now); err != nil {
 		return r, Event{}, err
 	}
 	return r.close(Revoke, Revoked, by, why, now)
 }
 
-// Order records the intent to vend, before STS is called: one session for one
-// order. The terms of this moment bind: they may shorten the grant and narrow
-// what it gives.
+// Order records the intent to vend one session, before STS is called. The terms are
+// those of today's policy. They may shorten the grant, and reduce what it gives.
 //
-// Refusals: not_yours, order_repeated, order_late, not_given,
-// too_many_clicks, too_many_sessions, and those of a grant that is not open.
-func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time) (Request, Event, error) {
+// It decides that only the requester vends, that an order is used once and within
+// OrderLife, that the grant is usable, and the limits on clicks and sessions. The
+// click handler and lifecycle.Vend check some of it before, to save calls.
+//
+// Refusals: not_yours, those of Person.Refused, order_repeated, order_late,
+// not_given, too_many_clicks, too_many_sessions, and those of CheckUsable.
+func (r Request) Order(
+	by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time,
+) (Request, Event, error) {
 	if !by.Same(r.Requester) {
 		return r, Event{}, RefuseNotYours(r.Requester.Name)
 	}
 	if refusal := by.Refused(); refusal != nil {
 		return r, Event{}, refusal
 	}
-	next := r.live(now)
-	next.Give = narrowed(r.Give, terms.Give)
+	next := r.pruned(now)
+	next.Give = inBoth(r.Give, terms.Give)
 	if end := r.Starts.Add(terms.Max); r.State == Active && end.Before(r.Ends) {
 		next.Ends, next.For = end, terms.Max
 	}
@@ -253,25 +276,25 @@ func (r Request) Order(by Person, order string, kind Kind, orderedAt time.Time, 
 		return r, Event{}, next.CheckRepeated(order)
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, RefuseOrderLate()
-	case next.active(now) != nil:
-		return r, Event{}, next.active(now)
+	case next.CheckUsable(now) != nil:
+		return r, Event{}, next.CheckUsable(now)
 	case !next.Gives(kind):
 		return r, Event{}, RefuseNotGiven(kind)
-	case len(next.Seen) >= MaxSeen:
+	case len(next.UsedOrders) >= MaxUsedOrders:
 		return r, Event{}, RefuseTooManyClicks()
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, RefuseTooManySessions()
 	}
-	next.Seen = append(next.Seen, Seen{Order: order, At: now})
+	next.UsedOrders = append(next.UsedOrders, UsedOrder{Order: order, At: now})
 	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now, Denied: next.Ends})
 	next, event, err := next.move(Vend, Active, by, "", now)
 	event.Order, event.Outcome, event.Kind = order, Ordered, kind
 	return next, event, err
 }
 
-// narrowed is what was given before and still may be: a policy that got looser
-// widens nothing that people agreed to under a stricter one.
-func narrowed(before, now []Kind) (both []Kind) {
+// inBoth returns the kinds that were given before and still are. If the policy has
+// become looser, a grant that people approved under the stricter one gains nothing.
+func inBoth(before, now []Kind) (both []Kind) {
 	for _, k := range before {
 		if slices.Contains(now, k) {
 			both = append(both, k)
@@ -280,9 +303,10 @@ func narrowed(before, now []Kind) (both []Kind) {
 	return both
 }
 
-// Issue records that STS answered an order. It works in final states too: the
-// session exists, so it has to be known; whether it may be handed out is for
-// the caller to read from the state.
+// Issue records that STS has answered an order. It works in final states too, because
+// the session exists. The caller must ask CheckUsable before it hands out anything.
+//
+// Refusals: unknown_order.
 func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 || r.Sessions[i].Issued() {
@@ -297,8 +321,10 @@ func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Reque
 	return next, event, err
 }
 
-// Fail records that an order came to nothing, or that what it made could not
-// be handed out. A session that STS issued stays recorded as long as it lives.
+// Fail records that an order made no session, or that its session could not be
+// handed out. A session that STS has issued stays recorded until it expires.
+//
+// Refusals: unknown_order.
 func (r Request) Fail(order, why string, now time.Time) (Request, Event, error) {
 	return r.fail(Vend, r.Requester, order, why, now)
 }
@@ -319,11 +345,12 @@ func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (R
 	return next, event, err
 }
 
-// ErrNotDue says that time does not move a request yet.
+// ErrNotDue says that Tick has nothing to do yet.
 var ErrNotDue = errors.New("nothing is due")
 
-// Tick is what time does to a request that is due: one move. The caller ticks
-// again until nothing is due, which is ErrNotDue.
+// Tick makes the next move that time requires: a reminder, a time-out, the end of an
+// unanswered order, or the end of the grant. The caller calls it until it returns
+// ErrNotDue.
 func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 	due, ok := r.Due()
 	if !ok || now.Before(due) {
@@ -345,8 +372,8 @@ func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 	return r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
 }
 
-// pending refuses unless the request can still be decided.
-func (r Request) pending(by Person, now time.Time) error {
+// checkPending refuses unless by is a member and the request can still be decided.
+func (r Request) checkPending(by Person, now time.Time) error {
 	if refusal := by.Refused(); refusal != nil {
 		return refusal
 	}
@@ -354,28 +381,14 @@ func (r Request) pending(by Person, now time.Time) error {
 		r.State = TimedOut // the tick is late
 	}
 	if r.State != Pending {
-		return r.Standing()
+		return r.StateRefusal()
 	}
 	return nil
 }
 
-// active refuses unless the grant's window is open.
-func (r Request) active(now time.Time) error {
-	if r.State == Active && !now.Before(r.Ends) {
-		r.State = Expired // the tick is late
-	}
-	switch {
-	case r.State != Active:
-		return r.Standing()
-	case now.Before(r.Starts):
-		return RefuseNotYet(r.Starts)
-	}
-	return nil
-}
-
-// Standing says how a request stands, for somebody who came too late or too
-// early to move it: who won, and when.
-func (r Request) Standing() error {
+// StateRefusal returns the refusal for somebody whom the state of the request
+// prevents from moving it. It says who was first, and when.
+func (r Request) StateRefusal() error {
 	switch r.State {
 	case Pending:
 		return RefuseStillPending()
@@ -400,30 +413,32 @@ func (r Request) Standing() error {
 	return RefuseUnknownState()
 }
 
-// session is the index of an order's session, -1 if there is none.
+// session returns the index of an order's session, -1 if there is none.
 func (r Request) session(order string) int {
 	return slices.IndexFunc(r.Sessions, func(s Session) bool { return s.Order == order })
 }
 
-// live drops what no longer matters: sessions that have expired, and orders
-// too old to be repeated.
-func (r Request) live(now time.Time) Request {
+// pruned returns the request without expired sessions, and without used orders that
+// are too old to be repeated.
+func (r Request) pruned(now time.Time) Request {
 	r.Sessions = slices.DeleteFunc(slices.Clone(r.Sessions), func(s Session) bool {
 		return s.Issued() && !s.Expires.After(now)
 	})
-	r.Seen = slices.DeleteFunc(slices.Clone(r.Seen), func(s Seen) bool { return now.Sub(s.At) >= SeenLife })
+	r.UsedOrders = slices.DeleteFunc(slices.Clone(r.UsedOrders), func(o UsedOrder) bool {
+		return now.Sub(o.At) >= UsedOrderLife
+	})
 	return r
 }
 
-// close moves to a final state.
+// close moves the request to a final state.
 func (r Request) close(verb Verb, to State, by Person, why string, now time.Time) (Request, Event, error) {
 	next := r
 	next.Closed = Closing{By: by, At: now, Why: why}
 	return next.move(verb, to, by, why, now)
 }
 
-// move is the only place that sets the state of a request that is saved. It refuses what the table does not
-// hold.
+// move is the only function that sets the state of a request that is saved. It
+// refuses a move that is not in the table.
 func (r Request) move(verb Verb, to State, by Person, why string, now time.Time) (Request, Event, error) {
 	from := r.State
 	for _, m := range moves {
@@ -436,5 +451,5 @@ func (r Request) move(verb Verb, to State, by Person, why string, now time.Time)
 			}, nil
 		}
 	}
-	return r, Event{}, r.Standing()
+	return r, Event{}, r.StateRefusal()
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAnOrderOfOddFieldsIsNone(t *testing.T) {
+func TestOrderWithMalformedFieldIsRefused(t *testing.T) {
 	sound := Order{ID: "1234567890.123456.abcdef", Request: "01ARZ3NDEKTSV4RRFFQ69G5FAV", By: "U0DEV1", Kind: Keys,
 		At: noon}
 	if err := sound.Check(); err != nil {

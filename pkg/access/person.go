@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Membership says what somebody is to the workspace that the product serves. The
-// zero value is not known, and not known is refused.
+// Membership is a person's status in the workspace. The zero value means that it
+// is unknown, and such a person is refused.
 type Membership string
 
-// What a person can be. Only a Member may ask, approve or receive anything.
+// The kinds of membership. Only a Member can ask, approve or receive anything.
 const (
 	Member      Membership = "member"
 	Guest       Membership = "guest"       // single- or multi-channel guest
@@ -18,20 +18,21 @@ const (
 	Outsider    Membership = "outsider"    // of another workspace or organisation
 )
 
-// Person is a Slack user as read at one moment.
+// Person is a Slack user as Slack described them at some time.
 type Person struct {
 	ID string // Slack user id, U… or W…
-	// Email is confirmed, and no other user holds it as far as the policy is concerned; else "".
+	// Email is a confirmed address that no other user has; else "".
 	Email string `json:",omitzero"`
-	// UnverifiedEmail is an address that is unconfirmed, or held by another user too: it proves nothing, and still excludes.
+	// UnverifiedEmail is an address that is unconfirmed, or that another user has
+	// too. It never gives a right, and can only exclude a person.
 	UnverifiedEmail string     `json:"Claims,omitzero"`
 	Name            string     `json:",omitzero"`         // what to show; never compared
 	Membership      Membership `json:"Standing,omitzero"` // read from Slack, never from a payload
 }
 
-// Same reports whether two values may be one person: the same Slack id, or the
-// same address, whatever its case and whether or not it is proven. It is asked
-// to exclude somebody, so a doubt counts.
+// Same reports whether two values may be the same person: they have the same
+// Slack id or the same address, in any case and verified or not. Callers use it
+// to exclude people, so it errs on the side of true.
 func (p Person) Same(q Person) bool {
 	if p.ID != "" && p.ID == q.ID {
 		return true
@@ -46,7 +47,23 @@ func (p Person) Same(q Person) bool {
 	return false
 }
 
-// Refused says why this person may not take part at all, or nil for a member.
+// Refused returns the refusal for a person who is not a full member of the
+// workspace, and nil for a member.
+//
+// Refusals: guest, bot, deactivated, other_workspace, unknown_person.
+//
+// It decides, on a person whom lifecycle.Roster has read from Slack, in
+//   - lifecycle.Submit.Do, before the policy is asked,
+//   - lifecycle.Decide, before anybody approves or denies,
+//   - lifecycle.Close.Revoke,
+//   - lifecycle.Vend.Do, for which Slack is asked anew,
+//   - functions.Slack, before it opens the form.
+//
+// Everywhere else it is a backstop, in case a caller forgets to ask: in Decide,
+// MayDecide, MayRevoke and the menus of pkg/policy, and in the moves New, Approve,
+// Deny, Cancel, Order and Revoke. Cancel is given the requester as stored in the
+// request, and End does not ask: people who have left the workspace can still give
+// access back.
 func (p Person) Refused() error {
 	switch p.Membership {
 	case Member:
@@ -63,51 +80,51 @@ func (p Person) Refused() error {
 	return RefuseUnknownPerson()
 }
 
-// The ages past which what was read of Slack's groups and people is no longer
-// known. What is not known never helps. Reading everybody in a large workspace
-// takes many minutes at the pace that Slack allows, so people are known longer;
-// whoever acts is asked for at that moment anyway.
+// The ages from which groups and people count as unknown. Nothing unknown gives a
+// right. Slack's rate limits make a full reading of a large workspace take many
+// minutes, so people stay known for longer; the profile of a person who acts is
+// read at that time anyway.
 const (
 	GroupsStaleAfter = 10 * time.Minute
 	PeopleStaleAfter = 30 * time.Minute
 )
 
-// RefreshAfter is the age past which a step reads again before it decides.
+// RefreshAfter is the age from which a step reads again before it decides.
 const RefreshAfter = 2 * time.Minute
 
-// Group is a user group's membership as it was read at one moment.
+// Group is a user group's members as they were last read.
 type Group struct {
 	Members []string  // Slack user ids; addresses where the source knows only those
 	ReadAt  time.Time // when it was last read; the zero time for never
 	Gone    bool      // Slack says there is no such group, or it is disabled
 }
 
-// Directory is what was last read of people and groups. It is written whole by
-// whoever read it, on the version before.
+// Directory holds the people and groups as they were last read. Each reader writes
+// all of it, on condition of the version that it read.
 type Directory struct {
 	Version  int
 	Groups   map[string]Group  // by the group's id at its source: S0…
 	People   map[string]Person // by Slack id: members of those groups and people named by the policy
-	PeopleAt time.Time         // when the last whole reading of People and Shared began
-	Shared   []string          // addresses of those people that another user holds, or may hold, folded and sorted
+	PeopleAt time.Time         // when the last complete reading of People and Shared began
+	Shared   []string          // addresses of those people that another user has or may have, folded and sorted
 	Size     int               // how many users the workspace had then
 	Told     []string          // read from items of older versions, and not used any more
 }
 
-// Reading is a reading of everybody in the workspace. A large one takes several
+// Reading is a reading of everybody in the workspace. A large one takes joined
 // ticks, and is of no use before its last page: what an earlier one has found
 // holds meanwhile. It is written by the tick alone, on the version before.
 type Reading struct {
 	Version int
-	Policy  string            // digest of the policy whose people are looked for
+	Policy  string            // digest of the policy whose people it looks for
 	Began   time.Time         // when the first page was read
-	Cursor  string            // where Slack goes on; "" when no reading is under way
+	Cursor  string            // of Slack's next page; "" if no reading is in progress
 	Size    int               // users read so far
-	People  map[string]Person // by Slack id, as looked for: those without a standing were not met yet
-	Late    []string          // addresses that were not looked for from the first page on, or that members share, folded
+	People  map[string]Person // by Slack id; those without a membership were not found yet
+	Late    []string          // folded addresses that prove nothing: looked for too late, or shared by members
 }
 
-// Group returns a group's members; ok is false when they are not known at now.
+// Group returns a group's members; ok is false if they are unknown at now.
 func (d Directory) Group(id string, now time.Time) (members []string, ok bool) {
 	g, found := d.Groups[id]
 	if !found || g.Gone || now.Sub(g.ReadAt) >= GroupsStaleAfter {
@@ -116,10 +133,10 @@ func (d Directory) Group(id string, now time.Time) (members []string, ok bool) {
 	return g.Members, true
 }
 
-// KnowsPeople reports whether the last reading of everybody holds at now.
+// KnowsPeople reports whether the last complete reading is recent enough at now.
 func (d Directory) KnowsPeople(now time.Time) bool { return now.Sub(d.PeopleAt) < PeopleStaleAfter }
 
-// Person returns somebody's profile; ok is false when it is not known at now.
+// Person returns a profile; ok is false if it is unknown at now.
 func (d Directory) Person(id string, now time.Time) (p Person, ok bool) {
 	if !d.KnowsPeople(now) {
 		return Person{}, false
@@ -137,7 +154,8 @@ func IsChannel(id string) bool { return isSlackID(id, "CG") }
 // IsUserGroup reports whether text is the id of a Slack user group.
 func IsUserGroup(id string) bool { return isSlackID(id, "S") }
 
-// isSlackID reports whether text is an id that begins with one of the letters. The rest of an id means nothing.
+// isSlackID reports whether id has the form of a Slack id that begins with one of
+// the letters. The rest of an id has no meaning.
 func isSlackID(id, letters string) bool {
 	return len(id) >= 3 && strings.IndexByte(letters, id[0]) >= 0 &&
 		strings.IndexFunc(id, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) < 0

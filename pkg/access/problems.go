@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Problem is one thing that is wrong and that the operators have to know.
+// Problem is one problem that the operators are told about.
 type Problem struct {
 	Text   string    // what they read; it holds no secret
 	Since  time.Time // when it was first reported
-	Told   time.Time `json:",omitzero"` // when Slack took the message; zero while it is owed
-	Try    time.Time `json:",omitzero"` // not told before then: somebody else may be posting it now
-	Over   bool      `json:",omitzero"` // Text says that it is over; forgotten once it is told
-	Forget time.Time `json:",omitzero"` // forgotten from then on although nobody reports its end
+	Told   time.Time `json:",omitzero"` // when Slack accepted the message; zero until then
+	Try    time.Time `json:",omitzero"` // not posted before then: another invocation may be posting it
+	Over   bool      `json:",omitzero"` // Text says that it is over; removed once the operators are told
+	Forget time.Time `json:",omitzero"` // when it is removed although nobody reports its end
 }
 
-// Problems is what the operators were told, by cause, so that each cause is
-// told once when it begins and once when it is over.
+// Problems are the current problems by cause, so that the operators are told of
+// each once when it begins and once when it is over.
 type Problems struct {
 	Version int
 	Open    map[string]Problem
@@ -29,16 +29,17 @@ const (
 	MaxProblemText = 2000
 )
 
-// MaxPassing is how many of them may have no end, such as people who send too
-// much: somebody could fill the list with them, and what lasts has to fit.
+// MaxPassing limits the problems whose end nobody reports, such as a person who
+// sends too much. Otherwise one person could fill the list, and no other problem
+// would fit.
 const MaxPassing = MaxProblems / 2
 
-// TellAgainAfter is how long a message to the operators may be under way before
-// it is posted again.
+// TellAgainAfter is how long the posting of a message to the operators may take
+// before another invocation posts it.
 const TellAgainAfter = time.Minute
 
-// Report adds a problem. It returns false when the cause is known already, or
-// when too many are: the first ones say enough.
+// Report adds a problem. It returns false if the cause is known already, or if
+// there are too many problems.
 func (p Problems) Report(cause string, problem Problem) (Problems, bool) {
 	known, found := p.Open[cause]
 	if found && !known.Over && !known.forgotten(problem.Since) || !found && p.full(problem) {
@@ -57,8 +58,8 @@ func (p Problems) full(problem Problem) bool {
 	return len(p.Open) >= MaxProblems || !problem.Forget.IsZero() && passing >= MaxPassing
 }
 
-// Resolve replaces a problem by the message that it is over. A problem that was
-// never told is dropped. It returns false when there is nothing to change.
+// Resolve replaces a problem with the message that it is over. A problem that the
+// operators were never told about is removed. It returns false if nothing changes.
 func (p Problems) Resolve(cause, text string, now time.Time) (Problems, bool) {
 	known, found := p.Open[cause]
 	switch {
@@ -70,7 +71,7 @@ func (p Problems) Resolve(cause, text string, now time.Time) (Problems, bool) {
 	return p.with(cause, Problem{Text: text, Since: now, Over: true}), true
 }
 
-// Tell records that the operators were told of a cause.
+// Tell records that the operators were told about a cause.
 func (p Problems) Tell(cause string, now time.Time) Problems {
 	told, found := p.Open[cause]
 	switch {
@@ -83,8 +84,8 @@ func (p Problems) Tell(cause string, now time.Time) Problems {
 	return p.with(cause, told)
 }
 
-// Claim is the caller's intent to tell the operators of a cause now. It returns
-// false when they were told, or when somebody else may be telling them.
+// Claim records that the caller is about to tell the operators about a cause. It
+// returns false if they were told, or if another invocation may be telling them.
 func (p Problems) Claim(cause string, now time.Time) (Problems, bool) {
 	owed, found := p.Open[cause]
 	if !found || !owed.Told.IsZero() || now.Before(owed.Try) {
@@ -94,7 +95,8 @@ func (p Problems) Claim(cause string, now time.Time) (Problems, bool) {
 	return p.with(cause, owed), true
 }
 
-// Prune drops what is to be forgotten. It returns false when nothing is.
+// Prune removes the problems whose Forget has come. It returns false if there are
+// none.
 func (p Problems) Prune(now time.Time) (Problems, bool) {
 	next := maps.Clone(p.Open)
 	maps.DeleteFunc(next, func(_ string, known Problem) bool { return known.forgotten(now) })

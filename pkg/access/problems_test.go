@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Floods of forty people, each told once an hour, must not keep the operators
-// from hearing that the bot token is bad.
-func TestWhatHasNoEndLeavesRoomForWhatHasOne(t *testing.T) {
+// Eighty people who send too much must not keep the operators from learning that the
+// bot token is invalid.
+func TestProblemsWithoutEndLeaveRoomForOthers(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var p Problems
 	for i := range 2 * MaxProblems {
@@ -35,7 +35,7 @@ func TestWhatHasNoEndLeavesRoomForWhatHasOne(t *testing.T) {
 }
 
 // An error of Slack's, or many names of groups, must not make the stored item too long.
-func TestTheTextOfAProblemIsBounded(t *testing.T) {
+func TestProblemTextIsLimited(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	long := strings.Repeat("é", 3*MaxProblemText)
 	p, _ := Problems{}.Report("people", Problem{Text: long, Since: now})

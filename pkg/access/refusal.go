@@ -2,14 +2,15 @@ package access
 
 import "errors"
 
-// Refusal is a "no" that is meant for a person.
+// Refusal is an answer for a person whose request or click was refused. Only the
+// constructors in refusals.go make one.
 type Refusal struct {
 	Code string // for machines and tests: stable, lower case, underscores
 	Says string // one sentence: what was refused and why
 	Next string // what to try instead; may be empty
 }
 
-// Error is the whole answer as text: the sentence, then what to try next.
+// Error returns the whole answer: the sentence, then what to try next.
 func (r *Refusal) Error() string {
 	if r.Next == "" {
 		return r.Says
@@ -17,11 +18,12 @@ func (r *Refusal) Error() string {
 	return r.Says + " " + r.Next
 }
 
-// All is several errors as one: nil for none, and the only one as it is.
-func All(errs ...error) error {
-	var all several
+// Join returns several errors as one: nil for none, and a single one unchanged.
+// The errors of a joined error keep their place, so Refusals finds them in order.
+func Join(errs ...error) error {
+	var all errorList
 	for _, err := range errs {
-		if more, ok := err.(several); ok { //nolint:errorlint // its own kind
+		if more, ok := err.(errorList); ok { //nolint:errorlint // only the type itself, not what wraps it
 			all = append(all, more...)
 		} else if err != nil {
 			all = append(all, err)
@@ -36,15 +38,16 @@ func All(errs ...error) error {
 	return all
 }
 
-type several []error
+type errorList []error
 
-func (s several) Error() string { return errors.Join(s...).Error() }
+func (s errorList) Error() string { return errors.Join(s...).Error() }
 
-func (s several) Unwrap() []error { return s }
+func (s errorList) Unwrap() []error { return s }
 
-// Refusals are all the refusals in err, in their order: the mistakes of a form are told at once.
+// Refusals returns all refusals in err, in order, so that all mistakes in a form
+// are reported at once.
 func Refusals(err error) (all []*Refusal) {
-	switch e := err.(type) { //nolint:errorlint // the tree is walked by hand
+	switch e := err.(type) { //nolint:errorlint // it walks the whole tree
 	case *Refusal:
 		return []*Refusal{e}
 	case interface{ Unwrap() []error }:

@@ -95,7 +95,7 @@ func RefuseTooFast() error {
 func RefuseTooManyAsks(n int, free time.Time) error {
 	return refuse(CodeTooManyAsks,
 		"You have asked "+itoa(n)+" times in the last hour, which is the limit for one person.",
-		"Try again after "+Clockface(free.Add(time.Minute-1).Truncate(time.Minute))+".")
+		"Try again after "+FormatTime(free.Add(time.Minute-1).Truncate(time.Minute))+".")
 }
 
 // RefuseTooManyOpen is too_many_open: the requester holds n requests and grants.
@@ -113,10 +113,10 @@ func RefuseTooManyPending(n int) error {
 		"Cancel one in /aws-access list, or wait until one is decided.")
 }
 
-// RefuseTooManyClicks is too_many_clicks: MaxSeen orders to vend came within
-// SeenLife. Request.Order decides it.
+// RefuseTooManyClicks is too_many_clicks: MaxUsedOrders orders to vend came within
+// UsedOrderLife. Request.Order decides it.
 func RefuseTooManyClicks() error {
-	return refuse("too_many_clicks", "You have clicked "+itoa(MaxSeen)+" times in ten minutes.",
+	return refuse("too_many_clicks", "You have clicked "+itoa(MaxUsedOrders)+" times in ten minutes.",
 		"Wait a few minutes and press the button again.")
 }
 
@@ -232,21 +232,21 @@ func RefuseBadLength(text string) error {
 // RefuseTooShort is too_short: less than MinFor was asked for. lifecycle.Submit
 // decides it; New repeats it.
 func RefuseTooShort(asked time.Duration) error {
-	return refuse("too_short", "The shortest access is "+Length(MinFor)+". You asked for "+Length(asked)+".",
-		"Ask for "+Length(MinFor)+" or more.")
+	return refuse("too_short", "The shortest access is "+FormatLength(MinFor)+". You asked for "+FormatLength(asked)+".",
+		"Ask for "+FormatLength(MinFor)+" or more.")
 }
 
 // RefuseShortening is too_short: an approver shortens the grant to less than
 // MinFor. Request.Approve decides it.
 func RefuseShortening() error {
-	return refuse("too_short", "The shortest access is "+Length(MinFor)+".", "")
+	return refuse("too_short", "The shortest access is "+FormatLength(MinFor)+".", "")
 }
 
 // RefuseTooLong is too_long: more than the policy gives was asked for.
 // policy.Decide decides it; New repeats it.
 func RefuseTooLong(limit, asked time.Duration) error {
-	return refuse("too_long", "You asked for "+Length(asked)+". At most "+Length(limit)+" is allowed here.",
-		"Ask for "+Length(limit)+" or less.")
+	return refuse("too_long", "You asked for "+FormatLength(asked)+". At most "+FormatLength(limit)+" is allowed here.",
+		"Ask for "+FormatLength(limit)+" or less.")
 }
 
 // RefuseNoReason is no_reason: the reason is empty. policy.Decide decides it;
@@ -411,14 +411,14 @@ func approvals(n int) string {
 // lifecycle.Submit decides it.
 func RefuseAlreadyAsked(answerBy time.Time) error {
 	return refuse(CodeAlreadyAsked,
-		"You have already asked for this. It is waiting for an answer until "+Clockface(answerBy)+".",
+		"You have already asked for this. It is waiting for an answer until "+FormatTime(answerBy)+".",
 		"Cancel it on its card or in /aws-access list if you want to ask for something else.")
 }
 
 // RefuseAlreadyGranted is already_granted: the same is active, until ends.
 // lifecycle.Submit decides it.
 func RefuseAlreadyGranted(ends time.Time) error {
-	return refuse(CodeAlreadyGranted, "You already have this access until "+Clockface(ends)+".",
+	return refuse(CodeAlreadyGranted, "You already have this access until "+FormatTime(ends)+".",
 		"The buttons are in your messages from this app. To ask for another length, give it back first.")
 }
 
@@ -605,8 +605,8 @@ func RefuseNotYourGrant(requester string) error {
 		"If you can revoke it, press Revoke on its card.")
 }
 
-// The state of the request. Request.Standing decides all of these: for whoever
-// comes too late to move a request, it says who was first, and when.
+// The state of the request. Request.StateRefusal decides all of these. They say who
+// was first, and when.
 
 // RefuseStillPending is still_pending.
 func RefuseStillPending() error {
@@ -615,12 +615,12 @@ func RefuseStillPending() error {
 
 // RefuseAlreadyApproved is already_approved.
 func RefuseAlreadyApproved(last Approval) error {
-	return refuse("already_approved", "Already approved by "+last.By.Name+" at "+Clockface(last.At)+".", "")
+	return refuse("already_approved", "Already approved by "+last.By.Name+" at "+FormatTime(last.At)+".", "")
 }
 
 // RefuseAlreadyActive is already_active: the grant needed no approval.
 func RefuseAlreadyActive(starts time.Time) error {
-	return refuse("already_active", "This needed no approval. It has been active since "+Clockface(starts)+".", "")
+	return refuse("already_active", "This needed no approval. It has been active since "+FormatTime(starts)+".", "")
 }
 
 // RefuseAlreadyDenied is already_denied.
@@ -635,14 +635,14 @@ func RefuseCancelled(c Closing) error {
 
 // RefuseTimedOut is timed_out.
 func RefuseTimedOut(answerBy time.Time) error {
-	return refuse("timed_out", "Nobody decided this request by "+Clockface(answerBy)+", so it timed out.",
+	return refuse("timed_out", "Nobody decided this request by "+FormatTime(answerBy)+", so it timed out.",
 		"Its requester can ask again with /aws-access.")
 }
 
-// RefuseExpired is expired: the grant ended at ends. Request.Standing decides
+// RefuseExpired is expired: the grant ended at ends. Request.StateRefusal decides
 // it; vend.Assume repeats it before it calls STS.
 func RefuseExpired(ends time.Time) error {
-	return refuse("expired", "This access ended at "+Clockface(ends)+".", askAgain)
+	return refuse("expired", "This access ended at "+FormatTime(ends)+".", askAgain)
 }
 
 // RefuseEnded is ended: the requester gave the access back.
@@ -660,7 +660,7 @@ func RefuseUnknownState() error {
 	return refuse("unknown_state", "This request is in a state that this version does not know.", tellOperators)
 }
 
-func (c Closing) byAndAt() string { return c.By.Name + " at " + Clockface(c.At) }
+func (c Closing) byAndAt() string { return c.By.Name + " at " + FormatTime(c.At) }
 
 // Vending.
 
@@ -699,7 +699,7 @@ func RefuseUnknownKeysForm() error {
 // RefuseNotYet is not_yet: the grant begins later. Request.CheckUsable decides
 // it.
 func RefuseNotYet(starts time.Time) error {
-	return refuse("not_yet", "This access begins at "+Clockface(starts)+".", "")
+	return refuse("not_yet", "This access begins at "+FormatTime(starts)+".", "")
 }
 
 // RefuseNotGiven is not_given: the grant gives no kind of this sort.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestEveryRegionOfAWSIsARegionAndNothingElse(t *testing.T) {
+func TestRegionPatternMatchesEveryRegionAndNothingElse(t *testing.T) {
 	text, err := os.ReadFile("testdata/regions.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// State is where a request stands. The zero value is a request that does not
+// State is the state of a request. The zero value means that the request does not
 // exist yet.
 type State string
 
@@ -24,7 +24,7 @@ const (
 // Final reports whether the state is final.
 func (s State) Final() bool { return s != "" && s != Pending && s != Active }
 
-// Kind is what is handed out: a console sign-in link or temporary keys.
+// Kind is what a session hands out: a console sign-in link or temporary keys.
 type Kind string
 
 // The two kinds.
@@ -35,27 +35,28 @@ const (
 
 // Limits of what is recorded.
 const (
-	// MaxReason is the longest reason, in characters: Slack's own limit of a
-	// text object, so that no card cuts what was asked.
+	// MaxReason is the longest reason, in characters. It is Slack's limit for a
+	// text object, so that every card shows the whole reason.
 	MaxReason = 3000
-	// OrderLife is how long an order to vend is good (docs/design.md#3).
+	// OrderLife is how long an order to vend is valid (docs/design.md#3).
 	OrderLife = 60 * time.Second
-	// SeenLife is how long a taken order is remembered: longer than a signed
-	// click can be replayed, which is five minutes.
-	SeenLife = 10 * time.Minute
-	// MaxLive is how many sessions of one grant may live at once, and MaxSeen
-	// how many orders are taken within SeenLife. They bound the stored request,
-	// and what a click that repeats itself can do.
-	MaxLive = 50
-	MaxSeen = 200
+	// UsedOrderLife is how long a used order is remembered. A signed click can be
+	// replayed for five minutes, and so for less.
+	UsedOrderLife = 10 * time.Minute
+	// MaxLive is how many unexpired sessions one grant may have, and MaxUsedOrders
+	// how many orders it accepts within UsedOrderLife. They limit the size of the
+	// stored request, and the effect of a script that clicks.
+	MaxLive       = 50
+	MaxUsedOrders = 200
 )
 
-// Request is somebody's wish for a role in an account, and all that became of
-// it. It is a value: the moves return the next one. Stored, it should stay below
-// 1 KB, which is what DynamoDB counts in: what is mostly zero is left out.
+// Request is a request for a role in an account, with all that has happened to it.
+// It is a value: the moves return the next one. A stored request should stay below
+// 1 KB, the unit in which DynamoDB bills writes, so fields that are mostly zero are
+// left out of the JSON.
 type Request struct {
 	ID      string // ULID
-	Version int    // number of its events; the sequence number of the last one
+	Version int    // the number of its events, and the Seq of the last one
 	State   State
 
 	Requester   Person
@@ -63,36 +64,38 @@ type Request struct {
 	AccountName string
 	Role        string
 	Asked       time.Duration // what the requester asked for
-	For         time.Duration // what will be granted; only ever gets shorter
+	For         time.Duration // what will be granted; it never gets longer
 	Reason      string        // as typed, whole
 	Ticket      string        `json:",omitzero"`
 
-	AssumeRoles, MakeIdentities bool `json:",omitzero"` // what the role may, as in Target
+	AssumeRoles, MakeIdentities bool `json:",omitzero"` // what the role may do, as in Target
 
-	Submitted    time.Time
-	AnswerBy     time.Time     // nobody decides from then on
-	RemindAt     time.Time     `json:",omitzero"` // zero for never
-	Reminded     bool          `json:",omitzero"`
-	Approvals    []Approval    `json:",omitzero"`
-	Requirements []Requirement `json:"Needs,omitzero"` // what the policy wanted at the last decision, and how far it was filled
-	Channels     []string      // where its card stands
+	Submitted time.Time
+	AnswerBy  time.Time  // the request times out then
+	RemindAt  time.Time  `json:",omitzero"` // zero for never
+	Reminded  bool       `json:",omitzero"`
+	Approvals []Approval `json:",omitzero"`
+	// Requirements are those of the policy at the last decision, with the approvals
+	// that counted.
+	Requirements []Requirement `json:"Needs,omitzero"`
+	Channels     []string      // where its card is posted
 
-	Starts, Ends time.Time `json:",omitzero"` // the grant's window, Ends excluded; zero while pending
-	Give         []Kind    `json:",omitzero"` // what the policy let this grant hand out when it was last asked
-	Review       *Review   `json:",omitzero"` // used first, looked at afterwards
+	Starts, Ends time.Time `json:",omitzero"` // the grant's window, without the instant Ends; zero while pending
+	Give         []Kind    `json:",omitzero"` // what the grant may hand out, by the policy when it was last asked
+	Review       *Review   `json:",omitzero"` // set if somebody must review the grant afterwards
 
-	Closed   Closing   `json:",omitzero"` // who ended it, set in the final states
-	Sessions []Session `json:",omitzero"` // ordered or live; those that have expired are in the events
-	Seen     []Seen    `json:",omitzero"` // orders that were taken in the last SeenLife
+	Closed     Closing     `json:",omitzero"`     // who ended it; set in the final states
+	Sessions   []Session   `json:",omitzero"`     // ordered or unexpired; the events record the others
+	UsedOrders []UsedOrder `json:"Seen,omitzero"` // of the last UsedOrderLife
 }
 
-// Approval is one recorded yes.
+// Approval is one recorded approval.
 type Approval struct {
 	By Person
 	At time.Time
 }
 
-// Review is the duty to look at a grant after it was used.
+// Review says who must review a grant after it was used.
 type Review struct {
 	By     []string // as the policy names them
 	Within time.Duration
@@ -110,20 +113,26 @@ type Session struct {
 	Order       string
 	Kind        Kind
 	Ordered     time.Time
-	AccessKeyID string    `json:",omitzero"` // "" until STS answered
-	Expires     time.Time `json:",omitzero"` // STS's own expiry; the zero time until STS answered
-	Denied      time.Time `json:",omitzero"` // from when its own policy denies every action: the grant's end when it was ordered
+	AccessKeyID string    `json:",omitzero"` // "" until STS has answered
+	Expires     time.Time `json:",omitzero"` // the expiry that STS set; zero until STS has answered
+	// Denied is when its session policy begins to deny every action: the grant's end
+	// when the session was ordered.
+	Denied time.Time `json:",omitzero"`
 }
 
-// Seen is an order that was taken.
-type Seen struct {
+// UsedOrder is the id of an order, which cannot be used again.
+type UsedOrder struct {
 	Order string
 	At    time.Time
 }
 
-// CheckRepeated refuses an order that was taken before, with order_repeated.
+// CheckRepeated refuses an order that was used before. Order decides by it;
+// lifecycle.Vend asks it first to save calls. The conditional write of the intent is
+// the backstop against two deliveries at once.
+//
+// Refusals: order_repeated.
 func (r Request) CheckRepeated(order string) error {
-	if slices.ContainsFunc(r.Seen, func(s Seen) bool { return s.Order == order }) {
+	if slices.ContainsFunc(r.UsedOrders, func(s UsedOrder) bool { return s.Order == order }) {
 		return RefuseOrderRepeated()
 	}
 	return nil
@@ -132,17 +141,19 @@ func (r Request) CheckRepeated(order string) error {
 // Issued reports whether credentials exist for the session.
 func (s Session) Issued() bool { return s.AccessKeyID != "" }
 
-// SessionName is the session name of every session of this grant (docs/design.md#4.3.3).
+// SessionName returns the role session name of every session of this grant
+// (docs/design.md#4.3.3).
 func (r Request) SessionName() string { return "aws-access-" + r.ID }
 
-// Usable reports whether the grant's window contains now. The state is not
-// enough: the tick that closes the window may be late.
+// Usable reports whether the grant can be used at now: the request is active, and
+// its window contains now. The state alone is not enough, because the tick that
+// ends the grant may be late.
 func (r Request) Usable(now time.Time) bool {
 	return r.State == Active && !now.Before(r.Starts) && now.Before(r.Ends)
 }
 
-// UsefulUntil is when a session that expires at STS then stops being of use: at
-// its own expiry, or at the end of the grant if that comes first.
+// UsefulUntil returns when a session can no longer be used: at expires, which STS
+// set, or at the end of the grant if that is earlier.
 func (r Request) UsefulUntil(expires time.Time) time.Time {
 	if r.Ends.Before(expires) {
 		return r.Ends
@@ -150,8 +161,8 @@ func (r Request) UsefulUntil(expires time.Time) time.Time {
 	return expires
 }
 
-// LiveUntil is when the last session that may live expires by itself at STS,
-// the zero time if none lives at now.
+// LiveUntil returns when the last of the issued sessions expires at STS, the zero
+// time if all have expired at now.
 func (r Request) LiveUntil(now time.Time) time.Time {
 	var last time.Time
 	for _, s := range r.Sessions {
@@ -162,10 +173,10 @@ func (r Request) LiveUntil(now time.Time) time.Time {
 	return last
 }
 
-// ActsUntil is when the last session that may live can no longer act: it has
-// expired, or its own policy denies every action. The zero time if none can
-// act at now. It may be later than Ends: a stricter policy ends a grant sooner
-// than sessions that were handed out before.
+// ActsUntil returns when the last of the issued sessions can no longer act: it has
+// expired, or its session policy denies every action. It is the zero time if none
+// can act at now. It may be later than Ends: a policy that became stricter ends a
+// grant earlier, but not the sessions that were handed out before.
 func (r Request) ActsUntil(now time.Time) time.Time {
 	var last time.Time
 	for _, s := range r.Sessions {
@@ -183,13 +194,13 @@ func (r Request) ActsUntil(now time.Time) time.Time {
 // Gives reports whether this grant may hand out kind.
 func (r Request) Gives(kind Kind) bool { return slices.Contains(r.Give, kind) }
 
-// Approved reports whether by has approved already, under any identity.
+// Approved reports whether by has already approved, under any identity.
 func (r Request) Approved(by Person) bool {
 	return slices.ContainsFunc(r.Approvals, func(a Approval) bool { return a.By.Same(by) })
 }
 
-// Due is when time alone will next matter to the request; ok is false when it
-// never will.
+// Due returns when Tick will next change the request; ok is false if it never
+// will.
 func (r Request) Due() (at time.Time, ok bool) {
 	switch r.State {
 	case Pending:
@@ -210,5 +221,21 @@ func (r Request) Due() (at time.Time, ok bool) {
 	return at, true
 }
 
-// CheckUsable says why a grant cannot be used now, or nil when it can.
-func (r Request) CheckUsable(now time.Time) error { return r.active(now) }
+// CheckUsable refuses a grant that is not Usable at now, with the reason. It decides
+// in Order, End and Revoke. The click handler asks it before it sends an order, and
+// lifecycle.Vend again after STS has answered, because the grant may have ended
+// meanwhile.
+//
+// Refusals: not_yet, and those of StateRefusal.
+func (r Request) CheckUsable(now time.Time) error {
+	if r.State == Active && !now.Before(r.Ends) {
+		r.State = Expired // the tick is late
+	}
+	switch {
+	case r.State != Active:
+		return r.StateRefusal()
+	case now.Before(r.Starts):
+		return RefuseNotYet(r.Starts)
+	}
+	return nil
+}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Secret is text that does not print, marshal or log. Reveal is the one way
-// out; a search for it shows every place where a secret leaves memory.
+// Secret is text that does not print, marshal or log. Only Reveal returns it, so
+// a search for Reveal finds every place where a secret leaves memory.
 type Secret struct{ text string }
 
 // NewSecret hides text.
@@ -29,7 +29,7 @@ func (s Secret) String() string { return hidden }
 // would otherwise reach into the struct.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
-// MarshalText refuses: a secret that is to be serialised is a mistake.
+// MarshalText always fails: code that serialises a secret is wrong.
 func (s Secret) MarshalText() ([]byte, error) {
 	return nil, errors.New("a secret cannot be serialised")
 }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Length writes a duration as the policy file does: 30m, 4h, 1h30m, 2d.
-// Seconds are written when there are any.
-func Length(d time.Duration) string {
+// FormatLength writes a duration as the policy file does: 30m, 4h, 1h30m, 2d.
+// It adds seconds if there are any. No time is 0m.
+func FormatLength(d time.Duration) string {
 	if d < 0 {
-		return "-" + Length(-d)
+		return "-" + FormatLength(-d)
 	}
 	text := ""
 	for _, unit := range [...]struct {
@@ -27,5 +27,5 @@ func Length(d time.Duration) string {
 	return text
 }
 
-// Clockface writes a moment for people: in UTC, with the zone.
-func Clockface(t time.Time) string { return t.UTC().Format("2 Jan 15:04 UTC") }
+// FormatTime writes a time for people: in UTC, with the zone.
+func FormatTime(t time.Time) string { return t.UTC().Format("2 Jan 15:04 UTC") }

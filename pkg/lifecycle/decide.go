@@ -110,7 +110,7 @@ func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
 		return refusal
 	}
 	if m.request.State != access.Pending {
-		return m.request.Standing()
+		return m.request.StateRefusal()
 	}
 	q := m.question(met)
 	switch answer := s.decide(q); {
@@ -178,7 +178,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 			return m.request, access.Event{}, refusal
 		}
 		if m.request.State != access.Active {
-			return m.request, access.Event{}, m.request.Standing()
+			return m.request, access.Event{}, m.request.StateRefusal()
 		}
 		if refusal := s.Policy.CheckRevoker(m.question(met), actor); refusal != nil {
 			return m.request, access.Event{}, refusal

@@ -379,8 +379,8 @@ func crowd(t *testing.T, w *world, id string) {
 		err := <-errs
 		if r = w.at(id); err == nil {
 			won++
-		} else if code := access.Code(err); code != access.Code(r.Standing()) {
-			t.Errorf("a loser was told %q (%v), want %q", code, err, access.Code(r.Standing()))
+		} else if code := access.Code(err); code != access.Code(r.StateRefusal()) {
+			t.Errorf("a loser was told %q (%v), want %q", code, err, access.Code(r.StateRefusal()))
 		} else if winner := w.winner(r); !strings.Contains(err.Error(), winner) {
 			t.Errorf("a loser was told %q, want the name of %s", err, winner)
 		}

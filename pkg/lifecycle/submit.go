@@ -155,9 +155,9 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 	})
 	m.unread = access.Code(answer.Refusal) == access.CodeSlackUnreadable ||
 		access.Code(answer.Unknown) == access.CodeSlackUnreadable
-	wrong := access.All(m.Wrong, answer.Refusal)
+	wrong := access.Join(m.Wrong, answer.Refusal)
 	if m.Wrong == nil && m.For < access.MinFor {
-		wrong = access.All(wrong, access.RefuseTooShort(m.For))
+		wrong = access.Join(wrong, access.RefuseTooShort(m.For))
 	}
 	if wrong != nil {
 		return access.Request{}, access.Event{}, wrong

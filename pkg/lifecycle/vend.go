@@ -128,7 +128,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 		return refused(refusal)
 	}
 	if m.request.State != access.Active {
-		return refused(m.request.Standing())
+		return refused(m.request.StateRefusal())
 	}
 	answer := s.decide(q)
 	switch {

@@ -69,7 +69,7 @@ func (p *Policy) Decide(q Question) Answer {
 	a := Answer{Terms: e.terms(rules), Target: p.target(account, role), Ticket: e.wantsTicket(rules)}
 	a.Refusal = e.checkTerms(&q, &a)
 	if q.Asking && access.Code(a.Refusal) != access.CodeNothingToGive {
-		a.Refusal = access.All(a.Refusal, e.checkForm(&q, &a))
+		a.Refusal = access.Join(a.Refusal, e.checkForm(&q, &a))
 	}
 	if a.Refusal == nil && q.Asking {
 		a.Refusal = e.checkApprovable(rules)
@@ -197,7 +197,7 @@ func (e *evaluation) checkForm(q *Question, a *Answer) error {
 	if strings.TrimSpace(q.Reason) == "" {
 		reason = access.RefuseNoReason()
 	}
-	return access.All(reason, e.checkTicket(q, a))
+	return access.Join(reason, e.checkTicket(q, a))
 }
 
 func (e *evaluation) checkTicket(q *Question, a *Answer) error {

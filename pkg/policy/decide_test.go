@@ -158,7 +158,7 @@ func (c *decideCase) check(t *testing.T, p *policy.Policy) {
 	if c.Roles != nil {
 		var got []string
 		for _, r := range p.Roles(q.Who, q.Directory, q.At, q.Account) {
-			got = append(got, r.Name+" "+access.Length(r.Max))
+			got = append(got, r.Name+" "+access.FormatLength(r.Max))
 		}
 		if !slices.Equal(got, c.Roles) {
 			t.Errorf("roles to ask for: got %q, want %q", got, c.Roles)
@@ -187,7 +187,7 @@ func (c *decideCase) checkRefusal(t *testing.T, a policy.Answer) {
 
 func (c *decideCase) checkTerms(t *testing.T, a policy.Answer) {
 	t.Helper()
-	if got := access.Length(a.Terms.Max); c.Max != "" && got != c.Max {
+	if got := access.FormatLength(a.Terms.Max); c.Max != "" && got != c.Max {
 		t.Errorf("max: got %s, want %s", got, c.Max)
 	}
 	if c.Give != nil && !slices.Equal(a.Terms.Give, c.Give) {
@@ -205,7 +205,7 @@ func (c *decideCase) checkTerms(t *testing.T, a policy.Answer) {
 	}
 	review := "none"
 	if r := a.Terms.Review; r != nil {
-		review = strings.Join(r.By, ", ") + " within " + access.Length(r.Within)
+		review = strings.Join(r.By, ", ") + " within " + access.FormatLength(r.Within)
 	}
 	if c.Review != "" && review != c.Review {
 		t.Errorf("review: got %q, want %q", review, c.Review)

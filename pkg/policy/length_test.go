@@ -67,8 +67,8 @@ func FuzzParseLength(f *testing.F) {
 		if d < 0 || d%time.Minute != 0 {
 			t.Fatalf("%q is %s, which is not a whole number of minutes", text, d)
 		}
-		if again, err := policy.ParseLength(access.Length(d)); again != d || err != nil {
-			t.Fatalf("%q is %s, but %s is %s (%v)", text, d, access.Length(d), again, err)
+		if again, err := policy.ParseLength(access.FormatLength(d)); again != d || err != nil {
+			t.Fatalf("%q is %s, but %s is %s (%v)", text, d, access.FormatLength(d), again, err)
 		}
 	})
 }

@@ -597,12 +597,12 @@ func TestFormShowsExactlyWhatMayBeAskedFor(t *testing.T) {
 			for _, role := range sceneRoles {
 				q.Account, q.Role = a.id, role
 				if answer := p.Decide(q); answer.Refusal == nil || access.Code(answer.Refusal) == "nothing_to_give" {
-					roles = append(roles, role+" "+access.Length(answer.Terms.Max))
+					roles = append(roles, role+" "+access.FormatLength(answer.Terms.Max))
 				}
 			}
 			var got []string
 			for _, r := range p.Roles(q.Who, q.Directory, q.At, a.id) {
-				got = append(got, r.Name+" "+access.Length(r.Max))
+				got = append(got, r.Name+" "+access.FormatLength(r.Max))
 			}
 			if !slices.Equal(got, roles) {
 				rt.Fatalf("roles of %s: got %q, want %q\n%s", a.name, got, roles, s.text())

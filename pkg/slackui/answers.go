@@ -30,7 +30,7 @@ func Submitted(r access.Request) Message {
 		return markupMessage(":white_check_mark: You have " + roleIn(r) + " until " + formatTime(r.Ends) +
 			". The buttons are in your messages from this app.")
 	case access.Pending:
-		return markupMessage("Asked for " + roleIn(r) + " for " + access.Length(r.Asked) + ". " + waitsFor(r))
+		return markupMessage("Asked for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + ". " + waitsFor(r))
 	}
 	// The same form or command came before, and the request is closed by now.
 	return markupMessage("You have already asked for this: it is request " + shortName(r.ID) +

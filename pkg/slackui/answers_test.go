@@ -31,8 +31,8 @@ func TestAFormShowsEachMistakeBelowItsInput(t *testing.T) {
 		ActionAccount: "account", ActionRole: "role:1", ActionLength: "length",
 		ActionReason: "reason", ActionTicket: "ticket",
 	}}
-	err := access.All(access.RefuseTooShort(0), nil,
-		access.All(&access.Refusal{Code: "no_reason", Says: "A."}, &access.Refusal{Code: "no_ticket", Says: "B."}),
+	err := access.Join(access.RefuseTooShort(0), nil,
+		access.Join(&access.Refusal{Code: "no_reason", Says: "A."}, &access.Refusal{Code: "no_ticket", Says: "B."}),
 		&access.Refusal{Code: "not_allowed", Says: "C."})
 	got := string(mustJSON(Errors(err, v)))
 	for _, want := range []string{

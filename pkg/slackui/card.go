@@ -80,7 +80,7 @@ func question(r access.Request) string {
 	if r.State == access.Pending {
 		verb = " asks for "
 	}
-	return mention(r.Requester) + verb + roleIn(r) + " for *" + access.Length(r.Asked) + "*."
+	return mention(r.Requester) + verb + roleIn(r) + " for *" + access.FormatLength(r.Asked) + "*."
 }
 
 // requestID is the last line of a card.
@@ -147,14 +147,14 @@ func status(r access.Request, now time.Time) []string {
 func grantStatus(r access.Request) []string {
 	lines := []string{":white_check_mark: *Granted* until " + formatTime(r.Ends) + "."}
 	if r.For < r.Asked {
-		lines = append(lines, "It was shortened to "+access.Length(r.For)+".")
+		lines = append(lines, "It was shortened to "+access.FormatLength(r.For)+".")
 	}
 	if len(r.Approvals) == 0 {
 		lines = append(lines, "The policy needs no approval for this.")
 	}
 	if r.Review != nil {
 		lines = append(lines, "It will be reviewed afterwards by "+approverNames(r.Review.By)+", within "+
-			access.Length(r.Review.Within)+".")
+			access.FormatLength(r.Review.Within)+".")
 	}
 	return lines
 }

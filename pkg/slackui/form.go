@@ -86,7 +86,7 @@ func roleOption(role access.Role) *slack.OptionBlockObject {
 // maxLengthHint says how long a grant may be, "" before an account is chosen.
 func (s FormState) maxLengthHint() string {
 	if role := s.chosenRole(); role.Name != "" {
-		return " At most " + access.Length(role.Max) + " here."
+		return " At most " + access.FormatLength(role.Max) + " here."
 	}
 	var maxLength time.Duration
 	for _, role := range s.Roles {
@@ -95,7 +95,7 @@ func (s FormState) maxLengthHint() string {
 	if maxLength == 0 {
 		return ""
 	}
-	return " At most " + access.Length(maxLength) + " in this account."
+	return " At most " + access.FormatLength(maxLength) + " in this account."
 }
 
 // input is an input that must be filled in. hint is the small print below it, "" for none.
@@ -142,7 +142,7 @@ const reasonIsRead = "The requester reads this"
 // DenyForm asks for the reason of a denial. Its metadata is the request's id.
 func DenyForm(r access.Request) slack.ModalViewRequest {
 	v := modal(CallbackDeny, "Deny a request", "Deny", "Back", []slack.Block{
-		section(mention(r.Requester) + " asks for " + roleIn(r) + " for " + access.Length(r.Asked) + "."),
+		section(mention(r.Requester) + " asks for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + "."),
 		input("Reason", ActionReason, reasonInput(reasonIsRead), ""),
 	})
 	v.PrivateMetadata = r.ID

@@ -100,7 +100,7 @@ func sortForList(requests []access.Request) (current, closed []access.Request) {
 
 // listEntry is a request in the list, with its button if it has one there.
 func listEntry(r access.Request, now time.Time) *slack.SectionBlock {
-	lines := []string{roleIn(r) + " for " + access.Length(r.Asked) + ", asked " + formatTime(r.Submitted)}
+	lines := []string{roleIn(r) + " for " + access.FormatLength(r.Asked) + ", asked " + formatTime(r.Submitted)}
 	if reason := strings.TrimSpace(r.Reason); reason != "" {
 		lines = append(lines, "Reason: "+escape(quoted(reason)))
 	}

@@ -14,7 +14,7 @@ import (
 // formatTime writes a time in the reader's own zone, as Slack does, and in UTC.
 func formatTime(t time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s> (%s)",
-		t.Unix(), access.Clockface(t), t.UTC().Format("15:04 UTC"))
+		t.Unix(), access.FormatTime(t), t.UTC().Format("15:04 UTC"))
 }
 
 // roleIn names the role and the account of a request, with markup.

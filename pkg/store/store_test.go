@@ -202,7 +202,7 @@ func TestTheMoveThatEndsAGrantAlwaysFits(t *testing.T) {
 		}
 		pace := rapid.SampledFrom([]time.Duration{0, time.Second, 3 * time.Second, time.Minute}).Draw(rt, "pace")
 		issues := rapid.Bool().Draw(rt, "issues")
-		for i := range 3 * access.MaxSeen {
+		for i := range 3 * access.MaxUsedOrders {
 			now = now.Add(pace)
 			id := fmt.Sprintf("%0*d", access.MaxOrderField, i)
 			o := access.Order{ID: id, Request: r.ID, By: by.ID, Kind: access.Keys, At: now}
@@ -233,7 +233,7 @@ func TestTheMoveThatEndsAGrantAlwaysFits(t *testing.T) {
 				_, err = MoveItems(next, event, "", now)
 			}
 			if err != nil {
-				rt.Errorf("%s after %d clicks and %d sessions: %v", name, len(r.Seen), len(r.Sessions), err)
+				rt.Errorf("%s after %d clicks and %d sessions: %v", name, len(r.UsedOrders), len(r.Sessions), err)
 			}
 		}
 	})

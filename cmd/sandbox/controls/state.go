@@ -125,7 +125,7 @@ func request(r access.Request) Request {
 	out := Request{
 		ID: r.ID, State: string(r.State), Requester: r.Requester.ID,
 		Account: r.Account, AccountName: r.AccountName, Role: r.Role, Reason: r.Reason, Ticket: r.Ticket,
-		Asked: access.Length(r.Asked), Max: access.Length(r.For),
+		Asked: access.FormatLength(r.Asked), Max: access.FormatLength(r.For),
 		Submitted: r.Submitted, AnswerBy: r.AnswerBy, Starts: optional(r.Starts), Ends: optional(r.Ends),
 		Give: list(r.Give), Approvals: []Approval{}, Channels: list(r.Channels),
 		ClosedBy: r.Closed.By.ID, ClosedWhy: r.Closed.Why, Events: r.Version,

@@ -121,17 +121,17 @@ func (s *Server) identity(c *caller) identity {
 	now := s.options.Now()
 	who := identity{
 		Account: c.account, Role: c.role.Name, Session: c.name, Person: c.sourceIdentity,
-		Issued: access.Clockface(c.issued), Expires: access.Clockface(c.Expires),
+		Issued: access.FormatTime(c.issued), Expires: access.FormatTime(c.Expires),
 	}
 	until := c.Expires
 	if ends, ok := c.ends(); ok {
-		who.Ends = access.Clockface(ends)
+		who.Ends = access.FormatTime(ends)
 		if ends.Before(until) {
 			until = ends
 		}
 	}
 	if left := until.Sub(now); left > 0 {
-		who.Left = access.Length(left.Truncate(time.Second))
+		who.Left = access.FormatLength(left.Truncate(time.Second))
 	}
 	if life := until.Sub(c.issued); life > 0 {
 		who.Percent = min(max(int(100*now.Sub(c.issued)/life), 0), 100)

@@ -32,7 +32,7 @@ func (r *reader) settings(n *yaml.Node, d *draft) {
 	d.hasChannel = s.hasChannel || !isMap
 	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {
 		r.warnf(s.remindNode, "remind_after is not shorter than answer_within, so nobody is ever reminded; "+
-			"write less than %s", access.Length(s.AnswerWithin))
+			"write less than %s", access.FormatLength(s.AnswerWithin))
 	}
 	if s.Operators == "" {
 		s.Operators = s.Channel

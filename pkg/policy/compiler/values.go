@@ -121,9 +121,9 @@ func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Dur
 	case n.Kind != yaml.ScalarNode || err != nil || d == 0:
 		r.errorf(n, "%s is %s, which is not a length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
 	case d < least:
-		r.errorf(n, "%s is %s; write %s or more", what, access.Length(d), access.Length(least))
+		r.errorf(n, "%s is %s; write %s or more", what, access.FormatLength(d), access.FormatLength(least))
 	case d > policy.MaxLength:
-		r.errorf(n, "%s is %s; write %s or less", what, access.Length(d), access.Length(policy.MaxLength))
+		r.errorf(n, "%s is %s; write %s or less", what, access.FormatLength(d), access.FormatLength(policy.MaxLength))
 	default:
 		return d
 	}

@@ -45,7 +45,7 @@ func fullMove() move {
 	m.next.Sessions = []access.Session{
 		{Order: "o1", Kind: access.Keys, Ordered: Now, AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)},
 	}
-	m.next.Seen = []access.Seen{{Order: "o1", At: Now}}
+	m.next.UsedOrders = []access.UsedOrder{{Order: "o1", At: Now}}
 	m.event.Order, m.event.Outcome, m.event.Kind = "o1", access.Issued, access.Keys
 	m.event.AccessKeyID, m.event.Expires = "ASIAEXAMPLE", Now.Add(time.Hour)
 	return m
