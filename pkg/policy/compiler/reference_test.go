@@ -161,13 +161,11 @@ func merge(policy, example *yaml.Node) {
 		if name == "accounts_from" {
 			set(policy, "accounts", nil)
 		}
-		before := get(policy, name)
-		switch {
-		case before == nil:
-			set(policy, name, value)
-		default:
+		if before := get(policy, name); before != nil {
 			before.Content = append(before.Content, value.Content...)
+			continue
 		}
+		set(policy, name, value)
 	}
 }
 

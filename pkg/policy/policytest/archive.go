@@ -12,7 +12,7 @@ type Section struct{ Name, Text string }
 // ReadArchive reads a txtar file. The text before the first section is a comment for readers.
 func ReadArchive(t testing.TB, file string) (comment string, sections []Section) {
 	t.Helper()
-	src, err := os.ReadFile(file) //nolint:gosec // a file of the tests
+	src, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
