@@ -29,7 +29,11 @@ func New(d Definition) (*Policy, error) {
 	}
 	p.names = make([]accountName, len(p.accounts))
 	for i := range p.accounts {
-		p.names[i] = accountName{strings.ToLower(p.accounts[i].Name), searchForm(p.accounts[i].Name)}
+		folded := strings.ToLower(p.accounts[i].Name)
+		p.names[i] = accountName{folded: folded, searched: folded}
+		if !isASCII(folded) {
+			p.names[i].searched = searchForm(folded)
+		}
 	}
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("check the policy: %w", err)
@@ -103,10 +107,8 @@ func (p *Policy) checkClasses() error {
 		switch {
 		case !c.Roles.Fits(len(p.roles)):
 			return fmt.Errorf("class %d has an unknown role", i)
-		case !indexes(c.Rules, len(p.rules)) || !indexes(c.NeverRules, len(p.neverRules)):
-			return fmt.Errorf("class %d has an unknown rule", i)
-		case !ascending(c.Rules, cmp.Compare[int32]) || !ascending(c.NeverRules, cmp.Compare[int32]):
-			return fmt.Errorf("the rules of class %d are not in order", i)
+		case !ascendingIndexes(c.Rules, len(p.rules)) || !ascendingIndexes(c.NeverRules, len(p.neverRules)):
+			return fmt.Errorf("the rules of class %d are unknown or not in order", i)
 		}
 	}
 	return nil
@@ -187,6 +189,18 @@ func indexes(list []int32, limit int) bool {
 		}
 	}
 	return true
+}
+
+// ascendingIndexes reports whether a list is ascending, and every entry an index below limit.
+func ascendingIndexes(list []int32, limit int) bool {
+	last := int32(-1)
+	for _, i := range list {
+		if i <= last {
+			return false
+		}
+		last = i
+	}
+	return int(last) < limit
 }
 
 // ascending reports whether each entry is greater than the one before it.

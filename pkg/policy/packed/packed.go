@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"strings"
 
 	"github.com/aws-access/aws-access/pkg/policy"
 )
@@ -59,7 +60,10 @@ func Load(src []byte, bastion string) (*policy.Policy, error) {
 	if err != nil {
 		return nil, errDamaged // with a right checksum, so the words of New would help nobody
 	}
-	if slices.ContainsFunc(d.Accounts, func(a policy.Account) bool { return a.ID == bastion }) {
+	_, found := slices.BinarySearchFunc(d.AccountsByID, bastion, func(i int32, id string) int {
+		return strings.Compare(d.Accounts[i].ID, id)
+	})
+	if found {
 		return nil, fmt.Errorf("the account %s is the bastion, which cannot be a target; remove it", bastion)
 	}
 	return p, nil
