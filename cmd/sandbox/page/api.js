@@ -1,14 +1,14 @@
-// The sandbox's levers, as the page uses them. Addresses are relative, so that
+// The sandbox's controls, as the page uses them. Addresses are relative, so that
 // the page works wherever it is mounted.
 
-// readState answers the state; it throws when the sandbox is not there.
+// readState reads the state. It throws when the sandbox does not answer.
 export async function readState() {
   const answer = await fetch("sandbox/state", { cache: "no-store" });
   if (!answer.ok) throw new Error(`The sandbox answered ${answer.status}.`);
   return answer.json();
 }
 
-// Acts of one page happen one after the other, as those of one hand do.
+// The actions of one page are sent one after the other.
 let last = Promise.resolve();
 
 // act does something as a person in Slack: {status, ms, body, shown}.

@@ -1,5 +1,5 @@
-// The page as a whole: reads the state each second and after each act, knows
-// who one is and where one looks, and hands both to the parts that draw.
+// The page as a whole: reads the state every second and after each action, knows
+// who the reader is and what is open, and passes both to the parts that draw.
 import { act, parsed, readState, reset, turnClock } from "./api.js";
 import { h, icon, memo, redraw } from "./dom.js";
 import { ask, confirmed, ViewDialog } from "./modal.js";
@@ -7,7 +7,7 @@ import { Panel } from "./panel.js";
 import { beginning, Composer, drawHead, face, Talk } from "./talk.js";
 import { clock, instant } from "./time.js";
 import { Tour } from "./tour.js";
-import { app, channels, dm, groupsOf, heard, keyOf, names as namesOf, nameOf, placeOf, sees, shownPeople, slackbot, standing, tone } from "./world.js";
+import { app, channels, dm, groupsOf, heard, keyOf, names as namesOf, nameOf, placeOf, sees, shownPeople, slackbot, membership, tone } from "./world.js";
 
 const pollEvery = 1000; // ms
 const el = (id) => document.getElementById(id);
@@ -18,14 +18,14 @@ const world = {
   place: "C0PAYMENTS",
   running: true,
   answered: null, // ms of the last answer to Slack
-  own: [], // private answers that the state does not hold
+  own: [], // private answers that are not in the state
   read: load("read", {}), // person -> place -> ts of the newest message read
   newFrom: "", // key of the first unread message when the place was entered
   used: load("used", false),
   hidden: load("guide-hidden", false),
 };
 
-// What outlives a reload of this tab. A browser that keeps nothing is fine.
+// What survives a reload of this tab, if the browser stores it.
 function load(name, otherwise) {
   try {
     return JSON.parse(sessionStorage.getItem(name)) ?? otherwise;
@@ -38,11 +38,11 @@ function save(name, value) {
   try {
     sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // Nothing is kept; the page works without it.
+    // The browser stores nothing; the page works without it.
   }
 }
 
-let called = {}; // names, as long as the same state is looked at by the same person
+let called = {}; // names of ids, for the present state and person
 
 function names() {
   const { state, me } = world;
@@ -60,14 +60,14 @@ const tour = new Tour(el("steps"), el("coach"), { names, go: guide, hide: () => 
 
 // --- reading ---------------------------------------------------------------
 
-let reading = null; // the read that is under way
+let reading = null; // the read that is running
 
 function refresh() {
   reading ||= read().finally(() => (reading = null));
   return reading;
 }
 
-// fresh reads a state that was made after now, for those who acted.
+// fresh reads a state that is newer than this call, for use after an action.
 async function fresh() {
   if (reading) await reading;
   await refresh();
@@ -88,15 +88,15 @@ function take(state) {
   for (const list of lists) state[list] ||= [];
   state.calls ||= {};
   watchClock(instant(state.now), state.running);
-  state.users.forEach((u) => tone(u.id)); // colours go by the order of people
+  state.users.forEach((u) => tone(u.id)); // colours follow the order of people
   const before = world.state;
   world.state = state;
   if (before) announce(before, state);
   draw();
 }
 
-// watchClock moves our clock, and sees whether the sandbox's one runs: it does
-// if it moved between two looks that are far enough apart.
+// watchClock moves the page's clock. The sandbox's clock runs if it moved between
+// two readings that are far enough apart.
 let look = { now: 0, at: 0 };
 
 function watchClock(now, running) {
@@ -158,15 +158,15 @@ function markRead(ts) {
 
 const drawPeople = memo(({ people, me, waiting, more }) => {
   const rows = people.map(([u, groups], i) => ({ u, node: personButton(u, groups, u.id === me, waiting[i]) }));
-  const plainOnes = rows.filter(({ u }) => !standing(u)).map(({ node }) => node);
-  const others = rows.filter(({ u }) => standing(u));
+  const plainOnes = rows.filter(({ u }) => !membership(u)).map(({ node }) => node);
+  const others = rows.filter(({ u }) => membership(u));
   const open = el("people").querySelector("details")?.open || others.some(({ u }) => u.id === me);
-  redraw(el("people"), plainOnes, others.length ? h("details", { class: "others", open }, h("summary", { test: "people-others" }, "Who may not ask"), others.map(({ node }) => node)) : null, more ? h("p", { class: "more", test: "people-more" }, `${more.toLocaleString("en")} more people. Add #U0DEV1/dm to the address of this page, with the id of one of them, to be that person.`) : null);
+  redraw(el("people"), plainOnes, others.length ? h("details", { class: "others", open }, h("summary", { test: "people-others" }, "People who may not ask"), others.map(({ node }) => node)) : null, more ? h("p", { class: "more", test: "people-more" }, `${more.toLocaleString("en")} more people. Add #U0DEV1/dm to the address of this page, with the id of one of them, to be that person.`) : null);
 });
 
 function personButton(u, groups, mine, waiting) {
   const name = nameOf(u);
-  const about = standing(u) || groups.join(", ") || u.email || u.id;
+  const about = membership(u) || groups.join(", ") || u.email || u.id;
   const badge = waiting ? h("span", { class: "badge", "aria-label": `${waiting} unread` }, String(waiting)) : null;
   return h(
     "button",
@@ -188,8 +188,8 @@ function placeButton(place, test, inside, here, mark) {
 
 // --- moving about ------------------------------------------------------------
 
-// go makes one a person in a place; the address tells both, so that it can be
-// kept and shared.
+// go switches to a person and a place. The address holds both, so that it can be
+// bookmarked and shared.
 function go(me, place) {
   const hash = `#${me}/${place}`;
   if (location.hash === hash) return;
@@ -224,7 +224,7 @@ function guide(there) {
 
 // --- acting ------------------------------------------------------------------
 
-// does acts as the present person and reads what became of it.
+// does acts as the present person and then reads the state.
 async function does(what) {
   try {
     const answer = await act({ as: world.me, ...what });
@@ -243,12 +243,12 @@ async function clicked(message, label, nth, element) {
   if (answer?.shown) toast(answer.shown);
 }
 
-// said takes a line of the composer. Only the command goes anywhere: people
-// do not chat here.
+// said takes a line of the composer. Only the command is sent: people do not chat
+// here.
 async function said(text) {
   const line = text.trim();
   const { me } = world;
-  if (!/^\/aws-access(\s|$)/.test(line)) return whisper(line.startsWith("/") ? `${line.split(/\s/)[0]} is not a command here. Try /aws-access.` : "Only commands go anywhere in the sandbox. Try /aws-access.");
+  if (!/^\/aws-access(\s|$)/.test(line)) return whisper(line.startsWith("/") ? `${line.split(/\s/)[0]} is not a command here. Try /aws-access.` : "In the sandbox only commands are sent. Try /aws-access.");
   const before = new Set(messages().map(keyOf));
   const answer = await does({ command: line });
   if (!answer || me !== world.me) return undefined;
@@ -257,7 +257,7 @@ async function said(text) {
   return shown(answer);
 }
 
-// shown draws an answer that the state does not hold.
+// shown draws an answer that is not in the state.
 function shown(answer) {
   const body = parsed(answer.body);
   if (answer.shown) whisper(answer.shown);
@@ -282,7 +282,7 @@ async function turn(how) {
 }
 
 async function startOver() {
-  const sure = await ask({ title: "Start over?", words: h("p", {}, "Requests, messages, sessions and the clock go back to where the sandbox began. The policy, people and roles do too."), yes: "Start over", danger: true });
+  const sure = await ask({ title: "Start over?", words: h("p", {}, "Everything goes back to the start: requests, messages, sessions, the clock, the policy, people and roles."), yes: "Start over", danger: true });
   if (!sure) return;
   try {
     await reset();
@@ -349,7 +349,7 @@ function start() {
   const theme = load("theme", "");
   if (theme) document.documentElement.dataset.theme = theme;
   buildTools();
-  if (matchMedia("(max-width: 1060px)").matches) showPanel(false); // it would lie over the messages
+  if (matchMedia("(max-width: 1060px)").matches) showPanel(false); // it would cover the messages
   fromAddress();
   addEventListener("hashchange", fromAddress);
   document.addEventListener("copied", use);

@@ -1,11 +1,11 @@
-// Block Kit, drawn: blocks of messages and of forms.
+// Draws Block Kit: the blocks of messages and forms.
 import { anchor, h, webLink } from "./dom.js";
 import { among, combobox } from "./combobox.js";
 import { fence, inlineMrkdwn, mrkdwn, plain } from "./mrkdwn.js";
 import { emoji } from "./emoji.js";
 
-// A context says in what the blocks stand and what touching them does:
-//   names                       what ids are called
+// A context says what the blocks belong to and what using them does:
+//   names                       turns ids into names
 //   click(label, nth, element)  a button; nth counts equal labels from 1
 //   form                        in a form only: value(block, element), type, choose, suggest, error(block)
 
@@ -90,14 +90,14 @@ function drawButton(block, element, context) {
   return button;
 }
 
-// A button with an address opens it, and tells the app all the same.
+// A button with an address opens it, and the app is told as well.
 function linkButton(element, label, nth, common, context) {
   const link = anchor(element.url, plain(label), common);
   link.addEventListener("click", () => context.click(label, nth, element));
   return link;
 }
 
-// pressed keeps a button from being pressed again while its act is under way.
+// pressed keeps a button from being clicked again while its action runs.
 async function pressed(button, work) {
   button.disabled = true;
   button.classList.add("busy");
@@ -109,7 +109,7 @@ async function pressed(button, work) {
   }
 }
 
-// nameOf is the label by which the levers know an input.
+// nameOf is the label by which the controls name an input.
 export const nameOf = (block, element) => block.label?.text || element.placeholder?.text || element.action_id || "";
 
 function drawSelect(block, element, context) {

@@ -170,7 +170,7 @@ class Menu {
   }
 }
 
-// among answers the options of a menu that holds them itself, by what was typed.
+// among finds the options of a static menu that match what was typed.
 export function among(element) {
   const groups = element.option_groups || [{ options: element.options || [] }];
   return async (typed) => {

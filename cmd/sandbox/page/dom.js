@@ -1,6 +1,5 @@
-// The only place that builds nodes. Everything that came from outside enters
-// as text nodes or as values of attributes whose names stand in this code;
-// nothing is ever parsed as HTML.
+// The only place that builds nodes. Everything from outside becomes a text node or
+// the value of an attribute that this code names; nothing is ever parsed as HTML.
 
 // h builds an element: h("p", {class: "x", test: "y", on: {click: f}}, "text", node).
 export function h(tag, props, ...children) {
@@ -48,7 +47,7 @@ const drawings = {
   out: ["M9.5 2.5h4v4M13.5 2.5L8 8M11.5 9v4.5h-9v-9H7"],
 };
 
-// icon draws one of the small line drawings; it says nothing to a reader.
+// icon draws a small line drawing, which screen readers skip.
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
@@ -63,8 +62,8 @@ export function icon(name) {
   return svg;
 }
 
-// settle makes nodes the children of parent, and leaves those alone that are
-// there already, so that focus, selection and scrolling survive.
+// settle makes nodes the children of parent. It does not touch those that are there
+// already, so that focus, selection and scrolling survive.
 export function settle(parent, nodes) {
   const wanted = new Set(nodes);
   for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
@@ -75,8 +74,8 @@ export function settle(parent, nodes) {
   }
 }
 
-// redraw replaces the children of parent and gives the focus back to the
-// element that stands for the one that had it (same data-test).
+// redraw replaces the children of parent, and returns the focus to the element with
+// the data-test of the one that had it.
 export function redraw(parent, ...nodes) {
   const had = parent.contains(document.activeElement) ? document.activeElement : null;
   const name = had && had.dataset.test;
@@ -95,7 +94,7 @@ export function memo(draw) {
   };
 }
 
-// webLink answers the address if it is an http or https one, else null.
+// webLink returns an http or https address, and null for any other.
 export function webLink(address) {
   try {
     const url = new URL(address);
@@ -105,8 +104,8 @@ export function webLink(address) {
   }
 }
 
-// anchor draws a link that opens elsewhere, or only its words when the address
-// is not one of the web: javascript:, data: and the like never become links.
+// anchor draws a link that opens in another tab. If the address is not http or
+// https, it draws only the words: javascript: and data: never become links.
 export function anchor(address, words, props) {
   const href = webLink(address);
   if (!href) return h("span", {}, words);

@@ -7,8 +7,8 @@ import { plain } from "./mrkdwn.js";
 
 const titleOf = (text, otherwise) => plain(typeof text === "string" ? text : text?.text) || otherwise;
 
-// ViewDialog shows the open view of the person who looks, and keeps what was
-// typed into it as long as block and action ids stay, as Slack does.
+// ViewDialog shows the open view of the present person. It keeps what was typed
+// while block and action ids stay the same, as Slack does.
 export class ViewDialog {
   // o: {names(), me(), refresh() (a promise), fail(words)}
   constructor(o) {
@@ -71,7 +71,7 @@ export class ViewDialog {
     if (mark) this.giveBack(mark);
   }
 
-  // giveBack puts the focus where it was, or on a button if that is gone.
+  // giveBack returns the focus to where it was, or to a button if that is gone.
   giveBack({ test, from, to }) {
     const el = test && this.dialog.querySelector(`[data-test="${CSS.escape(test)}"]`);
     if (!el) {
@@ -149,7 +149,7 @@ export class ViewDialog {
     return groups;
   }
 
-  // tell does something in the view, and reads what became of it.
+  // tell does something in the view, and then reads the state.
   async tell(what) {
     try {
       const answer = await act({ as: this.o.me(), ...what });
@@ -163,8 +163,8 @@ export class ViewDialog {
     }
   }
 
-  // redraw draws the view if what it shows has changed. What was put into it
-  // is not part of that: the inputs show it already.
+  // redraw draws the view if its content has changed. What was typed does not
+  // count, because the inputs show it already.
   redraw() {
     const { view, errors, alarm } = this;
     if (view) this.draw({ view: { ...view, hash: "", state: null }, errors, alarm, me: this.o.me() });
@@ -199,8 +199,8 @@ export class ViewDialog {
     button.classList.toggle("busy", is);
   }
 
-  // values are what the sandbox does not know yet: what was typed, and options
-  // whose choice it has not recorded.
+  // values are what the sandbox does not know yet: typed texts, and options that
+  // it has not recorded.
   values() {
     const values = {};
     for (const { block, element, value } of this.fields()) {
@@ -221,8 +221,8 @@ export class ViewDialog {
   }
 }
 
-// keepInside lets Tab go round in a dialog. The browser alone would visit its
-// own address bar in between.
+// keepInside keeps Tab within a dialog. The browser alone would also go to its
+// address bar.
 function keepInside(dialog, e) {
   if (e.key !== "Tab") return;
   const stops = [...dialog.querySelectorAll("button, input, textarea, a[href], pre[tabindex]")].filter((el) => !el.disabled && el.offsetParent);
@@ -232,7 +232,7 @@ function keepInside(dialog, e) {
   (e.shiftKey ? stops.at(-1) : stops[0]).focus();
 }
 
-// missing finds what Slack's own client would not send.
+// missing finds the fields for which Slack's client would not send the form.
 function missing(fields) {
   const errors = {};
   for (const { block, element, value } of fields) {
@@ -244,8 +244,8 @@ function missing(fields) {
   return errors;
 }
 
-// ask shows a question over everything; the promise tells whether it was
-// answered with yes. o: {title, words (nodes), yes, no, danger}.
+// ask shows a question over the page. The promise tells whether the answer was
+// yes. o: {title, words (nodes), yes, no, danger}.
 export function ask(o) {
   return new Promise((resolve) => {
     const yes = h("button", { type: "submit", class: `button ${o.danger ? "danger" : "primary"}`, value: "yes", test: "confirm-yes" }, o.yes);
@@ -263,7 +263,7 @@ export function ask(o) {
   });
 }
 
-// confirmed asks what a button's confirm object says.
+// confirmed asks the question of a button's confirm object.
 export function confirmed(c) {
   return ask({
     title: plain(c.title?.text) || "Are you sure?",

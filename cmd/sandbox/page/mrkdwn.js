@@ -1,4 +1,4 @@
-// Slack's markup, drawn. A text is cut into code fences and lines, lines into
+// Draws Slack's markup. A text is cut into code fences and lines, lines into
 // quotes and inline pieces; each piece becomes a node made of text.
 import { anchor, copy, h, icon } from "./dom.js";
 import { emoji } from "./emoji.js";
@@ -9,7 +9,7 @@ const shownLink = 90; // characters of an address that is its own label
 const longCode = { lines: 12, characters: 700 }; // longer fences are folded
 const longText = 1200; // characters; longer texts are folded
 
-// names answers what ids are called: {user(id), channel(id), group(id), me, go(channel)}.
+// names turns ids into names: {user(id), channel(id), group(id), me, go(channel)}.
 
 // mrkdwn draws a text of type mrkdwn, or a message's text. It draws what Slack
 // would: a fence stands only where the text has one, and one that was cut into
@@ -27,12 +27,12 @@ export const inlineMrkdwn = (text, names) => h("span", { class: "text" }, inline
 // plain draws a text of type plain_text: emoji, and nothing else.
 export const plain = (text, withEmoji = true) => (withEmoji ? emojis(decode(String(text ?? ""))) : decode(String(text ?? "")));
 
-// decode undoes Slack's escaping, the three characters and no more, once.
+// decode undoes Slack's escaping of three characters, once.
 export const decode = (text) => text.replace(/&(lt|gt|amp);/g, (_, name) => ({ lt: "<", gt: ">", amp: "&" })[name]);
 
 const emojis = (text) => text.replace(/:([a-z0-9_+-]+):/g, (whole, name) => (Object.hasOwn(emoji, name) ? emoji[name] : whole));
 
-// trimAround drops the one newline that stands between text and a fence.
+// trimAround drops the newline between text and a fence.
 function trimAround(part, i, count) {
   const from = i > 0 && part.startsWith("\n") ? 1 : 0;
   const to = i < count - 1 && part.length > from && part.endsWith("\n") ? part.length - 1 : part.length;
@@ -135,7 +135,7 @@ function closing(text, from, mark) {
   return -1;
 }
 
-// angle draws what stands between < and >: a link, a mention, a date.
+// angle draws the content of < and >: a link, a mention, a date.
 function angle(text, i, names) {
   if (text[i] !== "<") return null;
   const end = text.indexOf(">", i);

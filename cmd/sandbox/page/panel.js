@@ -1,11 +1,11 @@
-// Behind the scenes: the clock and its levers, live sessions, requests, the
+// Behind the scenes: the clock and its controls, live sessions, requests, the
 // audit trail and the calls that were made.
 import { face } from "./talk.js";
 import { h, icon, memo, redraw } from "./dom.js";
 import { clock, dayAndYear, fullTime, instant, iso, shortTime, tickTimes, zoneName } from "./time.js";
 import { idOf, requestOf, who, windowOpen } from "./world.js";
 
-const told = 60 * 1000; // ms after its end within which the tick closes a grant and tells everybody
+const told = 60 * 1000; // ms after its end within which a tick closes a grant and tells everybody
 const shownAudit = 200; // rows; older ones are counted
 
 const leaps = [
@@ -53,7 +53,7 @@ export class Panel {
     this.ends = h("div", { class: "ends" });
     this.parts.clock.append(
       h("div", { class: "clock-row" }, h("div", {}, this.face, h("div", { class: "date" }, this.date)), this.toggle),
-      h("div", { class: "leaps", role: "group", "aria-label": "Wind the clock" }, leaps.map((l) => this.leap(l))),
+      h("div", { class: "leaps", role: "group", "aria-label": "Move the clock" }, leaps.map((l) => this.leap(l))),
       this.ends,
     );
   }
@@ -89,14 +89,14 @@ export class Panel {
       button.addEventListener("click", () => this.turn(button, { set: iso(instant(g.ends) + told) }));
       return button;
     });
-    redraw(this.ends, buttons.length ? buttons : h("button", { type: "button", class: "button mini", disabled: true, test: "clock-end" }, "Past the end of the grant", h("small", {}, "none is open")));
+    redraw(this.ends, buttons.length ? buttons : h("button", { type: "button", class: "button mini", disabled: true, test: "clock-end" }, "Past the end of the grant", h("small", {}, "there is no grant")));
   }
 
   title(words, count) {
     return h("h3", {}, words, count === undefined ? null : h("span", { class: "count" }, String(count)));
   }
 
-  // fold is a part that opens; it stays as it was left when it is drawn again.
+  // fold is a part that opens. It stays open or closed when it is drawn again.
   fold(key, summary, inside) {
     const box = h("details", { class: "row", open: this.open.has(key) }, h("summary", { test: `row-${key}` }, summary), inside);
     box.addEventListener("toggle", () => (box.open ? this.open.add(key) : this.open.delete(key)));
@@ -105,7 +105,7 @@ export class Panel {
 
   sessions({ live, gone }, state) {
     const rows = live.map((s) => this.session(s, state)).reverse();
-    const none = h("p", { class: "none" }, "No session is alive. Nobody holds access.");
+    const none = h("p", { class: "none" }, "No live sessions. Nobody has access.");
     const past = gone ? h("p", { class: "past" }, `${gone} expired`) : null;
     redraw(this.parts.sessions, this.title("Live sessions", live.length), rows.length ? rows : none, past);
     tickTimes(this.parts.sessions);
@@ -113,16 +113,16 @@ export class Panel {
 
   session(s, state) {
     const request = requestOf(state, s);
-    // Only the end of the grant's window denies: a grant that was given back or
-    // revoked leaves its sessions acting until then.
+    // The session policy denies calls only from the planned end of the grant on.
+    // After a grant was given back or revoked, its sessions work until then.
     const denied = request && request.ends && instant(request.ends) <= clock.now;
     const left = request && !denied && !windowOpen(request);
     const summary = [
-      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : left ? "pending" : "active"}` }, denied ? "denies all" : left ? "still acts" : "live")),
+      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : left ? "pending" : "active"}` }, denied ? "refuses all" : left ? "still works" : "live")),
       h("progress", { max: String(Math.max(1, instant(s.expires) - instant(s.issued))), data: { until: String(instant(s.expires)) }, "aria-label": "Remaining life", class: denied ? "refused" : "" }),
       h("div", { class: "line dim" }, h("span", {}, s.source_identity || s.session_name), h("span", { data: { until: String(instant(s.expires)), after: " left", over: "expired" } })),
-      denied ? h("p", { class: "why" }, `The grant is over: its session policy refuses every call, although STS lets the session live until ${fullTime(instant(s.expires))}.`) : null,
-      left ? h("p", { class: "why" }, `The grant was given back or revoked: no new session is given. This one still acts until ${fullTime(Math.min(instant(s.expires), instant(request.ends)))}.`) : null,
+      denied ? h("p", { class: "why" }, `The grant has ended. The session policy refuses every call, although the session itself lives at STS until ${fullTime(instant(s.expires))}.`) : null,
+      left ? h("p", { class: "why" }, `The grant was given back or revoked. No new session is given. This one still works until ${fullTime(Math.min(instant(s.expires), instant(request.ends)))}.`) : null,
     ];
     return this.fold(`session-${s.access_key_id}`, summary, this.sessionFacts(s));
   }
@@ -142,7 +142,7 @@ export class Panel {
 
   requests(state) {
     const rows = state.requests.map((r) => this.request(r)).reverse();
-    redraw(this.parts.requests, this.title("Requests", state.requests.length), rows.length ? rows : h("p", { class: "none" }, "Nothing was asked yet."));
+    redraw(this.parts.requests, this.title("Requests", state.requests.length), rows.length ? rows : h("p", { class: "none" }, "No requests yet."));
     tickTimes(this.parts.requests);
   }
 
@@ -173,14 +173,14 @@ export class Panel {
 
   denies(state) {
     const rows = (state.denies || []).map((d, i) => this.fold(`deny-${i}`, h("div", { class: "line" }, h("b", {}, d.account || ""), h("span", { class: "dim" }, d.role || "")), h("pre", { tabindex: "0" }, pretty(d.policy || d))));
-    redraw(this.parts.denies, rows.length ? [this.title("Cut by deny", rows.length), ...rows] : []);
+    redraw(this.parts.denies, rows.length ? [this.title("Inline policies on roles", rows.length), ...rows] : []);
   }
 
   audit(state) {
     const rows = state.audit.slice(-shownAudit).map((e, i, all) => this.entry(e, state, i === all.length - 1 && this.seen !== undefined && state.audit.length > this.seen)).reverse();
     const earlier = state.audit.length - rows.length;
     this.seen = state.audit.length;
-    const list = rows.length ? h("ol", { class: "trail", reversed: true, test: "audit" }, rows) : h("p", { class: "none" }, "Every move of a request is written here.");
+    const list = rows.length ? h("ol", { class: "trail", reversed: true, test: "audit" }, rows) : h("p", { class: "none" }, "Every change of a request is recorded here.");
     redraw(this.parts.audit, this.title("Audit trail", state.audit.length), list, earlier > 0 ? h("p", { class: "past" }, `${earlier} earlier`) : null);
   }
 
@@ -213,10 +213,10 @@ export class Panel {
   }
 }
 
-// remaining counts down to when time will next matter to a request.
+// remaining counts down to the time at which a request changes next.
 function remaining(r) {
   if (r.state === "pending" && r.answer_by) return h("span", { data: { until: String(instant(r.answer_by)), before: "waits ", after: " more", over: "waits" } });
-  if (r.state === "active" && r.ends) return h("span", { data: { until: String(instant(r.ends)), before: "ends in ", over: "window over" } });
+  if (r.state === "active" && r.ends) return h("span", { data: { until: String(instant(r.ends)), before: "ends in ", over: "ended" } });
   return h("span", {}, r.state === "pending" ? "waits for a decision" : "");
 }
 
@@ -231,10 +231,10 @@ const words = (state) => String(state || "").replace("_", " ");
 
 const facts = (rows) => h("dl", {}, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
-// longest writes a length of time that came as text, or as seconds.
+// longest formats a length of time that is given as text or in seconds.
 const longest = (max) => (typeof max === "number" ? `${max} s` : String(max || "").replace(/(?<=[a-z])0[ms]/g, ""));
 
-// pretty lays out a policy that is JSON, or the text as it is.
+// pretty indents a policy that is JSON; other text stays as it is.
 function pretty(policy) {
   try {
     return JSON.stringify(typeof policy === "string" ? JSON.parse(policy) : policy, null, 2);

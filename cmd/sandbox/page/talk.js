@@ -6,7 +6,7 @@ import { mrkdwn, plain } from "./mrkdwn.js";
 import { clock, dayName, fullTime, instant, isSameDay, iso, shortTime } from "./time.js";
 import { app, dm, initials, keyOf, tone } from "./world.js";
 
-const together = 5 * 60 * 1000; // messages that close on each other share a head, as in Slack
+const together = 5 * 60 * 1000; // messages within this time share a head, as in Slack
 
 // face draws an avatar: the app's sign, or initials on a colour.
 export function face(user, name, size = "") {
@@ -40,7 +40,7 @@ export class Talk {
     if (moved || low) scroll.scrollTop = scroll.scrollHeight;
   }
 
-  // keep answers the node for a key, drawn again only if its sign is another.
+  // keep returns the node for a key. It is drawn again only if its sign has changed.
   keep(key, sign, draw) {
     const was = this.drawn.get(key);
     if (was && was.sign === sign) return was.node;
@@ -122,10 +122,10 @@ function follows(last, m) {
 
 const startsCard = (m) => Array.isArray(m.blocks) && m.blocks.length > 0;
 
-// drawHead draws who or what one is talking to.
+// drawHead draws the name of the channel or person at the top.
 export const drawHead = memo(({ place, channel, name }) => {
   const head = document.getElementById("head");
-  if (place === dm) head.replaceChildren(face("", app, "small"), h("h1", {}, app), h("span", { class: "topic" }, `What the app tells ${name} alone`));
+  if (place === dm) head.replaceChildren(face("", app, "small"), h("h1", {}, app), h("span", { class: "topic" }, `Only ${name} sees these messages`));
   else head.replaceChildren(h("h1", {}, `# ${channel.name}`), h("span", { class: "topic" }, plain(channel.topic || "")));
 });
 
@@ -135,7 +135,7 @@ export function beginning(place, channel, put) {
   const [title, words] =
     place === dm
       ? [app, "Only you and the app write here. When a request is granted, the buttons that open the console or hand out keys arrive here."]
-      : [`#${channel.name}`, { C0APPROVALS: "Cards arrive here when somebody asks for access. Whoever the policy names may decide.", C0OPS: "What the owners of AWS Access must know arrives here." }[channel.id] || "A channel like any other. Type /aws-access below to ask for access to an AWS account."];
+      : [`#${channel.name}`, { C0APPROVALS: "Cards arrive here when somebody asks for access. The people whom the policy names can decide.", C0OPS: "Messages for the owners of AWS Access arrive here." }[channel.id] || "A channel like any other. Type /aws-access below to ask for access to an AWS account."];
   return { sign: `${place}/${title}`, draw: () => h("div", { class: "start" }, place === dm ? face("", app, "large") : h("span", { class: "hash" }, "#"), h("h2", {}, title), h("p", {}, words), quiet ? null : h("div", { class: "tries" }, offers.map((o) => tryOut(o, put)))) };
 }
 
@@ -144,11 +144,11 @@ const tryOut = (offer, put) => h("button", { type: "button", class: "try", on: {
 const offers = [
   { line: "/aws-access", words: "Ask for access with a form" },
   { line: "/aws-access list", words: "Your requests and grants" },
-  { line: "/aws-access help", words: "What one can type" },
+  { line: "/aws-access help", words: "What you can type" },
 ];
 const shape = ["ACCOUNT", "ROLE", "TIME", "“REASON”", "[ticket=INC-42]"];
 
-// Composer is the box in which one types.
+// Composer is the box to type in.
 export class Composer {
   // o: {send(text) (a promise)}
   constructor(foot, o) {
@@ -172,7 +172,7 @@ export class Composer {
     this.changed();
   }
 
-  // speakTo says in the placeholder where the line goes.
+  // speakTo shows in the placeholder where the line is sent.
   speakTo(place) {
     this.box.placeholder = place;
   }
@@ -248,7 +248,7 @@ export class Composer {
     else if (e.key === "ArrowUp" && !this.box.value) this.recall(e);
   }
 
-  // Enter completes a command that is not typed to its end, and sends a whole one.
+  // Enter completes a command that is typed in part, and sends a complete one.
   entered(e, open) {
     e.preventDefault();
     const whole = offers.some((o) => o.line === this.box.value.trim()) && this.mark === 0;

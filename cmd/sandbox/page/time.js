@@ -1,5 +1,5 @@
-// Times as the page writes them. All are milliseconds since 1970, by the
-// sandbox's clock; the zone is the reader's.
+// Formats times. All are milliseconds since 1970 by the sandbox's clock, and are
+// shown in the reader's time zone.
 
 const format = (options) => new Intl.DateTimeFormat("en-GB", options);
 const hourMinute = format({ hour: "2-digit", minute: "2-digit" });
@@ -33,7 +33,7 @@ export const iso = (t) => new Date(t).toISOString();
 
 const sameDay = (a, b) => new Date(a).toDateString() === new Date(b).toDateString();
 
-// dayName is what a divider says.
+// dayName is the text of a divider between days.
 export function dayName(t, now) {
   if (sameDay(t, now)) return "Today";
   if (sameDay(t, now - day)) return "Yesterday";
@@ -42,7 +42,7 @@ export function dayName(t, now) {
 
 export const isSameDay = sameDay;
 
-// span writes a length of time with its two largest units: "1 h 05 min".
+// span formats a length of time with its two largest units: "1 h 05 min".
 export function span(ms) {
   const rest = Math.max(0, Math.floor(ms / second));
   const two = (n) => String(n).padStart(2, "0");
@@ -70,7 +70,7 @@ export function slackDate(t, words, now) {
   });
 }
 
-// clock is when the sandbox's last state was read; app.js moves it.
+// clock is the sandbox's time; app.js moves it.
 export const clock = { now: 0 };
 
 // tickTimes writes the remaining time into every element that counts down.

@@ -1,26 +1,25 @@
-// The guided tour: the life of one request in five steps that tick themselves
-// off. What was done is read from the state, so it survives a reload.
+// The guide at the top of the page: the life of one request in five steps. What
+// is done is read from the state, so it survives a reload.
 import { h, icon, memo, redraw } from "./dom.js";
 import { dm, over } from "./world.js";
 
 const granted = (r) => !["pending", "denied", "cancelled", "timed_out"].includes(r.state);
 const idOf = (person) => (typeof person === "string" ? person : person?.id);
 
-// waiting is the newest request that nobody has decided, and half whether
-// somebody has agreed to it already.
+// waiting is the newest pending request, and half whether it has an approval.
 const waiting = (s) => s.requests.findLast((r) => r.state === "pending");
 const half = (s) => Boolean(waiting(s)?.approvals?.length);
 const decider = (s) => (half(s) ? "U0SEC1" : "U0LEAD1");
 const cardPlace = (s) => waiting(s)?.channels?.[0] || "C0APPROVALS";
 const asker = (s) => idOf(s.requests.findLast(granted)?.requester) || "U0DEV1";
 
-// Each step: what it is called, when it is done, what the coach says, and
-// where its button leads ({me, place, line, focus}). called names ids.
+// Each step: its name, when it is done, the words of the guide, and where its
+// button leads ({me, place, line, focus}). called turns ids into names.
 const steps = [
   {
     name: "Ask",
     done: (s) => s.requests.length > 0,
-    words: (s, called, me) => (me === "U0DEV1" ? `You are ${called.user(me)}. Type /aws-access and fill in the form.` : `Be ${called.user("U0DEV1")}, type /aws-access and fill in the form.`),
+    words: (s, called, me) => (me === "U0DEV1" ? `You are ${called.user(me)}. Type /aws-access and fill in the form.` : `Switch to ${called.user("U0DEV1")}, type /aws-access and fill in the form.`),
     there: () => ({ me: "U0DEV1", place: "C0PAYMENTS", line: "/aws-access" }),
     go: () => "Type it for me",
   },
@@ -28,41 +27,41 @@ const steps = [
     name: "Approve",
     done: (s) => s.requests.some(granted),
     words: (s, called) =>
-      half(s) ? "One approval is in. The card says whose is still missing: switch to that person." : `Switch to ${called.user(decider(s))} and press Approve on the card in #${called.channel(cardPlace(s))}.`,
+      half(s) ? "The card has one approval and says who else must approve. Switch to that person." : `Switch to ${called.user(decider(s))} and press Approve on the card in #${called.channel(cardPlace(s))}.`,
     there: (s) => ({ me: decider(s), place: cardPlace(s) }),
-    go: (s, called) => `Be ${called.user(decider(s))}`,
+    go: (s, called) => `Switch to ${called.user(decider(s))}`,
   },
   {
     name: "Open",
     done: (s) => s.sessions.length > 0,
-    words: () => "AWS Access has written to the one who asked. Press Open AWS console, or take keys.",
+    words: () => "AWS Access has sent the requester a message. Press Open AWS console or Get temporary keys there.",
     there: (s) => ({ me: asker(s), place: dm }),
     go: () => "Take me there",
   },
   {
     name: "Use",
     done: (s, at) => at.used || s.requests.some((r) => granted(r) && over(r.state)),
-    words: () => "Follow the link to the simulated AWS console, or copy the keys. Both end with the grant.",
+    words: () => "Follow the link to the simulated AWS console, or copy the keys. Both stop working when the grant ends.",
     there: (s) => ({ me: asker(s), place: dm }),
     go: () => "Take me there",
   },
   {
     name: "End",
     done: (s) => s.requests.some((r) => granted(r) && over(r.state)),
-    words: () => "On the right, wind the clock past the end of the grant: access stops by itself.",
+    words: () => "On the right, move the clock past the end of the grant. Access stops by itself.",
     there: () => ({ focus: "clock-end" }),
     go: () => "Show me",
   },
 ];
 
-// Tour draws the steps and the coach. o: {names(), go(there), hide(), again()}.
+// Tour draws the steps and the words of the guide. o: {names(), go(there), hide(), again()}.
 export class Tour {
   constructor(bar, coach, o) {
     Object.assign(this, { bar, coach, o });
     this.draw = memo((what, state) => this.fill(what, state));
   }
 
-  // show ticks off what is done. at: {me, used, hidden}.
+  // show marks the steps that are done. at: {me, used, hidden}.
   show(state, at) {
     const done = steps.map((step) => Boolean(step.done(state, at)));
     const current = done.indexOf(false);

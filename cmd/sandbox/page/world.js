@@ -1,18 +1,18 @@
-// What the state means to the person who looks at it: who sees what, what is
-// unread, what things are called. Pure functions; nothing here draws.
+// What the state means for the person who reads it: who sees what, what is unread,
+// and the names of ids. Pure functions; nothing here draws.
 import { clock, instant } from "./time.js";
 
 export const app = "AWS Access";
-export const dm = "dm"; // the direct channel with the app, whatever its id
+export const dm = "dm"; // stands for the direct channel with the app
 export const slackbot = "USLACKBOT"; // says what Slack itself says; no state holds it
 
 const known = [
   { id: "C0APPROVALS", name: "approvals", topic: "Requests that wait for a decision" },
-  { id: "C0PAYMENTS", name: "payments", topic: "The payments team; commands are typed here" },
-  { id: "C0OPS", name: "ops", topic: "What the owners of AWS Access must know" },
+  { id: "C0PAYMENTS", name: "payments", topic: "The payments team; type commands here" },
+  { id: "C0OPS", name: "ops", topic: "Messages for the owners of AWS Access" },
 ];
 
-// channels are the known ones and every other that a message stands in.
+// channels are the known ones and all others that have a message.
 export function channels(state) {
   const found = new Map(known.map((c) => [c.id, c]));
   for (const c of state.channels || []) if (!c.dm_with) found.set(c.id, { topic: "", ...found.get(c.id), ...c });
@@ -24,21 +24,21 @@ export function channels(state) {
 
 const bareName = (id) => id.replace(/^[CG]0?/, "").toLowerCase();
 
-// placeOf is the conversation that a message stands in.
+// placeOf is the conversation of a message.
 export const placeOf = (m) => (m.dm_with || m.channel.startsWith("D") ? dm : m.channel);
 
 // sees reports whether this person sees the message.
 export const sees = (m, person) => (!m.to || m.to === person) && (!m.dm_with || m.dm_with === person);
 
-// keyOf names a message for as long as it stands.
+// keyOf is a key that a message keeps when it is updated.
 export const keyOf = (m) => `${m.channel}/${m.ts}/${m.to || ""}`;
 
-// heard are the messages of a place that the person sees, oldest first.
+// heard are the messages of a place that this person sees, oldest first.
 export function heard(messages, person, place) {
   return messages.filter((m) => placeOf(m) === place && sees(m, person));
 }
 
-// names answers what ids are called, for one reader.
+// names turns ids into names, for one reader.
 export function names(state, me, go) {
   const users = new Map([[slackbot, "Slackbot"], ...state.users.map((u) => [u.id, nameOf(u)])]);
   const rooms = new Map(channels(state).map((c) => [c.id, c.name]));
@@ -52,7 +52,7 @@ export function names(state, me, go) {
   };
 }
 
-// nameOf is how a user is called: "Dev One".
+// nameOf is the name of a user: "Dev One".
 export const nameOf = (u) => u.real_name || u.name || u.id;
 
 // initials are the two letters of an avatar: "DO" of "Dev One", "D1" of "dev1".
@@ -73,8 +73,8 @@ export function tone(id) {
   return tones.get(id);
 }
 
-// standing says in a word why somebody is not a plain member, or "".
-export function standing(u) {
+// membership says in a word why a user is not a plain member, or "".
+export function membership(u) {
   if (u.deleted) return "deactivated";
   if (u.bot) return "bot";
   if (u.restricted || u.ultra_restricted) return "guest";
@@ -82,14 +82,14 @@ export function standing(u) {
   return "";
 }
 
-const mostShown = 60;
+const maxShown = 60; // people
 
-// shownPeople are those to choose from: everybody in a small workspace; in a
-// large one the first, those who asked for something, and oneself.
+// shownPeople are the people to choose from: everybody in a small workspace; in a
+// large one the first, those who asked for something, and the reader.
 export function shownPeople(state, me) {
-  if (state.users.length <= mostShown) return state.users;
+  if (state.users.length <= maxShown) return state.users;
   const wanted = new Set([me, ...state.requests.map((r) => r.requester)]);
-  return state.users.filter((u, i) => i < mostShown || wanted.has(u.id));
+  return state.users.filter((u, i) => i < maxShown || wanted.has(u.id));
 }
 
 // groupsOf are the handles of the groups somebody is in.
@@ -97,7 +97,7 @@ export function groupsOf(state, id) {
   return state.groups.filter((g) => (g.members || g.users || []).includes(id)).map((g) => g.handle || g.name || g.id);
 }
 
-// who is the name of a person that the state names by id or as an object.
+// who is the name of a person that the state gives as an id or as an object.
 export function who(person, called) {
   if (!person) return "";
   if (typeof person === "string") return called.user(person);
