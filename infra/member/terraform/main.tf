@@ -1,6 +1,6 @@
-# The roles that people may ask for in this account, as ../roles.yaml makes
-# them. What they are made of is computed in ./documents, which a test compares
-# with that file; the reasons stand there too.
+# The roles that people may ask for in this account, the same as in ../roles.yaml. The
+# module ./documents computes their parts, and a test compares those with roles.yaml, which
+# also has the reasons.
 
 data "aws_caller_identity" "here" {}
 
@@ -28,8 +28,8 @@ resource "aws_iam_policy" "made" {
   tags        = { ManagedBy = "aws-access" }
 }
 
-# No inline_policy, no managed_policy_arns, no aws_iam_role_policies_exclusive:
-# each would take away, at the next apply, the deny that ends a session early.
+# There is no inline_policy, managed_policy_arns or aws_iam_role_policies_exclusive: each
+# would remove, at the next apply, the deny that ends a session early.
 resource "aws_iam_role" "target" {
   for_each = module.documents.roles
 
@@ -41,7 +41,7 @@ resource "aws_iam_role" "target" {
   permissions_boundary = each.value.boundary
   tags                 = { ManagedBy = "aws-access" }
 
-  # ARNs are written out, so nothing else tells that the boundary comes first.
+  # The ARNs are strings, so Terraform does not know that the boundary must exist first.
   depends_on = [aws_iam_policy.made]
 }
 

@@ -1,16 +1,16 @@
 variable "bastion_account_id" {
-  description = "The account in which aws-access runs. Its role aws-access-vend may enter, nobody else."
+  description = "The account in which aws-access runs. Only its role aws-access-vend can assume the roles."
   type        = string
 }
 
 variable "organization_id" {
-  description = "The organisation that the bastion account must belong to, o-... Leave it out only where there is none."
+  description = "The organisation that the bastion account must belong to, o-... Leave it out only if there is none."
   type        = string
   default     = ""
 }
 
 variable "external_id" {
-  description = "The external id, as in the bastion's SSM parameter /jit-access/external-id (32 to 128 characters). It stands in the state and in the trust; sensitive keeps it out of what Terraform prints."
+  description = "The external id, as in the bastion's SSM parameter /jit-access/external-id (32 to 128 characters). It is in the state and in the trust policy; sensitive keeps it out of the output of Terraform."
   type        = string
   sensitive   = true
 }
@@ -24,7 +24,7 @@ variable "path" {
 # A fourth role is a fourth entry. Names are those of policy.yaml.
 #   policies      ARNs of managed policies
 #   aws_policies  names of AWS's managed policies
-#   secrets       may read secrets; if not, the policy is attached that denies it
+#   secrets       true if the role may read secrets; otherwise the policy that denies it is attached
 #   example       make the example policy of roles.yaml and attach it
 #   boundary      operator or admin (see roles.yaml), the name of one of AWS's
 #                 managed policies, or an ARN. There is no role without one.

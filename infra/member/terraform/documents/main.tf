@@ -1,13 +1,13 @@
-# What stands in one account, without a provider: this module makes nothing, so
-# that `terraform apply` in a copy of it shows everything, and a test can compare
-# it with ../../roles.yaml, where the reasons are. The JSON files beside it are
-# the policies; they hold plain ${names} and nothing else of Terraform's.
+# The roles and policies of one account, without a provider. This module makes nothing, so
+# `terraform apply` in a copy of it shows everything, and a test can compare it with
+# ../../roles.yaml, which has the reasons. The JSON files in this folder are the policies.
+# They contain plain ${names} and no other template syntax.
 
 locals {
   aws  = "arn:${var.partition}:iam::aws:policy/"
   ours = "arn:${var.partition}:iam::${var.account_id}:policy${var.path}"
 
-  # Boundaries that are written here; all others are somebody else's policy.
+  # The boundaries that this module makes. A role can have another policy as its boundary.
   own = ["operator", "admin"]
 
   trust = templatefile("${path.module}/${var.organization_id == "" ? "trust" : "trust-in-organization"}.json", {

@@ -1,8 +1,7 @@
-# Documents leave as IAM should store them: a trust policy has 2,048 characters,
-# and the white space of the files is not worth any.
+# The documents have no white space, because a trust policy has a limit of 2,048 characters.
 
 output "trust" {
-  description = "The trust policy, the same for every role. It holds the external id"
+  description = "The trust policy, the same for every role. It contains the external id"
   value       = jsonencode(jsondecode(local.trust))
   sensitive   = true
 }

@@ -1,5 +1,5 @@
-# The patterns are those of ../../roles.yaml. What passes them cannot end a text
-# in the JSON documents, nor be read as a wildcard or a variable of IAM.
+# The patterns are those of ../../roles.yaml. A value that matches cannot end a string in
+# the JSON documents, and IAM cannot read it as a wildcard or a variable.
 
 variable "partition" {
   description = "aws, aws-cn, aws-us-gov, aws-eusc"
@@ -11,7 +11,7 @@ variable "partition" {
 }
 
 variable "account_id" {
-  description = "The member account, where the roles stand"
+  description = "The member account with the roles"
   type        = string
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
