@@ -67,6 +67,7 @@ func (c call) evaluate(t *testing.T, limits ...string) awsfake.Verdict {
 
 // The daily work of an administrator is possible, also under the session policy.
 func TestAdministratorsCanDoTheirWork(t *testing.T) {
+	limit := boundary(t, "Admin")
 	session, err := vend.SessionPolicy(access.Vending{
 		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
 		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC),
@@ -93,7 +94,7 @@ func TestAdministratorsCanDoTheirWork(t *testing.T) {
 		{madeRole, "signin:CreateOAuth2Token", console, ""},
 		{adminRole, "cloudformation:DescribeStacks", rolesStackSet, ""},
 	} {
-		if got := a.evaluate(t, boundary(t, "Admin"), session); got != awsfake.Allowed {
+		if got := a.evaluate(t, limit, session); got != awsfake.Allowed {
 			t.Errorf("%s on %s: %s", a.action, a.resource, got)
 		}
 	}
@@ -157,19 +158,21 @@ var newWaysIn = map[string]call{
 // The boundary denies these calls without the session policy too, for a caller who
 // became Admin in another way.
 func TestAdministratorsCannotOpenNewWaysIn(t *testing.T) {
+	limit := boundary(t, "Admin")
 	for name, c := range newWaysIn {
-		if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+		if got := c.evaluate(t, limit); got != awsfake.Denied {
 			t.Errorf("%s: %s on %s: %s, want denied", name, c.action, c.resource, got)
 		}
 	}
 }
 
 func TestMadeRolesCanWork(t *testing.T) {
+	limit := boundary(t, "Admin")
 	for _, c := range []call{
 		{madeRole, "dynamodb:PutItem", "arn:aws:dynamodb:eu-west-1:111111111111:table/orders", ""},
 		{madeRole, "iam:GetRole", madeRole, ""},
 	} {
-		if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Allowed {
+		if got := c.evaluate(t, limit); got != awsfake.Allowed {
 			t.Errorf("a made role: %s: %s, want allowed", c.action, got)
 		}
 	}
@@ -179,6 +182,7 @@ func TestMadeRolesCanWork(t *testing.T) {
 // it everything that the session policy denies to a session, including what is added
 // to the session policy later.
 func TestMadeRolesAreDeniedWhatSessionsAreDenied(t *testing.T) {
+	limit := boundary(t, "Admin")
 	session, err := vend.SessionPolicy(access.Vending{
 		Target: access.Target{Account: account, Role: "Admin", Path: "/aws-access/"},
 		Ends:   time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
@@ -210,7 +214,7 @@ func TestMadeRolesAreDeniedWhatSessionsAreDenied(t *testing.T) {
 				resource = oldRole // a resource that these actions can have
 			}
 			c := call{madeRole, strings.ReplaceAll(action, "*", "InventedTomorrow"), resource, ""}
-			if got := c.evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+			if got := c.evaluate(t, limit); got != awsfake.Denied {
 				t.Errorf("a made role: %s: %s, want denied as in the session policy", action, got)
 			}
 			count++
@@ -222,23 +226,24 @@ func TestMadeRolesAreDeniedWhatSessionsAreDenied(t *testing.T) {
 }
 
 func TestBoundaryDeniesServicesThatGiveAccess(t *testing.T) {
+	limit := boundary(t, "Admin")
 	for _, action := range []string{
 		"sso:CreatePermissionSet", "sso-directory:CreateUser", "identitystore:UpdateUser", "organizations:MoveAccount",
 		"signin:CreateBearerToken", "iot:UpdateRoleAlias", "transfer:CreateUser", "transfer:ImportSshPublicKey",
 		"eks:CreateAccessEntry", "eks:AssociateAccessPolicy",
 	} {
 		for _, by := range []string{madeRole, adminRole} {
-			if got := (call{by, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+			if got := (call{by, action, "*", ""}).evaluate(t, limit); got != awsfake.Denied {
 				t.Errorf("%s: %s: %s, want denied", by, action, got)
 			}
 		}
 	}
 	// These give nobody access, but a made role does not need them.
 	for _, action := range []string{"rolesanywhere:ImportCrl", "account:CloseAccount", "sso:DeleteAccountAssignment"} {
-		if got := (call{madeRole, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Denied {
+		if got := (call{madeRole, action, "*", ""}).evaluate(t, limit); got != awsfake.Denied {
 			t.Errorf("a made role: %s: %s, want denied", action, got)
 		}
-		if got := (call{adminRole, action, "*", ""}).evaluate(t, boundary(t, "Admin")); got != awsfake.Allowed {
+		if got := (call{adminRole, action, "*", ""}).evaluate(t, limit); got != awsfake.Allowed {
 			t.Errorf("Admin: %s: %s, want allowed", action, got)
 		}
 	}
@@ -246,6 +251,7 @@ func TestBoundaryDeniesServicesThatGiveAccess(t *testing.T) {
 
 // The boundary holds whatever policies are attached to Operator.
 func TestOperatorsCannotBecomeAdministrators(t *testing.T) {
+	limit := boundary(t, "Operator")
 	const operator = "arn:aws:iam::111111111111:role/aws-access/Operator"
 	for _, c := range []struct {
 		action, resource string
@@ -274,7 +280,7 @@ func TestOperatorsCannotBecomeAdministrators(t *testing.T) {
 		{"sso:CreateAccountAssignment", "*", awsfake.Denied},
 		{"identitystore:CreateUser", "*", awsfake.Denied},
 	} {
-		if got := (call{operator, c.action, c.resource, ""}).evaluate(t, boundary(t, "Operator")); got != c.want {
+		if got := (call{operator, c.action, c.resource, ""}).evaluate(t, limit); got != c.want {
 			t.Errorf("%s on %s: %s, want %s", c.action, c.resource, got, c.want)
 		}
 	}

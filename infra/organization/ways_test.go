@@ -124,6 +124,9 @@ func readTable(t *testing.T) (ways, nothing []way, patterns []pattern) {
 // When aws-actions.txt is updated, this test names the new actions that somebody must
 // classify.
 func TestEveryActionThatMatchesAPatternIsClassified(t *testing.T) {
+	if testing.Short() {
+		t.Skip("matches 22,091 actions")
+	}
 	ways, nothing, patterns := readTable(t)
 	rows := map[string]int{}
 	newer := map[string]bool{}
@@ -370,6 +373,9 @@ func encoded(t *testing.T, policy map[string]any) string {
 
 // If any denied action is removed from a policy, the table no longer matches it.
 func TestEveryDeniedActionIsNeeded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes several seconds")
+	}
 	ways, _, _ := readTable(t)
 	// Other tests check these statements.
 	otherTests := []string{"OursStays", "WhatIsMadeMakesNothing", "WhatIsMadeAdmitsNobody", "PipelinesAreNotLent"}

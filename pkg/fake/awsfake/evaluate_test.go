@@ -275,6 +275,9 @@ func TestPolicyOfTheWrongKindDenies(t *testing.T) {
 
 // Every document of the table is evaluated for every call of the table.
 func TestMatchingDenyAlwaysWins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("evaluates about 50,000 pairs of documents and calls")
+	}
 	table := readTable(t)
 	var documents []Document
 	for _, c := range table.Cases {
