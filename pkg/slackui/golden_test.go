@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,7 +128,7 @@ func messages() map[string]Message {
 	denied := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later))
 	cancelled := must(pending().Cancel(dev, later))
 	expired := ticked(shortGrant(), noon.Add(15*time.Minute))
-	return map[string]Message{
+	all := map[string]Message{
 		"card-pending":     Card(pending(), ticketLink, noon),
 		"card-half":        Card(halfApproved(), ticketLink, noon),
 		"card-reminded":    Card(ticked(pending(), noon.Add(15*time.Minute)), "", noon),
@@ -158,8 +159,10 @@ func messages() map[string]Message {
 		"link":            linkPosts("x")[0],
 		"link-alone":      linkPosts(strings.Repeat("x", 3600))[0],
 		"link-words":      linkPosts(strings.Repeat("x", 3600))[1],
-		"not-vended": NoSession(&access.Refusal{Code: "aws_refused", Says: "AWS refused to open ReadOnly in payments-prod.",
-			Next: "Tell the people who run AWS access."}, active(), reference),
+		"not-vended": NoSession(&access.Refusal{
+			Code: "aws_refused", Says: "AWS refused to open ReadOnly in payments-prod.",
+			Next: "Tell the people who run AWS access.",
+		}, active(), reference),
 		"refused":         ErrorAnswer(access.RefuseTooLong(4*time.Hour, 8*time.Hour), reference),
 		"failed":          ErrorAnswer(errors.New("dial tcp: secret-host refused"), reference),
 		"asked-pending":   Submitted(pending()),
@@ -171,6 +174,14 @@ func messages() map[string]Message {
 		"list-empty":      List(nil, false, noon),
 		"list":            List(numbered([]access.Request{ended, halfApproved(), denied, active()}), true, later),
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
+	}
+	maps.Copy(all, noticeMessages(expired, ended, revoked))
+	return all
+}
+
+// noticeMessages are the messages of all kinds of notices.
+func noticeMessages(expired, ended, revoked access.Request) map[string]Message {
+	return map[string]Message{
 		"notice-reminder": notice(ticked(pending(), noon.Add(15*time.Minute)),
 			access.Event{Verb: access.Tick, From: access.Pending, To: access.Pending}),
 		"notice-lost": notice(active(), access.Event{Verb: access.Tick, From: access.Active, To: access.Active,

@@ -8,8 +8,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// RequesterMessage is the message to the requester once the request is decided. It shows the request's present state, and
-// has buttons while the grant is active.
+// RequesterMessage is the direct message to the requester once the request is decided. It shows the request's present
+// state, and has buttons while the grant is active.
 func RequesterMessage(r access.Request, now time.Time) Message {
 	blocks := []slack.Block{section("*" + title(r) + "*\n" + roleIn(r))}
 	blocks = append(blocks, sections(fitLines(status(r, now), maxStatus)...)...)
@@ -61,8 +61,8 @@ type Notice struct {
 //	a click that came to nothing   to the requester
 //	expired, given back, revoked   to the requester
 //
-// Denials, time-outs and grants have none: RequesterMessage is new then. r is the request as it is now, which may be later
-// than the event: a notice that is no longer true is not sent.
+// Denials, time-outs and grants have none: RequesterMessage is new then. r is the request as it is now, which may be
+// later than the event: a notice that is no longer true is not sent.
 func NoticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok bool) {
 	switch {
 	case e.Verb == access.Tick && e.To == access.Pending && r.State == access.Pending:
