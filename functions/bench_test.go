@@ -27,8 +27,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
-// rig is the slack function over a store in memory. The directory is fresh, so
-// that nothing here calls Slack: a call would fail, and the answer with it.
+// rig is the slack function with a store in memory. The directory is fresh, so the
+// function makes no call to Slack: such a call would fail, and the answer with it.
 type rig struct {
 	b     *testing.B
 	slack *Slack
@@ -55,13 +55,13 @@ func newRig(b *testing.B, text string, d access.Directory) *rig {
 	return r
 }
 
-// RoundTrip is the network, which nothing here may need.
+// RoundTrip fails each call: a benchmark must need no network.
 func (r *rig) RoundTrip(request *http.Request) (*http.Response, error) {
 	r.b.Errorf("Slack was called: %s", request.URL.Path)
 	return nil, http.ErrNotSupported
 }
 
-// empty gives the function a table that holds nothing but a directory.
+// empty gives the function a table that holds only a directory.
 func (r *rig) empty(d access.Directory) {
 	r.b.Helper()
 	store := memory.New(r.slack.Now)
@@ -73,7 +73,7 @@ func (r *rig) empty(d access.Directory) {
 	r.slack.Roster.Store, r.slack.Submit.Roster.Store = store, store
 }
 
-// event is a signed form, serialised as Lambda delivers it.
+// event returns a signed form, serialised as Lambda delivers it.
 func (r *rig) event(path string, form url.Values) []byte {
 	r.b.Helper()
 	body := form.Encode()
@@ -94,7 +94,7 @@ func (r *rig) event(path string, form url.Values) []byte {
 	return text
 }
 
-// typed are commands that differ in their trigger, so that none is a replay.
+// typed returns commands with different triggers, so that none is a replay.
 func (r *rig) typed(text string, many int) [][]byte {
 	out := make([][]byte, many)
 	for i := range out {
@@ -109,8 +109,8 @@ func (r *rig) typed(text string, many int) [][]byte {
 	return out
 }
 
-// cpu is what this process has computed so far, on all cores and with its
-// garbage collection: other programs on the machine do not count.
+// cpu returns the CPU time of this process, on all cores and with its garbage
+// collection. Other programs on the machine do not count.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var used syscall.Rusage
@@ -120,11 +120,11 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// asked is how many commands one table takes before it is emptied.
+// asked is how many commands one table receives before it is emptied.
 const asked = 1024
 
-// measure answers the events in turn. It reports time and CPU of each; before
-// each turn, which is not measured, the table is emptied.
+// measure answers the events in turn, and reports time and CPU of each. Before each
+// turn it empties the table, which is not measured.
 func (r *rig) measure(handler any, turn [][]byte, d access.Directory) (cpuEach time.Duration) {
 	b, h := r.b, lambda.NewHandler(handler)
 	b.ReportAllocs()
@@ -150,7 +150,7 @@ func (r *rig) measure(handler any, turn [][]byte, d access.Directory) (cpuEach t
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// bare is the CPU of the same events through the event layer alone.
+// bare returns the CPU time of the same events in the event layer alone.
 func (r *rig) bare(turn [][]byte, times int) time.Duration {
 	h := lambda.NewHandler(gateway.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 	began := cpu(r.b)
@@ -162,7 +162,7 @@ func (r *rig) bare(turn [][]byte, times int) time.Duration {
 	return (cpu(r.b) - began) / time.Duration(times)
 }
 
-// answers fails unless the function answers an event with these words.
+// answers fails unless the answer to an event contains a text.
 func (r *rig) answers(event []byte, words string) {
 	r.b.Helper()
 	out, err := lambda.NewHandler(r.slack.Handle).Invoke(context.Background(), event)
@@ -200,7 +200,7 @@ func BenchmarkSignedCommand(b *testing.B) {
 	}
 }
 
-// What the event layer costs by itself.
+// BenchmarkBareHandler measures the event layer alone.
 func BenchmarkBareHandler(b *testing.B) {
 	text := repositoryPolicy(b)
 	d := everybody(b, text)
@@ -229,14 +229,14 @@ func BenchmarkPickerAnswer(b *testing.B) {
 	}
 }
 
-// How many groups a wide policy names. Every step reads all of them.
+// The numbers of groups that a wide policy names. Every step reads all of them.
 const (
 	fewGroups  = 21
 	manyGroups = 981
 )
 
-// wide is a policy of an organisation with 10,000 accounts and 1,000 rules:
-// rules of teams, and rules that offer all developers every account.
+// wide returns the policy of an organisation with 10,000 accounts and 1,000 rules:
+// rules for teams, and rules that let all developers ask for every account.
 func wide(groups int) string {
 	const accounts, teams = 10_000, 490
 	var b strings.Builder
@@ -267,7 +267,7 @@ func wide(groups int) string {
 	return b.String()
 }
 
-// everybody is a directory that knows every group of a policy, just read.
+// everybody returns a directory that was just read, with every group of a policy.
 func everybody(b *testing.B, text string) access.Directory {
 	b.Helper()
 	p, _, err := compiler.Compile("policy.yaml", []byte(text), compiler.Options{Now: noon})

@@ -18,9 +18,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
 
-// tries answers for roles, and remembers which were tried.
+// tries answers for roles, and records which were tried.
 type tries struct {
-	codes map[string][]string // by account and role; ok if it is not there
+	codes map[string][]string // by account and role; without an entry, ok
 	asked []access.Target
 }
 
@@ -35,7 +35,7 @@ func (r *tries) Try(_ context.Context, targets []access.Target) []access.Trial {
 	return out
 }
 
-// checked lets the world's vend answer checks.
+// checked lets vend of the world answer checks.
 func (w *world) checked() *tries {
 	r := &tries{codes: map[string][]string{}}
 	w.Vend.Checks = Checks{
@@ -76,7 +76,7 @@ func TestVendAcceptsOnlyOrdersAndChecks(t *testing.T) {
 	if strings.Contains(w.logs.String(), "example.com") {
 		t.Error("the log holds what was sent")
 	}
-	// An order is taken as it always was: nobody is answered here.
+	// An order is accepted as well, and its answer is not returned.
 	w.tick()
 	w.http(w.typed("U0DEV1", `payments-dev ReadOnly 1h "x"`))
 	r := w.request()
@@ -220,7 +220,7 @@ func TestChecksReportProblemsOfSlackAndTheTick(t *testing.T) {
 	}
 }
 
-// ping is what Slack and doctor send to ask whether an address is there.
+// ping sends what Slack and doctor send to check that an address works.
 func (w *world) ping(path, body, secret string) events.APIGatewayV2HTTPResponse {
 	w.t.Helper()
 	at, signature := slackapi.Sign(access.NewSecret(secret), w.clock(), []byte(body))
@@ -253,7 +253,7 @@ func TestASignedPingIsAnsweredWithoutAnyEffect(t *testing.T) {
 			}
 		}
 	}
-	// What only looks like a ping is read as what it is.
+	// A command that only resembles a ping is handled as a command.
 	form := url.Values{
 		"command": {"/aws-access"}, "text": {"help"}, "user_id": {"U0DEV1"}, "team_id": {"T0OTHER"},
 		"trigger_id": {"1.ssl_check=1"},

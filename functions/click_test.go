@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// forge posts a message with the bot token alone, as somebody can who has stolen it.
+// forge posts a message with the bot token alone, as a thief of the token can.
 func (w *world) forge(channel, words, label, action, value string) (ts string) {
 	w.t.Helper()
 	m := slackui.Card(access.Request{ID: value, State: access.Pending, Reason: words}, "", noon)
@@ -26,7 +26,7 @@ func (w *world) forge(channel, words, label, action, value string) (ts string) {
 	return ts
 }
 
-// press is a click on a button of a message that Slack shows.
+// press clicks a button of a message that Slack shows.
 func (w *world) press(user, channel, ts, label string) {
 	w.t.Helper()
 	action, found := w.slack.Button(channel, ts, label, 0)
@@ -40,7 +40,7 @@ func (w *world) press(user, channel, ts, label string) {
 	w.interact(p)
 }
 
-// interact sends a payload of Slack's, which has to be answered with 200.
+// interact sends a payload of Slack, which must be answered with 200.
 func (w *world) interact(payload []byte) string {
 	w.t.Helper()
 	answer := w.http(w.signed("/slack/interactions", "payload="+url.QueryEscape(string(payload))))
@@ -50,7 +50,7 @@ func (w *world) interact(payload []byte) string {
 	return answer.Body
 }
 
-// open is the form that somebody sees.
+// open returns the form that a person sees.
 func (w *world) open(user string) (slackfake.View, bool) {
 	for _, v := range w.slack.Views() {
 		if v.User == user && !v.Closed {
@@ -60,8 +60,9 @@ func (w *world) open(user string) (slackfake.View, bool) {
 	return slackfake.View{}, false
 }
 
-// Somebody who has the bot token shows harmless words over a button for another request. The click shows what the
-// request really is, and only a form that Slack has signed for us decides.
+// A thief of the bot token can show harmless words above a button for another request.
+// The click shows the true request, and only a form that Slack has signed for this
+// endpoint decides.
 func TestAnApprovalOnAForgedMessageShowsTheTrueRequest(t *testing.T) {
 	for label, end := range map[string]access.State{"Approve": access.Active, "Deny": access.Denied} {
 		w := newWorld(t)
@@ -121,7 +122,8 @@ func TestOthersLearnNothingFromAForgedMessage(t *testing.T) {
 	}
 }
 
-// A signed click names somebody else's message: nothing there changes, and no reason is copied to it.
+// A signed click names a message of another request. That message does not change, and
+// no reason is copied to it.
 func TestAClickChangesNoMessageOfAnotherRequest(t *testing.T) {
 	for _, action := range []string{"cancel", "end", "approve", "deny", "revoke", "console"} {
 		w := newWorld(t)
@@ -149,7 +151,7 @@ func TestAClickChangesNoMessageOfAnotherRequest(t *testing.T) {
 	}
 }
 
-// newest is somebody's newest request.
+// newest returns a person's newest request.
 func (w *world) newest(user string) access.Request {
 	w.t.Helper()
 	all, err := w.store.ByRequester(context.Background(), user, 1)
@@ -159,7 +161,7 @@ func (w *world) newest(user string) access.Request {
 	return all[0]
 }
 
-// A signed click that names an address which is not Slack's is not answered there.
+// A signed click names a response URL that is not Slack's. Nothing is sent there.
 func TestAClickWithAForeignResponseURLIsNotAnswered(t *testing.T) {
 	for _, address := range []string{"https://evil.example/x", "http://hooks.slack.com/actions/1",
 		"https://hooks.slack.com@evil.example/x", "https://hooks.slack.com.evil.example/"} {
@@ -180,7 +182,8 @@ func TestAClickWithAForeignResponseURLIsNotAnswered(t *testing.T) {
 	}
 }
 
-// A signed choice that names somebody else's form: Slack's own id of the form decides, and nothing is an error.
+// A signed choice names another person's form. Slack's id of the form decides, and
+// nothing is logged as an error.
 func TestAChoiceWithoutAFormIsNotAnError(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
@@ -224,7 +227,8 @@ func TestTheListShowsUnfinishedRequestsFirstAndUpdatesItself(t *testing.T) {
 	}
 }
 
-// A list that anybody sees is none of ours: it must not be replaced by somebody's requests.
+// The app never posts a list that everybody sees. A forged one must not be replaced by
+// a person's requests.
 func TestAForgedListIsNotReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
@@ -244,8 +248,8 @@ func TestAForgedListIsNotReplaced(t *testing.T) {
 	}
 }
 
-// Two choices in quick succession know the same form. Whichever is handled first, the form ends up with the roles of
-// the account that it holds.
+// Two choices in quick succession start from the same form. In whichever order they are
+// handled, the form ends with the roles of the account that is chosen in it.
 func TestTheFormShowsTheRolesOfTheChosenAccount(t *testing.T) {
 	const first, second = "111111111111", "222222222222"
 	for name, order := range map[string][]int{"in order": {0, 1}, "the other way round": {1, 0},
@@ -297,7 +301,7 @@ func (w *world) option(account string) []byte {
 	return []byte(`{"text":{"type":"plain_text","text":"x"},"value":"` + account + `"}`)
 }
 
-// The list names all that is open, however many newer requests there are.
+// The list names every request that is not over, however many newer ones there are.
 func TestUnfinishedRequestsAreListedHoweverOldTheyAre(t *testing.T) {
 	w := newWorld(t)
 	w.tick()

@@ -11,8 +11,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// crowd fills the workspace up to so many users, and gives users.list the quota
-// that Slack documents. Ticks may wait for Slack: the clock is turned meanwhile.
+// crowd fills the workspace up to a number of users, and gives users.list the quota
+// that Slack documents. When a tick waits for Slack, the clock moves on.
 func (w *world) crowd(users int) {
 	w.t.Helper()
 	for i := range users - len(w.slack.Users()) {
@@ -27,21 +27,20 @@ func (w *world) crowd(users int) {
 	w.Tick.Step.Roster.Pause = func(_ context.Context, d time.Duration) error { w.pass(d); return nil }
 }
 
-// says is what somebody reads after a typed command.
+// says returns the answer to a command.
 func (w *world) says(user, line string) string {
 	w.t.Helper()
 	return w.http(w.typed(user, line)).Body
 }
 
-// A workspace of 100,000 people, of which Slack gives 20 pages of 1,000 a
-// minute: how many ticks and calls until everybody is known, and what people
-// read meanwhile.
+// Slack gives 20 pages of 1,000 people a minute. The test counts the ticks and calls
+// until all 100,000 are known, and checks what people read meanwhile.
 func TestAHundredThousandPeopleAreReadOverTicks(t *testing.T) {
 	w := newWorld(t)
 	w.crowd(100_000)
 	w.plant(access.Pending)
 	ticks := 0
-	for ; w.directory().PeopleAt.IsZero(); ticks++ { // the clock is turned by a minute each time
+	for ; w.directory().PeopleAt.IsZero(); ticks++ { // each tick is a minute later
 		if ticks == 20 {
 			t.Fatal("not known after twenty ticks")
 		}
@@ -107,8 +106,8 @@ func (w *world) count(op string) int {
 	return w.counted[op]
 }
 
-// Slack that gives five pages a minute is asked for the rest in the next one,
-// and nobody is troubled with it.
+// If Slack gives only five pages a minute, the next tick reads the others, and nobody
+// is told.
 func TestARateLimitDelaysAReadingAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.crowd(12_000)
@@ -127,7 +126,7 @@ func TestARateLimitDelaysAReadingAndNothingElse(t *testing.T) {
 	}
 }
 
-// operatorsRead are the messages of the operators' channel.
+// operatorsRead returns the messages in the operators' channel.
 func (w *world) operatorsRead() (texts []string) {
 	for _, m := range w.slack.Messages() {
 		if m.Channel == "C0OPS" {
@@ -137,8 +136,8 @@ func (w *world) operatorsRead() (texts []string) {
 	return texts
 }
 
-// What keeps people from being read reaches the log each time, the operators
-// once when it begins and once when it is over, and everybody else as what it is.
+// Each failure to read people is logged. The operators are told once when it begins and
+// once when it is over, and everybody else reads the true reason.
 func TestOperatorsAreToldOnceThatPeopleCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
@@ -177,7 +176,7 @@ func TestOperatorsAreToldOnceThatPeopleCannotBeRead(t *testing.T) {
 	}
 }
 
-// A limit that Slack sets is no trouble for as long as the last reading holds.
+// A rate limit is not reported as long as the last reading is recent enough.
 func TestOperatorsAreToldOfARateLimitWhenPeopleAreNotKnown(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
@@ -195,7 +194,7 @@ func TestOperatorsAreToldOfARateLimitWhenPeopleAreNotKnown(t *testing.T) {
 }
 
 // An approver whose address Slack has not confirmed is told so, and so are the
-// operators: the card names the approver all the same.
+// operators. The card names the approver nevertheless.
 func TestTheRefusalNamesTheUnconfirmedAddressAsTheReason(t *testing.T) {
 	w := newWorld(t)
 	text := strings.NewReplacer("leads:      {slack: S0LEADS}",
@@ -247,7 +246,7 @@ func TestTheRefusalNamesTheUnconfirmedAddressAsTheReason(t *testing.T) {
 	}
 }
 
-// Somebody who could ask by an address that is not confirmed does not read that
+// A person who could ask for something if the address were confirmed does not read that
 // there is nothing to ask for.
 func TestTheFormSaysWhyThereIsNothingToAskFor(t *testing.T) {
 	w := newWorld(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// onGrid is a world in an organisation of Enterprise Grid. U0SIBLING belongs to
-// the organisation, and to another of its workspaces only.
+// onGrid returns a world in an organisation of Enterprise Grid. U0SIBLING is a member
+// of another workspace of the organisation only.
 func onGrid(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -28,12 +28,12 @@ func onGrid(t *testing.T) *world {
 	return w
 }
 
-// from is what a payload says of the workspace and organisation that it comes from.
+// from is what a payload says about the workspace and organisation that it comes from.
 type from struct{ team, enterprise, installed string }
 
-// sentFrom is a form that asks for access, with the fields that Slack's view
-// submissions on Enterprise Grid have: "enterprise" may be null there, and the
-// organisation is then named beside the workspace.
+// sentFrom returns a form that asks for access, with the fields of Slack's view
+// submissions on Enterprise Grid. If "enterprise" is null there, the organisation is
+// named beside the workspace.
 func (w *world) sentFrom(user string, f from, nested bool) []byte {
 	team := map[string]any{"id": f.team, "domain": "sandbox"}
 	var enterprise any
@@ -62,9 +62,9 @@ func (w *world) sentFrom(user string, f from, nested bool) []byte {
 	})
 }
 
-// A member of the organisation works in whichever of its workspaces is open: what
-// is sent from there names that workspace. Which installation a form is of says
-// view.app_installed_team_id; who the person is says users.info alone.
+// A member may work in any workspace of the organisation, and a payload names the one
+// in which it was sent. view.app_installed_team_id names the installation of a form.
+// Only users.info says who the person is.
 func TestAGridMemberAsksFromASiblingWorkspace(t *testing.T) {
 	form := func(user string, f from, nested bool) func(*world) []byte {
 		return func(w *world) []byte { return w.sentFrom(user, f, nested) }
@@ -83,7 +83,7 @@ func TestAGridMemberAsksFromASiblingWorkspace(t *testing.T) {
 	const foreigner = "other_workspace"
 	for name, c := range map[string]struct {
 		event func(*world) []byte
-		code  string // of the refusal, "" when it is asked for
+		code  string // of the refusal; "" if the request is made
 	}{
 		"a form":                                {form("U0DEV1", from{"T0SANDBOX", "E0CORP", "T0SANDBOX"}, false), ""},
 		"a form from a sibling":                 {form("U0DEV1", from{"T0SIBLING", "E0CORP", "T0SANDBOX"}, false), ""},
@@ -113,7 +113,7 @@ func TestAGridMemberAsksFromASiblingWorkspace(t *testing.T) {
 	}
 }
 
-// A card in a channel that several workspaces share is clicked from any of them.
+// A card in a channel that several workspaces share can be clicked in each of them.
 func TestACardIsClickedFromASiblingWorkspace(t *testing.T) {
 	click := func(w *world, user, team string, enterprise any) {
 		w.knows(theRequest, "C0APPROVALS", "1.1")
@@ -148,7 +148,7 @@ func TestACardIsClickedFromASiblingWorkspace(t *testing.T) {
 	}
 }
 
-// Outside Enterprise Grid no organisation is configured, and none is taken.
+// Outside Enterprise Grid no organisation is configured, and none is accepted.
 func TestWithoutAnOrganisationOnlyTheWorkspaceCounts(t *testing.T) {
 	w := newWorld(t)
 	v := url.Values{

@@ -13,7 +13,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackui"
 )
 
-// granted is the story up to the grant: asked, approved, told.
+// granted makes a request that is approved and of which everybody was told.
 func (w *world) granted() access.Request {
 	w.t.Helper()
 	w.tick()
@@ -56,12 +56,12 @@ func TestEachMessageIsPostedOnceHoweverRecordsArrive(t *testing.T) {
 	w := newWorld(t)
 	w.granted()
 	before := len(w.slack.Messages())
-	w.fed = 0 // the whole stream again
+	w.fed = 0 // notify receives the whole stream again
 	w.feed()
 	if after := len(w.slack.Messages()); after != before {
 		t.Errorf("%d messages, %d after the stream came again", before, after)
 	}
-	// A world in which only the last record arrives says the same.
+	// If only the last record arrives, people read the same.
 	late := newWorld(t)
 	late.tick()
 	late.http(late.typed("U0DEV1", `payments-prod ReadOnly 2h "stuck payouts"`))
@@ -94,9 +94,9 @@ func TestAMessageThatSlackRefusesIsSentLater(t *testing.T) {
 	}
 }
 
-// A card whose posting was answered with an error stands there twice. A click
-// on the one that nobody knows of is answered with how the request stands; the
-// card stays, because a message that is not known could be anybody's.
+// If Slack posts a card but answers with an error, the card is posted twice. A click on
+// the one that is not recorded is answered with the state of the request. That card is
+// not changed, because a message that is not recorded may belong to anybody.
 func TestAClickOnAnUnknownCardShowsTheStateOfTheRequest(t *testing.T) {
 	w := newWorld(t)
 	w.tick()
@@ -207,7 +207,7 @@ func TestVendAnswersOnlyTheRequester(t *testing.T) {
 	}
 }
 
-// An order that somebody else made up gets nobody anything, whoever it names.
+// An order that another person forges gives nobody a session, whomever it names.
 func TestAForgedOrderIsNotAnswered(t *testing.T) {
 	for name, change := range map[string]func(*access.Order){
 		"by somebody else":   func(o *access.Order) { o.By = "U0LEAD1" },
@@ -237,8 +237,8 @@ func TestAForgedOrderIsNotAnswered(t *testing.T) {
 	}
 }
 
-// A form that is not known is refused in words; orders of older versions name
-// none, and mean sh.
+// An unknown form is refused with a sentence. An order of an older version names no
+// form and means sh.
 func TestKeysComeInTheFormOfTheOrder(t *testing.T) {
 	for form, want := range map[string]string{
 		``: "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE canary-secret\n", `,"form":"json"`: "canary-secretjson\n",
@@ -298,7 +298,8 @@ func TestNotifyTellsTheRequesterOfAnUndeliveredAnswer(t *testing.T) {
 	wantText(t, "direct messages", w.seen(with("U0DEV1")), "came to nothing. Press the button again")
 }
 
-// A message that nobody knows of, and that one person sees: what became of a click there is said below it.
+// The message is not recorded, and only one person sees it. The result of a click is
+// posted below it.
 func TestACancelOnAnUnknownMessageIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.tick()

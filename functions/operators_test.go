@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// toldTimes is how often the operators' channel holds a text. Each message
-// holds it twice, as text and as block.
+// toldTimes returns how many messages in the operators' channel hold a text. Each of
+// them holds it twice, as text and as block.
 func (w *world) toldTimes(text string) int {
 	return strings.Count(w.seen(in("C0OPS")), text) / 2
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// hour is 500 requests in an hour, while three calls of Slack in ten fail.
+// hour is 500 requests in an hour, while 30 % of the calls to Slack fail.
 type hour struct {
 	*world
 	random  *rand.Rand
@@ -27,12 +27,12 @@ type hour struct {
 	tried   map[string]time.Time // the last failed call of each message that was not posted yet
 	late    []string
 	shards  [4][]arrival
-	again   []arrival            // what is handed over once more
+	again   []arrival            // records that are delivered once more
 	first   map[string]time.Time // of each request: its first call
 	made    map[string]time.Time
 }
 
-// arrival is a record that comes to notify at a time.
+// arrival is a record that reaches notify at a certain time.
 type arrival struct {
 	record events.DynamoDBEventRecord
 	due    time.Time
@@ -40,7 +40,7 @@ type arrival struct {
 
 const hourOfRequests = 500
 
-// its is the request that a text of a message is about, by the account's name.
+// its finds the request that a message is about, by the name of the account.
 var its = regexp.MustCompile(`hour-\d{3}`)
 
 func newHour(t *testing.T, seed uint64) *hour {
@@ -59,8 +59,8 @@ func newHour(t *testing.T, seed uint64) *hour {
 	return h
 }
 
-// weather fails three calls in ten, before anything is done, and notes how long
-// a message is left alone after its call has failed.
+// weather fails 30 % of the calls before they have an effect, and records how long a
+// message waits after its call has failed.
 func (h *hour) weather(method, channel, text string) string {
 	now := h.clock()
 	name := its.FindString(text)
@@ -84,8 +84,8 @@ func (h *hour) weather(method, channel, text string) string {
 	return how
 }
 
-// deliver hands over what is due, each batch twice, as it may happen with AWS,
-// and some of it a third time much later.
+// deliver gives notify the records that are due: each batch twice, as AWS may do, and
+// some records a third time much later.
 func (h *hour) deliver() {
 	h.t.Helper()
 	records, last := h.store.Records(h.fed, 1000)
@@ -134,8 +134,8 @@ func (h *hour) hand(batch []events.DynamoDBEventRecord) {
 	}
 }
 
-// live lets the hour pass: a request each seven seconds, approved after a
-// while, and given back by every second requester.
+// live lets the hour pass. Every seven seconds a request is made and later approved, and
+// every second requester ends the access.
 func (h *hour) live() {
 	h.t.Helper()
 	channels := []string{"C0APPROVALS", "C0PAYMENTS"}
@@ -171,7 +171,7 @@ func (h *hour) live() {
 	}
 }
 
-// sendOwed is a tick's work, twice, as a tick may come twice.
+// pay runs the tick twice, because its event may come twice.
 func (h *hour) pay() {
 	h.t.Helper()
 	for range 2 {
@@ -195,7 +195,7 @@ func TestAnHourOfFailingCallsLosesNoMessageAndSendsNoneTwice(t *testing.T) {
 		t.Errorf("a message was left alone for more than five minutes: %s", one)
 	}
 	for name, made := range h.made {
-		// The delivery takes up to 20 s, and others of the shard that come before it as long.
+		// A record arrives after up to 20 s, and so do those before it in its shard.
 		if waited := h.first[name].Sub(made); waited > 50*time.Second {
 			t.Errorf("%s: first tried after %s: it waited for another one", name, waited)
 		}
@@ -204,8 +204,8 @@ func TestAnHourOfFailingCallsLosesNoMessageAndSendsNoneTwice(t *testing.T) {
 	t.Logf("%d calls, %d of them failed", len(h.calls), h.refused)
 }
 
-// check counts the messages of each request: one card, which tells how it
-// stands, one direct message of the grant, and one that it was given back.
+// check counts the messages of each request: one card with the present state, one
+// direct message about the grant, and one about its end.
 func (h *hour) check() {
 	h.t.Helper()
 	cards, grants, ends, states := map[string]int{}, map[string]int{}, map[string]int{}, map[string]access.State{}
@@ -241,7 +241,7 @@ func (h *hour) check() {
 	}
 }
 
-// stands checks that a card tells the present state of its request.
+// stands checks that a card shows the present state of its request.
 func (h *hour) stands(state access.State, m slackfake.Message) {
 	h.t.Helper()
 	want := map[access.State]string{access.Active: "AWS access granted", access.Ended: "AWS access given back"}

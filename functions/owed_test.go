@@ -12,7 +12,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// saved is a request that somebody made, in the table and the stream.
+// saved makes a request in the table and the stream.
 func (w *world) saved(id, account string, channels ...string) access.Request {
 	w.t.Helper()
 	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
@@ -46,7 +46,7 @@ func (w *world) approved(r access.Request) access.Request {
 	}, w.clock()))
 }
 
-// minutes lets ticks happen, with what they write to the stream.
+// minutes runs a tick each minute, and notify on what it writes.
 func (w *world) minutes(n int) {
 	w.t.Helper()
 	for range n {
@@ -56,7 +56,7 @@ func (w *world) minutes(n int) {
 	}
 }
 
-// reported counts the messages in a channel that hold a text.
+// told counts the messages in a channel that hold a text.
 func (w *world) told(channel, text string) (n int) {
 	for _, m := range w.slack.Messages() {
 		if m.Channel == channel && strings.Contains(m.Text+string(m.Blocks), text) {
@@ -66,7 +66,7 @@ func (w *world) told(channel, text string) (n int) {
 	return n
 }
 
-// refusing lets one channel take nothing, with this code.
+// refusing makes one channel refuse every message with a code.
 func (w *world) refusing(channel, code string) {
 	w.refuse = func(_, to, _ string) string {
 		if to == channel {
@@ -76,8 +76,8 @@ func (w *world) refusing(channel, code string) {
 	}
 }
 
-// A shard is one batch after another: what one request has to wait for must not
-// keep the other forty-nine, for a day.
+// Lambda delivers a shard in batches, one after another. A request that waits for a day
+// must not hold up the other 49 of its shard.
 func TestAChannelThatRefusesHoldsUpNoOtherRequest(t *testing.T) {
 	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code",
 		"is_archived"} {
@@ -110,7 +110,7 @@ func TestAChannelThatRefusesHoldsUpNoOtherRequest(t *testing.T) {
 			}
 			again := 1
 			if code == "brand_new_code" {
-				again = 0 // that is no state which ends
+				again = 0 // the card is still owed
 			}
 			if n := w.told("C0OPS", "again ("+code+" is over)"); n != again {
 				t.Errorf("told of the end %d times, want %d:\n%s", n, again, w.seen(in("C0OPS")))
@@ -119,8 +119,8 @@ func TestAChannelThatRefusesHoldsUpNoOtherRequest(t *testing.T) {
 	}
 }
 
-// The bot is invited after the request was made: the card comes, and nobody has
-// to ask again.
+// The bot is invited after the request was made. The card is posted, and nobody has to
+// ask again.
 func TestACardIsPostedWhenTheBotIsInvited(t *testing.T) {
 	w := newWorld(t)
 	w.slack.SetChannel(slackfake.Channel{ID: "C0APPROVALS", BotOut: true})
@@ -144,7 +144,7 @@ func TestACardIsPostedWhenTheBotIsInvited(t *testing.T) {
 	if n := w.told("C0OPS", "not_in_channel is over"); n != 1 {
 		t.Errorf("operators were told of the end %d times, want once: %s", n, w.seen(in("C0OPS")))
 	}
-	// An event of the request is another chance, before the next tick.
+	// An event of the request is another try before the next tick.
 	w.slack.SetChannel(slackfake.Channel{ID: "C0PAYMENTS", BotOut: true})
 	other := w.saved("01S", "payments-dev", "C0PAYMENTS")
 	w.feed()
@@ -155,7 +155,7 @@ func TestACardIsPostedWhenTheBotIsInvited(t *testing.T) {
 	_ = r
 }
 
-// With a second channel that took the card, somebody was asked.
+// If a second channel has accepted the card, approvers were asked.
 func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0PAYMENTS", "is_archived")
@@ -165,7 +165,7 @@ func TestTheRequesterIsToldOnlyWhenNobodyWasAsked(t *testing.T) {
 	if strings.Contains(w.seen(with("U0DEV1")), "Nobody") {
 		t.Error("the requester was told that nobody was asked")
 	}
-	// A rate limit is no news for a few minutes.
+	// A rate limit is not reported for some minutes.
 	w.refusing("C0APPROVALS", "429 30")
 	w.saved("01S", "payments-dev", "C0APPROVALS")
 	w.feed()
@@ -202,7 +202,7 @@ func TestMessagesThatCannotBeSentAreParked(t *testing.T) {
 	}
 }
 
-// Slack says how long it wants to be left alone.
+// Slack says in Retry-After how long to wait.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "429 90")
@@ -228,8 +228,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// One message in a second and channel is Slack's rule: the second card waits
-// that second in the same invocation, behind everybody else's.
+// Slack accepts one message per second and channel. The second card waits for that
+// second in the same invocation, after the messages of all others.
 func TestAShortRateLimitDelaysOnlyItsOwnMessage(t *testing.T) {
 	w := newWorld(t)
 	last := map[string]time.Time{}
@@ -253,7 +253,7 @@ func TestAShortRateLimitDelaysOnlyItsOwnMessage(t *testing.T) {
 		t.Errorf("posted to %s after %s, owed %q; want all three, the second card last, after 1 s", got, w.clock().Sub(began),
 			w.owed())
 	}
-	for i := range 10 { // no more than two seconds, and the tick goes on
+	for i := range 10 { // in two seconds at most, and then the tick continues
 		w.saved(fmt.Sprintf("01U%d", i), "many", "C0APPROVALS")
 	}
 	began = w.clock()
@@ -268,8 +268,8 @@ func TestAShortRateLimitDelaysOnlyItsOwnMessage(t *testing.T) {
 	}
 }
 
-// The app was reinstalled: the old token is account_inactive. The card waits for
-// the new one.
+// After the app was installed anew, the old token is refused with account_inactive. The
+// card waits for the new token.
 func TestWithoutAValidTokenEveryMessageIsOwed(t *testing.T) {
 	for _, code := range []string{"account_inactive", "token_revoked", "org_login_required"} {
 		w := newWorld(t)
@@ -291,8 +291,8 @@ func TestWithoutAValidTokenEveryMessageIsOwed(t *testing.T) {
 	}
 }
 
-// What is owed of a request that is long over helps nobody, and the operators
-// are not left with a case that never closes.
+// A message about a request that ended a day ago helps nobody. When it is dropped, the
+// operators read that the problem is over.
 func TestOwedMessagesAreDroppedADayAfterTheRequestIsOver(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "not_in_channel")
@@ -318,7 +318,7 @@ func TestOwedMessagesAreDroppedADayAfterTheRequestIsOver(t *testing.T) {
 	if n := w.told("C0OPS", closed); n != 1 {
 		t.Errorf("the case was closed %d times, want once: %s", n, w.seen(in("C0OPS")))
 	}
-	// The next request that meets it is told of again.
+	// The next request that meets the problem is reported again.
 	w.saved("01S", "two", "C0APPROVALS")
 	w.feed()
 	if n := w.told("C0OPS", "does not accept messages in C0APPROVALS"); n != 2 {
@@ -326,7 +326,8 @@ func TestOwedMessagesAreDroppedADayAfterTheRequestIsOver(t *testing.T) {
 	}
 }
 
-// Two invocations pay at once: one claims, the other leaves it alone.
+// Two invocations run at the same time. One claims the message, and the other leaves it
+// alone.
 func TestTwoTicksSendAnOwedMessageOnce(t *testing.T) {
 	w := newWorld(t)
 	w.refusing("C0APPROVALS", "not_in_channel")
@@ -354,8 +355,7 @@ func TestTwoTicksSendAnOwedMessageOnce(t *testing.T) {
 	wantText(t, "direct message", w.seen(with("U0DEV1")), "Open AWS console")
 }
 
-// Slack's word about a rate limit is kept by vend too, and what an operator can
-// put right is told.
+// Vend honours a rate limit too, and reports a problem that an operator can fix.
 func TestVendHonoursRetryAfterAndTellsTheOperators(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted()

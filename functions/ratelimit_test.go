@@ -31,7 +31,7 @@ func TestTheRateLimitCountsEachPersonAndRecovers(t *testing.T) {
 	}{
 		{"U1", 0, rateBurst, 1}, {"U2", 0, rateBurst, 1}, {"U1", 10 * time.Second, 10, 0},
 		{"U1", time.Hour - time.Second, rateBurst, 0},
-		{"U1", time.Hour, 1, 1}, {"U1", 0, 0, 0}, // a clock that goes back gives nothing
+		{"U1", time.Hour, 1, 1}, {"U1", 0, 0, 0}, // a clock that goes back frees nothing
 	} {
 		if n, told := took(step.user, noon.Add(step.after)); n != step.taken || told != step.toldOf {
 			t.Errorf("%s after %s: %d were taken and %d told, want %d and %d", step.user, step.after, n, told, step.taken,
@@ -46,8 +46,8 @@ func TestTheRateLimitCountsEachPersonAndRecovers(t *testing.T) {
 	}
 }
 
-// Clicks, forms and menus without end cost Slack and the table a bounded number
-// of calls, and the operators hear of it once an hour, by name.
+// A flood of clicks, forms and menus costs Slack and the table a limited number of
+// calls. The operators are told once an hour, with the person's name.
 func TestAFloodOfClicksCostsALimitedNumberOfCalls(t *testing.T) {
 	w := newWorld(t)
 	w.plant(access.Pending)
@@ -83,7 +83,7 @@ func TestAFloodOfClicksCostsALimitedNumberOfCalls(t *testing.T) {
 	}
 }
 
-// A display name may read like anything. The operators read it as a name.
+// A display name may look like a report. The operators read it as a name.
 func TestTheNameOfAFlooderCannotForgeAReport(t *testing.T) {
 	w := newWorld(t)
 	name := "all is well.\nSlack takes messages again"

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// receivedAt is an event of events/ as the HTTP API delivers it below a base path: the
-// name of a stage, or the mapping of a custom domain, stands before the route.
+// at returns an event of events/ as the HTTP API delivers it below a base path: before
+// the route stands the name of a stage, or the base path of a custom domain.
 func at(t *testing.T, name, path string) []byte {
 	t.Helper()
 	var e events.APIGatewayV2HTTPRequest
@@ -55,7 +55,6 @@ func TestARouteWorksBelowAStageOrABasePath(t *testing.T) {
 	}
 }
 
-// Each route leads to its own handler below a base path too.
 func TestEachRouteBelowABasePathHasItsOwnHandler(t *testing.T) {
 	w := newWorld(t)
 	w.plant("pending")
@@ -67,8 +66,8 @@ func TestEachRouteBelowABasePathHasItsOwnHandler(t *testing.T) {
 	wantText(t, "the menu", answer.Body, "payments-prod (111111111111)")
 }
 
-// Slack asks by GET, without a signature, whether the address of a command has a
-// good certificate. The answer tells nothing, and nothing is done.
+// Slack asks by GET, without a signature, whether the address of a command has a valid
+// certificate. The answer holds no details, and nothing else happens.
 func TestACertificateCheckByGETIsAnsweredWithoutDetails(t *testing.T) {
 	for _, c := range []struct {
 		method, path, query string
