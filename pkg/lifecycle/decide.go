@@ -8,27 +8,31 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Decide is the step of those who are asked: approve and deny.
+// Decide is the step of approvers: approve and deny.
 type Decide struct{ Step }
 
-// On is the step for a click on a message. It returns ErrUnknownMessage, beside the request, unless that message is
-// known to belong to the request: somebody else could have posted it, with other words above the button. A click that
-// names no message is from no message of ours either.
+// On returns the step for a click on a message. The step then returns ErrUnknownMessage,
+// together with the request, unless that message is known to belong to the request:
+// another app could have posted it, with other words above the button. A click that
+// names no message counts as one on an unknown message.
 func (s Decide) On(channel, ts string) Decide {
 	s.channel, s.ts = channel, cmp.Or(ts, "none")
 	return s
 }
 
-// On is the same for revoking.
+// On returns the step for a click on a message, as Decide.On does.
 func (s Close) On(channel, ts string) Close {
 	s.channel, s.ts = channel, cmp.Or(ts, "none")
 	return s
 }
 
-// Approve says yes for somebody. A positive upTo shortens the grant.
+// Approve approves a request for the person by. A positive upTo shortens the grant.
+//
+// Refusals: those of Person.Refused, policy.MayDecide, policy.Decide and
+// Request.Approve. Other errors: ErrUnknownMessage.
 func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (Moved, error) {
-	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
-		if s.elsewhere(m.messages) {
+	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
+		if s.fromUnknownMessage(m.messages) {
 			return m.request, access.Event{}, ErrUnknownMessage
 		}
 		met := s.meet(ctx, m, by)
@@ -49,9 +53,11 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 	})
 }
 
-// Deny says no for somebody; one no ends the request.
+// Deny denies a request for the person by, which ends it.
+//
+// Refusals: those of Person.Refused, policy.MayDecide and Request.Deny.
 func (s Decide) Deny(ctx context.Context, id, by, why string) (Moved, error) {
-	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 		met := s.meet(ctx, m, by)
 		actor := met[by]
 		if settled(m.request, access.Denied, actor) {
@@ -64,14 +70,14 @@ func (s Decide) Deny(ctx context.Context, id, by, why string) (Moved, error) {
 	})
 }
 
-// MayDeny says whether somebody could deny the request now, before a form asks
-// for a reason.
+// MayDeny checks whether a person could deny the request now, before a form asks for
+// the reason. Its refusals are those of Deny. Other errors: ErrUnknownMessage.
 func (s Decide) MayDeny(ctx context.Context, id, by string) (Moved, error) {
 	m, err := s.load(ctx, id)
 	if err != nil {
 		return Moved{}, err
 	}
-	if s.elsewhere(m.messages) {
+	if s.fromUnknownMessage(m.messages) {
 		return m.moved(m.request), ErrUnknownMessage
 	}
 	met := s.meet(ctx, m, by)
@@ -83,7 +89,7 @@ func (s Decide) MayDeny(ctx context.Context, id, by string) (Moved, error) {
 	return m.moved(m.request), err
 }
 
-// MayJudge says whether somebody is among those who decide the request, however it stands.
+// MayJudge checks whether a person may decide the request, in any state.
 func (s Decide) MayJudge(ctx context.Context, id, by string) error {
 	m, err := s.load(ctx, id)
 	if err != nil {
@@ -93,7 +99,7 @@ func (s Decide) MayJudge(ctx context.Context, id, by string) error {
 	return s.Policy.CheckApprover(m.question(met), met[by])
 }
 
-// MayRevoke says whether somebody is among those who can take this access away, however it stands.
+// MayRevoke checks whether a person may revoke this access, in any state.
 func (s Close) MayRevoke(ctx context.Context, id, by string) error {
 	m, err := s.load(ctx, id)
 	if err != nil {
@@ -103,9 +109,9 @@ func (s Close) MayRevoke(ctx context.Context, id, by string) error {
 	return s.Policy.CheckRevoker(m.question(met), met[by])
 }
 
-// mayDecide refuses those who are nobody here, tells those who come late who
-// won, and asks the policy about the others.
-func (s Decide) mayDecide(m moment, met people, actor access.Person) error {
+// mayDecide refuses people who are not members, tells those who are too late who was
+// first, and asks the policy about the others.
+func (s Decide) mayDecide(m snapshot, met people, actor access.Person) error {
 	if refusal := actor.Refused(); refusal != nil {
 		return refusal
 	}
@@ -135,23 +141,27 @@ func unsure(doubt error) error {
 	return access.RefuseRequesterUnreadable()
 }
 
-// Close is the step of those who give back or take away: cancel, end, revoke.
+// Close is the step that ends a request early: cancel, end, revoke.
 type Close struct{ Step }
 
-// Cancel takes a pending request back for its requester.
+// Cancel withdraws a pending request for its requester. Refusals: those of
+// Request.Cancel.
 func (s Close) Cancel(ctx context.Context, id, by string) (Moved, error) {
 	return s.own(ctx, id, by, access.Cancelled, access.Request.Cancel)
 }
 
-// End gives an active grant back for its owner.
+// End gives an active grant back for its requester. Refusals: those of Request.End.
 func (s Close) End(ctx context.Context, id, by string) (Moved, error) {
 	return s.own(ctx, id, by, access.Ended, access.Request.End)
 }
 
-// own is a move that only the requester makes. It needs no standing: somebody
-// who may not ask any more may still give back.
-func (s Close) own(ctx context.Context, id, by string, to access.State, turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error)) (Moved, error) {
-	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+// own makes a move that only the requester can make. It does not ask Slack who that
+// is: somebody who may no longer ask for access can still give it back.
+func (s Close) own(
+	ctx context.Context, id, by string, to access.State,
+	turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error),
+) (Moved, error) {
+	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 		actor := access.Person{ID: by, Name: by}
 		if by == m.request.Requester.ID {
 			actor = m.request.Requester
@@ -163,10 +173,13 @@ func (s Close) own(ctx context.Context, id, by string, to access.State, turn fun
 	})
 }
 
-// Revoke takes an active grant away.
+// Revoke ends an active grant.
+//
+// Refusals: those of Person.Refused, policy.MayRevoke and Request.Revoke. Other errors:
+// ErrUnknownMessage.
 func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
-	return s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
-		if s.elsewhere(m.messages) {
+	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
+		if s.fromUnknownMessage(m.messages) {
 			return m.request, access.Event{}, ErrUnknownMessage
 		}
 		met := s.meet(ctx, m, by)
@@ -187,7 +200,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 	})
 }
 
-// settled reports whether by brought the request to that state before.
+// settled reports whether by has already brought the request to that state.
 func settled(r access.Request, to access.State, by access.Person) bool {
 	return r.State == to && r.Closed.By.Same(by)
 }

@@ -1,9 +1,10 @@
-// Package lifecycle holds the steps that people and time take: submit, decide,
-// cancel, end, revoke, vend, tick. Each loads the request, asks the policy, makes the
-// move of pkg/access, and saves it on the version that it read. A lost race
-// loads again and tries again, or tells who won.
+// Package lifecycle holds the steps in the life of a request: submit, decide,
+// cancel, end, revoke, vend, tick. Each step loads the request, asks the policy,
+// makes the move of pkg/access, and saves it on condition of the version that it
+// read. If the write loses a race, the step loads again and tries again, or refuses
+// and says who was first.
 //
-// A step changes state and nothing else: whoever has to be told is told
-// afterwards, from the store's stream. It must never post, and never decide
-// anything that pkg/policy or pkg/access did not say.
+// A step changes the state and nothing else. Messages follow from the store's
+// stream. A step never posts a message, and never decides anything that pkg/policy
+// or pkg/access does not decide.
 package lifecycle

@@ -15,44 +15,44 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy"
 )
 
-// Reading everybody takes one call of Slack's users.list for each thousand
-// users, and Slack allows about 20 of them a minute.
+// Reading everybody takes one call of Slack's users.list for each thousand users, and
+// Slack allows about 20 of these calls a minute.
 const (
-	// pagesPerTick leaves two of the 20 for a tick that comes twice.
+	// pagesPerTick leaves two of the 20 calls for a tick that is delivered twice.
 	pagesPerTick = 18
-	// usersPerMinute is the pace at which a workspace is read anew on average,
-	// and mostRest the longest time between the beginnings of two readings.
+	// usersPerMinute is the average pace at which a workspace is read again, and
+	// maxPause the longest time between the beginnings of two readings.
 	usersPerMinute = 10_000
-	mostRest       = 10 * time.Minute
-	// tickPatience is how long a tick reads pages, pauses included. It leaves
-	// 20 of the tick's 55 seconds for the rest.
-	tickPatience = 35 * time.Second
-	// usersOfAStep is the largest workspace of which a step reads the people
-	// when the tick does not: one page.
+	maxPause       = 10 * time.Minute
+	// tickTimeout is how long a tick reads pages, including pauses. It leaves 20 of
+	// the tick's 55 seconds for other work.
+	tickTimeout = 35 * time.Second
+	// usersOfAStep is the largest workspace in which a step reads everybody if the
+	// tick has not: one page.
 	usersOfAStep = 1000
-	// askedPerTick is how many people are asked for who are in no page.
+	// askedPerTick is how many single profiles a tick reads.
 	askedPerTick = 20
 )
 
-// MaxUsers is the largest workspace of which everybody can be read often enough,
-// with some time to spare for a slow Slack.
+// MaxUsers is the largest workspace in which everybody can be read often enough, even
+// if Slack is somewhat slow.
 const MaxUsers = 200_000
 
-// due reports whether the tick should read people: a reading is under way, the
-// last one is old, or the last one was made for another policy.
+// due reports whether the tick should read people: a reading is in progress, the last
+// one is old, or it was made for another policy.
 func (r Roster) due(d access.Directory, last access.Reading) bool {
-	rest := min(mostRest, max(time.Minute, time.Duration(d.Size)*time.Minute/usersPerMinute))
+	rest := min(maxPause, max(time.Minute, time.Duration(d.Size)*time.Minute/usersPerMinute))
 	return last.Cursor != "" || r.Now().Sub(d.PeopleAt) >= rest || last.Policy != r.Policy.Digest()
 }
 
-// fitsAStep reports whether a step should read people, which it does when the
-// tick left them to get old, and only where everybody fits into one page.
+// fitsAStep reports whether a step should read everybody: the last reading is old, and
+// one page holds everybody.
 func (r Roster) fitsAStep(d access.Directory) bool {
 	return d.Size <= usersOfAStep && r.Now().Sub(d.PeopleAt) >= access.RefreshAfter
 }
 
-// begin is a new reading. The addresses of the people whom the last one has
-// found are looked for from the first page on.
+// begin returns a new reading. It looks for the addresses of the people whom the last
+// reading found, from the first page on.
 func (r Roster) begin(d access.Directory) access.Reading {
 	wanted, people := r.wanted(d), make(map[string]access.Person)
 	for id, p := range d.People {
@@ -63,14 +63,14 @@ func (r Roster) begin(d access.Directory) access.Reading {
 	return access.Reading{Policy: r.Policy.Digest(), Began: r.Now(), People: people}
 }
 
-// ErrSlow says that Slack gives too few pages for a workspace of this size.
+// ErrSlow says that Slack returns too few pages for a workspace of this size.
 var ErrSlow = fmt.Errorf("read all people: not finished within %s", access.PeopleStaleAfter)
 
-// goOn reads pages until everybody was read, or the tick has had its share. What
-// was read before an error counts. A reading for another policy is of no use, nor
-// is one that began so long ago that its first pages are not known any more.
-func (r Roster) goOn(ctx context.Context, d access.Directory, last access.Reading) (access.Reading, error) {
-	ctx, stop := context.WithTimeout(ctx, tickPatience)
+// readPages reads pages until everybody has been read, or until the tick's limit. It
+// keeps what it read before an error. It begins again if the last reading was for
+// another policy, or began so long ago that its first pages count as unknown.
+func (r Roster) readPages(ctx context.Context, d access.Directory, last access.Reading) (access.Reading, error) {
+	ctx, stop := context.WithTimeout(ctx, tickTimeout)
 	defer stop()
 	reading, slow := last, error(nil)
 	if last.Cursor != "" && r.Now().Sub(last.Began) >= access.PeopleStaleAfter {
@@ -87,27 +87,27 @@ func (r Roster) goOn(ctx context.Context, d access.Directory, last access.Readin
 		case errors.Is(err, access.ErrCursor) && cursor != "":
 			reading, read, cursor = r.begin(d), nil, ""
 			continue
-		case limited(err) && len(read) > 0: // the next tick goes on
-			return r.sift(d, reading, read, cursor), slow
+		case limited(err) && len(read) > 0: // the next tick continues
+			return r.collect(d, reading, read, cursor), slow
 		case err != nil:
-			return r.sift(d, reading, read, cursor), errors.Join(slow, fmt.Errorf("read people: %w", err))
+			return r.collect(d, reading, read, cursor), errors.Join(slow, fmt.Errorf("read people: %w", err))
 		}
 		read, cursor = append(read, page...), next
 		if cursor == "" {
 			break
 		}
 	}
-	return r.sift(d, reading, read, cursor), slow
+	return r.collect(d, reading, read, cursor), slow
 }
 
-// page reads one page. When Slack limits the calls, it waits as long as Slack asks,
-// if the tick has the time.
+// page reads one page. If Slack limits the rate of calls, it waits as long as Slack
+// asks, if the tick has the time.
 func (r Roster) page(ctx context.Context, cursor string, waited *time.Duration) ([]access.Person, string, error) {
 	for {
 		page, next, err := r.Slack.People(ctx, cursor)
 		wait, ok := retryAfter(err)
 		wait = max(wait, time.Second)
-		if !ok || r.Pause == nil || *waited+wait > tickPatience {
+		if !ok || r.Pause == nil || *waited+wait > tickTimeout {
 			return page, next, err
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
@@ -135,11 +135,13 @@ func limited(err error) bool {
 	return ok
 }
 
-// sift adds users who were read to a reading, which goes on at cursor. It keeps the
-// policy's people, and everybody who holds an address of theirs. An address that
-// is looked for only after the first tick may be held by somebody on an earlier
-// page too, so it proves nothing until the next reading.
-func (r Roster) sift(d access.Directory, reading access.Reading, read []access.Person, cursor string) access.Reading {
+// collect adds users who were read to a reading, which continues at cursor. It keeps
+// the policy's people, and everybody who has an address of theirs. If it learns of an
+// address only after the first tick, somebody on an earlier page may have that address
+// too, so the address proves nothing until the next reading.
+func (r Roster) collect(
+	d access.Directory, reading access.Reading, read []access.Person, cursor string,
+) access.Reading {
 	wanted, first := r.wanted(d), reading.Size == 0
 	watched := make(map[string]bool)
 	for name := range wanted {
@@ -171,17 +173,17 @@ func (r Roster) sift(d access.Directory, reading access.Reading, read []access.P
 		}
 	}
 	if first && cursor == "" {
-		reading.Late = append(reading.Late, heldTwice(read)...)
+		reading.Late = append(reading.Late, sharedAddresses(read)...)
 	}
 	reading.Cursor, reading.Size = cursor, reading.Size+len(read)
 	return reading
 }
 
-// heldTwice are the addresses that several members hold, whether or not the
-// policy names them: where everyone may ask, sessions are named after them too.
-// It is known where everybody is read at once. In a larger workspace, only the
+// sharedAddresses returns the addresses that several members have, including those
+// that the policy does not name: if everyone may ask, sessions carry such addresses
+// too. It works only if everybody is read at once. In a larger workspace, only the
 // addresses of the policy's people are compared with all others.
-func heldTwice(read []access.Person) (found []string) {
+func sharedAddresses(read []access.Person) (found []string) {
 	holders := make(map[string]int)
 	for _, p := range read {
 		if a := address(p); a != "" && p.Membership == access.Member {
@@ -193,13 +195,13 @@ func heldTwice(read []access.Person) (found []string) {
 	return found
 }
 
-// whole reports whether everybody was read.
-func whole(reading access.Reading) bool { return reading.Size > 0 && reading.Cursor == "" }
+// complete reports whether everybody has been read.
+func complete(reading access.Reading) bool { return reading.Size > 0 && reading.Cursor == "" }
 
-// withReading is a directory with a reading of everybody, if that is whole and
-// newer. From an unfinished reading it takes only the size.
+// withReading returns the directory with a reading of everybody, if that is complete
+// and newer. From an incomplete reading it takes only the size.
 func withReading(d access.Directory, reading access.Reading) access.Directory {
-	if !whole(reading) || !reading.Began.After(d.PeopleAt) {
+	if !complete(reading) || !reading.Began.After(d.PeopleAt) {
 		d.Size = max(d.Size, reading.Size)
 		return d
 	}
@@ -230,21 +232,21 @@ func withReading(d access.Directory, reading access.Reading) access.Directory {
 	return d
 }
 
-// unproven is somebody whose address proves nothing.
+// unproven returns the person with an address that proves nothing.
 func unproven(p access.Person) access.Person {
 	p.Email, p.UnverifiedEmail = "", cmp.Or(p.Email, p.UnverifiedEmail)
 	return p
 }
 
-// keep saves how far a reading is. Of a whole one it saves only the policy and the
-// time. If another tick has saved meanwhile, nothing is saved here.
+// keep saves the progress of a reading. Of a complete one it saves only the policy and
+// the time. If another tick has saved meanwhile, keep saves nothing.
 func (r Roster) keep(ctx context.Context, last, reading access.Reading) error {
 	switch {
 	case reading.Size == 0, reading.Cursor == last.Cursor && reading.Began.Equal(last.Began):
 		return nil // nothing was read
-	case whole(reading) && last.Cursor == "" && last.Policy == reading.Policy:
-		return nil // as it stands
-	case whole(reading):
+	case complete(reading) && last.Cursor == "" && last.Policy == reading.Policy:
+		return nil // saved already
+	case complete(reading):
 		reading = access.Reading{Policy: reading.Policy, Began: reading.Began}
 	}
 	reading.Version = last.Version + 1
@@ -254,9 +256,9 @@ func (r Roster) keep(ctx context.Context, last, reading access.Reading) error {
 	return nil
 }
 
-// askMissing asks Slack for the policy's people who are in the directory's
-// groups and not in its list: they have just come into a group, or the list
-// does not hold them. Whether their address is theirs alone is not known yet.
+// askMissing reads the profiles of people whom the policy or a group names and the
+// directory lacks: they have just joined a group, or users.list does not include them.
+// It is not known yet whether another user has their address.
 func (r Roster) askMissing(ctx context.Context, d access.Directory) ([]access.Person, error) {
 	if !d.KnowsPeople(r.Now()) {
 		return nil, nil
@@ -287,7 +289,7 @@ func (r Roster) askMissing(ctx context.Context, d access.Directory) ([]access.Pe
 	return found, errors.Join(errs...)
 }
 
-// withPeople is a directory with people who were asked for one by one.
+// withPeople returns the directory with people whose profiles were read one by one.
 func withPeople(d access.Directory, asked []access.Person) access.Directory {
 	if len(asked) == 0 {
 		return d
@@ -307,22 +309,22 @@ func withPeople(d access.Directory, asked []access.Person) access.Directory {
 	return d
 }
 
-// Unrecognised is somebody, or an address, that the policy names and that does not
-// stand for a full member of the workspace.
+// Unrecognised is an id or address in the policy that does not identify a full member
+// of the workspace.
 type Unrecognised struct {
 	Name string // as the policy has it, folded
 	ID   string // of a user who has that name, "" if nobody has
 	Why  string // Unconfirmed, Shared, Nobody, or what the user is instead of a member
 }
 
-// Why the policy does not recognise somebody whom it names.
+// Why a name in the policy does not identify a member.
 const (
 	Unconfirmed = "unconfirmed" // Slack has not confirmed the address
 	Shared      = "shared"      // another user has the same address
 	Nobody      = "nobody"      // nobody has this address or id
 )
 
-// Unproven lists whom the policy names and does not recognise, as far as
+// Unproven lists the names in the policy that do not identify a member, as far as
 // everybody is known.
 func Unproven(p *policy.Policy, d access.Directory) (found []Unrecognised) {
 	holders := make(map[string][]access.Person)
@@ -368,8 +370,8 @@ func (r Roster) wanted(d access.Directory) wanted {
 	return w
 }
 
-// names are the ids and addresses of everybody whom the policy names or one of
-// its groups holds.
+// names returns the ids and addresses of everybody whom the policy or one of its
+// groups names.
 func (r Roster) names(d access.Directory) []string {
 	names := r.Policy.Sources().People
 	for _, g := range d.Groups {
@@ -378,5 +380,5 @@ func (r Roster) names(d access.Directory) []string {
 	return names
 }
 
-// address is what somebody's address is compared by, proven or not.
+// address returns the folded address of a person, verified or not.
 func address(p access.Person) string { return access.FoldEmail(cmp.Or(p.Email, p.UnverifiedEmail)) }

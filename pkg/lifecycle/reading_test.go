@@ -88,7 +88,7 @@ func TestTheReadingBeforeServesMeanwhile(t *testing.T) {
 	}
 	before := w.directory(t)
 	delete(w.people, "U0LEAD2")
-	w.pass(mostRest)
+	w.pass(maxPause)
 	for tick := range 2 {
 		w.minute(t)
 		if d := w.directory(t); !d.PeopleAt.Equal(before.PeopleAt) || len(d.People) != len(before.People) {
@@ -237,7 +237,7 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
 		}
 	}
-	w.pass(mostRest)
+	w.pass(maxPause)
 	w.minute(t)
 	w.minute(t)
 	if d = w.directory(t); d.People["U9LEAD"].Email != "lead9@example.com" ||
@@ -247,7 +247,7 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 	}
 	// on an early page, with the address of somebody on a late one
 	w.people["U00NEW"] = holder("U00NEW", "lead9@example.com")
-	w.pass(mostRest)
+	w.pass(maxPause)
 	w.minute(t)
 	w.minute(t)
 	if d = w.directory(t); d.People["U9LEAD"].UnverifiedEmail != "lead9@example.com" ||
@@ -314,7 +314,7 @@ func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
 	for range 2 {
 		w.minute(t)
 	}
-	w.pass(mostRest)
+	w.pass(maxPause)
 	w.minute(t)                                      // half of the next reading
 	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // on an early page; in no page
 	w.minute(t)

@@ -30,8 +30,8 @@ type directoryStore interface {
 	SaveReading(ctx context.Context, next access.Reading) error
 }
 
-// Roster knows who belongs to which group, and who somebody is. The tick keeps
-// the directory fresh; a step reads by itself what the tick left to get old.
+// Roster reads from Slack who a person is, and who belongs to which group. The tick
+// keeps the stored directory fresh. A step reads what is too old all the same.
 type Roster struct {
 	Slack  slack
 	Store  directoryStore
@@ -39,44 +39,44 @@ type Roster struct {
 	Now    func() time.Time
 	// NoGroup says whether an error of Slack.Group means that the group is gone.
 	NoGroup func(error) bool
-	// Pause waits as long as Slack asks when it limits the calls. With nil there is
-	// no wait, and the next tick goes on.
+	// Pause waits for d when Slack limits the rate of calls. If it is nil, the tick
+	// stops reading, and the next one continues.
 	Pause func(ctx context.Context, d time.Duration) error
-	// Log gets what a step could not read, and decides without; nil for no log.
+	// Log records what a step could not read; nil for no log.
 	Log *slog.Logger
 }
 
-// How many groups are read at once. Slack allows about 20 reads of groups a
-// minute (tier 2): a tick takes most of them, a step leaves them alone.
+// How many groups are read at once. Slack allows about 20 reads of groups a minute
+// (tier 2), and a tick uses most of them.
 const (
 	groupsPerTick = 15
 	groupsPerStep = 4
-	// stepPatience is how long a step waits for Slack before it decides by
-	// what it has: somebody's click has three seconds in all.
-	stepPatience = 1200 * time.Millisecond
+	// stepTimeout is how long a step waits for Slack before it decides by what it
+	// has. A click must be answered within three seconds.
+	stepTimeout = 1200 * time.Millisecond
 )
 
-// Fresh brings a directory up to date for a step, as far as Slack answers in
-// time. What stays old is old: the policy treats it as not known in the end.
+// Fresh updates a directory for a step, as far as Slack answers in time. What it
+// cannot read keeps its age, and counts as unknown once it is too old.
 func (r Roster) Fresh(ctx context.Context, d access.Directory) access.Directory {
 	readPeople := r.fitsAStep(d)
 	if r.Slack == nil || len(r.oldGroups(d, access.RefreshAfter)) == 0 && !readPeople {
 		return d
 	}
-	patient, stop := context.WithTimeout(ctx, stepPatience)
+	limited, stop := context.WithTimeout(ctx, stepTimeout)
 	defer stop()
-	groups, errs := r.readGroups(patient, d, access.RefreshAfter, groupsPerStep)
+	groups, errs := r.readGroups(limited, d, access.RefreshAfter, groupsPerStep)
 	failed, next := slices.Collect(maps.Values(errs)), r.withGroups(d, groups)
 	if readPeople {
 		reading := r.begin(next)
-		page, more, err := r.Slack.People(patient, "")
+		page, more, err := r.Slack.People(limited, "")
 		if err == nil && more == "" {
-			next = withReading(next, r.sift(next, reading, page, ""))
+			next = withReading(next, r.collect(next, reading, page, ""))
 		}
 		failed = append(failed, err)
 	}
 	r.warn(ctx, "a step could not read groups or people", errors.Join(failed...))
-	// Losing this write costs the next step the same read, nothing else.
+	// If this write fails, the next step reads the same again.
 	next.Version++
 	_ = r.Store.SaveDirectory(ctx, next)
 	return next
@@ -88,18 +88,18 @@ func (r Roster) warn(ctx context.Context, what string, err error) {
 	}
 }
 
-// Refreshed is what a tick's reading came to.
+// Refreshed is the result of Refresh.
 type Refreshed struct {
 	Directory access.Directory
 	Unknown   []string         // ids of the policy's groups that are not known, sorted
 	Groups    map[string]error // why a group could not be read, by its id
 	People    error            // why everybody could not be read
-	Profiles  error            // why somebody could not be asked for
+	Profiles  error            // why single profiles could not be read
 }
 
-// Refresh is the tick's reading: groups that are a minute old, and as many of
-// the workspace's people as Slack gives in a minute. It saves what it read; its
-// error is the store's.
+// Refresh is what the tick reads: groups that are a minute old, and as many people as
+// Slack allows in a minute. It saves what it read. Its error is the store's; errors of
+// Slack are in Refreshed.
 func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 	d, err := r.Store.Directory(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 	case readingErr != nil:
 		readingErr = fmt.Errorf("load the reading of people: %w", readingErr)
 	case r.due(d, before):
-		reading, out.People = r.goOn(ctx, r.withGroups(d, groups), before)
+		reading, out.People = r.readPages(ctx, r.withGroups(d, groups), before)
 	}
 	found := func(d access.Directory) access.Directory { return withReading(r.withGroups(d, groups), reading) }
 	missing, err := r.askMissing(ctx, found(d))
@@ -121,16 +121,16 @@ func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 	out.Directory, err = r.save(ctx, d, func(d access.Directory) access.Directory { return withPeople(found(d), missing) })
 	out.Unknown = r.unknown(out.Directory)
 	if err != nil {
-		return out, errors.Join(err, readingErr) // the reading stays, and is taken over later
+		return out, errors.Join(err, readingErr) // the stored reading stays, and is used later
 	}
 	return out, errors.Join(readingErr, r.keep(ctx, before, reading))
 }
 
-// saves is how often the directory is saved again because a step saved it.
+// saves is how often the directory is saved if steps have saved it meanwhile.
 const saves = 4
 
-// save saves what change makes of the directory, over what a step may have
-// saved meanwhile: what took a tick minutes to read is not lost to a race.
+// save saves the changed directory. If a step has saved it meanwhile, save loads it and
+// applies change again, so that a race does not lose what took minutes to read.
 func (r Roster) save(
 	ctx context.Context, d access.Directory, change func(access.Directory) access.Directory,
 ) (access.Directory, error) {
@@ -148,7 +148,8 @@ func (r Roster) save(
 	return change(d), nil // others keep it fresh
 }
 
-// oldGroups are the sources of groups older than age, the oldest first.
+// oldGroups returns the ids of the policy's groups that were read longer ago than age,
+// the oldest first.
 func (r Roster) oldGroups(d access.Directory, age time.Duration) []string {
 	sources := r.Policy.Sources()
 	ids := slices.DeleteFunc(sources.Groups, func(id string) bool {
@@ -160,8 +161,8 @@ func (r Roster) oldGroups(d access.Directory, age time.Duration) []string {
 	return ids
 }
 
-// readGroups reads the oldest of the groups that are older than age. Those that
-// fail are left out: the old reading stays, and its age with it.
+// readGroups reads the oldest of the groups that are older than age. It leaves out
+// those that fail, so their old members and their age stay.
 func (r Roster) readGroups(
 	ctx context.Context, d access.Directory, age time.Duration, limit int,
 ) (read map[string]access.Group, failed map[string]error) {
@@ -195,8 +196,8 @@ func (r Roster) group(ctx context.Context, id string) (access.Group, error) {
 	return access.Group{}, err
 }
 
-// withGroups is a directory with groups that were read, unless it has a newer
-// reading, and without those that the policy does not name.
+// withGroups returns the directory with the groups that were read, unless it has newer
+// ones, and without groups that the policy does not name.
 func (r Roster) withGroups(d access.Directory, read map[string]access.Group) access.Directory {
 	sources := r.Policy.Sources()
 	groups := make(map[string]access.Group, len(d.Groups))
@@ -213,7 +214,7 @@ func (r Roster) withGroups(d access.Directory, read map[string]access.Group) acc
 	return d
 }
 
-// unknown are the ids of the policy's groups that are not known now.
+// unknown returns the ids of the policy's groups that are unknown now.
 func (r Roster) unknown(d access.Directory) []string {
 	var ids []string
 	sources := r.Policy.Sources()
@@ -226,19 +227,19 @@ func (r Roster) unknown(d access.Directory) []string {
 	return ids
 }
 
-// Person is somebody as known at this moment: from the directory while the
-// reading of everybody is fresh, else as Slack says now.
+// Person returns a person from the directory if that is fresh, and otherwise asks
+// Slack.
 func (r Roster) Person(ctx context.Context, d access.Directory, id string) access.Person {
 	if p, ok := d.Person(id, r.Now()); ok && r.Now().Sub(d.PeopleAt) < access.RefreshAfter {
 		return p
 	}
-	patient, stop := context.WithTimeout(ctx, stepPatience)
+	limited, stop := context.WithTimeout(ctx, stepTimeout)
 	defer stop()
-	return r.Ask(patient, d, id)
+	return r.Ask(limited, d, id)
 }
 
-// people are those of several ids, all asked for at once: a click has three
-// seconds.
+// people returns the people with these ids. It asks Slack for all at once, because a
+// click must be answered within three seconds.
 func (r Roster) people(ctx context.Context, d access.Directory, ids []string) people {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -255,8 +256,8 @@ func (r Roster) people(ctx context.Context, d access.Directory, ids []string) pe
 	return met
 }
 
-// Ask reads somebody from Slack at this moment. Somebody who cannot be read has
-// no standing.
+// Ask reads a person from Slack now. If that fails, the person has no membership, so
+// Person.Refused refuses them.
 func (r Roster) Ask(ctx context.Context, d access.Directory, id string) access.Person {
 	p, err := r.Slack.Person(ctx, id)
 	if err != nil {
@@ -269,16 +270,15 @@ func (r Roster) Ask(ctx context.Context, d access.Directory, id string) access.P
 	return p
 }
 
-// proves reports whether the confirmed address of a profile proves who this is.
-// One profile does not tell whether another user holds the same address: the
-// last reading of everybody does, of the addresses that the policy names and of
-// those of its people.
+// proves reports whether the confirmed address of a profile proves who the person is.
+// A single profile does not show whether another user has the same address. The last
+// reading of everybody does, for the addresses in the policy and of its people.
 func (r Roster) proves(d access.Directory, p access.Person) bool {
 	folded := access.FoldEmail(p.Email)
 	if !d.KnowsPeople(r.Now()) || slices.Contains(d.Shared, folded) {
 		return false
 	}
-	// Who has taken an address since that reading may share it with somebody.
+	// Somebody who got an address after that reading may share it with others.
 	if one, known := d.People[p.ID]; known {
 		return address(one) == folded
 	}

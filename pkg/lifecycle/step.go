@@ -17,7 +17,8 @@ type loader interface {
 }
 
 type saver interface {
-	// Save writes the request and its event as one, on the version before.
+	// Save writes the request and its event in one transaction, on condition of the
+	// version before.
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 }
 
@@ -26,51 +27,55 @@ type loadSaver interface {
 	saver
 }
 
-// tries bounds how often a step is tried again after a lost race. Each loss
-// means that somebody else moved the request, so this is how many people may
-// move one request within one click.
+// tries is how often a step tries after it lost a race. Each loss means that somebody
+// else moved the request, so this many people can move it at once.
 const tries = 32
 
-// Step is what every step is made of.
+// Step is the part that all steps have in common.
 type Step struct {
 	Store  loadSaver
 	Roster Roster
 	Policy *policy.Policy
 	Now    func() time.Time
 
-	channel, ts string // of the message that was clicked, if only a known one counts
+	channel, ts string // of the clicked message, if it must be one of the request
 }
 
 // ErrUnknownMessage says that a click came from a message that is not known to belong to the request.
 var ErrUnknownMessage = errors.New("the message is not one of this request")
 
-// elsewhere reports whether the step is for a click on a message that is not one of the request's own.
-func (s Step) elsewhere(m access.Messages) bool {
+// fromUnknownMessage reports whether the step is for a click on a message that is not
+// known to belong to the request.
+func (s Step) fromUnknownMessage(m access.Messages) bool {
 	return s.ts != "" && !m.Holds(s.channel, s.ts)
 }
 
-// Moved is a request as it stands after a step, with what was posted about it
-// as the step found it.
+// Moved is a request as it is after a step, with the messages about it as the step
+// loaded them.
 type Moved struct {
 	access.Request
 	Messages access.Messages
 }
 
-// moment is a request as a step finds it.
-type moment struct {
+// snapshot is a request as a step has loaded it, with all that it decides by.
+type snapshot struct {
 	request   access.Request
 	directory access.Directory
 	messages  access.Messages
 	now       time.Time
 }
 
-// moved is the answer of a step that left the request as r.
-func (m moment) moved(r access.Request) Moved { return Moved{Request: r, Messages: m.messages} }
+// moved returns the result of a step that left the request as r.
+func (m snapshot) moved(r access.Request) Moved { return Moved{Request: r, Messages: m.messages} }
 
-// move loads a request, lets turn make the next one, and saves it. The request
-// is returned as it stands afterwards, also beside a refusal. A turn that
-// returns errSettled changes nothing and is a success: it was done before.
-func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Request, access.Event, error)) (Moved, error) {
+// move loads a request, calls turn to make the next one, and saves that. It returns
+// the request as it is afterwards, also with a refusal. If turn returns errSettled,
+// nothing changes and move succeeds: the same was done before.
+//
+// Refusals: unknown_request, busy, and those of turn.
+func (s Step) move(
+	ctx context.Context, id string, turn func(snapshot) (access.Request, access.Event, error),
+) (Moved, error) {
 	var failed error
 	for range tries {
 		m, err := s.load(ctx, id)
@@ -89,7 +94,7 @@ func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Req
 			return m.moved(next), nil
 		}
 		if !errors.Is(err, access.ErrStale) {
-			// The write may have been done and its answer lost: look once.
+			// The write may have succeeded and its answer may be lost: try once more.
 			if failed != nil {
 				return m.moved(m.request), fmt.Errorf("save request %s: %w", id, err)
 			}
@@ -99,26 +104,26 @@ func (s Step) move(ctx context.Context, id string, turn func(moment) (access.Req
 	return Moved{}, access.RefuseBusyRequest()
 }
 
-// errSettled says that what was asked for is so already, by the same person.
-var errSettled = errors.New("settled before")
+// errSettled says that the same person has done this already.
+var errSettled = errors.New("already done")
 
-func (s Step) load(ctx context.Context, id string) (moment, error) {
+func (s Step) load(ctx context.Context, id string) (snapshot, error) {
 	r, d, messages, err := s.Store.Load(ctx, id)
 	if errors.Is(err, access.ErrNotFound) {
-		return moment{}, access.RefuseUnknownRequest()
+		return snapshot{}, access.RefuseUnknownRequest()
 	}
 	if err != nil {
-		return moment{}, fmt.Errorf("load request %s: %w", id, err)
+		return snapshot{}, fmt.Errorf("load request %s: %w", id, err)
 	}
-	return moment{request: r, directory: s.Roster.Fresh(ctx, d), messages: messages, now: s.Now()}, nil
+	return snapshot{request: r, directory: s.Roster.Fresh(ctx, d), messages: messages, now: s.Now()}, nil
 }
 
-// people are those whom a step is about, by their ids.
+// people are the people whom a step concerns, by Slack id.
 type people map[string]access.Person
 
-// meet finds out who somebody is who acts on a request, and with them the
-// requester and those who approved.
-func (s Step) meet(ctx context.Context, m moment, by string) people {
+// meet reads the person who acts on a request, the requester, and everybody who has
+// approved.
+func (s Step) meet(ctx context.Context, m snapshot, by string) people {
 	return s.Roster.people(ctx, m.directory, append(approvers(m.request), m.request.Requester.ID, by))
 }
 
@@ -129,9 +134,9 @@ func approvers(r access.Request) (ids []string) {
 	return ids
 }
 
-// question is what the policy is asked about a request that exists, with
-// everybody as they are known at this moment.
-func (m moment) question(met people) policy.Question {
+// question returns the question to the policy about a request that exists, with
+// everybody as they are known now.
+func (m snapshot) question(met people) policy.Question {
 	q := policy.Question{
 		Who:     met[m.request.Requester.ID],
 		Account: m.request.Account, Role: m.request.Role,
@@ -144,8 +149,8 @@ func (m moment) question(met people) policy.Question {
 	return q
 }
 
-// decide asks the policy about a request that exists. A ticket that became
-// mandatory since is missing, whoever was not asked for it.
+// decide asks the policy about a request that exists. It refuses a request without a
+// ticket if a ticket has become mandatory since.
 func (s Step) decide(q policy.Question) policy.Answer {
 	answer := s.Policy.Decide(q)
 	if answer.Refusal == nil && answer.Ticket && strings.TrimSpace(q.Ticket) == "" {

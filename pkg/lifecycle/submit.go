@@ -11,11 +11,12 @@ import (
 )
 
 type submitStore interface {
-	// Asking is one consistent read of what a request of somebody depends on.
+	// LoadForSubmit is one consistent read of all that a new request depends on.
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	// Requests reads requests consistently.
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
-	// Submit writes request, event and asker as one, the asker on the version before.
+	// Submit writes request, event and asker in one transaction, on condition of the
+	// asker's version before.
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
 }
@@ -37,36 +38,41 @@ type Asked struct {
 	For     time.Duration
 	Reason  string
 	Ticket  string
-	Wrong   error  // what is wrong already, because it could not be read: the rest is judged, and nothing is submitted
-	Once    string // unique key of the form or the command: a second one makes nothing
+	// Wrong says what could not be parsed. The rest is checked all the same, so that
+	// the person reads all mistakes at once, and nothing is submitted.
+	Wrong error
+	Once  string // unique key of the form or the command, which works once
 }
 
-// asking is what a submit knows when it asks the policy.
+// asking is all that Submit knows when it asks the policy.
 type asking struct {
 	Asked
 	id        string // of the request that may be made
 	account   access.Account
 	directory access.Directory
-	asker     access.Asker // as it stands now
+	asker     access.Asker // as it is now
 	now       time.Time
-	unread    bool // Slack could not be read, so it was not judged
+	unread    bool // Slack could not be read, so the ask was not checked
 }
 
-// Do submits. Sent twice, it answers the request that the first one made: its
-// id is then all that is filled in. Beside the refusals already_asked and
-// already_granted it returns the request that is there.
+// Do submits a request. If the same form or command arrives twice, the second call
+// returns the first one's request, with only the ID set. With the refusals
+// already_asked and already_granted it returns the existing request.
 //
-// The limits of one person are judged by a read that is conditioned on: who
-// loses the race of two requests reads again, and is then within the limits or
-// refused.
+// The limits on one person hold even if requests are sent at once: the write is on
+// condition of the asker that was read, so the loser of a race reads again, and is then
+// within the limits or refused.
+//
+// Refusals: those of Person.Refused, policy.Find, policy.Decide and Asker, too_short,
+// already_asked, already_granted, busy.
 func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	id := s.NewID()
 	for range tries {
 		r, err := s.ask(ctx, in, id)
-		var taken *access.Duplicate
+		var duplicate *access.Duplicate
 		switch {
-		case errors.As(err, &taken):
-			return access.Request{ID: taken.Request}, nil
+		case errors.As(err, &duplicate):
+			return access.Request{ID: duplicate.Request}, nil
 		case errors.Is(err, access.ErrStale):
 			continue
 		}
@@ -75,8 +81,8 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	return access.Request{}, access.RefuseBusyRequester()
 }
 
-// ask is one try. What needs nobody to be asked is judged first, so that a
-// flood of requests is refused before it uses up what Slack allows.
+// ask is one try. It checks the limits first, which needs no call to Slack, so that a
+// flood of requests does not use up Slack's rate limit.
 func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, error) {
 	d, asker, err := s.Store.LoadForSubmit(ctx, in.By, in.Once)
 	if err != nil {
@@ -99,7 +105,7 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	}
 	who, exact, err := s.meant(ctx, &m)
 	if err == nil && (exact.Account != m.account.ID || exact.Role != m.Role) {
-		return s.ask(ctx, exact, id) // what was typed means this to this person alone
+		return s.ask(ctx, exact, id) // the policy understood the typed names in another way for this person
 	}
 	var r access.Request
 	var event access.Event
@@ -115,8 +121,8 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	return s.save(ctx, r, event, m)
 }
 
-// already is the request that is there. It is no repetition if it is the one
-// that this very ask has made, and the answer of the table was lost.
+// already returns the existing request, and the refusal for it. There is no refusal if
+// an earlier try of this same Submit made it, and the answer of the table was lost.
 func (m asking) already(open []access.Request, there string) (access.Request, error) {
 	for _, r := range open {
 		switch r.ID {
@@ -129,7 +135,8 @@ func (m asking) already(open []access.Request, there string) (access.Request, er
 	return access.Request{}, fmt.Errorf("request %s was not read", there)
 }
 
-// meant asks Slack who this is, and the policy what they mean by what they typed.
+// meant asks Slack who the requester is, and the policy which account and role they
+// mean.
 func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, error) {
 	m.directory = s.Roster.Fresh(ctx, m.directory)
 	who := s.Roster.Person(ctx, m.directory, m.By)
@@ -147,7 +154,7 @@ func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, err
 	return who, exact, nil
 }
 
-// judge asks the policy, and makes the first move.
+// judge asks the policy, and makes the request.
 func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Event, error) {
 	answer := s.Policy.Decide(policy.Question{
 		Who: who, Account: m.account.ID, Role: m.Role, For: m.For, Reason: m.Reason, Ticket: m.Ticket,
@@ -172,29 +179,28 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 	}, answer.Terms, m.now)
 }
 
-// count notes an ask that was refused after people and policy were asked: it
-// cost as much as one that is made. One that nobody could judge because Slack
-// cannot be read is not counted: it is not the asker's fault, and people try
-// again meanwhile. Losing this write costs one count: of several at once one is
-// counted.
+// count counts an ask that was refused after Slack and the policy were asked, because
+// it cost as much as a successful one. The caller does not count one that failed
+// because Slack could not be read, for which the requester is not to blame. If the
+// write loses a race, this ask is not counted, which does no harm.
 func (s Submit) count(ctx context.Context, m asking) {
 	_ = s.Store.SaveAsker(ctx, m.By, m.asker.Counts(m.now))
 }
 
-// save writes the request. After an error that is not an answer it is tried
-// once more: the unique key tells whether the first try was done after all, and
-// so does the next read where there is none.
+// save writes the request. After an error that leaves the outcome unknown it tries
+// once more: the unique key shows whether the first try succeeded. Without a unique
+// key, the next read shows it.
 func (s Submit) save(ctx context.Context, r access.Request, event access.Event, m asking) (access.Request, error) {
 	next := m.asker.Opens(r, m.now)
 	err := s.Store.Submit(ctx, r, event, next, m.Once)
-	var taken *access.Duplicate
-	if err != nil && !errors.As(err, &taken) && !errors.Is(err, access.ErrStale) {
+	var duplicate *access.Duplicate
+	if err != nil && !errors.As(err, &duplicate) && !errors.Is(err, access.ErrStale) {
 		err = s.Store.Submit(ctx, r, event, next, m.Once)
 	}
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.As(err, &taken) && taken.Request == r.ID:
+	case errors.As(err, &duplicate) && duplicate.Request == r.ID:
 		return r, nil
 	}
 	return access.Request{}, fmt.Errorf("save request %s: %w", r.ID, err)

@@ -10,23 +10,23 @@ import (
 )
 
 type dueLister interface {
-	// Due lists requests that time matters to, the longest overdue first.
-	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+	// Due lists the requests that are due, the longest overdue first.
+	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
-// Tick is the step that time takes: reminders, time-outs, ends of windows, and
-// orders to vend that came to nothing.
+// Tick is the step that moves requests when time has passed: reminders, time-outs,
+// ends of grants, and orders to vend that were not answered.
 type Tick struct {
 	Step
 	DueIn dueLister
 }
 
-// perTick is how many requests one tick moves at the most; the next minute
-// goes on. Security does not wait for it.
+// perTick is the largest number of requests that one tick moves; the next tick moves
+// the others. A late tick lengthens no grant.
 const perTick = 1000
 
-// Do moves everything that is due. One request that cannot be moved does not
-// keep the others; all errors come back joined.
+// Do moves every request that is due. A request that cannot be moved does not stop the
+// others. Do returns all errors, joined.
 func (s Tick) Do(ctx context.Context) error {
 	ids, err := s.DueIn.Due(ctx, s.Now(), perTick)
 	if err != nil {
@@ -41,12 +41,12 @@ func (s Tick) Do(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// settle ticks one request until time has nothing more to say to it.
+// settle ticks one request until nothing is due.
 func (s Tick) settle(ctx context.Context, id string) error {
-	s.Roster.Slack = nil // time asks nobody, so a slow Slack holds up no request
+	s.Roster.Slack = nil // a tick needs no person, so a slow Slack delays no request
 	for {
 		moved := false
-		r, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+		r, err := s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 			next, event, err := m.request.Tick(m.now)
 			if errors.Is(err, access.ErrNotDue) {
 				return m.request, access.Event{}, errSettled

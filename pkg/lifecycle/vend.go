@@ -13,29 +13,32 @@ type assumer interface {
 	Assume(ctx context.Context, v access.Vending) (access.Credentials, error)
 }
 
-// Vend is the step that hands out: it is taken by the vend function alone.
+// Vend is the step that hands out a session. Only the vend function takes it.
 type Vend struct {
 	Step
 	STS assumer
 }
 
-// Handout is a session that is recorded and may be given to the requester of
-// Request, and to nobody else.
+// Handout is a recorded session. It may be given to the requester of Request, and to
+// nobody else.
 type Handout struct {
 	Request     access.Request
-	Messages    access.Messages // where the requester is reached
+	Messages    access.Messages // where to answer the requester
 	Target      access.Target
 	Kind        access.Kind
 	Form        access.Form // of keys
-	Ordered     bool        // the intent may be recorded: a failure has to be, too
+	Ordered     bool        // the intent may be recorded, so a failure must be recorded too
 	Credentials access.Credentials
 }
 
-// Do takes an order. It fails closed, in two phases: the intent is recorded,
-// STS is asked, the session is recorded, and only then does anything leave.
-// The Handout names request and messages beside a refusal too, so that the
-// requester can be told; it holds credentials only without an error. Once the
-// requester was told of an error, or could not be, the caller says so to Fail.
+// Do carries out an order, and fails closed: it records the intent, calls STS, records
+// the session, and only then returns the credentials. With a refusal, the Handout still
+// has the request and its messages, so that the requester can be told, and no
+// credentials. After an error the caller tells the requester, and then calls Fail.
+//
+// Refusals: those of Person.Refused, policy.Decide, Request.Order and STS.Assume,
+// unknown_keys_form, no_longer_approved, changed. Other errors: access.ErrBadOrder,
+// access.ErrNotFound, ErrNotRequester.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err := o.Check(); err != nil {
 		return Handout{}, err
@@ -59,21 +62,21 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	return out, nil
 }
 
-// vendTries is how often an order is tried again because somebody else moved
-// the request: the other session of a double click, or another delivery of the
-// same order, which is then found to be taken.
+// vendTries is how often an order is tried if somebody else has moved the request:
+// the other session of a double click, or another delivery of the same order, which
+// is then found to be used.
 const vendTries = 4
 
-// intend asks everybody, and records the intent.
+// intend checks everything again, and records the intent.
 func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vending, error) {
 	out := Handout{Kind: o.Kind, Form: o.Form}
 	for range vendTries {
-		r, d, messages, err := s.known(ctx, o.Request)
+		r, d, messages, err := s.loadTwice(ctx, o.Request)
 		if err != nil {
 			return out, access.Vending{}, fmt.Errorf("load request %s: %w", o.Request, err)
 		}
 		out.Request, out.Messages = r, messages
-		m := moment{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}
+		m := snapshot{request: r, directory: s.Roster.Fresh(ctx, d), now: s.Now()}
 		vending, next, event, err := s.order(ctx, m, o)
 		if err != nil {
 			return out, vending, err
@@ -94,10 +97,12 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 	return out, access.Vending{}, access.RefuseChanged()
 }
 
-// known loads the request of an order, once more if the table does not answer:
-// until it is loaded, nobody is known who could be told that nothing came of
-// the click, and no intent is recorded that the tick could give up.
-func (s Vend) known(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+// loadTwice loads the request of an order, and tries once more if the table does not
+// answer. Without the request nobody can be told that the click failed, and no intent
+// is recorded that the tick could end.
+func (s Vend) loadTwice(
+	ctx context.Context, id string,
+) (r access.Request, d access.Directory, m access.Messages, err error) {
 	r, d, m, err = s.Store.Load(ctx, id)
 	if err != nil && !errors.Is(err, access.ErrNotFound) {
 		r, d, m, err = s.Store.Load(ctx, id)
@@ -105,13 +110,15 @@ func (s Vend) known(ctx context.Context, id string) (r access.Request, d access.
 	return r, d, m, err
 }
 
-// order asks everybody again, and makes the move that records the intent.
-func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vending, access.Request, access.Event, error) {
+// order asks Slack and the policy again, and makes the move that records the intent.
+func (s Vend) order(
+	ctx context.Context, m snapshot, o access.Order,
+) (access.Vending, access.Request, access.Event, error) {
 	refused := func(err error) (access.Vending, access.Request, access.Event, error) {
 		return access.Vending{}, m.request, access.Event{}, err
 	}
-	// What needs nobody to be asked comes first: a click that repeats itself
-	// must not use up what Slack allows.
+	// Checks without a call come first, so that repeated clicks do not use up Slack's
+	// rate limit.
 	switch {
 	case o.By != m.request.Requester.ID:
 		return refused(ErrNotRequester)
@@ -121,7 +128,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 		return refused(access.RefuseUnknownKeysForm())
 	}
 	met := s.Roster.people(ctx, m.directory, approvers(m.request))
-	// Whether the person is still here is asked of Slack at every vend.
+	// Slack is asked at every vend whether the requester is still a member.
 	met[o.By] = s.Roster.Ask(ctx, m.directory, o.By)
 	q := m.question(met)
 	if refusal := q.Who.Refused(); refusal != nil {
@@ -143,7 +150,7 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	if err != nil {
 		return refused(err)
 	}
-	// Nobody agreed to more than the role could do when it was asked for.
+	// Nobody approved more than the role could do when it was asked for.
 	target := answer.Target
 	target.AssumeRoles = target.AssumeRoles && next.AssumeRoles
 	target.MakeIdentities = target.MakeIdentities && next.MakeIdentities
@@ -153,15 +160,16 @@ func (s Vend) order(ctx context.Context, m moment, o access.Order) (access.Vendi
 	}, next, event, nil
 }
 
-// ErrNotRequester says that an order was not made by the person whom its
-// request belongs to. Nobody is answered.
+// ErrNotRequester says that the requester did not make the order. Nobody is
+// answered.
 var ErrNotRequester = errors.New("the order was not made by the requester")
 
-// issued records a session that exists, whatever became of the request
-// meanwhile: first on the request as the intent left it, which is as it stands
-// unless somebody moved it. If it cannot be recorded, the credentials must not
-// leave.
-func (s Vend) issued(ctx context.Context, r access.Request, order string, c access.Credentials) (access.Request, error) {
+// issued records a session that exists, in whatever state the request is now. It first
+// saves the request as the intent left it, and loads it again if somebody has moved it.
+// If the session cannot be recorded, the credentials must not be handed out.
+func (s Vend) issued(
+	ctx context.Context, r access.Request, order string, c access.Credentials,
+) (access.Request, error) {
 	next, event, err := r.Issue(order, c.AccessKeyID, c.Expires, s.Now())
 	if err != nil {
 		return r, err
@@ -170,24 +178,24 @@ func (s Vend) issued(ctx context.Context, r access.Request, order string, c acce
 	if failed == nil {
 		return next, nil
 	}
-	moved, err := s.move(ctx, r.ID, func(m moment) (access.Request, access.Event, error) {
+	moved, err := s.move(ctx, r.ID, func(m snapshot) (access.Request, access.Event, error) {
 		for _, known := range m.request.Sessions {
 			if known.Order == order && known.AccessKeyID == c.AccessKeyID {
-				return m.request, access.Event{}, errSettled // the first write was done after all
+				return m.request, access.Event{}, errSettled // the first write has succeeded
 			}
 		}
 		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)
 	})
-	if err != nil && !errors.Is(failed, access.ErrStale) { // that somebody moved the request is no failure
+	if err != nil && !errors.Is(failed, access.ErrStale) { // a lost race is no failure
 		err = errors.Join(failed, err)
 	}
 	return moved.Request, err
 }
 
-// Fail records that an order came to nothing, or that its session did not
-// reach the requester.
+// Fail records that an order made no session, or that its session did not reach the
+// requester. It succeeds if the order was never recorded.
 func (s Vend) Fail(ctx context.Context, id, order, why string) error {
-	_, err := s.move(ctx, id, func(m moment) (access.Request, access.Event, error) {
+	_, err := s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 		return m.request.Fail(order, why, m.now)
 	})
 	if access.Code(err) == access.CodeUnknownOrder { // never recorded, or failed before
