@@ -70,7 +70,7 @@ func isRefusal(x ast.Expr) bool {
 	return ok && name.Name == "Refusal"
 }
 
-// The clock moves on with every reading, and passes the beginning of the grant between two of them.
+// The clock moves on each time that it is read, and the grant begins between two readings.
 func TestAGrantThatBeginsDuringAClickIsAnswered(t *testing.T) {
 	w := newWorld(t)
 	w.plant(access.Active) // from 11:59

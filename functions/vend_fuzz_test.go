@@ -8,7 +8,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Whatever vend is invoked with is an order, a check, or refused: never both.
+// A payload is an order, or a check, or it is refused. It is never both.
 func FuzzReadTask(f *testing.F) {
 	for _, seed := range []string{
 		`{"ID":"01J","Request":"01A","By":"U0DEV1","Kind":"keys","At":"2026-11-21T12:00:00Z"}`, `{"check":{"kind":"stack"}}`,
@@ -23,10 +23,10 @@ func FuzzReadTask(f *testing.F) {
 			t.Errorf("%q: a check beside %+v, %v", payload, order, err)
 		}
 		var fields map[string]json.RawMessage
-		_ = json.Unmarshal(payload, &fields) // what is no object has no fields
+		_ = json.Unmarshal(payload, &fields) // a value that is not an object has no fields
 		if _, asked := fields["check"]; err == nil &&
 			(!json.Valid(payload) || asked != (check != nil) || asked && len(fields) > 1) {
-			t.Errorf("%q is taken", payload)
+			t.Errorf("%q is accepted", payload)
 		}
 	})
 }

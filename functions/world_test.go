@@ -31,16 +31,16 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
-// noon is the time that the Slack events in events/ are signed for.
+// noon is the time for which the Slack events in events/ are signed.
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 const (
 	signingSecret = "sandbox-signing-secret"
-	// theRequest is the id that the events in events/ name.
+	// theRequest is the id of the request that the events in events/ name.
 	theRequest = "01KAK0S4R0EXAMPLE00REQUEST"
 )
 
-// world is the four handlers over a store in memory and a played Slack.
+// world is the four handlers with a store in memory and a fake Slack.
 type world struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -58,11 +58,11 @@ type world struct {
 	refuse  func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
 	calls   []string                                  // to Slack, with the channel
 	hooks   bytes.Buffer                              // what was sent to Slack's own response URLs
-	url     string                                    // of the played Slack
+	url     string                                    // of the fake Slack
 	quota   map[string]*slackfake.Quota
 	counted map[string]int // calls of Slack, by op
 	limited int            // calls that a quota refused
-	// stateless takes away what a form holds from the answers of views.update.
+	// stateless removes the values of the form from the answers of views.update.
 	stateless bool
 
 	enterprise string // of the workspace, "" outside Enterprise Grid
@@ -131,7 +131,7 @@ func (w *world) compiled(text string) *policy.Policy {
 	return p
 }
 
-// rebuild makes the handlers, as a deployment does.
+// rebuild builds the handlers, as a deployment does.
 func (w *world) rebuild() {
 	secret := func(text string) func(context.Context, bool) (access.Secret, error) {
 		return func(context.Context, bool) (access.Secret, error) { return access.NewSecret(text), nil }
@@ -161,8 +161,8 @@ func (w *world) rebuild() {
 	w.Tick = NewTick(d)
 }
 
-// RoundTrip lets nothing out of this computer: Slack's response URLs, which the
-// events in events/ name, are answered here.
+// RoundTrip keeps every call on this computer: it answers Slack's response URLs, which
+// the events in events/ name, by itself.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.slackCalls.Add(1)
 	if r.URL.Host != "hooks.slack.com" {
@@ -184,7 +184,7 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// called passes a call on to the played Slack, unless refuse says how it fails.
+// called passes a call on to the fake Slack, unless refuse says how it fails.
 func (w *world) called(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -215,7 +215,7 @@ func (w *world) called(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// owed is what is owed of all requests, a line each.
+// owed lists the owed messages of all requests, one on each line.
 func (w *world) owed() string {
 	w.t.Helper()
 	var b strings.Builder
@@ -259,7 +259,7 @@ func (w *world) Link(context.Context, access.Credentials, access.Target) (access
 
 func (w *world) Send(_ context.Context, o access.Order) error { return w.sends(o) }
 
-// invoke gives a handler a serialised event, as Lambda does.
+// invoke passes a serialised event to a handler, as Lambda does.
 func invoke(t *testing.T, handler any, event []byte) []byte {
 	t.Helper()
 	out, err := lambda.NewHandler(handler).Invoke(context.Background(), event)
@@ -269,7 +269,7 @@ func invoke(t *testing.T, handler any, event []byte) []byte {
 	return out
 }
 
-// http gives the slack handler an HTTP event, and decodes its answer.
+// http passes an HTTP event to the slack handler, and decodes its answer.
 func (w *world) http(event []byte) events.APIGatewayV2HTTPResponse {
 	w.t.Helper()
 	var answer events.APIGatewayV2HTTPResponse
@@ -289,7 +289,7 @@ func file(t *testing.T, name string) []byte {
 	return text
 }
 
-// feed hands the stream's new records to notify, and says which failed.
+// feed passes the new records of the stream to notify, and returns those that failed.
 func (w *world) feed() []events.DynamoDBBatchItemFailure {
 	w.t.Helper()
 	records, last := w.store.Records(w.fed, 1000)
@@ -307,7 +307,7 @@ func (w *world) feed() []events.DynamoDBBatchItemFailure {
 	return answer.BatchItemFailures
 }
 
-// order gives vend the orders that were sent.
+// order passes the orders that were sent to vend.
 func (w *world) order() {
 	w.t.Helper()
 	for _, o := range w.orders {
@@ -325,7 +325,7 @@ func (w *world) tick() {
 	invoke(w.t, w.Tick.Handle, file(w.t, "tick-schedule.json"))
 }
 
-// plant puts the request that events/ names into the table, pending or active.
+// plant puts the request that the events name into the table, pending or active.
 func (w *world) plant(state access.State) access.Request {
 	w.t.Helper()
 	dev := access.Person{ID: "U0DEV1", Email: "dev1@example.com", Name: "Dev One", Membership: access.Member}
@@ -352,7 +352,7 @@ func (w *world) plant(state access.State) access.Request {
 	return r
 }
 
-// knows makes a message one that was posted for a request.
+// knows records a message with a request.
 func (w *world) knows(id, channel, ts string) {
 	w.t.Helper()
 	_, posted, err := w.store.Messages(context.Background(), id)
@@ -375,7 +375,7 @@ func (w *world) request() access.Request {
 	return all[0]
 }
 
-// seen are the texts, blocks included, of the messages that pass a filter.
+// seen returns the texts and blocks of the messages that pass a filter.
 func (w *world) seen(pass func(slackfake.Message) bool) string {
 	var b strings.Builder
 	for _, m := range w.slack.Messages() {

@@ -15,11 +15,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// secretIn finds what is secret in a private answer.
+// secretIn finds the secrets in a private answer.
 var secretIn = regexp.MustCompile(`(AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|SigninToken)=([A-Za-z0-9+/=_%-]{16,})`)
 
-// canaries are all secrets of a world, by what they are. Those that were vended
-// are read where they belong, in the private messages of whoever asked.
+// canaries returns all secrets of a world by name. It reads those of sessions where they
+// belong, in the private messages of the requester.
 func (w *world) canaries() map[string]string {
 	w.t.Helper()
 	all := map[string]string{
@@ -36,7 +36,7 @@ func (w *world) canaries() map[string]string {
 	return all
 }
 
-// places are all in which no secret may stand.
+// places returns everything in which no secret may be.
 func (w *world) places() map[string]string {
 	w.t.Helper()
 	all := map[string]string{
@@ -58,7 +58,7 @@ func (w *world) places() map[string]string {
 	return all
 }
 
-// plain is JSON in which nothing hides behind an escape.
+// plain returns JSON without escapes, which could hide a secret.
 func plain(w *world, v any) string {
 	var out strings.Builder
 	e := json.NewEncoder(&out)
@@ -67,7 +67,7 @@ func plain(w *world, v any) string {
 	return out.String()
 }
 
-// found says where a secret stands that must not.
+// found returns the places that hold a secret and must not.
 func (w *world) found() (found []string) {
 	places := w.places()
 	for what, secret := range w.canaries() {
@@ -85,8 +85,8 @@ func (w *world) found() (found []string) {
 	return found
 }
 
-// forms are the shapes in which a secret could stand somewhere: for each the
-// middle of it, so that one that was cut is found too.
+// forms returns the encodings in which a secret could be written. It uses the middle of
+// each, so that a secret that was cut off is found too.
 func forms(secret string) []string {
 	all := []string{
 		secret, url.QueryEscape(secret), html.EscapeString(secret), base64.StdEncoding.EncodeToString([]byte(secret)),
@@ -100,8 +100,8 @@ func forms(secret string) []string {
 	return all
 }
 
-// Secrets reach the person who asked, and nothing that is written down: no log,
-// item, record, queue or message of others, whatever goes wrong.
+// A secret reaches only the person who asked. It is in no log, item, record, queue or
+// message to others, also when calls fail.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -172,7 +172,7 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 	}
 }
 
-// orders gives vend an order for a request that there is not.
+// orders sends vend an order for a request that does not exist.
 func (w *world) orders(id string) {
 	w.t.Helper()
 	event, err := json.Marshal(access.Order{ID: id, Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()})

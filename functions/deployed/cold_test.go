@@ -15,10 +15,9 @@ import (
 // coldStarts is how often each function is started.
 const coldStarts = 30
 
-// BenchmarkColdStart starts the slack function and the barest one in turns, on
-// all of a processor and on the share that Lambda gives to 256 MB, and reports
-// the median milliseconds until each asks for work. The share needs the right
-// to write cgroups.
+// BenchmarkColdStart starts the slack function and an empty one in turns, on a whole
+// processor and on the share that Lambda gives to 256 MB. It reports the median
+// milliseconds until each asks for work. The share needs permission to write cgroups.
 func BenchmarkColdStart(b *testing.B) {
 	dir, err := packages()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 const line = `/aws-access payments-prod ReadOnly 2h "stuck payouts"`
 
-// granted is a world in which U0DEV1 has ReadOnly in payments-prod.
+// granted returns a world in which U0DEV1 has ReadOnly in payments-prod.
 func granted(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -25,7 +25,7 @@ func granted(t *testing.T) *world {
 	return w
 }
 
-// verbs are the events of a request, in order.
+// verbs returns the events of a request, in order.
 func (w *world) verbs() string {
 	w.t.Helper()
 	var all []string
@@ -39,7 +39,7 @@ func (w *world) verbs() string {
 	return strings.Join(all, ", ")
 }
 
-// What a table can answer that does no work.
+// Answers of a table that does not work.
 var tableAnswers = map[string]func(http.ResponseWriter, []byte){
 	"throttled":     answers(http.StatusBadRequest, "ProvisionedThroughputExceededException"),
 	"request limit": answers(http.StatusBadRequest, "ThrottlingException"),
@@ -49,8 +49,8 @@ var tableAnswers = map[string]func(http.ResponseWriter, []byte){
 	"not AWS":       repeats,
 }
 
-// A person who asks while the table is away is told so, nothing is kept, and the
-// same works when it is back.
+// A person who asks while the table is unreachable is told so, and nothing is kept. The
+// same command works when the table is back.
 func TestAnUnreachableTableLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -74,7 +74,7 @@ func TestAnUnreachableTableLosesNothing(t *testing.T) {
 	}
 }
 
-// lastWord is the last word of a command's answer.
+// lastWord returns the last word of the answer to a command.
 func lastWord(body string) string {
 	var said struct{ Text string }
 	_ = json.Unmarshal([]byte(body), &said)
@@ -85,7 +85,7 @@ func lastWord(body string) string {
 	return words[len(words)-1]
 }
 
-// A write that was done and whose answer was lost is one move, whoever made it.
+// If a write was done and its answer was lost, the request moves once.
 func TestALostAnswerOfTheTableIsOneMove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -118,7 +118,7 @@ func TestALostAnswerOfTheTableIsOneMove(t *testing.T) {
 	}
 }
 
-// The stream is told again what could not be told.
+// Notify receives the records again that it could not handle.
 func TestNotifyContinuesWhenTheTableIsBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -131,15 +131,15 @@ func TestNotifyContinuesWhenTheTableIsBack(t *testing.T) {
 			t.Errorf("%s: %d cards were posted, want one", how, n)
 		}
 		w.wire.mends()
-		w.click("U0DEV1", "Cancel", "C0APPROVALS") // else the next one is told that this one waits
+		w.click("U0DEV1", "Cancel", "C0APPROVALS") // otherwise the next one is refused as already_asked
 	}
 	if n := len(w.given(&w.parked)); n != 0 {
 		t.Errorf("%d records were given up", n)
 	}
 }
 
-// An order that vend cannot even read is kept for the operators, and leads to
-// nothing; the next click works.
+// An order for which vend cannot read the request is kept for the operators and has no
+// effect. The next click works.
 func TestAnOrderThatCannotBeReadIsKept(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -160,8 +160,8 @@ func TestAnOrderThatCannotBeReadIsKept(t *testing.T) {
 	}
 }
 
-// A session that cannot be recorded does not leave; the person is told, and the
-// tick closes the order.
+// A session that cannot be recorded is not handed out. The person is told, and the tick
+// closes the order.
 func TestASessionThatCannotBeRecordedIsNotHandedOut(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -187,7 +187,7 @@ func TestASessionThatCannotBeRecordedIsNotHandedOut(t *testing.T) {
 	}
 }
 
-// A tick that fails says so, for the alarm; the next one does its work.
+// A tick that fails returns an error, for the alarm. The next tick does its work.
 func TestTheNextTickDoesTheWorkOfAFailedOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -206,7 +206,7 @@ func TestTheNextTickDoesTheWorkOfAFailedOne(t *testing.T) {
 	}
 }
 
-// Without its secrets a function does nothing, and works when they are back.
+// A function does nothing without its secrets, and works when they are back.
 func TestSecretsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -239,7 +239,7 @@ func TestSecretsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// What STS refuses names account and role to the person, and why to the log.
+// When STS refuses, the person reads the account and the role, and the log has the reason.
 func TestSTSRefuses(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -258,8 +258,7 @@ func TestSTSRefuses(t *testing.T) {
 	}
 }
 
-// A record that means nothing is kept with what it says, and keeps nobody else
-// from being told.
+// A record that cannot be decoded is kept as it is, and holds up no other message.
 func TestARecordThatCannotBeDecodedIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/slackapi"
 )
 
-// send posts a body to the public address; change may spoil the request, which
-// is signed until then.
+// send posts a signed body to the public address. change may change the request after
+// it was signed.
 func (w *world) send(method, path string, body []byte, change func(http.Header)) (status int, said string) {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, bytes.NewReader(body))
@@ -47,7 +47,7 @@ func signed(secret string, at time.Time, body []byte) http.Header {
 	}
 }
 
-// typed is the body of a command, as Slack sends it.
+// typed returns the body of a command, as Slack sends it.
 func (w *world) typed(user, text string) []byte {
 	return []byte(w.slack.CommandPayload(user, slackfake.Command, text).Encode())
 }
@@ -273,7 +273,7 @@ func TestTheSameBodyAtOnceHasOneEffect(t *testing.T) {
 	}
 }
 
-// clicked is the body of a click.
+// clicked returns the body of a click.
 func (w *world) clicked(user, label, on string) []byte {
 	w.t.Helper()
 	channel, ts, _ := strings.Cut(w.pressing(user, label, on).On, "/")
@@ -283,8 +283,8 @@ func (w *world) clicked(user, label, on string) []byte {
 	return []byte(url.Values{"payload": {string(payload)}}.Encode())
 }
 
-// Vend has one way in, which takes an order of the requester's alone; whoever
-// else may invoke at all is refused by Lambda.
+// Vend accepts only orders of the requester. Lambda refuses every caller that may not
+// invoke vend.
 func TestVendRefusesForgedAndStaleOrders(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -298,7 +298,7 @@ func TestVendRefusesForgedAndStaleOrders(t *testing.T) {
 		"no request": {ID: "o4", Request: "01NONE", By: "U0DEV1", Kind: access.Keys, At: time.Now()},
 	} {
 		if answer, err := w.lambda.Invoke(t.Context(), name("vend"), []byte(plain(w, order))); err == nil {
-			t.Errorf("%s order is taken: %s", whose, answer)
+			t.Errorf("%s order is accepted: %s", whose, answer)
 		}
 	}
 	for _, order := range []access.Order{

@@ -15,14 +15,13 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// kills ends a function, whatever it does, when a call of its was done and
-// before it hears the answer.
+// kills ends a function when one of its calls was done, before it receives the answer.
 func (w *world) kills(function, op string) {
 	w.wire.breaks(rule{op: op, most: 1, lost: true, then: func() { w.lambda.Kill(name(function)) }})
 }
 
-// Vend is killed after the intent was recorded, and after STS answered: nothing
-// leaves, the order is kept, the tick tells the person, and the next click works.
+// Vend is killed after it has recorded the intent, and after STS has answered. No session
+// is handed out, the order is kept, the tick tells the person, and the next click works.
 func TestVendIsKilledBetweenItsWrites(t *testing.T) {
 	t.Parallel()
 	for op, sessions := range map[string]int{"dynamodb:TransactWriteItems": 0, "sts:AssumeRole": 1} {
@@ -55,8 +54,8 @@ func TestVendIsKilledBetweenItsWrites(t *testing.T) {
 	}
 }
 
-// Notify is killed after a card was posted and before that is remembered: the
-// card is posted again, and pressing either of them leaves both right.
+// Notify is killed after it has posted a card and before it has recorded that. The card
+// is posted again, and a click on either of them works.
 func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -68,8 +67,8 @@ func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	}
 	w.wire.mends()
 	press := w.pressing("U0LEAD1", "Approve", "C0APPROVALS")
-	press.On = cards[0].Channel + "/" + cards[0].TS // the one that nobody knows of
-	w.acts(press)                                   // is shown the request in a form, and decides there
+	press.On = cards[0].Channel + "/" + cards[0].TS // the one that is not recorded
+	w.acts(press)                                   // the click opens a form, in which the person decides
 	views := w.slack.Views()
 	if r := w.request(); r.State != access.Pending || len(views) != 1 {
 		t.Fatalf("the request is %s and %d forms are open, want pending and one form that asks", r.State, len(views))
@@ -83,9 +82,9 @@ func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	}
 }
 
-// Slack's function is killed after its write, before it answers: the person
-// sees that it failed, and what is in the table is told; sent again by Slack or
-// the person, it is one request.
+// The slack function is killed after its write, before it answers. The person sees an
+// error, and the card of the request is posted. If Slack or the person sends the command
+// again, there is still one request.
 func TestSlackIsKilledAfterItsWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -96,7 +95,7 @@ func TestSlackIsKilledAfterItsWrite(t *testing.T) {
 	if r := w.request(); r.State != access.Pending || len(w.messages(in("C0APPROVALS"))) != 1 {
 		t.Errorf("the request is %s, with %d cards", r.State, len(w.messages(in("C0APPROVALS"))))
 	}
-	w.lambda.Crash(name("slack"), func(n int) bool { return n == 1 }) // dies as it answers
+	w.lambda.Crash(name("slack"), func(n int) bool { return n == 1 }) // it is killed while it answers
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	if got, want := w.verbs(), "submit, approve"; got != want {
@@ -104,7 +103,7 @@ func TestSlackIsKilledAfterItsWrite(t *testing.T) {
 	}
 }
 
-// records are all that the stream has carried of events.
+// records returns all records of events in the stream.
 func (w *world) records() []events.DynamoDBEventRecord {
 	w.t.Helper()
 	all, err := w.table.Records(w.t.Context())
@@ -114,8 +113,8 @@ func (w *world) records() []events.DynamoDBEventRecord {
 	})
 }
 
-// What Lambda promises is at least once: the same records again, in their order
-// and backwards, one by one and all at once, change nothing that people see.
+// Lambda delivers each record at least once. The same records again, forwards and
+// backwards, one by one and all together, change nothing that people see.
 func TestRepeatedRecordsChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -145,7 +144,7 @@ func TestRepeatedRecordsChangeNothing(t *testing.T) {
 	}
 }
 
-// Every delivery made twice, to vend too, has one effect.
+// Lambda invokes each function twice with each event, vend too.
 func TestEveryDeliveryTwiceHasOneEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) { w.double = true })
@@ -165,7 +164,7 @@ func TestEveryDeliveryTwiceHasOneEffect(t *testing.T) {
 	}
 }
 
-// A tick that is killed between two requests has moved the first; the next tick
+// A tick that is killed between two requests has moved the first one. The next tick
 // moves the other.
 func TestTickIsKilledBetweenTwoRequests(t *testing.T) {
 	t.Parallel()

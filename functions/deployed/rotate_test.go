@@ -10,8 +10,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// A secret that is rotated in SSM and at its other end works at once, in the
-// instances that run, without a deploy.
+// A secret is rotated in SSM and in Slack or the target roles. Running instances use the
+// new one at once, without a deploy.
 func TestARotatedSecretWorksAtOnce(t *testing.T) {
 	t.Parallel()
 	for what, rotate := range map[string]func(w *world){
@@ -51,13 +51,13 @@ func TestARotatedSecretWorksAtOnce(t *testing.T) {
 	}
 }
 
-// firstOf is the first line of a text.
+// firstOf returns the first line of a text.
 func firstOf(text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	return first
 }
 
-// instances is how many were ever started.
+// instances returns how many instances were started so far.
 func (w *world) instances() (n int) {
 	for function := range functions {
 		n += len(w.lambda.Starts(name(function)))
@@ -65,7 +65,7 @@ func (w *world) instances() (n int) {
 	return n
 }
 
-// Whoever sends what is not signed makes SSM be read once a minute at the most.
+// Unsigned requests cause at most one read of SSM a minute.
 func TestForgedRequestsDoNotReadSSM(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

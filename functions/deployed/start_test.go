@@ -16,8 +16,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 )
 
-// wrongValues is what each variable must not be; a canary in it must not be
-// shown. docs/configuration.md tells what they mean.
+// wrongValues holds an invalid value for each variable. The canary in it must not be
+// shown. docs/configuration.md says what the variables mean.
 var wrongValues = map[string]string{
 	"AWS_REGION": "canary", "BASTION_ACCOUNT": "canary-12345678901", "TABLE": "ca:nary", "POLICY": "nowhere/canary",
 	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary",
@@ -31,7 +31,7 @@ var wrongValues = map[string]string{
 	"SLACK_API_URL":           "https://slack.com.canary.example/api", "SIGNIN_URL": "http://0.0.0.0/canary",
 }
 
-// mayBeMissing are variables that may be left out, or empty.
+// mayBeMissing reports whether a variable may be missing or empty.
 func mayBeMissing(name string) bool {
 	return name == "SLACK_ENTERPRISE" || name == "SLACK_API_URL" || name == "SIGNIN_URL" ||
 		strings.HasPrefix(name, "AWS_ENDPOINT_URL")
@@ -47,8 +47,8 @@ func readBy(function, name string) bool {
 	return true
 }
 
-// Each function says in one line what is missing or wrong in its environment,
-// without showing it, and does not start.
+// Each function names in one line the variables that are missing or invalid, without
+// their values, and does not start.
 func TestAnInvalidConfigurationStopsEachFunction(t *testing.T) {
 	t.Parallel()
 	for function := range functions {
@@ -79,7 +79,7 @@ func TestAnInvalidConfigurationStopsEachFunction(t *testing.T) {
 	}
 }
 
-// All that is wrong is named at once.
+// All problems are named together.
 func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 	t.Parallel()
 	for function := range functions {
@@ -97,7 +97,7 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 	}
 }
 
-// oneLine checks what a function said before it gave up.
+// oneLine checks the output of a function that did not start.
 func oneLine(t *testing.T, what, said string, names ...string) {
 	t.Helper()
 	if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "configuration: ") || strings.Contains(said, "canary") {
@@ -110,7 +110,7 @@ func oneLine(t *testing.T, what, said string, names ...string) {
 	}
 }
 
-// complete is an environment with which a function starts.
+// complete returns an environment with which a function starts.
 func complete(function string) map[string]string {
 	env := map[string]string{
 		"AWS_REGION": region, "BASTION_ACCOUNT": bastion, "TABLE": "aws-access", "POLICY": "policy.compiled",
@@ -128,8 +128,8 @@ func complete(function string) map[string]string {
 	return env
 }
 
-// start runs a function's binary until it ends, or asks a Runtime API for work;
-// said is what it wrote to stderr.
+// start runs the binary of a function until it ends or asks the Runtime API for work.
+// said is its output on stderr.
 func start(t *testing.T, function string, env map[string]string) (said string, asked bool) {
 	t.Helper()
 	dir, err := packages()
@@ -140,7 +140,7 @@ func start(t *testing.T, function string, env map[string]string) (said string, a
 	var ended error
 	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		asks <- true
-		<-req.Context().Done() // nothing comes
+		<-req.Context().Done() // there is no work
 	}))
 	defer api.Close()
 	run := exec.Command(filepath.Join(dir, function, "bootstrap"))

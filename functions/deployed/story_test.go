@@ -8,8 +8,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
-// The real binaries on DynamoDB Local end every story in the words in which the
-// sandbox ends it on its store in memory (cmd/sandbox writes them down).
+// With the real binaries and DynamoDB Local, each story ends with the same messages as
+// in the sandbox with its store in memory (cmd/sandbox records them).
 func TestTheStoriesEndAsInTheSandbox(t *testing.T) {
 	t.Parallel()
 	all, err := scenarios.All()

@@ -22,7 +22,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// streamRetries is how often a batch is tried again; the template says more.
+// streamRetries is how often a batch is retried; more often in template.yaml.
 const streamRetries = 6
 
 // mapStream connects the table's stream to notify, as the template does.
@@ -48,7 +48,7 @@ func (w *world) mapStream() {
 // item is an item as the table holds it.
 type item = map[string]types.AttributeValue
 
-// items is the whole table.
+// items returns the whole table.
 func (w *world) items() (all []item) {
 	w.t.Helper()
 	pages := dynamodb.NewScanPaginator(w.table.Client(nil),
@@ -61,7 +61,7 @@ func (w *world) items() (all []item) {
 	return all
 }
 
-// put writes an item behind the functions' backs.
+// put writes an item without the functions.
 func (w *world) put(i item) {
 	w.t.Helper()
 	_, err := w.table.Client(nil).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.table.Name, Item: i})
@@ -78,7 +78,7 @@ func textOf(i item, name string) string {
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
-// bodies decodes everything of a kind.
+// bodies decodes all items of a kind.
 func bodies[T any](w *world, is func(sk string) bool) (all []T) {
 	w.t.Helper()
 	for _, i := range w.items() {
@@ -92,7 +92,7 @@ func bodies[T any](w *world, is func(sk string) bool) (all []T) {
 	return all
 }
 
-// requests are all requests, oldest first.
+// requests returns all requests, oldest first.
 func (w *world) requests() []access.Request {
 	w.t.Helper()
 	all := bodies[access.Request](w, func(sk string) bool { return sk == store.RequestSort })
@@ -102,7 +102,7 @@ func (w *world) requests() []access.Request {
 	return all
 }
 
-// request is the only one.
+// request returns the only request.
 func (w *world) request() access.Request {
 	w.t.Helper()
 	all := w.requests()
@@ -112,7 +112,7 @@ func (w *world) request() access.Request {
 	return all[0]
 }
 
-// events are all events, request by request.
+// events returns all events, request by request.
 func (w *world) events() []access.Event {
 	w.t.Helper()
 	var order []string
@@ -129,8 +129,7 @@ func (w *world) events() []access.Event {
 // moment is a time as the table holds it, in bodies and in keys.
 var moment = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z`)
 
-// age makes every request older: all its times move into the past, as if
-// nothing had happened meanwhile.
+// age makes every request older: it moves all its times into the past.
 func (w *world) age(d time.Duration) {
 	w.t.Helper()
 	earlier := func(in string) string {
@@ -153,14 +152,14 @@ func (w *world) age(d time.Duration) {
 	}
 }
 
-// pass lets time pass for what is in the table, with a tick at its end.
+// pass makes everything in the table older, and then runs a tick.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
 	w.age(d)
 	w.tick()
 }
 
-// messages are those that pass a filter, oldest first.
+// messages returns the messages that pass a filter, oldest first.
 func (w *world) messages(is func(slackfake.Message) bool) (found []slackfake.Message) {
 	for _, m := range w.slack.Messages() {
 		if is(m) {
@@ -182,7 +181,7 @@ func onlyTo(user string) func(slackfake.Message) bool {
 	return func(m slackfake.Message) bool { return m.To == user }
 }
 
-// last is the text of the newest message that passes, "" for none.
+// last returns the text of the newest message that passes; "" if there is none.
 func (w *world) last(is func(slackfake.Message) bool) string {
 	found := w.messages(is)
 	if len(found) == 0 {
@@ -191,8 +190,8 @@ func (w *world) last(is func(slackfake.Message) bool) string {
 	return found[len(found)-1].Text
 }
 
-// pressing is a click on the newest message in a place that has, or had, the
-// button; @ and a person is that person's direct channel.
+// pressing returns a click on the newest message in a place that has, or had, the
+// button. A place is a channel, or @ and a person for that person's direct channel.
 func (w *world) pressing(as, label, on string) slackfake.UserAction {
 	w.t.Helper()
 	if m, found := w.slack.NewestWithButton(on, label, 0); found {
@@ -206,7 +205,7 @@ func number(n string) types.AttributeValue { return &types.AttributeValueMemberN
 
 func join(all [][]byte) []byte { return bytes.Join(all, []byte("\n")) }
 
-// keysOf are the private messages that brought somebody keys.
+// keysOf returns the private messages with keys for a person.
 func (w *world) keysOf(user string) []slackfake.Message {
 	return w.messages(func(m slackfake.Message) bool {
 		return m.To == user && m.DMWith == user && strings.HasPrefix(m.Text, "```\nexport AWS_ACCESS_KEY_ID=")

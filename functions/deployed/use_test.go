@@ -23,7 +23,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// exported are the keys in a private message, as a shell reads them.
+// exported returns the keys in a private message, as a shell reads them.
 func exported(m slackfake.Message) (env map[string]string) {
 	env = make(map[string]string)
 	for _, found := range regexp.MustCompile(`(?m)^export (\w+)=(\S+)$`).FindAllStringSubmatch(m.Text, -1) {
@@ -32,8 +32,8 @@ func exported(m slackfake.Message) (env map[string]string) {
 	return env
 }
 
-// What a person was given works, and says who it is: the keys to STS, the link
-// in a browser.
+// The keys and the console link that a person was given work, and both carry the session
+// name of the request.
 func TestSessionsCarryThePersonsIdentity(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
@@ -70,7 +70,7 @@ func (w *world) link(user string) string {
 	return strings.ReplaceAll(found[1], "&amp;", "&")
 }
 
-// browse opens a page as a browser does, and goes where it leads.
+// browse opens a page as a browser does, and follows its redirects.
 func (w *world) browse(link string) string {
 	w.t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -105,8 +105,8 @@ func TestOnlyVendLinksSTS(t *testing.T) {
 	}
 }
 
-// meet lets nobody go on before so many have come, or one second has passed:
-// the SDK gives a call two.
+// meet holds callers until a number of them have arrived or one second has passed. The
+// SDK's timeout of a call is two seconds.
 func meet(n int) func() {
 	var mu sync.Mutex
 	here, all := 0, make(chan struct{})
@@ -125,9 +125,8 @@ func meet(n int) func() {
 	}
 }
 
-// Sixteen people decide at once, through sixteen instances that have all read
-// the request before any of them writes: one approves, and everybody else is
-// told who did.
+// Sixteen people decide at the same time, through sixteen instances that have all read
+// the request before one of them writes. One approves, and the others read who did.
 func TestSixteenApproversAtOnce(t *testing.T) {
 	t.Parallel()
 	leads := people(16)

@@ -16,7 +16,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// redeploy puts up the next version of everything.
+// redeploy deploys the next version of every function.
 func (w *world) redeploy() {
 	w.t.Helper()
 	dir, err := packages()
@@ -26,7 +26,7 @@ func (w *world) redeploy() {
 	}
 }
 
-// served are the versions of a function that have been started.
+// served returns the versions of a function that have been started.
 func (w *world) served(function string) map[int]bool {
 	versions := make(map[int]bool)
 	for _, s := range w.lambda.Starts(name(function)) {
@@ -35,8 +35,8 @@ func (w *world) served(function string) map[int]bool {
 	return versions
 }
 
-// A deploy in the middle of what people do: what runs is finished by the old
-// version, what comes next is done by the new one, over the same open requests.
+// A deploy happens while requests are not over. The old version finishes the invocations
+// that run, and the new one continues with the same requests.
 func TestTwoVersionsOverOpenRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -58,8 +58,8 @@ func TestTwoVersionsOverOpenRequests(t *testing.T) {
 	}
 }
 
-// Twelve people ask at once while everything is deployed twice: each has one
-// request, and one card.
+// Twelve people ask at the same time while everything is deployed twice. Each has one
+// request and one card.
 func TestADeployLosesNoCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) { w.must(w.slack.SetGroup("S0DEVS", people(12))) })
@@ -83,7 +83,7 @@ func TestADeployLosesNoCommand(t *testing.T) {
 	}
 }
 
-// people are full members of the workspace who were never seen.
+// people returns the ids of full members of the workspace who have not been read yet.
 func people(n int) (ids []string) {
 	for i := range n {
 		ids = append(ids, fmt.Sprintf("U0MANY%02d", i))
@@ -91,7 +91,7 @@ func people(n int) (ids []string) {
 	return ids
 }
 
-// newer are the ways in which a newer version may have written an item.
+// newer holds ways in which a newer version may have written an item.
 var newer = map[string]func(item){
 	"a later format": func(i item) { i["format"] = number(fmt.Sprint(store.Format + 1)) },
 	"a new field": func(i item) {
@@ -99,8 +99,8 @@ var newer = map[string]func(item){
 	},
 }
 
-// rewrite changes the items of a request, or of the directory, as a newer
-// version might have left them.
+// rewrite changes the items of a request, or of the directory, as a newer version may
+// have written them.
 func (w *world) rewrite(sk string, change func(item)) {
 	w.t.Helper()
 	for _, i := range w.items() {
@@ -111,9 +111,9 @@ func (w *world) rewrite(sk string, change func(item)) {
 	}
 }
 
-// What a newer version wrote is neither guessed at nor overwritten: people are
-// told that it failed, the log says which item and why, and everything else
-// goes on.
+// An item of a newer version is neither interpreted nor overwritten. People read that
+// something went wrong, the log names the item and the reason, and everything else
+// continues.
 func TestAnItemOfANewerVersionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for how, change := range newer {
