@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 const module = "github.com/aws-access/aws-access/"
@@ -111,14 +113,15 @@ func checkImport(t *testing.T, file, pkg, imported string) {
 // What a function links is what an attacker who broke into it can call. YAML is for the compiler,
 // which runs when the functions are built.
 func TestFunctionsLinkNoFakeNoYAMLAndOnlyVendLinksSTS(t *testing.T) {
-	for _, f := range []string{"slack", "notify", "vend", "tick"} {
-		out, err := exec.Command("go", "list", "-deps", "./"+f).CombinedOutput()
+	for _, spec := range config.Functions {
+		f := spec.Name
+		out, err := exec.Command("go", "list", "-deps", "./"+string(f)).CombinedOutput()
 		if err != nil {
 			t.Fatalf("go list -deps ./%s: %v\n%s", f, err, out)
 		}
 		deps := strings.Fields(string(out))
 		sts := slices.Contains(deps, "github.com/aws/aws-sdk-go-v2/service/sts")
-		if sts != (f == "vend") {
+		if sts != (f == config.Vend) {
 			t.Errorf("functions/%s links the STS SDK: %v", f, sts)
 		}
 		for _, dep := range deps {

@@ -18,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 // instance is the environment of a process that runs a function.
@@ -58,7 +60,12 @@ func (w *world) credentials(function string) keys {
 }
 
 // functions are the logical ids of the functions.
-var functions = []string{"SlackFunction", "VendFunction", "NotifyFunction", "TickFunction"}
+var functions = func() (ids []string) {
+	for _, f := range config.Functions {
+		ids = append(ids, f.LogicalID)
+	}
+	return ids
+}()
 
 // permission is a call, and the functions that may make it.
 type permission struct {

@@ -56,7 +56,7 @@ func (w *world) update() {
 	}
 	w.requestsContinue(before)
 	w.tick()
-	for _, f := range []string{"SlackFunction", "VendFunction", "NotifyFunction", "TickFunction"} {
+	for _, f := range functions {
 		w.runsSecondVersion(f)
 	}
 }

@@ -52,7 +52,7 @@ func (w *world) upgrade() {
 	w.whileUsed(w.moveSecrets)
 	w.checkSecrets("ok", "ok", w.outputs["SecretsKey"])
 	w.tick()
-	for _, f := range []string{"SlackFunction", "VendFunction", "NotifyFunction", "TickFunction"} {
+	for _, f := range functions {
 		w.must(w.reads(secretNames[0])(w.credentials(f)))
 	}
 	if was, is := w.whoIs(pending), w.whoIs(w.takeKeys("U0DEV2")); was != is {
