@@ -35,7 +35,7 @@ func (p *Policy) Find(who access.Person, d access.Directory, at time.Time, text 
 	return p.accounts[i].Account, nil
 }
 
-// Named returns the account and the role that a text most likely means, whoever typed it: for a
+// Named returns the account and the role that a text most likely means, for any person: for a
 // form that was not checked yet. The account is zero if none or several have the name; the role
 // stays as it was typed if none or several have it.
 func (p *Policy) Named(account, role string) (access.Account, string) {

@@ -1,7 +1,7 @@
 // Package bitset is a set of small whole numbers, such as the indexes of roles or accounts.
 //
-// Sets that are combined must have the same size. A number outside of the size panics: whoever
-// reads a set from outside checks it with Fits first.
+// Sets that are combined must have the same size. A number outside of the size panics, so code
+// that reads a set from outside checks it with Fits first.
 package bitset
 
 import (
