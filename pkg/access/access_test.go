@@ -120,7 +120,7 @@ func TestOnlyMovesOfTheDesignAreMade(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhichNumberWasMissed(t *testing.T) {
+func TestRefusalsNameTheLimit(t *testing.T) {
 	long := ask()
 	long.For = 8 * time.Hour
 	short := ask()

@@ -2,7 +2,7 @@ package access
 
 import "testing"
 
-func TestAnAddressThatIsNotPlainIsNobodysAndExcludes(t *testing.T) {
+func TestAddressThatIsNotPlainExcludesAndProvesNothing(t *testing.T) {
 	plain := Person{ID: "U1", Email: "kate.smith@example.com", Membership: Member}
 	for name, address := range map[string]string{
 		"the Kelvin sign":      "\u212aate.smith@example.com",

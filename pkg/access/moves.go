@@ -108,7 +108,7 @@ type Ask struct {
 	Reason      string
 	Ticket      string
 
-	AssumeRoles, MakeIdentities bool // what the role may, as in Target
+	AssumeRoles, MakeIdentities bool // what the role may do, as in Target
 }
 
 // New makes the request of an ask. It is pending, or active if the terms are met.
@@ -152,11 +152,11 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 }
 
 // Approve records an approval, and makes the request active if the terms are met.
-// The caller has asked policy.MayDecide, and made the terms with this approval
+// The caller has asked policy.CheckApprover, and made the terms with this approval
 // counted. A positive upTo shortens the grant; nothing lengthens it.
 //
-// It decides approved_before and too_short. self_approval is a backstop of
-// policy.MayDecide, and the approver's membership one of lifecycle.Decide.
+// It decides approved_before and too_short. policy.CheckApprover decides self_approval
+// and lifecycle.Decide the approver's membership; both checks here are backstops.
 //
 // Refusals: those of Person.Refused, self_approval, approved_before, too_short, and
 // those of StateRefusal if the request is not pending.
@@ -193,8 +193,8 @@ func (r Request) grant(terms Terms, now time.Time) Request {
 	return r
 }
 
-// Deny ends a pending request. policy.MayDecide decides who may deny; self_denial is
-// a backstop.
+// Deny ends a pending request. policy.CheckApprover decides who may deny; self_denial
+// is a backstop.
 //
 // Refusals: those of Person.Refused, self_denial, and those of StateRefusal if the
 // request is not pending.
@@ -208,7 +208,7 @@ func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, err
 	return r.close(Deny, Denied, by, why, now)
 }
 
-// Cancel withdraws a pending request. Only its requester may, and this decides it.
+// Cancel withdraws a pending request. It decides that only the requester may do so.
 //
 // Refusals: not_yours, those of Person.Refused, and those of StateRefusal if the
 // request is not pending.
@@ -222,7 +222,7 @@ func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
 	return r.close(Cancel, Cancelled, by, "", now)
 }
 
-// End gives an active grant back. Only its requester may, and this decides it.
+// End gives an active grant back. It decides that only the requester may do so.
 //
 // Refusals: not_yours, and those of CheckUsable.
 func (r Request) End(by Person, now time.Time) (Request, Event, error) {
@@ -235,7 +235,8 @@ func (r Request) End(by Person, now time.Time) (Request, Event, error) {
 	return r.close(End, Ended, by, "", now)
 }
 
-// Revoke ends an active grant for somebody else. policy.MayRevoke decides who may.
+// Revoke ends an active grant of somebody else. policy.CheckRevoker decides who may
+// revoke it.
 //
 // Refusals: those of Person.Refused and CheckUsable.
 func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, error) {

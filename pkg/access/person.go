@@ -52,16 +52,17 @@ func (p Person) Same(q Person) bool {
 //
 // Refusals: guest, bot, deactivated, other_workspace, unknown_person.
 //
-// It decides, on a person whom lifecycle.Roster has read from Slack, in
+// The following decide by it. They ask it about a person whom lifecycle.Roster has read
+// from Slack:
 //   - lifecycle.Submit.Do, before the policy is asked,
 //   - lifecycle.Decide, before anybody approves or denies,
 //   - lifecycle.Close.Revoke,
-//   - lifecycle.Vend.Do, for which Slack is asked anew,
+//   - lifecycle.Vend.Do, which asks Slack again each time,
 //   - functions.Slack, before it opens the form.
 //
 // Everywhere else it is a backstop, in case a caller forgets to ask: in Decide,
-// MayDecide, MayRevoke and the menus of pkg/policy, and in the moves New, Approve,
-// Deny, Cancel, Order and Revoke. Cancel is given the requester as stored in the
+// CheckApprover, CheckRevoker and the menus of pkg/policy, and in the moves New,
+// Approve, Deny, Cancel, Order and Revoke. Cancel is given the requester as stored in the
 // request, and End does not ask: people who have left the workspace can still give
 // access back.
 func (p Person) Refused() error {
@@ -80,27 +81,28 @@ func (p Person) Refused() error {
 	return RefuseUnknownPerson()
 }
 
-// The ages from which groups and people count as unknown. Nothing unknown gives a
-// right. Slack's rate limits make a full reading of a large workspace take many
-// minutes, so people stay known for longer; the profile of a person who acts is
-// read at that time anyway.
+// The ages from which groups and people count as unknown. An unknown group or person
+// gives no right. Because of Slack's rate limits, a full reading of a large workspace
+// takes many minutes, so people stay known for longer than groups. The profile of a
+// person who acts is read at that time anyway.
 const (
 	GroupsStaleAfter = 10 * time.Minute
 	PeopleStaleAfter = 30 * time.Minute
 )
 
-// RefreshAfter is the age from which a step reads again before it decides.
+// RefreshAfter is the age from which a step reads groups and people again before it
+// decides.
 const RefreshAfter = 2 * time.Minute
 
-// Group is a user group's members as they were last read.
+// Group holds the members of a user group as they were last read.
 type Group struct {
-	Members []string  // Slack user ids; addresses where the source knows only those
+	Members []string  // Slack user ids; addresses if the source knows only those
 	ReadAt  time.Time // when it was last read; the zero time for never
 	Gone    bool      // Slack says there is no such group, or it is disabled
 }
 
-// Directory holds the people and groups as they were last read. Each reader writes
-// all of it, on condition of the version that it read.
+// Directory holds the people and groups as they were last read from Slack. A writer
+// stores the whole directory, on condition of the version that it loaded.
 type Directory struct {
 	Version  int
 	Groups   map[string]Group  // by the group's id at its source: S0…
@@ -111,16 +113,17 @@ type Directory struct {
 	Told     []string          // read from items of older versions, and not used any more
 }
 
-// Reading is a reading of everybody in the workspace. A large one takes joined
-// ticks, and is of no use before its last page: what an earlier one has found
-// holds meanwhile. It is written by the tick alone, on the version before.
+// Reading is the progress of one pass over everybody in the workspace. In a large
+// workspace it takes several ticks. Until its last page has been read, the result of
+// the previous reading stays valid. Only the tick writes it, on condition of the
+// version that it loaded.
 type Reading struct {
 	Version int
 	Policy  string            // digest of the policy whose people it looks for
 	Began   time.Time         // when the first page was read
 	Cursor  string            // of Slack's next page; "" if no reading is in progress
 	Size    int               // users read so far
-	People  map[string]Person // by Slack id; those without a membership were not found yet
+	People  map[string]Person // by Slack id; entries without a membership were not found yet
 	Late    []string          // folded addresses that prove nothing: looked for too late, or shared by members
 }
 
@@ -155,7 +158,7 @@ func IsChannel(id string) bool { return isSlackID(id, "CG") }
 func IsUserGroup(id string) bool { return isSlackID(id, "S") }
 
 // isSlackID reports whether id has the form of a Slack id that begins with one of
-// the letters. The rest of an id has no meaning.
+// the letters.
 func isSlackID(id, letters string) bool {
 	return len(id) >= 3 && strings.IndexByte(letters, id[0]) >= 0 &&
 		strings.IndexFunc(id, func(c rune) bool { return (c < 'A' || c > 'Z') && (c < '0' || c > '9') }) < 0

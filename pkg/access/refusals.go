@@ -129,7 +129,7 @@ func RefuseTooManySessions() error {
 }
 
 // RefuseBusyRequester is busy: the requester sends so many requests at once that
-// a submit lost every race to save. lifecycle.Submit decides it.
+// lifecycle.Submit lost every race to save this one. lifecycle.Submit decides it.
 func RefuseBusyRequester() error {
 	return refuse("busy", "You are sending requests faster than they can be saved.",
 		"Wait a moment, then look at /aws-access list.")
@@ -295,7 +295,7 @@ func RefuseUnknownAccountID(id string) error {
 }
 
 // RefuseUnknownAccount is unknown_account: there is no such account, or this
-// person may ask for nothing in it, which must not be told apart. similar are
+// person may ask for nothing in it. The answer must not reveal which. similar are
 // names that this person may ask for. policy.Find decides it.
 func RefuseUnknownAccount(text string, similar []string) error {
 	next := "Put a name with spaces in quotes, or write the account's 12 digits; the form shows what you " +
@@ -426,12 +426,12 @@ func RefuseAlreadyGranted(ends time.Time) error {
 // Slack cannot be read is nobody's fault and passes, the others have to be put
 // right by somebody. pkg/policy decides all of these.
 
-func unreadable(so string) error {
-	return refuse(CodeSlackUnreadable, "Slack cannot be read at the moment, so "+so+".", tryLater)
+func unreadable(consequence string) error {
+	return refuse(CodeSlackUnreadable, "Slack cannot be read at the moment, so "+consequence+".", tryLater)
 }
 
-// RefuseGroupsUnreadable is slack_unreadable: it decides about this person who
-// is in groups.
+// RefuseGroupsUnreadable is slack_unreadable: the answer for this person depends on
+// who is in groups.
 func RefuseGroupsUnreadable(groups []string) error {
 	return unreadable("it is not known who is in " + listed(groups))
 }
@@ -442,8 +442,8 @@ func RefusePeopleUnreadable(principals []string) error {
 	return unreadable("it is not known whether " + listed(principals) + " includes you")
 }
 
-// RefuseApprovalsUnreadable is slack_unreadable: what was approved may not count
-// today.
+// RefuseApprovalsUnreadable is slack_unreadable: the approvals that were given may no
+// longer count.
 func RefuseApprovalsUnreadable() error {
 	return unreadable("it is not known whether the people who approved may still approve")
 }
@@ -470,7 +470,7 @@ func goneGroups(groups []string) string {
 	return "Slack no longer has the user group " + listed(groups) + ", or it is disabled."
 }
 
-// AddressProblem is why an address does not prove who its holder is.
+// AddressProblem is the reason why an address does not prove who its holder is.
 type AddressProblem int
 
 // The problems of an address.
@@ -479,7 +479,7 @@ const (
 	NotPlainAddress                          // it is not plain ASCII, so it may look like somebody else's
 	SharedAddress                            // another user has it too
 	UnconfirmedAddress                       // the person never confirmed it to Slack
-	AddressNotLookedUp                       // everybody has not been read since the person got it
+	AddressNotLookedUp                       // the workspace has not been read since the person got it
 )
 
 // RefuseUnprovenAddress is unproven_address. principals are the groups and people
@@ -528,32 +528,32 @@ func RefuseUnknownMessage() error {
 }
 
 // RefuseNotApprover is not_approver: no rule asks this person to decide.
-// policy.MayDecide decides it.
+// policy.CheckApprover decides it.
 func RefuseNotApprover() error {
 	return refuse(CodeNotApprover, "You are not one of the people who are asked to decide this.", "The card names them.")
 }
 
 // RefuseNotRevoker is not_approver: this person may not revoke.
-// policy.MayRevoke decides it.
+// policy.CheckRevoker decides it.
 func RefuseNotRevoker() error {
 	return refuse(CodeNotApprover, "You are not one of the people who can revoke this access.", "The card names them.")
 }
 
-// RefuseOwnRevocation is not_approver: the requester gives the access back
-// instead. policy.MayRevoke decides it.
+// RefuseOwnRevocation is not_approver: requesters cannot revoke their own access,
+// they give it back instead. policy.CheckRevoker decides it.
 func RefuseOwnRevocation() error {
 	return refuse(CodeNotApprover, "This access is your own.", "Press I'm done to give it back.")
 }
 
-// RefuseOwnDecision is self_approval: requesters do not decide their own request.
-// policy.MayDecide decides it; Request.Approve repeats it (RefuseSelfApproval).
+// RefuseOwnDecision is self_approval: requesters cannot decide their own request.
+// policy.CheckApprover decides it; Request.Approve repeats it (RefuseSelfApproval).
 func RefuseOwnDecision() error {
 	return refuse(CodeSelfApproval, "You cannot decide your own request.",
 		"Somebody else has to decide it. Cancel it if you no longer need it.")
 }
 
 // RefuseSameAddress is self_approval: the approver has another Slack id than the
-// requester, and the same address. policy.MayDecide decides it; Request.Approve
+// requester, and the same address. policy.CheckApprover decides it; Request.Approve
 // repeats it (RefuseSelfApproval).
 func RefuseSameAddress() error {
 	return refuse(CodeSelfApproval, "You have the same address as the requester, so you count as the same person.",

@@ -7,71 +7,71 @@ import (
 	"time"
 )
 
-// Requirement is one requirement of the policy, and how far it is filled.
+// Requirement is one requirement of the policy, with the number of approvals so far.
 type Requirement struct {
-	Rule     string   // name of the rule that wants it
+	Rule     string   // name of the rule that demands it
 	From     []string // as the policy names them
-	Required int      `json:"Need"` // how many people
-	Approved int      `json:"Have"` // how many of them are there, by the best matching
+	Required int      `json:"Need"` // how many people must approve
+	Approved int      `json:"Have"` // how many have approved, if approvals are assigned to requirements in the best way
 }
 
-// Account is a member account as people choose it.
+// Account is a member account, as people choose it in the form.
 type Account struct {
 	ID   string // twelve digits
 	Name string
 }
 
-// Role is a role of the catalogue as people choose it.
+// Role is a role of the catalogue, as people choose it in the form.
 type Role struct {
 	Name           string
 	About          string
-	Max            time.Duration // the longest grant for whoever asked
-	Ticket         bool          // a ticket is mandatory for whoever asked
-	AssumeRoles    bool          // sessions may assume further roles: access can outlast the grant
-	MakeIdentities bool          // sessions may make users and keys: access can outlast the grant
+	Max            time.Duration // the longest grant for this requester
+	Ticket         bool          // a ticket is mandatory for this requester
+	AssumeRoles    bool          // sessions may assume other roles, so access can outlast the grant
+	MakeIdentities bool          // sessions may make users and keys, so access can outlast the grant
 }
 
 // Target is a role in a member account, as the policy describes it.
 type Target struct {
 	Account        string // twelve digits
 	AccountName    string
-	Region         string // where the console lands; names the partition too
+	Region         string // of the console page; it determines the partition too
 	Role           string
 	Path           string // begins and ends with a slash
 	LandsOn        string // path of a console page, "" for the home page
-	AssumeRoles    bool   // may: [assume_roles]
-	MakeIdentities bool   // may: [make_identities]
+	AssumeRoles    bool   // the policy has may: [assume_roles]
+	MakeIdentities bool   // the policy has may: [make_identities]
 }
 
-// Vending is all that a session is made from.
+// Vending is everything that vend.Assume needs to make a session.
 type Vending struct {
 	Target      Target
-	Grant       string    // the request's id: the tag GrantId
-	Session     string    // RoleSessionName, Request.Name
-	Who         Person    // the source identity
-	Ends        time.Time // the end of the grant: every action is denied from then on
+	Grant       string    // the request's id, which becomes the session tag GrantId
+	Session     string    // the RoleSessionName, from Request.SessionName
+	Who         Person    // becomes the source identity
+	Ends        time.Time // the end of the grant; from then on every action is denied
 	ConsoleOnly bool      // the grant gives the console and no keys
 	Now         time.Time
 }
 
-// Order asks the vend function for a session. It names no address: the answer
-// goes to the requester who is stored in the table.
+// Order asks the vend function for a session. It does not say where to send the
+// answer: that always goes to the requester who is stored in the table.
 type Order struct {
 	ID      string `json:"id"` // one for each click
 	Request string `json:"request"`
-	By      string `json:"by"` // Slack id of who clicked
+	By      string `json:"by"` // Slack id of the person who clicked
 	Kind    Kind   `json:"kind"`
-	// Form is how keys are to be written. A vend function of an older version
-	// refuses an order that names one; the buttons that do so stand only below
-	// keys that a newer one has handed out.
+	// Form is the format in which to write keys. A vend function of an older version
+	// refuses an order with a form. Only messages with keys have buttons that set it,
+	// and only newer versions of vend post those.
 	Form Form      `json:"form,omitempty"`
 	At   time.Time `json:"at"`
 }
 
-// Form is a way to write keys down.
+// Form is a format in which keys are written.
 type Form string
 
-// The forms. An order that names none is for sh.
+// The forms. An order without a form asks for Shell.
 const (
 	Shell      Form = ""           // export NAME=value, for sh, bash and zsh
 	PowerShell Form = "powershell" // $Env:NAME = 'value'
@@ -84,34 +84,34 @@ func (f Form) Known() bool {
 	return f == Shell || f == PowerShell || f == Profile || f == JSON
 }
 
-// ErrBadOrder says that an order was not made by the public function. Its text
-// names the field and never what stands in it.
+// ErrBadOrder says that the slack function cannot have made this order. Its text
+// names the wrong field, and never contains the field's value.
 var ErrBadOrder = errors.New("not an order")
 
-// MaxOrderField is the longest id in an order, in bytes: Slack's trigger ids
-// have about 50, its signatures 67, ULIDs 26. An order is kept with its request,
-// so its length bounds what orders can make of the stored request.
+// MaxOrderField is the length limit of an id in an order, in bytes. Slack's trigger ids
+// have about 50 bytes, its signatures 67, and ULIDs 26. The stored request contains
+// the ids of orders, so this limits its size.
 const MaxOrderField = 100
 
-// Alphabets of ids.
+// The characters that ids consist of.
 const (
 	capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	letters  = "abcdefghijklmnopqrstuvwxyz"
 )
 
-// Check refuses an order with a field that is missing, too long or of other
-// letters than Slack's ids and ULIDs have. It is asked before anything is read
-// or written.
+// Check returns ErrBadOrder if a field is missing, too long, or has characters that
+// Slack's ids and ULIDs do not have. The caller checks an order before it reads or
+// writes anything.
 func (o Order) Check() error {
 	for _, field := range [...]struct{ name, text, alphabet string }{
 		{"id", o.ID, capitals + letters + "._=:-"},
 		{"request", o.Request, capitals + letters},
 		{"by", o.By, capitals},
-		{"form", string(o.Form), letters + "_-"}, // another version may know more of them
+		{"form", string(o.Form), letters + "_-"}, // another version may have other forms
 	} {
 		empty := field.text == "" && field.name != "form"
 		if empty || len(field.text) > MaxOrderField || strings.Trim(field.text, field.alphabet) != "" {
-			return fmt.Errorf("%w: its %s is missing, too long or of other letters", ErrBadOrder, field.name)
+			return fmt.Errorf("%w: its %s is missing, too long or malformed", ErrBadOrder, field.name)
 		}
 	}
 	switch {
@@ -123,10 +123,10 @@ func (o Order) Check() error {
 	return nil
 }
 
-// Trial is what came of trying whether a target role can be assumed.
+// Trial is the result of trying to assume a target role.
 type Trial struct {
-	Codes []string // of pkg/vend, at least one
-	// Token is how full the token of the session was, in per cent of the 4,096
-	// bytes that STS gives, session policy and tags included; 0 for no session.
+	Codes []string // codes of pkg/vend, at least one
+	// Token is the size of the session token, with session policy and tags, in per cent
+	// of the 4,096 bytes that STS allows; 0 if there is no session.
 	Token int
 }

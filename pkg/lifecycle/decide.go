@@ -28,7 +28,7 @@ func (s Close) On(channel, ts string) Close {
 
 // Approve approves a request for the person by. A positive upTo shortens the grant.
 //
-// Refusals: those of Person.Refused, policy.MayDecide, policy.Decide and
+// Refusals: those of Person.Refused, policy.CheckApprover, policy.Decide and
 // Request.Approve. Other errors: ErrUnknownMessage.
 func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) (Moved, error) {
 	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
@@ -38,7 +38,7 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 		met := s.meet(ctx, m, by)
 		actor := met[by]
 		if m.request.State == access.Active && m.request.Approved(actor) {
-			return m.request, access.Event{}, errSettled
+			return m.request, access.Event{}, errNoChange
 		}
 		if err := s.mayDecide(m, met, actor); err != nil {
 			return m.request, access.Event{}, err
@@ -55,13 +55,13 @@ func (s Decide) Approve(ctx context.Context, id, by string, upTo time.Duration) 
 
 // Deny denies a request for the person by, which ends it.
 //
-// Refusals: those of Person.Refused, policy.MayDecide and Request.Deny.
+// Refusals: those of Person.Refused, policy.CheckApprover and Request.Deny.
 func (s Decide) Deny(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 		met := s.meet(ctx, m, by)
 		actor := met[by]
-		if settled(m.request, access.Denied, actor) {
-			return m.request, access.Event{}, errSettled
+		if closedBy(m.request, access.Denied, actor) {
+			return m.request, access.Event{}, errNoChange
 		}
 		if err := s.mayDecide(m, met, actor); err != nil {
 			return m.request, access.Event{}, err
@@ -109,8 +109,9 @@ func (s Close) MayRevoke(ctx context.Context, id, by string) error {
 	return s.Policy.CheckRevoker(m.question(met), met[by])
 }
 
-// mayDecide refuses people who are not members, tells those who are too late who was
-// first, and asks the policy about the others.
+// mayDecide returns the refusal for a person who cannot decide the request now: the
+// person is not a member, somebody else was first (the refusal says who), or the policy
+// does not let them decide.
 func (s Decide) mayDecide(m snapshot, met people, actor access.Person) error {
 	if refusal := actor.Refused(); refusal != nil {
 		return refusal
@@ -131,8 +132,8 @@ func (s Decide) mayDecide(m snapshot, met people, actor access.Person) error {
 	return nil
 }
 
-// unsure is the refusal for an approver when it is not known whether the policy
-// still allows a request. The words of the doubt are for the requester alone.
+// unsure returns the refusal for an approver when it is not known whether the policy
+// still allows a request. It leaves out the details, which only the requester may read.
 func unsure(doubt error) error {
 	switch access.Code(doubt) {
 	case access.CodeUnprovenAddress, access.CodeUnknownGroup:
@@ -166,8 +167,8 @@ func (s Close) own(
 		if by == m.request.Requester.ID {
 			actor = m.request.Requester
 		}
-		if settled(m.request, to, actor) {
-			return m.request, access.Event{}, errSettled
+		if closedBy(m.request, to, actor) {
+			return m.request, access.Event{}, errNoChange
 		}
 		return turn(m.request, actor, m.now)
 	})
@@ -175,7 +176,7 @@ func (s Close) own(
 
 // Revoke ends an active grant.
 //
-// Refusals: those of Person.Refused, policy.MayRevoke and Request.Revoke. Other errors:
+// Refusals: those of Person.Refused, policy.CheckRevoker and Request.Revoke. Other errors:
 // ErrUnknownMessage.
 func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
@@ -184,8 +185,8 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 		}
 		met := s.meet(ctx, m, by)
 		actor := met[by]
-		if settled(m.request, access.Revoked, actor) {
-			return m.request, access.Event{}, errSettled
+		if closedBy(m.request, access.Revoked, actor) {
+			return m.request, access.Event{}, errNoChange
 		}
 		if refusal := actor.Refused(); refusal != nil {
 			return m.request, access.Event{}, refusal
@@ -200,7 +201,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 	})
 }
 
-// settled reports whether by has already brought the request to that state.
-func settled(r access.Request, to access.State, by access.Person) bool {
+// closedBy reports whether by has already brought the request to that state.
+func closedBy(r access.Request, to access.State, by access.Person) bool {
 	return r.State == to && r.Closed.By.Same(by)
 }

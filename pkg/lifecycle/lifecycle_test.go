@@ -32,7 +32,7 @@ func active(t *testing.T, w *world) access.Request {
 	return r
 }
 
-func TestWhatIsRefusedNamesItsReasonAndMovesNothing(t *testing.T) {
+func TestRefusedStepNamesItsReasonAndChangesNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(w *world, r access.Request) error
 		code string
@@ -105,7 +105,7 @@ func TestSubmitIsRefusedWithItsReason(t *testing.T) {
 	}
 }
 
-func TestOneFormAsksOnce(t *testing.T) {
+func TestFormSentTwiceMakesOneRequest(t *testing.T) {
 	w := newWorld(t)
 	first, err := w.submit("U0DEV1", "Look", time.Hour, "view:V1")
 	if err != nil {
@@ -117,7 +117,7 @@ func TestOneFormAsksOnce(t *testing.T) {
 	}
 }
 
-func TestOneWriteWithALostAnswerIsNotTwo(t *testing.T) {
+func TestWriteWithLostAnswerIsNotDoneTwice(t *testing.T) {
 	w := newWorld(t)
 	lost := true
 	w.fault = func(call string) (error, error) {
@@ -140,7 +140,7 @@ func TestOneWriteWithALostAnswerIsNotTwo(t *testing.T) {
 	}
 }
 
-func TestDenyCancelEndRevokeAreFinalAndRepeatable(t *testing.T) {
+func TestEndAndRevokeAreFinalAndRepeatable(t *testing.T) {
 	ctx := context.Background()
 	for want, do := range map[access.State]func(w *world, id string) (Moved, error){
 		access.Ended: func(w *world, id string) (Moved, error) { return Close{w.step()}.End(ctx, id, "U0DEV1") },
@@ -161,7 +161,7 @@ func TestDenyCancelEndRevokeAreFinalAndRepeatable(t *testing.T) {
 	}
 }
 
-func TestWhatChangedSinceTheApprovalCountsAtTheVend(t *testing.T) {
+func TestVendChecksPolicyGroupsAndMembershipAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *world)
 		code   string
@@ -214,7 +214,7 @@ func (w *world) stands(id string, standing access.Membership) {
 	w.people[id] = p
 }
 
-func TestAStricterPolicyShortensWhatIsActive(t *testing.T) {
+func TestStricterPolicyShortensActiveGrant(t *testing.T) {
 	w := newWorld(t)
 	r, err := w.submit("U0DEV1", "Look", 4*time.Hour, "")
 	if err != nil {
@@ -237,7 +237,7 @@ func TestAStricterPolicyShortensWhatIsActive(t *testing.T) {
 	}
 }
 
-func TestRevokeBetweenIntentAndAnswerHandsOutNothing(t *testing.T) {
+func TestRevokeDuringVendHandsOutNoCredentials(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
 	w.fault = func(call string) (error, error) {
@@ -260,7 +260,7 @@ func TestRevokeBetweenIntentAndAnswerHandsOutNothing(t *testing.T) {
 	}
 }
 
-func TestNoCredentialLeavesUnrecorded(t *testing.T) {
+func TestUnrecordedCredentialsAreNotHandedOut(t *testing.T) {
 	for _, save := range []int{1, 2} { // the intent, the session
 		w := newWorld(t)
 		r := active(t, w)
@@ -281,7 +281,7 @@ func TestNoCredentialLeavesUnrecorded(t *testing.T) {
 	}
 }
 
-func TestAnOrderThatCameToNothingIsTold(t *testing.T) {
+func TestUnansweredOrderIsRecordedAsFailed(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
 	w.fault = func(call string) (error, error) { // vend dies after the intent
@@ -306,7 +306,7 @@ func TestAnOrderThatCameToNothingIsTold(t *testing.T) {
 	}
 }
 
-func TestTickMovesWhatIsDueAndNothingElse(t *testing.T) {
+func TestTickMovesOnlyDueRequests(t *testing.T) {
 	w := newWorld(t)
 	pending, err := w.submit("U0DEV1", "Change", time.Hour, "")
 	if err != nil {
@@ -342,7 +342,7 @@ func TestTickMovesWhatIsDueAndNothingElse(t *testing.T) {
 
 // docs/design.md#3: the tick reads groups each minute; a step reads by itself what is
 // older than two; what is older than ten is not known.
-func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
+func TestOldGroupsAreReadAgainOrUnknown(t *testing.T) {
 	w := newWorld(t)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
@@ -383,7 +383,7 @@ func TestGroupsAreReadByTheTickElseByTheStepElseUnknown(t *testing.T) {
 
 // The directory may be two minutes old; whether the requester is still there
 // is asked at every vend.
-func TestSomebodyWhoHasJustLeftGetsNothing(t *testing.T) {
+func TestDeactivatedRequesterGetsNoSession(t *testing.T) {
 	w := newWorld(t)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
@@ -397,7 +397,7 @@ func TestSomebodyWhoHasJustLeftGetsNothing(t *testing.T) {
 
 // Lambda may deliver an order twice at once: one delivery vends, the others
 // find it taken, and nothing that one did is undone by another.
-func TestOneOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
+func TestOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
 	for round := range 50 {
@@ -431,7 +431,7 @@ func TestOneOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 	}
 }
 
-func TestAGrantThatEndsWhileSTSAnswersSaysSo(t *testing.T) {
+func TestGrantThatEndsDuringVendIsRefusedAsExpired(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
 	w.pass(r.Ends.Sub(w.clock()) - time.Second)
@@ -452,7 +452,7 @@ func TestAGrantThatEndsWhileSTSAnswersSaysSo(t *testing.T) {
 
 // Who may be the requester under another identity may not give access; taking
 // it away is not kept from anybody by a doubt.
-func TestADoubtAboutIdentityKeepsNobodyFromRevoking(t *testing.T) {
+func TestApproverWhoMayBeTheRequesterCanRevoke(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
 	w.mu.Lock()

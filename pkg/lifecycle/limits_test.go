@@ -44,7 +44,7 @@ func (w *world) mustSubmit(by, role string) access.Request {
 
 func (w *world) count() int { return len(w.store.All(context.Background())) }
 
-func TestAskingAgainAnswersWithTheRequestThatIsThere(t *testing.T) {
+func TestRepeatedAskReturnsTheExistingRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		role   string
 		before func(w *world, r access.Request)
@@ -90,7 +90,7 @@ func TestAskingAgainAnswersWithTheRequestThatIsThere(t *testing.T) {
 	}
 }
 
-func TestSomebodyElseOrSomethingElseIsNoRepetition(t *testing.T) {
+func TestAskByAnotherPersonOrForAnotherRoleIsNotRepeated(t *testing.T) {
 	w := newWorld(t)
 	w.mustSubmit("U0DEV1", "Change")
 	w.mustSubmit("U0DEV2", "Change")
@@ -100,7 +100,7 @@ func TestSomebodyElseOrSomethingElseIsNoRepetition(t *testing.T) {
 	}
 }
 
-func TestNobodyHasMoreThanSoManyRequestsWaiting(t *testing.T) {
+func TestPendingRequestsOfOnePersonAreLimited(t *testing.T) {
 	w := newWideWorld(t)
 	var first access.Request
 	for i := range 5 {
@@ -121,7 +121,7 @@ func TestNobodyHasMoreThanSoManyRequestsWaiting(t *testing.T) {
 	w.mustSubmit("U0DEV1", "r5")
 }
 
-func TestNobodyAsksMoreThanSoOftenAnHour(t *testing.T) {
+func TestAsksOfOnePersonPerHourAreLimited(t *testing.T) {
 	w := newWideWorld(t)
 	ask := func(i int) error {
 		w.pass(time.Minute)
@@ -148,7 +148,7 @@ func TestNobodyAsksMoreThanSoOftenAnHour(t *testing.T) {
 }
 
 // What is refused after people were asked for counts too: it cost the same.
-func TestRefusedAsksCount(t *testing.T) {
+func TestRefusedAsksCountTowardsTheLimit(t *testing.T) {
 	w := newWideWorld(t)
 	for i := range 30 {
 		if _, err := w.submit("U0DEV1", "r0", 5*time.Hour, ""); access.Code(err) != "too_long" {
@@ -170,7 +170,7 @@ func TestRefusedAsksCount(t *testing.T) {
 
 // That Slack cannot be read is nobody's fault: whoever tries again meanwhile may
 // ask when it is over.
-func TestAsksThatSlackKeptFromBeingJudgedDoNotCount(t *testing.T) {
+func TestAsksDoNotCountWhileSlackIsUnreadable(t *testing.T) {
 	for name, c := range map[string]struct {
 		down string // calls of Slack
 		away time.Duration
@@ -215,7 +215,7 @@ var neverForLeads = strings.NewReplacer(
 	"who: [leaver@example.com]", "who: [leads]",
 ).Replace(loose)
 
-func TestTwentyAtOnceStayWithinTheLimits(t *testing.T) {
+func TestTwentyAsksAtOnceStayWithinTheLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		role string // of each; %d is its number
 		made int
@@ -258,7 +258,7 @@ func TestTwentyAtOnceStayWithinTheLimits(t *testing.T) {
 }
 
 // A lost answer of the write must not turn one's own request into a repetition.
-func TestALostAnswerIsNoRepetition(t *testing.T) {
+func TestRetryAfterLostAnswerIsNotARepeatedAsk(t *testing.T) {
 	for _, once := range []string{"", "view:V1"} {
 		w := newWorld(t)
 		lost := true
@@ -276,7 +276,7 @@ func TestALostAnswerIsNoRepetition(t *testing.T) {
 	}
 }
 
-func TestOneFormTwiceIsOneRequestAndNoRefusal(t *testing.T) {
+func TestFormSentAgainAfterCancelReturnsTheSameRequest(t *testing.T) {
 	w := newWorld(t)
 	first, err := w.submit("U0DEV1", "Change", time.Hour, "view:V1")
 	if err != nil {
@@ -292,7 +292,7 @@ func TestOneFormTwiceIsOneRequestAndNoRefusal(t *testing.T) {
 	}
 }
 
-func TestATableThatIsDownIsNoLimit(t *testing.T) {
+func TestFailingTableIsAnErrorAndNotALimit(t *testing.T) {
 	w := newWorld(t)
 	w.fault = func(call string) (error, error) {
 		if strings.HasPrefix(call, "store:") {

@@ -320,7 +320,7 @@ func (p *play) history(r access.Request, events []access.Event) {
 
 // 200 rounds of 16 people who approve, deny and cancel at once: one outcome,
 // one event for each move, and everybody else is told who won.
-func TestSixteenPeopleAtOnceOneOutcome(t *testing.T) {
+func TestSixteenDecisionsAtOnceHaveOneOutcome(t *testing.T) {
 	w := newWorld(t)
 	w.policy = compiled(t, strings.Replace(loose, "remind_after: 15m", "remind_after: 15m, asks_per_hour: 1000", 1))
 	if err := w.tick(); err != nil {
@@ -406,7 +406,7 @@ func (w *world) winner(r access.Request) string {
 	return r.Closed.By.Name
 }
 
-func TestAStepThatFailsTellsNobodyItWorked(t *testing.T) {
+func TestVendMakesNoSessionIfTheIntentIsNotSaved(t *testing.T) {
 	w := newWorld(t)
 	r, err := w.submit("U0DEV1", "Look", time.Hour, "view:1")
 	if err != nil {

@@ -54,7 +54,7 @@ func (w *world) directory(t *testing.T) access.Directory {
 	return d
 }
 
-func TestALargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
+func TestLargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
 	w := manyUsers(t, 3)
 	for tick := 1; tick <= 3; tick++ {
 		out := w.minute(t)
@@ -81,7 +81,7 @@ func TestALargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
 
 // The reading before serves while the next one is under way, and a part of that
 // changes nothing.
-func TestTheReadingBeforeServesMeanwhile(t *testing.T) {
+func TestPreviousReadingIsUsedUntilTheNextIsComplete(t *testing.T) {
 	w := manyUsers(t, 3)
 	for range 3 {
 		w.minute(t)
@@ -102,7 +102,7 @@ func TestTheReadingBeforeServesMeanwhile(t *testing.T) {
 	}
 }
 
-func TestAReadingGoesOnAfterSlackWasBusy(t *testing.T) {
+func TestReadingContinuesAfterRateLimit(t *testing.T) {
 	w := manyUsers(t, 2)
 	calls := 0
 	w.fault = func(call string) (error, error) {
@@ -130,7 +130,7 @@ func TestAReadingGoesOnAfterSlackWasBusy(t *testing.T) {
 }
 
 // A short Retry-After is waited for within the tick, up to the tick's patience.
-func TestATickWaitsForSlackWhileItHasTheTime(t *testing.T) {
+func TestTickWaitsForRateLimitWithinItsTimeout(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		pages int // of one tick, when each tenth call is refused
@@ -173,7 +173,7 @@ func TestATickWaitsForSlackWhileItHasTheTime(t *testing.T) {
 	}
 }
 
-func TestAReadingBeginsAgainWhenItCannotGoOn(t *testing.T) {
+func TestReadingBeginsAgainWhenItCannotContinue(t *testing.T) {
 	for name, c := range map[string]struct {
 		happens func(w *world)
 		people  error
@@ -215,7 +215,7 @@ func keys(m map[string]access.Person) func(func(string) bool) {
 // What the two holders of an address have in common is found whatever their
 // pages; an address that was not looked for from the first page on proves
 // nothing until the next reading.
-func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
+func TestSharedAddressIsFoundAcrossPages(t *testing.T) {
 	holder := func(id, address string) access.Person {
 		return access.Person{ID: id, Email: address, Name: id, Membership: access.Member}
 	}
@@ -258,7 +258,7 @@ func TestAnAddressThatTwoPeopleHoldIsFoundOverAllPages(t *testing.T) {
 
 // A session is named after the address, so somebody who takes another one after
 // everybody was read is known by it only once that is known to be theirs alone.
-func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
+func TestAddressChangedSinceTheReadingProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.people["U0EVE"] = access.Person{ID: "U0EVE", Email: "eve@example.com", Name: "eve", Membership: access.Member}
 	w.people["U0BOB"] = access.Person{ID: "U0BOB", Email: "bob@example.com", Name: "bob", Membership: access.Member}
@@ -286,7 +286,7 @@ func TestAnAddressTakenSinceTheReadingNamesNobody(t *testing.T) {
 // Where everybody is read at once, an address that two members hold proves
 // nothing whether or not the policy names them: sessions of people who ask
 // because everyone may are named after it too.
-func TestTwoStrangersWithOneAddressHaveNone(t *testing.T) {
+func TestAddressSharedByMembersOutsideThePolicyProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	for _, p := range []access.Person{
 		{ID: "U0BOB", Email: "bob@example.com", Membership: access.Member},
@@ -309,7 +309,7 @@ func TestTwoStrangersWithOneAddressHaveNone(t *testing.T) {
 
 // Somebody who comes into a group after their page was read is asked for at the
 // next tick, and loses nothing.
-func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
+func TestPersonWhoJoinsAGroupDuringAReadingIsKnown(t *testing.T) {
 	w := manyUsers(t, 2)
 	for range 2 {
 		w.minute(t)
@@ -337,7 +337,7 @@ func TestSomebodyWhoBecomesRelevantDuringAReadingIsKnown(t *testing.T) {
 
 // Two ticks at once read the same pages; one of them is saved, and nothing is
 // taken twice or lost.
-func TestTicksThatOverlapDoNoHarm(t *testing.T) {
+func TestOverlappingTicksKeepTheReading(t *testing.T) {
 	w := manyUsers(t, 2)
 	late, inside := w.roster(), false
 	w.fault = func(call string) (error, error) {
@@ -371,7 +371,7 @@ func (w *world) reading(t *testing.T) access.Reading {
 }
 
 // A step that saves the directory meanwhile does not cost the tick its reading.
-func TestAStepThatSavesMeanwhileCostsNoReading(t *testing.T) {
+func TestReadingSurvivesAStepThatSavesMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.fault = func(call string) (error, error) {
 		if call != "slack:people" {
@@ -391,7 +391,7 @@ func TestAStepThatSavesMeanwhileCostsNoReading(t *testing.T) {
 }
 
 // In a workspace of one page nothing but the directory is written each minute.
-func TestASmallWorkspaceWritesOneItemAMinute(t *testing.T) {
+func TestSmallWorkspaceWritesOneItemEachMinute(t *testing.T) {
 	w := newWorld(t)
 	w.minute(t)
 	first := w.reading(t).Version
@@ -403,7 +403,7 @@ func TestASmallWorkspaceWritesOneItemAMinute(t *testing.T) {
 	}
 }
 
-func TestEachPersonOfThePolicyWhoIsNotRecognisedIsNamed(t *testing.T) {
+func TestUnprovenNamesEachUnrecognisedPersonOfThePolicy(t *testing.T) {
 	w := newWorld(t)
 	w.policy = compiled(t, strings.Replace(loose, "who: [leaver@example.com]",
 		"who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, "+

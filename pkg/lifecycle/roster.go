@@ -19,7 +19,8 @@ type slack interface {
 	Person(ctx context.Context, id string) (access.Person, error)
 	Group(ctx context.Context, id string) (members []string, err error)
 	// People returns a page of the workspace's users, and the cursor of the next
-	// one, "" for none. Errors: access.ErrCursor, and what can RetryAfter.
+	// one, "" for none. Errors: access.ErrCursor, and an error with a method RetryAfter
+	// if Slack limits the rate of calls.
 	People(ctx context.Context, cursor string) (page []access.Person, next string, err error)
 }
 
@@ -31,7 +32,8 @@ type directoryStore interface {
 }
 
 // Roster reads from Slack who a person is, and who belongs to which group. The tick
-// keeps the stored directory fresh. A step reads what is too old all the same.
+// keeps the stored directory fresh. A step reads groups and people by itself only if
+// the stored ones are too old.
 type Roster struct {
 	Slack  slack
 	Store  directoryStore
@@ -51,13 +53,14 @@ type Roster struct {
 const (
 	groupsPerTick = 15
 	groupsPerStep = 4
-	// stepTimeout is how long a step waits for Slack before it decides by what it
-	// has. A click must be answered within three seconds.
+	// stepTimeout is how long a step waits for Slack before it decides by the
+	// directory that it has. A click must be answered within three seconds.
 	stepTimeout = 1200 * time.Millisecond
 )
 
-// Fresh updates a directory for a step, as far as Slack answers in time. What it
-// cannot read keeps its age, and counts as unknown once it is too old.
+// Fresh updates a directory for a step, as far as Slack answers in time. A group that
+// it cannot read keeps its old members and its age, and counts as unknown once it is
+// too old. The same holds for people.
 func (r Roster) Fresh(ctx context.Context, d access.Directory) access.Directory {
 	readPeople := r.fitsAStep(d)
 	if r.Slack == nil || len(r.oldGroups(d, access.RefreshAfter)) == 0 && !readPeople {
@@ -97,9 +100,9 @@ type Refreshed struct {
 	Profiles  error            // why single profiles could not be read
 }
 
-// Refresh is what the tick reads: groups that are a minute old, and as many people as
-// Slack allows in a minute. It saves what it read. Its error is the store's; errors of
-// Slack are in Refreshed.
+// Refresh reads for the tick: groups that are a minute old, and as many people as Slack
+// allows in a minute. It saves them. It returns errors of the store; errors of Slack
+// are in Refreshed.
 func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 	d, err := r.Store.Directory(ctx)
 	if err != nil {
@@ -130,7 +133,7 @@ func (r Roster) Refresh(ctx context.Context) (Refreshed, error) {
 const saves = 4
 
 // save saves the changed directory. If a step has saved it meanwhile, save loads it and
-// applies change again, so that a race does not lose what took minutes to read.
+// applies change again, so that a lost race does not waste minutes of reading.
 func (r Roster) save(
 	ctx context.Context, d access.Directory, change func(access.Directory) access.Directory,
 ) (access.Directory, error) {
@@ -145,7 +148,7 @@ func (r Roster) save(
 			return next, fmt.Errorf("load the directory again: %w", err)
 		}
 	}
-	return change(d), nil // others keep it fresh
+	return change(d), nil // the steps that won the races keep it fresh
 }
 
 // oldGroups returns the ids of the policy's groups that were read longer ago than age,

@@ -12,13 +12,14 @@ import (
 )
 
 type loader interface {
-	// Load is one consistent read of a request and of what is known about it.
+	// Load reads a request, the directory and the messages about the request, in one
+	// consistent read.
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 }
 
 type saver interface {
-	// Save writes the request and its event in one transaction, on condition of the
-	// version before.
+	// Save writes the request and its event in one transaction, on condition that the
+	// stored request still has the version before next's.
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 }
 
@@ -38,10 +39,11 @@ type Step struct {
 	Policy *policy.Policy
 	Now    func() time.Time
 
-	channel, ts string // of the clicked message, if it must be one of the request
+	channel, ts string // of the clicked message; ts is empty if any message will do
 }
 
-// ErrUnknownMessage says that a click came from a message that is not known to belong to the request.
+// ErrUnknownMessage says that a click came from a message that is not known to belong
+// to the request.
 var ErrUnknownMessage = errors.New("the message is not one of this request")
 
 // fromUnknownMessage reports whether the step is for a click on a message that is not
@@ -57,7 +59,8 @@ type Moved struct {
 	Messages access.Messages
 }
 
-// snapshot is a request as a step has loaded it, with all that it decides by.
+// snapshot is a request as a step has loaded it, with everything that the step needs to
+// decide.
 type snapshot struct {
 	request   access.Request
 	directory access.Directory
@@ -69,8 +72,8 @@ type snapshot struct {
 func (m snapshot) moved(r access.Request) Moved { return Moved{Request: r, Messages: m.messages} }
 
 // move loads a request, calls turn to make the next one, and saves that. It returns
-// the request as it is afterwards, also with a refusal. If turn returns errSettled,
-// nothing changes and move succeeds: the same was done before.
+// the request as it is afterwards, also with a refusal. If turn returns errNoChange,
+// nothing is saved and move succeeds.
 //
 // Refusals: unknown_request, busy, and those of turn.
 func (s Step) move(
@@ -83,7 +86,7 @@ func (s Step) move(
 			return Moved{}, err
 		}
 		next, event, err := turn(m)
-		if errors.Is(err, errSettled) {
+		if errors.Is(err, errNoChange) {
 			return m.moved(m.request), nil
 		}
 		if err != nil {
@@ -104,8 +107,9 @@ func (s Step) move(
 	return Moved{}, access.RefuseBusyRequest()
 }
 
-// errSettled says that the same person has done this already.
-var errSettled = errors.New("already done")
+// errNoChange says that a step has nothing to change: the same person has done this
+// already, or nothing is due.
+var errNoChange = errors.New("nothing to change")
 
 func (s Step) load(ctx context.Context, id string) (snapshot, error) {
 	r, d, messages, err := s.Store.Load(ctx, id)

@@ -11,7 +11,8 @@ import (
 )
 
 type submitStore interface {
-	// LoadForSubmit is one consistent read of all that a new request depends on.
+	// LoadForSubmit reads everything that a new request depends on, in one consistent
+	// read.
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	// Requests reads requests consistently.
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
@@ -38,13 +39,13 @@ type Asked struct {
 	For     time.Duration
 	Reason  string
 	Ticket  string
-	// Wrong says what could not be parsed. The rest is checked all the same, so that
-	// the person reads all mistakes at once, and nothing is submitted.
+	// Wrong says what could not be parsed. The other fields are checked all the same,
+	// so that the person reads all mistakes at once. Nothing is submitted.
 	Wrong error
 	Once  string // unique key of the form or the command, which works once
 }
 
-// asking is all that Submit knows when it asks the policy.
+// asking is everything that Submit knows when it asks the policy.
 type asking struct {
 	Asked
 	id        string // of the request that may be made

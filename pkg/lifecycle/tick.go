@@ -30,26 +30,26 @@ const perTick = 1000
 func (s Tick) Do(ctx context.Context) error {
 	ids, err := s.DueIn.Due(ctx, s.Now(), perTick)
 	if err != nil {
-		return fmt.Errorf("list what is due: %w", err)
+		return fmt.Errorf("list due requests: %w", err)
 	}
 	var failed []error
 	for _, id := range ids {
-		if err := s.settle(ctx, id); err != nil {
+		if err := s.tick(ctx, id); err != nil {
 			failed = append(failed, fmt.Errorf("tick request %s: %w", id, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// settle ticks one request until nothing is due.
-func (s Tick) settle(ctx context.Context, id string) error {
+// tick moves one request until nothing is due for it.
+func (s Tick) tick(ctx context.Context, id string) error {
 	s.Roster.Slack = nil // a tick needs no person, so a slow Slack delays no request
 	for {
 		moved := false
 		r, err := s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 			next, event, err := m.request.Tick(m.now)
 			if errors.Is(err, access.ErrNotDue) {
-				return m.request, access.Event{}, errSettled
+				return m.request, access.Event{}, errNoChange
 			}
 			moved = err == nil
 			return next, event, err

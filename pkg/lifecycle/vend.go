@@ -181,7 +181,7 @@ func (s Vend) issued(
 	moved, err := s.move(ctx, r.ID, func(m snapshot) (access.Request, access.Event, error) {
 		for _, known := range m.request.Sessions {
 			if known.Order == order && known.AccessKeyID == c.AccessKeyID {
-				return m.request, access.Event{}, errSettled // the first write has succeeded
+				return m.request, access.Event{}, errNoChange // the first write has succeeded
 			}
 		}
 		return m.request.Issue(order, c.AccessKeyID, c.Expires, m.now)

@@ -12,7 +12,7 @@ import (
 
 // What keeps a session from being recorded is told whole: the first error says
 // what is wrong, the second one often only that it is still so.
-func TestBothErrorsOfARecordThatFailsTwiceAreTold(t *testing.T) {
+func TestBothErrorsAreReturnedIfASessionCannotBeRecorded(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Look")
 	first, second := errors.New("the first"), errors.New("the second")
@@ -37,7 +37,7 @@ func TestBothErrorsOfARecordThatFailsTwiceAreTold(t *testing.T) {
 }
 
 // A click whose every field is a megabyte asks nobody and writes nothing.
-func TestAnOddOrderIsRefusedBeforeAnythingIsRead(t *testing.T) {
+func TestMalformedOrderIsRefusedBeforeAnyCall(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Look")
 	mega := strings.Repeat("x", 1<<20)
@@ -58,7 +58,7 @@ func TestAnOddOrderIsRefusedBeforeAnythingIsRead(t *testing.T) {
 }
 
 // One clock may be read before and one after the moment that a request is due.
-func TestATickThatMovesNothingEnds(t *testing.T) {
+func TestTickEndsIfTheClockStepsBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Change")
 	readings := 0
@@ -72,7 +72,7 @@ func TestATickThatMovesNothingEnds(t *testing.T) {
 	}
 	tick := Tick{Step: step, DueIn: w.store}
 	for range 3 {
-		if err := tick.settle(context.Background(), r.ID); err != nil {
+		if err := tick.tick(context.Background(), r.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
