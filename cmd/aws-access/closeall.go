@@ -18,9 +18,9 @@ import (
 
 const aboutCloseAll = `aws-access close-all -table NAME -by PERSON -why TEXT [-yes]
 
-Ends every open request of a table: it denies the pending ones and revokes the
-active ones, each with its event. Use it after a table was restored from a backup,
-because ended requests are then open again, and before you remove the product.
+Denies every pending request of a table and revokes every active one, each with
+its event. Use it after a table was restored from a backup, because requests that
+had ended are active again then, and before you remove the product.
 Freeze the stack first (Frozen=true), so that nobody asks in the meantime.
 
 Sessions that people already have work until they expire, after at most an hour.
@@ -78,7 +78,7 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return exitProblem
 	}
 	if !*yes {
-		printf(stdout, "%d open requests. None was ended; add -yes to end them.\n", n)
+		printf(stdout, "%d pending or active requests. None was ended; add -yes to end them.\n", n)
 		return exitOK
 	}
 	printf(
@@ -89,7 +89,7 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	return exitOK
 }
 
-// closer ends open requests.
+// closer ends pending and active requests.
 type closer struct {
 	store requests
 	now   func() time.Time
@@ -107,17 +107,17 @@ const pageSize = 100
 func (c closer) run(ctx context.Context) (n int, err error) {
 	for _, state := range []access.State{access.Pending, access.Active} {
 		for {
-			open, err := c.store.InState(ctx, state, c.page())
+			found, err := c.store.InState(ctx, state, c.page())
 			if err != nil {
 				return n, err
 			}
-			for _, r := range open {
+			for _, r := range found {
 				if err := c.end(ctx, r); err != nil {
 					return n, err
 				}
 				n++
 			}
-			if len(open) == 0 || !c.do {
+			if len(found) == 0 || !c.do {
 				break
 			}
 		}

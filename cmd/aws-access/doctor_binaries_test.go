@@ -35,14 +35,11 @@ func buildFunctions(t *testing.T) string {
 			"-C",
 			filepath.Join("..", ".."),
 			"build-"+id,
-			"ARTIFACTS_DIR="+filepath.Join(dir, id),
+			"ARTIFACTS_DIR="+filepath.Join(dir, id), //nolint:misspell // sam's own name
 			"ARCH="+runtime.GOARCH,
-		) //nolint:misspell // sam's own name
+		)
 		for _, v := range os.Environ() {
-			if n, _, _ := strings.Cut(
-				v,
-				"=",
-			); n != "MAKEFLAGS" && n != "MFLAGS" &&
+			if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" &&
 				n != "MAKELEVEL" { // of a make that runs the tests
 				build.Env = append(build.Env, v)
 			}

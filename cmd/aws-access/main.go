@@ -37,7 +37,7 @@ func commands() []command {
 		{"policy compile", "compile the policy for the functions", compilePolicy},
 		{"manifest", "print the manifest of the Slack app, with the addresses of the stack", manifestMain},
 		{"doctor", "check a deployment", doctorMain},
-		{"close-all", "end every open request of a table", closeAll},
+		{"close-all", "end every pending and active request of a table", closeAll},
 	}
 }
 

@@ -98,7 +98,7 @@ func RefuseTooManyAsks(n int, free time.Time) error {
 		"Try again after "+FormatTime(free.Add(time.Minute-1).Truncate(time.Minute))+".")
 }
 
-// RefuseTooManyOpen is too_many_open: the requester holds n requests and grants.
+// RefuseTooManyOpen is too_many_open: the requester holds n grants.
 // Asker.TooMany decides it.
 func RefuseTooManyOpen(n int) error {
 	return refuse("too_many_open", "You have "+itoa(n)+" grants at once, which is the limit for one person.",
@@ -489,7 +489,8 @@ func RefuseUnprovenAddress(problem AddressProblem, id, address string, principal
 	if len(principals) == 1 && strings.Contains(principals[0], "@") {
 		so = "so the policy cannot be sure that you are " + principals[0] + "."
 	}
-	says, next := "", "Ask the operators to add your Slack id, "+id+", to the policy."
+	var says string
+	next := "Ask the operators to add your Slack id, " + id + ", to the policy."
 	switch problem {
 	case NoAddress:
 		says = "Slack shows no email address for you, "

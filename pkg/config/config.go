@@ -82,7 +82,7 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 	var c Config
 	var wrong []string
 	for _, v := range variables {
-		if only := owner(v.name); only != "" && only != f {
+		if !SpecOf(f).reads(v.name) {
 			continue
 		}
 		value := getenv(v.name)

@@ -29,7 +29,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		}
 		_, err := Read(f, func(string) string { return "" })
 		for _, v := range variables {
-			needed := v.name != "SLACK_ENTERPRISE" && v.name != "SLACK_HOST" && (owner(v.name) == "" || owner(v.name) == f)
+			needed := v.name != "SLACK_ENTERPRISE" && v.name != "SLACK_HOST" && SpecOf(f).reads(v.name)
 			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: it must be "+v.form); named != needed {
 				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
 			}

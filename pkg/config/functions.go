@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Function is the name of a function: that of its directory in functions/.
 type Function string
@@ -27,7 +30,7 @@ type Spec struct {
 }
 
 // Functions is the one list of the functions. Configuration, doctor, the
-// sandbox and the tests derive from it; functions_test.go compares it with
+// sandbox's timeouts and the tests derive from it; functions_test.go compares it with
 // template.yaml, functions/, the Makefile and infra/proof.
 var Functions = [...]Spec{
 	{
@@ -84,21 +87,20 @@ func SpecOf(name Function) Spec {
 // every function.
 func CommonVariables() (names []string) {
 	for _, v := range variables {
-		if v.name != "AWS_REGION" && owner(v.name) == "" { // Lambda sets the region
+		if v.name != "AWS_REGION" && isCommon(v.name) { // Lambda sets the region
 			names = append(names, v.name)
 		}
 	}
 	return names
 }
 
-// owner is the function that alone reads a variable; "" if all do.
-func owner(variable string) Function {
-	for _, s := range Functions {
-		for _, name := range s.Variables {
-			if name == variable {
-				return s.Name
-			}
-		}
-	}
-	return ""
+// isCommon reports whether all functions read a variable: no row of Functions
+// lists it.
+func isCommon(variable string) bool {
+	return !slices.ContainsFunc(Functions[:], func(s Spec) bool { return slices.Contains(s.Variables, variable) })
+}
+
+// reads reports whether a function reads a variable.
+func (s Spec) reads(variable string) bool {
+	return isCommon(variable) || slices.Contains(s.Variables, variable)
 }

@@ -41,7 +41,7 @@ func (p *Policy) CheckApprover(q Question, by access.Person) error {
 }
 
 // CheckRevoker reports whether a person may revoke a grant: the people who may approve, those who
-// did (q.Approvals), and the reviewers. The owner gives it back instead.
+// did (q.Approvals), and the reviewers. The requester gives it back instead.
 //
 // Refusals: those of Person.Refused, not_approver; if something is unknown, slack_unreadable,
 // unknown_group, unproven_address.
@@ -51,7 +51,7 @@ func (p *Policy) CheckRevoker(q Question, by access.Person) error {
 		return refusal
 	}
 	// An attacker who claims an approver's address must not keep that approver from revoking.
-	// Therefore only a certain owner is refused here.
+	// Therefore only somebody who certainly is the requester is refused here.
 	if certainlySame(by, q.Who) {
 		return access.RefuseOwnRevocation()
 	}

@@ -170,10 +170,10 @@ func newRelay(t *testing.T) *relayServer {
 }
 
 // next waits for the next call of a function.
-func (d *relayServer) next(t *testing.T) relayCall {
+func (r *relayServer) next(t *testing.T) relayCall {
 	t.Helper()
 	select {
-	case c := <-d.calls:
+	case c := <-r.calls:
 		return c
 	case <-time.After(time.Minute):
 		t.Fatal("no function called")
