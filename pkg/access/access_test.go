@@ -26,7 +26,7 @@ func ask() Ask {
 	}
 }
 
-// made returns a request in a state, brought there by the usual moves.
+// made returns a request that the usual moves brought to this state.
 func made(t *testing.T, state State) Request {
 	t.Helper()
 	must := func(r Request, _ Event, err error) Request {
@@ -109,7 +109,7 @@ func TestOnlyMovesOfTheDesignAreMade(t *testing.T) {
 			case !allowed && Code(err) != refusals[state]:
 				t.Errorf("%s in %s: got refusal %q, want %q", verb, state, Code(err), refusals[state])
 			case !allowed && (next.State != state || next.Version != r.Version):
-				t.Errorf("%s in %s was refused, and moved the request to %s", verb, state, next.State)
+				t.Errorf("%s in %s was refused, but moved the request to %s", verb, state, next.State)
 			case allowed && err != nil:
 				t.Errorf("%s in %s: refused: %v", verb, state, err)
 			case allowed && (next.State != want || event.From != state || event.To != want || event.Verb != verb ||
@@ -125,24 +125,24 @@ func TestRefusalsNameTheLimit(t *testing.T) {
 	long.For = 8 * time.Hour
 	short := ask()
 	short.For = time.Minute
-	silent := ask()
-	silent.Reason = " \n\t"
+	empty := ask()
+	empty.Reason = " \n\t"
 	wordy := ask()
 	wordy.Reason = strings.Repeat("é", MaxReason+1)
 	guest := ask()
 	guest.Requester.Membership = Guest
-	nobody := ask()
-	nobody.Requester.Membership = ""
+	unknown := ask()
+	unknown.Requester.Membership = ""
 	for _, c := range []struct {
 		ask        Ask
 		code, says string
 	}{
 		{long, "too_long", "You asked for 8h. At most 4h is allowed here."},
 		{short, "too_short", "The shortest access is 5m. You asked for 1m."},
-		{silent, "no_reason", "A reason is needed."},
+		{empty, "no_reason", "A reason is needed."},
 		{wordy, "reason_too_long", "Your reason has 3001 characters. At most 3000 are allowed."},
 		{guest, "guest", "Guests of this workspace cannot use AWS access."},
-		{nobody, "unknown_person", "Slack cannot be read at the moment, so your profile is not known."},
+		{unknown, "unknown_person", "Slack cannot be read at the moment, so your profile is not known."},
 	} {
 		_, _, err := New(c.ask, terms, noon)
 		if Code(err) != c.code || !strings.HasPrefix(err.Error(), c.says) {
@@ -176,7 +176,7 @@ func TestRequesterCannotDecideOwnRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := again.Approve(lead, 0, met, noon); Code(err) != "approved_before" {
-		t.Errorf("a second yes of the same person: got %v, want approved_before", err)
+		t.Errorf("a second approval by the same person: got %v, want approved_before", err)
 	}
 }
 
@@ -254,22 +254,22 @@ func TestOrderIsValidOnceForSixtySeconds(t *testing.T) {
 		terms Terms
 		code  string
 	}{
-		"used":               {once, dev, noon, met, "order_repeated"},
-		"used, sent later":   {once, dev, noon.Add(time.Minute / 2), met, "order_repeated"},
-		"used, then failed":  {gone, dev, noon, met, "order_repeated"},
-		"sixty seconds old":  {r, dev, noon.Add(-OrderLife), met, "order_late"},
-		"from the future":    {r, dev, noon.Add(OrderLife), met, "order_late"},
-		"somebody else's":    {r, lead, noon, met, "not_yours"},
-		"kind not given":     {r, dev, noon, narrow, "not_given"},
-		"too many clicks":    {clicked, dev, noon, met, "too_many_clicks"},
-		"too many live ones": {full, dev, noon, met, "too_many_sessions"},
+		"used":              {once, dev, noon, met, "order_repeated"},
+		"used, sent later":  {once, dev, noon.Add(time.Minute / 2), met, "order_repeated"},
+		"used, then failed": {gone, dev, noon, met, "order_repeated"},
+		"sixty seconds old": {r, dev, noon.Add(-OrderLife), met, "order_late"},
+		"from the future":   {r, dev, noon.Add(OrderLife), met, "order_late"},
+		"by another person": {r, lead, noon, met, "not_yours"},
+		"kind not given":    {r, dev, noon, narrow, "not_given"},
+		"too many clicks":   {clicked, dev, noon, met, "too_many_clicks"},
+		"too many sessions": {full, dev, noon, met, "too_many_sessions"},
 	} {
 		if _, _, err := c.r.Order(c.by, "o1", Keys, c.at, c.terms, noon); Code(err) != c.code {
 			t.Errorf("%s: got %v, want %s", name, err, c.code)
 		}
 	}
-	// Expired sessions make room, and a used order is remembered for longer than an
-	// order is valid.
+	// Expired sessions do not count towards the limit. A used order is remembered for
+	// longer than an order is valid.
 	later := noon.Add(time.Hour)
 	if next, _, err := full.Order(dev, "o2", Keys, later, met, later); err != nil || len(next.Sessions) != 1 {
 		t.Errorf("after an hour: %v, %d sessions, want 1", err, len(next.Sessions))
@@ -290,7 +290,7 @@ func TestStricterPolicyEndsTheGrantEarlier(t *testing.T) {
 	console := made(t, Active)
 	console.Give = []Kind{Console}
 	if _, _, err := console.Order(dev, "o", Keys, noon, met, noon); Code(err) != "not_given" {
-		t.Errorf("keys, which a looser policy gives now: got %v, want not_given", err)
+		t.Errorf("keys, which only a looser policy gives: got %v, want not_given", err)
 	}
 	loose := met
 	loose.Max = 24 * time.Hour
@@ -315,13 +315,13 @@ func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 		t.Fatalf("issue after revoke: %s %+v %v", issued.State, event, err)
 	}
 	if got := issued.LiveUntil(noon); !got.Equal(expires) {
-		t.Errorf("lives until %s, want %s", got, expires)
+		t.Errorf("the session lives until %s, want %s", got, expires)
 	}
 	if _, _, err := issued.Issue("o", "ASIAOTHER", expires, noon); Code(err) != "unknown_order" {
 		t.Errorf("the same order again: got %v, want unknown_order", err)
 	}
 	if failed, _, err := issued.Fail("o", "undelivered", noon); err != nil || len(failed.Sessions) != 1 {
-		t.Errorf("an undelivered session is forgotten: %v, %v", failed.Sessions, err)
+		t.Errorf("after an undelivered session: %v, %v; want the session still recorded", failed.Sessions, err)
 	}
 }
 
@@ -350,7 +350,7 @@ func TestDueIsWhenTickMovesTheRequest(t *testing.T) {
 			t.Errorf("%s: due %s, want %s", name, due, c.want)
 		}
 		if _, _, err := c.r.Tick(due.Add(-1)); !errors.Is(err, ErrNotDue) {
-			t.Errorf("%s: moved before it was due", name)
+			t.Errorf("%s: got %v before it was due, want %v", name, err, ErrNotDue)
 		}
 		next, event, err := c.r.Tick(due)
 		if err != nil || next.State != c.then || event.Actor != Clock {
@@ -375,7 +375,7 @@ func TestMovesDoNotChangeTheirReceiver(t *testing.T) {
 		t.Errorf("two moves of one value share memory: %v %v", one.Sessions, two.Sessions)
 	}
 	if after := fmt.Sprintf("%+v", r); after != before {
-		t.Errorf("a move changed its request:\n%s\n%s", before, after)
+		t.Errorf("a move changed its receiver:\ngot  %s\nwant %s", before, after)
 	}
 }
 
@@ -392,7 +392,7 @@ func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
 	}
 }
 
-func TestFormatLengthWritesAsThePolicyFile(t *testing.T) {
+func TestFormatLengthWritesLikeThePolicyFile(t *testing.T) {
 	for want, d := range map[string]time.Duration{
 		"0m": 0, "30m": 30 * time.Minute, "4h": 4 * time.Hour, "1h30m": 90 * time.Minute, "2d": 48 * time.Hour,
 		"1d1h1m1s": 25*time.Hour + 61*time.Second, "-5m": -5 * time.Minute,
@@ -410,6 +410,6 @@ func TestImportsTheStandardLibraryOnly(t *testing.T) {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}
 	if got := strings.Fields(string(out)); len(got) != 1 {
-		t.Errorf("depends on %v, want itself alone", got)
+		t.Errorf("the package depends on %v, want only itself", got)
 	}
 }

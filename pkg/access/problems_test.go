@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Eighty people who send too much must not keep the operators from learning that the
-// bot token is invalid.
+// If eighty people send too much, the operators must still learn that the bot token is
+// invalid.
 func TestProblemsWithoutEndLeaveRoomForOthers(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	var p Problems
@@ -22,7 +22,7 @@ func TestProblemsWithoutEndLeaveRoomForOthers(t *testing.T) {
 	for i := range MaxProblems - MaxPassing {
 		next, reported := p.Report(fmt.Sprint("slack:", i), Problem{Since: now})
 		if p = next; !reported {
-			t.Errorf("problem %d, which has an end, is not reported", i)
+			t.Errorf("problem %d, whose end somebody reports, was not accepted", i)
 		}
 	}
 	if next, reported := p.Report("slack:token", Problem{Since: now}); reported || len(next.Open) != MaxProblems {
@@ -30,11 +30,12 @@ func TestProblemsWithoutEndLeaveRoomForOthers(t *testing.T) {
 	}
 	later := now.Add(time.Hour)
 	if _, reported := p.Report("flood:U0", Problem{Since: later, Forget: later.Add(time.Hour)}); !reported {
-		t.Error("a flood that goes on is not told again after an hour")
+		t.Error("a flood that continues is not reported again after an hour")
 	}
 }
 
-// An error of Slack's, or many names of groups, must not make the stored item too long.
+// A long error of Slack, or many names of groups, must not make the stored item too
+// large.
 func TestProblemTextIsLimited(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	long := strings.Repeat("é", 3*MaxProblemText)
@@ -44,6 +45,6 @@ func TestProblemTextIsLimited(t *testing.T) {
 	}
 	p, _ = p.Tell("people", now).Resolve("people", long, now)
 	if got := p.Open["people"].Text; utf8.RuneCountInString(got) != MaxProblemText || !strings.HasSuffix(got, "é…") {
-		t.Errorf("the text of its end has %d characters, want %d and …", utf8.RuneCountInString(got), MaxProblemText)
+		t.Errorf("the text of its end has %d characters, want %d that end in …", utf8.RuneCountInString(got), MaxProblemText)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// active is a granted request for changing things.
+// active returns an active request for the role Change.
 func active(t *testing.T, w *world) access.Request {
 	t.Helper()
 	r, err := w.submit("U0DEV1", "Change", time.Hour, "")
@@ -37,33 +37,51 @@ func TestRefusedStepNamesItsReasonAndChangesNothing(t *testing.T) {
 		do   func(w *world, r access.Request) error
 		code string
 	}{
-		"own request":       {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0DEV1"); return err }, "self_approval"},
-		"nobody asked":      {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0DEV2"); return err }, "not_approver"},
-		"denied by anybody": {func(w *world, r access.Request) error { _, err := w.deny(r.ID, "U0DEV2"); return err }, "not_approver"},
-		"a guest":           {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0GUEST"); return err }, "guest"},
-		"nobody knows him":  {func(w *world, r access.Request) error { _, err := w.approve(r.ID, "U0WHO"); return err }, "unknown_person"},
-		"somebody else cancel": {func(w *world, r access.Request) error {
+		"requester approves": {func(w *world, r access.Request) error {
+			_, err := w.approve(r.ID, "U0DEV1")
+			return err
+		}, "self_approval"},
+		"approved by somebody whom no rule names": {func(w *world, r access.Request) error {
+			_, err := w.approve(r.ID, "U0DEV2")
+			return err
+		}, "not_approver"},
+		"denied by somebody whom no rule names": {func(w *world, r access.Request) error {
+			_, err := w.deny(r.ID, "U0DEV2")
+			return err
+		}, "not_approver"},
+		"approved by a guest": {func(w *world, r access.Request) error {
+			_, err := w.approve(r.ID, "U0GUEST")
+			return err
+		}, "guest"},
+		"approved by an unknown person": {func(w *world, r access.Request) error {
+			_, err := w.approve(r.ID, "U0WHO")
+			return err
+		}, "unknown_person"},
+		"cancelled by somebody else": {func(w *world, r access.Request) error {
 			_, err := Close{w.step()}.Cancel(context.Background(), r.ID, "U0LEAD1")
 			return err
 		}, "not_yours"},
-		"end before it began": {func(w *world, r access.Request) error {
+		"ended before it began": {func(w *world, r access.Request) error {
 			_, err := Close{w.step()}.End(context.Background(), r.ID, "U0DEV1")
 			return err
 		}, "still_pending"},
-		"revoke before": {func(w *world, r access.Request) error {
+		"revoked before it began": {func(w *world, r access.Request) error {
 			_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "")
 			return err
 		}, "still_pending"},
-		"vend before": {func(w *world, r access.Request) error {
+		"vended before it began": {func(w *world, r access.Request) error {
 			_, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
 			return err
 		}, "still_pending"},
-		"too late": {func(w *world, r access.Request) error {
-			w.pass(time.Hour)
+		"approved too late": {func(w *world, r access.Request) error {
+			w.advance(time.Hour)
 			_, err := w.approve(r.ID, "U0LEAD1")
 			return err
 		}, "timed_out"},
-		"no such request": {func(w *world, _ access.Request) error { _, err := w.approve("01NOSUCH", "U0LEAD1"); return err }, "unknown_request"},
+		"no such request": {func(w *world, _ access.Request) error {
+			_, err := w.approve("01NOSUCH", "U0LEAD1")
+			return err
+		}, "unknown_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -90,17 +108,17 @@ func TestSubmitIsRefusedWithItsReason(t *testing.T) {
 		"not in any group": {"U0SEC1", "Look", time.Hour, "unknown_account"},
 		"too long":         {"U0DEV1", "Change", 3 * time.Hour, "too_long"},
 		"unknown role":     {"U0DEV1", "Loo", time.Hour, "unknown_role"},
-		"never":            {"U0LEAVER", "Look", time.Hour, "never"},
+		"a never rule":     {"U0LEAVER", "Look", time.Hour, "never"},
 		"guest":            {"U0GUEST", "Look", time.Hour, "guest"},
-		"unreadable":       {"U0WHO", "Look", time.Hour, "unknown_person"},
+		"unknown person":   {"U0WHO", "Look", time.Hour, "unknown_person"},
 		"too short":        {"U0DEV1", "Look", time.Minute, "too_short"},
 	} {
 		w := newWorld(t)
 		if _, err := w.submit(c.by, c.role, c.length, ""); access.Code(err) != c.code {
 			t.Errorf("%s: got %q (%v), want %q", name, access.Code(err), err, c.code)
 		}
-		if all := w.store.All(context.Background()); len(all) != 0 {
-			t.Errorf("%s: %d requests were made", name, len(all))
+		if n := w.count(); n != 0 {
+			t.Errorf("%s: %d requests were made, want none", name, n)
 		}
 	}
 }
@@ -112,8 +130,8 @@ func TestFormSentTwiceMakesOneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := w.submit("U0DEV1", "Look", time.Hour, "view:V1")
-	if err != nil || again.ID != first.ID || len(w.store.All(context.Background())) != 1 {
-		t.Errorf("sent again: %q, %v, %d requests; want %q and one", again.ID, err, len(w.store.All(context.Background())), first.ID)
+	if err != nil || again.ID != first.ID || w.count() != 1 {
+		t.Errorf("sent again: %q, %v, %d requests; want %q and one request", again.ID, err, w.count(), first.ID)
 	}
 }
 
@@ -128,15 +146,15 @@ func TestWriteWithLostAnswerIsNotDoneTwice(t *testing.T) {
 		return nil, nil
 	}
 	r, err := w.submit("U0DEV1", "Change", time.Hour, "view:V1")
-	if err != nil || len(w.store.All(context.Background())) != 1 {
-		t.Fatalf("submit: %v, %d requests, want one", err, len(w.store.All(context.Background())))
+	if err != nil || w.count() != 1 {
+		t.Fatalf("submit: %v, %d requests, want one", err, w.count())
 	}
 	if _, err := w.approve(r.ID, "U0LEAD1"); err != nil {
 		t.Fatal(err)
 	}
 	lost = true
 	if moved, err := w.approve(r.ID, "U0SEC1"); err != nil || moved.State != access.Active || moved.Version != 3 {
-		t.Errorf("approve: %v, %s at %d, want active at 3", err, moved.State, moved.Version)
+		t.Errorf("approve: %v, %s at version %d, want active at 3", err, moved.State, moved.Version)
 	}
 }
 
@@ -152,11 +170,11 @@ func TestEndAndRevokeAreFinalAndRepeatable(t *testing.T) {
 		id := active(t, w).ID
 		for range 2 {
 			if r, err := do(w, id); err != nil || r.State != want || r.Version != 4 {
-				t.Errorf("%s: got %s at %d, %v", want, r.State, r.Version, err)
+				t.Errorf("%s: got %s at version %d, %v", want, r.State, r.Version, err)
 			}
 		}
 		if _, err := w.order(id, "U0DEV1", "o", access.Keys); access.Code(err) != string(want) || len(w.assumed) != 0 {
-			t.Errorf("vend after %s: %v and %d sessions, want none", want, err, len(w.assumed))
+			t.Errorf("vend after %s: got %v and %d sessions, want a refusal and none", want, err, len(w.assumed))
 		}
 	}
 }
@@ -166,13 +184,13 @@ func TestVendChecksPolicyGroupsAndMembershipAgain(t *testing.T) {
 		change func(w *world)
 		code   string
 	}{
-		"requester deactivated": {func(w *world) { w.stands("U0DEV1", access.Deactivated) }, "deactivated"},
-		"requester left group":  {func(w *world) { w.groups["S0DEVS"] = nil }, "not_allowed"},
-		"approver left group":   {func(w *world) { w.groups["S0LEADS"] = []string{"U0LEAD2"} }, "no_longer_approved"},
-		"approver deactivated":  {func(w *world) { w.stands("U0SEC1", access.Deactivated) }, "no_longer_approved"},
-		"group deleted":         {func(w *world) { delete(w.groups, "S0LEADS") }, "no_longer_approved"},
-		"role gone":             {func(w *world) { w.policy = compiled(w.t, withoutChange) }, "unknown_role"},
-		"a ticket is mandatory": {func(w *world) {
+		"requester deactivated":    {func(w *world) { w.setMembership("U0DEV1", access.Deactivated) }, "deactivated"},
+		"requester left the group": {func(w *world) { w.groups["S0DEVS"] = nil }, "not_allowed"},
+		"approver left the group":  {func(w *world) { w.groups["S0LEADS"] = []string{"U0LEAD2"} }, "no_longer_approved"},
+		"approver deactivated":     {func(w *world) { w.setMembership("U0SEC1", access.Deactivated) }, "no_longer_approved"},
+		"group deleted":            {func(w *world) { delete(w.groups, "S0LEADS") }, "no_longer_approved"},
+		"role removed":             {func(w *world) { w.policy = compiled(w.t, withoutChange) }, "unknown_role"},
+		"ticket is mandatory now": {func(w *world) {
 			w.policy = compiled(w.t, strings.Replace(loose, "max: 2h", "ask: [reason, ticket]\n    max: 2h", 1))
 		}, "no_ticket"},
 		"nothing changed": {func(*world) {}, ""},
@@ -181,7 +199,7 @@ func TestVendChecksPolicyGroupsAndMembershipAgain(t *testing.T) {
 			w := newWorld(t)
 			r := active(t, w)
 			c.change(w)
-			w.pass(2 * time.Minute)
+			w.advance(2 * time.Minute)
 			if err := w.tick(); err != nil {
 				t.Fatal(err)
 			}
@@ -206,11 +224,11 @@ rules:
   - {name: look, who: [devs], accounts: [prod], roles: [Look], max: 4h, approvals: none}
 `
 
-func (w *world) stands(id string, standing access.Membership) {
+func (w *world) setMembership(id string, m access.Membership) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.people[id]
-	p.Membership = standing
+	p.Membership = m
 	w.people[id] = p
 }
 
@@ -231,7 +249,7 @@ func TestStricterPolicyShortensActiveGrant(t *testing.T) {
 	if want := r.Starts.Add(30 * time.Minute); !last.Ends.Equal(want) || !last.ConsoleOnly {
 		t.Errorf("session until %s, console only %v; want %s and true", last.Ends, last.ConsoleOnly, want)
 	}
-	w.pass(30 * time.Minute)
+	w.advance(30 * time.Minute)
 	if _, err := w.order(r.ID, "U0DEV1", "o3", access.Console); access.Code(err) != "expired" {
 		t.Errorf("half an hour later: got %v, want expired", err)
 	}
@@ -256,7 +274,7 @@ func TestRevokeDuringVendHandsOutNoCredentials(t *testing.T) {
 		t.Errorf("got %v, credentials empty %v; want revoked and none", err, out.Credentials.SecretKey.Empty())
 	}
 	if got := w.at(r.ID); got.LiveUntil(w.clock()).IsZero() {
-		t.Error("the session that exists is not recorded")
+		t.Error("the session exists, but is not recorded")
 	}
 }
 
@@ -276,7 +294,8 @@ func TestUnrecordedCredentialsAreNotHandedOut(t *testing.T) {
 		}
 		out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
 		if !errors.Is(err, errDown) || !out.Credentials.SecretKey.Empty() {
-			t.Errorf("save %d fails: got %v, credentials empty %v", save, err, out.Credentials.SecretKey.Empty())
+			t.Errorf("save %d fails: got %v, credentials empty %v; want the error and none",
+				save, err, out.Credentials.SecretKey.Empty())
 		}
 	}
 }
@@ -284,7 +303,7 @@ func TestUnrecordedCredentialsAreNotHandedOut(t *testing.T) {
 func TestUnansweredOrderIsRecordedAsFailed(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
-	w.fault = func(call string) (error, error) { // vend dies after the intent
+	w.fault = func(call string) (error, error) { // vend is killed after it recorded the intent
 		if call == "sts:assume" {
 			panic("killed")
 		}
@@ -295,14 +314,14 @@ func TestUnansweredOrderIsRecordedAsFailed(t *testing.T) {
 		_, _ = w.order(r.ID, "U0DEV1", "o", access.Keys)
 	}()
 	w.fault = nil
-	w.pass(access.OrderLife)
+	w.advance(access.OrderLife)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
 	events := w.store.Events()
 	last := events[len(events)-1]
 	if last.Verb != access.Tick || last.Outcome != access.Failed || last.Order != "o" || len(w.at(r.ID).Sessions) != 0 {
-		t.Errorf("got %+v, want a tick that gives the order up", last)
+		t.Errorf("got %+v, want a tick that records the order as failed", last)
 	}
 }
 
@@ -317,7 +336,7 @@ func TestTickMovesOnlyDueRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
-		pass             time.Duration
+		after            time.Duration
 		pending, granted access.State
 		events           int
 	}{
@@ -328,40 +347,42 @@ func TestTickMovesOnlyDueRequests(t *testing.T) {
 		{30 * time.Minute, access.TimedOut, access.Expired, 5},
 		{24 * time.Hour, access.TimedOut, access.Expired, 5},
 	} {
-		w.pass(step.pass)
-		for range 2 { // a schedule's event may come twice
+		w.advance(step.after)
+		for range 2 { // the event of a schedule may be delivered twice
 			if err := w.tick(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if p, g, n := w.at(pending.ID).State, w.at(granted.ID).State, len(w.store.Events()); p != step.pending || g != step.granted || n != step.events {
-			t.Errorf("after %s: %s, %s, %d events; want %s, %s, %d", step.pass, p, g, n, step.pending, step.granted, step.events)
+		p, g, n := w.at(pending.ID).State, w.at(granted.ID).State, len(w.store.Events())
+		if p != step.pending || g != step.granted || n != step.events {
+			t.Errorf("after %s more: %s, %s, %d events; want %s, %s, %d", step.after, p, g, n, step.pending, step.granted,
+				step.events)
 		}
 	}
 }
 
-// docs/design.md#3: the tick reads groups each minute; a step reads by itself what is
-// older than two; what is older than ten is not known.
+// docs/design.md#3: the tick reads groups each minute. A step reads groups that are older
+// than two minutes. Groups that are older than ten minutes are unknown.
 func TestOldGroupsAreReadAgainOrUnknown(t *testing.T) {
 	w := newWorld(t)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
 	w.groups["S0DEVS"] = nil
-	w.pass(access.RefreshAfter - time.Second)
+	w.advance(access.RefreshAfter - time.Second)
 	r, err := w.submit("U0DEV1", "Look", time.Hour, "")
 	if err != nil {
-		t.Errorf("within two minutes the last reading holds: %v", err)
+		t.Errorf("within two minutes the groups as last read count: got %v, want no error", err)
 	}
 	if _, err := (Close{w.step()}).End(context.Background(), r.ID, "U0DEV1"); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Second)
+	w.advance(time.Second)
 	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "unknown_account" {
 		t.Errorf("after two minutes: got %v, want unknown_account", err)
 	}
 	w.groups["S0DEVS"] = []string{"U0DEV1"}
-	w.pass(access.RefreshAfter)
+	w.advance(access.RefreshAfter)
 	w.fault = func(call string) (error, error) {
 		if call == "slack:group" {
 			return errDown, nil
@@ -369,34 +390,34 @@ func TestOldGroupsAreReadAgainOrUnknown(t *testing.T) {
 		return nil, nil
 	}
 	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); access.Code(err) != "unknown_account" {
-		t.Errorf("Slack is down: got %v, want the last reading, unknown_account", err)
+		t.Errorf("Slack is down: got %v, want unknown_account, by the groups as last read", err)
 	}
-	w.pass(access.GroupsStaleAfter)
+	w.advance(access.GroupsStaleAfter)
 	out, err := w.roster().Refresh(context.Background())
 	if err != nil || !slices.Equal(out.Unknown, []string{"S0DEVS", "S0LEADS", "S0SECURITY"}) {
 		t.Errorf("after ten minutes: %v, %v; want all three unknown", out.Unknown, err)
 	}
 	if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err == nil {
-		t.Error("a group that is not known lets somebody in")
+		t.Error("a member of an unknown group could ask for a role")
 	}
 }
 
-// The directory may be two minutes old; whether the requester is still there
-// is asked at every vend.
+// The directory may be two minutes old, so each vend asks Slack whether the requester is
+// still a member.
 func TestDeactivatedRequesterGetsNoSession(t *testing.T) {
 	w := newWorld(t)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
 	r := active(t, w)
-	w.stands("U0DEV1", access.Deactivated)
+	w.setMembership("U0DEV1", access.Deactivated)
 	if _, err := w.order(r.ID, "U0DEV1", "o", access.Keys); access.Code(err) != "deactivated" || len(w.assumed) != 0 {
 		t.Errorf("got %v and %d sessions, want deactivated and none", err, len(w.assumed))
 	}
 }
 
-// Lambda may deliver an order twice at once: one delivery vends, the others
-// find it taken, and nothing that one did is undone by another.
+// Lambda may deliver an order several times at once. One delivery vends, the others are
+// refused because the order was used, and none undoes the work of another.
 func TestOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
@@ -407,7 +428,7 @@ func TestOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 			go func() {
 				out, err := w.order(r.ID, "U0DEV1", order, access.Keys)
 				if err != nil && out.Ordered {
-					err = fmt.Errorf("an intent of its own, and %w", err)
+					err = fmt.Errorf("refused after it recorded an intent: %w", err)
 				}
 				errs <- err
 			}()
@@ -424,7 +445,7 @@ func TestOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 		if won != 1 || len(w.assumed) != round+1 {
 			t.Fatalf("round %d: %d deliveries vended, %d sessions in all", round, won, len(w.assumed))
 		}
-		w.pass(21 * time.Minute / 20) // sessions of the rounds before expire
+		w.advance(21 * time.Minute / 20) // so that sessions of earlier rounds expire
 	}
 	if got := w.at(r.ID); len(got.Sessions) == 0 {
 		t.Error("no session is recorded")
@@ -434,13 +455,13 @@ func TestOrderDeliveredManyTimesAtOnceVendsOnce(t *testing.T) {
 func TestGrantThatEndsDuringVendIsRefusedAsExpired(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
-	w.pass(r.Ends.Sub(w.clock()) - time.Second)
+	w.advance(r.Ends.Sub(w.clock()) - time.Second)
 	w.fault = func(call string) (error, error) {
 		if call == "sts:assume" {
 			return nil, nil
 		}
 		if call == "store:save" && len(w.assumed) == 1 {
-			w.pass(2 * time.Second)
+			w.advance(2 * time.Second)
 		}
 		return nil, nil
 	}
@@ -450,8 +471,8 @@ func TestGrantThatEndsDuringVendIsRefusedAsExpired(t *testing.T) {
 	}
 }
 
-// Who may be the requester under another identity may not give access; taking
-// it away is not kept from anybody by a doubt.
+// A person with the requester's unconfirmed address may be the requester, and so cannot
+// approve. Such a doubt prevents nobody from revoking.
 func TestApproverWhoMayBeTheRequesterCanRevoke(t *testing.T) {
 	w := newWorld(t)
 	r := active(t, w)
@@ -460,11 +481,12 @@ func TestApproverWhoMayBeTheRequesterCanRevoke(t *testing.T) {
 	lead.Email, lead.UnverifiedEmail = "", "dev1@example.com"
 	w.people["U0LEAD2"] = lead
 	w.mu.Unlock()
-	w.pass(2 * time.Minute)
+	w.advance(2 * time.Minute)
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := (Close{w.step()}).Revoke(context.Background(), r.ID, "U0LEAD2", ""); err != nil || got.State != access.Revoked {
+	got, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD2", "")
+	if err != nil || got.State != access.Revoked {
 		t.Errorf("got %s, %v; want revoked", got.State, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// wide is a policy with many roles: r0 to r39 need an approval, free needs none.
+// wide returns a policy with many roles: r0 to r39 need an approval, free needs none.
 func wide() string {
 	roles, names := "", []string{}
 	for i := range 40 {
@@ -48,43 +48,46 @@ func TestRepeatedAskReturnsTheExistingRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		role   string
 		before func(w *world, r access.Request)
-		code   string // "" when the second one is made
+		code   string // "" if a second request is made
 	}{
-		"pending":   {"Change", func(*world, access.Request) {}, "already_asked"},
-		"half done": {"Change", func(w *world, r access.Request) { _, _ = w.approve(r.ID, "U0LEAD1") }, "already_asked"},
-		"approved since": {"Change", func(w *world, r access.Request) {
+		"pending": {"Change", func(*world, access.Request) {}, "already_asked"},
+		"approved by one of two": {"Change", func(w *world, r access.Request) {
+			_, _ = w.approve(r.ID, "U0LEAD1")
+		}, "already_asked"},
+		"approved": {"Change", func(w *world, r access.Request) {
 			_, _ = w.approve(r.ID, "U0LEAD1")
 			_, _ = w.approve(r.ID, "U0SEC1")
 		}, "already_granted"},
-		"active at once": {"Look", func(*world, access.Request) {}, "already_granted"},
-		"denied":         {"Change", func(w *world, r access.Request) { _, _ = w.deny(r.ID, "U0LEAD1") }, ""},
+		"active without approval": {"Look", func(*world, access.Request) {}, "already_granted"},
+		"denied":                  {"Change", func(w *world, r access.Request) { _, _ = w.deny(r.ID, "U0LEAD1") }, ""},
 		"cancelled": {"Change", func(w *world, r access.Request) {
 			_, _ = Close{w.step()}.Cancel(context.Background(), r.ID, "U0DEV1")
 		}, ""},
 		"given back": {"Look", func(w *world, r access.Request) {
 			_, _ = Close{w.step()}.End(context.Background(), r.ID, "U0DEV1")
 		}, ""},
-		"timed out, and the tick is late":      {"Change", func(w *world, _ access.Request) { w.pass(time.Hour) }, ""},
-		"its window is over, the tick is late": {"Look", func(w *world, _ access.Request) { w.pass(time.Hour) }, ""},
+		"timed out, and the tick is late": {"Change", func(w *world, _ access.Request) { w.advance(time.Hour) }, ""},
+		"expired, and the tick is late":   {"Look", func(w *world, _ access.Request) { w.advance(time.Hour) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			first := w.mustSubmit("U0DEV1", c.role)
 			c.before(w, first)
-			stood := w.at(first.ID)
+			before := w.at(first.ID)
 			again, err := w.submit("U0DEV1", c.role, 30*time.Minute, "")
 			if access.Code(err) != c.code {
 				t.Fatalf("got %q (%v), want %q", access.Code(err), err, c.code)
 			}
 			if c.code == "" {
 				if again.ID == first.ID || again.ID == "" {
-					t.Errorf("got request %q, want another one than %q", again.ID, first.ID)
+					t.Errorf("got request %q, want a new one, not %q", again.ID, first.ID)
 				}
 				return
 			}
-			if again.ID != first.ID || again.State != stood.State || w.count() != 1 || w.at(first.ID).Version != stood.Version {
-				t.Errorf("got %q %s beside %d requests, want %q %s and nothing written", again.ID, again.State, w.count(), first.ID,
-					stood.State)
+			if again.ID != first.ID || again.State != before.State || w.count() != 1 ||
+				w.at(first.ID).Version != before.Version {
+				t.Errorf("got %q %s of %d requests, want %q %s and nothing written", again.ID, again.State, w.count(),
+					first.ID, before.State)
 			}
 		})
 	}
@@ -111,10 +114,10 @@ func TestPendingRequestsOfOnePersonAreLimited(t *testing.T) {
 	}
 	_, err := w.submit("U0DEV1", "r5", time.Hour, "")
 	if access.Code(err) != "too_many_pending" || !strings.Contains(err.Error(), "/aws-access list") {
-		t.Errorf("the sixth: got %q (%v), want too_many_pending and the way out", access.Code(err), err)
+		t.Errorf("the sixth: got %q (%v), want too_many_pending and the command that helps", access.Code(err), err)
 	}
-	w.mustSubmit("U0DEV1", "free") // waits for nobody
-	w.mustSubmit("U0DEV2", "r5")   // somebody else
+	w.mustSubmit("U0DEV1", "free") // needs no approval
+	w.mustSubmit("U0DEV2", "r5")   // another person has a limit of their own
 	if _, err := (Close{w.step()}).Cancel(context.Background(), first.ID, "U0DEV1"); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +127,7 @@ func TestPendingRequestsOfOnePersonAreLimited(t *testing.T) {
 func TestAsksOfOnePersonPerHourAreLimited(t *testing.T) {
 	w := newWideWorld(t)
 	ask := func(i int) error {
-		w.pass(time.Minute)
+		w.advance(time.Minute)
 		r, err := w.submit("U0DEV1", fmt.Sprint("r", i), time.Hour, "")
 		if err == nil {
 			_, err = Close{w.step()}.Cancel(context.Background(), r.ID, "U0DEV1")
@@ -138,16 +141,16 @@ func TestAsksOfOnePersonPerHourAreLimited(t *testing.T) {
 	}
 	err := ask(30)
 	if access.Code(err) != "too_many_asks" || !strings.Contains(err.Error(), "21 Nov 13:01 UTC") {
-		t.Errorf("the thirty-first: got %q (%v), want too_many_asks and 13:01, when the first is an hour old",
+		t.Errorf("the thirty-first: got %q (%v), want too_many_asks until 13:01, an hour after the first",
 			access.Code(err), err)
 	}
-	w.pass(29 * time.Minute)
+	w.advance(29 * time.Minute)
 	if err := ask(30); err != nil {
 		t.Errorf("an hour after the first: %v", err)
 	}
 }
 
-// What is refused after people were asked for counts too: it cost the same.
+// An ask that is refused after calls to Slack counts too, because it cost as much.
 func TestRefusedAsksCountTowardsTheLimit(t *testing.T) {
 	w := newWideWorld(t)
 	for i := range 30 {
@@ -162,33 +165,33 @@ func TestRefusedAsksCountTowardsTheLimit(t *testing.T) {
 		}
 		return nil, nil
 	}
-	w.pass(20 * time.Minute) // the directory is stale: whoever goes on asks Slack
+	w.advance(20 * time.Minute) // the directory is stale, so an ask within the limit would read Slack
 	if _, err := w.submit("U0DEV1", "r0", time.Hour, ""); access.Code(err) != "too_many_asks" || calls != 0 {
 		t.Errorf("got %v and %d calls to Slack, want too_many_asks and none", err, calls)
 	}
 }
 
-// That Slack cannot be read is nobody's fault: whoever tries again meanwhile may
-// ask when it is over.
+// Requesters are not to blame if Slack cannot be read. If they try again meanwhile, these
+// asks do not count towards their limit.
 func TestAsksDoNotCountWhileSlackIsUnreadable(t *testing.T) {
 	for name, c := range map[string]struct {
-		down string // calls of Slack
-		away time.Duration
-		text string // of the policy
-		code string
+		down   string        // prefix of the calls to Slack that fail
+		after  time.Duration // since the directory was read; 0 for never
+		policy string
+		code   string
 	}{
-		"who asks":                     {"slack:", 0, loose, "unknown_person"},
-		"who belongs to a group":       {"slack:group", 20 * time.Minute, loose, "slack_unreadable"},
-		"whether a never concerns one": {"slack:group", 20 * time.Minute, neverForLeads, "never"},
+		"the requester is unknown":        {"slack:", 0, loose, "unknown_person"},
+		"a group is unknown":              {"slack:group", 20 * time.Minute, loose, "slack_unreadable"},
+		"the group of a never is unknown": {"slack:group", 20 * time.Minute, neverForLeads, "never"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.policy = compiled(t, c.text)
-			if c.away > 0 {
+			w.policy = compiled(t, c.policy)
+			if c.after > 0 {
 				if err := w.tick(); err != nil {
 					t.Fatal(err)
 				}
-				w.pass(c.away)
+				w.advance(c.after)
 			}
 			w.fault = func(call string) (error, error) {
 				if strings.HasPrefix(call, c.down) {
@@ -203,13 +206,13 @@ func TestAsksDoNotCountWhileSlackIsUnreadable(t *testing.T) {
 			}
 			w.fault = nil
 			if _, err := w.submit("U0DEV1", "Look", time.Hour, ""); err != nil {
-				t.Errorf("when Slack answers again: %v", err)
+				t.Errorf("submit when Slack answers again: %v", err)
 			}
 		})
 	}
 }
 
-// neverForLeads gives everyone what a never takes from a group.
+// neverForLeads is a policy that lets everyone ask for Look, except a group.
 var neverForLeads = strings.NewReplacer(
 	"rules:\n", "rules:\n  - {name: all, who: [everyone], accounts: [prod], roles: [Look], max: 4h, approvals: none}\n",
 	"who: [leaver@example.com]", "who: [leads]",
@@ -217,7 +220,7 @@ var neverForLeads = strings.NewReplacer(
 
 func TestTwentyAsksAtOnceStayWithinTheLimits(t *testing.T) {
 	for name, c := range map[string]struct {
-		role string // of each; %d is its number
+		role string // %d stands for the number of the ask
 		made int
 		code string
 	}{
@@ -251,13 +254,14 @@ func TestTwentyAsksAtOnceStayWithinTheLimits(t *testing.T) {
 				}
 			}
 			if made != c.made || w.count() != c.made {
-				t.Errorf("%d were made and %d are stored, want %d", made, w.count(), c.made)
+				t.Errorf("%d requests were made and %d are stored, want %d", made, w.count(), c.made)
 			}
 		})
 	}
 }
 
-// A lost answer of the write must not turn one's own request into a repetition.
+// If the answer of a write is lost, the retry finds the request that the write made. That
+// is not a repeated ask.
 func TestRetryAfterLostAnswerIsNotARepeatedAsk(t *testing.T) {
 	for _, once := range []string{"", "view:V1"} {
 		w := newWorld(t)
@@ -271,7 +275,7 @@ func TestRetryAfterLostAnswerIsNotARepeatedAsk(t *testing.T) {
 		}
 		r, err := w.submit("U0DEV1", "Change", time.Hour, once)
 		if err != nil || r.State != access.Pending || w.count() != 1 {
-			t.Errorf("once %q: %v, %q, %d requests; want one that is pending", once, err, r.State, w.count())
+			t.Errorf("unique key %q: %v, %q, %d requests; want one that is pending", once, err, r.State, w.count())
 		}
 	}
 }
@@ -287,8 +291,8 @@ func TestFormSentAgainAfterCancelReturnsTheSameRequest(t *testing.T) {
 	}
 	again, err := w.submit("U0DEV1", "Change", time.Hour, "view:V1")
 	if err != nil || again.ID != first.ID || w.count() != 1 {
-		t.Errorf("the same form after its request was cancelled: %q, %v, %d requests; want %q and one", again.ID, err,
-			w.count(), first.ID)
+		t.Errorf("the same form after its request was cancelled: %q, %v, %d requests; want %q and one request",
+			again.ID, err, w.count(), first.ID)
 	}
 }
 
@@ -301,6 +305,6 @@ func TestFailingTableIsAnErrorAndNotALimit(t *testing.T) {
 		return nil, nil
 	}
 	if _, err := w.submit("U0DEV1", "Change", time.Hour, ""); !errors.Is(err, errDown) || access.Code(err) != "" {
-		t.Errorf("got %v, want the table's own error", err)
+		t.Errorf("got %v, want the error of the table", err)
 	}
 }

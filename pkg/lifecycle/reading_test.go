@@ -19,8 +19,9 @@ func (tooMany) Error() string { return "too many calls" }
 
 func (t tooMany) RetryAfter() (time.Duration, bool) { return time.Duration(t), true }
 
-// manyUsers is a workspace of so many ticks' pages, of one user each, with the
-// people of the policy and others among them. Further ids begin with U1.
+// manyUsers returns a workspace with one user on each page, so large that reading it takes
+// this number of ticks. It includes the people of the policy and the others. All further
+// ids begin with U1.
 func manyUsers(t *testing.T, ticks int, others ...access.Person) *world {
 	w := newWorld(t)
 	w.page = 1
@@ -34,14 +35,14 @@ func manyUsers(t *testing.T, ticks int, others ...access.Person) *world {
 	return w
 }
 
-// minute is a tick and what passes until the next one.
+// minute reads as a tick does, and advances the clock to the next tick.
 func (w *world) minute(t *testing.T) Refreshed {
 	t.Helper()
 	out, err := w.roster().Refresh(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Minute)
+	w.advance(time.Minute)
 	return out
 }
 
@@ -59,28 +60,27 @@ func TestLargeWorkspaceIsReadOverSeveralTicks(t *testing.T) {
 	for tick := 1; tick <= 3; tick++ {
 		out := w.minute(t)
 		d := w.directory(t)
-		if w.listed != tick*pagesPerTick || d.Size != tick*pagesPerTick || out.People != nil {
-			t.Errorf("tick %d: %d pages, %d users, %v; want %d of both", tick, w.listed, d.Size, out.People, tick*pagesPerTick)
+		if want := tick * pagesPerTick; w.listed != want || d.Size != want || out.People != nil {
+			t.Errorf("tick %d: %d pages, %d users, %v; want %d of both", tick, w.listed, d.Size, out.People, want)
 		}
 		if whole := !d.PeopleAt.IsZero(); whole != (tick == 3) || whole != (len(d.People) > 0) {
-			t.Errorf("tick %d: read at %v with %d people: a part is taken for the whole, or the whole is missing", tick,
-				d.PeopleAt, len(d.People))
+			t.Errorf("tick %d: the directory has %d people as of %v; want people after the third tick only", tick,
+				len(d.People), d.PeopleAt)
 		}
 	}
 	d := w.directory(t)
 	if !d.PeopleAt.Equal(noon) {
-		t.Errorf("the reading is of %v, want %v, when its first page was read", d.PeopleAt, noon)
+		t.Errorf("the reading is as of %v, want %v, when its first page was read", d.PeopleAt, noon)
 	}
 	if got := d.People["U0LEAD1"]; len(d.People) != 7 || got != w.people["U0LEAD1"] {
-		t.Errorf("known are %v", d.People)
+		t.Errorf("the directory has %v, want the 7 people of the policy", d.People)
 	}
 	if _, err := w.submit("U0DEV1", "Change", time.Hour, ""); err != nil {
-		t.Errorf("when everybody is known: %v", err)
+		t.Errorf("submit when everybody is known: %v", err)
 	}
 }
 
-// The reading before serves while the next one is under way, and a part of that
-// changes nothing.
+// While a reading is in progress, the directory has the people of the previous one.
 func TestPreviousReadingIsUsedUntilTheNextIsComplete(t *testing.T) {
 	w := manyUsers(t, 3)
 	for range 3 {
@@ -88,7 +88,7 @@ func TestPreviousReadingIsUsedUntilTheNextIsComplete(t *testing.T) {
 	}
 	before := w.directory(t)
 	delete(w.people, "U0LEAD2")
-	w.pass(maxPause)
+	w.advance(maxPause)
 	for tick := range 2 {
 		w.minute(t)
 		if d := w.directory(t); !d.PeopleAt.Equal(before.PeopleAt) || len(d.People) != len(before.People) {
@@ -98,7 +98,7 @@ func TestPreviousReadingIsUsedUntilTheNextIsComplete(t *testing.T) {
 	}
 	w.minute(t)
 	if d := w.directory(t); !d.PeopleAt.After(before.PeopleAt) || d.People["U0LEAD2"].ID != "" {
-		t.Errorf("the next reading: %v as of %v, want lead2 gone", d.People, d.PeopleAt)
+		t.Errorf("after the next reading: %v as of %v, want it newer and without lead2", d.People, d.PeopleAt)
 	}
 }
 
@@ -116,24 +116,25 @@ func TestReadingContinuesAfterRateLimit(t *testing.T) {
 	for tick := 1; tick <= 3; tick++ {
 		calls = 0
 		if out := w.minute(t); out.People != nil {
-			t.Errorf("tick %d: %v; that Slack gives no more in this minute is no trouble", tick, out.People)
+			t.Errorf("tick %d: got %v, want no error, because some pages were read", tick, out.People)
 		}
 		if w.listed != 10*tick {
-			t.Errorf("tick %d: %d pages in all, want %d: each tick goes on where the last one stopped", tick, w.listed, 10*tick)
+			t.Errorf("tick %d: %d pages in all, want %d: each tick continues where the last one stopped",
+				tick, w.listed, 10*tick)
 		}
 	}
 	calls = 10
 	out := w.minute(t)
 	if !limited(out.People) {
-		t.Errorf("a tick that gets no page: got %v, want Slack's error", out.People)
+		t.Errorf("a tick that reads no page: got %v, want Slack's error", out.People)
 	}
 }
 
-// A short Retry-After is waited for within the tick, up to the tick's patience.
+// A tick waits for a short Retry-After, unless that exceeds the tick's timeout.
 func TestTickWaitsForRateLimitWithinItsTimeout(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
-		pages int // of one tick, when each tenth call is refused
+		pages int // read in one tick, if Slack refuses each tenth call
 		waits int
 	}{
 		{10 * time.Second, pagesPerTick, 1}, {0, pagesPerTick, 1}, {36 * time.Second, 9, 0}, {time.Hour, 9, 0},
@@ -151,7 +152,7 @@ func TestTickWaitsForRateLimitWithinItsTimeout(t *testing.T) {
 		r := w.roster()
 		r.Pause = func(_ context.Context, d time.Duration) error {
 			waits++
-			w.pass(d)
+			w.advance(d)
 			return nil
 		}
 		if _, err := r.Refresh(context.Background()); err != nil || w.listed != c.pages || waits != c.waits {
@@ -169,7 +170,7 @@ func TestTickWaitsForRateLimitWithinItsTimeout(t *testing.T) {
 	r, waits := w.roster(), 0
 	r.Pause = func(context.Context, time.Duration) error { waits++; return nil }
 	if out, err := r.Refresh(context.Background()); err != nil || waits != 3 || !limited(out.People) {
-		t.Errorf("Slack stays busy: %d waits, %v, %v; want three and Slack's error", waits, out.People, err)
+		t.Errorf("every call is refused: %d waits, %v, %v; want three and Slack's error", waits, out.People, err)
 	}
 }
 
@@ -178,11 +179,11 @@ func TestReadingBeginsAgainWhenItCannotContinue(t *testing.T) {
 		happens func(w *world)
 		people  error
 	}{
-		"Slack no longer takes the cursor": {func(w *world) {
+		"Slack no longer accepts the cursor": {func(w *world) {
 			delete(w.people, slices.Sorted(keys(w.people))[pagesPerTick])
 		}, nil},
-		"the policy is another one":         {func(w *world) { w.policy = compiled(w.t, strict) }, nil},
-		"it began so long ago that it ends": {func(w *world) { w.pass(access.PeopleStaleAfter) }, ErrSlow},
+		"the policy has changed": {func(w *world) { w.policy = compiled(w.t, strict) }, nil},
+		"it began too long ago":  {func(w *world) { w.advance(access.PeopleStaleAfter) }, ErrSlow},
 	} {
 		w := manyUsers(t, 2)
 		w.minute(t)
@@ -192,7 +193,7 @@ func TestReadingBeginsAgainWhenItCannotContinue(t *testing.T) {
 		}
 		d := w.directory(t)
 		if !d.PeopleAt.IsZero() {
-			t.Errorf("%s: a part counts as the whole, of %v", name, d.PeopleAt)
+			t.Errorf("%s: an incomplete reading is used, as of %v", name, d.PeopleAt)
 		}
 		began := w.clock().Add(-time.Minute)
 		w.minute(t)
@@ -212,17 +213,16 @@ func keys(m map[string]access.Person) func(func(string) bool) {
 	}
 }
 
-// What the two holders of an address have in common is found whatever their
-// pages; an address that was not looked for from the first page on proves
-// nothing until the next reading.
+// Two users with the same address are found, on whatever pages they are. An address that
+// was not looked for from the first page on proves nothing until the next reading.
 func TestSharedAddressIsFoundAcrossPages(t *testing.T) {
 	holder := func(id, address string) access.Person {
 		return access.Person{ID: id, Email: address, Name: id, Membership: access.Member}
 	}
 	w := manyUsers(t, 2,
-		holder("U9TWIN", "LEAVER@example.com"), // the policy names it; the other one is on an early page
-		holder("U00TWIN", "sec1@example.com"),  // the other one is on the same tick's pages
-		holder("U9LEAD", "lead9@example.com"),  // on a page of the second tick, and not looked for on the first
+		holder("U9COPY", "LEAVER@example.com"), // the policy names the address; its other holder is on an early page
+		holder("U00COPY", "sec1@example.com"),  // its other holder is on a page of the same tick
+		holder("U9LEAD", "lead9@example.com"),  // read by the second tick, and not looked for in the first
 		holder("U00NEW", "new@example.com"))
 	w.groups["S0LEADS"] = append(w.groups["S0LEADS"], "U9LEAD")
 	w.minute(t)
@@ -231,33 +231,34 @@ func TestSharedAddressIsFoundAcrossPages(t *testing.T) {
 	if want := []string{"lead9@example.com", "leaver@example.com", "sec1@example.com"}; !slices.Equal(d.Shared, want) {
 		t.Errorf("shared: got %v, want %v", d.Shared, want)
 	}
-	for id, proven := range map[string]bool{"U0LEAVER": false, "U9TWIN": false, "U00TWIN": false, "U0SEC1": false,
+	for id, proven := range map[string]bool{"U0LEAVER": false, "U9COPY": false, "U00COPY": false, "U0SEC1": false,
 		"U9LEAD": false, "U0LEAD1": true} {
-		if p := d.People[id]; p.Membership != access.Member || (p.Email != "") != proven || (p.UnverifiedEmail == "") != proven {
-			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
+		p := d.People[id]
+		if p.Membership != access.Member || (p.Email != "") != proven || (p.UnverifiedEmail == "") != proven {
+			t.Errorf("%s is %+v; address proven: want %v", id, p, proven)
 		}
 	}
-	w.pass(maxPause)
+	w.advance(maxPause)
 	w.minute(t)
 	w.minute(t)
 	if d = w.directory(t); d.People["U9LEAD"].Email != "lead9@example.com" ||
 		slices.Contains(d.Shared, "lead9@example.com") {
-		t.Errorf("the next reading looks for it from the first page on, and says %+v, shared %v", d.People["U9LEAD"],
-			d.Shared)
+		t.Errorf("after the next reading: %+v, shared %v; want lead9's address proven", d.People["U9LEAD"], d.Shared)
 	}
-	// on an early page, with the address of somebody on a late one
+	// A user on an early page gets the address of a user on a late page.
 	w.people["U00NEW"] = holder("U00NEW", "lead9@example.com")
-	w.pass(maxPause)
+	w.advance(maxPause)
 	w.minute(t)
 	w.minute(t)
 	if d = w.directory(t); d.People["U9LEAD"].UnverifiedEmail != "lead9@example.com" ||
 		!slices.Contains(d.Shared, "lead9@example.com") {
-		t.Errorf("a second holder on an early page: %+v, shared %v", d.People["U9LEAD"], d.Shared)
+		t.Errorf("with a second holder on an early page: %+v, shared %v; want the address shared",
+			d.People["U9LEAD"], d.Shared)
 	}
 }
 
-// A session is named after the address, so somebody who takes another one after
-// everybody was read is known by it only once that is known to be theirs alone.
+// Sessions carry the address of the requester. If a person changes their address after the
+// last reading, it proves nothing until the next reading shows that nobody else has it.
 func TestAddressChangedSinceTheReadingProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.people["U0EVE"] = access.Person{ID: "U0EVE", Email: "eve@example.com", Name: "eve", Membership: access.Member}
@@ -268,9 +269,9 @@ func TestAddressChangedSinceTheReadingProvesNothing(t *testing.T) {
 		proven      bool
 	}{
 		{"U0EVE", "eve@example.com", true},
-		{"U0EVE", "DEV1@example.com", false},   // of somebody whom a group holds
-		{"U0EVE", "leaver@example.com", false}, // of somebody whom the policy names
-		{"U0DEV2", "bob@example.com", false},   // of a stranger, who would be in no list of the policy
+		{"U0EVE", "DEV1@example.com", false},   // of a member of a group
+		{"U0EVE", "leaver@example.com", false}, // named by the policy
+		{"U0DEV2", "bob@example.com", false},   // of a person whom the policy does not name
 		{"U0DEV1", "dev1@example.com", true},
 	} {
 		before := w.people[c.id]
@@ -283,9 +284,9 @@ func TestAddressChangedSinceTheReadingProvesNothing(t *testing.T) {
 	}
 }
 
-// Where everybody is read at once, an address that two members hold proves
-// nothing whether or not the policy names them: sessions of people who ask
-// because everyone may are named after it too.
+// If everybody is read at once, an address that two members have proves nothing, even if
+// the policy does not name them. A rule for everyone lets them ask, and their sessions
+// carry the address.
 func TestAddressSharedByMembersOutsideThePolicyProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	for _, p := range []access.Person{
@@ -299,56 +300,57 @@ func TestAddressSharedByMembersOutsideThePolicyProvesNothing(t *testing.T) {
 	w.minute(t)
 	for id, proven := range map[string]bool{"U0BOB": false, "U0EVE": false, "U0ANN": true} {
 		if p := w.step().Roster.Ask(context.Background(), w.directory(t), id); (p.Email != "") != proven {
-			t.Errorf("%s is %+v, want an address that is proven: %v", id, p, proven)
+			t.Errorf("%s is %+v; address proven: want %v", id, p, proven)
 		}
 	}
 	if d := w.directory(t); len(d.People) != 7 || !slices.Equal(d.Shared, []string{"bob@example.com"}) {
-		t.Errorf("shared: %v; %d people are kept, want bob's address and the policy's people alone", d.Shared, len(d.People))
+		t.Errorf("shared: %v, %d people; want only bob's address, and only the policy's people", d.Shared,
+			len(d.People))
 	}
 }
 
-// Somebody who comes into a group after their page was read is asked for at the
-// next tick, and loses nothing.
+// If a person joins a group after their page was read, the next tick reads their profile,
+// so that they can approve at once.
 func TestPersonWhoJoinsAGroupDuringAReadingIsKnown(t *testing.T) {
 	w := manyUsers(t, 2)
 	for range 2 {
 		w.minute(t)
 	}
-	w.pass(maxPause)
+	w.advance(maxPause)
 	w.minute(t)                                      // half of the next reading
-	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // on an early page; in no page
+	w.groups["S0LEADS"] = []string{"U10000", "U0ZZ"} // U10000 is on an early page, U0ZZ on none
 	w.minute(t)
 	d := w.directory(t)
 	if p := d.People["U10000"]; p.Membership != access.Member || p.UnverifiedEmail != "u10000@example.com" ||
 		!slices.Contains(d.Shared, p.UnverifiedEmail) {
-		t.Errorf("got %+v, shared %v; want a member whose address proves nothing yet", p, d.Shared)
+		t.Errorf("got %+v, shared %v; want a member with an address that proves nothing yet", p, d.Shared)
 	}
 	if p, known := d.People["U0ZZ"]; known {
-		t.Errorf("somebody whom Slack does not know is %+v", p)
+		t.Errorf("the directory has %+v, whom Slack does not know", p)
 	}
 	r, err := w.submit("U0DEV1", "Change", time.Hour, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := w.approve(r.ID, "U10000"); err != nil || len(got.Approvals) != 1 {
-		t.Errorf("the new lead approves: %v", err)
+		t.Errorf("approve as the new lead: %v", err)
 	}
 }
 
-// Two ticks at once read the same pages; one of them is saved, and nothing is
-// taken twice or lost.
+// Two ticks at once read the same pages. One of them saves them, and no page is lost or
+// counted twice.
 func TestOverlappingTicksKeepTheReading(t *testing.T) {
 	w := manyUsers(t, 2)
 	late, inside := w.roster(), false
 	w.fault = func(call string) (error, error) {
 		if call == "slack:people" && !inside {
 			inside = true
-			for range 2 { // the other ticks read everybody meanwhile
+			for range 2 { // two other ticks read everybody meanwhile
 				if _, err := w.roster().Refresh(context.Background()); err != nil {
 					t.Error(err)
 				}
 			}
-			w.pass(time.Second)
+			w.advance(time.Second)
 		}
 		return nil, nil
 	}
@@ -357,7 +359,8 @@ func TestOverlappingTicksKeepTheReading(t *testing.T) {
 	}
 	d, reading := w.directory(t), w.reading(t)
 	if len(d.People) != 7 || !d.PeopleAt.Equal(noon) || reading.Cursor != "" {
-		t.Errorf("%d people as of %v, going on at %q; want all of them", len(d.People), d.PeopleAt, reading.Cursor)
+		t.Errorf("%d people as of %v, to continue at %q; want all 7, and a complete reading",
+			len(d.People), d.PeopleAt, reading.Cursor)
 	}
 }
 
@@ -370,7 +373,8 @@ func (w *world) reading(t *testing.T) access.Reading {
 	return r
 }
 
-// A step that saves the directory meanwhile does not cost the tick its reading.
+// If a step saves the directory while a tick reads people, the tick saves them all the
+// same.
 func TestReadingSurvivesAStepThatSavesMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.fault = func(call string) (error, error) {
@@ -386,11 +390,11 @@ func TestReadingSurvivesAStepThatSavesMeanwhile(t *testing.T) {
 	}
 	w.minute(t)
 	if d := w.directory(t); len(d.People) != 7 || len(d.Groups) != 3 {
-		t.Errorf("%d people and %d groups are known, want 7 and 3", len(d.People), len(d.Groups))
+		t.Errorf("the directory has %d people and %d groups, want 7 and 3", len(d.People), len(d.Groups))
 	}
 }
 
-// In a workspace of one page nothing but the directory is written each minute.
+// In a workspace that fits on one page, a tick writes the directory and nothing else.
 func TestSmallWorkspaceWritesOneItemEachMinute(t *testing.T) {
 	w := newWorld(t)
 	w.minute(t)
@@ -399,7 +403,7 @@ func TestSmallWorkspaceWritesOneItemEachMinute(t *testing.T) {
 		w.minute(t)
 	}
 	if got := w.reading(t).Version; got != first || w.listed != 4 {
-		t.Errorf("the reading was written %d times in three ticks of %d pages", got-first, w.listed)
+		t.Errorf("the reading was written %d times in three ticks, want none; %d pages in all, want 4", got-first, w.listed)
 	}
 }
 
@@ -408,16 +412,16 @@ func TestUnprovenNamesEachUnrecognisedPersonOfThePolicy(t *testing.T) {
 	w.policy = compiled(t, strings.Replace(loose, "who: [leaver@example.com]",
 		"who: [Leaver@example.com, dev1@example.com, both@example.com, no.one@example.com, guest@example.com, U0SEC1, "+
 			"U0NONE, lead1@example.com]", 1))
-	set := func(id, email, claims string) {
-		w.people[id] = access.Person{ID: id, Email: email, UnverifiedEmail: claims, Membership: access.Member}
+	set := func(id, email, unverified string) {
+		w.people[id] = access.Person{ID: id, Email: email, UnverifiedEmail: unverified, Membership: access.Member}
 	}
 	set("U0LEAVER", "", "LEAVER@example.com")
-	set("U0SEC1", "", "sec1@example.com") // named by id, so it does not matter
-	set("U0TWIN", "both@example.com", "")
+	set("U0SEC1", "", "sec1@example.com") // the policy names this person by id, so the address does not matter
+	set("U0COPY", "both@example.com", "")
 	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", UnverifiedEmail: "guest@example.com", Membership: access.Guest}
 	w.minute(t)
 	want := []Unrecognised{
-		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0TWIN", Shared},
+		{"both@example.com", "U0BOTH", Shared}, {"both@example.com", "U0COPY", Shared},
 		{"guest@example.com", "U0GUEST", "guest"},
 		{"leaver@example.com", "U0LEAVER", Unconfirmed}, {"no.one@example.com", "", Nobody}, {"U0NONE", "", Nobody},
 	}

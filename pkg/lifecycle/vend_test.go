@@ -10,8 +10,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// What keeps a session from being recorded is told whole: the first error says
-// what is wrong, the second one often only that it is still so.
+// The first error says what is wrong. The second one often says only that the same is
+// still wrong.
 func TestBothErrorsAreReturnedIfASessionCannotBeRecorded(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Look")
@@ -36,7 +36,7 @@ func TestBothErrorsAreReturnedIfASessionCannotBeRecorded(t *testing.T) {
 	}
 }
 
-// A click whose every field is a megabyte asks nobody and writes nothing.
+// An order with fields of a megabyte makes no call and writes nothing.
 func TestMalformedOrderIsRefusedBeforeAnyCall(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Look")
@@ -44,8 +44,8 @@ func TestMalformedOrderIsRefusedBeforeAnyCall(t *testing.T) {
 	calls := 0
 	w.fault = func(string) (error, error) { calls++; return nil, nil }
 	for name, o := range map[string]access.Order{
-		"all of it":    {ID: mega, Request: mega, By: mega, Kind: access.Kind(mega), At: noon},
-		"the id alone": {ID: mega, Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: noon},
+		"every field": {ID: mega, Request: mega, By: mega, Kind: access.Kind(mega), At: noon},
+		"only the id": {ID: mega, Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: noon},
 	} {
 		out, err := Vend{Step: w.step(), STS: w}.Do(context.Background(), o)
 		if !errors.Is(err, access.ErrBadOrder) || calls != 0 || out.Request.ID != "" || len(err.Error()) > 100 {
@@ -57,7 +57,8 @@ func TestMalformedOrderIsRefusedBeforeAnyCall(t *testing.T) {
 	}
 }
 
-// One clock may be read before and one after the moment that a request is due.
+// A tick reads the clock several times. One reading may be before the time at which a
+// request is due, and the next one after it.
 func TestTickEndsIfTheClockStepsBack(t *testing.T) {
 	w := newWorld(t)
 	r := w.mustSubmit("U0DEV1", "Change")
@@ -67,7 +68,7 @@ func TestTickEndsIfTheClockStepsBack(t *testing.T) {
 		if readings++; readings > 1000 {
 			panic("the tick does not end")
 		}
-		// one second before, and at the moment, in turn
+		// in turn one second before the due time, and at it
 		return noon.Add(time.Duration(-readings%2) * time.Second).Add(15 * time.Minute)
 	}
 	tick := Tick{Step: step, DueIn: w.store}
@@ -77,6 +78,6 @@ func TestTickEndsIfTheClockStepsBack(t *testing.T) {
 		}
 	}
 	if !w.at(r.ID).Reminded {
-		t.Error("nobody was reminded")
+		t.Error("no reminder was recorded")
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
-// loose and strict are the two policies that tests change between. Under both,
-// change takes two people; strict gives less time and no keys.
+// loose and strict are two policies; tests switch from one to the other. Under both, the
+// role Change needs two approvals. strict gives less time and no keys.
 const loose = `
 version: 1
 settings: {channel: C0APPROVALS, operators: C0OPS, answer_within: 1h, remind_after: 15m}
@@ -45,7 +45,7 @@ never:
 
 var strict = strings.NewReplacer("max: 4h", "max: 30m, give: [console]", "max: 2h", "max: 45m").Replace(loose)
 
-// tb is what testing.T and rapid.T have in common.
+// tb has the methods that the tests use of testing.T and rapid.T.
 type tb interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -63,8 +63,8 @@ func compiled(t tb, text string) *policy.Policy {
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// world is everything that the steps stand on, with the real store and policy.
-// Slack and STS are function fields' worth of behaviour, held here.
+// world is everything that the steps need: the real store in memory, the real policy,
+// and a fake Slack and STS, which are methods of world.
 type world struct {
 	t      tb
 	mu     sync.Mutex
@@ -74,26 +74,29 @@ type world struct {
 	people map[string]access.Person
 	groups map[string][]string
 	ids    int
-	page   int // users on a page
-	listed int // calls of users.list that were answered
+	page   int // users on a page of users.list
+	listed int // successful calls of users.list
 
-	fault   func(call string) (before, after error) // nil: all goes well
-	assumed []access.Vending
-	keys    int
-	changed time.Time // when groups or people last changed
+	fault   func(call string) (before, after error) // nil for no faults; see call
+	assumed []access.Vending                        // the calls of AssumeRole that succeeded
+	keys    int                                     // how many access keys were made
+	changed time.Time                               // when groups or people last changed
 }
 
 func newWorld(t tb) *world {
 	w := &world{t: t, now: noon, policy: compiled(t, loose), page: 1000, people: make(map[string]access.Person)}
 	w.store = memory.New(w.clock)
 	for id, name := range map[string]string{
-		"U0DEV1": "dev1", "U0DEV2": "dev2", "U0LEAD1": "lead1", "U0LEAD2": "lead2", "U0SEC1": "sec1", "U0BOTH": "both", "U0LEAVER": "leaver",
+		"U0DEV1": "dev1", "U0DEV2": "dev2", "U0LEAD1": "lead1", "U0LEAD2": "lead2",
+		"U0SEC1": "sec1", "U0BOTH": "both", "U0LEAVER": "leaver",
 	} {
 		w.people[id] = access.Person{ID: id, Email: name + "@example.com", Name: name, Membership: access.Member}
 	}
 	w.people["U0GUEST"] = access.Person{ID: "U0GUEST", Email: "guest@example.com", Membership: access.Guest}
 	w.groups = map[string][]string{
-		"S0DEVS": {"U0DEV1", "U0DEV2", "U0BOTH", "U0LEAVER"}, "S0LEADS": {"U0LEAD1", "U0LEAD2", "U0BOTH"}, "S0SECURITY": {"U0SEC1", "U0BOTH"},
+		"S0DEVS":     {"U0DEV1", "U0DEV2", "U0BOTH", "U0LEAVER"},
+		"S0LEADS":    {"U0LEAD1", "U0LEAD2", "U0BOTH"},
+		"S0SECURITY": {"U0SEC1", "U0BOTH"},
 	}
 	return w
 }
@@ -104,17 +107,17 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-func (w *world) pass(d time.Duration) {
+func (w *world) advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
 }
 
-// errDown is what a call that fails answers.
+// errDown is the error of a call that a fault makes fail.
 var errDown = errors.New("the service is down")
 
-// call runs do between the faults of a call's name: one before means that do
-// is not run, one after that it is run and its answer lost.
+// call runs do, with the faults for this name. A fault before do means that do is not
+// run. A fault after do means that it runs, and its answer is lost.
 func (w *world) call(name string, do func() error) error {
 	w.mu.Lock()
 	fault := w.fault
@@ -158,8 +161,8 @@ func (w *world) Group(_ context.Context, id string) (members []string, err error
 	return members, err
 }
 
-// People gives everybody in pages of w.page, in the order of their ids; a cursor
-// is the id of the first one of a page.
+// People returns everybody in pages of w.page users, sorted by id. A cursor is the id of
+// the first user on a page.
 func (w *world) People(_ context.Context, cursor string) (page []access.Person, next string, err error) {
 	err = w.call("slack:people", func() error {
 		w.mu.Lock()
@@ -184,7 +187,9 @@ func (w *world) People(_ context.Context, cursor string) (page []access.Person, 
 	return page, next, err
 }
 
-func (w *world) Load(ctx context.Context, id string) (r access.Request, d access.Directory, m access.Messages, err error) {
+func (w *world) Load(
+	ctx context.Context, id string,
+) (r access.Request, d access.Directory, m access.Messages, err error) {
 	err = w.call("store:load", func() error {
 		r, d, m, err = w.store.Load(ctx, id)
 		return err
@@ -234,7 +239,8 @@ func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credenti
 		w.checkAssume(r, v)
 		w.assumed = append(w.assumed, v)
 		c = access.Credentials{
-			AccessKeyID: fmt.Sprintf("ASIA%016d", w.keys), SecretKey: access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"),
+			AccessKeyID: fmt.Sprintf("ASIA%016d", w.keys),
+			SecretKey:   access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"),
 			Expires: w.now.Add(min(time.Hour, max(15*time.Minute, v.Ends.Sub(w.now)))),
 		}
 		return nil
@@ -245,7 +251,7 @@ func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credenti
 	return c, nil
 }
 
-// checkAssume is called at the moment of AssumeRole: what must hold then.
+// checkAssume checks what must hold when AssumeRole is called.
 func (w *world) checkAssume(r access.Request, v access.Vending) {
 	intended := slices.ContainsFunc(r.Sessions, func(s access.Session) bool { return !s.Issued() })
 	switch {
@@ -254,12 +260,15 @@ func (w *world) checkAssume(r access.Request, v access.Vending) {
 	case v.Session != "aws-access-"+r.ID || v.Grant != r.ID || v.Who.ID != r.Requester.ID:
 		w.t.Errorf("4.3.3: session %q of %s for %s, want the names of request %s", v.Session, v.Grant, v.Who.ID, r.ID)
 	case !w.now.Before(v.Ends) || v.Ends.After(r.Ends):
-		w.t.Errorf("4.3.2: AssumeRole at %s until %s, the grant ends %s", w.now, v.Ends, r.Ends)
+		w.t.Errorf("4.3.2: AssumeRole at %s until %s, but the grant ends at %s", w.now, v.Ends, r.Ends)
 	}
 }
 
 func (w *world) roster() Roster {
-	return Roster{Slack: w, Store: w.store, Policy: w.policy, Now: w.clock, NoGroup: func(err error) bool { return errors.Is(err, errNoGroup) }}
+	return Roster{
+		Slack: w, Store: w.store, Policy: w.policy, Now: w.clock,
+		NoGroup: func(err error) bool { return errors.Is(err, errNoGroup) },
+	}
 }
 
 func (w *world) step() Step {
@@ -289,6 +298,7 @@ func (w *world) order(id, by, order string, kind access.Kind) (Handout, error) {
 	return v.Do(context.Background(), access.Order{ID: order, Request: id, By: by, Kind: kind, At: w.clock()})
 }
 
+// tick does the work of the tick function: it reads from Slack, and moves due requests.
 func (w *world) tick() error {
 	if _, err := w.roster().Refresh(context.Background()); err != nil {
 		return err
@@ -296,6 +306,7 @@ func (w *world) tick() error {
 	return Tick{Step: w.step(), DueIn: w.store}.Do(context.Background())
 }
 
+// at returns a request as it is stored now.
 func (w *world) at(id string) access.Request {
 	r, _, _, err := w.store.Load(context.Background(), id)
 	if err != nil {
