@@ -36,7 +36,7 @@ const (
 	CodeAWSInvalid      = "aws_invalid"
 )
 
-// What people can do next, where several refusals say the same.
+// What people can do next, if several refusals say the same.
 const (
 	startAgain    = "Start again with /aws-access."
 	askAgain      = "Ask again with /aws-access."
@@ -83,7 +83,7 @@ func RefuseUnknownPerson() error {
 // How much one person may do.
 
 // RefuseTooFast is too_fast: somebody sends more commands, clicks and forms than
-// one function instance takes of one person. functions.Slack decides it before
+// one function instance accepts from one person. functions.Slack decides it before
 // any call is made.
 func RefuseTooFast() error {
 	return refuse("too_fast", "You are sending commands and clicks too fast.",
@@ -192,8 +192,8 @@ func RefuseLineWithoutReason() error {
 	return badLine("The reason in quotes is missing after the time.")
 }
 
-// RefuseLineWords is bad_line: more words than account and role stand before the
-// time, probably a name with spaces and without quotes.
+// RefuseLineWords is bad_line: there are more than two words before the time, probably
+// because a name with spaces has no quotes.
 func RefuseLineWords(line string) error {
 	return badLine("There are too many words before the time in " + quoted(line) +
 		". Put a name with spaces in quotes, or write the account's 12 digits.")
@@ -205,20 +205,20 @@ func RefuseLineQuote(what string) error {
 	return badLine("The quote before the " + what + " is not closed.")
 }
 
-// RefuseLineRest is bad_line: what follows the reason is no ticket.
+// RefuseLineRest is bad_line: the text after the reason is not a ticket.
 func RefuseLineRest(rest string) error {
 	return badLine("AWS access does not understand " + quoted(rest) + " after the reason.")
 }
 
-// RefuseLineLength is bad_length: what stands between the role and the reason is
-// no length of time.
+// RefuseLineLength is bad_length: the text between the role and the reason is not a
+// length of time.
 func RefuseLineLength(text string) error {
 	return refuse("bad_length", quoted(text)+" is not a length of time.", lengthForm+": "+LineForm)
 }
 
 // What was asked for.
 
-// RefuseBadLength is bad_length: text is no length of time. policy.ParseLength
+// RefuseBadLength is bad_length: text is not a length of time. policy.ParseLength
 // decides it. A text of more than 40 bytes is not repeated.
 func RefuseBadLength(text string) error {
 	const limit = 40
@@ -229,7 +229,7 @@ func RefuseBadLength(text string) error {
 	return refuse("bad_length", says, lengthForm+".")
 }
 
-// RefuseTooShort is too_short: less than MinFor was asked for. lifecycle.Submit
+// RefuseTooShort is too_short: the requester asked for less than MinFor. lifecycle.Submit
 // decides it; New repeats it.
 func RefuseTooShort(asked time.Duration) error {
 	return refuse("too_short", "The shortest access is "+FormatLength(MinFor)+". You asked for "+FormatLength(asked)+".",
@@ -242,7 +242,7 @@ func RefuseShortening() error {
 	return refuse("too_short", "The shortest access is "+FormatLength(MinFor)+".", "")
 }
 
-// RefuseTooLong is too_long: more than the policy gives was asked for.
+// RefuseTooLong is too_long: the requester asked for more than the policy allows.
 // policy.Decide decides it; New repeats it.
 func RefuseTooLong(limit, asked time.Duration) error {
 	return refuse("too_long", "You asked for "+FormatLength(asked)+". At most "+FormatLength(limit)+" is allowed here.",
@@ -328,15 +328,15 @@ func RefuseNothingAllowed() error {
 		"Ask the people who maintain the policy for access.")
 }
 
-// RefuseNotAllowed is not_allowed: no rule allows this role to this person. It
-// says nothing about who could ask for it. policy.Decide decides it.
+// RefuseNotAllowed is not_allowed: no rule lets this person ask for this role. It does
+// not reveal who could ask for it. policy.Decide decides it.
 func RefuseNotAllowed(role, account string) error {
 	return refuse("not_allowed", "You may not ask for "+role+" in "+account+".",
 		"The form shows what you may ask for: /aws-access.")
 }
 
-// RefuseNever is never: a never of the policy forbids it. says is what the
-// author of the policy wrote for people to read, and may be empty.
+// RefuseNever is never: a never rule of the policy forbids it. says is the sentence
+// that the policy has for this rule, and may be empty.
 // policy.Decide decides it.
 func RefuseNever(name, says string) error {
 	if says == "" {
@@ -345,25 +345,25 @@ func RefuseNever(name, says string) error {
 	return refuse("never", says, "")
 }
 
-// RefusePerhapsNever is never: a never of the policy may name this person, and
-// doubt is why that is not known. policy.Decide decides it.
+// RefusePerhapsNever is never: a never rule of the policy may name this person, and
+// doubt says why that is not known. policy.Decide decides it.
 func RefusePerhapsNever(name string, doubt error) error {
 	return refuse("never", "The policy may forbid this: “"+name+"” may apply to you.", doubt.Error())
 }
 
-// RefuseNothingToGive is nothing_to_give: of the rules that bind, one gives only
+// RefuseNothingToGive is nothing_to_give: of the rules that apply, one gives only
 // the console and another only keys. policy.Decide decides it.
 func RefuseNothingToGive(role, account string) error {
 	return refuse(CodeNothingToGive, "The rules for "+role+" in "+account+
 		" contradict each other: one allows only the console, another only keys.", tellAuthors)
 }
 
-// TooFewApprovers is why a requirement of a rule cannot be filled.
+// TooFewApprovers says why a requirement of a rule cannot be met.
 type TooFewApprovers struct {
 	Rule     string
 	Required int      // how many people must approve
-	From     []string // of whom, as the policy names them
-	Others   int      // how many there are besides the requester
+	From     []string // who may approve, as the policy names them
+	Others   int      // how many of them there are besides the requester
 
 	GoneGroups        []string // groups that Slack no longer has
 	UnprovenAddresses int      // how many of them have an address that proves nothing
@@ -407,7 +407,8 @@ func approvals(n int) string {
 	return itoa(n) + " approvals"
 }
 
-// RefuseAlreadyAsked is already_asked: the same is pending, until answerBy.
+// RefuseAlreadyAsked is already_asked: a request of this person for the same role in
+// the same account is pending, until answerBy.
 // lifecycle.Submit decides it.
 func RefuseAlreadyAsked(answerBy time.Time) error {
 	return refuse(CodeAlreadyAsked,
@@ -415,16 +416,17 @@ func RefuseAlreadyAsked(answerBy time.Time) error {
 		"Cancel it on its card or in /aws-access list if you want to ask for something else.")
 }
 
-// RefuseAlreadyGranted is already_granted: the same is active, until ends.
+// RefuseAlreadyGranted is already_granted: this person has the same role in the same
+// account, until ends.
 // lifecycle.Submit decides it.
 func RefuseAlreadyGranted(ends time.Time) error {
 	return refuse(CodeAlreadyGranted, "You already have this access until "+FormatTime(ends)+".",
 		"The buttons are in your messages from this app. To ask for another length, give it back first.")
 }
 
-// What is not known of Slack's groups and people. Each says the true reason: that
-// Slack cannot be read is nobody's fault and passes, the others have to be put
-// right by somebody. pkg/policy decides all of these.
+// Groups or people are unknown. Each refusal names the true cause: if Slack cannot be
+// read, people can only wait, but somebody has to fix the other causes. pkg/policy
+// decides all of these.
 
 func unreadable(consequence string) error {
 	return refuse(CodeSlackUnreadable, "Slack cannot be read at the moment, so "+consequence+".", tryLater)
@@ -485,9 +487,9 @@ const (
 // RefuseUnprovenAddress is unproven_address. principals are the groups and people
 // of the policy that may mean this person, by this address.
 func RefuseUnprovenAddress(problem AddressProblem, id, address string, principals []string) error {
-	so := "so the policy cannot tell whether you are in " + listed(principals) + "."
+	consequence := "so the policy cannot tell whether you are in " + listed(principals) + "."
 	if len(principals) == 1 && strings.Contains(principals[0], "@") {
-		so = "so the policy cannot be sure that you are " + principals[0] + "."
+		consequence = "so the policy cannot be sure that you are " + principals[0] + "."
 	}
 	var says string
 	next := "Ask the operators to add your Slack id, " + id + ", to the policy."
@@ -503,7 +505,7 @@ func RefuseUnprovenAddress(problem AddressProblem, id, address string, principal
 	default:
 		says, next = "Slack has not been asked yet whether the address "+address+" is yours alone, ", tryLater
 	}
-	return refuse(CodeUnprovenAddress, says+so, next)
+	return refuse(CodeUnprovenAddress, says+consequence, next)
 }
 
 // RefuseUnprovenApprover is unproven_address: the address of an approver no
@@ -684,10 +686,10 @@ func RefuseOrderLate() error {
 	return refuse("order_late", "That click arrived too late to be answered.", pressAgain)
 }
 
-// RefuseUnknownOrder is unknown_order: the request has no such order that waits
-// for an answer. Request.Issue and Request.Fail decide it.
+// RefuseUnknownOrder is unknown_order: the request has no such order, or the order was
+// answered. Request.Issue and Request.Fail decide it.
 func RefuseUnknownOrder() error {
-	return refuse(CodeUnknownOrder, "AWS access no longer works on an answer to this click.", pressAgain)
+	return refuse(CodeUnknownOrder, "This click is no longer being processed.", pressAgain)
 }
 
 // RefuseUnknownKeysForm is unknown_keys_form: a newer version drew the button.
@@ -703,7 +705,7 @@ func RefuseNotYet(starts time.Time) error {
 	return refuse("not_yet", "This access begins at "+FormatTime(starts)+".", "")
 }
 
-// RefuseNotGiven is not_given: the grant gives no kind of this sort.
+// RefuseNotGiven is not_given: the grant does not hand out this kind.
 // Request.Order decides it.
 func RefuseNotGiven(kind Kind) error {
 	if kind == Keys {

@@ -156,8 +156,8 @@ func (s Close) End(ctx context.Context, id, by string) (Moved, error) {
 	return s.own(ctx, id, by, access.Ended, access.Request.End)
 }
 
-// own makes a move that only the requester can make. It does not ask Slack who that
-// is: somebody who may no longer ask for access can still give it back.
+// own makes a move that only the requester can make. It does not ask Slack about them,
+// so that people who may no longer ask for access can still give it back.
 func (s Close) own(
 	ctx context.Context, id, by string, to access.State,
 	turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error),

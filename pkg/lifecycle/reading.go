@@ -221,7 +221,7 @@ func withReading(d access.Directory, reading access.Reading) access.Directory {
 	d.Shared, d.Size, d.PeopleAt = slices.Compact(shared), reading.Size, reading.Began
 	d.People = make(map[string]access.Person)
 	for id, p := range reading.People {
-		if p.Membership == "" { // looked for, and not there
+		if p.Membership == "" { // looked for, but not found
 			continue
 		}
 		if slices.Contains(d.Shared, address(p)) {

@@ -91,15 +91,15 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	}
 	m := asking{Asked: in, id: id, directory: d, now: s.Now()}
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
-	var open []access.Request
+	var unfinished []access.Request
 	if ids := asker.Unsure(m.account.ID, m.Role, m.now); len(ids) > 0 {
-		if open, err = s.Store.Requests(ctx, ids); err != nil {
-			return access.Request{}, fmt.Errorf("load the open requests of %s: %w", in.By, err)
+		if unfinished, err = s.Store.Requests(ctx, ids); err != nil {
+			return access.Request{}, fmt.Errorf("load the unfinished requests of %s: %w", in.By, err)
 		}
 	}
-	m.asker = asker.After(open, m.now)
-	if there := m.asker.Has(m.account.ID, m.Role); there != "" {
-		return m.already(open, there)
+	m.asker = asker.After(unfinished, m.now)
+	if existing := m.asker.Has(m.account.ID, m.Role); existing != "" {
+		return m.already(unfinished, existing)
 	}
 	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
 		return access.Request{}, refusal
@@ -124,16 +124,16 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 
 // already returns the existing request, and the refusal for it. There is no refusal if
 // an earlier try of this same Submit made it, and the answer of the table was lost.
-func (m asking) already(open []access.Request, there string) (access.Request, error) {
-	for _, r := range open {
+func (m asking) already(unfinished []access.Request, existing string) (access.Request, error) {
+	for _, r := range unfinished {
 		switch r.ID {
 		case m.id:
 			return r, nil
-		case there:
+		case existing:
 			return r, r.Already()
 		}
 	}
-	return access.Request{}, fmt.Errorf("request %s was not read", there)
+	return access.Request{}, fmt.Errorf("request %s was not read", existing)
 }
 
 // meant asks Slack who the requester is, and the policy which account and role they
