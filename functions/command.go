@@ -68,9 +68,9 @@ func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.M
 		return slackui.Message{}, fmt.Errorf("load the requests of %s: %w", user, err)
 	}
 	var older []string
-	for _, open := range asker.Open {
-		if !slices.ContainsFunc(newest, func(r access.Request) bool { return r.ID == open.Request }) {
-			older = append(older, open.Request)
+	for _, one := range asker.Current {
+		if !slices.ContainsFunc(newest, func(r access.Request) bool { return r.ID == one.Request }) {
+			older = append(older, one.Request)
 		}
 	}
 	more := len(newest) == maxListed

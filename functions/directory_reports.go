@@ -104,7 +104,7 @@ func (h Tick) reportEach(
 	}
 	reported := make(map[string]bool)
 	var failed []error
-	for cause, problem := range known.Open {
+	for cause, problem := range known.Current {
 		list, ofKind := strings.CutPrefix(cause, kind)
 		if !ofKind || problem.Over {
 			continue

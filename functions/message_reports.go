@@ -94,7 +94,7 @@ func (h *run) resolveUnused(ctx context.Context) error {
 		return fmt.Errorf("load the operators' problems: %w", err)
 	}
 	var failed []error
-	for name, problem := range p.Open {
+	for name, problem := range p.Current {
 		about, ofSlack := strings.CutPrefix(name, "slack:")
 		hasEnd, young := problem.Forget.IsZero(), h.Now().Sub(problem.Since) < indexLag
 		if !ofSlack || !hasEnd || problem.Over || h.causes[name] || young {

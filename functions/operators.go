@@ -77,7 +77,7 @@ func (o Operators) Deliver(ctx context.Context) error {
 		return fmt.Errorf("load the operators' problems: %w", err)
 	}
 	var owed []string
-	for cause := range p.Open {
+	for cause := range p.Current {
 		if _, free := p.Claim(cause, now); free {
 			owed = append(owed, cause)
 		}
@@ -95,7 +95,7 @@ func (o Operators) Deliver(ctx context.Context) error {
 func (o Operators) post(ctx context.Context, cause string) error {
 	text := ""
 	claimed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) {
-		text = p.Open[cause].Text
+		text = p.Current[cause].Text
 		return p.Claim(cause, o.Now())
 	})
 	if err != nil || !claimed {

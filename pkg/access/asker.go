@@ -12,12 +12,12 @@ import (
 // not write it, so the next Submit reads the requests that may have ended.
 type Asker struct {
 	Version int
-	Open    []OpenAsk `json:",omitzero"`
-	Asked   []int64   `json:",omitzero"` // Unix seconds, the oldest first
+	Current []CurrentAsk `json:"Open,omitzero"`
+	Asked   []int64      `json:",omitzero"` // Unix seconds, the oldest first
 }
 
-// OpenAsk is a request that was pending or active when it was last read.
-type OpenAsk struct {
+// CurrentAsk is a request that was pending or active when it was last read.
+type CurrentAsk struct {
 	Request, Account, Role string
 	Until                  time.Time `json:",omitzero"` // the end of its grant; zero if it was pending
 }
@@ -25,16 +25,16 @@ type OpenAsk struct {
 const (
 	// AskWindow is how long an ask counts.
 	AskWindow = time.Hour
-	// MaxOpen is how many requests and grants one person may have at once. It
+	// MaxCurrent is how many requests and grants one person may have at once. It
 	// limits the stored item to about 60 KB.
-	MaxOpen = 500
+	MaxCurrent = 500
 )
 
 // Unsure returns the ids of the requests that must be read before this person may
-// ask for a role in an account: those that were pending, and the grant of that role
-// in that account.
+// ask for a role in an account: the pending ones, and the grant of that role in that
+// account.
 func (a Asker) Unsure(account, role string, now time.Time) (ids []string) {
-	for _, o := range a.Open {
+	for _, o := range a.Current {
 		same := o.Account == account && o.Role == role
 		if o.Until.IsZero() || same && now.Before(o.Until) {
 			ids = append(ids, o.Request)
@@ -51,20 +51,20 @@ func (a Asker) After(read []Request, now time.Time) Asker {
 	for _, r := range read {
 		known[r.ID] = r
 	}
-	var open []OpenAsk
-	for _, o := range a.Open {
+	var current []CurrentAsk
+	for _, o := range a.Current {
 		r, found := known[o.Request]
 		switch {
 		case !found && !o.Until.IsZero() && now.Before(o.Until):
-			open = append(open, o)
+			current = append(current, o)
 		case found && r.State == Pending && now.Before(r.AnswerBy):
-			open = append(open, o)
+			current = append(current, o)
 		case found && r.State == Active && now.Before(r.Ends):
 			o.Until = r.Ends
-			open = append(open, o)
+			current = append(current, o)
 		}
 	}
-	a.Open = open
+	a.Current = current
 	since := now.Add(-AskWindow).Unix()
 	a.Asked = slices.DeleteFunc(slices.Clone(a.Asked), func(at int64) bool { return at <= since })
 	return a
@@ -73,7 +73,7 @@ func (a Asker) After(read []Request, now time.Time) Asker {
 // Has returns the id of the unfinished request for a role in an account, "" if
 // there is none.
 func (a Asker) Has(account, role string) string {
-	for _, o := range a.Open {
+	for _, o := range a.Current {
 		if o.Account == account && o.Role == role {
 			return o.Request
 		}
@@ -91,7 +91,9 @@ func (a Asker) Counts(now time.Time) Asker {
 // Opens returns the asker with one more ask, which made request r.
 func (a Asker) Opens(r Request, now time.Time) Asker {
 	a = a.Counts(now)
-	a.Open = append(slices.Clone(a.Open), OpenAsk{Request: r.ID, Account: r.Account, Role: r.Role, Until: r.Ends})
+	a.Current = append(slices.Clone(a.Current), CurrentAsk{
+		Request: r.ID, Account: r.Account, Role: r.Role, Until: r.Ends,
+	})
 	return a
 }
 
@@ -104,7 +106,7 @@ func (a Asker) TooMany(perHour int) error {
 		free := time.Unix(a.Asked[n-perHour], 0).Add(AskWindow)
 		return RefuseTooManyAsks(n, free)
 	}
-	if n := len(a.Open); n >= MaxOpen {
+	if n := len(a.Current); n >= MaxCurrent {
 		return RefuseTooManyOpen(n)
 	}
 	return nil
@@ -115,7 +117,7 @@ func (a Asker) TooMany(perHour int) error {
 // Refusals: too_many_pending.
 func (a Asker) TooManyPending(limit int) error {
 	pending := 0
-	for _, o := range a.Open {
+	for _, o := range a.Current {
 		if o.Until.IsZero() {
 			pending++
 		}

@@ -19,7 +19,7 @@ type Problem struct {
 // each once when it begins and once when it is over.
 type Problems struct {
 	Version int
-	Open    map[string]Problem
+	Current map[string]Problem `json:"Open"`
 }
 
 // MaxProblems bounds how many causes are kept, and MaxProblemText how many
@@ -41,7 +41,7 @@ const TellAgainAfter = time.Minute
 // Report adds a problem. It returns false if the cause is known already, or if
 // there are too many problems.
 func (p Problems) Report(cause string, problem Problem) (Problems, bool) {
-	known, found := p.Open[cause]
+	known, found := p.Current[cause]
 	if found && !known.Over && !known.forgotten(problem.Since) || !found && p.full(problem) {
 		return p, false
 	}
@@ -50,18 +50,18 @@ func (p Problems) Report(cause string, problem Problem) (Problems, bool) {
 
 func (p Problems) full(problem Problem) bool {
 	passing := 0
-	for _, known := range p.Open {
+	for _, known := range p.Current {
 		if !known.Forget.IsZero() {
 			passing++
 		}
 	}
-	return len(p.Open) >= MaxProblems || !problem.Forget.IsZero() && passing >= MaxPassing
+	return len(p.Current) >= MaxProblems || !problem.Forget.IsZero() && passing >= MaxPassing
 }
 
 // Resolve replaces a problem with the message that it is over. A problem that the
 // operators were never told about is removed. It returns false if nothing changes.
 func (p Problems) Resolve(cause, text string, now time.Time) (Problems, bool) {
-	known, found := p.Open[cause]
+	known, found := p.Current[cause]
 	switch {
 	case !found || known.Over:
 		return p, false
@@ -73,7 +73,7 @@ func (p Problems) Resolve(cause, text string, now time.Time) (Problems, bool) {
 
 // Tell records that the operators were told about a cause.
 func (p Problems) Tell(cause string, now time.Time) Problems {
-	told, found := p.Open[cause]
+	told, found := p.Current[cause]
 	switch {
 	case !found:
 		return p
@@ -87,7 +87,7 @@ func (p Problems) Tell(cause string, now time.Time) Problems {
 // Claim records that the caller is about to tell the operators about a cause. It
 // returns false if they were told, or if another invocation may be telling them.
 func (p Problems) Claim(cause string, now time.Time) (Problems, bool) {
-	owed, found := p.Open[cause]
+	owed, found := p.Current[cause]
 	if !found || !owed.Told.IsZero() || now.Before(owed.Try) {
 		return p, false
 	}
@@ -98,19 +98,19 @@ func (p Problems) Claim(cause string, now time.Time) (Problems, bool) {
 // Prune removes the problems whose Forget has come. It returns false if there are
 // none.
 func (p Problems) Prune(now time.Time) (Problems, bool) {
-	next := maps.Clone(p.Open)
+	next := maps.Clone(p.Current)
 	maps.DeleteFunc(next, func(_ string, known Problem) bool { return known.forgotten(now) })
-	if len(next) == len(p.Open) {
+	if len(next) == len(p.Current) {
 		return p, false
 	}
-	p.Open = next
+	p.Current = next
 	return p, true
 }
 
 func (p Problem) forgotten(now time.Time) bool { return !p.Forget.IsZero() && !now.Before(p.Forget) }
 
 func (p Problems) with(cause string, problem Problem) Problems {
-	next := maps.Clone(p.Open)
+	next := maps.Clone(p.Current)
 	if next == nil {
 		next = make(map[string]Problem)
 	}
@@ -118,13 +118,13 @@ func (p Problems) with(cause string, problem Problem) Problems {
 		problem.Text = string(text[:MaxProblemText-1]) + "…"
 	}
 	next[cause] = problem
-	p.Open = next
+	p.Current = next
 	return p
 }
 
 func (p Problems) without(cause string) Problems {
-	next := maps.Clone(p.Open)
+	next := maps.Clone(p.Current)
 	delete(next, cause)
-	p.Open = next
+	p.Current = next
 	return p
 }

@@ -244,7 +244,7 @@ func readingVersions(ctx context.Context, s Subject) error {
 func problemVersions(ctx context.Context, s Subject) error {
 	problems := func(n int, text string) access.Problems {
 		return access.Problems{Version: n,
-			Open: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}
+			Current: map[string]access.Problem{"slack:users.list": {Text: text, Since: Now.UTC()}}}
 	}
 	save := func(n int, text string) error { return s.SaveProblems(ctx, problems(n, text)) }
 	none, err := s.Problems(ctx)

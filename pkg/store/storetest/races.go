@@ -146,8 +146,8 @@ func concurrentSubmissions(ctx context.Context, s Subject) error {
 	_, a, err := s.LoadForSubmit(ctx, dev.ID, "")
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
 	failed := []error{err, err2, wantSame("version", a.Version, last), wantSame("requests", len(made), last),
-		wantSame("open", len(a.Open), last)}
-	for i, o := range a.Open {
+		wantSame("open", len(a.Current), last)}
+	for i, o := range a.Current {
 		r := won[i+1].Load()
 		if r == nil || r.ID != o.Request {
 			failed = append(failed, fmt.Errorf("version %d holds request %s, which did not win it", i+1, o.Request))
