@@ -36,7 +36,7 @@ const (
 	CodeAWSInvalid      = "aws_invalid"
 )
 
-// What people can do next, if several refusals say the same.
+// The next steps that several refusals name.
 const (
 	startAgain    = "Start again with /aws-access."
 	askAgain      = "Ask again with /aws-access."
@@ -142,7 +142,7 @@ func RefuseBusyRequest() error {
 		"Look at the card, and try again if nobody has decided it.")
 }
 
-// What Slack sends. These need no record and no policy.
+// Payloads of Slack. These checks need neither the table nor the policy.
 
 // RefuseUnknownPayload is unknown_payload: an interaction of a type that is not
 // handled. slackui.ParseInteraction decides it.
@@ -216,7 +216,7 @@ func RefuseLineLength(text string) error {
 	return refuse("bad_length", quoted(text)+" is not a length of time.", lengthForm+": "+LineForm)
 }
 
-// What was asked for.
+// The ask: account, role, time, reason and ticket.
 
 // RefuseBadLength is bad_length: text is not a length of time. policy.ParseLength
 // decides it. A text of more than 40 bytes is not repeated.

@@ -106,7 +106,7 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	}
 	who, exact, err := s.meant(ctx, &m)
 	if err == nil && (exact.Account != m.account.ID || exact.Role != m.Role) {
-		return s.ask(ctx, exact, id) // the policy understood the typed names in another way for this person
+		return s.ask(ctx, exact, id) // for this person the typed names mean another account or role
 	}
 	var r access.Request
 	var event access.Event

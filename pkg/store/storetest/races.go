@@ -146,7 +146,7 @@ func concurrentSubmissions(ctx context.Context, s Subject) error {
 	_, a, err := s.LoadForSubmit(ctx, dev.ID, "")
 	made, err2 := s.ByRequester(ctx, dev.ID, 1000)
 	failed := []error{err, err2, wantSame("version", a.Version, last), wantSame("requests", len(made), last),
-		wantSame("open", len(a.Current), last)}
+		wantSame("current", len(a.Current), last)}
 	for i, o := range a.Current {
 		r := won[i+1].Load()
 		if r == nil || r.ID != o.Request {
