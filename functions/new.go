@@ -14,7 +14,7 @@ import (
 
 // Deps is what the handlers are built from. The mains (by functions/deployed),
 // the sandbox, the tests and the benchmarks all build handlers by the New
-// functions of this file, so that none of them runs another product.
+// functions of this file, so that all of them run the same product.
 type Deps struct {
 	Team       string // id of the workspace, T…
 	Enterprise string // id of its organisation, E…; "" outside Enterprise Grid
@@ -44,7 +44,7 @@ type Store interface {
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Reading(ctx context.Context) (access.Reading, error)
 	SaveReading(ctx context.Context, next access.Reading) error
-	Due(ctx context.Context, now time.Time, most int) ([]string, error)
+	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
 // NewSlack builds the handler of what Slack sends. newID makes the ids of
@@ -76,13 +76,13 @@ func NewTick(d Deps) Tick {
 	}
 }
 
-// Vending is what only the vend function has: the ways to sessions. It comes
-// from pkg/vend, which this package must not import: the public functions would
-// link the STS client.
+// Vending is what only the vend function has: the means to make sessions. It comes
+// from pkg/vend, which this package must not import, because the public functions
+// would then link the STS client.
 type Vending struct {
 	STS    assumer
 	SignIn signIn
-	// Render writes keys in a form, in parts of which each fits into a post.
+	// Render writes keys in a form, in parts that each fit into one message.
 	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
 	Roles  roleTester // for doctor's checks
 }

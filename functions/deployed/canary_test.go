@@ -110,12 +110,12 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	}{
 		"nothing goes wrong":           {nil, 3},
 		"posting fails":                {[]rule{{op: "slack:chat.postEphemeral", how: repeats}}, 0},
-		"posted, and the answer lost":  {[]rule{{op: "slack:chat.postEphemeral", most: 2, lost: true}}, -1},
+		"posted, and the answer lost":  {[]rule{{op: "slack:chat.postEphemeral", limit: 2, lost: true}}, -1},
 		"the table is away after STS":  {[]rule{{op: "dynamodb:TransactWriteItems", by: "vend", skip: 1, how: repeats}}, 0},
 		"STS repeats what it was sent": {[]rule{{op: "sts:", how: repeats}}, 0},
 		"STS loses its answer":         {[]rule{{op: "sts:", lost: true}}, 0},
 		"sign-in repeats it":           {[]rule{{op: "federation", how: repeats}}, 2},
-		"SSM loses its answer":         {[]rule{{op: "ssm:", by: "vend", most: 1, lost: true}}, 3},
+		"SSM loses its answer":         {[]rule{{op: "ssm:", by: "vend", limit: 1, lost: true}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := granted(t)
@@ -125,7 +125,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 			w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 			w.click("U0DEV1", "Open AWS console", "@U0DEV1")
 			w.click("U0DEV2", "Get temporary keys", "@U0DEV1") // a tampered client
-			w.wire.mends()
+			w.wire.recovers()
 			// a record that is given up
 			w.put(item{"pk": text("request#01BAD"), "sk": text("event#000001"), "format": number("1"), "body": text("{")})
 			w.pass(2 * time.Minute)

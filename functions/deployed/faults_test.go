@@ -64,7 +64,7 @@ func TestAnUnreachableTableLosesNothing(t *testing.T) {
 		if !strings.Contains(w.logs("slack"), reference) {
 			t.Errorf("%s: the reference %s is not in the log", how, reference)
 		}
-		w.wire.mends()
+		w.wire.recovers()
 		if n := len(w.requests()); n != 0 {
 			t.Fatalf("%s: there are %d requests", how, n)
 		}
@@ -90,9 +90,9 @@ func TestALostAnswerOfTheTableIsOneMove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	lose := func(function string) {
-		w.wire.mends()
-		w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", by: function, most: 1, lost: true})
-		w.wire.breaks(rule{op: "dynamodb:PutItem", by: "notify", most: 1, lost: true})
+		w.wire.recovers()
+		w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", by: function, limit: 1, lost: true})
+		w.wire.breaks(rule{op: "dynamodb:PutItem", by: "notify", limit: 1, lost: true})
 	}
 	lose("slack")
 	if out := w.command("U0DEV1", line); !strings.Contains(out.Body, "Asked for") {
@@ -124,13 +124,13 @@ func TestNotifyContinuesWhenTheTableIsBack(t *testing.T) {
 	w := newWorld(t)
 	for how, answer := range tableAnswers {
 		before := len(w.messages(in("C0APPROVALS")))
-		w.wire.breaks(rule{op: "dynamodb:BatchGetItem", by: "notify", most: 5, how: answer})
-		w.wire.breaks(rule{op: "dynamodb:PutItem", by: "notify", most: 1, how: answer})
+		w.wire.breaks(rule{op: "dynamodb:BatchGetItem", by: "notify", limit: 5, how: answer})
+		w.wire.breaks(rule{op: "dynamodb:PutItem", by: "notify", limit: 1, how: answer})
 		w.command("U0DEV1", line)
 		if n := len(w.messages(in("C0APPROVALS"))) - before; n != 1 {
 			t.Errorf("%s: %d cards were posted, want one", how, n)
 		}
-		w.wire.mends()
+		w.wire.recovers()
 		w.click("U0DEV1", "Cancel", "C0APPROVALS") // otherwise the next one is refused as already_asked
 	}
 	if n := len(w.given(&w.parked)); n != 0 {
@@ -153,7 +153,7 @@ func TestAnOrderThatCannotBeReadIsKept(t *testing.T) {
 	if n := len(w.aws.Sessions()); n != 0 {
 		t.Errorf("%d sessions were made", n)
 	}
-	w.wire.mends()
+	w.wire.recovers()
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 	if len(w.keysOf("U0DEV1")) != 1 {
 		t.Error("the next click gave no keys")
@@ -173,7 +173,7 @@ func TestASessionThatCannotBeRecordedIsNotHandedOut(t *testing.T) {
 	if told := w.last(onlyTo("U0DEV1")); !strings.Contains(told, "No session for ReadOnly in payments-prod") {
 		t.Errorf("the person was told: %s", told)
 	}
-	w.wire.mends()
+	w.wire.recovers()
 	w.pass(2 * time.Minute)
 	if got, want := w.verbs(), "submit, approve, vend ordered, tick failed"; got != want {
 		t.Errorf("the events are %s, want %s", got, want)
@@ -199,7 +199,7 @@ func TestTheNextTickDoesTheWorkOfAFailedOne(t *testing.T) {
 		!strings.Contains(err.Error(), "list what is due") {
 		t.Errorf("the tick says %v", err)
 	}
-	w.wire.mends()
+	w.wire.recovers()
 	w.tick()
 	if r := w.request(); r.State != access.TimedOut {
 		t.Errorf("the request is %s, want timed out", r.State)

@@ -17,7 +17,7 @@ import (
 
 // kills ends a function when one of its calls was done, before it receives the answer.
 func (w *world) kills(function, op string) {
-	w.wire.breaks(rule{op: op, most: 1, lost: true, then: func() { w.lambda.Kill(name(function)) }})
+	w.wire.breaks(rule{op: op, limit: 1, lost: true, then: func() { w.lambda.Kill(name(function)) }})
 }
 
 // Vend is killed after it has recorded the intent, and after STS has answered. No session
@@ -65,7 +65,7 @@ func TestNotifyIsKilledAfterItPosted(t *testing.T) {
 	if len(cards) != 2 {
 		t.Fatalf("%d cards were posted, want the lost one and another", len(cards))
 	}
-	w.wire.mends()
+	w.wire.recovers()
 	press := w.pressing("U0LEAD1", "Approve", "C0APPROVALS")
 	press.On = cards[0].Channel + "/" + cards[0].TS // the one that is not recorded
 	w.acts(press)                                   // the click opens a form, in which the person decides

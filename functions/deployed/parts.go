@@ -1,6 +1,6 @@
-// Package deployed builds the parts that every function has in common, out of
-// the environment that Lambda gives it. It must never import pkg/vend: that would
-// let a public function link the STS client.
+// Package deployed builds, from the environment that Lambda gives a function, the
+// parts that all functions share. It must never import pkg/vend, because the public
+// functions would then link the STS client.
 package deployed
 
 import (
@@ -26,17 +26,17 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-// Parts is what a main builds its handler from.
+// Parts are what a main builds its handler from.
 type Parts struct {
 	Config config.Config
 	Deps   functions.Deps
 }
 
-// slackTimeout bounds one call to Slack, which gives a click three seconds.
+// slackTimeout is the timeout of one call to Slack.
 const slackTimeout = 10 * time.Second
 
-// New reads the environment and builds the parts. Its error is one line that
-// names every problem, and no value.
+// New reads the environment and builds the parts. Its error is one line that names
+// every problem and never a value of the environment.
 func New(f config.Function) (Parts, error) {
 	c, err := config.Read(f, os.Getenv)
 	if err != nil {
@@ -45,7 +45,7 @@ func New(f config.Function) (Parts, error) {
 	p := Parts{Config: c}
 	text, err := os.ReadFile(c.Policy)
 	if err != nil {
-		var at *os.PathError // which shows the path
+		var at *os.PathError // its text would show the path
 		if errors.As(err, &at) {
 			err = at.Err
 		}
@@ -71,17 +71,17 @@ func New(f config.Function) (Parts, error) {
 // AWS configures the client of a service.
 func (p Parts) AWS(s config.Service) aws.Config { return config.AWS(p.Config, s, os.Getenv) }
 
-// Signed calls a service without the SDK's client for it.
+// Signed is a client that calls a service without the SDK's own client.
 func (p Parts) Signed(s config.Service) awscall.Client {
 	return awscall.Client{Service: strings.ToLower(string(s)), Config: p.AWS(s)}
 }
 
-// Secret reads an SSM parameter on first use.
+// Secret returns a function that reads an SSM parameter on first use.
 func (p Parts) Secret(name string) func(context.Context, bool) (access.Secret, error) {
 	return (&config.Parameter{SSM: p.Signed(config.SSM), Name: name, Now: time.Now}).Get
 }
 
-// Stop says why a function cannot start, and ends it.
+// Stop prints why the function cannot start, and exits.
 func Stop(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)

@@ -71,7 +71,7 @@ func TestForgedRequestsDoNotReadSSM(t *testing.T) {
 	w := newWorld(t)
 	w.command("U0DEV1", "/aws-access help")
 	began := time.Now()
-	forger := w.hands()
+	forger := w.ui()
 	forger.Secret = access.NewSecret("guessed")
 	for range 30 {
 		typed := line
@@ -80,9 +80,9 @@ func TestForgedRequestsDoNotReadSSM(t *testing.T) {
 			t.Fatalf("forged: %+v, %v", out, err)
 		}
 	}
-	most := 2 + int(time.Since(began)/time.Minute)
-	if n := w.ssm.Reads(signingAt); n > most {
-		t.Errorf("the signing secret was read %d times, want at most %d", n, most)
+	limit := 2 + int(time.Since(began)/time.Minute)
+	if n := w.ssm.Reads(signingAt); n > limit {
+		t.Errorf("the signing secret was read %d times, want at most %d", n, limit)
 	}
 	if n := len(w.requests()); n != 0 {
 		t.Errorf("%d requests were made", n)

@@ -40,7 +40,7 @@ func (w *world) mapStream() {
 			return r.EventName == "INSERT" && strings.HasPrefix(r.Change.Keys["sk"].String(), store.EventPrefix)
 		},
 		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour,
-		OnFailure: w.keep(&w.parked), Retry: soon,
+		OnFailure: w.keep(&w.parked), Retry: shortPause,
 	})
 	w.must(err)
 }

@@ -133,13 +133,13 @@ func TestSixteenApproversAtOnce(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.must(w.slack.SetGroup("S0LEADS", leads)) })
 	w.command("U0DEV1", line)
 	press := w.pressing("", "Approve", "C0APPROVALS")
-	w.wire.breaks(rule{op: "dynamodb:BatchGetItem", by: "slack", most: len(leads), then: meet(len(leads))})
+	w.wire.breaks(rule{op: "dynamodb:BatchGetItem", by: "slack", limit: len(leads), then: meet(len(leads))})
 	var all sync.WaitGroup
 	for _, who := range leads {
 		all.Go(func() {
 			act := press
 			act.As = who
-			if out, err := w.hands().Do(t.Context(), act); err != nil || out.Status != http.StatusOK {
+			if out, err := w.ui().Do(t.Context(), act); err != nil || out.Status != http.StatusOK {
 				t.Errorf("%s approves: %+v, %v", who, out, err)
 			}
 		})

@@ -41,7 +41,7 @@ func TestTwoVersionsOverOpenRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.command("U0DEV1", line) // before
-	w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", most: 1, then: w.redeploy})
+	w.wire.breaks(rule{op: "dynamodb:TransactWriteItems", limit: 1, then: w.redeploy})
 	w.click("U0LEAD1", "Approve", "C0APPROVALS") // while
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 	w.click("U0DEV1", "I'm done", "@U0DEV1") // after
@@ -67,7 +67,7 @@ func TestADeployLosesNoCommand(t *testing.T) {
 	for n, who := range people(12) {
 		all.Go(func() {
 			typed := line
-			out, err := w.hands().Do(t.Context(), slackfake.UserAction{As: who, Command: &typed})
+			out, err := w.ui().Do(t.Context(), slackfake.UserAction{As: who, Command: &typed})
 			if err != nil || !strings.Contains(out.Body, "Asked for") {
 				t.Errorf("%s asks: %+v, %v", who, out, err)
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
-// warmCommands is how many commands a percentile is made of.
+// warmCommands is how many commands a percentile is computed from.
 const warmCommands = 2000
 
 // BenchmarkWarmCommand sends signed commands, one after the other, through the
@@ -20,17 +20,17 @@ func BenchmarkWarmCommand(b *testing.B) {
 	for _, line := range []string{"/aws-access help", "/aws-access list"} {
 		b.Run(line, func(b *testing.B) {
 			w := newWorld(b)
-			hands, over := w.hands(), slackfake.PostOverHTTP(http.DefaultClient, w.url)
+			ui, post := w.ui(), slackfake.PostOverHTTP(http.DefaultClient, w.url)
 			var took []time.Duration
-			hands.Post = func(ctx context.Context, path string, header http.Header, body []byte) (int, []byte, error) {
+			ui.Post = func(ctx context.Context, path string, header http.Header, body []byte) (int, []byte, error) {
 				sent := time.Now()
-				status, answer, err := over(ctx, path, header, body)
+				status, answer, err := post(ctx, path, header, body)
 				took = append(took, time.Since(sent))
 				return status, answer, err
 			}
 			for b.Loop() {
 				for range warmCommands + 1 {
-					if out, err := hands.Do(b.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line}); err != nil ||
+					if out, err := ui.Do(b.Context(), slackfake.UserAction{As: "U0DEV1", Command: &line}); err != nil ||
 						out.Status != http.StatusOK {
 						b.Fatal(out, err)
 					}

@@ -12,9 +12,9 @@ import (
 	"sync"
 )
 
-// wire stands between the functions and all that they call, and lets calls go
-// wrong. What is called is named as in dynamodb:PutItem, ssm:GetParameter,
-// lambda:Invoke, sts:AssumeRole, slack:chat.postMessage.
+// wire is a proxy between the functions and all that they call. It makes calls fail by
+// rules. Operations are named like dynamodb:PutItem, ssm:GetParameter, lambda:Invoke,
+// sts:AssumeRole, slack:chat.postMessage.
 type wire struct {
 	callers map[string]string // function by access key
 
@@ -23,16 +23,16 @@ type wire struct {
 	sent  strings.Builder
 }
 
-// rule is what goes wrong with calls.
+// rule makes calls fail.
 type rule struct {
-	op   string                                   // a prefix counts
-	by   string                                   // function, "" for any; Slack does not know who calls
-	skip int                                      // so many calls go well before
-	most int                                      // so many calls go wrong; 0 is for ever
-	how  func(w http.ResponseWriter, sent []byte) // answers instead; nil does the work
-	then func()                                   // after the work, before its answer
-	lost bool                                     // the work is done, and its answer is lost
-	hit  int
+	op    string                                   // prefix of the operation
+	by    string                                   // function, "" for any; Slack does not know who calls
+	skip  int                                      // how many calls succeed first
+	limit int                                      // how many calls fail then; 0 for all
+	how   func(w http.ResponseWriter, sent []byte) // answers instead; nil does the work
+	then  func()                                   // after the work, before its answer
+	lost  bool                                     // the work is done, and its answer is lost
+	hit   int
 }
 
 func newWire() *wire { return &wire{callers: make(map[string]string)} }
@@ -44,21 +44,21 @@ func (w *wire) breaks(r rule) {
 	w.rules = append(w.rules, &r)
 }
 
-// mends takes all rules away.
-func (w *wire) mends() {
+// recovers removes all rules.
+func (w *wire) recovers() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.rules = nil
 }
 
-// bodies is everything that functions ever sent, but to Slack and STS.
+// bodies is everything that functions have sent to DynamoDB and Lambda.
 func (w *wire) bodies() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sent.String()
 }
 
-// take is the rule for a call, nil for none.
+// take returns the rule for a call; nil for none.
 func (w *wire) take(op, by string, body []byte) *rule {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +71,7 @@ func (w *wire) take(op, by string, body []byte) *rule {
 			continue
 		}
 		r.hit++
-		if r.hit > r.skip && (r.most == 0 || r.hit <= r.skip+r.most) {
+		if r.hit > r.skip && (r.limit == 0 || r.hit <= r.skip+r.limit) {
 			return r
 		}
 	}
@@ -82,7 +82,7 @@ func (w *wire) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
-			return // whoever called is gone
+			return // the caller has gone
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		r := w.take(operation(req, body), w.caller(req), body)
@@ -117,7 +117,7 @@ func (w *wire) caller(r *http.Request) string {
 	return w.callers[key]
 }
 
-// operation is what is called.
+// operation names the called operation.
 func operation(r *http.Request, body []byte) string {
 	place, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	_, target, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -138,22 +138,22 @@ func operation(r *http.Request, body []byte) string {
 	return place
 }
 
-// answers is a way to go wrong: with an error of an AWS service in JSON.
+// answers fails with an AWS error in JSON.
 func answers(status int, code string) func(http.ResponseWriter, []byte) {
 	return func(w http.ResponseWriter, _ []byte) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"played"}`)
+		_, _ = io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#`+code+`","message":"simulated"}`)
 	}
 }
 
-// repeats is another: with a page that repeats what was sent.
+// repeats fails with a page that repeats what was sent.
 func repeats(w http.ResponseWriter, sent []byte) {
 	readable, _ := url.QueryUnescape(string(sent))
 	http.Error(w, "<html>"+readable+string(sent)+"</html>", http.StatusForbidden)
 }
 
-// forward hands calls to DynamoDB Local.
+// forward forwards calls to DynamoDB Local.
 func forward(endpoint string) http.Handler {
 	to, err := url.Parse(endpoint)
 	if err != nil {

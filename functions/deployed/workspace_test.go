@@ -16,8 +16,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 )
 
-// users is how many the workspace has. A tick reads 18,000 whatever that is, so
-// its memory hardly depends on it, and two ticks are enough for a test.
+// users is the number of users in the workspace. A tick reads at most 18,000, so its
+// memory hardly depends on the number, and two ticks are enough for a test.
 var users = flag.Int("users", 36_000, "users of the large workspace")
 
 const (
@@ -26,8 +26,8 @@ const (
 	lambdaMemory   = 128 << 10 // KB
 )
 
-// usersList plays users.list of a large workspace, with profiles of the size that
-// Slack's are: about 2 KB each, most of it addresses of pictures.
+// usersList answers users.list for a large workspace, with profiles as large as
+// Slack's: about 2 KB each, most of it addresses of pictures.
 func usersList(w http.ResponseWriter, sent []byte) {
 	form, _ := url.ParseQuery(string(sent))
 	first, _ := strconv.Atoi(form.Get("cursor"))
@@ -63,11 +63,11 @@ func usersList(w http.ResponseWriter, sent []byte) {
 
 func workspaceID(i int) string { return fmt.Sprintf("U1%06d", i) }
 
-// The tick reads a large workspace within 128 MB, of whose people it keeps 2,000:
-// go test -run LargeWorkspace ./functions/deployed -users 100000
+// The tick reads a large workspace within 128 MB, and keeps 2,000 of its people. Run it
+// with more: go test -run LargeWorkspace ./functions/deployed -users 100000
 func TestTheTickReadsALargeWorkspaceWithin128MB(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("needs /proc, which says how much memory a process took")
+		t.Skip("needs /proc, which shows the memory of a process")
 	}
 	w := newWorld(t)
 	w.wire.breaks(rule{op: "slack:users.list", how: usersList})
@@ -105,7 +105,7 @@ func TestTheTickReadsALargeWorkspaceWithin128MB(t *testing.T) {
 }
 
 // peak is the most memory that a function's processes ever took, in KB.
-func (w *world) peak(function string) (most int) {
+func (w *world) peak(function string) (highest int) {
 	w.t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*/environ")
 	w.must(err)
@@ -113,15 +113,15 @@ func (w *world) peak(function string) (most int) {
 		environ, err := os.ReadFile(at)
 		if err != nil || !strings.Contains(string(environ), "AWS_LAMBDA_FUNCTION_NAME="+name(function)+"\x00") ||
 			!strings.Contains(string(environ), "TABLE="+w.table.Name+"\x00") {
-			continue // of somebody else, or gone
+			continue // another process, or one that has ended
 		}
 		status, _ := os.ReadFile(filepath.Join(filepath.Dir(at), "status"))
 		_, high, _ := strings.Cut(string(status), "VmHWM:")
 		fields := strings.Fields(high)
 		if len(fields) > 0 {
 			kb, _ := strconv.Atoi(fields[0])
-			most = max(most, kb)
+			highest = max(highest, kb)
 		}
 	}
-	return most
+	return highest
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -42,28 +43,28 @@ const (
 	org     = "o-example123"
 )
 
-// Where the secrets stand in SSM.
+// Names of the SSM parameters with the secrets.
 const (
 	tokenAt   = "/jit-access/slack/bot-token"
 	signingAt = "/jit-access/slack/signing-secret"
 	externAt  = "/jit-access/external-id"
 )
 
-// room is a directory for packages, set before the first test.
-var room string
+// packageDir is a directory for the functions' packages, set before the first test.
+var packageDir string
 
-// packages makes each function as it is deployed, once, and returns their
-// directory: by what `sam build` calls, for this machine's processor.
+// packages builds each function once, as `sam build` does but for this machine's
+// processor, and returns the directory of all packages.
 var packages = sync.OnceValues(func() (string, error) {
 	made := make(chan error)
 	for function := range functions {
-		go func() { made <- makePackage(filepath.Join(room, function), function) }()
+		go func() { made <- makePackage(filepath.Join(packageDir, function), function) }()
 	}
 	var failed []error
 	for range functions {
 		failed = append(failed, <-made)
 	}
-	return room, errors.Join(failed...)
+	return packageDir, errors.Join(failed...)
 })
 
 func makePackage(dir, function string) error {
@@ -71,7 +72,7 @@ func makePackage(dir, function string) error {
 	//nolint:misspell // it is SAM's own name
 	build := exec.Command("make", "-s", "-C", "../..", target, "ARTIFACTS_DIR="+dir, "ARCH="+runtime.GOARCH)
 	for _, v := range os.Environ() {
-		// of a make that runs the tests
+		// A make that runs the tests sets these.
 		if n, _, _ := strings.Cut(v, "="); n != "MAKEFLAGS" && n != "MFLAGS" && n != "MAKELEVEL" {
 			build.Env = append(build.Env, v)
 		}
@@ -83,22 +84,26 @@ func makePackage(dir, function string) error {
 }
 
 func TestMain(m *testing.M) {
-	os.Exit(inARoom(m.Run))
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("left out by -short: these tests build the functions and need DynamoDB Local")
+		return
+	}
+	os.Exit(withPackageDir(m.Run))
 }
 
-func inARoom(run func() int) int {
+func withPackageDir(run func() int) int {
 	var err error
-	if room, err = os.MkdirTemp("", "aws-access-packages-"); err != nil {
+	if packageDir, err = os.MkdirTemp("", "aws-access-packages-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(room) }()
+	defer func() { _ = os.RemoveAll(packageDir) }()
 	return run()
 }
 
-// world is the product as it is deployed: its real binaries on a played Lambda,
-// its table in DynamoDB Local, and all that they reach beyond on loopback. Time
-// is real.
+// world is the deployed product: its real binaries on the fake Lambda, its table in
+// DynamoDB Local, and fakes of AWS and Slack on loopback. It uses real time.
 type world struct {
 	t      testing.TB
 	table  dynamotest.Table
@@ -107,19 +112,19 @@ type world struct {
 	ssm    *lambdafake.Parameters
 	lambda *lambdafake.Server
 	wire   *wire
-	url    string // of everything that is played
+	url    string // of all fakes
 
 	mu       sync.Mutex
 	signing  access.Secret // what Slack signs with
-	external string        // what the roles' trust wants
+	external string        // external id that the roles' trust requires
 	keys     map[string]access.Credentials
-	parked   [][]byte // stream records that were given up
-	undone   [][]byte // orders that were given up
+	parked   [][]byte // stream records that Lambda gave up
+	undone   [][]byte // orders that Lambda gave up
 	double   bool
 }
 
-// newWorld deploys everything, and lets the first tick read who is who; before
-// that it lets the tests change what they want.
+// newWorld deploys everything, applies the changes, and runs the first tick, which
+// reads people and groups.
 func newWorld(t testing.TB, change ...func(*world)) *world {
 	t.Helper()
 	dir, err := packages()
@@ -130,7 +135,7 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 		t: t, table: dynamotest.NewTable(t), wire: newWire(), ssm: new(lambdafake.Parameters),
 		keys: make(map[string]access.Credentials),
 	}
-	w.play()
+	w.startFakes()
 	for function := range functions {
 		w.deploy(dir, function)
 	}
@@ -142,37 +147,37 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 	return w
 }
 
-// play sets the players up.
-func (w *world) play() {
+// startFakes starts Slack, AWS and Lambda.
+func (w *world) startFakes() {
 	w.signing, w.external = access.NewSecret("canary-signing-secret-0"), "canary-external-id-0"
 	token := access.NewSecret("xoxb-canary-bot-token-0")
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	w.t.Cleanup(server.Close)
 	w.url = server.URL
-	w.slack = slackfake.NewSandbox(slackfake.Options{Token: token, Now: slowly(), BaseURL: w.url + "/slack-api"})
+	w.slack = slackfake.NewSandbox(slackfake.Options{Token: token, Now: slowClock(), BaseURL: w.url + "/slack-api"})
 	w.aws = awsfake.New(awsfake.Options{Org: org})
 	w.lambda = lambdafake.New(lambdafake.Options{
 		Poll: 20 * time.Millisecond, Duplicate: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
 		MayInvoke: func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
-		RetryWait: soon, ThrottleWait: soon,
+		RetryWait: shortPause, ThrottleWait: shortPause,
 	})
 	w.t.Cleanup(w.lambda.Close)
-	w.stock(token.Reveal())
+	w.createResources(token.Reveal())
 	w.mount(mux)
 }
 
-// slowly is Slack's clock: a busy machine has thirty seconds for what Slack gives
-// three, the life of a trigger.
-func slowly() func() time.Time {
+// slowClock is Slack's clock, at a tenth of the speed: on a busy machine a trigger id
+// lives for thirty seconds instead of three.
+func slowClock() func() time.Time {
 	began := time.Now()
 	return func() time.Time { return began.Add(time.Since(began) / 10) }
 }
 
-// soon is the pause before another try, which nothing here needs to be long.
-func soon(int) time.Duration { return 20 * time.Millisecond }
+// shortPause is the pause before a retry; no test needs a longer one.
+func shortPause(int) time.Duration { return 20 * time.Millisecond }
 
-// mount puts everything that functions reach behind the wire.
+// mount puts everything that functions call behind the wire.
 func (w *world) mount(mux *http.ServeMux) {
 	for path, next := range map[string]http.Handler{
 		"/slack-api": w.slack, "/aws": w.aws.AWS(), "/federation": w.aws.Federation(), "/console": w.aws.Console(),
@@ -188,8 +193,8 @@ func (w *world) mount(mux *http.ServeMux) {
 		w.lambda.HTTPAPI(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
 }
 
-// stock puts up the secrets, the functions' roles, and the roles of the policy.
-func (w *world) stock(token string) {
+// createResources creates the secrets, the functions' roles, and the roles of the policy.
+func (w *world) createResources(token string) {
 	for at, secret := range map[string]string{tokenAt: token, signingAt: w.signing.Reveal(), externAt: w.external} {
 		w.must(w.ssm.Put(at, secret))
 	}
@@ -208,8 +213,8 @@ func (w *world) stock(token string) {
 
 const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 
-// trust puts up the roles of policy.yaml in its accounts; their trust wants an
-// external id.
+// trust creates the roles of policy.yaml in its accounts, with a trust that requires
+// an external id.
 func (w *world) trust(external string) {
 	trust := awsfake.DefaultTrust("arn:aws:iam::"+bastion+":role/aws-access-vend", external, org)
 	for _, account := range []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"} {
@@ -219,8 +224,8 @@ func (w *world) trust(external string) {
 	}
 }
 
-// environment is what the template gives a function; the rest is for this
-// computer.
+// environment is a function's environment as in the template, with endpoint overrides
+// for the fakes.
 func (w *world) environment(function string) map[string]string {
 	key := w.keys[function]
 	env := map[string]string{
@@ -241,7 +246,7 @@ func (w *world) environment(function string) map[string]string {
 	return env
 }
 
-// deploy puts a function up, or a new version of it.
+// deploy creates a function, or deploys a new version of it.
 func (w *world) deploy(dir, function string) {
 	w.t.Helper()
 	w.must(w.lambda.Deploy(lambdafake.Function{
@@ -250,15 +255,15 @@ func (w *world) deploy(dir, function string) {
 	}))
 }
 
-// connect is what the template connects: the stream to notify, and what becomes
-// of orders that fail.
+// connect connects the stream to notify, and sets the destination of failed orders,
+// as the template does.
 func (w *world) connect() {
 	w.t.Helper()
 	w.must(w.lambda.Async(name("vend"), lambdafake.Async{MaxAge: time.Minute, OnFailure: w.keep(&w.undone)}))
 	w.mapStream()
 }
 
-// keep collects records of what was given up.
+// keep collects records and orders that Lambda gave up.
 func (w *world) keep(into *[][]byte) func([]byte) {
 	return func(record []byte) {
 		w.mu.Lock()
@@ -273,25 +278,25 @@ func (w *world) given(up *[][]byte) [][]byte {
 	return append([][]byte{}, *up...)
 }
 
-// hands are people's, who use the public address. How fast the answers come is
-// measured elsewhere; this machine may be busy.
-func (w *world) hands() slackfake.UI {
+// ui is the UI of Slack, which calls the public address. Its timeout is long, because
+// the machine may be busy; benchmarks measure how fast the answers are.
+func (w *world) ui() slackfake.UI {
 	return slackfake.UI{
 		Slack: w.slack, Post: slackfake.PostOverHTTP(http.DefaultClient, w.url), Secret: w.signing, Now: time.Now,
 		Timeout: time.Minute,
 	}
 }
 
-// do does something for somebody, and waits for all that it leads to.
+// do performs a user action, and waits until all functions are idle.
 func (w *world) do(a slackfake.UserAction) (slackfake.Outcome, error) {
-	out, err := w.hands().Do(w.t.Context(), a)
+	out, err := w.ui().Do(w.t.Context(), a)
 	if err == nil {
 		err = w.quiet()
 	}
 	return out, err
 }
 
-// acts is do of what has to work.
+// acts is do for an action that must succeed.
 func (w *world) acts(a slackfake.UserAction) slackfake.Outcome {
 	w.t.Helper()
 	out, err := w.do(a)
@@ -304,7 +309,7 @@ func (w *world) command(as, line string) slackfake.Outcome {
 	return w.acts(slackfake.UserAction{As: as, Command: &line})
 }
 
-// click presses a button on the newest message in a place that has it.
+// click presses a button on the newest message in a channel that has it.
 func (w *world) click(as, label, on string) slackfake.Outcome {
 	w.t.Helper()
 	return w.acts(w.pressing(as, label, on))
@@ -316,7 +321,7 @@ func (w *world) quiet() error {
 	return w.lambda.WaitIdle(ctx)
 }
 
-// invoke runs a function on an event that has to be taken.
+// invoke runs a function on an event that it must accept.
 func (w *world) invoke(function string, event any) []byte {
 	w.t.Helper()
 	text, err := json.Marshal(event)
@@ -326,7 +331,7 @@ func (w *world) invoke(function string, event any) []byte {
 	return answer
 }
 
-// tick is the minute's.
+// tick runs the scheduled function, and waits until all functions are idle.
 func (w *world) tick() {
 	w.t.Helper()
 	w.invoke("tick", scheduled())

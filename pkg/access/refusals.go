@@ -256,7 +256,8 @@ func RefuseNoReason() error {
 }
 
 // RefuseReasonTooLong is reason_too_long: the reason has n characters, more than
-// MaxReason. slackui decides it when it reads a line or a form; New repeats it.
+// MaxReason. slackui decides it when it reads the one-line form; in the form, Slack limits the
+// length; New repeats it.
 func RefuseReasonTooLong(n int) error {
 	return refuse("reason_too_long",
 		"Your reason has "+itoa(n)+" characters. At most "+itoa(MaxReason)+" are allowed.", "Shorten it.")
