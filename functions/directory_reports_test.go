@@ -36,6 +36,9 @@ func (w *world) says(user, line string) string {
 // Slack gives 20 pages of 1,000 people a minute. The test counts the ticks and calls
 // until all 100,000 are known, and checks what people read meanwhile.
 func TestAHundredThousandPeopleAreReadOverTicks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads a hundred thousand people")
+	}
 	w := newWorld(t)
 	w.crowd(100_000)
 	w.plant(access.Pending)

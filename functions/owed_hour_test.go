@@ -183,6 +183,9 @@ func (h *hour) pay() {
 }
 
 func TestAnHourOfFailingCallsLosesNoMessageAndSendsNoneTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates an hour of failing calls")
+	}
 	h := newHour(t, 7)
 	h.live()
 	if h.refused < 300 || len(h.made) != hourOfRequests {

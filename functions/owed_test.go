@@ -79,6 +79,9 @@ func (w *world) refusing(channel, code string) {
 // Lambda delivers a shard in batches, one after another. A request that waits for a day
 // must not hold up the other 49 of its shard.
 func TestAChannelThatRefusesHoldsUpNoOtherRequest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates days of ticks")
+	}
 	for _, code := range []string{"not_in_channel", "restricted_action_read_only_channel", "brand_new_code",
 		"is_archived"} {
 		t.Run(code, func(t *testing.T) {

@@ -32,57 +32,60 @@ func active(t *testing.T, w *world) access.Request {
 	return r
 }
 
+// refusedSteps are steps that the request of the test refuses, with their codes.
+var refusedSteps = map[string]struct {
+	do   func(w *world, r access.Request) error
+	code string
+}{
+	"requester approves": {func(w *world, r access.Request) error {
+		_, err := w.approve(r.ID, "U0DEV1")
+		return err
+	}, "self_approval"},
+	"approved by somebody whom no rule names": {func(w *world, r access.Request) error {
+		_, err := w.approve(r.ID, "U0DEV2")
+		return err
+	}, "not_approver"},
+	"denied by somebody whom no rule names": {func(w *world, r access.Request) error {
+		_, err := w.deny(r.ID, "U0DEV2")
+		return err
+	}, "not_approver"},
+	"approved by a guest": {func(w *world, r access.Request) error {
+		_, err := w.approve(r.ID, "U0GUEST")
+		return err
+	}, "guest"},
+	"approved by an unknown person": {func(w *world, r access.Request) error {
+		_, err := w.approve(r.ID, "U0WHO")
+		return err
+	}, "unknown_person"},
+	"cancelled by somebody else": {func(w *world, r access.Request) error {
+		_, err := Close{w.step()}.Cancel(context.Background(), r.ID, "U0LEAD1")
+		return err
+	}, "not_yours"},
+	"ended before it began": {func(w *world, r access.Request) error {
+		_, err := Close{w.step()}.End(context.Background(), r.ID, "U0DEV1")
+		return err
+	}, "still_pending"},
+	"revoked before it began": {func(w *world, r access.Request) error {
+		_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "")
+		return err
+	}, "still_pending"},
+	"vended before it began": {func(w *world, r access.Request) error {
+		_, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+		return err
+	}, "still_pending"},
+	"approved too late": {func(w *world, r access.Request) error {
+		w.advance(time.Hour)
+		_, err := w.approve(r.ID, "U0LEAD1")
+		return err
+	}, "timed_out"},
+	"no such request": {func(w *world, _ access.Request) error {
+		_, err := w.approve("01NOSUCH", "U0LEAD1")
+		return err
+	}, "unknown_request"},
+}
+
 func TestRefusedStepNamesItsReasonAndChangesNothing(t *testing.T) {
-	for name, c := range map[string]struct {
-		do   func(w *world, r access.Request) error
-		code string
-	}{
-		"requester approves": {func(w *world, r access.Request) error {
-			_, err := w.approve(r.ID, "U0DEV1")
-			return err
-		}, "self_approval"},
-		"approved by somebody whom no rule names": {func(w *world, r access.Request) error {
-			_, err := w.approve(r.ID, "U0DEV2")
-			return err
-		}, "not_approver"},
-		"denied by somebody whom no rule names": {func(w *world, r access.Request) error {
-			_, err := w.deny(r.ID, "U0DEV2")
-			return err
-		}, "not_approver"},
-		"approved by a guest": {func(w *world, r access.Request) error {
-			_, err := w.approve(r.ID, "U0GUEST")
-			return err
-		}, "guest"},
-		"approved by an unknown person": {func(w *world, r access.Request) error {
-			_, err := w.approve(r.ID, "U0WHO")
-			return err
-		}, "unknown_person"},
-		"cancelled by somebody else": {func(w *world, r access.Request) error {
-			_, err := Close{w.step()}.Cancel(context.Background(), r.ID, "U0LEAD1")
-			return err
-		}, "not_yours"},
-		"ended before it began": {func(w *world, r access.Request) error {
-			_, err := Close{w.step()}.End(context.Background(), r.ID, "U0DEV1")
-			return err
-		}, "still_pending"},
-		"revoked before it began": {func(w *world, r access.Request) error {
-			_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "")
-			return err
-		}, "still_pending"},
-		"vended before it began": {func(w *world, r access.Request) error {
-			_, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
-			return err
-		}, "still_pending"},
-		"approved too late": {func(w *world, r access.Request) error {
-			w.advance(time.Hour)
-			_, err := w.approve(r.ID, "U0LEAD1")
-			return err
-		}, "timed_out"},
-		"no such request": {func(w *world, _ access.Request) error {
-			_, err := w.approve("01NOSUCH", "U0LEAD1")
-			return err
-		}, "unknown_request"},
-	} {
+	for name, c := range refusedSteps {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			r, err := w.submit("U0DEV1", "Change", time.Hour, "")

@@ -339,6 +339,9 @@ func (p *simulation) checkHistory(r access.Request, events []access.Event) {
 // In 200 rounds, 16 people approve, deny and cancel one request at once. It has one
 // outcome and one event for it, and everybody else is told who won.
 func TestSixteenDecisionsAtOnceHaveOneOutcome(t *testing.T) {
+	if testing.Short() {
+		t.Skip("repeats a race many times")
+	}
 	w := newWorld(t)
 	w.policy = compiled(t, strings.Replace(loose, "remind_after: 15m", "remind_after: 15m, asks_per_hour: 1000", 1))
 	if err := w.tick(); err != nil {

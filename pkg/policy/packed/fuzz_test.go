@@ -12,6 +12,9 @@ import (
 
 // Every byte of a body is replaced, under a right checksum.
 func TestLoadedBytesNeverPanic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes several seconds")
+	}
 	body := policytest.Compile(t, policytest.Everything(3)).Packed()[packed.BodyAt:]
 	loads := 0
 	for i, was := range body {

@@ -192,7 +192,8 @@ rules:
     approvals: none
     instead_of: ["one, “1”", three]
     give: [console]
-  - {name: three, who: [again], accounts: [{ou: /work, team: ä}], roles: ["*"], max: 1h30m, approvals: none, expires: 2026-01-01}
+  - {name: three, who: [again], accounts: [{ou: /work, team: ä}], roles: ["*"], max: 1h30m,
+     approvals: none, expires: 2026-01-01}
 never:
   - {name: y, who: [six@example.com], accounts: [{team: ä}], roles: [Full], say: "Not\nhere.", expires: 2027-01-01}
   - {name: z, who: [people], accounts: ["dev ü"], roles: [Role1]}
@@ -218,7 +219,8 @@ func Large(accounts, rules int) (string, access.Directory) {
 	b.WriteString("accounts:\n")
 	for i := range accounts {
 		env := []string{"prod", "dev", "test", "stage"}[i/teams%4]
-		fmt.Fprintf(&b, "  - {id: \"%012d\", name: team%d-%s-%d, region: eu-west-1, ou: /work/%s, tags: {env: %s, team: t%d}}\n",
+		fmt.Fprintf(&b,
+			"  - {id: \"%012d\", name: team%d-%s-%d, region: eu-west-1, ou: /work/%s, tags: {env: %s, team: t%d}}\n",
 			i+1, i%teams, env, i, env, env, i%teams)
 	}
 	d := access.Directory{
