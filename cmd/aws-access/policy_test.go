@@ -146,7 +146,8 @@ func TestWarningsDoNotFailTheBuild(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": strings.Replace(sound, `"111111111111"`, "111111111111", 1)})
 	s.run("policy compile", exitOK)
 	s.wantText("standard error", s.stderr,
-		"policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; write it in quotes: \"111111111111\"\n")
+		"policy.yaml:4:17: warning: YAML reads the account id 111111111111 as a number; "+
+			"write it in quotes: \"111111111111\"\n")
 	s.wantFiles("policy.compiled policy.yaml")
 }
 
