@@ -196,7 +196,7 @@ func TestTheNextTickDoesTheWorkOfAFailedOne(t *testing.T) {
 	w.wire.breaks(rule{op: "dynamodb:", by: "tick", how: tableAnswers["throttled"]})
 	event, _ := json.Marshal(scheduled())
 	if _, err := w.lambda.Invoke(t.Context(), name("tick"), event); err == nil ||
-		!strings.Contains(err.Error(), "list what is due") {
+		!strings.Contains(err.Error(), "list due requests") {
 		t.Errorf("the tick says %v", err)
 	}
 	w.wire.recovers()
