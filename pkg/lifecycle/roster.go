@@ -62,7 +62,7 @@ const (
 // it cannot read keeps its old members and its age, and counts as unknown once it is
 // too old (access.GroupsStaleAfter). The same holds for people (access.PeopleStaleAfter).
 // What is unknown allows nothing: policy.Decide then refuses with slack_unreadable
-// (pkg/policy/unknown.go says why), nothing is saved, and the requester can ask again.
+// (pkg/policy/unknown.go says why), no request is saved, and the requester can ask again.
 func (r Roster) Fresh(ctx context.Context, d access.Directory) access.Directory {
 	readPeople := r.fitsAStep(d)
 	if r.Slack == nil || len(r.oldGroups(d, access.RefreshAfter)) == 0 && !readPeople {
