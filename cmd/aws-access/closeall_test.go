@@ -48,9 +48,6 @@ func submitted(t *testing.T, s *dynamo.Store, id string, granted bool) {
 }
 
 func TestCloseAllEndsEveryOpenRequestWithItsReason(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs DynamoDB Local")
-	}
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	want := make(map[string]access.State)
@@ -91,9 +88,6 @@ func TestCloseAllEndsEveryOpenRequestWithItsReason(t *testing.T) {
 
 // A request whose time is up is not revoked: the record says what happened.
 func TestCloseAllExpiresRequestsWhoseTimeIsUp(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs DynamoDB Local")
-	}
 	table := dynamotest.NewTable(t)
 	s := dynamo.New(table.Client(nil), table.Name, func() time.Time { return noon })
 	submitted(t, s, "01P", false)

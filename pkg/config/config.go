@@ -81,8 +81,9 @@ var variables = [...]variable{
 func Read(f Function, getenv func(string) string) (Config, error) {
 	var c Config
 	var wrong []string
+	spec := SpecOf(f)
 	for _, v := range variables {
-		if !SpecOf(f).reads(v.name) {
+		if !spec.reads(v.name) {
 			continue
 		}
 		value := getenv(v.name)
