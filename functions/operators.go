@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,7 +79,7 @@ func (o Operators) Deliver(ctx context.Context) error {
 	}
 	var owed []string
 	for cause := range p.Current {
-		if _, free := p.Claim(cause, now); free {
+		if _, free := p.Claim(cause, "", now); free {
 			owed = append(owed, cause)
 		}
 	}
@@ -93,10 +94,10 @@ func (o Operators) Deliver(ctx context.Context) error {
 // post sends one report. It saves a claim first, so that two functions that meet the
 // same cause at the same time send one report.
 func (o Operators) post(ctx context.Context, cause string) error {
-	text := ""
+	text, mark := "", rand.Text()
 	claimed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) {
 		text = p.Current[cause].Text
-		return p.Claim(cause, o.Now())
+		return p.Claim(cause, mark, o.Now())
 	})
 	if err != nil || !claimed {
 		return err

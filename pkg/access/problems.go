@@ -11,6 +11,7 @@ type Problem struct {
 	Since  time.Time // when it was first reported
 	Told   time.Time `json:",omitzero"` // when Slack accepted the message; zero until then
 	Try    time.Time `json:",omitzero"` // not posted before then: another invocation may be posting it
+	Claim  string    `json:",omitzero"` // of the invocation that may be posting it now
 	Over   bool      `json:",omitzero"` // Text says that it is over; removed once the operators are told
 	Forget time.Time `json:",omitzero"` // when it is removed although nobody reports its end
 }
@@ -80,18 +81,20 @@ func (p Problems) Tell(cause string, now time.Time) Problems {
 	case told.Over:
 		return p.without(cause)
 	}
-	told.Told, told.Try = now, time.Time{}
+	told.Told, told.Try, told.Claim = now, time.Time{}, ""
 	return p.with(cause, told)
 }
 
 // Claim records that the caller is about to tell the operators about a cause. It
-// returns false if they were told, or if another invocation may be telling them.
-func (p Problems) Claim(cause string, now time.Time) (Problems, bool) {
+// returns false if they were told, or if another invocation may be telling them. Each
+// caller gives a mark of its own: the store takes an equal write for a repeated one, so
+// without it two invocations in the same instant would both have the claim.
+func (p Problems) Claim(cause, mark string, now time.Time) (Problems, bool) {
 	owed, found := p.Current[cause]
 	if !found || !owed.Told.IsZero() || now.Before(owed.Try) {
 		return p, false
 	}
-	owed.Try = now.Add(TellAgainAfter)
+	owed.Try, owed.Claim = now.Add(TellAgainAfter), mark
 	return p.with(cause, owed), true
 }
 
