@@ -108,6 +108,7 @@ func (r *repository) report(name string, line int, format string, args ...any) {
 }
 
 var (
+	address    = regexp.MustCompile("https?://[^\\s)>\"'`]+")
 	citation   = regexp.MustCompile(`docs/[\w/-]+\.md(?:#[\w.-]*\w)?`)
 	shortForms = []*regexp.Regexp{
 		regexp.MustCompile(`\b(?:POLICY|FACTS|DESIGN|SANDBOX|STYLE|FINDINGS)(?:\.md|,? [A-J]?[0-9]|,? [A-J]\b)`),
@@ -118,10 +119,7 @@ var (
 
 // citations checks the citations of one line.
 func (r *repository) citations(name string, line int, text string) {
-	for _, cited := range citation.FindAllString(text, -1) {
-		if strings.Contains(text, "//"+cited) || strings.Contains(text, ".com/"+cited) {
-			continue // part of an address
-		}
+	for _, cited := range citation.FindAllString(address.ReplaceAllString(text, ""), -1) {
 		r.target(name, line, cited)
 	}
 	for _, short := range shortForms {
@@ -388,6 +386,11 @@ var linkCases = []struct{ name, file, text, want string }{
 	{"a function that is there", "docs/a.md", "`pkg/x/x.go:Here`, `pkg/x/x.go:T.There`", ""},
 	{"a Go name behind a package", "pkg/y.go", "package y // see pkg/x.Here and pkg/x.", ""},
 	{"an address on the internet", "docs/a.md", "[x](https://example.com/docs/none.md#x)", ""},
+	{"an address of another repository", "docs/a.md", "[x]: https://example.com/other/blob/main/docs/none.md", ""},
+	{
+		"a citation beside an address", "docs/a.md", "(https://example.com/docs/x.md) docs/c.md",
+		"docs/a.md:1: docs/c.md does not exist",
+	},
 	{"a link in a fence, or as code", "docs/a.md", "```\n[b](c.md)\n```\n`[b](c.md)`", ""},
 }
 
