@@ -3,8 +3,15 @@ GO       ?= go
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64.
 ARCH     ?= arm64
+# A program tells its version and commit by the build information that Go writes into
+# it (pkg/version), whatever GOFLAGS says. Go finds a repository by a directory .git, and
+# in a linked worktree would look for one further up. Where go.mod does not belong to
+# such a repository, as in an unpacked archive, the version is unknown.
+BUILDVCS := $(shell git ls-files --error-unmatch go.mod >/dev/null 2>&1 && \
+              test -d "$$(git rev-parse --show-toplevel)/.git" && echo true || echo false)
 # The norpc tag leaves out net/rpc, which halves the binary.
-LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -tags lambda.norpc -ldflags '-s -w'
+LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -tags lambda.norpc \
+              -ldflags '-s -w'
 POLICY   ?= policy.yaml
 
 .PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help FORCE

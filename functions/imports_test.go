@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},
 	"pkg/gateway":                  {},
+	"pkg/version":                  {},
 	"functions": {
 		"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway",
 	},

@@ -38,6 +38,7 @@ func commands() []command {
 		{"manifest", "print the manifest of the Slack app, with the addresses of the stack", manifestMain},
 		{"doctor", "check a deployment", doctorMain},
 		{"close-all", "end every pending and active request of a table", closeAll},
+		{"version", "print the version and commit of this command", versionMain},
 	}
 }
 
@@ -62,6 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case len(args) == 0:
 		help(stderr)
+	case args[0] == "-version" || args[0] == "--version":
+		return versionMain(ctx, args[1:], stdout, stderr)
 	case args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help":
 		help(stdout)
 		return exitOK

@@ -24,6 +24,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/packed"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
+	"github.com/aws-access/aws-access/pkg/version"
 )
 
 // Parts are what a main builds its handler from.
@@ -65,7 +66,15 @@ func New(f config.Function) (Parts, error) {
 		Now: time.Now, Wait: smithytime.SleepWithContext, WaitToRead: smithytime.SleepWithContext,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
+	p.logStart(f)
 	return p, nil
+}
+
+// logStart logs once which build of the function starts.
+func (p Parts) logStart(f config.Function) {
+	b := version.Own()
+	p.Deps.Log.Info("the function starts", "function", string(f), "version", b.Version, "commit", b.Commit,
+		"modified", b.Modified)
 }
 
 // AWS configures the client of a service.

@@ -3,6 +3,8 @@ package deployed_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store"
+	"github.com/aws-access/aws-access/pkg/version"
 )
 
 // redeploy deploys the next version of every function.
@@ -196,5 +199,40 @@ func TestAnEventOfANewerVersionIsKept(t *testing.T) {
 	}
 	if log := w.logs("notify"); !strings.Contains(log, access.ErrNewer.Error()) {
 		t.Errorf("the log: %s", log)
+	}
+}
+
+// readBuild is the build of a function's binary.
+func (w *world) readBuild(function string) version.Build {
+	w.t.Helper()
+	dir, err := packages()
+	w.must(err)
+	f, err := os.Open(filepath.Join(dir, function, "bootstrap"))
+	w.must(err)
+	defer func() { _ = f.Close() }()
+	b, err := version.Read(f)
+	w.must(err)
+	return b
+}
+
+// The log says which build did what follows.
+func TestEachFunctionLogsItsBuildWhenItStarts(t *testing.T) {
+	t.Parallel()
+	w := granted(t)
+	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+	for function := range functions {
+		b, starts, told := w.readBuild(function), len(w.lambda.Starts(name(function))), 0
+		for line := range strings.SplitSeq(w.logs(function), "\n") {
+			var said struct{ Msg, Function, Version, Commit string }
+			if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "the function starts" {
+				told++
+				if said.Function != function || said.Version != b.Version || said.Commit != b.Commit {
+					t.Errorf("%s logs %s, its binary is %s", function, line, b)
+				}
+			}
+		}
+		if told != starts || starts == 0 {
+			t.Errorf("%s started %d times and logged it %d times", function, starts, told)
+		}
 	}
 }
