@@ -13,6 +13,8 @@ BUILDVCS := $(shell git ls-files --error-unmatch go.mod >/dev/null 2>&1 && \
 LAMBDA   := GOOS=linux GOARCH=$(ARCH) CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(BUILDVCS) -tags lambda.norpc \
               -ldflags '-s -w'
 POLICY   ?= policy.yaml
+# ./... leaves out directories whose names begin with a dot, so the programs of .ci are named.
+PACKAGES := ./... $(patsubst %/,./%,$(sort $(dir $(wildcard .ci/*/*.go .ci/*/*/*.go))))
 
 .PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help FORCE
 
@@ -29,10 +31,10 @@ check: ## say which tools of the tests are missing
 
 quick: ## run before each commit: formatting, and the tests that need only Go
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
-	@$(GO) test -short ./...
+	@$(GO) test -short $(PACKAGES)
 
 unit: ## run every Go test, also those that need a browser and DynamoDB Local
-	@.ci/unit
+	@.ci/unit $(PACKAGES)
 
 template: ## lint, validate and build template.yaml
 	@.ci/template
@@ -48,7 +50,7 @@ simulate: ## compare the IAM evaluator of the fake with an independent one
 
 lint: ## check formatting, run the linters
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
-	@$(LINT) run --config .ci/golangci.yaml ./...
+	@$(LINT) run --config .ci/golangci.yaml $(PACKAGES)
 
 format: ## format the code
 	gofmt -w .
