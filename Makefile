@@ -16,15 +16,15 @@ POLICY   ?= policy.yaml
 # ./... leaves out directories whose names begin with a dot, so the programs of .ci are named.
 PACKAGES := ./... $(patsubst %/,./%,$(sort $(dir $(wildcard .ci/*/*.go .ci/*/*/*.go))))
 
-.PHONY: sandbox test quick check unit template proof deploy-local simulate lint format bench fuzz build clean help FORCE
+.PHONY: sandbox test quick check unit vulnerabilities template proof deploy-local simulate lint format bench fuzz build clean help FORCE
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 sandbox: ## run the whole product on this computer, at http://127.0.0.1:8080
 	$(GO) run ./cmd/sandbox
 
-test: check lint template proof unit simulate deploy-local ## run everything, as CI does
+test: check lint vulnerabilities template proof unit simulate deploy-local ## run everything, as CI does
 
 check: ## say which tools of the tests are missing
 	@.ci/need
@@ -51,6 +51,9 @@ simulate: ## compare the IAM evaluator of the fake with an independent one
 lint: ## check formatting, run the linters
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	@$(LINT) run --config .ci/golangci.yaml $(PACKAGES)
+
+vulnerabilities: ## ask Go's vulnerability database about the code that we call
+	@$(GO) run ./.ci/vulnerabilities $(PACKAGES)
 
 format: ## format the code
 	gofmt -w .
