@@ -23,7 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var update = flag.Bool("update", false, "write screenshots of the page to docs/images")
+var update = flag.Bool("update", false, "write the pictures of the page to docs/images")
 
 const (
 	testTimeout  = 2 * time.Minute
@@ -278,14 +278,7 @@ const settled = `document.getAnimations().every((one) =>
 // picture takes a screenshot. With -update it is written to docs/images/<name>.png.
 func (b *tab) picture(name string) {
 	b.t.Helper()
-	b.does("let the page settle for "+name, chromedp.Poll[chromedp.Void](settled,
-		chromedp.WithPollingInterval(pollInterval), chromedp.WithPollingTimeout(0)))
-	ctx, stop := context.WithTimeout(b.ctx, stepTimeout)
-	defer stop()
-	got, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		b.t.Fatalf("take the screenshot %s: %v", name, err)
-	}
+	got := b.screenshot(name)
 	shape, err := png.DecodeConfig(bytes.NewReader(got))
 	if err != nil || shape.Width != pageWidth || shape.Height != pageHeight {
 		b.t.Fatalf("the screenshot %s: got %d bytes, %dx%d, %v; want a PNG of %dx%d",
@@ -301,6 +294,20 @@ func (b *tab) picture(name string) {
 	if err := os.WriteFile(filepath.Join(folder, name+".png"), got, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// screenshot waits until nothing on the page moves, and takes a PNG of what is seen.
+func (b *tab) screenshot(name string) []byte {
+	b.t.Helper()
+	b.does("let the page settle for "+name, chromedp.Poll[chromedp.Void](settled,
+		chromedp.WithPollingInterval(pollInterval), chromedp.WithPollingTimeout(0)))
+	ctx, stop := context.WithTimeout(b.ctx, stepTimeout)
+	defer stop()
+	got, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatalf("take the screenshot %s: %v", name, err)
+	}
+	return got
 }
 
 // watch listens to the events of the tabs and keeps errors and requests to other
