@@ -388,6 +388,44 @@ func TestAReplayHasOneEffect(t *testing.T) {
 	}
 }
 
+// While a request is open, a second one for the same role is refused. So only a replay that comes
+// after its end shows that the unique key of the write stops it.
+func TestAReplayAfterTheEndOpensNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		event func(w *world) []byte
+		end   string
+		want  access.State
+	}{
+		"command, given back": {
+			func(w *world) []byte { return w.typed("U0DEV1", `payments-dev ReadOnly 1h "x"`) }, "end", access.Ended,
+		},
+		"form, given back": {func(w *world) []byte {
+			return w.sent("U0DEV1", "V1", "ask", "", form("222222222222", "ReadOnly", "1h"))
+		}, "end", access.Ended},
+		"command, cancelled": {
+			func(w *world) []byte { return w.typed("U0DEV1", `payments-prod ReadOnly 1h "x"`) }, "cancel", access.Cancelled,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			event := c.event(w)
+			w.http(event)
+			w.pass(time.Minute)
+			w.http(w.clicked("U0DEV1", c.end, w.request().ID))
+			if got := w.request().State; got != c.want {
+				t.Fatalf("before the replay the request is %s, want %s", got, c.want)
+			}
+			w.pass(time.Minute)
+			if answer := w.http(event); answer.StatusCode != http.StatusOK {
+				t.Fatalf("the replay, whose signature is valid for three more minutes: status %d", answer.StatusCode)
+			}
+			if got := w.request(); got.State != c.want {
+				t.Errorf("after the replay the request is %s, want %s", got.State, c.want)
+			}
+		})
+	}
+}
+
 // The policy at the time of the click decides, not the policy at the time when the card
 // was posted.
 func TestThePolicyAtTheTimeOfTheClickDecides(t *testing.T) {

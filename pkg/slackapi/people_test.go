@@ -62,6 +62,8 @@ func TestOnlyUsersOfTheWorkspaceAreMembers(t *testing.T) {
 	appUser.IsAppUser, appUser.IsInvitedUser = true, true
 	workflow := user("T1", "")
 	workflow.IsWorkflowBot = true
+	guest, singleChannel, gone := user("T1", ""), user("T1", ""), user("T1", "")
+	guest.IsRestricted, singleChannel.IsUltraRestricted, gone.Deleted = true, true, true
 	for _, c := range []struct {
 		team, enterprise string
 		user             slack.User
@@ -81,6 +83,9 @@ func TestOnlyUsersOfTheWorkspaceAreMembers(t *testing.T) {
 		{"", "E1", user("T2", "E2", "T2"), access.Outsider},
 		{"T1", "", stranger, access.Outsider},
 		{"T1", "", workflow, access.Bot},
+		{"T1", "", guest, access.Guest},
+		{"T1", "", singleChannel, access.Guest},
+		{"T1", "", gone, access.Deactivated},
 		{"T1", "", appUser, access.Member},
 		{"T1", "", slack.User{TeamID: "T1"}, ""},
 	} {
