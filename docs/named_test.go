@@ -17,29 +17,14 @@ var (
 // A threat whose test was renamed is a threat that nobody proves, and a figure whose test was renamed is a figure
 // that nobody can measure again.
 func TestPagesNameTestsThatExist(t *testing.T) {
-	declared, named := make(map[string]bool), make(map[string][]string)
-	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() && path != ".." && skipped(filepath.ToSlash(path)) {
-			return skip(err)
-		}
-		isTest, isPage := strings.HasSuffix(path, "_test.go"), strings.HasSuffix(path, ".md")
-		if d.IsDir() || !isTest && !isPage {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if isTest {
-			for _, found := range testDeclared.FindAllStringSubmatch(string(text), -1) {
-				declared[found[1]] = true
-			}
-			return err
-		}
-		for _, found := range testNamed.FindAllStringSubmatch(string(text), -1) {
+	declared, named := declaredTests(t), make(map[string][]string)
+	readFiles(t, ".md", func(path, text string) {
+		for _, found := range testNamed.FindAllStringSubmatch(text, -1) {
 			named[path] = append(named[path], found[1])
 		}
-		return err
 	})
-	if err != nil || len(declared) < 100 || len(named["../docs/threats.md"]) < 50 {
-		t.Fatalf("%d tests found, %d of them in the threats, %v", len(declared), len(named["../docs/threats.md"]), err)
+	if len(named["../docs/threats.md"]) < 50 {
+		t.Fatalf("%d tests are named in the threats", len(named["../docs/threats.md"]))
 	}
 	for page, tests := range named {
 		for _, name := range tests {
@@ -47,6 +32,42 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 				t.Errorf("%s names the test %s, which does not exist", page, name)
 			}
 		}
+	}
+}
+
+// declaredTests are the names of all tests and fuzz tests of the repository.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	declared := make(map[string]bool)
+	readFiles(t, "_test.go", func(_, text string) {
+		for _, found := range testDeclared.FindAllStringSubmatch(text, -1) {
+			declared[found[1]] = true
+		}
+	})
+	if len(declared) < 100 {
+		t.Fatalf("only %d tests were found", len(declared))
+	}
+	return declared
+}
+
+// readFiles passes the text of every file of the repository whose name ends so to read.
+func readFiles(t *testing.T, suffix string, read func(path, text string)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && path != ".." && skipped(filepath.ToSlash(path)) {
+			return skip(err)
+		}
+		if d.IsDir() || !strings.HasSuffix(path, suffix) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			read(path, string(text))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
