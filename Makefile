@@ -16,7 +16,7 @@ POLICY   ?= policy.yaml
 # ./... leaves out directories whose names begin with a dot, so the programs of .ci are named.
 PACKAGES := ./... $(patsubst %/,./%,$(sort $(dir $(wildcard .ci/*/*.go .ci/*/*/*.go))))
 
-.PHONY: sandbox test quick check unit vulnerabilities template proof deploy-local simulate lint format bench fuzz build clean help FORCE
+.PHONY: sandbox test quick check unit vulnerabilities template proof deploy-local simulate lint format bench fuzz build release clean help FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -69,15 +69,21 @@ FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toupper(substr($$0,1,1)) substr($$0,2)}')Function) ## build the functions as Lambda runs them, in bin/
 
 # One function and its policy: build-SlackFunction builds functions/slack. `sam build` calls
-# these with a directory of its own.
+# these with a directory of its own. With RELEASE=DIR the binary is not built but copied from an
+# unpacked release, and the policy is compiled as ever: docs/releases.md.
 build-%Function: FORCE ; $(call package,$(shell echo $* | tr A-Z a-z))
 FORCE:
 define package
 @$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
 @mkdir -p $(into)
-@$(LAMBDA) -o $(into)/bootstrap ./functions/$(1)
+@$(if $(RELEASE),GO='$(GO)' .ci/released '$(RELEASE)' $(1) $(ARCH) $(into),$(LAMBDA) -o $(into)/bootstrap ./functions/$(1))
 @$(GO) run ./cmd/aws-access policy compile $(if $(BASTION),-bastion $(BASTION)) -o $(into)/policy.compiled $(POLICY)
 endef
 
+# Go writes the same bytes only in one version. GOTOOLCHAIN makes every Go fetch this one.
+RELEASE_GO := go1.26.8
+release: ## build the files of a release from this commit, in dist/
+	@GO='$(GO)' GOTOOLCHAIN=$(RELEASE_GO) $(GO) run ./.ci/release -go $(RELEASE_GO) -version '$(VERSION)'
+
 clean: ## remove what was built
-	rm -rf bin .aws-sam .cache
+	rm -rf bin dist .aws-sam .cache

@@ -72,7 +72,7 @@ func check(fsys fs.FS) (problems []string, files int, err error) {
 func skipped(dir string) bool {
 	base := path.Base(dir)
 	return strings.HasPrefix(base, ".") && base != "." && base != ".ci" ||
-		slices.Contains([]string{"node_modules", "bin", "__pycache__", "fuzz"}, base)
+		slices.Contains([]string{"node_modules", "bin", "dist", "__pycache__", "fuzz"}, base)
 }
 
 func isText(name string) bool {

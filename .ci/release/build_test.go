@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// root is the repository.
+const root = "../.."
+
+// copyOfTree commits the files of the work tree, as they are now, in a new repository with the tag v0.9.9.
+func copyOfTree(t *testing.T) string {
+	t.Helper()
+	list, err := here(t).git(t.Context(), root, "ls-files", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string]string)
+	for _, name := range strings.Split(list, "\n") {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		switch {
+		case os.IsNotExist(err): // deleted, and not yet committed
+		case err != nil:
+			t.Fatal(err)
+		default:
+			texts[name] = string(data)
+		}
+	}
+	if len(texts) < 300 {
+		t.Fatalf("the tree has only %d files", len(texts))
+	}
+	dir := repository(t, texts)
+	git(t, dir, "tag", "v0.9.9")
+	return dir
+}
+
+// runMake runs a target of the Makefile in dir.
+func runMake(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "make", append([]string{"--no-print-directory", "-C", dir}, args...)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Anyone can prove that the binary of a release comes from the tag: `make build` in another directory makes the
+// same bytes as `make release`.
+func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a function twice")
+	}
+	origin, into := copyOfTree(t), t.TempDir()
+	tree, err := checkOut(t.Context(), here(t), origin, filepath.Join(t.TempDir(), "a/deeper/place"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCommands(t.Context(), runtime.Version())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := target{"tick", "linux", runtime.GOARCH}
+	built, err := tick.build(t.Context(), c, tree, filepath.Join(into, "release"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := built.info.Main.Version; got != "v0.9.9" {
+		t.Errorf("the version is %q, and the tag is v0.9.9", got)
+	}
+	out, err := runMake(t, origin, "build-TickFunction", "ARTIFACTS_DIR="+into, "ARCH="+runtime.GOARCH) //nolint:misspell // sam's own name
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	made, err := os.ReadFile(filepath.Join(into, "bootstrap"))
+	if err != nil || !bytes.Equal(made, built.data) {
+		t.Errorf("`make build` made %d bytes, and the release %d others, %v", len(made), len(built.data), err)
+	}
+}
+
+// What is deployed with RELEASE=DIR are the released bytes, and the policy of the user.
+func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the command, which compiles the policy")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(self) // any program that Go has built
+	if err != nil {
+		t.Fatal(err)
+	}
+	into, release := t.TempDir(), files(t, map[string]string{"tick/bootstrap": string(binary), "vend/bootstrap": "text"})
+	build := func(function string, more ...string) (string, error) {
+		args := []string{"build-" + function + "Function", "ARTIFACTS_DIR=" + into, "RELEASE=" + release} //nolint:misspell // sam's own name
+		return runMake(t, root, append(append(args, "ARCH="+runtime.GOARCH), more...)...)
+	}
+	if out, err := build("Tick"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(filepath.Join(into, "bootstrap"))
+	if err != nil || !bytes.Equal(got, binary) {
+		t.Errorf("%d bytes were released, and %d others are deployed, %v", len(binary), len(got), err)
+	}
+	policy, err := os.ReadFile(filepath.Join(into, "policy.compiled"))
+	if err != nil || len(policy) == 0 {
+		t.Errorf("the policy has %d bytes, %v", len(policy), err)
+	}
+	for _, c := range []struct {
+		function, variable, want string
+	}{
+		{"Slack", "ARCH=arm64", "copy slack from the release: there is no file " + release + "/slack/bootstrap"},
+		{"Vend", "ARCH=arm64", "copy vend from the release: " + release + "/vend/bootstrap is not a program built by Go"},
+		{"Tick", "ARCH=other", "is built for " + runtime.GOARCH + ", and the stack is to run on other"},
+		{"Tick", "RELEASE=dist", "RELEASE=dist is not an absolute path"},
+	} {
+		if out, err := build(c.function, c.variable); err == nil || !strings.Contains(out, c.want) {
+			t.Errorf("%s %s: %v, %q, want %q", c.function, c.variable, err, out, c.want)
+		}
+	}
+}
+
+// The page tells users which Go makes the bytes of a release.
+func TestPageNamesTheGoOfReleases(t *testing.T) {
+	texts := make(map[string]string)
+	for _, name := range []string{"Makefile", "docs/releases.md"} {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(data)
+	}
+	pinned := regexp.MustCompile(`(?m)^RELEASE_GO := (go1\.\d+\.\d+)$`).FindStringSubmatch(texts["Makefile"])
+	if pinned == nil {
+		t.Fatal("the Makefile pins no RELEASE_GO")
+	}
+	if named := "GOTOOLCHAIN=" + pinned[1] + " make build"; !strings.Contains(texts["docs/releases.md"], named) {
+		t.Errorf("docs/releases.md does not contain %q", named)
+	}
+}

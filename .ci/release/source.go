@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// released is the form of a tag that makes a release.
+var released = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`)
+
+// tree is a fresh clone of the commit.
+type tree struct {
+	dir, commit string
+	tags        []string // of the commit, in the form of a release
+}
+
+// checkOut clones the commit of the repository in dir into a new directory. A clone has nothing but what is
+// committed: no file that an ignore rule hides, no line ending that a setting of git changed, no hook.
+func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error) {
+	root, err := c.git(ctx, dir, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return nil, fmt.Errorf("find the repository: a release is made in a git clone: %w", err)
+	}
+	shallow, err := c.git(ctx, root, "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return nil, err
+	}
+	if shallow != "false" {
+		return nil, fmt.Errorf("check the clone: it is shallow, so Go cannot find the version of the commit;" +
+			" run `git fetch --unshallow --tags`")
+	}
+	changed, err := c.git(ctx, root, "status", "--porcelain", "--untracked-files=all")
+	if err != nil {
+		return nil, err
+	}
+	if changed != "" {
+		return nil, fmt.Errorf("check the work tree: these files differ from the commit; commit them or put them"+
+			" away (`git stash -u`):\n%s", changed)
+	}
+	commit, err := c.git(ctx, root, "rev-parse", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	clone := []string{"clone", "--quiet", "--no-checkout", "--template=", "-c", "core.hooksPath=" + os.DevNull,
+		"-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.attributesFile=" + os.DevNull,
+		"-c", "core.excludesFile=" + os.DevNull, "-c", "core.fsmonitor=false", root, into}
+	if _, err := c.git(ctx, root, clone...); err != nil {
+		return nil, err
+	}
+	if _, err := c.git(ctx, into, "checkout", "--quiet", "--detach", commit); err != nil {
+		return nil, err
+	}
+	tags, err := c.git(ctx, into, "tag", "--points-at", commit)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{dir: into, commit: commit, tags: strings.Fields(tags)}
+	t.tags = slices.DeleteFunc(t.tags, func(tag string) bool { return !released.MatchString(tag) })
+	return t, nil
+}
+
+// version is the version that every binary states about itself. A commit with the tag of a release must have
+// that version, and so must the changelog and the template. Without such a tag it is Go's pseudo-version, unless want asks
+// for a certain one.
+func (t *tree) version(built []binary, want string) (string, error) {
+	version := built[0].info.Main.Version
+	for _, b := range built {
+		if err := b.check(version, t.commit); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case want != "" && version != want:
+		return "", fmt.Errorf("check the version: the commit %s is %s, not %s; tag it, or ask for no version",
+			t.commit[:12], version, want)
+	case len(t.tags) == 0:
+		fmt.Printf("%s has no tag such as v1.2.3. This is a trial and no release.\n", t.commit[:12])
+		return version, nil
+	case !slices.Contains(t.tags, version):
+		return "", fmt.Errorf("check the version: the commit has the tags %v, but Go says %s; from v2.0.0 on, the"+
+			" module's path must end in the major version", t.tags, version)
+	}
+	return version, errors.Join(t.checkChangelog(version), t.checkTemplate(version))
+}
+
+func (t *tree) checkChangelog(version string) error {
+	text, err := t.read("CHANGELOG.md")
+	heading := "\n## [" + strings.TrimPrefix(version, "v") + "] - "
+	if err == nil && !strings.Contains(string(text), heading) {
+		err = fmt.Errorf("check CHANGELOG.md: no line begins with %q", strings.TrimSpace(heading))
+	}
+	return err
+}
+
+// checkTemplate compares the version among the outputs of the stack.
+func (t *tree) checkTemplate(version string) error {
+	text, err := t.read("template.yaml")
+	if err != nil {
+		return err
+	}
+	var template struct {
+		Outputs struct {
+			Version struct {
+				Value string `yaml:"Value"`
+			} `yaml:"Version"`
+		} `yaml:"Outputs"`
+	}
+	if err := yaml.Unmarshal(text, &template); err != nil {
+		return fmt.Errorf("read template.yaml: %w", err)
+	}
+	if got := template.Outputs.Version.Value; got != version {
+		return fmt.Errorf("check template.yaml: its output Version is %q, not %q", got, version)
+	}
+	return nil
+}
+
+// read returns a file of the commit.
+func (t *tree) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(t.dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("read a file of the commit: %w", err)
+	}
+	return data, nil
+}
