@@ -112,7 +112,11 @@ var readModules = sync.OnceValues(func() (map[string]*module, error) {
 	if err := useInPrograms(all); err != nil {
 		return nil, err
 	}
-	inTests, err := goList("linux", "-test", "-tags", "deployed", "./...", "./.ci/tools/fits", "./.ci/vulnerabilities")
+	tools, err := ciPackages()
+	if err != nil {
+		return nil, err
+	}
+	inTests, err := goList("linux", append([]string{"-test", "-tags", "deployed", "./..."}, tools...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +129,18 @@ var readModules = sync.OnceValues(func() (map[string]*module, error) {
 	}
 	return all, nil
 })
+
+// ciPackages are the Go programs of .ci, which ./... leaves out.
+func ciPackages() (packages []string, err error) {
+	err = filepath.WalkDir("../.ci", func(file string, d fs.DirEntry, err error) error {
+		if dir := "./" + filepath.ToSlash(filepath.Dir(strings.TrimPrefix(file, "../"))); err == nil &&
+			filepath.Ext(file) == ".go" && !slices.Contains(packages, dir) {
+			packages = append(packages, dir)
+		}
+		return err
+	})
+	return packages, err
+}
 
 // useInPrograms records what the functions and the command link, as they are built for release.
 func useInPrograms(all map[string]*module) error {

@@ -1,7 +1,7 @@
 // Package dynamotest runs DynamoDB Local, Amazon's own engine for tests, on a loopback
 // address. It needs java (17 or later) on the PATH and, for the first run, mvn and
 // access to Maven Central. It keeps the downloaded files in the user's cache
-// directory.
+// directory, and runs them only if their hashes are those of sha256.txt.
 //
 // If something is missing, tests fail and say what to install; they are never skipped,
 // except by go test -short. The package never contacts AWS, and must never be linked
@@ -140,7 +140,7 @@ func fetch() (string, error) {
 	}
 	dir := filepath.Join(cache, "aws-access", "dynamodb-local-"+release)
 	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+		return dir, verify(dir, hashes)
 	}
 	if _, err := exec.LookPath("mvn"); err != nil {
 		return "", errors.New("tests of the DynamoDB store run on DynamoDB Local, which is fetched by Maven: " +
@@ -156,6 +156,9 @@ func fetch() (string, error) {
 	}
 	defer func() { _ = os.RemoveAll(work) }()
 	if err := maven(work); err != nil {
+		return "", err
+	}
+	if err := verify(filepath.Join(work, "lib"), hashes); err != nil {
 		return "", err
 	}
 	if err := os.Rename(filepath.Join(work, "lib"), dir); err != nil {
