@@ -71,14 +71,14 @@ func check(fsys fs.FS) (problems []string, files int, err error) {
 // skipped reports whether a directory holds what was fetched or built.
 func skipped(dir string) bool {
 	base := path.Base(dir)
-	return strings.HasPrefix(base, ".") && base != "." && base != ".ci" ||
+	return strings.HasPrefix(base, ".") && base != "." && base != ".ci" && base != ".github" ||
 		slices.Contains([]string{"node_modules", "bin", "dist", "__pycache__", "fuzz"}, base)
 }
 
 func isText(name string) bool {
 	switch path.Ext(name) {
 	case ".md", ".go", ".yaml", ".yml", ".json", ".py", ".js", ".mjs", ".css", ".html", ".sh", ".toml", ".tf", ".txtar",
-		".txt", ".xml":
+		".txt", ".xml", ".example":
 		return !strings.HasSuffix(name, "package-lock.json")
 	case "": // scripts of .ci, and the Makefile
 		return path.Dir(name) == ".ci" || strings.HasPrefix(path.Dir(name), ".ci/") || name == "Makefile"
@@ -182,7 +182,7 @@ func comments(name, text string) (found []comment) {
 		return goComments(name, text)
 	case ".js", ".mjs":
 		marker = "//"
-	case ".yaml", ".yml", ".py", ".sh", ".toml", ".tf", "":
+	case ".yaml", ".yml", ".py", ".sh", ".toml", ".tf", ".example", "":
 		marker = "#"
 	default:
 		return nil
