@@ -14,6 +14,9 @@ import (
 // root is the repository.
 const root = "../.."
 
+// artefacts is the variable by which sam names the directory of a function.
+const artefacts = "ARTIFACTS_DIR=" //nolint:misspell // sam's own name
+
 // copyOfTree commits the files of the work tree, as they are now, in a new repository with the tag v0.9.9.
 func copyOfTree(t *testing.T) string {
 	t.Helper()
@@ -71,7 +74,7 @@ func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
 	if got := built.info.Main.Version; got != "v0.9.9" {
 		t.Errorf("the version is %q, and the tag is v0.9.9", got)
 	}
-	out, err := runMake(t, origin, "build-TickFunction", "ARTIFACTS_DIR="+into, "ARCH="+runtime.GOARCH) //nolint:misspell // sam's own name
+	out, err := runMake(t, origin, "build-TickFunction", artefacts+into, "ARCH="+runtime.GOARCH)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -96,7 +99,7 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	}
 	into, release := t.TempDir(), files(t, map[string]string{"tick/bootstrap": string(binary), "vend/bootstrap": "text"})
 	build := func(function string, more ...string) (string, error) {
-		args := []string{"build-" + function + "Function", "ARTIFACTS_DIR=" + into, "RELEASE=" + release} //nolint:misspell // sam's own name
+		args := []string{"build-" + function + "Function", artefacts + into, "RELEASE=" + release}
 		return runMake(t, root, append(append(args, "ARCH="+runtime.GOARCH), more...)...)
 	}
 	if out, err := build("Tick"); err != nil {

@@ -68,8 +68,8 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 }
 
 // version is the version that every binary states about itself. A commit with the tag of a release must have
-// that version, and so must the changelog and the template. Without such a tag it is Go's pseudo-version, unless want asks
-// for a certain one.
+// that version, and so must the changelog and the template. Without such a tag it is Go's pseudo-version, unless
+// want asks for a certain one.
 func (t *tree) version(built []binary, want string) (string, error) {
 	version := built[0].info.Main.Version
 	for _, b := range built {
