@@ -83,12 +83,12 @@ func TestShallowCloneIsRefused(t *testing.T) {
 // settings of git.
 func TestOnlyCommittedBytesAreBuilt(t *testing.T) {
 	dir := repository(t, map[string]string{"a.go": "package a\n", ".gitignore": "hidden.go\n"})
-	git(t, dir, "config", "core.autocrlf", "true")
 	if err := os.WriteFile(filepath.Join(dir, "hidden.go"), []byte("package a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	clone := filepath.Join(t.TempDir(), "clone")
-	tree, err := checkOut(t.Context(), here(t), dir, clone)
+	c := here(t)
+	c.env = append(c.env, "HOME="+files(t, map[string]string{".gitconfig": "[core]\n\tautocrlf = true\n"}))
+	tree, err := checkOut(t.Context(), c, dir, filepath.Join(t.TempDir(), "clone"))
 	if err != nil {
 		t.Fatal(err)
 	}
