@@ -14,7 +14,7 @@ import (
 )
 
 // released is the form of a tag that makes a release.
-var released = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`)
+var released = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
 
 // tree is a fresh clone of the commit.
 type tree struct {
