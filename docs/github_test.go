@@ -1,0 +1,216 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// field is an element of an issue form:
+// https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema
+// read on 2026-11-26.
+type field struct {
+	Type       string
+	ID         string
+	Attributes struct {
+		Value, Label, Description, Render string
+		Options                           []any
+	}
+	Validations map[string]bool
+}
+
+type form struct {
+	Name, Description string
+	Labels            []string
+	Body              []field
+}
+
+func readYAML(t *testing.T, file string, into any) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = yaml.Load(text, into, yaml.WithKnownFields())
+	}
+	if err != nil {
+		t.Fatalf("read %s: %v", file, err)
+	}
+	return string(text)
+}
+
+// GitHub does not show a form with a mistake, and people then write without it.
+func TestIssueFormsFollowGitHubsSchema(t *testing.T) {
+	for _, name := range []string{"bug", "feature"} {
+		file := "../.github/ISSUE_TEMPLATE/" + name + ".yaml"
+		var f form
+		readYAML(t, file, &f)
+		if f.Name == "" || f.Description == "" || len(f.Body) < 2 {
+			t.Errorf("%s has no name, description or body", file)
+		}
+		seen := make(map[string]bool)
+		for _, in := range f.Body {
+			a := in.Attributes
+			right := a.Label != "" && in.ID != ""
+			switch in.Type {
+			case "markdown":
+				right = a.Value != "" && in.ID == "" && a.Label == ""
+			case "dropdown", "checkboxes":
+				right = right && len(a.Options) > 0
+			case "input", "textarea":
+				right = right && len(a.Options) == 0
+			default:
+				right = false
+			}
+			if !right || in.ID != "" && seen[in.ID] || a.Label != "" && seen[a.Label] {
+				t.Errorf("%s: not a field of GitHub's schema, or its id or label is there twice: %+v", file, in)
+			}
+			seen[in.ID], seen[a.Label] = true, true
+		}
+	}
+}
+
+func TestIssueFormsAskForVersionAndDoctorAndWarnOfSecrets(t *testing.T) {
+	for _, name := range []string{"bug", "feature"} {
+		var f form
+		text := readYAML(t, "../.github/ISSUE_TEMPLATE/"+name+".yaml", &f)
+		if !strings.Contains(f.Body[0].Attributes.Value, "**Do not paste secrets**") {
+			t.Errorf("%s.yaml does not begin with a warning of secrets", name)
+		}
+		for _, command := range []string{"`aws-access version`", "`aws-access doctor"} {
+			if !strings.Contains(text, command) {
+				t.Errorf("%s.yaml does not ask for the output of %s", name, command)
+			}
+		}
+	}
+	var config struct {
+		Blank bool                                `yaml:"blank_issues_enabled"`
+		Links []struct{ Name, URL, About string } `yaml:"contact_links"`
+	}
+	readYAML(t, "../.github/ISSUE_TEMPLATE/config.yml", &config)
+	if config.Blank || len(config.Links) != 1 || !strings.HasSuffix(config.Links[0].URL, "/security/advisories/new") {
+		t.Errorf("config.yml does not send reports of vulnerabilities to private advisories: %+v", config)
+	}
+}
+
+// Dependabot reports a directory without the file of its ecosystem on a page that nobody reads.
+func TestDependabotFindsItsFiles(t *testing.T) {
+	var config struct {
+		Version int
+		Updates []struct {
+			Ecosystem   string `yaml:"package-ecosystem"`
+			Directory   string
+			Directories []string
+			Schedule    struct{ Interval string }
+			Groups      map[string]struct{ Patterns []string }
+		}
+	}
+	readYAML(t, "../.github/dependabot.yml", &config)
+	files := map[string]string{
+		"gomod": "go.mod", "github-actions": ".github/workflows/ci.yaml", "pip": "*.txt", "npm": "package-lock.json",
+		"maven": "pom.xml",
+	}
+	root := os.DirFS("..")
+	for _, u := range config.Updates {
+		for _, dir := range append(u.Directories, u.Directory) {
+			found, err := fs.Glob(root, path.Join(strings.TrimPrefix(dir, "/"), files[u.Ecosystem]))
+			if dir != "" && (err != nil || len(found) == 0 || files[u.Ecosystem] == "") {
+				t.Errorf("%s in %s: no file %q, %v", u.Ecosystem, dir, files[u.Ecosystem], err)
+			}
+		}
+		delete(files, u.Ecosystem)
+	}
+	if len(files) > 0 || config.Version != 2 {
+		t.Errorf("version %d; not renewed: %v", config.Version, files)
+	}
+}
+
+func TestCodeOwnersNamePathsThatExist(t *testing.T) {
+	text, err := os.ReadFile("../.github/CODEOWNERS.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := []string{"/accounts.yaml", "/samconfig.toml"} // files that a company adds
+	owned := regexp.MustCompile(`(?m)^(/\S+)\s+@YOUR-ORG/\S+$`).FindAllStringSubmatch(string(text), -1)
+	for _, line := range owned {
+		if _, err := os.Stat(".." + line[1]); err != nil && !slices.Contains(users, line[1]) {
+			t.Errorf("CODEOWNERS.example names %s: %v", line[1], err)
+		}
+	}
+	for _, must := range []string{"/policy.yaml", "/template.yaml", "/infra/", "/pkg/policy/", "/pkg/vend/"} {
+		if !slices.ContainsFunc(owned, func(line []string) bool { return line[1] == must }) {
+			t.Errorf("CODEOWNERS.example does not name %s", must)
+		}
+	}
+}
+
+// fence is a block of code, in which a line may begin with a command.
+var fence = regexp.MustCompile("(?s)```.*?\n(.*?)```")
+
+// namedBehind returns the words that follow a program in code: in backticks, in a fence, or as a step of a
+// workflow.
+func namedBehind(program, text string) (words []string) {
+	inline := regexp.MustCompile("(?:`|run: )(?:bin/|\\./)?" + program + " ([a-z][a-z-]*)")
+	first := regexp.MustCompile(`(?m)^\s*(?:bin/|\./)?` + program + ` ([a-z][a-z-]*)`)
+	found := inline.FindAllStringSubmatch(text, -1)
+	for _, block := range fence.FindAllStringSubmatch(text, -1) {
+		found = append(found, first.FindAllStringSubmatch(block[1], -1)...)
+	}
+	for _, f := range found {
+		words = append(words, f[1])
+	}
+	return words
+}
+
+// A page that names a command which does not exist is believed until somebody needs it.
+func TestPagesNameOnlyCommandsThatExist(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help, err := os.ReadFile("../cmd/aws-access/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, commands := 0, 0
+	for name, text := range textsOf(t) {
+		if path.Ext(name) != ".md" && !strings.HasPrefix(name, ".github/") {
+			continue
+		}
+		for _, target := range namedBehind("make", text) {
+			targets++
+			if !regexp.MustCompile(`(?m)^` + target + `:`).Match(makefile) {
+				t.Errorf("%s names `make %s`, which is no target", name, target)
+			}
+		}
+		for _, command := range namedBehind("aws-access", text) {
+			commands++
+			if command == "request" && name == "docs/design.md" {
+				continue // planned, as the page says
+			}
+			if !regexp.MustCompile(`"` + command + `[" ]`).Match(help) {
+				t.Errorf("%s names `aws-access %s`, which is no command", name, command)
+			}
+		}
+	}
+	if targets < 20 || commands < 10 {
+		t.Errorf("only %d targets and %d commands found", targets, commands)
+	}
+}
+
+// The files by which people judge a project before they read its code.
+func TestUsualFilesExist(t *testing.T) {
+	for _, name := range []string{
+		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md",
+		".github/CODEOWNERS.example", ".github/dependabot.yml", ".github/workflows/ci.yaml",
+		".github/ISSUE_TEMPLATE/bug.yaml", ".github/ISSUE_TEMPLATE/feature.yaml", ".github/ISSUE_TEMPLATE/config.yml",
+	} {
+		if info, err := os.Stat("../" + name); err != nil || info.Size() < 100 {
+			t.Errorf("%s is missing or almost empty: %v", name, err)
+		}
+	}
+}
