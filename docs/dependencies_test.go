@@ -159,7 +159,7 @@ func TestLinkedCodeHasOnlyAllowedLicences(t *testing.T) {
 			"m is linked, but its licence MPL-2.0 is not allowed for linked code",
 		},
 		{
-			module{Path: "m", in: []string{"command"}, files: map[string]string{"LICENSE": "x"}, licences: []string{"ISC", "MIT"}},
+			module{Path: "m", in: []string{"tick"}, files: map[string]string{"LICENSE": "x"}, licences: []string{"ISC", "MIT"}},
 			"m is linked, but its licence ISC is not allowed for linked code",
 		},
 		{

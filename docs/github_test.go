@@ -12,9 +12,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// field is an element of an issue form:
-// https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema
-// read on 2026-11-26.
+// field is an element of an issue form, as GitHub's page "Syntax for GitHub's form schema" says:
+// https://docs.github.com/en/communities, read on 2026-11-26.
 type field struct {
 	Type       string
 	ID         string

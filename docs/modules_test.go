@@ -52,7 +52,8 @@ type listed struct {
 
 // goList lists packages with all that they need, by their import paths.
 func goList(goos string, arguments ...string) (map[string]listed, error) {
-	cmd := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Dir,Deps,GoFiles,Module"}, arguments...)...)
+	arguments = append([]string{"list", "-deps", "-json=ImportPath,Dir,Deps,GoFiles,Module"}, arguments...)
+	cmd := exec.Command("go", arguments...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
 	var problems strings.Builder

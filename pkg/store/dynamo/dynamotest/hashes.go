@@ -35,7 +35,7 @@ func verify(dir, list string) error {
 		return fmt.Errorf("verify DynamoDB Local: %s is empty", dir)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(filepath.Join(dir, file.Name())) //nolint:gosec // a file of this directory
+		data, err := os.ReadFile(filepath.Join(dir, file.Name()))
 		if err != nil {
 			return err
 		}
