@@ -22,13 +22,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/policy/packed"
+	"github.com/aws-access/aws-access/pkg/version"
 )
 
 const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml]
-                  [-only stack|slack|accounts] [-accounts PATTERN] [-json]
+                  [-only stack|slack|accounts] [-accounts PATTERN] [-build DIR] [-json]
 aws-access doctor -rights [-ping] [-stack aws-access]
 
 Checks a deployment: the stack, Slack, and every role in every account of the
@@ -38,6 +40,10 @@ everything, discards the credentials, and answers with codes. CloudTrail shows
 each of these tests with the source identity aws-access-doctor and the session
 name aws-access-doctor-…. Some tests leave one of these out on purpose, to see
 that AWS refuses them.
+
+Doctor downloads the code of each function and says which version it is. -build
+compares the programs, byte for byte, with your own build or with a release:
+DIR/slack/bootstrap, DIR/vend/bootstrap and so on, as make build leaves them in bin.
 
 -rights prints the IAM policy that you need to run doctor. With -ping it includes
 the right to read the signing secret; a person with that secret can approve any
@@ -63,6 +69,7 @@ const (
 // examination holds the arguments of the command line.
 type examination struct {
 	stack, region, policy, only, accounts string
+	build                                 string // directory of a build
 	json, rights, ping                    bool
 	rest                                  time.Duration // before roles without an answer are tested again
 }
@@ -113,6 +120,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.StringVar(&e.only, "only", "", "`part` to look at: stack, slack or accounts")
 	flags.StringVar(&e.accounts, "accounts", "",
 		"`names` or ids of the accounts to check, separated by commas; * matches any text")
+	flags.StringVar(&e.build, "build", "", "`directory` of a build that should be deployed")
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
 	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that you need to run doctor")
 	flags.BoolVar(&e.ping, "ping", false,
@@ -136,6 +144,8 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 		printf(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
 	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
 		printf(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
+	case e.build != "" && e.only != "" && e.only != inStack:
+		printf(stderr, "aws-access doctor: -build compares the functions, so it needs -only stack, or no -only\n")
 	case !validPatterns(e.accounts):
 		printf(stderr, "aws-access doctor: -accounts needs names or ids of accounts, in which * matches any text\n")
 	default:
@@ -162,7 +172,9 @@ type doctor struct {
 	http     *http.Client
 	now      func() time.Time
 	progress func(done, total int)
-	given    *policy.Policy // of -policy, else nil
+	given    *policy.Policy              // of -policy, else nil
+	builds   map[config.Function]program // of -build, else nil
+	own      version.Build               // of this command
 	report   *report
 
 	found deployment
@@ -202,12 +214,15 @@ func newDoctor(ctx context.Context, e examination, stderr io.Writer) (*doctor, e
 	e.region = c.Region
 	d := &doctor{
 		examination: e, cfn: cloudformation.NewFromConfig(c), lambda: lambda.NewFromConfig(c), ssm: ssm.NewFromConfig(c),
-		http: pingClient(), now: time.Now, progress: progressOn(stderr), report: &report{Stack: e.stack, Region: c.Region},
+		http: pingClient(), now: time.Now, progress: progressOn(stderr), own: version.Own(),
+		report: &report{Stack: e.stack, Region: c.Region},
 	}
-	if e.policy == "" {
-		return d, nil
+	if e.policy != "" {
+		d.given, err = readPolicy(e.policy)
 	}
-	d.given, err = readPolicy(e.policy)
+	if e.build != "" && err == nil {
+		d.builds, err = loadBuilds(e.build)
+	}
 	return d, err
 }
 
@@ -255,6 +270,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	if d.wants(inStack) {
 		d.checkStack()
 		d.checkFunctions()
+		d.checkCode(ctx)
 		d.checkStream(ctx)
 		d.checkOrders(ctx)
 		d.checkWaysIntoVend(ctx)

@@ -17,24 +17,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
 
-// buildFunctions builds the functions that doctor reaches, as `sam build` makes them,
+// buildFunctions builds the functions, as `sam build` makes them,
 // for this machine's processor.
 func buildFunctions(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, id := range []string{"SlackFunction", "VendFunction", "TickFunction"} {
+	for _, f := range config.Functions {
+		id := f.LogicalID
 		build := exec.Command(
 			"make",
 			"-s",
 			"-C",
 			filepath.Join("..", ".."),
 			"build-"+id,
+			"BUILDVCS=false", // the same in a clone and in a worktree, with and without changes
 			"ARTIFACTS_DIR="+filepath.Join(dir, id), //nolint:misspell // sam's own name
 			"ARCH="+runtime.GOARCH,
 		)
@@ -57,12 +60,16 @@ type binaryDeployment struct {
 	*testDeployment
 	lambda *lambdafake.Server
 	table  dynamotest.Table
+	dir    string // with the programs, by the functions' ids in the template
 }
 
 func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	t.Helper()
 	dir := buildFunctions(t)
-	h := &binaryDeployment{testDeployment: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t)}
+	h := &binaryDeployment{testDeployment: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t), dir: dir}
+	for _, f := range config.Functions {
+		h.replace(f.LogicalID, zipped(t, h.program(f.LogicalID), "bootstrap"))
+	}
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
@@ -120,16 +127,44 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	return h
 }
 
-// found are doctor's findings that are not ok.
-func (h *binaryDeployment) found() (found []string) {
-	r, _ := h.doctor()
-	for _, f := range r.Checks {
-		if f.Verdict != healthy {
-			found = append(found, f.Check+" "+string(f.Verdict)+" "+f.Code)
-		}
+// program reads a program that was built.
+func (h *binaryDeployment) program(id string) []byte {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.dir, id, "bootstrap"))
+	h.must(err)
+	return text
+}
+
+// builtWithoutGit is the finding about the programs of buildFunctions.
+const builtWithoutGit = "versions warning unknown"
+
+// found are doctor's findings that are not ok, beside builtWithoutGit.
+func (h *binaryDeployment) found(args ...string) []string {
+	h.t.Helper()
+	r, _ := h.doctor(args...)
+	found, _ := unhealthy(r)
+	i := slices.Index(found, builtWithoutGit)
+	if i < 0 {
+		h.t.Fatalf("%q is not found: %v", builtWithoutGit, found)
 	}
-	slices.Sort(found)
-	return found
+	return slices.Delete(found, i, i+1)
+}
+
+// One byte of one function's real program is changed. The package is whole, and has the
+// sum that Lambda states for it.
+func (h *binaryDeployment) checkBytes() {
+	for _, f := range config.Functions {
+		program := h.program(f.LogicalID)
+		h.replace(f.LogicalID, zipped(h.t, flipped(program), "bootstrap"))
+		want := []string{"build of " + string(f.Name) + " problem differs"}
+		if diff := cmp.Diff(want, h.found("--build", h.dir, "-only", "stack")); diff != "" {
+			h.t.Errorf("one byte of %s (-want +got):\n%s", f.Name, diff)
+		}
+		h.replace(f.LogicalID, zipped(h.t, program, "bootstrap"))
+	}
+	if found := h.found("--build", h.dir, "-only", "stack"); len(found) > 0 {
+		h.t.Errorf("the programs themselves: %v", found)
+	}
 }
 
 func TestDoctorOverTheRealBinaries(t *testing.T) {
@@ -141,6 +176,7 @@ func TestDoctorOverTheRealBinaries(t *testing.T) {
 		t.Fatalf("a healthy deployment: %v", found)
 	}
 	h.checkLogs()
+	h.checkBytes()
 	for _, f := range append(h.trustFaults(), h.faults()...) {
 		f.breaks()
 		if diff := cmp.Diff(f.want, h.found()); diff != "" {

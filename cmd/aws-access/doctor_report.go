@@ -38,7 +38,8 @@ type report struct {
 	Policy    string                  `json:"policy,omitempty"` // digest of the deployed one
 	Verdict   verdict                 `json:"verdict"`          // the worst of the checks
 	Checks    []finding               `json:"checks"`
-	Roles     []functions.RolesAnswer `json:"roles,omitempty"` // every role that was tried
+	Roles     []functions.RolesAnswer `json:"roles,omitempty"`    // every role that was tried
+	Programs  []program               `json:"programs,omitempty"` // every deployed program that was read
 	Reminders []string                `json:"reminders,omitempty"`
 }
 

@@ -21,6 +21,7 @@ const rightsPolicy = `{
       "Sid": "ReadTheFunctions",
       "Effect": "Allow",
       "Action": [
+        "lambda:GetFunction",
         "lambda:GetFunctionConfiguration",
         "lambda:GetFunctionEventInvokeConfig",
         "lambda:GetPolicy",

@@ -24,6 +24,9 @@ type stackAPI struct {
 	refuse   map[string]bool  // actions that the shell may not do
 	frozen   bool             // vend's concurrency is zero
 	invoke   func(payload []byte) ([]byte, error)
+	url      string
+	code     map[string]deployedCode     // by physical name, and name:version
+	aliases  map[string][]map[string]any // by physical name
 }
 
 const stackID = "arn:aws:cloudformation:eu-west-1:" + theBastion + ":stack/aws-access/0a1b"
@@ -39,11 +42,13 @@ func newStackAPI(url string) *stackAPI {
 		names:  map[string]string{},
 		config: map[string]map[string]any{},
 		refuse: map[string]bool{},
+		url:    url, code: map[string]deployedCode{}, aliases: map[string][]map[string]any{},
 		outputs: map[string]string{
 			"CommandsUrl":           url + "/slack/commands",
 			"InteractionsUrl":       url + "/slack/interactions",
 			"OptionsUrl":            url + "/slack/options",
 			"State":                 "open",
+			"Version":               theRelease,
 			"SecretsKey":            "alias/aws-access",
 			"SlackHost":             "slack.com",
 			"OperatorsTopicArn":     "arn:aws:sns:eu-west-1:" + theBastion + ":operators",
@@ -212,6 +217,7 @@ func (a *stackAPI) lambda() http.Handler {
 		"GET /2015-03-31/functions/{name}/configuration",
 		a.about("GetFunctionConfiguration", func(name string) any { return a.config[name] }),
 	)
+	m.HandleFunc("GET /2015-03-31/functions/{name}", a.function)
 	m.HandleFunc(
 		"GET /2019-09-25/functions/{name}/event-invoke-config",
 		a.about("GetFunctionEventInvokeConfig", func(string) any { return orNil(a.async) }),
@@ -222,7 +228,7 @@ func (a *stackAPI) lambda() http.Handler {
 	)
 	m.HandleFunc(
 		"GET /2015-03-31/functions/{name}/aliases",
-		a.about("ListAliases", func(string) any { return map[string]any{"Aliases": []any{}} }),
+		a.about("ListAliases", func(name string) any { return map[string]any{"Aliases": a.aliases[name]} }),
 	)
 	m.HandleFunc("GET /2015-03-31/functions/{name}/versions", a.about("ListVersionsByFunction", func(string) any {
 		return map[string]any{"Versions": []any{map[string]any{"Version": "$LATEST"}}}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
@@ -148,6 +149,10 @@ func (c *testDeployment) serve() {
 	mux.Handle("/ssm/", c.ssm)
 	mux.HandleFunc("/cfn/", c.api.cloudformation)
 	mux.Handle("/lambda/", http.StripPrefix("/lambda", c.api.lambda()))
+	mux.HandleFunc("/code/{name}", c.api.download)
+	for _, f := range config.Functions {
+		c.api.code[c.api.names[f.LogicalID]] = releaseOf(c.t, f.Name)
+	}
 	mux.HandleFunc("/slack/", func(w http.ResponseWriter, r *http.Request) { c.slackFunction.ServeHTTP(w, r) })
 	c.deploy(server.URL)
 	c.must(c.tick.Handle(c.t.Context(), tickEvent))

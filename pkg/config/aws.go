@@ -38,7 +38,9 @@ var endpointOverrides = [...]string{
 
 const overrideForm = "an http address of this computer such as http://localhost:8000, or nothing"
 
-func isLoopback(address string) bool {
+// IsLoopback reports whether an address has the form of an endpoint override: http or
+// https, to this computer, without user, query or fragment.
+func IsLoopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return false

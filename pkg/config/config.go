@@ -100,7 +100,7 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 	c.overrides = make(map[string]string)
 	for _, name := range endpointOverrides {
 		value := getenv(name)
-		if value != "" && !isLoopback(value) {
+		if value != "" && !IsLoopback(value) {
 			wrong = append(wrong, name+" is wrong: it must be "+overrideForm)
 		}
 		c.overrides[name] = value

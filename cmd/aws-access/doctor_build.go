@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws-access/aws-access/pkg/config"
+)
+
+// buildPaths are where the program of a function may be below the directory of -build:
+// as make build and a release's archive leave it, and as sam build does.
+func buildPaths(dir string, f config.Spec) []string {
+	return []string{filepath.Join(dir, string(f.Name), theHandler), filepath.Join(dir, f.LogicalID, theHandler)}
+}
+
+// readBuild reads the program of a function below a directory. The error is
+// fs.ErrNotExist if there is none.
+func readBuild(dir string, f config.Spec) (p program, err error) {
+	for _, name := range buildPaths(dir, f) {
+		var file *os.File
+		if file, err = os.Open(name); err == nil { //nolint:gosec // the operator names the directory
+			text, err := readLimited(file, maxProgram)
+			if err = errors.Join(err, file.Close()); err != nil {
+				return p, fmt.Errorf("read %s: %w", name, err)
+			}
+			return programOf(f.Name, text), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return p, fmt.Errorf("read the build: %w", err)
+		}
+	}
+	return p, fs.ErrNotExist
+}
+
+// loadBuilds reads all programs below a directory, by function. The error is about a
+// directory that has none, or a file that cannot be read.
+func loadBuilds(dir string) (map[config.Function]program, error) {
+	builds := make(map[config.Function]program)
+	var paths []string
+	for _, f := range config.Functions {
+		paths = append(paths, filepath.Join(string(f.Name), theHandler))
+		p, err := readBuild(dir, f)
+		switch {
+		case err == nil:
+			builds[f.Name] = p
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	if len(builds) == 0 {
+		return nil, fmt.Errorf("-build: %s has none of %s; give the directory into which make build built (bin), "+
+			"or into which a release's archive of functions was unpacked", dir, strings.Join(paths, ", "))
+	}
+	return builds, nil
+}
+
+// checkBuild compares the deployed programs, byte by byte, with those of -build.
+func (d *doctor) checkBuild(deployed []program) {
+	compared, same := 0, true
+	for _, f := range config.Functions {
+		if d.found.functions[f.LogicalID] == "" {
+			continue // reported by checkFunctions
+		}
+		check := "build of " + string(f.Name)
+		build, given := d.builds[f.Name]
+		if !given {
+			d.report.add(finding{inStack, check, notKnown, "no_build",
+				d.build + " has no " + filepath.Join(string(f.Name), theHandler) + ", so " + string(f.Name) + " is not compared.",
+				"Build all functions (make build), or unpack the whole archive."})
+			same = false
+			continue
+		}
+		of := slices.DeleteFunc(slices.Clone(deployed), func(p program) bool { return p.Function != f.Name })
+		if len(of) == 0 { // the finding about its code says why
+			d.report.add(finding{inStack, check, notKnown, "no_code", "The code of " + string(f.Name) +
+				" could not be read, so it is not compared.", "Correct what the check of its code says."})
+			same = false
+		}
+		for _, p := range of {
+			compared++
+			if p.Sum != build.Sum {
+				same = false
+				d.report.add(d.buildDiffers(p, build))
+			}
+		}
+	}
+	if same && compared > 0 {
+		d.report.ok(inStack, "build", fmt.Sprintf("the %d deployed programs are, byte for byte, those of %s", compared, d.build))
+	}
+}
+
+// buildDiffers is the finding about a deployed program that is not the given build.
+func (d *doctor) buildDiffers(p, build program) finding {
+	f := finding{inStack, "build of " + string(p.Function), problem, "differs",
+		"SECURITY: the deployed program of " + p.String() + " is not the one of " + d.build + ".\n" +
+			"deployed: " + identify(p) + "\n" + d.build + ": " + identify(build),
+		"If both are of the same version and commit, and neither was built from changed files, compare `go version -m` " +
+			"of both: another version of Go or other flags make other bytes. Otherwise find out who deployed it " +
+			"(CloudTrail: UpdateFunctionCode), and deploy your build."}
+	if p.Processor != build.Processor {
+		f.Code, f.Do = "other_processor", "The programs are for different processors ("+p.Processor+" and "+
+			build.Processor+"): give the build for "+p.Processor+". make build makes it with ARCH="+goarch(p.Processor)+"."
+	}
+	return f
+}
+
+func goarch(processor string) string {
+	if processor == "x86_64" {
+		return "amd64"
+	}
+	return processor
+}
+
+// identify tells a program from others.
+func identify(p program) string {
+	text := "sha256 " + p.Sum + ", " + p.Processor + ", " + p.Build.String()
+	if p.Build.Go != "" {
+		text += ", " + p.Build.Go
+	}
+	return text
+}

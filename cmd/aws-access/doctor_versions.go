@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/version"
+)
+
+// checkCode downloads the program of each function, and checks which build it is and,
+// with -build, that it is the given build.
+func (d *doctor) checkCode(ctx context.Context) {
+	var all []program
+	for _, f := range config.Functions {
+		if d.found.functions[f.LogicalID] == "" || codeOf(d.found.unread[string(f.Name)]) == "ResourceNotFoundException" {
+			continue // reported by checkFunctions
+		}
+		found, err := d.programs(ctx, f)
+		all = append(all, found...)
+		if err != nil {
+			d.reportCode("code of "+string(f.Name), err)
+		}
+		if denied(err) {
+			break // of the others too
+		}
+	}
+	d.report.Programs = all
+	for _, p := range all {
+		if f := foreignProgram(p); f != nil {
+			d.report.add(*f)
+		}
+	}
+	if len(all) > 0 {
+		d.report.add(judgeVersions(all, d.own))
+		d.report.add(judgeTemplate(all, d.found.outputs["Version"]))
+	}
+	if d.build != "" {
+		d.checkBuild(all)
+	}
+}
+
+// reportCode adds the finding about code that could not be read.
+func (d *doctor) reportCode(check string, err error) {
+	if !errors.Is(err, errPackage) {
+		d.reportUnreadable(inStack, check, err)
+		return
+	}
+	d.report.add(finding{inStack, check, problem, "package", "SECURITY: " + plainError(err) + ".",
+		"Find out who deployed it (CloudTrail: UpdateFunctionCode), and deploy the product again: sam build && sam deploy."})
+}
+
+// foreignProgram is the finding about a program that is not the function's own; nil
+// if it is.
+func foreignProgram(p program) *finding {
+	want := version.Module + "/functions/" + string(p.Function)
+	if p.Build.Program == want {
+		return nil
+	}
+	what := "a Go program " + p.Build.Program
+	if p.Build.Program == "" {
+		what = "not a program that Go built"
+	}
+	return &finding{inStack, "code of " + p.String(), problem, "other_program",
+		"SECURITY: what the function runs is " + what + ", and should be " + want + ".",
+		"Find out who deployed it (CloudTrail: UpdateFunctionCode), and deploy the product again."}
+}
+
+// judgeVersions is the finding about the builds of all functions, beside that of this
+// command.
+func judgeVersions(all []program, own version.Build) finding {
+	const check = "versions"
+	first := all[0].Build
+	others := slices.ContainsFunc(all, func(p program) bool { return !p.Build.Same(first) })
+	modified := slices.ContainsFunc(all, func(p program) bool { return p.Build.Modified })
+	switch {
+	case others:
+		return finding{inStack, check, problem, "differ",
+			"The functions are not of one version:\n" + byBuild(all) + "\nThis command is " + own.String() + ".",
+			"Deploy all of them from one commit: sam build && sam deploy. For some seconds of a deploy this is normal. " +
+				"Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
+	case !first.Known():
+		return finding{inStack, check, warning, "unknown",
+			"The functions were built without git, so nobody can tell which version they are.",
+			"Build them in a clone of the repository, with build_in_source = true as in samconfig.example.toml. " +
+				"-build DIR compares them with a build."}
+	case own.Known() && !first.Same(own):
+		return finding{inStack, check, warning, "other_command",
+			"The functions are " + first.String() + ", and this command is " + own.String() + ".",
+			"Use the command of the version that is deployed, or deploy the version of this command: " +
+				"sam build && sam deploy."}
+	case modified:
+		return finding{inStack, check, warning, "modified",
+			"The functions are " + first.String() + ": they were built from files that no commit holds, so nobody " +
+				"can read what they do.",
+			"Commit the changes, and deploy again: sam build && sam deploy."}
+	}
+	reason := fmt.Sprintf("all functions are %s", first)
+	if own.Known() {
+		reason += ", as this command is"
+	} else {
+		reason += "; this command was built without git and is not compared"
+	}
+	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: reason}
+}
+
+// byBuild lists the functions of each build, a build in each line.
+func byBuild(all []program) string {
+	var builds []string
+	of := map[string][]string{}
+	for _, p := range all {
+		b := p.Build.String()
+		if of[b] == nil {
+			builds = append(builds, b)
+		}
+		of[b] = append(of[b], p.String())
+	}
+	var lines []string
+	for _, b := range builds {
+		lines = append(lines, strings.Join(of[b], ", ")+": "+b)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// development ends the version of a template between two releases: v1.3.0-dev is on the
+// way to v1.3.0.
+const development = "-dev"
+
+// judgeTemplate is the finding about the version that the template states, beside the
+// builds of the functions. CloudFormation does not know the commit of a template, so
+// only the release is compared.
+func judgeTemplate(all []program, stated string) finding {
+	const check = "version of the template"
+	base := version.Base(all[0].Build.Version)
+	next, onTheWay := strings.CutSuffix(stated, development)
+	deploy := "Deploy template and functions from one commit: sam build && sam deploy."
+	switch {
+	case !releaseForm.MatchString(next):
+		return finding{inStack, check, warning, "none",
+			"The stack has no output Version, so its template is older than this command.", deploy}
+	case base == "":
+		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok",
+			Reason: stated + "; the functions have no release to compare with"}
+	case onTheWay && before(base, next), !onTheWay && base == next:
+		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: stated}
+	}
+	return finding{inStack, check, warning, "differs",
+		"The template is of " + stated + ", and the functions are " + all[0].Build.String() + ".", deploy}
+}
+
+// releaseForm is the form of a release's tag.
+var releaseForm = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+$`)
+
+// before reports whether a version is older than a release.
+func before(older, release string) bool {
+	a, ok := numbers(older)
+	b, ok2 := numbers(release)
+	if !ok || !ok2 {
+		return false
+	}
+	return slices.Compare(a[:], b[:]) < 0 || a == b && strings.Contains(older, "-") // a pre-release of it
+}
+
+// numbers reads the three numbers of a version.
+func numbers(v string) (n [3]int, ok bool) {
+	_, err := fmt.Sscanf(v, "v%d.%d.%d", &n[0], &n[1], &n[2])
+	return n, err == nil
+}
