@@ -8,6 +8,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/version"
 )
 
 // Check is a question of aws-access doctor to vend. Anyone who may invoke vend may
@@ -57,6 +58,8 @@ type CheckAnswer struct {
 	Refused string    `json:"refused,omitempty"` // a code, if the check itself was invalid
 	At      time.Time `json:"at"`                // the function's clock
 	Policy  string    `json:"policy"`            // digest of the deployed policy
+	Version string    `json:"version,omitempty"` // of the build of vend that answers
+	Commit  string    `json:"commit,omitempty"`  // of that build
 
 	Stack   *StackAnswer  `json:"stack,omitempty"`
 	Slack   *SlackAnswer  `json:"slack,omitempty"`
@@ -75,6 +78,15 @@ type StackAnswer struct {
 	Size     int            `json:"size,omitempty"`     // users in the workspace, or read so far
 	People   []PersonAnswer `json:"people,omitempty"`   // the first MaxPeople whom the policy names and does not recognise
 	Unknown  int            `json:"unknown,omitempty"`  // how many of them there are in all
+
+	Builds []BuildAnswer `json:"builds,omitempty"` // those of the tick that have run with this table, oldest first
+}
+
+// BuildAnswer is a build that has run with the table.
+type BuildAnswer struct {
+	Version string    `json:"version"`
+	Commit  string    `json:"commit,omitempty"`
+	Since   time.Time `json:"since"` // when it first ran
 }
 
 // PersonAnswer is a person whom the policy names and does not recognise.
@@ -116,7 +128,8 @@ type RolesAnswer struct {
 	Token int      `json:"token,omitempty"` // how full the session token was, in per cent
 }
 
-type directoryReader interface {
+type checkStore interface {
+	buildReader
 	Directory(ctx context.Context) (access.Directory, error)
 }
 
@@ -128,10 +141,11 @@ type roleTester interface {
 // Checks answers the checks of aws-access doctor. The zero value refuses them.
 type Checks struct {
 	Policy           *policy.Policy
-	Store            directoryReader
+	Store            checkStore
 	Slack            *slackapi.Client
 	Team, Enterprise string
 	Roles            roleTester
+	Build            version.Build
 	Now              func() time.Time
 	Log              *slog.Logger
 }
@@ -154,7 +168,7 @@ func (h Checks) Do(ctx context.Context, c Check) CheckAnswer {
 		defer stop()
 		ctx = shortened
 	}
-	out := CheckAnswer{At: h.Now().UTC(), Policy: h.Policy.Digest()}
+	out := CheckAnswer{At: h.Now().UTC(), Policy: h.Policy.Digest(), Version: h.Build.Version, Commit: h.Build.Commit}
 	switch c.Kind {
 	case CheckStack:
 		out.Stack = h.stack(ctx)

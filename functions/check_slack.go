@@ -35,7 +35,21 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 			out.ReadAt = g.ReadAt
 		}
 	}
+	out.Builds = h.builds(ctx)
 	return out
+}
+
+// builds returns the builds that have run; none if they cannot be read, because nothing
+// depends on them.
+func (h Checks) builds(ctx context.Context) (list []BuildAnswer) {
+	b, err := h.Store.Builds(ctx)
+	if err != nil {
+		h.Log.WarnContext(ctx, "a check could not read the builds that have run", "error", err)
+	}
+	for _, r := range b.Ran {
+		list = append(list, BuildAnswer{Version: r.Version, Commit: r.Commit, Since: r.Since.UTC()})
+	}
+	return list
 }
 
 // unrecognised returns the people whom the policy names and does not recognise.

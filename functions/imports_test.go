@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"pkg/version":                  {},
 	"functions": {
 		"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway",
+		"pkg/version",
 	},
 }
 

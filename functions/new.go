@@ -10,6 +10,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/slackapi"
+	"github.com/aws-access/aws-access/pkg/version"
 )
 
 // Deps is what the handlers are built from. The mains (by functions/deployed),
@@ -29,6 +30,9 @@ type Deps struct {
 	// the rate of calls. With nil there is no wait: the next tick goes on.
 	WaitToRead func(ctx context.Context, d time.Duration) error
 	Log        *slog.Logger
+	// Build is the build of the function. The tick records it in the table, and vend
+	// tells it to doctor. With the zero value nothing is recorded.
+	Build version.Build
 }
 
 // Store is the table, as all handlers together use it. pkg/store/dynamo and
@@ -37,6 +41,7 @@ type Store interface {
 	requestStore
 	problemStore
 	owedLister
+	buildStore
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
@@ -73,6 +78,7 @@ func NewTick(d Deps) Tick {
 	return Tick{
 		Step: lifecycle.Tick{Step: d.step(), DueIn: d.Store}, Owed: d.Store,
 		Messages: NewNotify(d), Operators: d.operators(),
+		Builds: &Builds{Store: d.Store, Build: d.Build, Now: d.Now, Log: d.Log},
 	}
 }
 
@@ -98,7 +104,7 @@ func NewVend(d Deps, v Vending) Vend {
 		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
-			Roles: v.Roles, Now: d.Now, Log: d.Log,
+			Roles: v.Roles, Build: d.Build, Now: d.Now, Log: d.Log,
 		},
 	}
 }

@@ -10,12 +10,14 @@ import (
 )
 
 // Tick is the handler that runs every minute. It makes the moves that are due, sends
-// the owed messages, and then reads groups and people from Slack. NewTick builds it.
+// the owed messages, and then reads groups and people from Slack. It also records which
+// build runs. NewTick builds it.
 type Tick struct {
 	Step      lifecycle.Tick
 	Owed      owedLister
 	Messages  Notify // sends the owed messages
 	Operators Operators
+	Builds    *Builds // records the build that runs; nil for none
 }
 
 // Handle handles the event of the schedule. The event may come twice or late. All
@@ -28,5 +30,5 @@ func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
 	if err == nil {
 		err = h.reportReading(ctx, read)
 	}
-	return errors.Join(moved, sent, err, h.Operators.Deliver(ctx))
+	return errors.Join(moved, sent, err, h.Operators.Deliver(ctx), h.Builds.Record(ctx))
 }

@@ -73,6 +73,7 @@ type world struct {
 	Tick      Tick
 	Operators Operators
 
+	deps       Deps // of the handlers
 	slackCalls atomic.Int64
 }
 
@@ -159,6 +160,7 @@ func (w *world) rebuild() {
 		},
 	})
 	w.Tick = NewTick(d)
+	w.deps = d
 }
 
 // RoundTrip keeps every call on this computer: it answers Slack's response URLs, which

@@ -67,9 +67,7 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	t.Helper()
 	dir := buildFunctions(t)
 	h := &binaryDeployment{testDeployment: newClinic(t, thePolicy(t)), table: dynamotest.NewTable(t), dir: dir}
-	for _, f := range config.Functions {
-		h.replace(f.LogicalID, zipped(t, h.program(f.LogicalID), "bootstrap"))
-	}
+	h.deployPrograms()
 	h.lambda = lambdafake.New(lambdafake.Options{})
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
@@ -133,6 +131,13 @@ func (h *binaryDeployment) program(id string) []byte {
 	text, err := os.ReadFile(filepath.Join(h.dir, id, "bootstrap"))
 	h.must(err)
 	return text
+}
+
+// deployPrograms makes the programs what Lambda gives out as the functions' code.
+func (h *binaryDeployment) deployPrograms() {
+	for _, f := range config.Functions {
+		h.replace(f.LogicalID, zipped(h.t, h.program(f.LogicalID), "bootstrap"))
+	}
 }
 
 // builtWithoutGit is the finding about the programs of buildFunctions.

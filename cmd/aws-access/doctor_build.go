@@ -23,7 +23,7 @@ func buildPaths(dir string, f config.Spec) []string {
 func readBuild(dir string, f config.Spec) (p program, err error) {
 	for _, name := range buildPaths(dir, f) {
 		var file *os.File
-		if file, err = os.Open(name); err == nil { //nolint:gosec // the operator names the directory
+		if file, err = os.Open(name); err == nil {
 			text, err := readLimited(file, maxProgram)
 			if err = errors.Join(err, file.Close()); err != nil {
 				return p, fmt.Errorf("read %s: %w", name, err)
@@ -90,7 +90,8 @@ func (d *doctor) checkBuild(deployed []program) {
 		}
 	}
 	if same && compared > 0 {
-		d.report.ok(inStack, "build", fmt.Sprintf("the %d deployed programs are, byte for byte, those of %s", compared, d.build))
+		d.report.ok(inStack, "build",
+			fmt.Sprintf("the %d deployed programs are, byte for byte, those of %s", compared, d.build))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/version"
 )
@@ -79,17 +80,21 @@ func codeFaults() []codeFault {
 	return []codeFault{
 		{"a function of an older version", vend(func(t *testing.T, p []byte) deployedCode {
 			return zipped(t, changed(t, p, theRelease, "v1.1.9"), "bootstrap")
-		}), []string{"versions problem differ"}, []string{"vend: v1.1.9 (commit", "slack, notify, tick: v1.2.0 (commit"}},
+		}), []string{"versions problem differ", "versions that ran warning not_deployed"},
+			[]string{"vend: v1.1.9 (commit", "slack, notify, tick: v1.2.0 (commit"}},
 		{"a function of another commit", vend(func(t *testing.T, p []byte) deployedCode {
 			was := programOf(config.Vend, p).Build.Commit
 			return zipped(t, changed(t, p, was, strings.Repeat("5", 40)), "bootstrap")
-		}), []string{"versions problem differ"}, []string{"vend: v1.2.0 (commit 55555555"}},
+		}), []string{"versions problem differ", "versions that ran warning not_deployed"},
+			[]string{"vend: v1.2.0 (commit 55555555"}},
 		{"the program of another function", vend(func(t *testing.T, _ []byte) deployedCode {
 			return releaseOf(t, config.Slack)
 		}), []string{"code of vend problem other_program"}, []string{version.Module + "/functions/slack", "SECURITY"}},
 		{"a script", vend(func(t *testing.T, _ []byte) deployedCode {
 			return zipped(t, []byte("#!/bin/sh\n"), "bootstrap")
-		}), []string{"code of vend problem other_program", "versions problem differ"}, []string{"not a program that Go built"}},
+		}), []string{
+			"code of vend problem other_program", "versions problem differ", "versions that ran warning not_deployed",
+		}, []string{"not a program that Go built"}},
 		{"a package with two programs", vend(func(t *testing.T, p []byte) deployedCode {
 			return zipped(t, p, "bootstrap", "bootstrap")
 		}), []string{"code of vend problem package"}, []string{"2 files named bootstrap"}},
@@ -157,7 +162,8 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	dir := released(t)
 	r, code := c.doctor("--build", dir, "-only", "stack")
 	said := slices.ContainsFunc(r.Checks, func(f finding) bool {
-		return f.Check == "build" && f.Verdict == healthy && strings.Contains(f.Reason, "4 deployed programs are, byte for byte")
+		return f.Check == "build" && f.Verdict == healthy &&
+			strings.Contains(f.Reason, "4 deployed programs are, byte for byte")
 	})
 	if found, told := unhealthy(r); code != exitOK || len(found) > 0 || !said || len(r.Programs) != len(config.Functions) {
 		t.Errorf("the release itself: ended with %d, %v, %s%+v", code, found, told, r)
@@ -168,7 +174,8 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 		c.replace(f.LogicalID, zipped(t, other, "bootstrap"))
 		r, code := c.doctor("--build", dir, "-only", "stack")
 		found, told := unhealthy(r)
-		if diff := cmp.Diff([]string{"build of " + string(f.Name) + " problem differs"}, found); diff != "" || code != exitProblem {
+		want := []string{"build of " + string(f.Name) + " problem differs"}
+		if diff := cmp.Diff(want, found); diff != "" || code != exitProblem {
 			t.Errorf("one byte of %s: ended with %d (-want +got)\n%s", f.Name, code, diff)
 		}
 		for _, sum := range []string{programOf(f.Name, other).Sum, programOf(f.Name, releasedProgram(t, f.Name)).Sum} {
@@ -266,7 +273,8 @@ func TestCodeIsReadFromTheLinkOfLambdaAlone(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", "")
 	d, err = newDoctor(t.Context(), examination{}, new(bytes.Buffer))
 	c.must(err)
-	if _, err := d.download(t.Context(), server.URL+"/there"); err == nil || !strings.Contains(err.Error(), "not an https") {
+	_, err = d.download(t.Context(), server.URL+"/there")
+	if err == nil || !strings.Contains(err.Error(), "not an https") {
 		t.Errorf("http although Lambda is the real one: %v", err)
 	}
 }
@@ -293,7 +301,9 @@ func TestAPackageThatFillsTheMemoryIsRefused(t *testing.T) {
 func TestVersionsAreJudgedBesideThatOfTheCommand(t *testing.T) {
 	at := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 	build := func(v, commit string) version.Build {
-		return version.Build{Version: v, Commit: strings.Repeat(commit, 40), Time: at, Modified: strings.HasSuffix(v, "+dirty")}
+		return version.Build{
+			Version: v, Commit: strings.Repeat(commit, 40), Time: at, Modified: strings.HasSuffix(v, "+dirty"),
+		}
 	}
 	unknown := version.Build{Version: version.Unknown}
 	for _, c := range []struct {
@@ -310,8 +320,8 @@ func TestVersionsAreJudgedBesideThatOfTheCommand(t *testing.T) {
 		{"functions of changed files", build("v1.2.0+dirty", "1"), build("v1.2.0+dirty", "1"), warning, "modified",
 			"files that no commit holds"},
 	} {
-		got := judgeVersions([]program{{Function: config.Slack, Build: c.deployed}, {Function: config.Vend, Build: c.deployed}},
-			c.own)
+		all := []program{{Function: config.Slack, Build: c.deployed}, {Function: config.Vend, Build: c.deployed}}
+		got := judgeVersions(all, c.own)
 		if got.Verdict != c.verdict || got.Code != c.code || !strings.Contains(got.Reason, c.contains) {
 			t.Errorf("%s: %+v, want %s %s with %q", c.name, got, c.verdict, c.code, c.contains)
 		}
@@ -342,5 +352,49 @@ func TestTheTemplateIsOfTheReleaseOfTheFunctions(t *testing.T) {
 		if got.Code != c.want {
 			t.Errorf("template %q, functions %s: %s, want %s", c.stated, c.functions, got.Code, c.want)
 		}
+	}
+}
+
+func TestDoctorShowsWhichVersionsRan(t *testing.T) {
+	c := newClinic(t, thePolicy(t))
+	history := func(ran ...access.Ran) {
+		b, err := c.store.Builds(t.Context())
+		c.must(err)
+		c.must(c.store.SaveBuilds(t.Context(), access.Builds{Version: b.Version + 1, Ran: ran}))
+	}
+	build := programOf(config.Tick, releasedProgram(t, config.Tick)).Build
+	at := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
+	older, present := access.Ran{Version: "v1.1.0", Commit: strings.Repeat("1", 40), Since: at},
+		access.Ran{Version: build.Version, Commit: build.Commit, Since: at.Add(time.Hour)}
+	for _, step := range []struct {
+		name    string
+		ran     []access.Ran
+		verdict verdict
+		code    string
+		words   string
+	}{
+		{"an upgrade", []access.Ran{older, present}, healthy, "ok",
+			" since 2026-11-26 10:00 UTC; before: v1.1.0 (commit 11111111) since 2026-11-26 09:00 UTC"},
+		{"the older one runs still", []access.Ran{present, older}, warning, "not_deployed",
+			"the tick that ran last is v1.1.0 (commit 11111111), and v1.2.0"},
+		{"a record that somebody else wrote", []access.Ran{{Version: "\x1b[2J", Commit: "\x1b"}}, warning, "not_deployed",
+			"the tick that ran last is unknown"},
+		{"no record", nil, warning, "none", "has not recorded"},
+	} {
+		history(step.ran...)
+		r, _ := c.doctor("-only", "stack")
+		i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "versions that ran" })
+		if i < 0 || r.Checks[i].Verdict != step.verdict || r.Checks[i].Code != step.code ||
+			!strings.Contains(r.Checks[i].Reason, step.words) {
+			t.Errorf("%s: %+v, want %s %s: %s", step.name, r.Checks, step.verdict, step.code, step.words)
+		}
+	}
+	history(present)
+	c.vend.Checks.Build.Version = "v1.1.0"
+	r, _ := c.doctor("-only", "stack")
+	found, told := unhealthy(r)
+	if want := "the vend function that answers is v1.1.0"; !slices.Equal(found,
+		[]string{"versions that ran warning not_deployed"}) || !strings.Contains(told, want) {
+		t.Errorf("an older vend: %v %s, want %q", found, told, want)
 	}
 }

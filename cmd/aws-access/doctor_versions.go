@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/version"
 )
@@ -107,6 +108,43 @@ func judgeVersions(all []program, own version.Build) finding {
 	}
 	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: reason}
 }
+
+// checkRan shows which builds have run, as the tick recorded them in the table, and
+// compares those that run now with the deployed code. A build that was deployed a
+// moment ago may not have run yet.
+func (d *doctor) checkRan(a *functions.CheckAnswer) {
+	const check = "versions that ran"
+	if len(a.Stack.Builds) == 0 {
+		d.report.add(finding{inStack, check, warning, "none", "The tick has not recorded which version runs.",
+			"Run doctor again in two minutes. If it stays so, read tick's log, or deploy the version of this command."})
+		return
+	}
+	now := ran(a.Stack.Builds[len(a.Stack.Builds)-1])
+	vend := version.Stated(a.Version, a.Commit)
+	var other []string
+	for _, p := range d.report.Programs {
+		switch {
+		case p.Published != "":
+		case p.Function == config.Tick && !p.Build.Same(now):
+			other = append(other, "the tick that ran last is "+now.String()+", and "+p.Build.String()+" is deployed")
+		case p.Function == config.Vend && !p.Build.Same(vend):
+			other = append(other, "the vend function that answers is "+vend.String()+", and "+p.Build.String()+" is deployed")
+		}
+	}
+	if len(other) > 0 {
+		d.report.add(finding{inStack, check, warning, "not_deployed", strings.Join(other, "; ") + ".",
+			"Run doctor again in two minutes. If it stays so, somebody may have changed the code: look for " +
+				"UpdateFunctionCode in CloudTrail."})
+		return
+	}
+	var history []string
+	for _, b := range slices.Backward(a.Stack.Builds) {
+		history = append(history, ran(b).String()+" since "+b.Since.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	d.report.ok(inStack, check, strings.Join(history, "; before: "))
+}
+
+func ran(b functions.BuildAnswer) version.Build { return version.Stated(b.Version, b.Commit) }
 
 // byBuild lists the functions of each build, a build in each line.
 func byBuild(all []program) string {

@@ -187,7 +187,10 @@ func (c *testDeployment) deploy(url string) {
 			}, nil
 		}),
 	})}
-	d := functions.Deps{Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log}
+	d := functions.Deps{
+		Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log,
+		Build: programOf(config.Tick, releasedProgram(c.t, config.Tick)).Build,
+	}
 	c.tick = functions.NewTick(d)
 	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
 	c.vend = functions.NewVend(d, functions.Vending{

@@ -66,13 +66,14 @@ func New(f config.Function) (Parts, error) {
 		Now: time.Now, Wait: smithytime.SleepWithContext, WaitToRead: smithytime.SleepWithContext,
 		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 	}
+	p.Deps.Build = version.Own()
 	p.logStart(f)
 	return p, nil
 }
 
 // logStart logs once which build of the function starts.
 func (p Parts) logStart(f config.Function) {
-	b := version.Own()
+	b := p.Deps.Build
 	p.Deps.Log.Info("the function starts", "function", string(f), "version", b.Version, "commit", b.Commit,
 		"modified", b.Modified)
 }

@@ -80,9 +80,9 @@ func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 
 // RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a request,
 // of its posted messages, of a unique key and of the record that limits one person.
-// DirectoryKey, ReadingKey and ProblemsKey are both the partition key and the sort
-// key of the directory, of the progress of reading people from Slack, and of the
-// problems that operators were told about.
+// DirectoryKey, ReadingKey, ProblemsKey and BuildsKey are both the partition key and
+// the sort key of the directory, of the progress of reading people from Slack, of the
+// problems that operators were told about, and of the builds that have run.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
@@ -91,6 +91,7 @@ const (
 	DirectoryKey = "directory"
 	ReadingKey   = "reading"
 	ProblemsKey  = "problems"
+	BuildsKey    = "builds"
 )
 
 // RequestItem returns the stored form of a request.
@@ -141,6 +142,13 @@ func ReadingItem(r access.Reading) (Item, error) {
 func ProblemsItem(p access.Problems) (Item, error) {
 	item, err := newItem(ProblemsKey, ProblemsKey, p)
 	item.Version = p.Version
+	return item, err
+}
+
+// BuildsItem returns the stored form of the builds that have run.
+func BuildsItem(b access.Builds) (Item, error) {
+	item, err := newItem(BuildsKey, BuildsKey, b)
+	item.Version = b.Version
 	return item, err
 }
 

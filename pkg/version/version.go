@@ -85,6 +85,12 @@ func commitOf(text string) string {
 	return text
 }
 
+// Stated returns the build that another program states, safe to print. What is not in
+// the form of a version or a commit counts as not recorded.
+func Stated(version, commit string) Build {
+	return Build{Version: allowed(version, maxVersion, ".+-", Unknown), Commit: commitOf(commit)}
+}
+
 func of(info *debug.BuildInfo) Build {
 	b := Build{
 		Version: allowed(info.Main.Version, maxVersion, ".+-", Unknown), // "(devel)" without git

@@ -54,8 +54,8 @@ func TestTextOfAnotherFormCountsAsNotRecorded(t *testing.T) {
 			GoVersion: text + "\x00", Path: text + "\x00", Main: debug.Module{Version: text},
 			Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: text}, {Key: "vcs.time", Value: text}},
 		})
-		if (b != Build{Version: Unknown}) {
-			t.Errorf("%q is read as %+v", text, b)
+		if stated := Stated(text, text); b != stated || (b != Build{Version: Unknown}) {
+			t.Errorf("%q is read as %+v, and as %+v if a program states it", text, b, stated)
 		}
 	}
 }

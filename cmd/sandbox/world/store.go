@@ -138,6 +138,15 @@ func (s countedStore) SaveProblems(ctx context.Context, next access.Problems) er
 	return s.write(ctx, func() error { return s.Store.SaveProblems(ctx, next) })
 }
 
+func (s countedStore) Builds(ctx context.Context) (b access.Builds, err error) {
+	err = s.read(ctx, func() (err error) { b, err = s.Store.Builds(ctx); return err })
+	return b, err
+}
+
+func (s countedStore) SaveBuilds(ctx context.Context, next access.Builds) error {
+	return s.write(ctx, func() error { return s.Store.SaveBuilds(ctx, next) })
+}
+
 func (s countedStore) Messages(ctx context.Context, id string) (r access.Request, m access.Messages, err error) {
 	err = s.read(ctx, func() (err error) { r, m, err = s.Store.Messages(ctx, id); return err })
 	return r, m, err

@@ -150,6 +150,16 @@ func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
 	return p, err
 }
 
+// Builds reads the builds that have run; it is zero if it was never written. Errors:
+// access.ErrNewer.
+func (s *Store) Builds(ctx context.Context) (b access.Builds, err error) {
+	found, err := s.read(ctx, buildsKey)
+	if err == nil {
+		err = found.decode(buildsKey, &b)
+	}
+	return b, err
+}
+
 // Due returns the ids of at most limit requests that are due at now, the longest
 // overdue first. The index may lag behind the table for a short time: a listed
 // request may have changed, and a missing one is found by the next tick.

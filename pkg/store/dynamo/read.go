@@ -23,6 +23,7 @@ var (
 	directoryKey = key{store.DirectoryKey, store.DirectoryKey}
 	readingKey   = key{store.ReadingKey, store.ReadingKey}
 	problemsKey  = key{store.ProblemsKey, store.ProblemsKey}
+	buildsKey    = key{store.BuildsKey, store.BuildsKey}
 )
 
 func requestKey(id string) key  { return key{store.RequestKey(id), store.RequestSort} }

@@ -155,6 +155,18 @@ func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 	return nil
 }
 
+// SaveBuilds writes the builds that have run. Errors: as SaveDirectory.
+func (s *Store) SaveBuilds(ctx context.Context, next access.Builds) error {
+	item, err := store.BuildsItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save the builds that have run: %w", err)
+	}
+	return nil
+}
+
 // SaveMessages writes a request's posted messages. Errors: as SaveDirectory.
 func (s *Store) SaveMessages(ctx context.Context, id string, next access.Messages) error {
 	item, err := store.MessagesItem(id, next)

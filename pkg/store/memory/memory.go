@@ -149,6 +149,15 @@ func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
 	return p, err
 }
 
+// Builds reads the builds that have run; it is zero if it was never written. Errors:
+// access.ErrNewer.
+func (s *Store) Builds(_ context.Context) (b access.Builds, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.BuildsKey, store.BuildsKey, &b)
+	return b, err
+}
+
 // LoadForSubmit reads what a new request of a user depends on: the directory and the
 // record that limits the user. Errors: *access.Duplicate if the unique key once was
 // used before, access.ErrNewer.
@@ -192,6 +201,11 @@ func (s *Store) SaveAsker(_ context.Context, user string, next access.Asker) err
 // SaveDirectory.
 func (s *Store) SaveProblems(_ context.Context, next access.Problems) error {
 	return s.replace(store.ProblemsItem(next))
+}
+
+// SaveBuilds writes the builds that have run. Errors: as SaveDirectory.
+func (s *Store) SaveBuilds(_ context.Context, next access.Builds) error {
+	return s.replace(store.BuildsItem(next))
 }
 
 // SaveMessages writes a request's posted messages. Errors: as SaveDirectory.

@@ -70,6 +70,7 @@ type brokenStore struct {
 	saveDirectory func(ctx context.Context, next access.Directory) error
 	saveReading   func(ctx context.Context, next access.Reading) error
 	saveProblems  func(ctx context.Context, next access.Problems) error
+	saveBuilds    func(ctx context.Context, next access.Builds) error
 	saveMessages  func(ctx context.Context, id string, next access.Messages) error
 }
 
@@ -159,6 +160,13 @@ func (s brokenStore) SaveProblems(ctx context.Context, next access.Problems) err
 		return s.Store.SaveProblems(ctx, next)
 	}
 	return s.saveProblems(ctx, next)
+}
+
+func (s brokenStore) SaveBuilds(ctx context.Context, next access.Builds) error {
+	if s.saveBuilds == nil {
+		return s.Store.SaveBuilds(ctx, next)
+	}
+	return s.saveBuilds(ctx, next)
 }
 
 func (s brokenStore) SaveMessages(ctx context.Context, id string, next access.Messages) error {
@@ -255,6 +263,12 @@ var brokenStores = map[string]func(m *memory.Store) brokenStore{
 	"problems have their own versions": func(m *memory.Store) brokenStore {
 		return brokenStore{saveProblems: func(_ context.Context, next access.Problems) error {
 			item, err := store.ProblemsItem(next)
+			return put(m, item, err)
+		}}
+	},
+	"the builds that have run have their own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveBuilds: func(_ context.Context, next access.Builds) error {
+			item, err := store.BuildsItem(next)
 			return put(m, item, err)
 		}}
 	},

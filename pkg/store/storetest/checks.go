@@ -253,6 +253,17 @@ func problemVersions(ctx context.Context, s Subject) error {
 	return errors.Join(err, err2, wantSame("problems", p, problems(2, "c")))
 }
 
+func buildVersions(ctx context.Context, s Subject) error {
+	builds := func(n int, version string) access.Builds {
+		return access.Builds{Version: n, Ran: []access.Ran{{Version: version, Commit: "1a2b", Since: Now.UTC()}}}
+	}
+	save := func(n int, version string) error { return s.SaveBuilds(ctx, builds(n, version)) }
+	none, err := s.Builds(ctx)
+	err = errors.Join(err, wantSame("never written", none, access.Builds{}), twoVersions(save))
+	b, err2 := s.Builds(ctx)
+	return errors.Join(err, err2, wantSame("builds", b, builds(2, "c")))
+}
+
 func messageVersions(ctx context.Context, s Subject) error {
 	posted := func(n int, ts string) access.Messages {
 		return access.Messages{Version: n, Posted: []access.Message{{Slot: "card:C1", TS: ts}}}

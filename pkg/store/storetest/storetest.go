@@ -38,6 +38,8 @@ type Store interface {
 	SaveReading(ctx context.Context, next access.Reading) error
 	Problems(ctx context.Context) (access.Problems, error)
 	SaveProblems(ctx context.Context, next access.Problems) error
+	Builds(ctx context.Context) (access.Builds, error)
+	SaveBuilds(ctx context.Context, next access.Builds) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
 }
@@ -96,6 +98,7 @@ func Checks() []Check {
 		{"the progress of reading people has its own versions", readingVersions},
 		{"owed messages are listed by time until Slack accepts them", owedOrder},
 		{"problems have their own versions", problemVersions},
+		{"the builds that have run have their own versions", buildVersions},
 		{"the limits of a person have their own versions", askerVersions},
 		{"a request is written together with its person's limits or not at all", submitAllOrNothing},
 		{"a used key is found before a request is made", usedKeyFound},
