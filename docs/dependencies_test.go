@@ -13,8 +13,8 @@ import (
 // allowed are the licences that linked code may have: they ask for notices and nothing else.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT"}
 
-// row is a line of the tables of modules in dependencies.md.
-var row = regexp.MustCompile("(?m)^\\| `([\\w./-]+)` \\| ([^|]+) \\| ([^|]*) \\| ([^|]+) \\|$")
+// row is a line of the tables of modules in dependencies.md. The path of a module has a slash.
+var row = regexp.MustCompile("(?m)^\\| `([\\w.-]+/[\\w./-]+)` \\| ([^|]+) \\| ([^|]*) \\| ([^|]+) \\|$")
 
 // A company must know what it deploys, and under which licences, without trusting a page that was
 // once true.
