@@ -93,6 +93,14 @@ func TestArchivesHoldWhatAReleasePromises(t *testing.T) {
 	}
 }
 
+func TestRepositoryHasTheTextsOfEachArchive(t *testing.T) {
+	for _, b := range []binary{example("slack", "linux"), example("", "linux")} {
+		if _, err := archiveOf(&tree{dir: root}, []binary{b}, "v1.2.3"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 var commitTime = time.Date(2026, 11, 26, 19, 0, 1, 0, time.UTC)
 
 // untar returns name, mode and content of each file, and checks that nothing tells who packed it, or when.
