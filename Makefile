@@ -3,10 +3,10 @@ GO       ?= go
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64.
 ARCH     ?= arm64
-# A program tells its version and commit by the build information that Go writes into
-# it (pkg/version), whatever GOFLAGS says. Go finds a repository by a directory .git, and
-# in a linked worktree would look for one further up. Where go.mod does not belong to
-# such a repository, as in an unpacked archive, the version is unknown.
+# A program reads its version and commit from the build information that Go writes into
+# it (pkg/version). -buildvcs overrides GOFLAGS. Go needs a directory .git: in a linked
+# worktree or an unpacked archive it would take a repository further up. So the version
+# is unknown where go.mod does not belong to a repository with such a directory.
 BUILDVCS := $(shell git ls-files --error-unmatch go.mod >/dev/null 2>&1 && \
               test -d "$$(git rev-parse --show-toplevel)/.git" && echo true || echo false)
 # The norpc tag leaves out net/rpc, which halves the binary.
@@ -70,7 +70,7 @@ build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toup
 
 # One function and its policy: build-SlackFunction builds functions/slack. `sam build` calls
 # these with a directory of its own. With RELEASE=DIR the binary is not built but copied from an
-# unpacked release, and the policy is compiled as ever: docs/releases.md.
+# unpacked release, and the policy is compiled as usual: docs/releases.md.
 build-%Function: FORCE ; $(call package,$(shell echo $* | tr A-Z a-z))
 FORCE:
 define package
@@ -80,7 +80,7 @@ define package
 @$(GO) run ./cmd/aws-access policy compile $(if $(BASTION),-bastion $(BASTION)) -o $(into)/policy.compiled $(POLICY)
 endef
 
-# Go writes the same bytes only in one version. GOTOOLCHAIN makes every Go fetch this one.
+# Different versions of Go write different bytes. GOTOOLCHAIN makes go fetch and use this one.
 RELEASE_GO := go1.26.8
 release: ## build the files of a release from this commit, in dist/
 	@GO='$(GO)' GOTOOLCHAIN=$(RELEASE_GO) $(GO) run ./.ci/release -go $(RELEASE_GO) -version '$(VERSION)'

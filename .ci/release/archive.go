@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -48,6 +49,7 @@ func archiveOf(tree *tree, group []binary, version string) (file, error) {
 		}
 		files = append(files, file{b.file(), 0o755, b.data})
 	}
+	sortFiles(files)
 	at, err := first.time()
 	if err != nil {
 		return file{}, err
@@ -60,10 +62,10 @@ func archiveOf(tree *tree, group []binary, version string) (file, error) {
 	return file{name + ".tar.gz", 0o644, data}, err
 }
 
-// thirdParty holds the licences of linked modules. A test of docs compares it with the modules' own texts.
+// thirdParty is the file with the licences of linked modules. A test of docs compares it with the modules' own texts.
 const thirdParty = "THIRD_PARTY_LICENSES.txt"
 
-// checkLicences refuses a binary with a module that the file of licences does not name.
+// checkLicences refuses a binary that links a module whose licence is not in thirdParty.
 func (b binary) checkLicences(tree *tree) error {
 	text, err := tree.read(thirdParty)
 	if err != nil {
@@ -72,14 +74,14 @@ func (b binary) checkLicences(tree *tree) error {
 	for _, m := range linkedModules(b.info) {
 		path, _, _ := strings.Cut(m, "@")
 		if !strings.Contains(string(text), "\n"+path+", ") {
-			return fmt.Errorf("check %s: it names no licence of %s, which %s links", thirdParty, path, b.path)
+			return fmt.Errorf("check %s: it has no licence of %s, which %s links", thirdParty, path, b.path)
 		}
 	}
 	return nil
 }
 
-// tarOf returns a compressed tar with the files in one directory. Its bytes depend on the arguments alone: the
-// entries are sorted, belong to user 0 without a name, and have the same time.
+// tarOf returns a compressed tar with the files in one directory. Its bytes depend on the arguments alone: every
+// entry belongs to user 0 without a name, and has the same time.
 func tarOf(dir string, files []file, at time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	compressed, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -87,24 +89,20 @@ func tarOf(dir string, files []file, at time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("pack %s: %w", dir, err)
 	}
 	archive := tar.NewWriter(compressed)
-	files = slices.Clone(files)
-	sortFiles(files)
 	for _, f := range files {
 		header := &tar.Header{
 			Typeflag: tar.TypeReg, Name: path.Join(dir, f.name), Mode: int64(f.mode.Perm()), Size: int64(len(f.data)),
 			ModTime: at, Format: tar.FormatUSTAR,
 		}
-		if err := archive.WriteHeader(header); err != nil {
-			return nil, fmt.Errorf("pack %s: %w", header.Name, err)
+		err := archive.WriteHeader(header)
+		if err == nil {
+			_, err = archive.Write(f.data)
 		}
-		if _, err := archive.Write(f.data); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("pack %s: %w", header.Name, err)
 		}
 	}
-	if err := archive.Close(); err != nil {
-		return nil, fmt.Errorf("pack %s: %w", dir, err)
-	}
-	if err := compressed.Close(); err != nil {
+	if err := errors.Join(archive.Close(), compressed.Close()); err != nil {
 		return nil, fmt.Errorf("pack %s: %w", dir, err)
 	}
 	return out.Bytes(), nil
@@ -114,8 +112,6 @@ func tarOf(dir string, files []file, at time.Time) ([]byte, error) {
 func zipOf(dir string, files []file, at time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
-	files = slices.Clone(files)
-	sortFiles(files)
 	for _, f := range files {
 		header := &zip.FileHeader{Name: path.Join(dir, f.name), Method: zip.Deflate, Modified: at.UTC()}
 		header.SetMode(f.mode)

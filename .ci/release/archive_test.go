@@ -26,7 +26,7 @@ func example(function, system string) binary {
 	}
 }
 
-// onDisk writes what an archive takes from the commit.
+// onDisk writes the files that an archive takes from the commit.
 func onDisk(t *testing.T, mode os.FileMode, at time.Time) *tree {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,8 +40,7 @@ func onDisk(t *testing.T, mode os.FileMode, at time.Time) *tree {
 	return &tree{dir: dir}
 }
 
-// The same commit gives the same archive, although two computers write files with other modes, times and in
-// another order.
+// Two computers give the files of a commit different modes and times, and may build in a different order.
 func TestArchivesDoNotDependOnTheDisk(t *testing.T) {
 	for _, system := range []string{"linux", "windows"} {
 		a, b := example("slack", system), example("vend", system)
@@ -57,7 +56,7 @@ func TestArchivesDoNotDependOnTheDisk(t *testing.T) {
 	}
 }
 
-func TestArchivesHoldWhatAReleasePromises(t *testing.T) {
+func TestArchivesContainTheFilesThatDocsPromise(t *testing.T) {
 	tree := onDisk(t, 0o600, time.Now())
 	functions, err := archiveOf(tree, []binary{example("slack", "linux"), example("vend", "linux")}, "v1.2.3")
 	if err != nil {
@@ -103,7 +102,7 @@ func TestRepositoryHasTheTextsOfEachArchive(t *testing.T) {
 
 var commitTime = time.Date(2026, 11, 26, 19, 0, 1, 0, time.UTC)
 
-// untar returns name, mode and content of each file, and checks that nothing tells who packed it, or when.
+// untar returns the name, mode and content of each file, and checks that no entry shows who packed it, or when.
 func untar(t *testing.T, data []byte) (entries []string) {
 	t.Helper()
 	compressed, err := gzip.NewReader(bytes.NewReader(data))
@@ -157,12 +156,12 @@ func entry(name string, mode os.FileMode, text []byte) string {
 	return fmt.Sprintf("%s %o %s", name, mode, text)
 }
 
-// A module may be passed on only with its licence.
+// A module may be distributed only with its licence.
 func TestBinaryWithAnUnlicensedModuleIsRefused(t *testing.T) {
 	b := example("slack", "linux")
 	_, b.info = described()
 	tree := &tree{dir: files(t, map[string]string{thirdParty: "====\nexample.org/a, LICENSE (in command)\n"})}
-	want := "check THIRD_PARTY_LICENSES.txt: it names no licence of example.org/fork, which work/slack links"
+	want := "check THIRD_PARTY_LICENSES.txt: it has no licence of example.org/fork, which work/slack links"
 	if err := b.checkLicences(tree); text(err) != want {
 		t.Errorf("%q, want %q", text(err), want)
 	}
@@ -172,7 +171,7 @@ func TestBinaryWithAnUnlicensedModuleIsRefused(t *testing.T) {
 	}
 }
 
-// files writes a directory.
+// files returns a new directory with these files.
 func files(t *testing.T, texts map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -14,8 +14,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 )
 
-// functionFlags are the flags of the Makefile's build, so that `make build` makes the same bytes. A test
-// compares them.
+// functionFlags are the flags of `make build`, so that it makes the same bytes. A test compares the bytes.
 var functionFlags = []string{"-trimpath", "-buildvcs=true", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
 
 var commandFlags = []string{"-trimpath", "-buildvcs=true", "-ldflags", "-s -w"}
@@ -73,7 +72,7 @@ func (t target) file() string {
 	return "aws-access"
 }
 
-// archive is the name of the archive without its ending. It is the archive's only directory too.
+// archive returns the name of the archive without its extension, which is also its only directory.
 func (t target) archive(version string) string {
 	name := "aws-access"
 	if t.function != "" {
@@ -111,7 +110,7 @@ func grouped(built []binary) [][]binary {
 	return groups
 }
 
-// buildAll verifies the modules in the cache by go.sum, and builds the targets into work.
+// buildAll compares the modules in the cache with go.sum, and builds the targets into work.
 func buildAll(ctx context.Context, c *commands, tree *tree, work string, all []target) ([]binary, error) {
 	if _, err := c.golang(ctx, tree.dir, nil, "mod", "download"); err != nil {
 		return nil, err
@@ -146,11 +145,11 @@ func (t target) build(ctx context.Context, c *commands, tree *tree, path string)
 	return b, nil
 }
 
-// check compares what the binary says about itself with what was asked for.
+// check compares the build information of the binary with the version, the commit and the target.
 func (b binary) check(version, commit string) error {
 	name := b.archive(version) + "/" + b.file()
 	if b.info.Main.Version != version {
-		return fmt.Errorf("check %s: its version is %q, that of another binary is %q", name, b.info.Main.Version, version)
+		return fmt.Errorf("check %s: its version is %q, and another binary has %q", name, b.info.Main.Version, version)
 	}
 	want := map[string]string{"vcs.revision": commit, "vcs.modified": "false", "GOOS": b.os, "GOARCH": b.arch,
 		"CGO_ENABLED": "0", "-trimpath": "true"}

@@ -51,8 +51,7 @@ func runMake(t *testing.T, dir string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Anyone can prove that the binary of a release comes from the tag: `make build` in another directory makes the
-// same bytes as `make release`.
+// So anyone can prove that a released binary was built from the tag.
 func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a function twice")
@@ -80,11 +79,11 @@ func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
 	}
 	made, err := os.ReadFile(filepath.Join(into, "bootstrap"))
 	if err != nil || !bytes.Equal(made, built.data) {
-		t.Errorf("`make build` made %d bytes, and the release %d others, %v", len(made), len(built.data), err)
+		t.Errorf("`make build` made %d bytes, and the release %d different ones, %v", len(made), len(built.data), err)
 	}
 }
 
-// What is deployed with RELEASE=DIR are the released bytes, and the policy of the user.
+// With RELEASE=DIR a package contains the released binary and the user's own policy.
 func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command, which compiles the policy")
@@ -107,7 +106,7 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	}
 	got, err := os.ReadFile(filepath.Join(into, "bootstrap"))
 	if err != nil || !bytes.Equal(got, binary) {
-		t.Errorf("%d bytes were released, and %d others are deployed, %v", len(binary), len(got), err)
+		t.Errorf("%d bytes were released, and %d different ones are deployed, %v", len(binary), len(got), err)
 	}
 	policy, err := os.ReadFile(filepath.Join(into, "policy.compiled"))
 	if err != nil || len(policy) == 0 {
@@ -118,7 +117,7 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	}{
 		{"Slack", "ARCH=arm64", "copy slack from the release: there is no file " + release + "/slack/bootstrap"},
 		{"Vend", "ARCH=arm64", "copy vend from the release: " + release + "/vend/bootstrap is not a program built by Go"},
-		{"Tick", "ARCH=other", "is built for " + runtime.GOARCH + ", and the stack is to run on other"},
+		{"Tick", "ARCH=other", "is built for " + runtime.GOARCH + ", and ARCH is other"},
 		{"Tick", "RELEASE=dist", "RELEASE=dist is not an absolute path"},
 	} {
 		if out, err := build(c.function, c.variable); err == nil || !strings.Contains(out, c.want) {
@@ -127,8 +126,8 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	}
 }
 
-// The page tells users which Go makes the bytes of a release.
-func TestPageNamesTheGoOfReleases(t *testing.T) {
+// Users need this version of Go to get the bytes of a release.
+func TestPageNamesTheGoVersionOfReleases(t *testing.T) {
 	texts := make(map[string]string)
 	for _, name := range []string{"Makefile", "docs/releases.md"} {
 		data, err := os.ReadFile(filepath.Join(root, name))

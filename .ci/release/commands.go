@@ -18,8 +18,8 @@ var kept = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
-// keptGo are the settings of Go that say where modules come from and where caches are. What is downloaded
-// is compared with go.sum, and the caches' modules are verified.
+// keptGo are the settings of Go that say where modules come from and where caches are. Go compares
+// downloaded modules with go.sum, and buildAll verifies those in the cache.
 var keptGo = []string{
 	"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
 	"GOMODCACHE", "GOCACHE",
@@ -31,11 +31,11 @@ type commands struct {
 	env       []string
 }
 
-// newCommands refuses another Go version than pinned for this program too, because compress/gzip may write
-// other bytes in another version.
+// newCommands also requires that this program was built by the pinned Go version, because compress/gzip may
+// write different bytes in another version.
 func newCommands(ctx context.Context, pinned string) (*commands, error) {
 	if runtime.Version() != pinned {
-		return nil, fmt.Errorf("check Go's version: this program was built by %q, and releases are built by %q;"+
+		return nil, fmt.Errorf("check the Go version: this program was built by %q, and releases are built by %q;"+
 			" run `make release`, without GOTOOLCHAIN and GOEXPERIMENT", runtime.Version(), pinned)
 	}
 	c := &commands{goCommand: os.Getenv("GO")}

@@ -1,10 +1,10 @@
 // Command release builds the files of a release from one commit: archives of the command and of the
 // functions, a list of components (SBOM) for each binary, and SHA256SUMS. `make release` runs it.
 //
-// It promises the same bytes for the same commit: on another computer, in another directory, whatever
-// the environment and the user's configuration of Go and git say. So it builds a fresh clone of the
-// commit with the one Go version that the Makefile names, passes only the variables that find modules
-// and caches, and takes every time in an archive from the commit.
+// It promises the same bytes for the same commit: on another computer, in another directory, and with
+// any environment and any configuration of Go and git. So it builds a fresh clone of the commit with
+// the Go version that the Makefile names, passes only the variables that locate modules and caches,
+// and gives every file in an archive the time of the commit.
 //
 // It never builds files that are not committed, never signs, and never uploads.
 package main

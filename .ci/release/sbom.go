@@ -41,8 +41,7 @@ func (c *commands) sbom(ctx context.Context, tool string, b binary) ([]byte, err
 	return sbom, nil
 }
 
-// normalise removes what depends on the computer: the checksums of the tool itself, which differ by its
-// operating system. Keys are sorted.
+// normalise removes the checksums of the tool itself, which depend on the operating system, and sorts the keys.
 func normalise(sbom []byte) ([]byte, error) {
 	var all map[string]any
 	in := json.NewDecoder(bytes.NewReader(sbom))
@@ -68,8 +67,8 @@ func normalise(sbom []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// checkSBOM compares the list with the binary that it describes: its checksum, the main module, and each line
-// `dep` of `go version -m` (or the line `=>` below it, which replaces it).
+// checkSBOM compares the list with the binary that it describes: its checksum, its main module, and each module
+// in a line `dep` of `go version -m`, or in the line `=>` below it, which replaces the module.
 func checkSBOM(sbom, data []byte, info *debug.BuildInfo) error {
 	type component struct{ Name, Version string }
 	var read struct {
@@ -113,7 +112,7 @@ func checkSBOM(sbom, data []byte, info *debug.BuildInfo) error {
 	return nil
 }
 
-// linkedModules are the modules of the lines `dep`, as path@version, after replacement.
+// linkedModules returns the modules that a binary links, as path@version, after replacement.
 func linkedModules(info *debug.BuildInfo) []string {
 	var all []string
 	for _, m := range info.Deps {

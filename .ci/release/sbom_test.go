@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// described is a binary that links two modules, one of them replaced.
+// described returns a binary that links two modules, one of them replaced.
 func described() (data []byte, info *debug.BuildInfo) {
 	return []byte("binary"), &debug.BuildInfo{
 		Main: debug.Module{Path: "example.org/main", Version: "v1.2.3"},
@@ -19,7 +19,7 @@ func described() (data []byte, info *debug.BuildInfo) {
 	}
 }
 
-// list is an SBOM in the form of the tool, with the true checksum of the binary.
+// list returns an SBOM in the format of the tool, with the correct checksum of the binary.
 func list(t *testing.T, components ...string) string {
 	t.Helper()
 	data, _ := described()
@@ -35,7 +35,7 @@ func list(t *testing.T, components ...string) string {
 		"components": [` + strings.Join(components, ",") + `]}`
 }
 
-// A list that lacks a module hides its vulnerabilities, and a list with too many is believed no longer.
+// A missing module would hide its vulnerabilities, and a superfluous one would cause false alarms.
 func TestSBOMListsExactlyTheLinkedModules(t *testing.T) {
 	data, info := described()
 	right := list(t, "example.org/a@v1.0.0", "example.org/fork@v2.0.1")
@@ -71,7 +71,7 @@ func TestSBOMDoesNotDependOnTheTool(t *testing.T) {
 	}
 	_, err = normalise([]byte(`{"metadata": {"tools": {"components": []}}}`))
 	if want := "read the SBOM: it names no tool in metadata.tools"; text(err) != want {
-		t.Errorf("an SBOM of another form: %q, want %q", text(err), want)
+		t.Errorf("an SBOM in another format: %q, want %q", text(err), want)
 	}
 }
 

@@ -13,17 +13,17 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// released is the form of a tag that makes a release.
+// released matches the tag of a release.
 var released = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
 
 // tree is a fresh clone of the commit.
 type tree struct {
 	dir, commit string
-	tags        []string // of the commit, in the form of a release
+	tags        []string // the release tags of the commit
 }
 
-// checkOut clones the commit of the repository in dir into a new directory. A clone has nothing but what is
-// committed: no file that an ignore rule hides, no line ending that a setting of git changed, no hook.
+// checkOut clones the commit of the repository in dir into a new directory. A clone contains only what is
+// committed: no ignored files, no line endings that a setting of git changed, no hooks.
 func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error) {
 	root, err := c.git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -67,9 +67,9 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 	return t, nil
 }
 
-// version is the version that every binary states about itself. A commit with the tag of a release must have
-// that version, and so must the changelog and the template. Without such a tag it is Go's pseudo-version, unless
-// want asks for a certain one.
+// version returns the version that all binaries report. If want is not empty, it must be that version. On a commit
+// with the tag of a release, it must be the tag, and the changelog and the template must name it. On any other
+// commit it is Go's pseudo-version.
 func (t *tree) version(built []binary, want string) (string, error) {
 	version := built[0].info.Main.Version
 	for _, b := range built {
@@ -79,10 +79,10 @@ func (t *tree) version(built []binary, want string) (string, error) {
 	}
 	switch {
 	case want != "" && version != want:
-		return "", fmt.Errorf("check the version: the commit %s is %s, not %s; tag it, or ask for no version",
+		return "", fmt.Errorf("check the version: the commit %s is %s, not %s; tag it, or leave VERSION empty",
 			t.commit[:12], version, want)
 	case len(t.tags) == 0:
-		fmt.Printf("%s has no tag such as v1.2.3. This is a trial and no release.\n", t.commit[:12])
+		fmt.Printf("%s has no tag such as v1.2.3. This is a trial build, not a release.\n", t.commit[:12])
 		return version, nil
 	case !slices.Contains(t.tags, version):
 		return "", fmt.Errorf("check the version: the commit has the tags %v, but Go says %s; from v2.0.0 on, the"+
@@ -100,7 +100,7 @@ func (t *tree) checkChangelog(version string) error {
 	return err
 }
 
-// checkTemplate compares the version among the outputs of the stack.
+// checkTemplate compares the output Version of the template.
 func (t *tree) checkTemplate(version string) error {
 	text, err := t.read("template.yaml")
 	if err != nil {

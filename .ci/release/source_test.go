@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// here are commands that use the Go version of this test, whatever a release is built by.
+// here returns commands that use the Go version of this test, not the one that releases are built with.
 func here(t *testing.T) *commands {
 	t.Helper()
 	c, err := newCommands(t.Context(), runtime.Version())
@@ -45,7 +45,7 @@ func git(t *testing.T, dir string, args ...string) string {
 	return out
 }
 
-// What is not committed would not be in the release, although the person sees it in the work tree.
+// The release would not contain changes that the maintainer sees in the work tree.
 func TestChangedWorkTreeIsRefused(t *testing.T) {
 	dir := repository(t, map[string]string{"a.go": "package a", "deep/b.go": "package b"})
 	for name, content := range map[string]string{"deep/b.go": "package c", "deep/new.go": "package d"} {
@@ -79,8 +79,8 @@ func TestShallowCloneIsRefused(t *testing.T) {
 	}
 }
 
-// A source file that an ignore rule hides is no change for git, and Go would compile it. Line endings follow
-// settings of git.
+// git does not report an ignored source file as a change, but Go would compile it. Settings of git change line
+// endings.
 func TestOnlyCommittedBytesAreBuilt(t *testing.T) {
 	dir := repository(t, map[string]string{"a.go": "package a\n", ".gitignore": "hidden.go\n"})
 	if err := os.WriteFile(filepath.Join(dir, "hidden.go"), []byte("package a\n"), 0o600); err != nil {
@@ -101,7 +101,7 @@ func TestOnlyCommittedBytesAreBuilt(t *testing.T) {
 	}
 }
 
-// A version in a file's name that the program does not state would be a lie.
+// The version in the names of the files must be the one that the programs report.
 func TestVersionIsThatOfTheTag(t *testing.T) {
 	const pseudo = "v0.0.0-20261126190001-0123456789ab"
 	const heading = "# Changelog\n\n## [1.2.3] - 2026-11-26\n"
@@ -112,7 +112,7 @@ func TestVersionIsThatOfTheTag(t *testing.T) {
 		{"a release", "v1.2.3", "v1.2.3", "v1.2.3", heading, output, ""},
 		{"a trial", "trial", pseudo, "", "", "", ""},
 		{"another version was asked for", "v1.2.3", "v1.2.3", "v1.2.4", heading, output,
-			"is v1.2.3, not v1.2.4; tag it, or ask for no version"},
+			"is v1.2.3, not v1.2.4; tag it, or leave VERSION empty"},
 		{"a release was asked for and no tag was set", "trial", pseudo, "v1.2.3", heading, output,
 			"is " + pseudo + ", not v1.2.3"},
 		{"Go does not accept the tag", "v2.0.0", "v1.2.4-0.20261126190001-0123456789ab", "", heading, output,
@@ -167,12 +167,12 @@ func TestBinaryOfAnotherCommitIsRefused(t *testing.T) {
 		}
 	}
 	err := stating("v1.2.2", "1").check("v1.2.3", "1")
-	if want := `its version is "v1.2.2", that of another binary is "v1.2.3"`; !strings.Contains(text(err), want) {
+	if want := `its version is "v1.2.2", and another binary has "v1.2.3"`; !strings.Contains(text(err), want) {
 		t.Errorf("%q, want %q", text(err), want)
 	}
 }
 
-// Settings of the user may say where modules come from, and nothing about what is built.
+// Settings of the user may say where modules come from, but must not change what is built.
 func TestSettingsOfTheUserDoNotReachTheBuild(t *testing.T) {
 	user := filepath.Join(t.TempDir(), "env")
 	settings := "GOFLAGS=-tags=other\nGOAMD64=v3\nGOEXPERIMENT=arenas\nGOPROXY=https://modules.example.org\n"

@@ -25,10 +25,10 @@ import (
 	"time"
 )
 
-// tool is installed and then run, because `go run` replaces the exit status of a program by 1.
+// tool is installed and then run, because `go run` exits with 1 whatever the program's exit status is.
 const tool = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 
-// foundStatus is the exit status by which govulncheck tells that it has found vulnerabilities.
+// foundStatus is govulncheck's exit status if it has found vulnerabilities.
 // See https://pkg.go.dev/golang.org/x/vuln/cmd/govulncheck, read on 2026-11-26.
 const foundStatus = 3
 
@@ -85,9 +85,9 @@ func (c check) run(ctx context.Context, packages []string) int {
 	return status
 }
 
-// reach asks the database when it was changed, as " of 2026-11-20". An answer that no database
-// gives, such as the page of a proxy, is an error, and only silence or a refusal is
-// errUnreachable. A database in a directory is left to govulncheck: it is there, or it is an error.
+// reach asks the database when it was last changed, and returns " of 2026-11-20". It returns
+// errUnreachable if there is no answer or a status other than 200. Any other invalid answer, such as
+// the page of a proxy, is a different error. govulncheck itself checks a database in a directory.
 func (c check) reach(ctx context.Context) (modified string, err error) {
 	if !strings.HasPrefix(c.database, "http") {
 		return "", nil
@@ -113,7 +113,7 @@ func (c check) reach(ctx context.Context) (modified string, err error) {
 		err = json.NewDecoder(plain).Decode(&db)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s is no vulnerability database: %w", c.database, err)
+		return "", fmt.Errorf("%s is not a vulnerability database: %w", c.database, err)
 	}
 	return db.Modified.Format(" of 2006-01-02"), nil
 }

@@ -145,25 +145,25 @@ func unreachable(t *testing.T) map[string]check {
 	}
 }
 
-func TestUnreachableDatabaseIsSaidToBeUnchecked(t *testing.T) {
+func TestUnreachableDatabaseIsReportedAsNotChecked(t *testing.T) {
 	for cause, c := range unreachable(t) {
 		expect(t, c, 0, "vulnerabilities: not checked: the database "+c.database+" cannot be reached: ", cause)
 	}
 }
 
-func TestUnreachableDatabaseFailsWhereTheCheckIsRequired(t *testing.T) {
+func TestUnreachableDatabaseFailsARequiredCheck(t *testing.T) {
 	for cause, c := range unreachable(t) {
 		c.required = true
 		expect(t, c, 2, "vulnerabilities: check failed: the database "+c.database+" cannot be reached: ", cause)
 	}
 }
 
-func TestAnswerThatNoDatabaseGivesIsAFailure(t *testing.T) {
+func TestInvalidAnswerFailsTheCheck(t *testing.T) {
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("<html>Please sign in to the network.</html>"))
 	}))
 	defer portal.Close()
-	expect(t, check{database: portal.URL}, 2, "vulnerabilities: check failed: "+portal.URL+" is no vulnerability database")
+	expect(t, check{database: portal.URL}, 2, "vulnerabilities: check failed: "+portal.URL+" is not a vulnerability database")
 	files := map[string]string{"index/db.json": "[]"}
-	expect(t, check{database: database(t, files)}, 2, "is no vulnerability database")
+	expect(t, check{database: database(t, files)}, 2, "is not a vulnerability database")
 }
