@@ -9,42 +9,21 @@ import (
 	"testing"
 )
 
-// product is scratch with this repository's Makefile, a function, and a stand-in for
-// the command that compiles the policy.
+// product returns a directory with this repository's Makefile, a function, and an empty
+// program in place of the command, which would compile the policy.
 func product(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{
-		"Makefile": string(text), "go.mod": "module " + Module + "\n\ngo 1.26\n", "policy.yaml": "", ".gitignore": "/bin/\n",
-		"functions/tick/main.go": "package main\n\nfunc main() {}\n",
-		"cmd/aws-access/main.go": "package main\n\nfunc main() {}\n",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
+	return directory(t, map[string]string{
+		"Makefile": string(makefile), "go.mod": goMod, "policy.yaml": "", ".gitignore": "/bin/\n",
+		"functions/tick/main.go": emptyMain, "cmd/aws-access/main.go": emptyMain,
+	})
 }
 
-// commit makes a directory a repository whose only commit has a tag.
-func commit(t *testing.T, dir, tag string) {
-	t.Helper()
-	do(t, dir, "git", "init", "-q")
-	do(t, dir, "git", "add", ".")
-	do(t, dir, "git", "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", tag)
-	do(t, dir, "git", "tag", tag)
-}
-
-// made is the build of the function that make leaves, in an environment that tells Go
-// to record nothing.
+// made builds the function with make, in an environment that tells Go to record nothing.
 func made(t *testing.T, dir string) Build {
 	t.Helper()
 	c := exec.Command("make", "-s", "build-TickFunction", "ARCH="+runtime.GOARCH)
@@ -58,16 +37,7 @@ func made(t *testing.T, dir string) Build {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("make: %v\n%s", err, out)
 	}
-	f, err := os.Open(filepath.Join(dir, "bin", "tick", "bootstrap"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	b, err := Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return readFile(t, filepath.Join(dir, "bin", "tick", "bootstrap"))
 }
 
 func TestMakeRecordsTheVersionWhateverTheEnvironmentSays(t *testing.T) {
@@ -85,8 +55,7 @@ func TestMakeRecordsTheVersionWhateverTheEnvironmentSays(t *testing.T) {
 	}
 }
 
-// Go would record the commit of a repository further up, which is not the one that was
-// built.
+// Go would record the commit of a repository further up, which does not contain the code.
 func TestMakeNeverRecordsTheCommitOfAnotherRepository(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs with make")

@@ -1,9 +1,9 @@
-// Package version reads which build of the product a program is, from the build
+// Package version tells which build of the product a program is, from the build
 // information that Go writes into every binary: `go version -m` shows the same.
 //
-// It never guesses. What was not recorded, because the program was built without
-// git, is Unknown or empty. It reads binaries as bytes and never runs one. What it
-// returns of a binary is safe to print, whoever made the binary.
+// It never guesses: a version or commit that was not recorded, because the program was
+// built without git, is Unknown or empty. It reads binaries as bytes and never runs one.
+// The texts that it returns are safe to print, even if the binary is malicious.
 package version
 
 import (
@@ -35,7 +35,7 @@ type Build struct {
 	Program  string    `json:"program,omitempty"` // import path of the main package
 }
 
-// Own returns the build of the program that runs.
+// Own returns the build of the running program.
 func Own() Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -54,18 +54,18 @@ func Read(binary io.ReaderAt) (Build, error) {
 	return of(info), nil
 }
 
-// allowed returns a text of a binary if it has at most limit characters, all of them
-// letters, digits or one of others, and otherwise what stands for "not recorded". A
-// binary from outside may hold any text.
-func allowed(text string, limit int, others, otherwise string) string {
+// allowed returns a text from a binary if it has at most limit characters, all of them
+// letters, digits or in others, and else the given value for "not recorded". A binary
+// from outside may contain any text.
+func allowed(text string, limit int, others, notRecorded string) string {
 	for _, r := range text {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		if !letter && !strings.ContainsRune(others, r) {
-			return otherwise
+			return notRecorded
 		}
 	}
 	if text == "" || len(text) > limit {
-		return otherwise
+		return notRecorded
 	}
 	return text
 }
@@ -85,8 +85,8 @@ func commitOf(text string) string {
 	return text
 }
 
-// Stated returns the build that another program states, safe to print. What is not in
-// the form of a version or a commit counts as not recorded.
+// Stated returns the build that another program reports, safe to print. A text that
+// cannot be a version or a commit counts as not recorded.
 func Stated(version, commit string) Build {
 	return Build{Version: allowed(version, maxVersion, ".+-", Unknown), Commit: commitOf(commit)}
 }
@@ -110,17 +110,17 @@ func of(info *debug.BuildInfo) Build {
 	return b
 }
 
-// Known reports whether version or commit were recorded.
+// Known reports whether the version or the commit was recorded.
 func (b Build) Known() bool { return b.Version != Unknown && b.Version != "" || b.Commit != "" }
 
-// Same reports whether two builds are of the same version and commit. Two modified
-// builds can be the same by this and hold different code, and so can two unknown
+// Same reports whether two builds have the same version and commit. Two modified builds
+// for which it returns true can still contain different code, and so can two unknown
 // ones.
 func (b Build) Same(other Build) bool {
 	return b.Version == other.Version && (b.Commit == other.Commit || b.Commit == "" || other.Commit == "")
 }
 
-// shortCommit is how many digits of a commit people read.
+// shortCommit is how many digits of a commit String shows.
 const shortCommit = 8
 
 // String describes a build in one line for people, such as
@@ -134,7 +134,7 @@ func (b Build) String() string {
 	}
 	text := b.Version + " (commit " + b.Commit[:min(shortCommit, len(b.Commit))]
 	if b.Modified {
-		text += " and changes that are in no commit"
+		text += " with uncommitted changes"
 	}
 	if !b.Time.IsZero() {
 		text += ", " + b.Time.UTC().Format(time.DateOnly)

@@ -2,6 +2,7 @@ package version
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,8 +30,8 @@ func vcs(modified string) []debug.BuildSetting {
 
 func TestABuildIsDescribedInOneLine(t *testing.T) {
 	for want, given := range map[string]*debug.BuildInfo{
-		"v1.2.0 (commit 1a2b3c4d, 2026-11-26)":                                         info("v1.2.0", vcs("false")...),
-		"v1.2.0+dirty (commit 1a2b3c4d and changes that are in no commit, 2026-11-26)": info("v1.2.0+dirty", vcs("true")...),
+		"v1.2.0 (commit 1a2b3c4d, 2026-11-26)":                                info("v1.2.0", vcs("false")...),
+		"v1.2.0+dirty (commit 1a2b3c4d with uncommitted changes, 2026-11-26)": info("v1.2.0+dirty", vcs("true")...),
 		"v0.0.0-20261126090000-1a2b3c4d5e6f (commit 1a2b3c4d, 2026-11-26)": info("v0.0.0-20261126090000-1a2b3c4d5e6f",
 			vcs("false")...),
 		"unknown (built without git)":           info("(devel)"),
@@ -47,8 +48,8 @@ func TestABuildIsDescribedInOneLine(t *testing.T) {
 	}
 }
 
-// A binary from outside may hold any text, and a terminal would obey some.
-func TestTextOfAnotherFormCountsAsNotRecorded(t *testing.T) {
+// A binary from outside may contain any text, also control sequences for a terminal.
+func TestInvalidTextCountsAsNotRecorded(t *testing.T) {
 	for _, text := range []string{"", "v1.2.0\x1b[2J", "v1\n", "v1 (commit 1)", strings.Repeat("9", 1000), "ü"} {
 		b := of(&debug.BuildInfo{
 			GoVersion: text + "\x00", Path: text + "\x00", Main: debug.Module{Version: text},
@@ -100,19 +101,32 @@ func TestBaseIsTheNewestTagThatABuildContains(t *testing.T) {
 	}
 }
 
-// scratch is a git repository with a program whose only commit has the tag v1.2.0.
-func scratch(t *testing.T) string {
+const (
+	goMod     = "module " + Module + "\n\ngo 1.26\n"
+	emptyMain = "package main\n\nfunc main() {}\n"
+)
+
+// directory returns a new directory with these files.
+func directory(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"go.mod": "module " + Module + "\n\ngo 1.26\n", "main.go": "package main\n\nfunc main() {}\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	commit(t, dir, "v1.2.0")
 	return dir
+}
+
+// commit makes a directory a repository, commits its files and tags the commit.
+func commit(t *testing.T, dir, tag string) {
+	t.Helper()
+	do(t, dir, "git", "init", "-q")
+	do(t, dir, "git", "add", ".")
+	do(t, dir, "git", "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", tag)
+	do(t, dir, "git", "tag", tag)
 }
 
 func do(t *testing.T, dir, program string, args ...string) string {
@@ -130,6 +144,11 @@ func built(t *testing.T, dir, buildvcs string) Build {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "program")
 	do(t, dir, "go", "build", "-trimpath", "-ldflags", "-s -w", "-buildvcs="+buildvcs, "-o", binary, ".")
+	return readFile(t, binary)
+}
+
+func readFile(t *testing.T, binary string) Build {
+	t.Helper()
 	f, err := os.Open(binary)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +165,8 @@ func TestTheVersionOfABinaryIsThatOfGit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program several times")
 	}
-	dir := scratch(t)
+	dir := directory(t, map[string]string{"go.mod": goMod, "main.go": emptyMain})
+	commit(t, dir, "v1.2.0")
 	b, head := built(t, dir, "true"), do(t, dir, "git", "rev-parse", "HEAD")
 	if b.Version != "v1.2.0" || b.Commit != head || b.Modified || time.Since(b.Time) > time.Hour || b.Program != Module {
 		t.Errorf("a clean build of a tag: %+v, want v1.2.0 of %s", b, head)
