@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
-)
 
-// released matches the tag of a release.
-var released = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+	"github.com/aws-access/aws-access/pkg/version"
+)
 
 // tree is a fresh clone of the commit.
 type tree struct {
@@ -63,7 +61,7 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 		return nil, err
 	}
 	t := &tree{dir: into, commit: commit, tags: strings.Fields(tags)}
-	t.tags = slices.DeleteFunc(t.tags, func(tag string) bool { return !released.MatchString(tag) })
+	t.tags = slices.DeleteFunc(t.tags, func(tag string) bool { return !version.IsRelease(tag) })
 	return t, nil
 }
 
@@ -100,11 +98,19 @@ func (t *tree) checkChangelog(version string) error {
 	return err
 }
 
-// checkTemplate compares the output Version of the template.
 func (t *tree) checkTemplate(version string) error {
+	stated, err := t.stated()
+	if err == nil && stated != version {
+		err = fmt.Errorf("check template.yaml: its output Version is %q, not %q", stated, version)
+	}
+	return err
+}
+
+// stated returns the output Version of the template.
+func (t *tree) stated() (string, error) {
 	text, err := t.read("template.yaml")
 	if err != nil {
-		return err
+		return "", err
 	}
 	var template struct {
 		Outputs struct {
@@ -114,12 +120,9 @@ func (t *tree) checkTemplate(version string) error {
 		} `yaml:"Outputs"`
 	}
 	if err := yaml.Unmarshal(text, &template); err != nil {
-		return fmt.Errorf("read template.yaml: %w", err)
+		return "", fmt.Errorf("read template.yaml: %w", err)
 	}
-	if got := template.Outputs.Version.Value; got != version {
-		return fmt.Errorf("check template.yaml: its output Version is %q, not %q", got, version)
-	}
-	return nil
+	return template.Outputs.Version.Value, nil
 }
 
 // read returns a file of the commit.

@@ -163,7 +163,8 @@ func TestInvalidAnswerFailsTheCheck(t *testing.T) {
 		_, _ = w.Write([]byte("<html>Please sign in to the network.</html>"))
 	}))
 	defer portal.Close()
-	expect(t, check{database: portal.URL}, 2, "vulnerabilities: check failed: "+portal.URL+" is not a vulnerability database")
+	want := "vulnerabilities: check failed: " + portal.URL + " is not a vulnerability database"
+	expect(t, check{database: portal.URL}, 2, want)
 	files := map[string]string{"index/db.json": "[]"}
 	expect(t, check{database: database(t, files)}, 2, "is not a vulnerability database")
 }

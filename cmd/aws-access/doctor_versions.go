@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -177,34 +176,15 @@ func judgeTemplate(all []program, stated string) finding {
 	next, onTheWay := strings.CutSuffix(stated, development)
 	deploy := "Deploy template and functions from one commit: sam build && sam deploy."
 	switch {
-	case !releaseForm.MatchString(next):
+	case !version.IsRelease(next):
 		return finding{inStack, check, warning, "none",
 			"The stack has no output Version, so its template is older than this command.", deploy}
 	case base == "":
 		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok",
 			Reason: stated + "; the functions have no release to compare with"}
-	case onTheWay && before(base, next), !onTheWay && base == next:
+	case onTheWay && version.Before(base, next), !onTheWay && base == next:
 		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: stated}
 	}
 	return finding{inStack, check, warning, "differs",
 		"The template is of " + stated + ", and the functions are " + all[0].Build.String() + ".", deploy}
-}
-
-// releaseForm is the form of a release's tag.
-var releaseForm = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+$`)
-
-// before reports whether a version is older than a release.
-func before(older, release string) bool {
-	a, ok := numbers(older)
-	b, ok2 := numbers(release)
-	if !ok || !ok2 {
-		return false
-	}
-	return slices.Compare(a[:], b[:]) < 0 || a == b && strings.Contains(older, "-") // a pre-release of it
-}
-
-// numbers reads the three numbers of a version.
-func numbers(v string) (n [3]int, ok bool) {
-	_, err := fmt.Sscanf(v, "v%d.%d.%d", &n[0], &n[1], &n[2])
-	return n, err == nil
 }

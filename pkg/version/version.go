@@ -10,7 +10,9 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,6 +173,29 @@ func Base(version string) string {
 		return strings.TrimSuffix(before, ".0.")
 	}
 	return version
+}
+
+// releaseForm matches the tag of a release.
+var releaseForm = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+
+// IsRelease reports whether a version or tag is that of a release, such as v1.2.0.
+func IsRelease(version string) bool { return releaseForm.MatchString(version) }
+
+// Before reports whether a version is older than a release. A pre-release, such as
+// v1.2.0-rc.1, is older than its release. It is false if either is not a version.
+func Before(version, release string) bool {
+	a, ok := numbers(version)
+	b, ok2 := numbers(release)
+	if !ok || !ok2 {
+		return false
+	}
+	return slices.Compare(a[:], b[:]) < 0 || a == b && strings.Contains(version, "-")
+}
+
+// numbers reads the three numbers of a version.
+func numbers(version string) (n [3]int, ok bool) {
+	_, err := fmt.Sscanf(version, "v%d.%d.%d", &n[0], &n[1], &n[2])
+	return n, err == nil
 }
 
 func notHex(text string) bool { return strings.Trim(text, "0123456789abcdef") != "" }

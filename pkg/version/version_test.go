@@ -101,6 +101,32 @@ func TestBaseIsTheNewestTagThatABuildContains(t *testing.T) {
 	}
 }
 
+func TestReleasesAreToldApartAndOrdered(t *testing.T) {
+	for text, want := range map[string]bool{
+		"v1.2.0": true, "v0.0.10": true, "v1.2": false, "1.2.0": false, "v1.2.0-dev": false, "v1.02.0": false, "": false,
+	} {
+		if got := IsRelease(text); got != want {
+			t.Errorf("%q is a release: %v, want %v", text, got, want)
+		}
+	}
+	for _, c := range []struct {
+		version, release string
+		want             bool
+	}{
+		{"v1.9.0", "v1.10.0", true},
+		{"v1.10.0", "v1.9.0", false},
+		{"v1.2.0", "v1.2.0", false},
+		{"v1.2.0-rc.1", "v1.2.0", true},
+		{"v1.2.1-rc.1", "v1.2.0", false},
+		{Unknown, "v1.2.0", false},
+		{"v1.2.0", "", false},
+	} {
+		if got := Before(c.version, c.release); got != c.want {
+			t.Errorf("%q before %q: %v, want %v", c.version, c.release, got, c.want)
+		}
+	}
+}
+
 const (
 	goMod     = "module " + Module + "\n\ngo 1.26\n"
 	emptyMain = "package main\n\nfunc main() {}\n"
