@@ -136,7 +136,7 @@ func (h *binaryDeployment) program(id string) []byte {
 // deployPrograms makes the programs what Lambda gives out as the functions' code.
 func (h *binaryDeployment) deployPrograms() {
 	for _, f := range config.Functions {
-		h.replace(f.LogicalID, zipped(h.t, h.program(f.LogicalID), "bootstrap"))
+		h.replace(f.LogicalID, zipped(h.t, h.program(f.LogicalID)))
 	}
 }
 
@@ -160,12 +160,12 @@ func (h *binaryDeployment) found(args ...string) []string {
 func (h *binaryDeployment) checkBytes() {
 	for _, f := range config.Functions {
 		program := h.program(f.LogicalID)
-		h.replace(f.LogicalID, zipped(h.t, flipped(program), "bootstrap"))
+		h.replace(f.LogicalID, zipped(h.t, flipped(program)))
 		want := []string{"build of " + string(f.Name) + " problem differs"}
 		if diff := cmp.Diff(want, h.found("--build", h.dir, "-only", "stack")); diff != "" {
 			h.t.Errorf("one byte of %s (-want +got):\n%s", f.Name, diff)
 		}
-		h.replace(f.LogicalID, zipped(h.t, program, "bootstrap"))
+		h.replace(f.LogicalID, zipped(h.t, program))
 	}
 	if found := h.found("--build", h.dir, "-only", "stack"); len(found) > 0 {
 		h.t.Errorf("the programs themselves: %v", found)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -15,10 +14,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/version"
@@ -31,6 +32,7 @@ type program struct {
 	Sum       string          `json:"sha256"`              // of its bytes
 	Processor string          `json:"processor"`           // arm64 or x86_64, as Lambda names them
 	Build     version.Build   `json:"build"`
+	Policy    string          `json:"policySha256,omitempty"` // of the compiled policy beside it; "" for a build
 }
 
 // String names the program.
@@ -43,9 +45,11 @@ func (p program) String() string {
 
 // programOf describes the bytes of a program. Bytes that are not a Go program have no
 // version.
-func programOf(f config.Function, text []byte) program {
+func programOf(f config.Function, text []byte) (p program) {
 	sum := sha256.Sum256(text)
-	p := program{Function: f, Sum: hex.EncodeToString(sum[:]), Processor: "unknown"}
+	p = program{Function: f, Sum: hex.EncodeToString(sum[:]), Processor: "unknown"}
+	// The readers of package debug are not made for hostile bytes, and may panic.
+	defer func() { _ = recover() }()
 	p.Build, _ = version.Read(bytes.NewReader(text)) // the zero value is unknown
 	if file, err := elf.NewFile(bytes.NewReader(text)); err == nil {
 		switch file.Machine {
@@ -118,38 +122,8 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// unpack returns the program of a package: its one file bootstrap.
-func unpack(pack []byte) ([]byte, error) {
-	files, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errPackage, err)
-	}
-	var found []*zip.File
-	for _, f := range files.File {
-		if f.Name == theHandler {
-			found = append(found, f)
-		}
-	}
-	switch {
-	case len(found) != 1:
-		return nil, fmt.Errorf("%w: it has %d files named %s, not one", errPackage, len(found), theHandler)
-	case found[0].UncompressedSize64 > maxProgram:
-		return nil, fmt.Errorf("%w: its program has more than %d MB", errPackage, maxProgram>>20)
-	}
-	r, err := found[0].Open()
-	if err != nil {
-		return nil, fmt.Errorf("%w: open its program: %w", errPackage, err)
-	}
-	defer func() { _ = r.Close() }()
-	text, err := readLimited(r, maxProgram)
-	if err != nil {
-		return nil, fmt.Errorf("%w: read its program: %w", errPackage, err)
-	}
-	return text, nil
-}
-
 // programs downloads the program of a function, and those of the published versions
-// that its aliases call and that differ from it.
+// that its aliases call and that differ from it. It checks the settings of these versions.
 func (d *doctor) programs(ctx context.Context, f config.Spec) ([]program, error) {
 	name := d.found.functions[f.LogicalID]
 	versions, err := d.published(ctx, name)
@@ -169,7 +143,11 @@ func (d *doctor) programs(ctx context.Context, f config.Spec) ([]program, error)
 			return nil, err
 		case out.Configuration == nil || out.Code == nil || str(out.Code.Location) == "":
 			return nil, errors.New("Lambda gives no link to its code") //nolint:staticcheck // the name of a service
-		case seen[str(out.Configuration.CodeSha256)]:
+		}
+		if v != "" {
+			d.checkPublished(f, v, out.Configuration)
+		}
+		if seen[str(out.Configuration.CodeSha256)] {
 			continue
 		}
 		seen[str(out.Configuration.CodeSha256)] = true
@@ -193,11 +171,14 @@ func (d *doctor) program(ctx context.Context, f config.Function, link, stated st
 	if got := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(got), []byte(stated)) != 1 {
 		return program{}, fmt.Errorf("%w: it has not the SHA-256 that Lambda states", errPackage)
 	}
-	text, err := unpack(pack)
+	text, compiled, err := unpack(pack)
 	if err != nil {
 		return program{}, err
 	}
-	return programOf(f, text), nil
+	p := programOf(f, text)
+	policySum := sha256.Sum256(compiled)
+	p.Policy = hex.EncodeToString(policySum[:])
+	return p, nil
 }
 
 // published lists the versions that the aliases of a function call. With provisioned
@@ -221,4 +202,33 @@ func (d *doctor) published(ctx context.Context, name string) (versions []string,
 	slices.Sort(versions)
 	versions = slices.Compact(versions)
 	return slices.DeleteFunc(versions, func(v string) bool { return v == "" || v == "$LATEST" }), nil
+}
+
+// checkPublished checks the settings of a published version, which are its own: a layer
+// or a variable can run foreign code in it, although the function itself has neither.
+func (d *doctor) checkPublished(f config.Spec, number string, c *types.FunctionConfiguration) {
+	wrong := d.changed(f, &lambda.GetFunctionConfigurationOutput{
+		Layers: c.Layers, Environment: c.Environment, Role: c.Role, Runtime: c.Runtime, Handler: c.Handler,
+	})
+	var its map[string]string
+	if c.Environment != nil {
+		its = c.Environment.Variables
+	}
+	own := d.found.env(string(f.Name))
+	var differ []string
+	for _, name := range variables(f) {
+		if own != nil && its[name] != own[name] {
+			differ = append(differ, name)
+		}
+	}
+	if len(differ) > 0 {
+		wrong = append(wrong, "it has another value than the function itself in "+names(differ))
+	}
+	if len(wrong) > 0 {
+		d.report.add(finding{inStack, "settings of " + string(f.Name) + " (published version " + number + ")", problem,
+			"changed", "SECURITY: a published version that an alias calls differs from the template: " +
+				strings.Join(wrong, "; ") + ".",
+			"For some seconds of a deploy this is normal. Otherwise find out who published it (CloudTrail: " +
+				"PublishVersion, UpdateAlias), and deploy the product's own template.yaml again."})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"net/http"
 	"os"
@@ -14,8 +15,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/version"
 )
 
@@ -30,20 +33,39 @@ func packageOf(pack []byte) deployedCode {
 	return deployedCode{pack, base64.StdEncoding.EncodeToString(sum[:])}
 }
 
-// zipped makes a package in which the program has these names.
-func zipped(t testing.TB, program []byte, names ...string) deployedCode {
+// zipped makes a package of a program and the repository's own policy.
+func zipped(t testing.TB, program []byte) deployedCode {
 	t.Helper()
-	return zippedBy(t, zip.Store, program, names...)
+	return zippedWith(t, program, compiledPolicy(t))
 }
 
-func zippedBy(t testing.TB, method uint16, program []byte, names ...string) deployedCode {
+func zippedWith(t testing.TB, program, compiled []byte) deployedCode {
+	t.Helper()
+	return packedBy(t, zip.Store, entry{"bootstrap", program}, entry{"policy.compiled", compiled})
+}
+
+type entry struct {
+	name string
+	text []byte
+}
+
+// packedBy makes a package of files. Packed by Store, their sizes stand before them, as in
+// the packages of sam.
+func packedBy(t testing.TB, method uint16, files ...entry) deployedCode {
 	t.Helper()
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
-	for _, name := range names {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method})
+	for _, f := range files {
+		h := &zip.FileHeader{Name: f.name, Method: method}
+		create := z.CreateHeader
+		if method == zip.Store {
+			h.CRC32, h.UncompressedSize64 = crc32.ChecksumIEEE(f.text), uint64(len(f.text))
+			h.CompressedSize64 = h.UncompressedSize64
+			create = z.CreateRaw
+		}
+		w, err := create(h)
 		if err == nil {
-			_, err = w.Write(program)
+			_, err = w.Write(f.text)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -53,6 +75,20 @@ func zippedBy(t testing.TB, method uint16, program []byte, names ...string) depl
 		t.Fatal(err)
 	}
 	return packageOf(out.Bytes())
+}
+
+// compiledPolicy is the repository's own policy, as make build compiles it.
+func compiledPolicy(t testing.TB) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := compiler.Compile("policy.yaml", text, compiler.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Packed()
 }
 
 // theRelease is the version of the programs that are deployed in tests.
@@ -108,17 +144,10 @@ func releasedProgram(t testing.TB, f config.Function) []byte {
 	return programs[f]
 }
 
-var releasePackages sync.Map // deployedCode by config.Function
-
 // releaseOf is the package of a function in theRelease.
 func releaseOf(t testing.TB, f config.Function) deployedCode {
 	t.Helper()
-	if c, found := releasePackages.Load(f); found {
-		return c.(deployedCode)
-	}
-	c := zipped(t, releasedProgram(t, f), "bootstrap")
-	releasePackages.Store(f, c)
-	return c
+	return zipped(t, releasedProgram(t, f))
 }
 
 // changed returns bytes in which every occurrence of a text is replaced by another of
@@ -147,6 +176,7 @@ func (a *stackAPI) function(w http.ResponseWriter, r *http.Request) {
 		no(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+functionARN(of))
 	default:
 		settings := maps.Clone(a.config[name])
+		maps.Copy(settings, a.config[of]) // of a published version
 		settings["CodeSha256"], settings["CodeSize"] = code.stated, len(code.pack)
 		yes(w, map[string]any{
 			"Configuration": settings,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/version"
 )
 
@@ -38,6 +41,7 @@ func (d *doctor) checkCode(ctx context.Context) {
 	if len(all) > 0 {
 		d.report.add(judgeVersions(all, d.own))
 		d.report.add(judgeTemplate(all, d.found.outputs["Version"]))
+		d.report.add(judgePolicies(all, d.given))
 	}
 	if d.build != "" {
 		d.checkBuild(all)
@@ -99,13 +103,42 @@ func judgeVersions(all []program, own version.Build) finding {
 				"can read what they do.",
 			"Commit the changes, and deploy again: sam build && sam deploy."}
 	}
-	reason := fmt.Sprintf("all functions are %s", first)
+	reason := fmt.Sprintf("%d deployed programs are %s", len(all), first)
 	if own.Known() {
 		reason += ", as this command is"
 	} else {
 		reason += "; this command was built without git and is not compared"
 	}
 	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: reason}
+}
+
+// judgePolicies is the finding about the compiled policies in the packages of all
+// functions, beside the policy of -policy. Each function decides by its own one: slack
+// shows and approves by it, and vend gives access by it.
+func judgePolicies(all []program, given *policy.Policy) finding {
+	const check = "policies"
+	var lines []string
+	same := true
+	for _, p := range all {
+		same = same && p.Policy == all[0].Policy
+		lines = append(lines, p.String()+": sha256 "+p.Policy)
+	}
+	if !same {
+		return finding{inStack, check, problem, "differ",
+			"SECURITY: the packages of the functions have not one policy:\n" + strings.Join(lines, "\n"),
+			"Deploy all of them from one commit and one policy: sam build && sam deploy. For some seconds of a deploy this " +
+				"is normal. Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
+	}
+	if given != nil {
+		sum := sha256.Sum256(given.Packed())
+		if text := hex.EncodeToString(sum[:]); text != all[0].Policy {
+			return finding{inStack, check, problem, "other_policy",
+				"The packages have the policy with the SHA-256 " + all[0].Policy + ", and that of -policy has " + text + ".",
+				"Deploy the policy that you gave (sam build && sam deploy), or compare with the one that is deployed."}
+		}
+	}
+	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok",
+		Reason: fmt.Sprintf("%d packages have one policy, sha256 %s", len(all), all[0].Policy)}
 }
 
 // checkRan shows which builds have run, as the tick recorded them in the table, and
@@ -128,6 +161,9 @@ func (d *doctor) checkRan(a *functions.CheckAnswer) {
 			other = append(other, "the tick that ran last is "+now.String()+", and "+p.Build.String()+" is deployed")
 		case p.Function == config.Vend && !p.Build.Same(vend):
 			other = append(other, "the vend function that answers is "+vend.String()+", and "+p.Build.String()+" is deployed")
+		case p.Function == config.Vend && !strings.HasPrefix(p.Policy, a.Policy):
+			other = append(other, "the vend function that answers has the policy "+a.Policy+", and sha256 "+p.Policy+
+				" is deployed")
 		}
 	}
 	if len(other) > 0 {

@@ -151,7 +151,7 @@ func (c *testDeployment) serve() {
 	mux.Handle("/lambda/", http.StripPrefix("/lambda", c.api.lambda()))
 	mux.HandleFunc("/code/{name}", c.api.download)
 	for _, f := range config.Functions {
-		c.api.code[c.api.names[f.LogicalID]] = releaseOf(c.t, f.Name)
+		c.api.code[c.api.names[f.LogicalID]] = zippedWith(c.t, releasedProgram(c.t, f.Name), c.policy.Packed())
 	}
 	mux.HandleFunc("/slack/", func(w http.ResponseWriter, r *http.Request) { c.slackFunction.ServeHTTP(w, r) })
 	c.deploy(server.URL)
