@@ -388,8 +388,8 @@ func TestAReplayHasOneEffect(t *testing.T) {
 	}
 }
 
-// While a request is open, a second one for the same role is refused. So only a replay that comes
-// after its end shows that the unique key of the write stops it.
+// While a request is open, a second one for the same role is refused anyway. So only a replay after
+// its end proves that the unique key of the write refuses it.
 func TestAReplayAfterTheEndOpensNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		event func(w *world) []byte

@@ -20,9 +20,9 @@ type buildStore interface {
 	SaveBuilds(ctx context.Context, next access.Builds) error
 }
 
-// Builds records in the table which build of the tick runs, so that operators see
-// which upgrades there were. An instance records it once. Instances run one call at a
-// time, and so does this.
+// Builds records in the table which build of the tick runs, as a history for operators.
+// Each instance of the function records its build once. Record is not safe for concurrent
+// use: Lambda gives an instance one call at a time.
 type Builds struct {
 	Store buildStore
 	Build version.Build // the zero value is not recorded
@@ -32,10 +32,9 @@ type Builds struct {
 	done bool
 }
 
-// Record records the build, unless this instance has done so. Errors of the table are
-// returned, and the next tick tries again. A record of a newer version of the software
-// is left alone: the build that runs now is older, and must not report that each
-// minute.
+// Record records the build, unless this instance has done so. After an error of the
+// table, the next tick tries again. A record that newer software wrote is not changed,
+// and is not an error, which would be reported each minute.
 func (b *Builds) Record(ctx context.Context) error {
 	if b == nil || b.done || b.Build.Version == "" {
 		return nil
@@ -48,7 +47,7 @@ func (b *Builds) Record(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, access.ErrNewer):
-		b.Log.WarnContext(ctx, "the record of builds is of a newer version and is left alone", "error", err)
+		b.Log.WarnContext(ctx, "newer software wrote the record of builds, so it is not changed", "error", err)
 	case err != nil:
 		return fmt.Errorf("record the build: %w", err)
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/aws-access/aws-access/pkg/version"
 )
 
-// instance is a new instance of the tick, of a build.
+// instance returns a new instance of the tick with a build.
 func (w *world) instance(v, commit string) Tick {
 	d := w.deps
 	d.Build = version.Build{Version: v, Commit: commit}
 	return NewTick(d)
 }
 
-// ran are the builds that the table names, as "version commit".
+// ran returns the recorded builds, as "version commit".
 func (w *world) ran() (list []string) {
 	w.t.Helper()
 	b, err := w.store.Builds(w.t.Context())
@@ -79,7 +79,7 @@ func TestTheTickRecordsWhichBuildsHaveRun(t *testing.T) {
 	}
 }
 
-func TestTwoBuildsSideBySideDoNotWriteInTurns(t *testing.T) {
+func TestTwoBuildsSideBySideAreRecordedOnceEach(t *testing.T) {
 	w := newWorld(t)
 	s := &countedBuilds{buildStore: w.store}
 	older := &Builds{Store: s, Build: version.Build{Version: "v1.0.0"}, Now: w.clock, Log: w.deps.Log}
@@ -96,7 +96,7 @@ func TestTwoBuildsSideBySideDoNotWriteInTurns(t *testing.T) {
 	}
 }
 
-func TestABuildIsRecordedLaterWhenTheTableDoesNotAnswer(t *testing.T) {
+func TestBuildIsRecordedAfterTheTableFailed(t *testing.T) {
 	w := newWorld(t)
 	s := &countedBuilds{buildStore: w.store, fails: errors.New("no table")}
 	b := &Builds{Store: s, Build: version.Build{Version: "v1.0.0"}, Now: w.clock, Log: w.deps.Log}
@@ -109,9 +109,8 @@ func TestABuildIsRecordedLaterWhenTheTableDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// An older build that runs again after a newer one would otherwise report an error each
-// minute.
-func TestARecordOfBuildsOfANewerVersionIsLeftAlone(t *testing.T) {
+// A rollback must not cause an error each minute.
+func TestBuildsOfNewerSoftwareAreNotOverwritten(t *testing.T) {
 	w := newWorld(t)
 	item := store.Item{
 		PK: store.BuildsKey, SK: store.BuildsKey, Format: store.Format, Version: 7, Body: `{"Version":7,"Invented":true}`,
@@ -126,7 +125,7 @@ func TestARecordOfBuildsOfANewerVersionIsLeftAlone(t *testing.T) {
 	if _, err := w.store.Builds(t.Context()); !errors.Is(err, access.ErrNewer) {
 		t.Errorf("the record was overwritten: %v", err)
 	}
-	if n := strings.Count(w.logs.String(), "the record of builds is of a newer version"); n != 1 {
+	if n := strings.Count(w.logs.String(), "newer software wrote the record of builds"); n != 1 {
 		t.Errorf("it was logged %d times, want once", n)
 	}
 	w.checked()
@@ -135,7 +134,7 @@ func TestARecordOfBuildsOfANewerVersionIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAnswersToChecksTellTheBuildOfVend(t *testing.T) {
+func TestAnswersToChecksContainTheBuildOfVend(t *testing.T) {
 	w := newWorld(t)
 	w.checked()
 	w.Vend.Checks.Build = version.Build{Version: "v1.2.0", Commit: "1a2b"}

@@ -39,7 +39,7 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 	return out
 }
 
-// builds returns the builds that have run; none if they cannot be read, because nothing
+// builds returns the builds that have run, or none if they cannot be read: no other check
 // depends on them.
 func (h Checks) builds(ctx context.Context) (list []BuildAnswer) {
 	b, err := h.Store.Builds(ctx)

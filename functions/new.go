@@ -31,7 +31,7 @@ type Deps struct {
 	WaitToRead func(ctx context.Context, d time.Duration) error
 	Log        *slog.Logger
 	// Build is the build of the function. The tick records it in the table, and vend
-	// tells it to doctor. With the zero value nothing is recorded.
+	// reports it to doctor. The zero value is not recorded.
 	Build version.Build
 }
 

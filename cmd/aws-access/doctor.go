@@ -41,9 +41,9 @@ each of these tests with the source identity aws-access-doctor and the session
 name aws-access-doctor-…. Some tests leave one of these out on purpose, to see
 that AWS refuses them.
 
-Doctor downloads the code of each function and says which version it is. -build
-compares the programs, byte for byte, with your own build or with a release:
-DIR/slack/bootstrap, DIR/vend/bootstrap and so on, as make build leaves them in bin.
+Doctor downloads the code of each function and shows its version. -build compares
+the programs, byte for byte, with your own build (DIR is bin after make build) or with
+an unpacked release. DIR contains slack/bootstrap, vend/bootstrap and so on.
 
 -rights prints the IAM policy that you need to run doctor. With -ping it includes
 the right to read the signing secret; a person with that secret can approve any
@@ -120,7 +120,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.StringVar(&e.only, "only", "", "`part` to look at: stack, slack or accounts")
 	flags.StringVar(&e.accounts, "accounts", "",
 		"`names` or ids of the accounts to check, separated by commas; * matches any text")
-	flags.StringVar(&e.build, "build", "", "`directory` of a build that should be deployed")
+	flags.StringVar(&e.build, "build", "", "`directory` of a build or release; compare the deployed functions with it")
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
 	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that you need to run doctor")
 	flags.BoolVar(&e.ping, "ping", false,

@@ -12,8 +12,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/config"
 )
 
-// buildPaths are where the program of a function may be below the directory of -build:
-// as make build and a release's archive leave it, and as sam build does.
+// buildPaths are the possible places of a function's program below the directory of
+// -build: the first as in the output of make build and in a release's archive, the
+// second as in the output of sam build.
 func buildPaths(dir string, f config.Spec) []string {
 	return []string{filepath.Join(dir, string(f.Name), theHandler), filepath.Join(dir, f.LogicalID, theHandler)}
 }
@@ -37,8 +38,8 @@ func readBuild(dir string, f config.Spec) (p program, err error) {
 	return p, fs.ErrNotExist
 }
 
-// loadBuilds reads all programs below a directory, by function. The error is about a
-// directory that has none, or a file that cannot be read.
+// loadBuilds reads all programs below a directory, by function. It fails if there are
+// none, or if a file cannot be read.
 func loadBuilds(dir string) (map[config.Function]program, error) {
 	builds := make(map[config.Function]program)
 	var paths []string
@@ -53,8 +54,8 @@ func loadBuilds(dir string) (map[config.Function]program, error) {
 		}
 	}
 	if len(builds) == 0 {
-		return nil, fmt.Errorf("-build: %s has none of %s; give the directory into which make build built (bin), "+
-			"or into which a release's archive of functions was unpacked", dir, strings.Join(paths, ", "))
+		return nil, fmt.Errorf("-build: %s has none of %s; give the directory of make build (bin), "+
+			"or that of an unpacked release", dir, strings.Join(paths, ", "))
 	}
 	return builds, nil
 }
@@ -98,14 +99,14 @@ func (d *doctor) checkBuild(deployed []program) {
 // buildDiffers is the finding about a deployed program that is not the given build.
 func (d *doctor) buildDiffers(p, build program) finding {
 	f := finding{inStack, "build of " + string(p.Function), problem, "differs",
-		"SECURITY: the deployed program of " + p.String() + " is not the one of " + d.build + ".\n" +
+		"SECURITY: the deployed program of " + p.String() + " is not the one in " + d.build + ".\n" +
 			"deployed: " + identify(p) + "\n" + d.build + ": " + identify(build),
 		"If both are of the same version and commit, and neither was built from changed files, compare `go version -m` " +
-			"of both: another version of Go or other flags make other bytes. Otherwise find out who deployed it " +
+			"of both: another version of Go or other flags give different bytes. Otherwise find out who deployed it " +
 			"(CloudTrail: UpdateFunctionCode), and deploy your build."}
 	if p.Processor != build.Processor {
 		f.Code, f.Do = "other_processor", "The programs are for different processors ("+p.Processor+" and "+
-			build.Processor+"): give the build for "+p.Processor+". make build makes it with ARCH="+goarch(p.Processor)+"."
+			build.Processor+"): give the build for "+p.Processor+": make build ARCH="+goarch(p.Processor)+"."
 	}
 	return f
 }
@@ -117,7 +118,7 @@ func goarch(processor string) string {
 	return processor
 }
 
-// identify tells a program from others.
+// identify describes a program by its bytes and its build.
 func identify(p program) string {
 	text := "sha256 " + p.Sum + ", " + p.Processor + ", " + p.Build.String()
 	if p.Build.Go != "" {

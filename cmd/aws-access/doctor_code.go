@@ -65,7 +65,7 @@ func programOf(f config.Function, text []byte) (p program) {
 }
 
 // Limits of a download. A package of the product has 4 MB and its program 10 MB
-// (docs/facts.md#f1). What is larger is not the product, or is made to fill the memory.
+// (docs/facts.md#f1). A much larger one is not the product, or was made to fill the memory.
 const (
 	maxPackage      = 64 << 20
 	maxProgram      = 128 << 20
@@ -100,8 +100,8 @@ func (d *doctor) download(ctx context.Context, link string) ([]byte, error) {
 	return readLimited(answer.Body, maxPackage)
 }
 
-// safeLink reports whether the code may be read from an address. Http is allowed on
-// this computer, and only if Lambda itself is a fake on this computer.
+// safeLink reports whether the code may be read from an address: https, or http on this
+// computer if the endpoint of Lambda is on this computer too.
 func (d *doctor) safeLink(link string) bool {
 	u, err := url.Parse(link)
 	if err != nil || u.User != nil || u.Hostname() == "" {
@@ -111,8 +111,8 @@ func (d *doctor) safeLink(link string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && fake && onThisComputer(u.Hostname())
 }
 
-// errPackage is the error for a package that the product did not make.
-var errPackage = errors.New("the package of its code is not one of the product")
+// errPackage is the error for a package that this product did not make.
+var errPackage = errors.New("its deployment package is not one of this product")
 
 func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
@@ -163,15 +163,15 @@ func (d *doctor) programs(ctx context.Context, f config.Spec) ([]program, error)
 
 // program downloads one package, whose SHA-256 Lambda states in base64.
 func (d *doctor) program(ctx context.Context, f config.Function, link, stated string) (program, error) {
-	pack, err := d.download(ctx, link)
+	archive, err := d.download(ctx, link)
 	if err != nil {
 		return program{}, err
 	}
-	sum := sha256.Sum256(pack)
+	sum := sha256.Sum256(archive)
 	if got := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(got), []byte(stated)) != 1 {
-		return program{}, fmt.Errorf("%w: it has not the SHA-256 that Lambda states", errPackage)
+		return program{}, fmt.Errorf("%w: its SHA-256 is not the one that Lambda states", errPackage)
 	}
-	text, compiled, err := unpack(pack)
+	text, compiled, err := unpack(archive)
 	if err != nil {
 		return program{}, err
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/version"
 )
 
-// unhealthy are the findings of a report that are not ok, and all that they say.
+// unhealthy returns the findings of a report that are not ok, and their texts.
 func unhealthy(r report) (found []string, told string) {
 	for _, f := range r.Checks {
 		if f.Verdict != healthy {
@@ -35,8 +35,8 @@ func unhealthy(r report) (found []string, told string) {
 // replace deploys other code of a function, by its id in the template.
 func (c *testDeployment) replace(id string, code deployedCode) { c.api.code[c.api.names[id]] = code }
 
-// released is a directory with the programs of theRelease, as a release's archive
-// unpacks.
+// released returns a directory with the programs of theRelease, as in an unpacked
+// release.
 func released(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,14 +57,14 @@ func put(t *testing.T, name string, text []byte) {
 	}
 }
 
-// flipped is a program of which one byte of its code is another.
+// flipped returns a copy of a program in which one bit of its code is different.
 func flipped(program []byte) []byte {
 	program = slices.Clone(program)
 	program[len(program)/3] ^= 1
 	return program
 }
 
-// codeFault is something wrong with deployed code, what doctor finds and what it says.
+// codeFault is a fault of deployed code, with the findings of doctor and words in them.
 type codeFault struct {
 	name   string
 	breaks func(t *testing.T, c *testDeployment)
@@ -81,12 +81,12 @@ func codeFaults() []codeFault {
 	return []codeFault{
 		{"a function of an older version", vend(func(t *testing.T, p []byte) deployedCode {
 			return zipped(t, changed(t, p, theRelease, "v1.1.9"))
-		}), []string{"versions problem differ", "versions that ran warning not_deployed"},
+		}), []string{"version history warning not_deployed", "versions problem differ"},
 			[]string{"vend: v1.1.9 (commit", "slack, notify, tick: v1.2.0 (commit"}},
 		{"a function of another commit", vend(func(t *testing.T, p []byte) deployedCode {
 			was := programOf(config.Vend, p).Build.Commit
 			return zipped(t, changed(t, p, was, strings.Repeat("5", 40)))
-		}), []string{"versions problem differ", "versions that ran warning not_deployed"},
+		}), []string{"version history warning not_deployed", "versions problem differ"},
 			[]string{"vend: v1.2.0 (commit 55555555"}},
 		{"the program of another function", vend(func(t *testing.T, _ []byte) deployedCode {
 			return releaseOf(t, config.Slack)
@@ -94,13 +94,13 @@ func codeFaults() []codeFault {
 		{"a script", vend(func(t *testing.T, _ []byte) deployedCode {
 			return zipped(t, []byte("#!/bin/sh\n"))
 		}), []string{
-			"code of vend problem other_program", "versions problem differ", "versions that ran warning not_deployed",
-		}, []string{"not a program that Go built"}},
+			"code of vend problem other_program", "version history warning not_deployed", "versions problem differ",
+		}, []string{"not a Go program"}},
 		{"no package", vend(func(*testing.T, []byte) deployedCode { return packageOf([]byte("PK")) }),
 			[]string{"code of vend problem package"}, []string{"not a zip file"}},
 		{"other bytes than Lambda states", vend(func(t *testing.T, p []byte) deployedCode {
 			return deployedCode{zipped(t, flipped(p)).pack, releaseOf(t, config.Vend).stated}
-		}), []string{"code of vend problem package"}, []string{"not the SHA-256 that Lambda states"}},
+		}), []string{"code of vend problem package"}, []string{"its SHA-256 is not the one that Lambda states"}},
 	}
 }
 
@@ -138,7 +138,7 @@ func aroundTheCode() []codeFault {
 			for _, f := range config.Functions {
 				c.replace(f.LogicalID, zippedWith(t, releasedProgram(t, f.Name), []byte("another")))
 			}
-		}, []string{"versions that ran warning not_deployed"}, []string{"the vend function that answers has the policy"}},
+		}, []string{"version history warning not_deployed"}, []string{"the vend function that answers has the policy"}},
 		{"no right to read the code", func(_ *testing.T, c *testDeployment) { c.api.refuse["lambda:GetFunction"] = true },
 			[]string{"code of slack not checked not_allowed"}, []string{"doctor -rights"}},
 		{"no download", func(_ *testing.T, c *testDeployment) { c.api.url += "/nowhere" },
@@ -153,7 +153,7 @@ func aroundTheCode() []codeFault {
 	}
 }
 
-func TestDoctorNamesTheFunctionWhoseCodeIsNotTheOthers(t *testing.T) {
+func TestDoctorNamesTheFunctionWithWrongCode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes more than two seconds")
 	}
@@ -168,7 +168,7 @@ func TestDoctorNamesTheFunctionWhoseCodeIsNotTheOthers(t *testing.T) {
 			}
 			for _, words := range f.words {
 				if !strings.Contains(told, words) {
-					t.Errorf("%q is not said: %s", words, told)
+					t.Errorf("%q is missing in: %s", words, told)
 				}
 			}
 			if code != r.exit() || code == exitOK && !strings.Contains(f.want[0], "warning") {
@@ -201,14 +201,14 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 		}
 		for _, sum := range []string{programOf(f.Name, other).Sum, programOf(f.Name, releasedProgram(t, f.Name)).Sum} {
 			if !strings.Contains(told, "sha256 "+sum) {
-				t.Errorf("%s: %s is not said: %s", f.Name, sum, told)
+				t.Errorf("%s: %s is missing in: %s", f.Name, sum, told)
 			}
 		}
 		c.replace(f.LogicalID, was)
 	}
 }
 
-func TestABuildThatLacksSomethingIsNotComparedSilently(t *testing.T) {
+func TestIncompleteBuildIsReported(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	dir := released(t)
 	tick := filepath.Join(dir, "tick", "bootstrap")
@@ -258,7 +258,7 @@ func TestABuildThatLacksSomethingIsNotComparedSilently(t *testing.T) {
 }
 
 // A redirect could lead anywhere, and plain http is for fakes on this computer.
-func TestCodeIsReadFromTheLinkOfLambdaAlone(t *testing.T) {
+func TestCodeIsDownloadedOnlyFromLambdasLink(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
@@ -300,7 +300,7 @@ func TestCodeIsReadFromTheLinkOfLambdaAlone(t *testing.T) {
 	}
 }
 
-func TestAPackageThatFillsTheMemoryIsRefused(t *testing.T) {
+func TestPackageThatIsTooLargeIsRefused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("packs more than a hundred megabytes")
 	}
@@ -313,7 +313,7 @@ func TestAPackageThatFillsTheMemoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestVersionsAreJudgedBesideThatOfTheCommand(t *testing.T) {
+func TestFunctionVersionsAreComparedWithTheCommand(t *testing.T) {
 	at := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
 	build := func(v, commit string) version.Build {
 		return version.Build{
@@ -333,7 +333,7 @@ func TestVersionsAreJudgedBesideThatOfTheCommand(t *testing.T) {
 		{"another commit", build("v1.2.0", "1"), build("v1.2.0", "2"), warning, "other_command", "commit 22222222"},
 		{"functions without git", unknown, build("v1.2.0", "1"), warning, "unknown", "built without git"},
 		{"functions of changed files", build("v1.2.0+dirty", "1"), build("v1.2.0+dirty", "1"), warning, "modified",
-			"files that no commit holds"},
+			"files with uncommitted changes"},
 	} {
 		all := []program{{Function: config.Slack, Build: c.deployed}, {Function: config.Vend, Build: c.deployed}}
 		got := judgeVersions(all, c.own)
@@ -343,7 +343,7 @@ func TestVersionsAreJudgedBesideThatOfTheCommand(t *testing.T) {
 	}
 }
 
-func TestTheTemplateIsOfTheReleaseOfTheFunctions(t *testing.T) {
+func TestTemplateIsComparedWithTheFunctions(t *testing.T) {
 	after := "v1.2.1-0.20261126090000-1a2b3c4d5e6f"
 	for _, c := range []struct {
 		stated, functions string
@@ -370,35 +370,35 @@ func TestTheTemplateIsOfTheReleaseOfTheFunctions(t *testing.T) {
 	}
 }
 
-func TestDoctorShowsWhichVersionsRan(t *testing.T) {
+func TestDoctorShowsTheVersionHistory(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
-	history := func(ran ...access.Ran) {
+	history := func(ran ...access.Build) {
 		b, err := c.store.Builds(t.Context())
 		c.must(err)
 		c.must(c.store.SaveBuilds(t.Context(), access.Builds{Version: b.Version + 1, Ran: ran}))
 	}
 	build := programOf(config.Tick, releasedProgram(t, config.Tick)).Build
 	at := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
-	older, present := access.Ran{Version: "v1.1.0", Commit: strings.Repeat("1", 40), Since: at},
-		access.Ran{Version: build.Version, Commit: build.Commit, Since: at.Add(time.Hour)}
+	older, present := access.Build{Version: "v1.1.0", Commit: strings.Repeat("1", 40), Since: at},
+		access.Build{Version: build.Version, Commit: build.Commit, Since: at.Add(time.Hour)}
 	for _, step := range []struct {
 		name    string
-		ran     []access.Ran
+		ran     []access.Build
 		verdict verdict
 		code    string
 		words   string
 	}{
-		{"an upgrade", []access.Ran{older, present}, healthy, "ok",
+		{"an upgrade", []access.Build{older, present}, healthy, "ok",
 			" since 2026-11-26 10:00 UTC; before: v1.1.0 (commit 11111111) since 2026-11-26 09:00 UTC"},
-		{"the older one runs still", []access.Ran{present, older}, warning, "not_deployed",
+		{"the older one still runs", []access.Build{present, older}, warning, "not_deployed",
 			"the tick that ran last is v1.1.0 (commit 11111111), and v1.2.0"},
-		{"a record that somebody else wrote", []access.Ran{{Version: "\x1b[2J", Commit: "\x1b"}}, warning, "not_deployed",
+		{"a record that somebody else wrote", []access.Build{{Version: "\x1b[2J", Commit: "\x1b"}}, warning, "not_deployed",
 			"the tick that ran last is unknown"},
 		{"no record", nil, warning, "none", "has not recorded"},
 	} {
 		history(step.ran...)
 		r, _ := c.doctor("-only", "stack")
-		i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "versions that ran" })
+		i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "version history" })
 		if i < 0 || r.Checks[i].Verdict != step.verdict || r.Checks[i].Code != step.code ||
 			!strings.Contains(r.Checks[i].Reason, step.words) {
 			t.Errorf("%s: %+v, want %s %s: %s", step.name, r.Checks, step.verdict, step.code, step.words)
@@ -409,7 +409,7 @@ func TestDoctorShowsWhichVersionsRan(t *testing.T) {
 	r, _ := c.doctor("-only", "stack")
 	found, told := unhealthy(r)
 	if want := "the vend function that answers is v1.1.0"; !slices.Equal(found,
-		[]string{"versions that ran warning not_deployed"}) || !strings.Contains(told, want) {
+		[]string{"version history warning not_deployed"}) || !strings.Contains(told, want) {
 		t.Errorf("an older vend: %v %s, want %q", found, told, want)
 	}
 }

@@ -46,8 +46,10 @@ type report struct {
 func (r *report) add(f finding) { r.Checks = append(r.Checks, f) }
 
 // ok adds a check that found nothing wrong.
-func (r *report) ok(part, check, reason string) {
-	r.add(finding{Part: part, Check: check, Verdict: healthy, Code: "ok", Reason: reason})
+func (r *report) ok(part, check, reason string) { r.add(nothingWrong(part, check, reason)) }
+
+func nothingWrong(part, check, reason string) finding {
+	return finding{Part: part, Check: check, Verdict: healthy, Code: "ok", Reason: reason}
 }
 
 // remind adds something that no API shows and the operator must check.

@@ -137,7 +137,7 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	}
 	d.report.ok(inStack, "table", "vend reads it")
 	d.checkTick(a)
-	d.checkRan(a)
+	d.checkHistory(a)
 }
 
 // checkTick checks when people or groups were last read. The tick reads them each

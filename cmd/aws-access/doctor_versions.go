@@ -65,17 +65,17 @@ func foreignProgram(p program) *finding {
 	if p.Build.Program == want {
 		return nil
 	}
-	what := "a Go program " + p.Build.Program
+	what := "the Go program " + p.Build.Program
 	if p.Build.Program == "" {
-		what = "not a program that Go built"
+		what = "a file that is not a Go program"
 	}
 	return &finding{inStack, "code of " + p.String(), problem, "other_program",
-		"SECURITY: what the function runs is " + what + ", and should be " + want + ".",
+		"SECURITY: the function runs " + what + ", and should run " + want + ".",
 		"Find out who deployed it (CloudTrail: UpdateFunctionCode), and deploy the product again."}
 }
 
-// judgeVersions is the finding about the builds of all functions, beside that of this
-// command.
+// judgeVersions is the finding about the builds of all functions, compared with each
+// other and with that of this command.
 func judgeVersions(all []program, own version.Build) finding {
 	const check = "versions"
 	first := all[0].Build
@@ -84,8 +84,8 @@ func judgeVersions(all []program, own version.Build) finding {
 	switch {
 	case others:
 		return finding{inStack, check, problem, "differ",
-			"The functions are not of one version:\n" + byBuild(all) + "\nThis command is " + own.String() + ".",
-			"Deploy all of them from one commit: sam build && sam deploy. For some seconds of a deploy this is normal. " +
+			"The functions have different versions:\n" + byBuild(all) + "\nThis command is " + own.String() + ".",
+			"Deploy all of them from one commit: sam build && sam deploy. During a deploy this is normal for some seconds. " +
 				"Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
 	case !first.Known():
 		return finding{inStack, check, warning, "unknown",
@@ -99,8 +99,8 @@ func judgeVersions(all []program, own version.Build) finding {
 				"sam build && sam deploy."}
 	case modified:
 		return finding{inStack, check, warning, "modified",
-			"The functions are " + first.String() + ": they were built from files that no commit holds, so nobody " +
-				"can read what they do.",
+			"The functions are " + first.String() + ": they were built from files with uncommitted changes, so " +
+				"nobody can read what they do.",
 			"Commit the changes, and deploy again: sam build && sam deploy."}
 	}
 	reason := fmt.Sprintf("%d deployed programs are %s", len(all), first)
@@ -109,11 +109,11 @@ func judgeVersions(all []program, own version.Build) finding {
 	} else {
 		reason += "; this command was built without git and is not compared"
 	}
-	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: reason}
+	return nothingWrong(inStack, check, reason)
 }
 
 // judgePolicies is the finding about the compiled policies in the packages of all
-// functions, beside the policy of -policy. Each function decides by its own one: slack
+// functions, compared with the policy of -policy. Each function has its own copy: slack
 // shows and approves by it, and vend gives access by it.
 func judgePolicies(all []program, given *policy.Policy) finding {
 	const check = "policies"
@@ -125,9 +125,9 @@ func judgePolicies(all []program, given *policy.Policy) finding {
 	}
 	if !same {
 		return finding{inStack, check, problem, "differ",
-			"SECURITY: the packages of the functions have not one policy:\n" + strings.Join(lines, "\n"),
-			"Deploy all of them from one commit and one policy: sam build && sam deploy. For some seconds of a deploy this " +
-				"is normal. Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
+			"SECURITY: the packages of the functions have different policies:\n" + strings.Join(lines, "\n"),
+			"Deploy all of them from one commit and one policy: sam build && sam deploy. During a deploy this is " +
+				"normal for some seconds. Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
 	}
 	if given != nil {
 		sum := sha256.Sum256(given.Packed())
@@ -137,21 +137,20 @@ func judgePolicies(all []program, given *policy.Policy) finding {
 				"Deploy the policy that you gave (sam build && sam deploy), or compare with the one that is deployed."}
 		}
 	}
-	return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok",
-		Reason: fmt.Sprintf("%d packages have one policy, sha256 %s", len(all), all[0].Policy)}
+	return nothingWrong(inStack, check, fmt.Sprintf("%d packages have one policy, sha256 %s", len(all), all[0].Policy))
 }
 
-// checkRan shows which builds have run, as the tick recorded them in the table, and
-// compares those that run now with the deployed code. A build that was deployed a
-// moment ago may not have run yet.
-func (d *doctor) checkRan(a *functions.CheckAnswer) {
-	const check = "versions that ran"
+// checkHistory shows which builds have run, as the tick recorded them in the table, and
+// compares those of the running tick and vend with the deployed code. A build that was
+// deployed a moment ago may not have run yet.
+func (d *doctor) checkHistory(a *functions.CheckAnswer) {
+	const check = "version history"
 	if len(a.Stack.Builds) == 0 {
 		d.report.add(finding{inStack, check, warning, "none", "The tick has not recorded which version runs.",
-			"Run doctor again in two minutes. If it stays so, read tick's log, or deploy the version of this command."})
+			"Run doctor again in two minutes. If nothing has changed, read tick's log, or deploy the version of this command."})
 		return
 	}
-	now := ran(a.Stack.Builds[len(a.Stack.Builds)-1])
+	now := buildOf(a.Stack.Builds[len(a.Stack.Builds)-1])
 	vend := version.Stated(a.Version, a.Commit)
 	var other []string
 	for _, p := range d.report.Programs {
@@ -168,20 +167,20 @@ func (d *doctor) checkRan(a *functions.CheckAnswer) {
 	}
 	if len(other) > 0 {
 		d.report.add(finding{inStack, check, warning, "not_deployed", strings.Join(other, "; ") + ".",
-			"Run doctor again in two minutes. If it stays so, somebody may have changed the code: look for " +
+			"Run doctor again in two minutes. If nothing has changed, somebody may have changed the code: look for " +
 				"UpdateFunctionCode in CloudTrail."})
 		return
 	}
 	var history []string
 	for _, b := range slices.Backward(a.Stack.Builds) {
-		history = append(history, ran(b).String()+" since "+b.Since.UTC().Format("2006-01-02 15:04 UTC"))
+		history = append(history, buildOf(b).String()+" since "+b.Since.UTC().Format("2006-01-02 15:04 UTC"))
 	}
 	d.report.ok(inStack, check, strings.Join(history, "; before: "))
 }
 
-func ran(b functions.BuildAnswer) version.Build { return version.Stated(b.Version, b.Commit) }
+func buildOf(b functions.BuildAnswer) version.Build { return version.Stated(b.Version, b.Commit) }
 
-// byBuild lists the functions of each build, a build in each line.
+// byBuild lists the builds, one in a line, each after the names of its functions.
 func byBuild(all []program) string {
 	var builds []string
 	of := map[string][]string{}
@@ -199,27 +198,26 @@ func byBuild(all []program) string {
 	return strings.Join(lines, "\n")
 }
 
-// development ends the version of a template between two releases: v1.3.0-dev is on the
-// way to v1.3.0.
+// development is the suffix of a template's version between two releases: v1.3.0-dev
+// comes before v1.3.0.
 const development = "-dev"
 
-// judgeTemplate is the finding about the version that the template states, beside the
-// builds of the functions. CloudFormation does not know the commit of a template, so
-// only the release is compared.
+// judgeTemplate is the finding about the version that the template states, compared
+// with the builds of the functions. CloudFormation does not know the commit of a
+// template, so only the release is compared.
 func judgeTemplate(all []program, stated string) finding {
 	const check = "version of the template"
 	base := version.Base(all[0].Build.Version)
-	next, onTheWay := strings.CutSuffix(stated, development)
+	next, unreleased := strings.CutSuffix(stated, development)
 	deploy := "Deploy template and functions from one commit: sam build && sam deploy."
 	switch {
 	case !version.IsRelease(next):
 		return finding{inStack, check, warning, "none",
 			"The stack has no output Version, so its template is older than this command.", deploy}
 	case base == "":
-		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok",
-			Reason: stated + "; the functions have no release to compare with"}
-	case onTheWay && version.Before(base, next), !onTheWay && base == next:
-		return finding{Part: inStack, Check: check, Verdict: healthy, Code: "ok", Reason: stated}
+		return nothingWrong(inStack, check, stated+"; the functions have no release to compare with")
+	case unreleased && version.Before(base, next), !unreleased && base == next:
+		return nothingWrong(inStack, check, stated)
 	}
 	return finding{inStack, check, warning, "differs",
 		"The template is of " + stated + ", and the functions are " + all[0].Build.String() + ".", deploy}

@@ -21,7 +21,7 @@ func TestABuildIsRecordedWhenItFirstRuns(t *testing.T) {
 		{"v1.0.0", "b", time.Minute, false},      // no second record
 		{"v1.0.0", "a", 10 * time.Minute, true},  // back
 		{"v1.1.0", "c", 10 * time.Second, true},  // and forward again
-		{"v1.0.0", "b", 10 * time.Second, true},  // a third one is no overlap
+		{"v1.0.0", "b", 10 * time.Second, true},  // an older one does not overlap
 		{"unknown", "", 100 * time.Minute, true}, // built without git
 		{"unknown", "", 100 * time.Minute, false},
 	} {
@@ -31,7 +31,7 @@ func TestABuildIsRecordedWhenItFirstRuns(t *testing.T) {
 			t.Errorf("%s %s at %s: saved %v, want %v", step.version, step.commit, now, saved, step.saved)
 		}
 		if last := next.Ran[len(next.Ran)-1]; saved && (next.Version != b.Version+1 ||
-			last != Ran{step.version, step.commit, now}) {
+			last != Build{step.version, step.commit, now}) {
 			t.Errorf("%s %s: %+v", step.version, step.commit, next)
 		}
 		b = next

@@ -255,7 +255,7 @@ func problemVersions(ctx context.Context, s Subject) error {
 
 func buildVersions(ctx context.Context, s Subject) error {
 	builds := func(n int, version string) access.Builds {
-		return access.Builds{Version: n, Ran: []access.Ran{{Version: version, Commit: "1a2b", Since: Now.UTC()}}}
+		return access.Builds{Version: n, Ran: []access.Build{{Version: version, Commit: "1a2b", Since: Now.UTC()}}}
 	}
 	save := func(n int, version string) error { return s.SaveBuilds(ctx, builds(n, version)) }
 	none, err := s.Builds(ctx)

@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// hashes are the SHA-256 hashes of the files of DynamoDB Local and of all that it needs. After a
-// change of pom.xml, write them with sha256sum in the directory that the error names.
+// hashes has the SHA-256 of each file of DynamoDB Local and of its dependencies. After a change of
+// pom.xml, write it with sha256sum in the directory that the error names.
 //
 //go:embed sha256.txt
 var hashes string
 
-// verify fails if a directory holds a file that is not exactly one of the list. Java would load it,
-// so a file that was replaced on its way, or in a cache, is never run.
+// verify fails if a directory contains a file that is not in the list, or has another hash. Java would
+// load it, so this stops a file that was replaced during the download or in the cache.
 func verify(dir, list string) error {
 	want := make(map[string]string)
 	for line := range strings.Lines(list) {
 		hash, name, ok := strings.Cut(strings.TrimSpace(line), "  ")
 		if !ok || len(hash) != hex.EncodedLen(sha256.Size) {
-			return fmt.Errorf("read sha256.txt: not a line of sha256sum: %q", line)
+			return fmt.Errorf("read sha256.txt: this is not a line of sha256sum: %q", line)
 		}
 		want[name] = hash
 	}

@@ -10,7 +10,7 @@ import (
 // engineList is the hash of a file that contains "engine".
 const engineList = "ed9f6f25068608efd412958da4dfc19328ca3511251fa6d5f9c42baf230e32f8  engine.jar\n"
 
-func TestFileThatIsNotTheListedOneIsNeverRun(t *testing.T) {
+func TestUnlistedFileIsNeverRun(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, says string }{
 		"the listed file": {"engine.jar", "engine", ""},
 		"another text":    {"engine.jar", "engine, and more", "engine.jar in "},
