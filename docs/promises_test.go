@@ -47,7 +47,7 @@ func TestEveryPromiseNamesAFileAndATest(t *testing.T) {
 var (
 	proofTable = regexp.MustCompile(`^\| (?:promise|attack) \|`)
 	withProof  = regexp.MustCompile(`^\| (?:promise|attack) \| (?:kept|stopped) in \| proven by \|$`)
-	repoPath   = regexp.MustCompile(`^(?:template\.yaml|(?:cmd|docs|pkg|functions|infra)/[\w./-]+)$`)
+	repoPath   = regexp.MustCompile(`^(?:template\.yaml|(?:\.ci|cmd|docs|pkg|functions|infra)/[\w./-]+)$`)
 	testName   = regexp.MustCompile(`^(?:Test|Fuzz)[A-Z]\w*$`)
 )
 

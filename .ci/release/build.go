@@ -110,8 +110,10 @@ func grouped(built []binary) [][]binary {
 	return groups
 }
 
-// buildAll compares the modules in the cache with go.sum, and builds the targets into work.
+// buildAll compares the modules in the cache with go.sum, and builds the targets into work. Its build cache, and
+// that of all later commands, is new: Go computes no checksum of what it finds in one.
 func buildAll(ctx context.Context, c *commands, tree *tree, work string, all []target) ([]binary, error) {
+	c.env = append(c.env, "GOCACHE="+filepath.Join(work, "cache"))
 	if _, err := c.golang(ctx, tree.dir, nil, "mod", "download"); err != nil {
 		return nil, err
 	}

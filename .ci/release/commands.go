@@ -8,18 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // kept are the variables that git and Go may see: they say where programs, caches, proxies and certificates
-// are, and cannot change what is built.
+// are. git does not read the configuration in HOME (withOwnGit), and Go does not either (GOENV=off).
 var kept = []string{
 	"PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
-// keptGo are the settings of Go that say where modules come from and where caches are. Go compares
-// downloaded modules with go.sum, and buildAll verifies those in the cache.
+// keptGo are the settings of Go that say where modules come from and where they are kept. Go compares
+// downloaded modules with go.sum, and buildAll verifies those in the cache. buildAll replaces GOCACHE.
 var keptGo = []string{
 	"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS",
 	"GOMODCACHE", "GOCACHE",
@@ -76,6 +77,17 @@ func (c *commands) run(ctx context.Context, dir string, env []string, name strin
 		return nil, fmt.Errorf("run %s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
 	}
 	return stdout.Bytes(), nil
+}
+
+// withOwnGit returns commands whose git reads no configuration of the user or the computer, which could put
+// another repository in place of this one. It writes a file with the one setting that is needed in a container,
+// where the work tree may belong to another user. Who runs a Makefile in a tree trusts it already.
+func (c *commands) withOwnGit(config string) (*commands, error) {
+	if err := os.WriteFile(config, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration of git: %w", err)
+	}
+	return &commands{c.goCommand, append(slices.Clone(c.env), "GIT_CONFIG_GLOBAL="+config, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_ATTR_NOSYSTEM=1", "GIT_NO_REPLACE_OBJECTS=1")}, nil
 }
 
 func (c *commands) git(ctx context.Context, dir string, args ...string) (string, error) {

@@ -21,8 +21,13 @@ type tree struct {
 }
 
 // checkOut clones the commit of the repository in dir into a new directory. A clone contains only what is
-// committed: no ignored files, no line endings that a setting of git changed, no hooks.
+// committed: no ignored files, no line endings that a setting of git changed, no hooks. With --no-local
+// git computes the name of each file from its bytes; otherwise it would copy what is on the disk.
 func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error) {
+	c, err := c.withOwnGit(into + ".gitconfig")
+	if err != nil {
+		return nil, err
+	}
 	root, err := c.git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return nil, fmt.Errorf("find the repository: a release is made in a git clone: %w", err)
@@ -47,9 +52,10 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 	if err != nil {
 		return nil, err
 	}
-	clone := []string{"clone", "--quiet", "--no-checkout", "--template=", "-c", "core.hooksPath=" + os.DevNull,
-		"-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.attributesFile=" + os.DevNull,
-		"-c", "core.excludesFile=" + os.DevNull, "-c", "core.fsmonitor=false", root, into}
+	clone := []string{"clone", "--quiet", "--no-local", "--no-checkout", "--template=",
+		"-c", "core.hooksPath=" + os.DevNull, "-c", "core.autocrlf=false", "-c", "core.eol=lf",
+		"-c", "core.attributesFile=" + os.DevNull, "-c", "core.excludesFile=" + os.DevNull,
+		"-c", "core.fsmonitor=false", root, into}
 	if _, err := c.git(ctx, root, clone...); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"compress/zlib"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -98,6 +101,53 @@ func TestOnlyCommittedBytesAreBuilt(t *testing.T) {
 	}
 	if _, err := tree.read("hidden.go"); err == nil {
 		t.Error("a file that is not committed is in the clone")
+	}
+}
+
+// The name of a commit covers its files only if git computes it from them.
+func TestFileThatWasReplacedInTheRepositoryIsRefused(t *testing.T) {
+	dir := repository(t, map[string]string{"a.go": "package a\n"})
+	name := git(t, dir, "rev-parse", "HEAD:a.go")
+	object := filepath.Join(dir, ".git", "objects", name[:2], name[2:])
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	_, err := z.Write([]byte("blob 10\x00package b\n"))
+	if err = errors.Join(err, z.Close(), os.Remove(object), os.WriteFile(object, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := checkOut(t.Context(), here(t), dir, filepath.Join(t.TempDir(), "clone"))
+	if err == nil {
+		source, _ := tree.read("a.go")
+		t.Errorf("the commit %s is built with a.go as %q", tree.commit, source)
+	}
+}
+
+// The user's configuration of git can put another repository in place of this one.
+func TestConfigurationOfGitDoesNotChooseTheSource(t *testing.T) {
+	dir, other := repository(t, map[string]string{"a.go": "package a\n"}), filepath.Join(t.TempDir(), "other")
+	git(t, dir, "clone", "--quiet", dir, other)
+	git(t, other, "tag", "v1.2.3")
+	c := here(t)
+	c.env = append(c.env, "HOME="+files(t, map[string]string{
+		".gitconfig": "[url \"" + other + "\"]\n\tinsteadOf = " + dir + "\n",
+	}))
+	tree, err := checkOut(t.Context(), c, dir, filepath.Join(t.TempDir(), "clone"))
+	if err != nil || len(tree.tags) > 0 {
+		t.Errorf("got %v, %v, want the repository without a tag", tree, err)
+	}
+}
+
+// Go takes what is in its build cache as the result of a build, and computes no checksum of it.
+func TestReleaseIsBuiltWithAnEmptyBuildCache(t *testing.T) {
+	t.Setenv("GOCACHE", t.TempDir())
+	c, work := here(t), t.TempDir()
+	tree := &tree{dir: files(t, map[string]string{"go.mod": "module a\n"})}
+	if _, err := buildAll(t.Context(), c, tree, work, nil); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.golang(t.Context(), work, nil, "env", "GOCACHE")
+	if want := filepath.Join(work, "cache") + "\n"; err != nil || string(out) != want {
+		t.Errorf("Go uses %q, want %q, %v", out, want, err)
 	}
 }
 
