@@ -14,8 +14,8 @@ var (
 	sourceUsed    = regexp.MustCompile(`\[([A-Z]\d+)\]`)
 )
 
-// Readers must be able to check what the page says about other products. Each source that it uses has an address and
-// a line in the list that says what it is, and no source is listed without a use.
+// Readers must be able to check what the page says about other products. Each source must be used, and have an
+// address and a line in the list.
 func TestEverySourceOfTheComparisonCanBeOpened(t *testing.T) {
 	text, err := os.ReadFile("comparison.md")
 	if err != nil {

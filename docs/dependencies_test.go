@@ -10,14 +10,13 @@ import (
 	"testing"
 )
 
-// allowed are the licences that linked code may have: they ask for notices and nothing else.
+// allowed are the licences that linked code may have: they require only notices.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT"}
 
 // row is a line of the tables of modules in dependencies.md. The path of a module has a slash.
 var row = regexp.MustCompile("(?m)^\\| `([\\w.-]+/[\\w./-]+)` \\| ([^|]+) \\| ([^|]*) \\| ([^|]+) \\|$")
 
-// A company must know what it deploys, and under which licences, without trusting a page that was
-// once true.
+// A company must know which modules it deploys, and under which licences.
 func TestDependenciesPageListsEveryModuleWithItsLicence(t *testing.T) {
 	all, functions := modules(t)
 	page, err := os.ReadFile("dependencies.md")
@@ -51,7 +50,7 @@ func comparePage(page string, all map[string]*module, functions int) (problems [
 			case seen[path]:
 				report("%s has two lines", path)
 			case m.Indirect != table.indirect:
-				report("%s stands in the wrong table: direct and indirect modules have one each", path)
+				report("%s is in the wrong table: direct and indirect modules have one each", path)
 			}
 			seen[path] = true
 			if want := m.place(functions); in != want {
@@ -139,7 +138,7 @@ func TestEachKindOfWrongLineOfADependencyIsFound(t *testing.T) {
 		{"the wrong table", "## Indirect modules\n", "", "dependencies.md has no heading that begins with Indirect modules"},
 		{
 			"the other table", "| `x.org/vend`", "## Indirect modules\n| `x.org/vend`",
-			"x.org/vend stands in the wrong table: direct and indirect modules have one each",
+			"x.org/vend is in the wrong table: direct and indirect modules have one each",
 		},
 	} {
 		problems := comparePage(strings.Replace(rightPage, c.old, c.new, 1), fewModules(), 2)

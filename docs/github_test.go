@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// field is an element of an issue form, as GitHub's page "Syntax for GitHub's form schema" says:
+// field is an element of an issue form, as described on GitHub's page "Syntax for GitHub's form schema":
 // https://docs.github.com/en/communities, read on 2026-11-26.
 type field struct {
 	Type       string
@@ -42,7 +42,7 @@ func readYAML(t *testing.T, file string, into any) string {
 	return string(text)
 }
 
-// GitHub does not show a form with a mistake, and people then write without it.
+// GitHub does not show an invalid form, so people would write reports without it.
 func TestIssueFormsFollowGitHubsSchema(t *testing.T) {
 	for _, name := range []string{"bug", "feature"} {
 		file := "../.github/ISSUE_TEMPLATE/" + name + ".yaml"
@@ -96,7 +96,7 @@ func TestIssueFormsAskForVersionAndDoctorAndWarnOfSecrets(t *testing.T) {
 	}
 }
 
-// Dependabot reports a directory without the file of its ecosystem on a page that nobody reads.
+// If Dependabot does not find the file of an ecosystem, it makes no pull requests, and nobody notices.
 func TestDependabotFindsItsFiles(t *testing.T) {
 	var config struct {
 		Version int
@@ -147,12 +147,12 @@ func TestCodeOwnersNamePathsThatExist(t *testing.T) {
 	}
 }
 
-// fence is a block of code, in which a line may begin with a command.
+// fence matches a block of code, in which a line may begin with a command.
 var fence = regexp.MustCompile("(?s)```.*?\n(.*?)```")
 
-// namedBehind returns the words that follow a program in code: in backticks, in a fence, or as a step of a
+// subcommands returns the words that follow a program in code: in backticks, in a fence, or in a step of a
 // workflow.
-func namedBehind(program, text string) (words []string) {
+func subcommands(program, text string) (words []string) {
 	inline := regexp.MustCompile("(?:`|run: )(?:bin/|\\./)?" + program + " ([a-z][a-z-]*)")
 	first := regexp.MustCompile(`(?m)^\s*(?:bin/|\./)?` + program + ` ([a-z][a-z-]*)`)
 	found := inline.FindAllStringSubmatch(text, -1)
@@ -165,7 +165,7 @@ func namedBehind(program, text string) (words []string) {
 	return words
 }
 
-// A page that names a command which does not exist is believed until somebody needs it.
+// Readers copy the commands of a page, so each of them must exist.
 func TestPagesNameOnlyCommandsThatExist(t *testing.T) {
 	makefile, err := os.ReadFile("../Makefile")
 	if err != nil {
@@ -180,13 +180,13 @@ func TestPagesNameOnlyCommandsThatExist(t *testing.T) {
 		if path.Ext(name) != ".md" && !strings.HasPrefix(name, ".github/") {
 			continue
 		}
-		for _, target := range namedBehind("make", text) {
+		for _, target := range subcommands("make", text) {
 			targets++
 			if !regexp.MustCompile(`(?m)^` + target + `:`).Match(makefile) {
 				t.Errorf("%s names `make %s`, which is no target", name, target)
 			}
 		}
-		for _, command := range namedBehind("aws-access", text) {
+		for _, command := range subcommands("aws-access", text) {
 			commands++
 			if command == "request" && name == "docs/design.md" {
 				continue // planned, as the page says
@@ -201,7 +201,7 @@ func TestPagesNameOnlyCommandsThatExist(t *testing.T) {
 	}
 }
 
-// The files by which people judge a project before they read its code.
+// People expect these files in a repository.
 func TestUsualFilesExist(t *testing.T) {
 	for _, name := range []string{
 		"README.md", "LICENSE", "NOTICE", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md",

@@ -31,7 +31,7 @@ type module struct {
 // linked reports whether a function or the command contains code of the module.
 func (m *module) linked() bool { return !slices.Equal(m.in, []string{"tests"}) && len(m.in) > 0 }
 
-// place is what the page says about m.in.
+// place returns m.in as the page writes it.
 func (m *module) place(functions int) string {
 	named := slices.DeleteFunc(slices.Clone(m.in), func(in string) bool { return in == "command" || in == "tests" })
 	if len(named) < functions {
@@ -50,7 +50,7 @@ type listed struct {
 	}
 }
 
-// goList lists packages with all that they need, by their import paths.
+// goList lists packages and their dependencies, by import path.
 func goList(goos string, arguments ...string) (map[string]listed, error) {
 	arguments = append([]string{"list", "-deps", "-json=ImportPath,Dir,Deps,GoFiles,Module"}, arguments...)
 	cmd := exec.Command("go", arguments...)
@@ -74,7 +74,7 @@ func goList(goos string, arguments ...string) (map[string]listed, error) {
 	}
 }
 
-// modules are those of go.mod, and the number of functions. They are read once.
+// modules returns the modules of go.mod and the number of functions. They are read once.
 func modules(t *testing.T) (all map[string]*module, functions int) {
 	t.Helper()
 	if testing.Short() {
@@ -172,7 +172,7 @@ func useInPrograms(all map[string]*module) error {
 	return nil
 }
 
-// use records that a program needs these packages.
+// use records that a program links these packages.
 func use(all map[string]*module, program string, packages map[string]listed, paths []string) error {
 	if len(paths) == 0 {
 		return fmt.Errorf("%s has no dependencies", program)
@@ -201,8 +201,8 @@ var (
 	spdx        = regexp.MustCompile(`(?m)^(?://|\*)\s*SPDX-License-Identifier:\s*(.+)$`)
 )
 
-// licence adds the licences of one package: those of the files in its directory and above, up to the
-// root of the module, and those that its sources name by an SPDX line.
+// licence adds the licences of one package: those of the licence files in its directory and above, up
+// to the root of the module, and those that its sources name in an SPDX line.
 func (m *module) licence(p listed) error {
 	for dir := p.Dir; ; dir = filepath.Dir(dir) {
 		entries, err := os.ReadDir(dir)
@@ -259,8 +259,8 @@ func (m *module) add(names ...string) {
 	m.licences = slices.Compact(m.licences)
 }
 
-// classify names the licences of a text, or none if less than three quarters of it are known ones,
-// which is the limit of pkg.go.dev.
+// classify returns the licences of a text, or none if less than three quarters of it are known licences.
+// pkg.go.dev has the same limit.
 func classify(text []byte) (names []string) {
 	if licensecheck.Scan(text).Percent < 75 {
 		return nil
@@ -268,7 +268,7 @@ func classify(text []byte) (names []string) {
 	return classifyAll(string(text))
 }
 
-// classifyAll names the licences whose text stands somewhere in a text.
+// classifyAll returns the licences that a text contains.
 func classifyAll(text string) (names []string) {
 	for _, match := range licensecheck.Scan([]byte(text)).Match {
 		if !match.IsURL {
@@ -278,7 +278,7 @@ func classifyAll(text string) (names []string) {
 	return names
 }
 
-// readHead reads the beginning of a file, where an SPDX line stands.
+// readHead reads the beginning of a file, which may contain an SPDX line.
 func readHead(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -1,9 +1,7 @@
 package docs
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,17 +12,18 @@ var (
 	testNamed    = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
 )
 
-// A threat whose test was renamed is a threat that nobody proves, and a figure whose test was renamed is a figure
-// that nobody can measure again.
+// If a test was renamed, readers cannot check the threat or measure the figure that cites it.
 func TestPagesNameTestsThatExist(t *testing.T) {
 	declared, named := declaredTests(t), make(map[string][]string)
-	readFiles(t, ".md", func(path, text string) {
+	for name, text := range allTexts(t) {
 		for _, found := range testNamed.FindAllStringSubmatch(text, -1) {
-			named[path] = append(named[path], found[1])
+			if path.Ext(name) == ".md" {
+				named[name] = append(named[name], found[1])
+			}
 		}
-	})
-	if len(named["../docs/threats.md"]) < 50 {
-		t.Fatalf("%d tests are named in the threats", len(named["../docs/threats.md"]))
+	}
+	if n := len(named["docs/threats.md"]); n < 50 {
+		t.Fatalf("threats.md names only %d tests", n)
 	}
 	for page, tests := range named {
 		for _, name := range tests {
@@ -35,46 +34,17 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	}
 }
 
-// declaredTests are the names of all tests and fuzz tests of the repository.
+// declaredTests returns the names of all tests and fuzz tests of the repository.
 func declaredTests(t *testing.T) map[string]bool {
 	t.Helper()
 	declared := make(map[string]bool)
-	readFiles(t, "_test.go", func(_, text string) {
+	for name, text := range allTexts(t) {
 		for _, found := range testDeclared.FindAllStringSubmatch(text, -1) {
-			declared[found[1]] = true
+			declared[found[1]] = declared[found[1]] || strings.HasSuffix(name, "_test.go")
 		}
-	})
+	}
 	if len(declared) < 100 {
 		t.Fatalf("only %d tests were found", len(declared))
 	}
 	return declared
-}
-
-// readFiles passes the text of every file of the repository whose name ends so to read.
-func readFiles(t *testing.T, suffix string, read func(path, text string)) {
-	t.Helper()
-	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() && path != ".." && skipped(filepath.ToSlash(path)) {
-			return skip(err)
-		}
-		if d.IsDir() || !strings.HasSuffix(path, suffix) {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err == nil {
-			read(path, string(text))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// skip leaves a directory out, unless it could not be read.
-func skip(err error) error {
-	if err != nil {
-		return err
-	}
-	return fs.SkipDir
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The Apache licence asks that the NOTICE file of a module is handed on.
+// The Apache licence requires that the NOTICE file of a module is distributed with it.
 func TestNoticeRepeatsTheNoticesOfLinkedModules(t *testing.T) {
 	all, _ := modules(t)
 	text, err := os.ReadFile("../NOTICE")

@@ -3,6 +3,7 @@ package docs
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -11,8 +12,16 @@ import (
 	"testing"
 )
 
-// textsOf returns the texts of this repository by their names, without the tests.
+// textsOf returns the texts of this repository by their paths, without the Go tests.
 func textsOf(t *testing.T) map[string]string {
+	t.Helper()
+	texts := allTexts(t)
+	maps.DeleteFunc(texts, func(name, _ string) bool { return strings.HasSuffix(name, "_test.go") })
+	return texts
+}
+
+// allTexts returns the texts of this repository by their paths.
+func allTexts(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
 	root := os.DirFS("..")
@@ -22,7 +31,7 @@ func textsOf(t *testing.T) map[string]string {
 			return err
 		case d.IsDir() && skipped(name):
 			return fs.SkipDir
-		case d.IsDir() || !isText(name) || strings.HasSuffix(name, "_test.go"):
+		case d.IsDir() || !isText(name):
 			return nil
 		}
 		text, err := fs.ReadFile(root, name)
@@ -43,7 +52,7 @@ var (
 	unpinned    = regexp.MustCompile(`\b(?:npm (?:install|i|exec|update)|npx|pip3? install|pipx)\b`)
 )
 
-// The tools deploy the product or judge it, so nobody else may choose their version.
+// The tools build or check the product, so their versions must not change by themselves.
 func TestEveryGoToolHasAFullVersionAndALineOnThePage(t *testing.T) {
 	texts, found := textsOf(t), 0
 	page := texts["docs/dependencies.md"]
@@ -81,7 +90,7 @@ func TestEveryActionIsPinnedByCommit(t *testing.T) {
 	}
 }
 
-// A package index must not be able to replace a tool.
+// With hashes, the package index cannot replace a tool.
 func TestEveryPythonPackageIsPinnedByHash(t *testing.T) {
 	pin := regexp.MustCompile(`^[a-z0-9.-]+(\[[a-z0-9,]+\])?==[0-9][^ ]*( --hash=sha256:[0-9a-f]{64})+$`)
 	files := 0
@@ -108,7 +117,7 @@ func TestEveryPythonPackageIsPinnedByHash(t *testing.T) {
 	}
 }
 
-// pip checks hashes only if it is told to, and npm takes the lock file as it is only with `npm ci`.
+// pip checks hashes of all packages only with --require-hashes, and only `npm ci` obeys the lock file exactly.
 func TestScriptsInstallOnlyWhatIsPinned(t *testing.T) {
 	locked := 0
 	for name, text := range textsOf(t) {

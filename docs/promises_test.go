@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// proofs are the pages with tables of promises and attacks, and the fewest rows that such a page has. Where allow is
-// not empty, a row may name that file in place of a test: a program that is not written in Go proves the row.
+// proofs are the pages with tables of promises and attacks, each with its lowest number of rows. If allow is not
+// empty, a row may name that file instead of a test: a program that is not written in Go wrote the file.
 var proofs = []struct {
 	page, allow string
 	rows        int
@@ -20,8 +20,7 @@ var proofs = []struct {
 	{"threats.md", "infra/proof/table.md", 80},
 }
 
-// A promise without a file that keeps it and a test that proves it is a wish. TestPagesNameTestsThatExist finds tests
-// that were renamed; this test finds rows that name none.
+// TestPagesNameTestsThatExist finds tests that were renamed. This test finds rows that name no test or no file.
 func TestEveryPromiseNamesAFileAndATest(t *testing.T) {
 	declared := declaredTests(t)
 	exists := func(file string) bool {
@@ -43,7 +42,7 @@ func TestEveryPromiseNamesAFileAndATest(t *testing.T) {
 	}
 }
 
-// proofTable is the header of a table of promises or attacks, with or without the columns that it must have.
+// proofTable matches the header of any table of promises or attacks; withProof, one that has all columns.
 var (
 	proofTable = regexp.MustCompile(`^\| (?:promise|attack) \|`)
 	withProof  = regexp.MustCompile(`^\| (?:promise|attack) \| (?:kept|stopped) in \| proven by \|$`)
