@@ -52,7 +52,7 @@ lint: ## check formatting, run the linters
 	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
 	@$(LINT) run --config .ci/golangci.yaml $(PACKAGES)
 
-vulnerabilities: ## ask Go's vulnerability database about the code that we call
+vulnerabilities: ## look for known vulnerabilities in the code that is called
 	@$(GO) run ./.ci/vulnerabilities $(PACKAGES)
 
 format: ## format the code
