@@ -5,20 +5,35 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unique"
 )
 
 // Secret is text that does not print, marshal or log. Only Reveal returns it, so
 // a search for Reveal finds every place where a secret leaves memory.
-type Secret struct{ text string }
+//
+// The text is behind a handle: package fmt does not call Format for an unexported
+// field, nor behind a pointer that a verb such as %s does not fit. It then prints the
+// fields of a Secret, and so an address. Secrets of the same text are equal.
+type Secret struct{ text unique.Handle[string] }
 
 // NewSecret hides text.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(text)}
+}
 
 // Reveal returns the text.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.Empty() {
+		return ""
+	}
+	return s.text.Value()
+}
 
 // Empty reports whether there is no text.
-func (s Secret) Empty() bool { return s.text == "" }
+func (s Secret) Empty() bool { return s == Secret{} }
 
 const hidden = "[hidden]"
 
