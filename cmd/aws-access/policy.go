@@ -82,8 +82,11 @@ func (c compilation) run(stderr io.Writer) (*policy.Policy, error) {
 }
 
 // checkOverwrite refuses to overwrite a file that this command did not make, such as a policy file
-// if the two names were swapped.
+// if the two names were swapped, or a device such as /dev/null, which a rename would replace.
 func (c compilation) checkOverwrite() error {
+	if is, err := os.Stat(c.into); err == nil && !is.Mode().IsRegular() {
+		return fmt.Errorf("aws-access: %s is not a regular file, so it is not replaced; choose another file with -o", c.into)
+	}
 	before, err := os.ReadFile(c.into)
 	switch {
 	case errors.Is(err, os.ErrNotExist), err == nil && len(before) == 0:

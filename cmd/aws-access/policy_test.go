@@ -186,6 +186,30 @@ func TestOnlyACompiledPolicyIsOverwritten(t *testing.T) {
 	s.run("policy compile -o damaged", exitOK)
 }
 
+// A device such as /dev/null would be replaced by a file.
+func TestOnlyARegularFileIsOverwritten(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": sound})
+	if err := os.Mkdir("place", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.run("policy compile -o place", exitProblem)
+	s.wantText("standard error", s.stderr,
+		"aws-access: place is not a regular file, so it is not replaced; choose another file with -o\n")
+	s.wantFiles("place policy.yaml")
+}
+
+func TestSettingsMayBeLeftOut(t *testing.T) {
+	s := inDirectory(t, map[string]string{"policy.yaml": `version: 1
+roles: {ReadOnly: {}}
+accounts: [{id: "111111111111", name: a}]
+groups: {devs: {people: [U0DEV1]}, leads: {people: [U0LEAD1, U0LEAD2]}}
+rules:
+  - {name: r, who: [devs], accounts: [a], roles: [ReadOnly], max: 1h, approvals: [{from: [leads]}], card: [C0APPROVALS]}
+`})
+	s.run("policy compile", exitOK)
+	s.wantText("standard error", s.stderr, "")
+}
+
 func TestCommandLineAndHelp(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
 	s.run("", exitUsage)

@@ -382,9 +382,11 @@ func TestMovesDoNotChangeTheirReceiver(t *testing.T) {
 func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
 	c := Credentials{AccessKeyID: "ASIAEXAMPLE", SecretKey: NewSecret("canary-one"), SessionToken: NewSecret("canary-two")}
 	for name, value := range map[string]any{
-		"a value": c, "a pointer": &c, "a field": struct{ C Credentials }{c}, "an unexported field": struct{ c Credentials }{c},
-		"a pointer in a field": struct{ C *Credentials }{&c}, "a pointer in an unexported field": struct{ c *Credentials }{&c},
-		"a list": []any{c, &c}, "a list of pointers": []*Credentials{&c}, "a map": map[string]*Credentials{"c": &c},
+		"a value": c, "a pointer": &c, "a field": struct{ C Credentials }{c},
+		"an unexported field":              struct{ c Credentials }{c},
+		"a pointer in a field":             struct{ C *Credentials }{&c},
+		"a pointer in an unexported field": struct{ c *Credentials }{&c},
+		"a list":                           []any{c, &c}, "a list of pointers": []*Credentials{&c}, "a map": map[string]*Credentials{"c": &c},
 	} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 			text := fmt.Sprintf(format, value)
@@ -403,7 +405,8 @@ func TestSecretsOfTheSameTextAreEqual(t *testing.T) {
 	if NewSecret("a"+strings.Repeat("b", 3)) != NewSecret("abbb") || NewSecret("a") == NewSecret("b") {
 		t.Error("secrets are not compared by their text")
 	}
-	if NewSecret("") != (Secret{}) || !NewSecret("").Empty() || (Secret{}).Reveal() != "" || NewSecret("a").Reveal() != "a" {
+	if NewSecret("") != (Secret{}) || !NewSecret("").Empty() || (Secret{}).Reveal() != "" ||
+		NewSecret("a").Reveal() != "a" {
 		t.Error("the empty secret is not the zero value, or a text is lost")
 	}
 }

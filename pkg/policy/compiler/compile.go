@@ -65,7 +65,7 @@ func (c *compiler) compile(src []byte) {
 	if root == nil {
 		return
 	}
-	c.draft.root = root
+	c.draft.root, c.draft.settings = root, defaultSettings() // of a file without settings
 	object(&c.reader, root, "the policy", policyKeys, &c.draft)
 	c.policy.Settings = c.draft.settings
 	c.linkRoles()
