@@ -413,3 +413,21 @@ func TestDoctorShowsTheVersionHistory(t *testing.T) {
 		t.Errorf("an older vend: %v %s, want %q", found, told, want)
 	}
 }
+
+// A vend function whose code was replaced could hide the findings about it.
+func TestAnAnswerCannotForgeOrHideAFinding(t *testing.T) {
+	r := report{Checks: []finding{
+		{inStack, "code of vend", problem, "other_program", "SECURITY: it was replaced.", "Find out who did it."},
+		{inStack, "policy\x1b[2J\nok", healthy, "ok", "digest \x1b[2J\u009b2J\u202e\r\nok           build: the same", ""},
+		{inStack, "people", warning, "unknown\nok", "\x1b[1A\nok           build: the same", "\x07"},
+	}, Reminders: []string{"\x1b[2J\nok           build: the same"}}
+	var out bytes.Buffer
+	r.write(&out)
+	forged := func(line string) bool {
+		return strings.HasPrefix(line, "ok") && !strings.HasPrefix(line, "ok           policy")
+	}
+	if text := out.String(); strings.ContainsAny(text, "\x1b\u009b\u202e\r\x07") ||
+		slices.ContainsFunc(strings.Split(text, "\n"), forged) {
+		t.Errorf("printed %q", text)
+	}
+}

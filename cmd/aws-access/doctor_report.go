@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws-access/aws-access/functions"
 )
@@ -102,23 +103,36 @@ const indent = "             "
 func (r *report) write(w io.Writer) {
 	for _, f := range r.Checks {
 		if f.Verdict == healthy {
-			printf(w, "%-12s %s: %s\n", f.Verdict, f.Check, f.Reason)
+			printf(w, "%-12s %s\n", f.Verdict, hanging(f.Check+": "+f.Reason))
 			continue
 		}
-		printf(w, "%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)
+		printf(w, "%-12s %s\n", f.Verdict, hanging(f.Check+" ("+f.Code+")"))
 		printf(w, "%s\n", indented(f.Reason))
 		if f.Do != "" {
 			printf(w, "%s\n", indented("do: "+f.Do))
 		}
 	}
 	for _, text := range r.Reminders {
-		printf(w, "%-12s %s\n", "remember", strings.ReplaceAll(text, "\n", "\n"+indent))
+		printf(w, "%-12s %s\n", "remember", hanging(text))
 	}
 	printf(w, "\n%s in %s: %d checks, %d ok, %d problems, %d warnings, %d not checked\n", r.Stack, r.Region,
 		len(r.Checks), r.count(healthy), r.count(problem), r.count(warning), r.count(notKnown))
 }
 
-func indented(text string) string { return indent + strings.ReplaceAll(text, "\n", "\n"+indent) }
+func indented(text string) string { return indent + hanging(text) }
+
+// hanging indents all lines but the first, so that no text can look like another finding.
+// Texts of a function whose code was replaced may hold anything, so what moves the cursor
+// or changes the direction of writing is left out.
+func hanging(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.ReplaceAll(text, "\n", "\n"+indent)
+}
 
 // maxNames is how many names a finding shows.
 const maxNames = 10
