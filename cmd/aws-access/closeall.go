@@ -36,20 +36,16 @@ type requests interface {
 }
 
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("close-all", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { printf(stderr, aboutCloseAll); flags.PrintDefaults() }
+	flags := flag.NewFlagSet("aws-access close-all", flag.ContinueOnError)
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who ends the requests; the audit trail shows it")
 	why := flags.String("why", "", "the reason, which people read")
 	yes := flags.Bool("yes", false, "end the requests instead of only listing them")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
-	case flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "":
+	if code, parsed := parseFlags(flags, aboutCloseAll, args, stderr); !parsed {
+		return code
+	}
+	if flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "" {
 		printf(
 			stderr,
 			"aws-access close-all: give -table, -by and -why, and no other arguments; see aws-access close-all -h\n",
@@ -59,7 +55,7 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	aws, err := loadAWS(ctx, *region)
 	if err != nil {
 		printf(stderr, "aws-access close-all: %s\n", plainError(err))
-		return exitProblem
+		return exitUsage
 	}
 	c := closer{
 		store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now),

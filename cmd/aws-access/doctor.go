@@ -112,8 +112,6 @@ var (
 func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	e := new(examination)
 	flags := flag.NewFlagSet("aws-access doctor", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { printf(stderr, "%s", aboutDoctor); flags.PrintDefaults() }
 	flags.StringVar(&e.stack, "stack", "aws-access", "`name` of the stack")
 	flags.StringVar(&e.region, "region", "", "AWS `region` of the stack; the shell's own if empty")
 	flags.StringVar(&e.policy, "policy", "", "policy `file`, or compiled policy, that should be deployed")
@@ -126,12 +124,9 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.BoolVar(&e.ping, "ping", false,
 		"with -rights: include the right to read the signing secret, with which one can approve anything in anybody's name")
 	flags.DurationVar(&e.rest, "rest", 3*time.Second,
-		"how `long` to wait before AWS is asked again about roles that it gave no answer for; the time doubles")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return nil, exitOK
-	case err != nil:
-		return nil, exitUsage
+		"`duration` before AWS is asked again about roles that it gave no answer for; it doubles each time")
+	if code, parsed := parseFlags(flags, aboutDoctor, args, stderr); !parsed {
+		return nil, code
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -144,6 +139,11 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 		printf(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
 	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
 		printf(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
+	case isEmpty(flags, "build"):
+		printf(stderr, "aws-access doctor: -build is empty; give the directory of make build (bin) or of an unpacked "+
+			"release, or leave -build out\n")
+	case isEmpty(flags, "policy"):
+		printf(stderr, "aws-access doctor: -policy is empty; give a policy file, or leave -policy out\n")
 	case e.build != "" && e.only != "" && e.only != inStack:
 		printf(stderr, "aws-access doctor: -build compares the functions, so it needs -only stack, or no -only\n")
 	case !validPatterns(e.accounts):

@@ -41,6 +41,10 @@ func readBuild(dir string, f config.Spec) (p program, err error) {
 // loadBuilds reads all programs below a directory, by function. It fails if there are
 // none, or if a file cannot be read.
 func loadBuilds(dir string) (map[config.Function]program, error) {
+	if info, err := os.Stat(filepath.Clean(dir)); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("-build: %s is a file; give the directory of make build (bin), or that of an unpacked "+
+			"release", dir)
+	}
 	builds := make(map[config.Function]program)
 	var paths []string
 	for _, f := range config.Functions {

@@ -249,7 +249,9 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 	for line, want := range map[string]string{
 		"-build " + t.TempDir():              "has none of slack/bootstrap, vend/bootstrap, notify/bootstrap, tick/bootstrap",
 		"-build " + dir + " -only slack":     "-build compares the functions",
-		"-build " + dir + "/tick/bootstrap/": "read the build",
+		"-build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
+		"-build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",
+		"-build " + dir + "\x00":             "read the build",
 	} {
 		if text, code := c.read(strings.Fields(line)...); code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)

@@ -116,6 +116,11 @@ func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)
 		}
 	}
+	for _, flag := range []string{"-build", "-policy"} { // "$UNSET" of a shell
+		if text, code := c.read(flag, ""); code != exitUsage || !strings.Contains(text, flag+" is empty; give ") {
+			t.Errorf("%s with an empty value: ended with %d, %q", flag, code, text)
+		}
+	}
 	c.api.refuse["cloudformation:DescribeStacks"] = true
 	if text, code := c.read(); code != exitUsage ||
 		!strings.Contains(text, "not authorized to perform: cloudformation:DescribeStacks") {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -29,18 +28,14 @@ in front of it, with its base path.
 // manifestMain is "manifest".
 func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access manifest", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { printf(stderr, "%s", aboutManifest); flags.PrintDefaults() }
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
 	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
-	case flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region):
+	if code, parsed := parseFlags(flags, aboutManifest, args, stderr); !parsed {
+		return code
+	}
+	if flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region) {
 		printf(
 			stderr,
 			"aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, and there "+
@@ -58,14 +53,14 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		var err error
 		if addresses, *host, err = addressesOf(ctx, *stack, *region); err != nil {
 			printf(stderr, "aws-access manifest: %s\n", plainError(err))
-			return exitProblem
+			return exitUsage
 		}
 	}
 	for _, address := range addresses {
 		if !publicAddress(address) {
 			printf(stderr, "aws-access manifest: Slack cannot call the address %q; give https://, a host and at most a path "+
 				"(http:// only for this computer)\n", address)
-			return exitProblem
+			return exitUsage
 		}
 	}
 	printf(stdout, "%s", slack.Manifest(*host, addresses[0], addresses[1], addresses[2]))

@@ -90,7 +90,7 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 		}
 	}
 	c.api.outputs["SlackHost"] = "evil.example"
-	if _, text, stderr, code := manifestOf(t); code != exitProblem || text != "" ||
+	if _, text, stderr, code := manifestOf(t); code != exitUsage || text != "" ||
 		!strings.Contains(stderr, "neither slack.com nor slack-gov.com") {
 		t.Errorf("ended with %d, %q", code, stderr)
 	}
@@ -112,7 +112,7 @@ func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 			t,
 			"-url",
 			base,
-		); code != exitProblem || text != "" ||
+		); code != exitUsage || text != "" ||
 			!strings.Contains(stderr,
 				"Slack cannot call the address") {
 			t.Errorf("%q: ended with %d, %q %q", base, code, text, stderr)
@@ -130,10 +130,14 @@ func TestTheManifestIsFilledInFromTheStack(t *testing.T) {
 	for line, want := range map[string]string{"": "has no output OptionsUrl", "-stack other": "there is no stack other"} {
 		if _, text, stderr, code := manifestOf(
 			t,
-			strings.Fields(line)...); code != exitProblem || text != "" ||
+			strings.Fields(line)...); code != exitUsage || text != "" ||
 			!strings.Contains(stderr, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, stderr, want)
 		}
+	}
+	t.Setenv("AWS_REGION", "")
+	if _, _, stderr, code := manifestOf(t); code != exitUsage || !strings.Contains(stderr, "no AWS region is set") {
+		t.Errorf("without a region: ended with %d, %q", code, stderr)
 	}
 	if _, _, _, code := manifestOf(t, "more"); code != exitUsage {
 		t.Errorf("called wrongly: ended with %d", code)

@@ -29,15 +29,16 @@ then an older compiled policy is removed, so that nobody deploys it.
 func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	var job compilation
 	flags := flag.NewFlagSet("aws-access policy compile", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { printf(stderr, aboutCompile); flags.PrintDefaults() }
 	flags.StringVar(&job.bastion, "bastion", "",
 		"`id` of the account that the functions run in, which cannot be a target; the functions check it again")
 	flags.StringVar(&job.into, "o", "policy.compiled", "`file` to write")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
+	if code, parsed := parseFlags(flags, aboutCompile, args, stderr); !parsed {
+		return code
+	}
+	switch {
+	case isEmpty(flags, "bastion"):
+		printf(stderr, "aws-access policy compile: -bastion is empty; give the account id of twelve digits of the bastion, "+
+			"or leave -bastion out\n")
 		return exitUsage
 	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
 		printf(stderr, "aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one "+

@@ -162,6 +162,18 @@ func TestBastionCannotBeTarget(t *testing.T) {
 		"aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one policy file\n")
 }
 
+// A shell variable that is not set must not switch the check off.
+func TestEmptyBastionIsRefused(t *testing.T) {
+	inDirectory(t, map[string]string{"policy.yaml": sound})
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"policy", "compile", "-bastion", ""}, &stdout, &stderr)
+	want := "aws-access policy compile: -bastion is empty; give the account id of twelve digits of the bastion, " +
+		"or leave -bastion out\n"
+	if code != exitUsage || stderr.String() != want || stdout.Len() > 0 {
+		t.Errorf("ended with %d, %q, want %q", code, stderr.String(), want)
+	}
+}
+
 // Somebody who swaps the two names must not lose their policy.
 func TestOnlyACompiledPolicyIsOverwritten(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound, "notes": "mine\n", "empty": ""})
@@ -225,11 +237,41 @@ func TestCommandLineAndHelp(t *testing.T) {
 	}
 	s.run("polcy compile", exitUsage)
 	s.wantText("unknown", s.stderr, "aws-access: there is no command \"polcy\"; aws-access help lists them\n")
-	s.run("policy", exitUsage)
+	for _, line := range []string{"policy", "policy file.yaml", "help policy"} {
+		s.run(line, exitUsage)
+		s.wantText(line, s.stderr, "aws-access: there is no command \"policy\"; did you mean aws-access policy compile?\n")
+	}
 	s.run("policy compile -h", exitOK)
 	s.wantText("help", s.stderr[:min(len(s.stderr), len(aboutCompile))], aboutCompile)
-	for _, line := range []string{"policy compile -x", "policy compile a b"} {
-		s.run(line, exitUsage)
-	}
+	s.run("policy compile a b", exitUsage)
 	s.wantFiles("policy.yaml")
+}
+
+func TestHelpOfACommandIsThatOfItsFlag(t *testing.T) {
+	s := inDirectory(t, nil)
+	for _, c := range commands() {
+		s.run(c.name+" -h", exitOK)
+		want := s.stderr
+		s.run("help "+c.name, exitOK)
+		s.wantText("help "+c.name, s.stdout+s.stderr, want)
+		if !strings.HasPrefix(want, "aws-access "+c.name) {
+			t.Errorf("%s: %q", c.name, want)
+		}
+	}
+	s.run("help nothing", exitUsage)
+	s.wantText("help nothing", s.stderr, "aws-access: there is no command \"nothing\"; aws-access help lists them\n")
+	s.run("help doctor", exitOK)
+	if !strings.Contains(s.stdout, "-rest duration") {
+		t.Errorf("the form of -rest is missing in:\n%s", s.stdout)
+	}
+}
+
+// The whole help after the error would hide it.
+func TestWrongFlagIsOneLine(t *testing.T) {
+	s := inDirectory(t, nil)
+	for _, c := range commands() {
+		s.run(c.name+" -x", exitUsage)
+		s.wantText(c.name, s.stderr,
+			"aws-access "+c.name+": flag provided but not defined: -x; aws-access "+c.name+" -h lists the flags\n")
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"io"
 
@@ -21,15 +20,11 @@ as by go run.
 // versionMain is "version".
 func versionMain(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access version", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { printf(stderr, "%s", aboutVersion); flags.PrintDefaults() }
 	asJSON := flags.Bool("json", false, "one JSON object instead of a line")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
-	case flags.NArg() > 0:
+	if code, parsed := parseFlags(flags, aboutVersion, args, stderr); !parsed {
+		return code
+	}
+	if flags.NArg() > 0 {
 		printf(stderr, "aws-access version: %q is not a known argument; see aws-access version -h\n", flags.Arg(0))
 		return exitUsage
 	}
