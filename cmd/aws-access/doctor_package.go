@@ -10,25 +10,25 @@ import (
 	"hash/crc32"
 )
 
-// What a zip file holds, by section 4.3 of its specification
+// The parts of a zip file, by section 4.3 of its specification
 // (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT): for each file a header
-// and its bytes, then a directory of all files, then the end.
+// and its bytes, then a directory of all files, then an end record.
 const (
 	zipFile, zipDescriptor, zipEnd = "PK\x03\x04", "PK\x07\x08", "PK\x05\x06"
 
 	zipFileLen, zipEndLen = 30, 22
-	maxZipDirectory       = 4 << 10 // of the two files of a package, with room
+	maxZipDirectory       = 4 << 10 // more than the two files of a package need
 
 	// Flags.
-	deflateEffort = 3 << 1  // how much effort was made
-	sizesFollow   = 1 << 3  // checksum and sizes follow after the bytes
-	nameIsUTF8    = 1 << 11 // as every name of ASCII
+	deflateEffort = 3 << 1  // the level of compression
+	sizesFollow   = 1 << 3  // checksum and sizes are after the bytes
+	nameIsUTF8    = 1 << 11 // names in ASCII are UTF-8 too
 )
 
-// unpack returns the program and the compiled policy of a package. It refuses a package
-// in which another program than Go's reader, such as Lambda's, could find other files or
-// other bytes: any other file, two of one name, headers that contradict the directory, or
-// bytes that belong to no file.
+// unpack returns the program and the compiled policy of a package. Lambda's zip reader
+// may interpret a malformed package differently from Go's, and run other bytes. So unpack
+// refuses any other file, two files of one name, headers that contradict the directory,
+// and bytes that belong to no file.
 func unpack(pack []byte) (program, policy []byte, err error) {
 	files, err := zipFiles(pack)
 	if err != nil {
@@ -52,7 +52,7 @@ func zipFiles(pack []byte) (map[string][]byte, error) {
 	}
 	size, directory := uint64(read32(pack, at+12)), uint64(read32(pack, at+16))
 	if size > maxZipDirectory || directory+size != uint64(at) {
-		return nil, errors.New("its directory is larger than that of two files, or not before its end")
+		return nil, errors.New("its directory is too large for two files, or not directly before its end")
 	}
 	archive, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
 	if err != nil {
@@ -100,7 +100,7 @@ func zipEntry(pack []byte, f *zip.File, at uint64) (text []byte, next uint64, er
 	case kind != 0 && kind != 0o100000 || f.ExternalAttrs&0x10 != 0:
 		return nil, 0, errors.New("it is a link, a directory or a device")
 	case f.Flags&^(sizesFollow|deflateEffort|nameIsUTF8) != 0 || f.Method == zip.Store && follow:
-		return nil, 0, errors.New("it is in a form that the product's packages do not have")
+		return nil, 0, errors.New("it has flags or a method that packages of the product do not have")
 	case !harmlessExtra(f.Extra) || !harmlessExtra(header[zipFileLen+name:zipFileLen+name+extra]):
 		return nil, 0, errors.New("it has an extra field that may give it another name or size")
 	}
@@ -114,7 +114,7 @@ func zipEntry(pack []byte, f *zip.File, at uint64) (text []byte, next uint64, er
 	return text, end + uint64(len(descriptor)), nil
 }
 
-// zipText returns the text of a file. The packed bytes must hold it and nothing more.
+// zipText returns the content of a file. The stored bytes must contain nothing else.
 func zipText(stored []byte, f *zip.File) (text []byte, err error) {
 	in := bytes.NewReader(stored)
 	switch f.Method {
@@ -129,16 +129,16 @@ func zipText(stored []byte, f *zip.File) (text []byte, err error) {
 	case err != nil:
 		return nil, err
 	case in.Len() != 0 || uint64(len(text)) != f.UncompressedSize64 || crc32.ChecksumIEEE(text) != f.CRC32:
-		return nil, errors.New("its text has not the size and the checksum that the directory states")
+		return nil, errors.New("its content does not have the size and the checksum that the directory states")
 	}
 	return text, nil
 }
 
-// sumsOf are checksum and sizes of a file, as a header and a descriptor have them.
+// sumsOf returns the checksum and the sizes of a file in the form of a header or descriptor.
 func sumsOf(f *zip.File) string {
 	//nolint:gosec // the package is smaller than 4 GB, and sizes that are not are refused before
 	sums := []uint32{f.CRC32, uint32(f.CompressedSize64), uint32(f.UncompressedSize64)}
-	text, _ := binary.Append(nil, binary.LittleEndian, sums) // fails for no number
+	text, _ := binary.Append(nil, binary.LittleEndian, sums) // cannot fail for numbers
 	return string(text)
 }
 

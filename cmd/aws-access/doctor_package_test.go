@@ -39,16 +39,16 @@ func inserted(pack []byte, at, entry int, text string) []byte {
 	return slices.Insert(pack, at, []byte(text)...)
 }
 
-// doubtful is a package that two readers could read differently, and why it is refused.
-type doubtful struct {
+// ambiguous is a package that two readers could read differently, and why it is refused.
+type ambiguous struct {
 	pack []byte
 	want string
 }
 
-func packagesWithOtherFiles(t *testing.T) map[string]doubtful {
+func packagesWithOtherFiles(t *testing.T) map[string]ambiguous {
 	program, compiled := entry{"bootstrap", []byte("program")}, entry{"policy.compiled", []byte("policy")}
 	of := func(files ...entry) []byte { return packedBy(t, zip.Store, files...).pack }
-	return map[string]doubtful{
+	return map[string]ambiguous{
 		"two programs":             {of(program, program, compiled), "two files named bootstrap"},
 		"a path to the same file":  {of(program, entry{"./bootstrap", nil}, compiled), `a file "./bootstrap"`},
 		"a directory of that name": {of(program, entry{"bootstrap/", nil}, compiled), `a file "bootstrap/"`},
@@ -62,10 +62,10 @@ func packagesWithOtherFiles(t *testing.T) map[string]doubtful {
 }
 
 // contradictoryPackages are made from a stored and a deflated package.
-func contradictoryPackages(stored, deflated []byte) map[string]doubtful {
+func contradictoryPackages(stored, deflated []byte) map[string]ambiguous {
 	second := func(pack []byte, entry int) int { return bytes.LastIndex(pack[:entry], []byte(zipFile)) }
-	return map[string]doubtful{
-		"something before it": {append([]byte("#!/bin/sh\n"), stored...), "not before its end"},
+	return map[string]ambiguous{
+		"something before it": {append([]byte("#!/bin/sh\n"), stored...), "not directly before its end"},
 		"something after it":  {append(slices.Clone(stored), 0), "something after its end"},
 		"a file outside of the directory": {altered(stored, func(p []byte, _, e int) []byte {
 			return inserted(p, second(p, e), e, string(p[:second(p, e)]))
@@ -101,10 +101,10 @@ func contradictoryPackages(stored, deflated []byte) map[string]doubtful {
 	}
 }
 
-// Lambda's own reader of packages is not public. So nothing may depend on which reader
-// it is: whether it goes from file to file or by the directory, and which of two files of
-// one name it keeps.
-func TestAPackageThatTwoReadersReadDifferentlyIsRefused(t *testing.T) {
+// Lambda's zip reader is not public. It may use the headers or the directory, and keep the
+// first or the last of two files of one name. So every package that depends on this is
+// refused.
+func TestAmbiguousPackageIsRefused(t *testing.T) {
 	program, compiled := entry{"bootstrap", []byte("program")}, entry{"policy.compiled", []byte("policy")}
 	stored := packedBy(t, zip.Store, program, compiled).pack
 	deflated := packedBy(t, zip.Deflate, program, compiled).pack
@@ -124,9 +124,9 @@ func TestAPackageThatTwoReadersReadDifferentlyIsRefused(t *testing.T) {
 	}
 }
 
-// What follows in the packed bytes after the end of the text is a place for another file,
-// for a reader that goes from file to file.
-func TestPackedBytesHoldTheTextAndNoMore(t *testing.T) {
+// Bytes after the end of the compressed content could be another file, for a reader that
+// uses only the headers.
+func TestCompressedContentHasNothingAfterIt(t *testing.T) {
 	var deflated bytes.Buffer
 	z := zip.NewWriter(&deflated)
 	w, err := z.CreateRaw(&zip.FileHeader{
@@ -138,7 +138,7 @@ func TestPackedBytesHoldTheTextAndNoMore(t *testing.T) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := unpack(deflated.Bytes()); err == nil || !strings.Contains(err.Error(), "its text has not the size") {
+	if _, _, err := unpack(deflated.Bytes()); err == nil || !strings.Contains(err.Error(), "its content does not") {
 		t.Errorf("got %v", err)
 	}
 }

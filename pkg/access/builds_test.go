@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestABuildIsRecordedWhenItFirstRuns(t *testing.T) {
+func TestBuildIsRecordedWhenItFirstRuns(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	var b Builds
 	for _, step := range []struct {
@@ -38,7 +38,7 @@ func TestABuildIsRecordedWhenItFirstRuns(t *testing.T) {
 	}
 }
 
-func TestTheOldestBuildsAreForgotten(t *testing.T) {
+func TestOldestBuildsAreRemoved(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	var b Builds
 	for i := range MaxBuilds + 3 {

@@ -28,7 +28,7 @@ func vcs(modified string) []debug.BuildSetting {
 	}
 }
 
-func TestABuildIsDescribedInOneLine(t *testing.T) {
+func TestBuildIsDescribedInOneLine(t *testing.T) {
 	for want, given := range map[string]*debug.BuildInfo{
 		"v1.2.0 (commit 1a2b3c4d, 2026-11-26)":                                info("v1.2.0", vcs("false")...),
 		"v1.2.0+dirty (commit 1a2b3c4d with uncommitted changes, 2026-11-26)": info("v1.2.0+dirty", vcs("true")...),
@@ -187,7 +187,7 @@ func readFile(t *testing.T, binary string) Build {
 	return b
 }
 
-func TestTheVersionOfABinaryIsThatOfGit(t *testing.T) {
+func TestVersionOfABinaryComesFromGit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program several times")
 	}
@@ -212,7 +212,7 @@ func TestTheVersionOfABinaryIsThatOfGit(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoGoProgramHasNoVersion(t *testing.T) {
+func TestFileThatIsNotAGoProgramHasNoVersion(t *testing.T) {
 	b, err := Read(strings.NewReader("#!/bin/sh\n"))
 	if err == nil || !strings.Contains(err.Error(), "read the build information: ") || b.Known() {
 		t.Errorf("got %+v, %v", b, err)
