@@ -216,7 +216,8 @@ roles: {ReadOnly: {}}
 accounts: [{id: "111111111111", name: a}]
 groups: {devs: {people: [U0DEV1]}, leads: {people: [U0LEAD1, U0LEAD2]}}
 rules:
-  - {name: r, who: [devs], accounts: [a], roles: [ReadOnly], max: 1h, approvals: [{from: [leads]}], card: [C0APPROVALS]}
+  - {name: r, who: [devs], accounts: [a], roles: [ReadOnly], max: 1h,
+     approvals: [{from: [leads], need: 1}], card: [C0APPROVALS]}
 `})
 	s.run("policy compile", exitOK)
 	s.wantText("standard error", s.stderr, "")

@@ -386,7 +386,8 @@ func TestSecretsDoNotPrintOrMarshal(t *testing.T) {
 		"an unexported field":              struct{ c Credentials }{c},
 		"a pointer in a field":             struct{ C *Credentials }{&c},
 		"a pointer in an unexported field": struct{ c *Credentials }{&c},
-		"a list":                           []any{c, &c}, "a list of pointers": []*Credentials{&c}, "a map": map[string]*Credentials{"c": &c},
+		"a list":                           []any{c, &c}, "a list of pointers": []*Credentials{&c},
+		"a map": map[string]*Credentials{"c": &c},
 	} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 			text := fmt.Sprintf(format, value)
