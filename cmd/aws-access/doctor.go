@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/config"
@@ -196,6 +197,7 @@ func loadAWS(ctx context.Context, region string) (aws.Config, error) {
 		ctx,
 		awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
 		awsconfig.WithRegion(region),
+		awsconfig.WithLogger(logging.Nop{}), // its warnings are about its own ways to find credentials
 	)
 	switch {
 	case err != nil:
@@ -298,7 +300,7 @@ func (d *doctor) examine(ctx context.Context) error {
 // would obey. It replaces the SDK's error about missing credentials by one that says
 // what to do.
 func plainError(err error) string {
-	if strings.Contains(err.Error(), "get credentials: failed to refresh cached credentials") {
+	if withoutCredentials(err) {
 		return "this shell has no valid AWS credentials: sign in (aws sso login), or set AWS_PROFILE"
 	}
 	return strings.Map(func(r rune) rune {

@@ -102,16 +102,28 @@ func (d *doctor) checkBuild(deployed []program) {
 
 // buildDiffers is the finding about a deployed program that is not the given build.
 func (d *doctor) buildDiffers(p, build program) finding {
+	const deployer = "find out who deployed it (CloudTrail: UpdateFunctionCode)"
 	f := finding{inStack, "build of " + string(p.Function), problem, "differs",
-		"SECURITY: the deployed program of " + p.String() + " is not the one in " + d.build + ".\n" +
-			"deployed: " + identify(p) + "\n" + d.build + ": " + identify(build),
-		"If both are of the same version and commit, and neither was built from changed files, compare `go version -m` " +
-			"of both: another version of Go or other flags give different bytes. Otherwise find out who deployed it " +
-			"(CloudTrail: UpdateFunctionCode), and deploy your build."}
-	if p.Processor != build.Processor {
+		"The deployed program of " + p.String() + " is not the one in " + d.build + ".",
+		"Compare `go version -m` of both: another version of Go or other flags give different bytes. Otherwise " +
+			deployer + ", and deploy your build."}
+	switch {
+	case p.Processor != build.Processor:
 		f.Code, f.Do = "other_processor", "The programs are for different processors ("+p.Processor+" and "+
 			build.Processor+"): give the build for "+p.Processor+": make build ARCH="+goarch(p.Processor)+"."
+	case !p.Build.Known(), !build.Build.Known(), p.Build.Modified, build.Build.Modified:
+		f.Reason += " They cannot be compared by version: at least one was built without git or from uncommitted changes."
+		f.Do = "Compare with a build of a commit. If you did not build the deployed program, " + deployer + "."
+	case !p.Build.Same(build.Build):
+		f.Code = "other_version"
+		f.Reason = "The deployed program of " + p.String() + " is another version (" + p.Build.String() +
+			") than the given build (" + build.Build.String() + ")."
+		f.Do = "Give the build or the release of the version that should run, or deploy your build. If you did not deploy " +
+			p.Build.Version + ", " + deployer + "."
+	default:
+		f.Reason = "SECURITY: the" + strings.TrimPrefix(f.Reason, "The")
 	}
+	f.Reason += "\ndeployed: " + identify(p) + "\n" + d.build + ": " + identify(build)
 	return f
 }
 

@@ -208,6 +208,44 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	}
 }
 
+func TestOnlyOtherBytesOfTheSameVersionAreASecurityProblem(t *testing.T) {
+	of := func(version string, modified bool) program {
+		return program{Function: config.Vend, Processor: "arm64", Sum: version,
+			Build: buildStating(version, modified)}
+	}
+	d := doctor{examination: examination{build: "bin"}}
+	const cannot = "They cannot be compared by version"
+	for _, c := range []struct {
+		deployed, given    program
+		code, reason, todo string
+	}{
+		{of("v1.2.0", false), of("v1.2.0", false), "differs", "SECURITY: the deployed program of vend", "go version -m"},
+		{of("v1.2.0", false), of("v1.3.0", false), "other_version",
+			"is another version (v1.2.0 (commit 11111111)) than the given build (v1.3.0 (commit 11111111)).",
+			"If you did not deploy v1.2.0, find out who deployed it"},
+		{of("v1.2.0+dirty", true), of("v1.2.0+dirty", true), "differs", cannot, "If you did not build the deployed program"},
+		{of("v1.2.0", false), of("v1.2.0+dirty", true), "differs", cannot, "Compare with a build of a commit"},
+		{of("v1.2.0", false), of(version.Unknown, false), "differs", cannot, "Compare with a build of a commit"},
+		{of(version.Unknown, false), of("v1.2.0", false), "differs", cannot, "find out who deployed it"},
+	} {
+		f := d.buildDiffers(c.deployed, c.given)
+		if f.Verdict != problem || f.Code != c.code || !strings.Contains(f.Reason, c.reason) ||
+			!strings.Contains(f.Do, c.todo) || !strings.Contains(f.Reason, "\nbin: sha256 "+c.given.Sum) ||
+			strings.Contains(f.Reason, "SECURITY") != strings.Contains(c.reason, "SECURITY") {
+			t.Errorf("%s and %s: got %+v, want %s: %s", c.deployed.Build, c.given.Build, f, c.code, c.reason)
+		}
+	}
+}
+
+// buildStating is a build of a version, with a commit if the version is known.
+func buildStating(v string, modified bool) version.Build {
+	b := version.Build{Version: v, Modified: modified}
+	if v != version.Unknown {
+		b.Commit = strings.Repeat("1", 40)
+	}
+	return b
+}
+
 func TestIncompleteBuildIsReported(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	dir := released(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/aws-access/aws-access/pkg/config"
 )
@@ -148,13 +150,27 @@ func (d *doctor) checkStack() {
 }
 
 // awsMessage is the code and message of an AWS error, without the SDK's own chain of
-// calls.
+// calls, or why AWS could not be reached.
 func awsMessage(err error) error {
 	var api smithy.APIError
-	if errors.As(err, &api) {
+	var unsent *smithyhttp.RequestSendError
+	switch {
+	case errors.As(err, &api):
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	case errors.As(err, &unsent) && !withoutCredentials(err):
+		cause := unsent.Err
+		if link := new(url.Error); errors.As(cause, &link) {
+			cause = link.Err // without the URL
+		}
+		return fmt.Errorf("AWS could not be reached: %w. Check the region, the network and the proxy (HTTPS_PROXY)", cause)
 	}
 	return err
+}
+
+// withoutCredentials reports whether a call failed because the SDK found no valid
+// credentials. It also looks for them on the network.
+func withoutCredentials(err error) bool {
+	return strings.Contains(err.Error(), "get credentials: failed to refresh cached credentials")
 }
 
 // codeOf is AWS's code of an error, or "".

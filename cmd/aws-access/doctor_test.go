@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,6 +128,48 @@ func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 	if text, code := c.read(); code != exitUsage ||
 		!strings.Contains(text, "not authorized to perform: cloudformation:DescribeStacks") {
 		t.Errorf("without rights: ended with %d, %q", code, text)
+	}
+}
+
+// The SDK's own text is a chain of calls that does not say what to check.
+func TestUnreachableAWSIsSaidInOneSentence(t *testing.T) {
+	newClinic(t, thePolicy(t))
+	t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:1")
+	for _, command := range []string{"doctor", "manifest"} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{command}, &stdout, &stderr)
+		want := "aws-access " + command + ": read the stack aws-access: AWS could not be reached: dial tcp 127.0.0.1:1: " +
+			"connect: connection refused. Check the region, the network and the proxy (HTTPS_PROXY)\n"
+		if code != exitUsage || stderr.String() != want {
+			t.Errorf("ended with %d, %q, want %q", code, stderr.String(), want)
+		}
+	}
+}
+
+// The SDK warns on standard error when the computer's metadata service refuses it a token.
+func TestTheSDKLogsNothing(t *testing.T) {
+	newClinic(t, thePolicy(t))
+	metadata := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(metadata.Close)
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+		"AWS_EC2_METADATA_DISABLED": "", "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.URL} {
+		t.Setenv(name, value)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := os.Stderr
+	os.Stderr = file
+	t.Cleanup(func() { os.Stderr = was })
+	var said bytes.Buffer
+	code := run(t.Context(), []string{"doctor"}, &said, &said)
+	logged, err := os.ReadFile(file.Name())
+	if err := errors.Join(err, file.Close()); err != nil || len(logged) > 0 {
+		t.Errorf("the SDK logged %q, %v", logged, err)
+	}
+	if code != exitUsage || !strings.Contains(said.String(), "this shell has no valid AWS credentials") {
+		t.Errorf("ended with %d, %q", code, said.String())
 	}
 }
 
