@@ -1,8 +1,10 @@
 # The commands for people. A target installs what it needs, or says what is missing.
 GO       ?= go
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64.
+# Lambda's processor: arm64, or amd64 with the template's Architecture=x86_64. Go's and AWS's names
+# of it are accepted.
 ARCH     ?= arm64
+override ARCH := $(patsubst x86_64,amd64,$(ARCH))
 # A program reads its version and commit from the build information that Go writes into
 # it (pkg/version). -buildvcs overrides GOFLAGS. Go needs a directory .git: in a linked
 # worktree or an unpacked archive it would take a repository further up. So the version
@@ -22,6 +24,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 sandbox: ## run the whole product on this computer, at http://127.0.0.1:8080
+	@echo 'building the sandbox (the first time takes about a minute)…' >&2
 	$(GO) run ./cmd/sandbox
 
 test: check lint vulnerabilities template proof unit simulate deploy-local ## run everything, as CI does
@@ -67,6 +70,8 @@ fuzz: ## run each fuzz test for FUZZTIME (60s)
 
 FUNCTIONS := $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toupper(substr($$0,1,1)) substr($$0,2)}')Function) ## build the functions as Lambda runs them, in bin/
+	@[ -n '$(RELEASE)' ] || $(BUILDVCS) || \
+	  echo 'This directory is not a git clone of its own, so the functions do not know their version.' >&2
 
 # One function and its policy: build-SlackFunction builds functions/slack. `sam build` calls
 # these with a directory of its own. With RELEASE=DIR the binary is not built but copied from an
@@ -74,6 +79,8 @@ build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toup
 build-%Function: FORCE ; $(call package,$(shell echo $* | tr A-Z a-z))
 FORCE:
 define package
+$(if $(filter arm64 amd64,$(ARCH)),,$(error ARCH is $(ARCH): write arm64, or amd64 (AWS calls it x86_64)))
+$(if $(filter undefined,$(origin BASTION)),,$(if $(strip $(BASTION)),,$(error BASTION is empty: write the account id of the bastion, or unset it)))
 @$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
 @mkdir -p $(into)
 @$(if $(RELEASE),GO='$(GO)' .ci/released '$(RELEASE)' $(1) $(ARCH) $(into),$(LAMBDA) -o $(into)/bootstrap ./functions/$(1))

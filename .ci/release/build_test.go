@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/aws-access/aws-access/pkg/config"
 )
 
 // root is the repository.
@@ -96,7 +99,7 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	into, release := t.TempDir(), files(t, map[string]string{"tick/bootstrap": string(binary), "vend/bootstrap": "text"})
+	into, release := t.TempDir(), releaseOf(t, string(binary))
 	build := func(function string, more ...string) (string, error) {
 		args := []string{"build-" + function + "Function", artefacts + into, "RELEASE=" + release}
 		return runMake(t, root, append(append(args, "ARCH="+runtime.GOARCH), more...)...)
@@ -112,16 +115,49 @@ func TestReleasedBinaryIsDeployedUnchanged(t *testing.T) {
 	if err != nil || len(policy) == 0 {
 		t.Errorf("the policy has %d bytes, %v", len(policy), err)
 	}
-	for _, c := range []struct {
-		function, variable, want string
-	}{
-		{"Slack", "ARCH=arm64", "copy slack from the release: there is no file " + release + "/slack/bootstrap"},
-		{"Vend", "ARCH=arm64", "copy vend from the release: " + release + "/vend/bootstrap is not a program built by Go"},
-		{"Tick", "ARCH=other", "is built for " + runtime.GOARCH + ", and ARCH is other"},
-		{"Tick", "RELEASE=dist", "RELEASE=dist is not an absolute path"},
+}
+
+// releaseOf returns an unpacked release in which every function is the given program.
+func releaseOf(t *testing.T, program string) string {
+	t.Helper()
+	texts := make(map[string]string)
+	for _, f := range config.Functions {
+		texts[string(f.Name)+"/bootstrap"] = program
+	}
+	return files(t, texts)
+}
+
+// Otherwise some functions would be of the release, and others of the build before it.
+func TestIncompleteReleaseIsNotCopied(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
+	complete, noSlack, noGo := releaseOf(t, string(binary)), releaseOf(t, string(binary)), releaseOf(t, string(binary))
+	if err := errors.Join(os.RemoveAll(filepath.Join(noSlack, "slack")),
+		os.WriteFile(filepath.Join(noGo, "vend", "bootstrap"), []byte("text"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	const copying = "copy tick from the release: "
+	for _, c := range []struct{ release, arch, want string }{
+		{noSlack, runtime.GOARCH, copying + "there is no file " + noSlack + "/slack/bootstrap"},
+		{noGo, runtime.GOARCH, copying + noGo + "/vend/bootstrap is not a program built by Go"},
+		{complete, other, "is built for " + runtime.GOARCH + ", and ARCH is " + other},
+		{complete, "mips", "ARCH is mips: write arm64, or amd64 (AWS calls it x86_64)"},
+		{"dist", runtime.GOARCH, "RELEASE=dist is not an absolute path"},
 	} {
-		if out, err := build(c.function, c.variable); err == nil || !strings.Contains(out, c.want) {
-			t.Errorf("%s %s: %v, %q, want %q", c.function, c.variable, err, out, c.want)
+		into := t.TempDir()
+		out, err := runMake(t, root, "build-TickFunction", artefacts+into, "RELEASE="+c.release, "ARCH="+c.arch)
+		if err == nil || !strings.Contains(out, c.want) {
+			t.Errorf("%v, %q, want %q", err, out, c.want)
+		}
+		if found, err := os.ReadDir(into); err != nil || len(found) > 0 {
+			t.Errorf("%q: copied %v, %v", c.want, found, err)
 		}
 	}
 }

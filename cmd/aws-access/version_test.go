@@ -28,6 +28,19 @@ func TestVersionIsOneLineForPeopleAndJSONForScripts(t *testing.T) {
 	}
 }
 
+// Nobody knows whether files were changed if the commit is not known.
+func TestAnUnknownVersionIsNeitherModifiedNorUnmodified(t *testing.T) {
+	for b, want := range map[version.Build]string{
+		{Version: version.Unknown, Go: "go1.26.8"}: `{"version":"unknown","go":"go1.26.8"}` + "\n",
+		{Version: "v1.2.0", Go: "go1.26.8"}:        `{"version":"v1.2.0","go":"go1.26.8","modified":false}` + "\n",
+	} {
+		var object bytes.Buffer
+		if writeVersion(&object, b, true); object.String() != want {
+			t.Errorf("got %s, want %s", object.String(), want)
+		}
+	}
+}
+
 func TestVersionCanBeAskedForInThreeWays(t *testing.T) {
 	for _, line := range []string{"version", "-version", "--version", "version -json"} {
 		var stdout, stderr bytes.Buffer

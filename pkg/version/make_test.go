@@ -26,7 +26,16 @@ func product(t *testing.T) string {
 // made builds the function with make, in an environment that tells Go to record nothing.
 func made(t *testing.T, dir string) Build {
 	t.Helper()
-	c := exec.Command("make", "-s", "build-TickFunction", "ARCH="+runtime.GOARCH)
+	if out, err := runMake(t, dir, "build-TickFunction", "ARCH="+runtime.GOARCH); err != nil {
+		t.Fatalf("make: %v\n%s", err, out)
+	}
+	return readFile(t, filepath.Join(dir, "bin", "tick", "bootstrap"))
+}
+
+// runMake runs make in an environment that tells Go to record nothing.
+func runMake(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	c := exec.Command("make", append([]string{"-s"}, args...)...)
 	c.Dir = dir
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); name != "MAKEFLAGS" && name != "MFLAGS" && name != "MAKELEVEL" {
@@ -34,10 +43,42 @@ func made(t *testing.T, dir string) Build {
 		}
 	}
 	c.Env = append(c.Env, "GOFLAGS=-buildvcs=false")
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("make: %v\n%s", err, out)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func TestMakeSaysThatTheVersionIsUnknown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs with make")
 	}
-	return readFile(t, filepath.Join(dir, "bin", "tick", "bootstrap"))
+	dir := product(t)
+	const unknown = "This directory is not a git clone of its own, so the functions do not know their version."
+	out, err := runMake(t, dir, "build", "ARCH="+runtime.GOARCH)
+	if err != nil || strings.Count(out, unknown) != 1 {
+		t.Errorf("outside a repository: %v, %q", err, out)
+	}
+	commit(t, dir, "v1.2.0")
+	if out, err := runMake(t, dir, "build", "ARCH="+runtime.GOARCH); err != nil || strings.Contains(out, unknown) {
+		t.Errorf("in a clone: %v, %q", err, out)
+	}
+}
+
+func TestMakeUnderstandsTheProcessorAndTheBastion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs with make")
+	}
+	dir := product(t)
+	if out, err := runMake(t, dir, "build-TickFunction", "ARCH=x86_64"); err != nil {
+		t.Errorf("AWS's name of the processor: %v, %q", err, out)
+	}
+	for variable, want := range map[string]string{
+		"BASTION=":  "BASTION is empty: write the account id of the bastion, or unset it",
+		"ARCH=i386": "ARCH is i386: write arm64, or amd64 (AWS calls it x86_64)",
+	} {
+		if out, err := runMake(t, product(t), "build", variable); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, %q, want %q", variable, err, out, want)
+		}
+	}
 }
 
 func TestMakeRecordsTheVersionWhateverTheEnvironmentSays(t *testing.T) {

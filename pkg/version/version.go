@@ -8,6 +8,7 @@ package version
 
 import (
 	"debug/buildinfo"
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -114,6 +115,19 @@ func of(info *debug.BuildInfo) Build {
 
 // Known reports whether the version or the commit was recorded.
 func (b Build) Known() bool { return b.Version != Unknown && b.Version != "" || b.Commit != "" }
+
+// MarshalJSON leaves modified out if the build is not known, because then nobody knows it.
+func (b Build) MarshalJSON() ([]byte, error) {
+	type fields Build
+	text := struct {
+		fields
+		Modified *bool `json:"modified,omitempty"`
+	}{fields: fields(b)}
+	if b.Known() {
+		text.Modified = &b.Modified
+	}
+	return json.Marshal(text)
+}
 
 // Same reports whether two builds have the same version and commit. Two modified builds
 // for which it returns true can still contain different code, and so can two unknown
