@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -37,9 +38,9 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.addr)
+	listener, err := listen(s.addr)
 	if err != nil {
-		return fmt.Errorf("listen at ADDR: %w", err)
+		return err
 	}
 	url := publicURL(listener.Addr())
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
@@ -51,6 +52,23 @@ func run(getenv func(string) string) error {
 	fmt.Printf("The sandbox is at %s\n"+
 		"Open it in a browser, choose who you are, and type /aws-access. Press Ctrl-C to stop it.\n", url)
 	return serve(ctx, listener, sandbox)
+}
+
+// listen listens at an address. If another program does, the error names another port.
+func listen(addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if host, port, bad := net.SplitHostPort(addr); errors.Is(err, syscall.EADDRINUSE) && bad == nil {
+		n, _ := strconv.Atoi(port) // a name of a port, such as http, counts as 0, which is any free port
+		if n > 0 {
+			n = n%65535 + 1
+		}
+		return nil, fmt.Errorf("listen at ADDR: %w; set ADDR=%s to use another port", err,
+			net.JoinHostPort(host, strconv.Itoa(n)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen at ADDR: %w", err)
+	}
+	return listener, nil
 }
 
 // shutdownTimeout is how long requests that are being answered may still take.

@@ -56,7 +56,7 @@ func (s *settings) checkAddr() error {
 }
 
 func (s *settings) readPolicy(file string) (err error) {
-	s.world.PolicyDir = filepath.Dir(file)
+	s.world.PolicyFile, s.world.PolicyDir = file, filepath.Dir(file)
 	if s.world.Policy, err = os.ReadFile(file); err != nil {
 		return fmt.Errorf("read POLICY: %w", err)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +41,40 @@ func TestAllProblemsOfTheEnvironmentAreReported(t *testing.T) {
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
+		}
+	}
+}
+
+func TestAnotherPortIsSuggestedIfThePortIsInUse(t *testing.T) {
+	first, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
+	port := first.Addr().(*net.TCPAddr).Port
+	_, err = listen(first.Addr().String())
+	want := fmt.Sprintf("set ADDR=127.0.0.1:%d to use another port", port%65535+1)
+	if err == nil || !strings.HasPrefix(err.Error(), "listen at ADDR: ") || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+// People look for the file that they named.
+func TestErrorsNameTheFileOfThePolicy(t *testing.T) {
+	dir := t.TempDir()
+	file, accounts := filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "accounts.yaml")
+	for name, text := range map[string]string{
+		file:     "version: 1\naccounts_from: accounts.yaml\nunknown: x\n",
+		accounts: "- {id: \"111111111111\", name: prod, reggion: x}\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := run(environment(map[string]string{"POLICY": file, "ADDR": "127.0.0.1:0"}))
+	for _, want := range []string{file + ":3:1: ", accounts + ":1:36: "} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "policy.yaml") {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package world
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -32,6 +34,7 @@ const (
 // Settings are what a World begins with, at the start and after each reset.
 type Settings struct {
 	Policy        []byte        // the policy file
+	PolicyFile    string        // its path, for messages; "" means policy.yaml
 	PolicyDir     string        // directory from which files that the policy names are read
 	SigningSecret access.Secret // Slack signs with it
 	Start         time.Time     // of the clock; the zero time means now
@@ -46,7 +49,24 @@ const MaxTokenBytes = 4096
 // compiler.Problems when the policy itself is wrong.
 func Compile(settings Settings, text []byte, now time.Time) (*policy.Policy, []compiler.Problem, error) {
 	options := compiler.Options{Bastion: Bastion, Now: now, Read: readIn(settings.PolicyDir)}
-	return compiler.Compile("policy.yaml", text, options)
+	return compiler.Compile(policyName, text, options)
+}
+
+// policyName is the name that Compile gives to a policy, which need not come from a file.
+const policyName = "policy.yaml"
+
+// inFiles names the files of the settings in problems of their policy.
+func (s Settings) inFiles(problems []compiler.Problem) []compiler.Problem {
+	problems = slices.Clone(problems)
+	for i, p := range problems {
+		switch {
+		case p.File != policyName:
+			problems[i].File = filepath.Join(s.PolicyDir, p.File)
+		case s.PolicyFile != "":
+			problems[i].File = s.PolicyFile
+		}
+	}
+	return problems
 }
 
 // readIn reads files in a directory. No name can lead out of it.

@@ -87,10 +87,13 @@ func New(ctx context.Context, settings Settings, publicURL string, log *slog.Log
 		return nil, err
 	}
 	p, warnings, err := w.Compile(settings.Policy)
+	if problems := (compiler.Problems)(nil); errors.As(err, &problems) {
+		return nil, compiler.Problems(settings.inFiles(problems))
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, warning := range warnings {
+	for _, warning := range settings.inFiles(warnings) {
 		log.Warn("policy", "warning", warning.Error())
 	}
 	if err := w.listen(); err != nil {
