@@ -44,6 +44,9 @@ func release(ctx context.Context, pinned, want, output string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkEarly(ctx, c, ".", filepath.Join(work, "early"), want); err != nil {
+		return err
+	}
 	tree, err := checkOut(ctx, c, ".", filepath.Join(work, "tree"))
 	if err != nil {
 		return err

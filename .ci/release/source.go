@@ -28,9 +28,9 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 	if err != nil {
 		return nil, err
 	}
-	root, err := c.git(ctx, dir, "rev-parse", "--show-toplevel")
+	root, err := c.root(ctx, dir)
 	if err != nil {
-		return nil, fmt.Errorf("find the repository: a release is made in a git clone: %w", err)
+		return nil, err
 	}
 	shallow, err := c.git(ctx, root, "rev-parse", "--is-shallow-repository")
 	if err != nil {
@@ -66,9 +66,54 @@ func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{dir: into, commit: commit, tags: strings.Fields(tags)}
-	t.tags = slices.DeleteFunc(t.tags, func(tag string) bool { return !version.IsRelease(tag) })
-	return t, nil
+	return &tree{dir: into, commit: commit, tags: releases(tags)}, nil
+}
+
+// root returns the work tree of the repository that a directory is in.
+func (c *commands) root(ctx context.Context, dir string) (string, error) {
+	root, err := c.git(ctx, dir, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", fmt.Errorf("find the repository: a release is made in a git clone: %w", err)
+	}
+	return root, nil
+}
+
+// releases returns the tags of releases among all tags.
+func releases(tags string) []string {
+	return slices.DeleteFunc(strings.Fields(tags), func(tag string) bool { return !version.IsRelease(tag) })
+}
+
+// checkEarly refuses at once what would be refused after minutes of building: a wrong VERSION, a missing tag, and
+// files that were forgotten. It reads the work tree, so it proves nothing; the same is checked in the clone later.
+func checkEarly(ctx context.Context, c *commands, dir, config, want string) error {
+	if want != "" && !version.IsRelease(want) {
+		return fmt.Errorf("check VERSION: %q is not a version such as v1.2.3", want)
+	}
+	c, err := c.withOwnGit(config)
+	if err != nil {
+		return err
+	}
+	root, err := c.root(ctx, dir)
+	if err != nil {
+		return err
+	}
+	tags, err := c.git(ctx, root, "tag", "--points-at", "HEAD")
+	if err != nil {
+		return err
+	}
+	t := &tree{dir: root, tags: releases(tags)}
+	if _, err := t.read(thirdParty); err != nil {
+		return err
+	}
+	switch {
+	case want != "" && !slices.Contains(t.tags, want):
+		return fmt.Errorf("check the version: the commit has no tag %s; tag it, or leave VERSION empty", want)
+	case want == "" && len(t.tags) == 1:
+		want = t.tags[0]
+	case want == "": // a trial, or Go chooses among the tags
+		return nil
+	}
+	return errors.Join(t.checkChangelog(want), t.checkTemplate(want))
 }
 
 // version returns the version that all binaries report. If want is not empty, it must be that version. On a commit

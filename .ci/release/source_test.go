@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -182,6 +183,39 @@ func TestVersionIsThatOfTheTag(t *testing.T) {
 			got, err := tree.version([]binary{stating(c.stated, tree.commit)}, c.asked)
 			if c.want == "" && (err != nil || got != c.stated) || !strings.Contains(text(err), c.want) {
 				t.Errorf("version %q, %q, want %q", got, text(err), c.want)
+			}
+		})
+	}
+}
+
+// The builds take minutes. checkEarly builds nothing.
+func TestForgottenStepOfAReleaseIsFoundBeforeTheBuilds(t *testing.T) {
+	whole := map[string]string{
+		"THIRD_PARTY_LICENSES.txt": "text", "CHANGELOG.md": "# Changelog\n\n## [1.2.3] - 2026-11-26\n",
+		"template.yaml": "Outputs: {Version: {Value: v1.2.3}}\n",
+	}
+	for _, c := range []struct{ name, tag, asked, file, text, want string }{
+		{"a release", "v1.2.3", "v1.2.3", "README.md", "text", ""},
+		{"a release without VERSION", "v1.2.3", "", "README.md", "text", ""},
+		{"a trial", "trial", "", "CHANGELOG.md", "text", ""},
+		{"the form of VERSION", "v1.2.3", "1.2.3", "README.md", "text",
+			`check VERSION: "1.2.3" is not a version such as v1.2.3`},
+		{"the tag", "trial", "v1.2.3", "README.md", "text", "the commit has no tag v1.2.3; tag it, or leave VERSION empty"},
+		{"the licences", "trial", "", "THIRD_PARTY_LICENSES.txt", "", "THIRD_PARTY_LICENSES.txt: no such file"},
+		{"the changelog", "v1.2.3", "v1.2.3", "CHANGELOG.md", "text", `no line begins with "## [1.2.3] -"`},
+		{"the template", "v1.2.3", "", "template.yaml", "Outputs: {Version: {Value: v1.2.2}}",
+			`its output Version is "v1.2.2", not "v1.2.3"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			texts := maps.Clone(whole)
+			if texts[c.file] = c.text; c.text == "" {
+				delete(texts, c.file)
+			}
+			dir := repository(t, texts)
+			git(t, dir, "tag", c.tag)
+			err := checkEarly(t.Context(), here(t), dir, filepath.Join(t.TempDir(), "config"), c.asked)
+			if (err == nil) != (c.want == "") || !strings.Contains(text(err), c.want) {
+				t.Errorf("%q, want %q", text(err), c.want)
 			}
 		})
 	}
