@@ -59,8 +59,11 @@ func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a function twice")
 	}
-	origin, into := copyOfTree(t), t.TempDir()
-	tree, err := checkOut(t.Context(), here(t), origin, filepath.Join(t.TempDir(), "a/deeper/place"))
+	origin, into, deeper := copyOfTree(t), t.TempDir(), filepath.Join(t.TempDir(), "a/deeper")
+	if err := os.MkdirAll(deeper, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := checkOut(t.Context(), here(t), origin, filepath.Join(deeper, "place"))
 	if err != nil {
 		t.Fatal(err)
 	}
