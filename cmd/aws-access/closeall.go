@@ -37,12 +37,13 @@ type requests interface {
 
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access close-all", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // parsed reports errors
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who ends the requests; the audit trail shows it")
 	why := flags.String("why", "", "the reason, which people read")
 	yes := flags.Bool("yes", false, "end the requests instead of only listing them")
-	if code, parsed := parseFlags(flags, aboutCloseAll, args, stderr); !parsed {
+	if code, ok := parsed(flags, aboutCloseAll, flags.Parse(args), stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "" {

@@ -105,12 +105,11 @@ func unknown(word string, stderr io.Writer) {
 	printf(stderr, "aws-access: there is no command %q; aws-access help lists them\n", word)
 }
 
-// parseFlags reads the flags of a command, whose help is about. It returns false and
-// the exit code if the command ends here: it has printed the help that was requested,
-// or what is wrong.
-func parseFlags(flags *flag.FlagSet, about string, args []string, stderr io.Writer) (code int, parsed bool) {
-	flags.SetOutput(io.Discard) // flag would print the whole help after the error
-	err := flags.Parse(args)
+// parsed reports whether the flags of a command, whose help is about, were parsed
+// without an error. If not, the command ends here with the exit code: the help that was
+// requested is printed, or what is wrong. The package flag would print the whole help
+// after an error, so it must print nothing itself.
+func parsed(flags *flag.FlagSet, about string, err error, stderr io.Writer) (code int, ok bool) {
 	flags.SetOutput(stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -28,11 +28,12 @@ in front of it, with its base path.
 // manifestMain is "manifest".
 func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access manifest", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // parsed reports errors
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
 	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
-	if code, parsed := parseFlags(flags, aboutManifest, args, stderr); !parsed {
+	if code, ok := parsed(flags, aboutManifest, flags.Parse(args), stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region) {

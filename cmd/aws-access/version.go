@@ -20,8 +20,9 @@ as by go run.
 // versionMain is "version".
 func versionMain(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access version", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // parsed reports errors
 	asJSON := flags.Bool("json", false, "one JSON object instead of a line")
-	if code, parsed := parseFlags(flags, aboutVersion, args, stderr); !parsed {
+	if code, ok := parsed(flags, aboutVersion, flags.Parse(args), stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 {
