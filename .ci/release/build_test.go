@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,23 +22,27 @@ const root = "../.."
 // artefacts is the variable by which sam names the directory of a function.
 const artefacts = "ARTIFACTS_DIR=" //nolint:misspell // sam's own name
 
-// copyOfTree commits the files of the work tree, as they are now, in a new repository with the tag v0.9.9.
+// copyOfTree commits the files of the work tree, as they are now, in a new repository with the tag v0.9.9. The work
+// tree may be an unpacked archive.
 func copyOfTree(t *testing.T) string {
 	t.Helper()
-	list, err := here(t).git(t.Context(), root, "ls-files", "--cached", "--others", "--exclude-standard")
+	texts := make(map[string]string)
+	tree := os.DirFS(root)
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", ".cache", ".aws-sam", "bin", "dist", "node_modules"}, d.Name()):
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		data, err := fs.ReadFile(tree, name)
+		texts[name] = string(data)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	texts := make(map[string]string)
-	for _, name := range strings.Split(list, "\n") {
-		data, err := os.ReadFile(filepath.Join(root, name))
-		switch {
-		case os.IsNotExist(err): // deleted, and not yet committed
-		case err != nil:
-			t.Fatal(err)
-		default:
-			texts[name] = string(data)
-		}
 	}
 	if len(texts) < 300 {
 		t.Fatalf("the tree has only %d files", len(texts))
