@@ -46,8 +46,7 @@ func (p program) String() string {
 // programOf describes the bytes of a program. Bytes that are not a Go program have no
 // version.
 func programOf(f config.Function, text []byte) (p program) {
-	sum := sha256.Sum256(text)
-	p = program{Function: f, Sum: hex.EncodeToString(sum[:]), Processor: "unknown"}
+	p = program{Function: f, Sum: sumOf(text), Processor: "unknown"}
 	// The readers of package debug are not made for hostile bytes, and may panic.
 	defer func() { _ = recover() }()
 	p.Build, _ = version.Read(bytes.NewReader(text)) // the zero value is unknown
@@ -176,9 +175,14 @@ func (d *doctor) program(ctx context.Context, f config.Function, link, stated st
 		return program{}, err
 	}
 	p := programOf(f, text)
-	policySum := sha256.Sum256(compiled)
-	p.Policy = hex.EncodeToString(policySum[:])
+	p.Policy = sumOf(compiled)
 	return p, nil
+}
+
+// sumOf returns the SHA-256 of bytes in hexadecimal digits, as sha256sum prints it.
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // published lists the versions that the aliases of a function call. With provisioned

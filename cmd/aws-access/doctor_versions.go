@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -130,8 +128,7 @@ func judgePolicies(all []program, given *policy.Policy) finding {
 				"normal for some seconds. Otherwise find out who changed a function (CloudTrail: UpdateFunctionCode)."}
 	}
 	if given != nil {
-		sum := sha256.Sum256(given.Packed())
-		if text := hex.EncodeToString(sum[:]); text != all[0].Policy {
+		if text := sumOf(given.Packed()); text != all[0].Policy {
 			return finding{inStack, check, problem, "other_policy",
 				"The packages have the policy with the SHA-256 " + all[0].Policy + ", and that of -policy has " + text + ".",
 				"Deploy the policy that you gave (sam build && sam deploy), or compare with the one that is deployed."}
