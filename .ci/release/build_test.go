@@ -73,7 +73,7 @@ func TestMakeBuildsTheBytesOfTheRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newCommands(t.Context(), runtime.Version())
+	c, err := newCommands(t.Context(), runtime.Version(), filepath.Join(t.TempDir(), "gitconfig"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 )
 
 // kept are the variables that git and Go may see: they say where programs, caches, proxies and certificates
-// are. git does not read the configuration in HOME (withOwnGit), and Go does not either (GOENV=off).
+// are. git does not read the configuration in HOME (newCommands), and Go does not either (GOENV=off).
 var kept = []string{
 	"PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -33,8 +32,11 @@ type commands struct {
 }
 
 // newCommands also requires that this program was built by the pinned Go version, because compress/gzip may
-// write different bytes in another version.
-func newCommands(ctx context.Context, pinned string) (*commands, error) {
+// write different bytes in another version. git reads no configuration of the user or the computer, which could
+// put another repository in place of this one. It reads gitConfig, which newCommands writes with the one setting
+// that is needed in a container, where the work tree may belong to another user. Who runs a Makefile in a tree
+// trusts it already.
+func newCommands(ctx context.Context, pinned, gitConfig string) (*commands, error) {
 	if runtime.Version() != pinned {
 		return nil, fmt.Errorf("check the Go version: this program was built by %q, and releases are built by %q;"+
 			" run `make release`, without GOTOOLCHAIN and GOEXPERIMENT", runtime.Version(), pinned)
@@ -43,7 +45,11 @@ func newCommands(ctx context.Context, pinned string) (*commands, error) {
 	if c.goCommand == "" {
 		c.goCommand = "go"
 	}
-	c.env = []string{"GOTOOLCHAIN=" + pinned, "GOWORK=off", "CGO_ENABLED=0", "LC_ALL=C", "TZ=UTC"}
+	if err := os.WriteFile(gitConfig, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration of git: %w", err)
+	}
+	c.env = []string{"GOTOOLCHAIN=" + pinned, "GOWORK=off", "CGO_ENABLED=0", "LC_ALL=C", "TZ=UTC",
+		"GIT_CONFIG_GLOBAL=" + gitConfig, "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1", "GIT_NO_REPLACE_OBJECTS=1"}
 	for _, name := range kept {
 		if value, ok := os.LookupEnv(name); ok {
 			c.env = append(c.env, name+"="+value)
@@ -77,17 +83,6 @@ func (c *commands) run(ctx context.Context, dir string, env []string, name strin
 		return nil, fmt.Errorf("run %s %s: %w\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
 	}
 	return stdout.Bytes(), nil
-}
-
-// withOwnGit returns commands whose git reads no configuration of the user or the computer, which could put
-// another repository in place of this one. It writes a file with the one setting that is needed in a container,
-// where the work tree may belong to another user. Who runs a Makefile in a tree trusts it already.
-func (c *commands) withOwnGit(config string) (*commands, error) {
-	if err := os.WriteFile(config, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration of git: %w", err)
-	}
-	return &commands{c.goCommand, append(slices.Clone(c.env), "GIT_CONFIG_GLOBAL="+config, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_ATTR_NOSYSTEM=1", "GIT_NO_REPLACE_OBJECTS=1")}, nil
 }
 
 func (c *commands) git(ctx context.Context, dir string, args ...string) (string, error) {

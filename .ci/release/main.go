@@ -40,11 +40,11 @@ func release(ctx context.Context, pinned, want, output string) error {
 		return fmt.Errorf("make a working directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	c, err := newCommands(ctx, pinned)
+	c, err := newCommands(ctx, pinned, filepath.Join(work, "gitconfig"))
 	if err != nil {
 		return err
 	}
-	if err := checkEarly(ctx, c, ".", filepath.Join(work, "early"), want); err != nil {
+	if err := checkEarly(ctx, c, ".", want); err != nil {
 		return err
 	}
 	tree, err := checkOut(ctx, c, ".", filepath.Join(work, "tree"))

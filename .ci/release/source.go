@@ -24,10 +24,6 @@ type tree struct {
 // committed: no ignored files, no line endings that a setting of git changed, no hooks. With --no-local
 // git computes the name of each file from its bytes; otherwise it would copy what is on the disk.
 func checkOut(ctx context.Context, c *commands, dir, into string) (*tree, error) {
-	c, err := c.withOwnGit(into + ".gitconfig")
-	if err != nil {
-		return nil, err
-	}
 	root, err := c.root(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -85,13 +81,9 @@ func releases(tags string) []string {
 
 // checkEarly refuses at once what would be refused after minutes of building: a wrong VERSION, a missing tag, and
 // files that were forgotten. It reads the work tree, so it proves nothing; the same is checked in the clone later.
-func checkEarly(ctx context.Context, c *commands, dir, config, want string) error {
+func checkEarly(ctx context.Context, c *commands, dir, want string) error {
 	if want != "" && !version.IsRelease(want) {
 		return fmt.Errorf("check VERSION: %q is not a version such as v1.2.3", want)
-	}
-	c, err := c.withOwnGit(config)
-	if err != nil {
-		return err
 	}
 	root, err := c.root(ctx, dir)
 	if err != nil {

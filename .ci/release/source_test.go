@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ import (
 // here returns commands that use the Go version of this test, not the one that releases are built with.
 func here(t *testing.T) *commands {
 	t.Helper()
-	c, err := newCommands(t.Context(), runtime.Version())
+	c, err := newCommands(t.Context(), runtime.Version(), filepath.Join(t.TempDir(), "gitconfig"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +214,7 @@ func TestForgottenStepOfAReleaseIsFoundBeforeTheBuilds(t *testing.T) {
 			}
 			dir := repository(t, texts)
 			git(t, dir, "tag", c.tag)
-			err := checkEarly(t.Context(), here(t), dir, filepath.Join(t.TempDir(), "config"), c.asked)
+			err := checkEarly(t.Context(), here(t), dir, c.asked)
 			if (err == nil) != (c.want == "") || !strings.Contains(text(err), c.want) {
 				t.Errorf("%q, want %q", text(err), c.want)
 			}
@@ -266,7 +267,9 @@ func TestSettingsOfTheUserDoNotReachTheBuild(t *testing.T) {
 	t.Setenv("GOENV", user)
 	t.Setenv("GOARM64", "v9.0")
 	t.Setenv("GIT_DIR", "/nowhere")
-	c, err := newCommands(t.Context(), runtime.Version())
+	t.Setenv("GIT_CONFIG_GLOBAL", "/nowhere")
+	config := filepath.Join(t.TempDir(), "gitconfig")
+	c, err := newCommands(t.Context(), runtime.Version(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,12 +279,13 @@ func TestSettingsOfTheUserDoNotReachTheBuild(t *testing.T) {
 	if err != nil || string(out) != want {
 		t.Errorf("Go sees %q, want %q, %v", out, want, err)
 	}
-	for _, variable := range c.env {
-		if strings.HasPrefix(variable, "GIT_") {
-			t.Errorf("git sees %s", variable)
-		}
+	ofGit := slices.DeleteFunc(slices.Clone(c.env), func(v string) bool { return !strings.HasPrefix(v, "GIT_") })
+	own := []string{"GIT_CONFIG_GLOBAL=" + config, "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1",
+		"GIT_NO_REPLACE_OBJECTS=1"}
+	if !slices.Equal(ofGit, own) {
+		t.Errorf("git sees %q, want %q", ofGit, own)
 	}
-	_, err = newCommands(t.Context(), "go1.2.3")
+	_, err = newCommands(t.Context(), "go1.2.3", filepath.Join(t.TempDir(), "gitconfig"))
 	if want := `and releases are built by "go1.2.3"`; !strings.Contains(text(err), want) {
 		t.Errorf("another Go: %q, want %q", text(err), want)
 	}
