@@ -66,7 +66,7 @@ type Event struct {
 	Actor     Person // Clock for tick
 	Verb      Verb
 	From, To  State  `json:",omitzero"`
-	Requester string // Slack id
+	Requester string // Person.ID
 	Account   string
 	Role      string
 	Why       string `json:",omitzero"` // the reason as typed, for submit, deny and revoke; else what happened
@@ -113,12 +113,12 @@ type Ask struct {
 
 // New makes the request of an ask. It is pending, or active if the terms are met.
 //
-// Every check here is a backstop: Person.Refused, and policy.Decide, lifecycle.Submit
+// Every check here is a backstop: Person.RefusedToAsk, and policy.Decide, lifecycle.Submit
 // and slackui for reason and length, have decided before.
 //
-// Refusals: those of Person.Refused, no_reason, reason_too_long, too_short, too_long.
+// Refusals: those of Person.RefusedToAsk, no_reason, reason_too_long, too_short, too_long.
 func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
-	if refusal := ask.Requester.Refused(); refusal != nil {
+	if refusal := ask.Requester.RefusedToAsk(); refusal != nil {
 		return Request{}, Event{}, refusal
 	}
 	switch n := utf8.RuneCountInString(ask.Reason); {
@@ -161,7 +161,7 @@ func New(ask Ask, terms Terms, now time.Time) (Request, Event, error) {
 // Refusals: those of Person.Refused, self_approval, approved_before, too_short, and
 // those of StateRefusal if the request is not pending.
 func (r Request) Approve(by Person, upTo time.Duration, terms Terms, now time.Time) (Request, Event, error) {
-	if err := r.checkPending(by, now); err != nil {
+	if err := r.checkPending(by.Refused(), now); err != nil {
 		return r, Event{}, err
 	}
 	switch {
@@ -199,7 +199,7 @@ func (r Request) grant(terms Terms, now time.Time) Request {
 // Refusals: those of Person.Refused, self_denial, and those of StateRefusal if the
 // request is not pending.
 func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, error) {
-	if err := r.checkPending(by, now); err != nil {
+	if err := r.checkPending(by.Refused(), now); err != nil {
 		return r, Event{}, err
 	}
 	if by.Same(r.Requester) {
@@ -210,13 +210,13 @@ func (r Request) Deny(by Person, why string, now time.Time) (Request, Event, err
 
 // Cancel withdraws a pending request. It decides that only the requester may do so.
 //
-// Refusals: not_yours, those of Person.Refused, and those of StateRefusal if the
+// Refusals: not_yours, those of Person.RefusedToAsk, and those of StateRefusal if the
 // request is not pending.
 func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
-	if !by.Same(r.Requester) {
+	if !by.owns(r.Requester) {
 		return r, Event{}, RefuseNotYourRequest(r.Requester.Name)
 	}
-	if err := r.checkPending(by, now); err != nil {
+	if err := r.checkPending(by.RefusedToAsk(), now); err != nil {
 		return r, Event{}, err
 	}
 	return r.close(Cancel, Cancelled, by, "", now)
@@ -226,7 +226,7 @@ func (r Request) Cancel(by Person, now time.Time) (Request, Event, error) {
 //
 // Refusals: not_yours, and those of CheckUsable.
 func (r Request) End(by Person, now time.Time) (Request, Event, error) {
-	if !by.Same(r.Requester) {
+	if !by.owns(r.Requester) {
 		return r, Event{}, RefuseNotYourGrant(r.Requester.Name)
 	}
 	if err := r.CheckUsable(now); err != nil {
@@ -256,15 +256,15 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 // OrderLife, that the grant is usable, and the limits on clicks and sessions. The
 // click handler and lifecycle.Vend check some of it before, to save calls.
 //
-// Refusals: not_yours, those of Person.Refused, order_repeated, order_late,
+// Refusals: not_yours, those of Person.RefusedToAsk, order_repeated, order_late,
 // not_given, too_many_clicks, too_many_sessions, and those of CheckUsable.
 func (r Request) Order(
 	by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time,
 ) (Request, Event, error) {
-	if !by.Same(r.Requester) {
+	if !by.owns(r.Requester) {
 		return r, Event{}, RefuseNotYours(r.Requester.Name)
 	}
-	if refusal := by.Refused(); refusal != nil {
+	if refusal := by.RefusedToAsk(); refusal != nil {
 		return r, Event{}, refusal
 	}
 	next := r.pruned(now)
@@ -373,9 +373,10 @@ func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 	return r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
 }
 
-// checkPending refuses unless by is a member and the request can still be decided.
-func (r Request) checkPending(by Person, now time.Time) error {
-	if refusal := by.Refused(); refusal != nil {
+// checkPending returns the refusal for the person who acts, if there is one, and refuses
+// unless the request can still be decided.
+func (r Request) checkPending(refusal error, now time.Time) error {
+	if refusal != nil {
 		return refusal
 	}
 	if r.State == Pending && !now.Before(r.AnswerBy) {

@@ -9,18 +9,22 @@ import (
 // is unknown, and such a person is refused.
 type Membership string
 
-// The kinds of membership. Only a Member can ask, approve or receive anything.
+// The kinds of membership. Only a Member can approve or receive a message, and only a
+// Member or a machine can ask.
 const (
 	Member      Membership = "member"
 	Guest       Membership = "guest"       // single- or multi-channel guest
 	Bot         Membership = "bot"         // an app or a workflow
 	Deactivated Membership = "deactivated" // the account was switched off
 	Outsider    Membership = "outsider"    // of another workspace or organisation
+	// MachineMembership is that of a machine, which is no user of Slack and has proved
+	// who it is.
+	MachineMembership Membership = "machine"
 )
 
-// Person is a Slack user as Slack described them at some time.
+// Person is a Slack user as Slack described them at some time, or a machine.
 type Person struct {
-	ID string // Slack user id, U… or W…
+	ID string // Slack user id, U… or W…; M… for a machine
 	// Email is a confirmed address that no other user has; else "".
 	Email string `json:",omitzero"`
 	// UnverifiedEmail is an address that is unconfirmed, or that another user has
@@ -28,17 +32,22 @@ type Person struct {
 	UnverifiedEmail string     `json:"Claims,omitzero"`
 	Name            string     `json:",omitzero"`         // what to show; never compared
 	Membership      Membership `json:"Standing,omitzero"` // read from Slack, never from a payload
+	Machine         *Machine   `json:",omitzero"`         // nil for a person
 }
 
 // Same reports whether two values may be the same person: they have the same
-// Slack id or the same address, in any case and verified or not. Callers use it
+// Slack id or the same address, in any case and verified or not. A machine may be the
+// person whose address it carries: that person may have started it. Callers use Same
 // to exclude people, so it errs on the side of true.
 func (p Person) Same(q Person) bool {
 	if p.ID != "" && p.ID == q.ID {
 		return true
 	}
-	for _, a := range [...]string{p.Email, p.UnverifiedEmail} {
-		for _, b := range [...]string{q.Email, q.UnverifiedEmail} {
+	if p.Machine != nil && q.Machine != nil {
+		return false
+	}
+	for _, a := range p.addresses() {
+		for _, b := range q.addresses() {
 			if a != "" && b != "" && AlikeEmails(a, b) {
 				return true
 			}
@@ -47,10 +56,26 @@ func (p Person) Same(q Person) bool {
 	return false
 }
 
+func (p Person) addresses() []string {
+	return append(p.Machine.addresses(), p.Email, p.UnverifiedEmail)
+}
+
+// owns reports whether a person is the requester of something. A machine must be the
+// same one exactly: the person who started it, and another run of the same pipeline, are
+// not it.
+func (p Person) owns(requester Person) bool {
+	if p.isMachine() || requester.isMachine() {
+		return p.ID != "" && p.ID == requester.ID && p.isMachine() && requester.isMachine()
+	}
+	return p.Same(requester)
+}
+
+func (p Person) isMachine() bool { return p.Machine != nil || p.Membership == MachineMembership }
+
 // Refused returns the refusal for a person who is not a full member of the
 // workspace, and nil for a member.
 //
-// Refusals: guest, bot, deactivated, other_workspace, unknown_person.
+// Refusals: guest, bot, deactivated, other_workspace, machine, unknown_person.
 //
 // The following decide by it. They ask it about a person whom lifecycle.Roster has read
 // from Slack:
@@ -65,7 +90,13 @@ func (p Person) Same(q Person) bool {
 // Approve, Deny, Cancel, Order and Revoke. Cancel is given the requester as stored in the
 // request, and End does not ask: people who have left the workspace can still give
 // access back.
+//
+// A machine is always refused: what only a person may do asks Refused, and what a machine
+// may do too (policy.Decide, New, Cancel, Order) asks RefusedToAsk.
 func (p Person) Refused() error {
+	if p.isMachine() {
+		return RefuseMachine()
+	}
 	switch p.Membership {
 	case Member:
 		return nil
@@ -79,6 +110,21 @@ func (p Person) Refused() error {
 		return RefuseOutsider()
 	}
 	return RefuseUnknownPerson()
+}
+
+// RefusedToAsk returns the refusal for somebody who may neither ask for access nor use
+// it: as Refused, but a machine is not refused if it is whole.
+//
+// Refusals: those of Refused for a person; unknown_machine.
+func (p Person) RefusedToAsk() error {
+	if !p.isMachine() {
+		return p.Refused()
+	}
+	// A value that was put together from two of them is nobody.
+	if p.Membership != MachineMembership || p.Machine == nil || p.Machine.Check() != nil || p.ID != p.Machine.ID() {
+		return RefuseUnknownMachine()
+	}
+	return nil
 }
 
 // The ages from which groups and people count as unknown. An unknown group or person

@@ -74,6 +74,24 @@ func RefuseOutsider() error {
 	return refuse("other_workspace", "AWS access is only for members of this workspace.", "")
 }
 
+// RefuseMachine is machine: a machine does what only people may do, such as approving.
+func RefuseMachine() error {
+	return refuse("machine", "A machine cannot do this. Only people can.", "")
+}
+
+// RefuseUnknownMachine is unknown_machine: the identity of a machine is not whole.
+// Person.RefusedToAsk decides it.
+func RefuseUnknownMachine() error {
+	return refuse("unknown_machine", "It is not known which machine this is.", tellOperators)
+}
+
+// RefuseTargetRole is target_role: the machine is a session of a role that the policy
+// gives out, or a session that vend has started. policy.Decide decides it.
+func RefuseTargetRole(role, account string) error {
+	return refuse("target_role", "The role "+role+" in "+account+" is one that AWS access gives out, so its sessions "+
+		"cannot ask for more access.", "Ask with the role that the pipeline has by itself.")
+}
+
 // RefuseUnknownPerson is unknown_person: Slack has not said who this is.
 func RefuseUnknownPerson() error {
 	return refuse("unknown_person", "Slack cannot be read at the moment, so your profile is not known.",
@@ -357,6 +375,13 @@ func RefusePerhapsNever(name string, doubt error) error {
 func RefuseNothingToGive(role, account string) error {
 	return refuse(CodeNothingToGive, "The rules for "+role+" in "+account+
 		" contradict each other: one allows only the console, another only keys.", tellAuthors)
+}
+
+// RefuseConsoleForMachine is nothing_to_give: the rules that apply give only the
+// console, and a machine has no browser. policy.Decide decides it.
+func RefuseConsoleForMachine(role, account string) error {
+	return refuse(CodeNothingToGive, "The rules for "+role+" in "+account+
+		" give only the console, and machines get only keys.", tellAuthors)
 }
 
 // TooFewApprovers says why a requirement of a rule cannot be met.
