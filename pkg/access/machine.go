@@ -306,10 +306,10 @@ var unclean = regexp.MustCompile(`[^\w.-]+`)
 // follows it, so two issuers may have the same short name.
 func shortIssuer(issuer string) string {
 	const limit = 20
-	switch host, _, _ := strings.Cut(strings.TrimPrefix(issuer, "https://"), "/"); {
-	case host == "token.actions.githubusercontent.com":
+	switch host, _, _ := strings.Cut(strings.TrimPrefix(issuer, "https://"), "/"); host {
+	case "token.actions.githubusercontent.com":
 		return "github"
-	case host == "agent.buildkite.com":
+	case "agent.buildkite.com":
 		return "buildkite"
 	default:
 		host = clean(host)

@@ -38,8 +38,6 @@ func withClaim(name, value string) *Run {
 	return r
 }
 
-func buildMachine() Person { return Machine{Role: buildSession()}.Person() }
-
 func TestOnlyASessionOfARoleIsAMachine(t *testing.T) {
 	const arn, id = "arn:aws:sts::332000000000:assumed-role/CodeBuildRole/build-1", roleID + ":build-1"
 	got, err := ParseRoleSession(arn, id)

@@ -143,7 +143,11 @@ func (s Session) Issued() bool { return s.AccessKeyID != "" }
 
 // SessionName returns the role session name of every session of this grant
 // (docs/design.md#4.3.3).
-func (r Request) SessionName() string { return "aws-access-" + r.ID }
+func (r Request) SessionName() string { return SessionPrefix + r.ID }
+
+// SessionPrefix begins the name of every session that vend starts. The trust policies of
+// target roles require it (docs/design.md#4.3.3).
+const SessionPrefix = "aws-access-"
 
 // Usable reports whether the grant can be used at now: the request is active, and
 // its window contains now. The state alone is not enough, because the tick that

@@ -8,10 +8,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Question is what a policy is asked: may a person have a role in an account? The people in it are
-// as known at the time At.
+// Question is what a policy is asked: may a person or a machine have a role in an account? The people
+// in it are as known at the time At. A machine is as it has proved to be: with the claims of the proof
+// that came with this step, if there is one, and else with those of the request.
 type Question struct {
-	Who       access.Person
+	Who       access.Person // of a machine: access.Machine.Person
 	Account   string        // id
 	Role      string        // the exact name
 	For       time.Duration // 0: the length is not checked
@@ -27,7 +28,8 @@ type Question struct {
 // The caller must not change the lists: they are the policy's own.
 type Answer struct {
 	// Refusal is nil if the person may have the role as soon as Terms.Met. Its codes are those of
-	// Person.Refused, unknown_account, unknown_role, never, not_allowed, nothing_to_give, too_long;
+	// Person.RefusedToAsk, target_role, unknown_account, unknown_role, never, not_allowed,
+	// nothing_to_give, too_long;
 	// if something is unknown, slack_unreadable, unknown_group, unproven_address; and if Asking,
 	// no_reason, no_ticket, bad_ticket, no_approver.
 	Refusal error
@@ -46,12 +48,15 @@ type Answer struct {
 func (p *Policy) Decide(q Question) Answer {
 	// This check decides whether the requester may take part. The same check in lifecycle.Submit,
 	// lifecycle.Vend, access.New, and where functions answer a command or a menu, is a backstop.
-	if refusal := q.Who.Refused(); refusal != nil {
+	if refusal := q.Who.RefusedToAsk(); refusal != nil {
 		a := Answer{Refusal: refusal}
 		if q.Who.Membership == "" {
 			a.Unknown = refusal
 		}
 		return a
+	}
+	if refusal := p.checkNotTarget(q.Who.Machine); refusal != nil {
+		return Answer{Refusal: refusal}
 	}
 	v := p.viewOf(q.Who, snapshot{&q.Directory, q.At})
 	account, role, refusal := v.lookUp(q.Account, q.Role)
@@ -80,6 +85,27 @@ func (p *Policy) Decide(q Question) Answer {
 	}
 	a.Terms.Met = a.Terms.Met && a.Refusal == nil
 	return a
+}
+
+// checkNotTarget refuses a machine that is a session of a target role: otherwise anybody with a grant
+// could go on as a machine, with another identity and without its end. The ARN of a session does not
+// carry the role's path, so roles are compared by account and name, in any case, as IAM does. The name
+// of the session is a backstop for roles that the policy no longer has.
+func (p *Policy) checkNotTarget(m *access.Machine) error {
+	if m == nil || m.Role == nil {
+		return nil
+	}
+	isTarget := strings.HasPrefix(m.Role.Session, access.SessionPrefix)
+	if i, ok := p.account(m.Role.Account); ok {
+		p.class(i).Roles.Each(func(role int) bool {
+			isTarget = isTarget || strings.EqualFold(p.roles[role].Name, m.Role.Name)
+			return !isTarget
+		})
+	}
+	if isTarget {
+		return access.RefuseTargetRole(m.Role.Name, m.Role.Account)
+	}
+	return nil
 }
 
 // lookUp finds an account and a role by their exact names. The refusal names only roles that this
@@ -121,7 +147,7 @@ func (v *view) forbidden(account, role int, n *NeverRule, how certainty) Answer 
 
 // notAllowed is the answer if no rule allows for certain.
 func (e *evaluation) notAllowed(allows certainty) Answer {
-	if allows == no {
+	if !allows.mayAllow() {
 		return Answer{Refusal: access.RefuseNotAllowed(e.roles[e.role].Name, e.placeName(e.account))}
 	}
 	var principals []int32
@@ -150,7 +176,7 @@ func (e *evaluation) terms(rules []int32) access.Terms {
 		}
 		t.Review = joinReviews(t.Review, one.Review)
 	}
-	if console {
+	if console && e.who.Machine == nil { // a machine has no browser
 		t.Give = append(t.Give, access.Console)
 	}
 	if keys {
@@ -183,6 +209,8 @@ func (e *evaluation) wantsTicket(rules []int32) bool {
 // checkTerms refuses what no approval can put right, at any time.
 func (e *evaluation) checkTerms(q *Question, a *Answer) error {
 	switch {
+	case len(a.Terms.Give) == 0 && q.Who.Machine != nil:
+		return access.RefuseConsoleForMachine(a.Target.Role, a.Target.AccountName)
 	case len(a.Terms.Give) == 0:
 		return access.RefuseNothingToGive(a.Target.Role, a.Target.AccountName)
 	case q.For > a.Terms.Max:

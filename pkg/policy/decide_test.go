@@ -35,6 +35,7 @@ type decideCase struct {
 	Groups    map[string][]string // null: unknown
 	Gone      []string            // groups that were deleted
 	Old       bool                // people were read ten minutes ago, groups just now
+	Machine   map[string]string   // changes of the machine that asks, see policytest.Workspace.ChangeMachine
 
 	Answer   string // granted, asks, or the code of the refusal
 	Says     string // a part of the refusal
@@ -93,6 +94,11 @@ func (c *decideCase) question(t *testing.T, p *policy.Policy) (policy.Question, 
 	w := policytest.NewWorkspace()
 	for name, to := range c.People {
 		if err := w.Change(name, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for part, to := range c.Machine {
+		if err := w.ChangeMachine(c.Who, part, to); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -38,6 +38,13 @@ type Settings struct {
 	TicketLink    string        // an https address with {ticket} in it once; "": no link
 	PendingAtMost int           // limit of the requests of one person that wait for an answer
 	AsksPerHour   int           // limit of the requests that one person makes within an hour
+	Devices       Devices
+}
+
+// Devices limits the devices that people pair. The zero value switches them off.
+type Devices struct {
+	For   time.Duration // how long a device stays paired
+	Limit int           // of one person
 }
 
 // Role is an entry of the catalogue of roles.
@@ -59,7 +66,12 @@ const (
 	Named      PrincipalKind = iota // people who are written out
 	Everyone                        // every full member of the workspace
 	SlackGroup                      // the members of a Slack user group
+	AWSRoles                        // machines: sessions of IAM roles
+	OIDC                            // machines: runs whose token has certain claims
 )
+
+// HasMachines reports whether a principal of this kind has machines in it, and no people.
+func (k PrincipalKind) HasMachines() bool { return k == AWSRoles || k == OIDC }
 
 // Principal is whom an entry of who, from or by stands for: a group, one person, or everyone.
 type Principal struct {
@@ -68,7 +80,20 @@ type Principal struct {
 	Group     string   // id of the Slack user group; "" for other kinds
 	IDs       []string // Slack user ids of named people
 	Addresses []string // e-mail addresses of named people, folded by access.FoldEmail
+
+	Roles  []MachineRole // of AWSRoles: the session belongs to any of them
+	Issuer string        // of OIDC
+	Claims []Claim       // of OIDC: the token has all of them; ascending by name
 }
+
+// MachineRole is an IAM role whose sessions are machines. It is compared whole, with its case.
+type MachineRole struct {
+	Partition, Account, Name string
+	ID                       string // AROA…; "": any role with this name
+}
+
+// Claim is a claim that a token must have, as text. It is compared whole.
+type Claim struct{ Name, Value string }
 
 // Rule is an entry of rules. The accounts of a rule are in the classes that list it.
 type Rule struct {
@@ -130,4 +155,6 @@ const (
 	MaxPending    = 50                  // of Settings.PendingAtMost
 	MaxAsks       = 1000                // of Settings.AsksPerHour: the table keeps them in one item of each person
 	MaxTicketText = 100                 // characters of a ticket
+	MinDevices    = time.Hour           // of Devices.For
+	MaxDevices    = 20                  // of Devices.Limit
 )

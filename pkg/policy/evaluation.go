@@ -42,7 +42,7 @@ func (v *view) forbids(account, role int) (*NeverRule, certainty) {
 			continue
 		}
 		switch v.isAmong(n.Who) {
-		case yes:
+		case yes, restricts:
 			return n, yes
 		case unknown:
 			if found == nil {
@@ -117,7 +117,7 @@ func (e *evaluation) matches(i int32) certainty {
 }
 
 // binding returns the rules that bind, in the order of the file, and whether any rule matches. Only
-// a certain match allows.
+// a certain match allows: a rule that only restricts does not.
 func (e *evaluation) binding() (rules []int32, allows certainty) {
 	allows = no
 	for _, i := range e.class(e.account).Rules {

@@ -56,6 +56,9 @@ func (e *evaluation) explain(i int32) Reason {
 		out.Outcome, out.Says = e.whyNoMatch(one.Expires, contains(e.class(e.account).Rules, i), one.Roles)
 	case !s.mayBind:
 		out.Outcome, out.Says = SetAside, "Set aside by "+strings.Join(e.setAsideBy(one), " and ")+"."
+	case s.matches == restricts:
+		out.Outcome = Binds
+		out.Says = "It names everyone, so its conditions bind a machine too. It allows no machine anything."
 	case s.matches == unknown:
 		out.Outcome = Binds
 		out.Says = "It may match, so it binds and allows nothing. " + e.whyUnknown(&e.who, one.Who).Error()

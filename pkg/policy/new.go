@@ -65,6 +65,9 @@ func (p *Policy) checkSettings() error {
 		return fmt.Errorf("%d requests per hour are not within the limits", s.AsksPerHour)
 	case !within(s.AnswerWithin, 0, MaxLength) || !within(s.RemindAfter, 0, MaxLength):
 		return errors.New("a length of time in the settings is not within the limits")
+	case s.Devices == Devices{}: // none
+	case !within(s.Devices.For, MinDevices, MaxLength) || !within(s.Devices.Limit, 1, MaxDevices):
+		return errors.New("the settings of devices are not within the limits")
 	}
 	return nil
 }
@@ -134,8 +137,8 @@ func (p *Policy) checkAccounts() error {
 func (p *Policy) checkPrincipals() error {
 	groups := 0
 	for i := range p.principals {
-		if p.principals[i].Kind > SlackGroup {
-			return fmt.Errorf("principal %d is of an unknown kind", i)
+		if err := checkKind(&p.principals[i]); err != nil {
+			return fmt.Errorf("principal %d: %w", i, err)
 		}
 		if p.principals[i].Group != "" {
 			groups++
@@ -149,6 +152,26 @@ func (p *Policy) checkPrincipals() error {
 	}
 	if !ascending(p.byGroup, inOrder) {
 		return errors.New("the groups are not in order")
+	}
+	return nil
+}
+
+// checkKind refuses a principal that has what belongs to another kind, and one of machines that names
+// none: a token has every claim of an empty list.
+func checkKind(x *Principal) error {
+	people := x.Group != "" || len(x.IDs) > 0 || len(x.Addresses) > 0
+	roles, tokens := len(x.Roles) > 0, x.Issuer != "" || len(x.Claims) > 0
+	switch {
+	case x.Kind > OIDC:
+		return errors.New("its kind is unknown")
+	case x.Kind.HasMachines() && people, x.Kind != AWSRoles && roles, x.Kind != OIDC && tokens:
+		return errors.New("it has members of another kind")
+	case x.Kind == AWSRoles && !roles, x.Kind == OIDC && (x.Issuer == "" || len(x.Claims) == 0):
+		return errors.New("it names no machine")
+	}
+	byName := func(a, b Claim) int { return strings.Compare(a.Name, b.Name) }
+	if !ascending(x.Claims, byName) {
+		return errors.New("its claims are not in order")
 	}
 	return nil
 }

@@ -16,8 +16,14 @@ const (
 	notEvaluated certainty = iota
 	no
 	unknown // must not help anybody, and must not be ruled out: docs/policy.md#unknown
+	// restricts is what "everyone" says of a machine: a never rule forbids, a rule binds with its
+	// conditions, and nothing is allowed or set aside: docs/policy.md#machines.
+	restricts
 	yes
 )
+
+// mayAllow reports whether an answer allows something, or would if it were known.
+func (c certainty) mayAllow() bool { return c == unknown || c == yes }
 
 // snapshot is what is known of people and groups at a time.
 type snapshot struct {
@@ -41,7 +47,13 @@ func subjectOf(p access.Person) subject {
 
 // includes reports whether a person belongs to a principal. Only a Slack id or a proven address is a
 // yes. An address that is unconfirmed or shared proves nothing, but rules nothing out either.
+//
+// Whether a machine belongs to a principal is always known, because its identity is proved: the
+// answer is never unknown.
 func (x *Principal) includes(s *subject, now snapshot) certainty {
+	if s.Machine != nil {
+		return x.includesMachine(s.Machine)
+	}
 	if x.Kind == Everyone {
 		switch s.Membership {
 		case access.Member:
@@ -63,6 +75,32 @@ func (x *Principal) includes(s *subject, now snapshot) certainty {
 		return unknown
 	}
 	return no
+}
+
+// includesMachine reports whether a machine belongs to a principal. The person who started a run does
+// not bring it into the groups of that person.
+func (x *Principal) includesMachine(m *access.Machine) certainty {
+	switch {
+	case x.Kind == Everyone:
+		return restricts
+	case x.Kind == AWSRoles && m.Role != nil && slices.ContainsFunc(x.Roles, func(r MachineRole) bool {
+		return r.Partition == m.Role.Partition && r.Account == m.Role.Account && r.Name == m.Role.Name &&
+			(r.ID == "" || r.ID == m.Role.ID)
+	}):
+		return yes
+	case x.Kind == OIDC && m.Run != nil && x.Issuer == m.Run.Issuer && x.hasClaims(m.Run.Claims):
+		return yes
+	}
+	return no
+}
+
+// hasClaims reports whether a token has every claim of the principal. New has refused a principal
+// without claims, which every token of the issuer would have.
+func (x *Principal) hasClaims(claims map[string]string) bool {
+	return len(x.Claims) > 0 && !slices.ContainsFunc(x.Claims, func(c Claim) bool {
+		value, has := claims[c.Name]
+		return !has || value != c.Value
+	})
 }
 
 // members returns the members of a principal, as Slack ids and as addresses; ok is false if they

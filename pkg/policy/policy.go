@@ -79,6 +79,18 @@ func (s Settings) Link(ticket string) string {
 	return strings.Replace(s.TicketLink, "{ticket}", url.PathEscape(ticket), 1)
 }
 
+// Issuers returns the issuers of tokens that some group names, ascending. No other issuer is ever
+// asked for its keys.
+func (p *Policy) Issuers() (all []string) {
+	for i := range p.principals {
+		if p.principals[i].Kind == OIDC {
+			all = append(all, p.principals[i].Issuer)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Sources lists what has to be read from Slack before this policy can answer.
 type Sources struct {
 	Groups []string          // ids of Slack user groups, ascending

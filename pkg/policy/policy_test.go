@@ -75,19 +75,20 @@ func TestRepositoryPolicyNamesOnlyWhatTheSandboxHas(t *testing.T) {
 func TestSettingsHaveDefaults(t *testing.T) {
 	least := "version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\n" +
 		"accounts: [{id: \"111111111111\", name: prod}]\nrules: []\n"
+	devices := policy.Devices{For: 30 * 24 * time.Hour, Limit: 5}
 	for settings, want := range map[string]policy.Settings{
 		"channel: C0A": {
 			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30,
-			TicketExample: "INC-42",
+			TicketExample: "INC-42", Devices: devices,
 		},
 		"channel: C0A, pending_at_most: 50, asks_per_hour: 1000": {
 			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000,
-			TicketExample: "INC-42",
+			TicketExample: "INC-42", Devices: devices,
 		},
 		"channel: C0A, operators: C0B, answer_within: 2h, remind_after: 30m, " +
 			"ticket: {pattern: '[A-Z]+', link: 'https://x.example.com/{ticket}'}": {
 			Channel: "C0A", Operators: "C0B", AnswerWithin: 2 * time.Hour, RemindAfter: 30 * time.Minute,
-			TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}", TicketExample: "ABC",
+			TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}", TicketExample: "ABC", Devices: devices,
 			PendingAtMost: 5, AsksPerHour: 30,
 		},
 	} {

@@ -64,7 +64,8 @@ var (
 	sceneRoles  = []string{"Look", "Change", "Admin"}
 	sceneGroups = []string{"ga", "gb", "gc"}
 	scenePeople = []string{"p0", "p1", "p2", "p3", "p4"}
-	sceneWho    = []string{"ga", "gb", "gc", "people", "p0@example.com", "U0P1", "everyone"}
+	// The last two are groups of machines, which have no people in them.
+	sceneWho = []string{"ga", "gb", "gc", "people", "p0@example.com", "U0P1", "everyone", "ma", "mo"}
 	// scenePeopleGroup has the members of the group "people".
 	scenePeopleGroup = []string{"p2@example.com", "U0P3"}
 )
@@ -146,6 +147,9 @@ func (s *scene) drawRule(t *rapid.T, name string) modelRule {
 	r.max = rapid.IntRange(5, 120).Draw(t, "max")
 	r.ticket = rapid.Bool().Draw(t, "ticket")
 	r.give = rapid.SampledFrom([][]string{nil, {"console"}, {"keys"}}).Draw(t, "give")
+	if slices.Equal(r.give, []string{"console"}) && !slices.ContainsFunc(r.who, isOfPeople) {
+		r.who = append(r.who, "gc") // the compiler refuses a rule that gives machines only the console
+	}
 	for range rapid.IntRange(0, 2).Draw(t, "needs") {
 		// With a Slack group in it, the compiler never finds too few people for a requirement.
 		from := append(some(t, sceneWho[:6], 1, "from"), "gc")
@@ -173,7 +177,7 @@ func (m model) text() string {
 		fmt.Fprintf(&b, "  - {id: %q, name: %s, roles: [%s]%s}\n", a.id, a.name, strings.Join(a.roles, ", "), tags)
 	}
 	b.WriteString("groups: {ga: {slack: S0GA}, gb: {slack: S0GB}, gc: {slack: S0GC}, people: {people: [" +
-		strings.Join(scenePeopleGroup, ", ") + "]}}\nrules:\n")
+		strings.Join(scenePeopleGroup, ", ") + "]}, " + machineGroups + "}\nrules:\n")
 	for _, r := range m.rules {
 		r.write(&b)
 		fmt.Fprintf(&b, ", max: %dm, approvals: ", r.max)

@@ -67,7 +67,7 @@ func (p *Policy) FindRole(who access.Person, d access.Directory, at time.Time, a
 	found := p.rolesSpelledLike(text, func(n int) bool {
 		e := v.evaluate(i, n)
 		_, allows := e.binding()
-		return allows != no && p.class(i).Roles.Has(n)
+		return allows.mayAllow() && p.class(i).Roles.Has(n)
 	})
 	if len(found) != 1 {
 		return text
@@ -211,7 +211,8 @@ func (v *view) visible() []bool {
 	for i := range v.classes {
 		for _, r := range v.classes[i].Rules {
 			one := &v.rules[r]
-			if !expired(one.Expires, v.now.at) && one.Roles.Overlaps(v.classes[i].Roles) && v.isAmong(one.Who) != no {
+			here := !expired(one.Expires, v.now.at) && one.Roles.Overlaps(v.classes[i].Roles)
+			if here && v.isAmong(one.Who).mayAllow() {
 				found[i] = true
 				break
 			}

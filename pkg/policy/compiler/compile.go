@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Bastion string    // id of the account that can never be a target; "" is not checked
 	Now     time.Time // for warnings about rules that have expired
+	Sandbox bool      // issuers on loopback are accepted, which only the sandbox has
 
 	// Read reads the file of accounts_from, by its path next to the policy. If it is nil, then a
 	// policy with accounts_from is refused.
@@ -30,7 +31,7 @@ type Options struct {
 // no policy, and the error is Problems: everything that is wrong. Warnings deserve a second look,
 // but are no reason not to start.
 func Compile(file string, src []byte, o Options) (*policy.Policy, []Problem, error) {
-	c := compiler{reader: reader{file: file}, options: o}
+	c := compiler{reader: reader{file: file, sandbox: o.Sandbox}, options: o}
 	c.compile(src)
 	sortProblems(c.problems)
 	sortProblems(c.warnings)

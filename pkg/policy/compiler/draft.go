@@ -59,6 +59,8 @@ type groupDraft struct {
 	node      *yaml.Node
 	principal policy.Principal
 	sources   int // keys that say who is in the group
+
+	roleNodes []*yaml.Node // of principal.Roles, in the same order
 }
 
 // ruleDraft is an entry of rules or of never.

@@ -17,7 +17,7 @@ import (
 // FuzzCompile checks that any bytes are either compiled or refused with places in the file, and that
 // a compiled policy can be asked.
 func FuzzCompile(f *testing.F) {
-	for _, file := range []string{"yaml.txtar", "shape.txtar", "names.txtar"} {
+	for _, file := range []string{"yaml.txtar", "shape.txtar", "names.txtar", "machines.txtar"} {
 		_, sections := policytest.ReadArchive(f, filepath.Join("testdata", "compile", file))
 		for _, s := range sections {
 			src, _, _ := removeMarks(assemble(s.Text))

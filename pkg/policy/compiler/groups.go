@@ -21,7 +21,8 @@ func (r *reader) groups(n *yaml.Node, d *draft) {
 		g := groupDraft{node: key, principal: policy.Principal{Name: name, Kind: policy.Named}}
 		isMap := object(r, value, "the group "+quoted(name), groupKeys, &g)
 		if isMap && g.sources != 1 {
-			r.errorf(key, "the group %s has %d sources; write exactly one, slack or people", quoted(name), g.sources)
+			r.errorf(key, "the group %s has %d sources; write exactly one of slack, people, aws_roles and oidc", quoted(name),
+				g.sources)
 		}
 		d.groups = append(d.groups, g)
 	})
@@ -66,6 +67,7 @@ func (c *compiler) linkGroups() {
 	c.groups = make(map[string]int32, len(c.draft.groups))
 	c.people = make(map[string]int32)
 	for _, d := range c.draft.groups {
+		c.checkNoTargets(&d)
 		c.groups[d.principal.Name] = c.addPrincipal(d.principal)
 	}
 }
@@ -93,6 +95,17 @@ func (c *compiler) principalsOf(nodes []*yaml.Node) (all []int32) {
 		c.errorf(n, "%s is not a group, an e-mail address or a Slack user id; %s", quoted(n.Value), hint)
 	}
 	return all
+}
+
+// peopleOf looks up the entries of from or by, which people alone can be: machines never approve and
+// never review.
+func (c *compiler) peopleOf(nodes []*yaml.Node, what string) []int32 {
+	for _, n := range nodes {
+		if i, ok := c.groups[n.Value]; ok && c.policy.Principals[i].Kind.HasMachines() {
+			c.errorf(n, "%s has machines, and machines never %s; name people", quoted(n.Value), what)
+		}
+	}
+	return c.principalsOf(nodes)
 }
 
 func (c *compiler) principal(text string) (int32, bool) {

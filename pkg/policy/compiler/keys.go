@@ -48,6 +48,16 @@ var (
 		{name: "asks_per_hour", read: func(r *reader, n *yaml.Node, s *settingsDraft) {
 			s.AsksPerHour = r.count(n, "asks_per_hour", "requests", policy.MaxAsks)
 		}},
+		{name: "devices", read: (*reader).devices},
+	}
+
+	devicesKeys = []key[policy.Devices]{
+		{name: "for", read: func(r *reader, n *yaml.Node, d *policy.Devices) {
+			d.For = r.length(n, "for", policy.MinDevices)
+		}},
+		{name: "most", read: func(r *reader, n *yaml.Node, d *policy.Devices) {
+			d.Limit = r.count(n, "most", "devices", policy.MaxDevices)
+		}},
 	}
 
 	ticketKeys = []key[ticketDraft]{
@@ -88,7 +98,21 @@ var (
 	groupKeys = []key[groupDraft]{
 		{name: "slack", read: (*reader).slackGroup},
 		{name: "people", read: (*reader).peopleGroup},
+		{name: "aws_roles", read: (*reader).awsRolesGroup},
+		{name: "oidc", read: (*reader).oidcGroup},
 		{name: "pagerduty", refused: true, read: (*reader).pagerdutyGroup},
+	}
+
+	awsRoleKeys = []key[awsRoleDraft]{
+		{name: "arn", required: true, read: func(_ *reader, n *yaml.Node, d *awsRoleDraft) { d.arn = n }},
+		{name: "id", required: true, read: func(r *reader, n *yaml.Node, d *awsRoleDraft) {
+			d.id = r.word(n, "id", access.IsRoleID, "the unique id of the role, like AROAEXAMPLEBUILDROLE1")
+		}},
+	}
+
+	oidcKeys = []key[oidcDraft]{
+		{name: "issuer", required: true, read: (*reader).issuer},
+		{name: "claims", required: true, read: (*reader).claims},
 	}
 
 	ruleKeys = []key[ruleDraft]{

@@ -20,6 +20,7 @@ type reader struct {
 	file     string
 	problems []Problem
 	warnings []Problem
+	sandbox  bool // Options.Sandbox
 }
 
 // errorf records an error at a node. The text is "what is wrong; what to write instead".

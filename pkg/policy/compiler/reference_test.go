@@ -198,12 +198,16 @@ var soundMaps = map[string]string{
 	"role":          `{about: more}`,
 	"account":       `{id: "333333333333", name: extra}`,
 	"accounts file": `{accounts: [{id: "333333333333", name: extra, tags: {env: prod, team: payments}}]}`,
+	"devices":       `{for: 30d, most: 5}`,
 	"group":         `{slack: S0EXTRA}`,
-	"rule":          `{name: extra, who: [payments], accounts: ["*"], roles: [ReadOnly], max: 1h, approvals: none}`,
-	"condition":     `{env: prod}`,
-	"approval":      `{from: [leads], need: 1}`,
-	"review":        `{by: [leads], within: 24h}`,
-	"never":         `{name: extra, who: [contractors], accounts: ["*"], roles: [Admin]}`,
+	"aws role":      `{arn: "arn:aws:iam::332000000000:role/CodeBuildRole", id: AROAEXAMPLEBUILDROLE1}`,
+	"oidc": `{issuer: "https://token.actions.githubusercontent.com",
+ claims: {repository_id: "456789", environment: production}}`,
+	"rule":      `{name: extra, who: [payments], accounts: ["*"], roles: [ReadOnly], max: 1h, approvals: none}`,
+	"condition": `{env: prod}`,
+	"approval":  `{from: [leads], need: 1}`,
+	"review":    `{by: [leads], within: 24h}`,
+	"never":     `{name: extra, who: [contractors], accounts: ["*"], roles: [Admin]}`,
 }
 
 func TestEveryMistakeInTheReferenceHasItsError(t *testing.T) {
@@ -290,6 +294,11 @@ func place(t *testing.T, policy *yaml.Node, what string, one *yaml.Node) {
 		return n
 	}
 	listOf := func(n *yaml.Node) *yaml.Node { return &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{n}} }
+	mapOf := func(key string, n *yaml.Node) *yaml.Node {
+		m := &yaml.Node{Kind: yaml.MappingNode}
+		set(m, key, n)
+		return m
+	}
 	extra := &yaml.Node{Kind: yaml.ScalarNode, Value: "extra"}
 	switch what {
 	case "policy":
@@ -297,12 +306,18 @@ func place(t *testing.T, policy *yaml.Node, what string, one *yaml.Node) {
 		set(policy, "settings", one)
 	case "ticket":
 		set(policy, "settings", within("settings", "ticket", one))
+	case "devices":
+		set(policy, "settings", within("settings", "devices", one))
 	case "role":
 		section("roles", extra, one)
 	case "account":
 		section("accounts", one)
 	case "group":
 		section("groups", extra, one)
+	case "aws role":
+		section("groups", extra, mapOf("aws_roles", listOf(one)))
+	case "oidc":
+		section("groups", extra, mapOf("oidc", one))
 	case "rule":
 		section("rules", one)
 	case "condition":

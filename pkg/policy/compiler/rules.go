@@ -122,13 +122,14 @@ func (c *compiler) linkRules() {
 		c.checkCanMatch(d, one.Roles)
 		for _, need := range d.requirements {
 			one.Requirements = append(one.Requirements, policy.Requirement{
-				From: values(need.from), Approver: c.principalsOf(need.from), Required: need.need,
+				From: values(need.from), Approver: c.peopleOf(need.from, "approve"), Required: need.need,
 			})
 		}
 		c.checkRequirements(d, one.Requirements)
+		c.checkGivesKeys(d, &one)
 		if d.reviewers != nil {
 			one.Review = &access.Review{By: values(d.reviewers), Within: d.within}
-			one.Reviewers = c.principalsOf(d.reviewers)
+			one.Reviewers = c.peopleOf(d.reviewers, "review")
 		}
 		one.Channels = c.channelsOf(d)
 		if one.Name != "" {

@@ -43,7 +43,22 @@ func (r *reader) settings(n *yaml.Node, d *draft) {
 func defaultSettings() policy.Settings {
 	return policy.Settings{
 		AnswerWithin: defaultAnswerWithin, PendingAtMost: defaultPending, AsksPerHour: defaultAsks,
-		TicketExample: defaultExample,
+		TicketExample: defaultExample, Devices: defaultDevices(),
+	}
+}
+
+func defaultDevices() policy.Devices { return policy.Devices{For: 30 * 24 * time.Hour, Limit: 5} }
+
+// devices reads "none", or the limits of the devices that people pair.
+func (r *reader) devices(n *yaml.Node, s *settingsDraft) {
+	n = resolve(n)
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Value == "none":
+		s.Devices = policy.Devices{}
+	case n.Kind == yaml.ScalarNode && !isNull(n):
+		r.errorf(n, "devices cannot be %s; write none, or a map: {for: 30d, most: 5}", quoted(n.Value))
+	default:
+		object(r, n, "devices", devicesKeys, &s.Devices)
 	}
 }
 

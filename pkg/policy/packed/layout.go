@@ -37,6 +37,8 @@ func (l *layout) settings(s *policy.Settings) {
 	l.text(&s.TicketLink)
 	number(l.coder, &s.PendingAtMost, math.MaxInt32)
 	number(l.coder, &s.AsksPerHour, math.MaxInt32)
+	l.length(&s.Devices.For)
+	number(l.coder, &s.Devices.Limit, math.MaxInt32)
 }
 
 func (l *layout) role(r *policy.Role) {
@@ -54,6 +56,21 @@ func (l *layout) principal(x *policy.Principal) {
 	l.text(&x.Group)
 	l.texts(&x.IDs)
 	l.texts(&x.Addresses)
+	list(l.coder, &x.Roles, nil, l.machineRole)
+	l.text(&x.Issuer)
+	list(l.coder, &x.Claims, nil, l.claim)
+}
+
+func (l *layout) machineRole(r *policy.MachineRole) {
+	l.text(&r.Partition)
+	l.text(&r.Account)
+	l.text(&r.Name)
+	l.text(&r.ID)
+}
+
+func (l *layout) claim(c *policy.Claim) {
+	l.text(&c.Name)
+	l.text(&c.Value)
 }
 
 func (l *layout) rule(r *policy.Rule) {

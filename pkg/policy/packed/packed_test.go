@@ -57,7 +57,7 @@ func TestSameSourceHasSamePackedForm(t *testing.T) {
 // A program must not misread the form of another version. If this test fails because the layout has
 // changed, raise formNumber, and write both new values here.
 func TestFormKeepsItsNumber(t *testing.T) {
-	const number, want = 3, "c2cafd6d4645"
+	const number, want = 4, "977aa7c38a84"
 	got := policytest.Compile(t, policytest.Everything(3)).Digest()
 	if packed.FormNumber != number || got != want {
 		t.Errorf("form %d: got %s, want %s of form %d", packed.FormNumber, got, want, number)
@@ -192,6 +192,23 @@ func TestImpossiblePolicyDoesNotLoad(t *testing.T) {
 
 const day = 24 * time.Hour
 
+// machines returns the group of machines of a kind.
+func machines(d *policy.Definition, kind policy.PrincipalKind) *policy.Principal {
+	return &d.Principals[slices.IndexFunc(d.Principals, func(x policy.Principal) bool { return x.Kind == kind })]
+}
+
+// A program of this version must say that a policy is of another one, and not guess at its bytes.
+func TestPolicyOfAnotherFormIsRefusedWithWhatToDo(t *testing.T) {
+	for _, form := range []byte{packed.FormNumber - 1, packed.FormNumber + 1} {
+		src := policytest.Repository(t).Packed()
+		src[packed.FormAt] = form
+		_, err := packed.Load(src, policytest.Bastion)
+		if !errors.Is(err, packed.ErrOtherForm) || !strings.Contains(err.Error(), "make build") {
+			t.Errorf("form %d: got %v", form, err)
+		}
+	}
+}
+
 // impossible are changes that make a definition one that the compiler never makes.
 var impossible = map[string]func(*policy.Definition){
 	"accounts out of order": func(d *policy.Definition) {
@@ -214,7 +231,20 @@ var impossible = map[string]func(*policy.Definition){
 	"an unknown reviewer":           func(d *policy.Definition) { d.Rules[0].Reviewers[0] = 100 },
 	"groups out of order":           func(d *policy.Definition) { slices.Reverse(d.PrincipalsByGroup) },
 	"a group left out":              func(d *policy.Definition) { d.PrincipalsByGroup = d.PrincipalsByGroup[1:] },
-	"an unknown kind of principal":  func(d *policy.Definition) { d.Principals[0].Kind = policy.SlackGroup + 1 },
+	"an unknown kind of principal":  func(d *policy.Definition) { d.Principals[0].Kind = policy.OIDC + 1 },
+	"roles of machines with people": func(d *policy.Definition) { machines(d, policy.AWSRoles).IDs = []string{"U0TWO"} },
+	"roles of machines with a token": func(d *policy.Definition) {
+		machines(d, policy.AWSRoles).Claims = machines(d, policy.OIDC).Claims
+	},
+	"no role of machines":           func(d *policy.Definition) { machines(d, policy.AWSRoles).Roles = nil },
+	"a token without claims":        func(d *policy.Definition) { machines(d, policy.OIDC).Claims = nil },
+	"a token without an issuer":     func(d *policy.Definition) { machines(d, policy.OIDC).Issuer = "" },
+	"claims out of order":           func(d *policy.Definition) { slices.Reverse(machines(d, policy.OIDC).Claims) },
+	"people with roles":             func(d *policy.Definition) { machines(d, policy.AWSRoles).Kind = policy.Named },
+	"everyone with claims":          func(d *policy.Definition) { machines(d, policy.OIDC).Kind = policy.Everyone },
+	"devices for a minute":          func(d *policy.Definition) { d.Settings.Devices.For = time.Minute },
+	"devices without a limit":       func(d *policy.Definition) { d.Settings.Devices.Limit = 0 },
+	"too many devices":              func(d *policy.Definition) { d.Settings.Devices.Limit = policy.MaxDevices + 1 },
 	"a rule that sets itself aside": func(d *policy.Definition) { d.Rules[0].SetAsideBy = []int32{0} },
 	"a circle of rules":             func(d *policy.Definition) { d.Rules[1].SetAsideBy = []int32{2} },
 	"set aside by an unknown rule":  func(d *policy.Definition) { d.Rules[1].SetAsideBy = []int32{3} },

@@ -151,6 +151,7 @@ settings:
   remind_after: 30m
   pending_at_most: 7
   asks_per_hour: 70
+  devices: {for: 7d, most: 3}
   ticket: {pattern: '[A-ZÄ]+-[0-9]+', link: 'https://x.example.com/{ticket}'}
 accounts:
   - id: "111111111111"
@@ -172,6 +173,11 @@ groups:
   again: {slack: S0Z}
   people: {people: [One@example.com, U0TWO, three@example.com]}
   on-call: {slack: S0ONCALL}
+  builds:
+    aws_roles:
+      - arn:aws:iam::332000000000:role/Build
+      - {arn: "arn:aws-cn:iam::332000000000:role/b", id: AROAEXAMPLEBUILDROLE1}
+  release: {oidc: {issuer: https://ci.example.com, claims: {sub: "repo:ä", environment: production}}}
 rules:
   - name: "one, “1”"
     who: [Three@example.com, everyone]
@@ -185,7 +191,7 @@ rules:
     review: {by: [five@example.com, a], within: 24h}
     expires: 9999-12-31
   - name: two
-    who: [on-call]
+    who: [on-call, builds, release]
     accounts: [{env: prod}]
     roles: ["Role*"]
     max: 5m

@@ -18,10 +18,12 @@ var Noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 const Bastion = "999999999999"
 
 // Workspace has the people and groups of the sandbox. People are known by short names, from which
-// their ids and addresses are made: dev1 is U0DEV1 and dev1@example.com.
+// their ids and addresses are made: dev1 is U0DEV1 and dev1@example.com. It also has two machines:
+// build, a session of a role, and release, a run at GitHub.
 type Workspace struct {
-	People map[string]access.Person
-	Groups map[string][]string // by id of the group: short names or addresses; nil: not known
+	People   map[string]access.Person
+	Groups   map[string][]string // by id of the group: short names or addresses; nil: not known
+	Machines map[string]access.Machine
 }
 
 // NewWorkspace returns a workspace in which everybody and every group is known.
@@ -39,6 +41,17 @@ func NewWorkspace() Workspace {
 		p.Membership = membership
 		w.People[name] = p
 	}
+	w.Machines = map[string]access.Machine{
+		"build": {Role: &access.RoleSession{
+			Partition: "aws", Account: "332000000000", Name: "CodeBuildRole", ID: "AROAEXAMPLEBUILDROLE1",
+			Session: "build-1",
+		}},
+		"release": {Run: &access.Run{Issuer: "https://token.actions.githubusercontent.com", Claims: map[string]string{
+			"sub": "repo:octo-org/octo-repo:environment:production", "repository": "octo-org/octo-repo",
+			"repository_id": "456789", "repository_owner_id": "123456", "environment": "production",
+			"run_id": "9001", "run_attempt": "1",
+		}}},
+	}
 	return w
 }
 
@@ -48,9 +61,41 @@ func member(name string) access.Person {
 	}
 }
 
-// Person returns the person with a short name. A person whom the workspace does not have is one
-// whose profile cannot be read.
+// ChangeMachine changes one part of a machine: partition, account, role, id or session of a session of
+// a role; the issuer of a run, or one of its claims. A claim "none" is removed.
+func (w Workspace) ChangeMachine(name, part, to string) error {
+	m, ok := w.Machines[name]
+	if !ok {
+		return fmt.Errorf("there is no machine %q", name)
+	}
+	if m.Run != nil {
+		switch {
+		case part == "issuer":
+			m.Run.Issuer = to
+		case to == "none":
+			delete(m.Run.Claims, part)
+		default:
+			m.Run.Claims[part] = to
+		}
+		return nil
+	}
+	parts := map[string]*string{
+		"partition": &m.Role.Partition, "account": &m.Role.Account, "role": &m.Role.Name, "id": &m.Role.ID,
+		"session": &m.Role.Session,
+	}
+	if parts[part] == nil {
+		return fmt.Errorf("a session of a role has no %q", part)
+	}
+	*parts[part] = to
+	return nil
+}
+
+// Person returns the person or machine with a short name. A person whom the workspace does not have is
+// one whose profile cannot be read.
 func (w Workspace) Person(name string) access.Person {
+	if m, ok := w.Machines[name]; ok {
+		return m.Person()
+	}
 	if p, ok := w.People[name]; ok {
 		return p
 	}
