@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"pkg/store/dynamo":             {"pkg/access", "pkg/store"},
 	"pkg/vend":                     {"pkg/access", "pkg/awscall"},
 	"pkg/slackapi":                 {"pkg/access"},
+	"pkg/wire":                     {"pkg/access"},
 	"pkg/awscall":                  {},
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},
