@@ -125,9 +125,9 @@ func (d *delivery) card() slackui.Message {
 
 // hasDirectMessage reports whether the requester gets a direct message about the
 // state. A requester who cancelled knows it. One who still waits has read it in the
-// answer to the form.
+// answer to the form. A machine has no direct channel.
 func (d *delivery) hasDirectMessage() bool {
-	return d.request.State != access.Pending && d.request.State != access.Cancelled
+	return d.request.Requester.Machine == nil && d.request.State != access.Pending && d.request.State != access.Cancelled
 }
 
 // mayPost reports whether this invocation may send the message of a slot. An owed
@@ -252,8 +252,12 @@ func (d *delivery) owe(ctx context.Context, o access.Owed, err error) {
 }
 
 // tellNotAsked tells the requester once that no approver could be asked, and once
-// that they were asked after all.
+// that they were asked after all. The operators are told in any case, and a machine
+// asks for the state itself.
 func (d *delivery) tellNotAsked(ctx context.Context) {
+	if d.request.Requester.Machine != nil {
+		return
+	}
 	to := access.Owed{Slot: slotNotAsked, Channel: d.request.Requester.ID}
 	told := d.posted.At(slotNotAsked)
 	asked := false

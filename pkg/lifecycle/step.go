@@ -126,9 +126,17 @@ func (s Step) load(ctx context.Context, id string) (snapshot, error) {
 type people map[string]access.Person
 
 // meet reads the person who acts on a request, the requester, and everybody who has
-// approved.
+// approved. Slack knows nothing of a machine: it is as it proved to be when it asked.
 func (s Step) meet(ctx context.Context, m snapshot, by string) people {
-	return s.Roster.people(ctx, m.directory, append(approvers(m.request), m.request.Requester.ID, by))
+	ids := append(approvers(m.request), by)
+	if m.request.Requester.Machine == nil {
+		ids = append(ids, m.request.Requester.ID)
+	}
+	met := s.Roster.people(ctx, m.directory, ids)
+	if m.request.Requester.Machine != nil {
+		met[m.request.Requester.ID] = m.request.Requester
+	}
+	return met
 }
 
 func approvers(r access.Request) (ids []string) {

@@ -17,6 +17,7 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 		slack.NewHeaderBlock(plainText(truncate(title(r), maxHeader))),
 		section(question(r)),
 	}
+	blocks = append(blocks, machineBlocks(r)...)
 	if r.Ticket != "" {
 		blocks = append(blocks, ticketLine(r.Ticket, ticketLink))
 	}
@@ -28,16 +29,23 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 	blocks = append(blocks, typedText(reasonLabel, r.Reason)...)
 	switch r.State {
 	case access.Pending:
-		blocks = append(blocks, actions(
+		row := []slack.BlockElement{
 			button("Approve", ActionApprove, r.ID, slack.StylePrimary),
 			button("Deny", ActionDeny, r.ID, slack.StyleDanger),
-			button("Cancel", ActionCancel, r.ID, slack.StyleDefault),
-		))
+		}
+		if r.Requester.Machine == nil { // a machine cancels by a call
+			row = append(row, button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
+		}
+		blocks = append(blocks, actions(row...))
 	case access.Active:
 		blocks = append(blocks, actions(button("Revoke", ActionRevoke, r.ID, slack.StyleDanger)))
 	}
 	blocks = append(blocks, smallPrint(requestID(r)))
-	return Message{Text: heading(r) + ", asked by “" + shortName(r.Requester.Name) + "”", Blocks: blocks}
+	by := ", asked by “"
+	if r.Requester.Machine != nil {
+		by = ", asked by a machine, “"
+	}
+	return Message{Text: heading(r) + by + shortName(r.Requester.Name) + "”", Blocks: blocks}
 }
 
 const (
@@ -80,7 +88,7 @@ func question(r access.Request) string {
 	if r.State == access.Pending {
 		verb = " asks for "
 	}
-	return mention(r.Requester) + verb + roleIn(r) + " for *" + access.FormatLength(r.Asked) + "*."
+	return asker(r.Requester) + verb + roleIn(r) + " for *" + access.FormatLength(r.Asked) + "*."
 }
 
 // requestID is the last line of a card.

@@ -4,6 +4,7 @@
 //	parse.go      commands, clicks and forms as Slack sends them
 //	line.go       the one-line form, /aws-access ACCOUNT ROLE TIME "REASON"
 //	card.go       the card in the approvers' channels, and the sentences about a request's state
+//	machine.go    which machine asks: a session of a role, or a run, with its link
 //	list.go       the list of /aws-access list
 //	form.go       the form, the forms of approvers, and the account menu
 //	answers.go    answers to a command or a form, help, and errors in words

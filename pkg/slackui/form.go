@@ -137,13 +137,24 @@ func modal(callback, title, submit, away string, blocks []slack.Block) slack.Mod
 	return v
 }
 
-const reasonIsRead = "The requester reads this"
+const (
+	reasonIsRead    = "The requester reads this"
+	reasonIsPrinted = "The machine gets this as the answer"
+)
+
+// reasonHint says who reads the reason of a denial.
+func reasonHint(r access.Request) string {
+	if r.Requester.Machine != nil {
+		return reasonIsPrinted
+	}
+	return reasonIsRead
+}
 
 // DenyForm asks for the reason of a denial. Its metadata is the request's id.
 func DenyForm(r access.Request) slack.ModalViewRequest {
 	v := modal(CallbackDeny, "Deny a request", "Deny", "Back", []slack.Block{
-		section(mention(r.Requester) + " asks for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + "."),
-		input("Reason", ActionReason, reasonInput(reasonIsRead), ""),
+		section(asker(r.Requester) + " asks for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + "."),
+		input("Reason", ActionReason, reasonInput(reasonHint(r)), ""),
 	})
 	v.PrivateMetadata = r.ID
 	return v
@@ -158,6 +169,7 @@ func ConfirmForm(action string, r access.Request, ticketLink string) slack.Modal
 			"This is the real request:"),
 		section(question(r)),
 	}
+	blocks = append(blocks, machineBlocks(r)...)
 	if r.Ticket != "" {
 		blocks = append(blocks, ticketLine(r.Ticket, ticketLink))
 	}
@@ -173,7 +185,7 @@ func ConfirmForm(action string, r access.Request, ticketLink string) slack.Modal
 	case ActionRevoke:
 		v = modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
 	default:
-		blocks = append(blocks, input("Reason", ActionReason, reasonInput(reasonIsRead), ""))
+		blocks = append(blocks, input("Reason", ActionReason, reasonInput(reasonHint(r)), ""))
 		v = modal(CallbackDeny, "Deny this request?", "Deny", "Back", blocks)
 	}
 	v.PrivateMetadata = r.ID

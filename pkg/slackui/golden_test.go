@@ -176,6 +176,7 @@ func messages() map[string]Message {
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 	}
 	maps.Copy(all, noticeMessages(expired, ended, revoked))
+	maps.Copy(all, machineMessages())
 	return all
 }
 
@@ -242,6 +243,8 @@ func views() map[string]slack.ModalViewRequest {
 		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
 		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
 		"form-sent":            SubmittedView(pending()),
+		"form-confirm-machine": ConfirmForm(ActionDeny, byMachine(githubRun(), ""), ""),
+		"form-deny-machine":    DenyForm(byMachine(githubRun(), "")),
 		"form-problem": ErrorView(ErrorAnswer(&access.Refusal{Code: "unknown_form", Says: "This form no longer works.",
 			Next: "Start again with /aws-access."}, reference)),
 	}

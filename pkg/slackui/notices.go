@@ -62,8 +62,17 @@ type Notice struct {
 //	expired, given back, revoked   to the requester
 //
 // Denials, time-outs and grants have none: RequesterMessage is new then. r is the request as it is now, which may be
-// later than the event: a notice that is no longer true is not sent.
+// later than the event: a notice that is no longer true is not sent. A machine has no direct channel: it asks for the
+// state itself.
 func NoticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok bool) {
+	n, ok = noticeOf(e, r, now)
+	if n.ToRequester && r.Requester.Machine != nil {
+		return Notice{}, false
+	}
+	return n, ok
+}
+
+func noticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok bool) {
 	switch {
 	case e.Verb == access.Tick && e.To == access.Pending && r.State == access.Pending:
 		return belowCard("Still waiting for " + missingApprovals(r.Requirements) + ". It times out " +

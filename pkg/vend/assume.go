@@ -142,8 +142,12 @@ func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 
 // sourceIdentity is how CloudTrail names a person, in this session and in every further role that it assumes: the
 // verified address in lower case, so that a person has one identity, or the Slack id if STS does not accept the address
-// (because of an apostrophe, for example).
+// (because of an apostrophe, for example). A machine has a source identity of its own form
+// (access.Machine.SourceIdentity), so that nobody takes it for a person.
 func sourceIdentity(p access.Person) string {
+	if p.Machine != nil {
+		return p.Machine.SourceIdentity()
+	}
 	if address := access.FoldEmail(p.Email); sessionName.MatchString(address) {
 		return address
 	}
@@ -152,10 +156,14 @@ func sourceIdentity(p access.Person) string {
 
 // tags are for use in policies, as aws:PrincipalTag/GrantId. None is transitive: with a transitive tag, a session could
 // assume only further roles whose trust allows sts:TagSession, and most do not. The source identity is always passed
-// on.
+// on. A machine has no SlackUser, and Person is its source identity: the trust policies of target roles
+// accept no other key (infra/member/roles.yaml).
 func tags(v access.Vending, who string) ([]types.Tag, error) {
 	list := make([]types.Tag, 0, 3)
 	for _, t := range [...]struct{ key, value string }{{"GrantId", v.Grant}, {"Person", who}, {"SlackUser", v.Who.ID}} {
+		if t.key == "SlackUser" && v.Who.Machine != nil {
+			continue
+		}
 		if !tagValue.MatchString(t.value) {
 			return nil, fmt.Errorf("tag %s: %q does not match %s", t.key, t.value, tagValue)
 		}

@@ -43,6 +43,32 @@ func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
 	}
 }
 
+// A machine of any kind gets a session whose record at AWS names it, and names no person.
+func TestASessionOfAMachineNamesTheMachine(t *testing.T) {
+	build := access.Machine{Role: &access.RoleSession{
+		Partition: "aws", Account: "332000000000", Name: "CodeBuildRole", ID: "AROAEXAMPLEBUILDROLE1", Session: "build-1",
+	}}
+	claims := map[string]string{
+		"sub": "repo:octo-org/octo-repo:environment:production", "repository_id": "1", "run_id": "2", "run_attempt": "3",
+		"user_email": "lead1@example.com",
+	}
+	run := access.Machine{Run: &access.Run{Issuer: "https://token.actions.githubusercontent.com", Claims: claims}}
+	for want, m := range map[string]access.Machine{
+		"aws+332000000000+CodeBuildRole":                                   build,
+		"oidc+github+repo=octo-org=octo-repo=environment=pr+MXP47EU5FQQRG": run,
+	} {
+		c := newCloud(t)
+		v := vending("ReadOnly", noon, noon.Add(4*time.Hour))
+		v.Who = m.Person()
+		c.session(t, v)
+		got := c.Sessions()[0]
+		tags := map[string]string{"GrantId": v.Grant, "Person": want}
+		if got.SourceIdentity != want || !cmp.Equal(got.Tags, tags) || got.SessionName != v.Session {
+			t.Errorf("got %s, %s with %v; want %s with %v", got.SourceIdentity, got.SessionName, got.Tags, want, tags)
+		}
+	}
+}
+
 func TestASessionLastsAsLongAsTheGrantWithinTheLimitsOfSTS(t *testing.T) {
 	for left, want := range map[time.Duration]time.Duration{
 		time.Second:                           900 * time.Second,
@@ -141,6 +167,7 @@ func TestAnInvalidCallIsNotSent(t *testing.T) {
 		"session name":          func(v *access.Vending) { v.Session = "a b" },
 		"long session name":     func(v *access.Vending) { v.Session = strings.Repeat("x", 65) },
 		"no person":             func(v *access.Vending) { v.Who = access.Person{} },
+		"an empty machine":      func(v *access.Vending) { v.Who.Machine = &access.Machine{} },
 		"no grant":              func(v *access.Vending) { v.Grant = "" },
 		"invalid grant":         func(v *access.Vending) { v.Grant = "a,b" },
 	} {

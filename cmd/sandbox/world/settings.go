@@ -48,7 +48,7 @@ const MaxTokenBytes = 4096
 // Compile compiles a policy file as if it were deployed at now. The error is
 // compiler.Problems when the policy itself is wrong.
 func Compile(settings Settings, text []byte, now time.Time) (*policy.Policy, []compiler.Problem, error) {
-	options := compiler.Options{Bastion: Bastion, Now: now, Read: readIn(settings.PolicyDir)}
+	options := compiler.Options{Bastion: Bastion, Now: now, Read: readIn(settings.PolicyDir), Sandbox: true}
 	return compiler.Compile(policyName, text, options)
 }
 
