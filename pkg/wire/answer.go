@@ -174,7 +174,7 @@ func (s *Sent) checkSigner(signed signed) (string, error) {
 		return "", err
 	}
 	thumbprint := key.Thumbprint()
-	if thumbprint != s.server.AnswerKey && (s.next == "" || thumbprint != s.next) {
+	if thumbprint != s.server.AnswerKey && thumbprint != s.next {
 		return "", signed.refuse(WrongAnswerKey, "it is not signed by the key that the URL names")
 	}
 	return thumbprint, signed.verify(key)

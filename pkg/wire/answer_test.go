@@ -364,3 +364,39 @@ func TestAnswerKeysAreOneOrTwo(t *testing.T) {
 		t.Errorf("no key: got %v", err)
 	}
 }
+
+// The answer key signed these too. What is not whole would fail later, in somebody else's program.
+func TestSealedAnswerThatIsNotWholeIsRefused(t *testing.T) {
+	x := ask(t, keysCall)
+	whole := members{"account": "111111111111", "role": "R", "access_key_id": "ASIA", "secret_access_key": "s",
+		"session_token": "t", "expires": noon}
+	read := func(body members) Answer {
+		payload, err := withTime(body, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jws, err := x.keys.sign(x.call.Ref, 200, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := x.sent.Read(reseal(t, x, jws))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if _, err := read(whole).Keys(); err != nil {
+		t.Errorf("whole keys are refused: %v", err)
+	}
+	for name := range whole {
+		if _, err := read(whole.with(name, nil)).Keys(); CodeOf(err) != BadAnswer {
+			t.Errorf("keys without %s: got %v", name, err)
+		}
+	}
+	_, err := read(whole.with("link", "https://x")).Keys()
+	wantRefusal(t, err, BadAnswer, "does not hold keys")
+	_, err = read(whole.with("link", "https://x")).Link()
+	wantRefusal(t, err, BadAnswer, "does not hold a link")
+	_, err = read(members{"account": "1", "role": "R", "expires": noon}).Link()
+	wantRefusal(t, err, BadAnswer, "does not hold a link")
+}

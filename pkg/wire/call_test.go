@@ -330,3 +330,24 @@ func TestCallThatWouldBeRefusedIsNotSent(t *testing.T) {
 	_, err = Caller{Server: server}.Sign(Payload{Op: List}, noon)
 	wantRefusal(t, err, BadKey, "there is none")
 }
+
+// A member of the workspace who has seen somebody's jti must not be able to use it up.
+func TestTwoDevicesWithOneJTIHaveTwoIDs(t *testing.T) {
+	one, other := newKey(t), newKey(t)
+	first, err := receive(signRaw(t, one, headerOf(one).json(t), listPayload), one.Public(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := receive(signRaw(t, other, headerOf(other).json(t), listPayload), other.Public(), noon)
+	if err != nil || first.JTI != second.JTI || first.ID() == second.ID() {
+		t.Errorf("got %s and %s: %v", first.ID(), second.ID(), err)
+	}
+}
+
+func TestOnlyAStringIsText(t *testing.T) {
+	for _, value := range []string{"null", "1", "true", "[]", "{}", "", `["a"]`} {
+		if text, ok := textOf([]byte(value)); ok {
+			t.Errorf("%s is read as the text %q", value, text)
+		}
+	}
+}

@@ -125,3 +125,22 @@ func TestSecretsInTheOpenWouldBeSeen(t *testing.T) {
 		}
 	}
 }
+
+// Not even an address is printed where package fmt asks the value.
+func TestHoldersOfSecretsPrintAsHidden(t *testing.T) {
+	x := ask(t, listCall)
+	answer, err := x.sent.Read(x.answer(t, 200, members{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []any{newKey(t), newCode(t), x.sent, answer} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x"} {
+			if got := fmt.Sprintf(verb, value); got != hidden {
+				t.Errorf("%s of %T: got %s, want %s", verb, value, got, hidden)
+			}
+		}
+		if text, err := json.Marshal(value); err == nil {
+			t.Errorf("%T marshals to %s", value, text)
+		}
+	}
+}
