@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"pkg/vend":                     {"pkg/access", "pkg/awscall"},
 	"pkg/slackapi":                 {"pkg/access"},
 	"pkg/wire":                     {"pkg/access"},
+	"pkg/home":                     {"pkg/access", "pkg/wire"},
 	"pkg/awscall":                  {},
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},

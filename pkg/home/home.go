@@ -1,0 +1,160 @@
+package home
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/wire"
+)
+
+// Home is the directory of the command.
+type Home struct{ folder }
+
+// Names of files in the directory. The cache is a directory in it.
+const (
+	configFile = "config.json"
+	keyFile    = "device.pem"
+	cacheDir   = "cache"
+)
+
+// Variable is the environment variable with the path of the directory.
+const Variable = "AWS_ACCESS_HOME"
+
+// Dir returns the path of the directory: the variable's, or aws-access in the user's configuration
+// directory.
+func Dir(getenv func(string) string) (string, error) {
+	if dir := getenv(Variable); dir != "" {
+		if !filepath.IsAbs(dir) {
+			return "", fmt.Errorf("read %s: %q is not an absolute path", Variable, dir)
+		}
+		return filepath.Clean(dir), nil
+	}
+	base, err := os.UserConfigDir()
+	if runtime.GOOS == "windows" {
+		base, err = os.UserCacheDir() // %LocalAppData%; the configuration directory would roam
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the configuration directory: %w; set %s to a path", err, Variable)
+	}
+	return filepath.Join(base, "aws-access"), nil
+}
+
+// Open opens the directory, and makes it if it does not exist.
+//
+// Errors: *Unsafe if it is a link, belongs to somebody else, or is open to others.
+func Open(dir string) (*Home, error) {
+	if err := os.MkdirAll(filepath.Dir(dir), privateDir); err != nil { //nolint:gosec // the person chooses it
+		return nil, fmt.Errorf("make %s: %w", filepath.Dir(dir), err)
+	}
+	err := os.Mkdir(dir, privateDir) //nolint:gosec // the person chooses the directory
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make %s: %w", dir, err)
+	}
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Home{f}, nil
+}
+
+// Close closes the directory.
+func (h *Home) Close() error { return h.root.Close() }
+
+// Config says for which server the device is paired, and whose it is.
+type Config struct {
+	Server  wire.URL
+	NextKey string // thumbprint of the answer key that comes next, if an answer has named it
+	Person  string // whose device it is, for people
+}
+
+// stored is the form of config.json. Members that a newer version wrote are ignored.
+type stored struct {
+	URL     string `json:"url"`
+	NextKey string `json:"next_answer_key,omitempty"`
+	Person  string `json:"person,omitempty"`
+}
+
+// ErrNotPaired says that this computer is no device yet.
+var ErrNotPaired = errors.New(
+	"this computer is not paired; type /aws-access login in Slack, and then run the command that it shows")
+
+// Config reads the configuration.
+//
+// Errors: ErrNotPaired, *Unsafe, or that the file is damaged.
+func (h *Home) Config() (Config, error) {
+	text, err := h.read(configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, ErrNotPaired
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	var s stored
+	if err := json.Unmarshal(text, &s); err != nil {
+		return Config{}, h.damaged(configFile, err)
+	}
+	server, err := wire.ParseURL(s.URL)
+	if err != nil {
+		return Config{}, h.damaged(configFile, err)
+	}
+	return Config{Server: server, NextKey: s.NextKey, Person: s.Person}, nil
+}
+
+// SaveConfig writes the configuration.
+func (h *Home) SaveConfig(c Config) error {
+	text, err := json.MarshalIndent(stored{URL: c.Server.String(), NextKey: c.NextKey, Person: c.Person}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", configFile, err)
+	}
+	return h.write(configFile, append(text, '\n'))
+}
+
+// Key reads the device's key.
+//
+// Errors: ErrNotPaired, *Unsafe, or that the file is damaged.
+func (h *Home) Key() (wire.PrivateKey, error) {
+	text, err := h.read(keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return wire.PrivateKey{}, ErrNotPaired
+	}
+	if err != nil {
+		return wire.PrivateKey{}, err
+	}
+	keys, err := wire.ParsePrivateKeys(access.NewSecret(string(text)))
+	if err == nil && len(keys) != 1 {
+		err = errors.New("it has more than one key")
+	}
+	if err != nil {
+		return wire.PrivateKey{}, h.damaged(keyFile, err)
+	}
+	return keys[0], nil
+}
+
+// SaveKey writes the device's key. It is the only place that writes it.
+func (h *Home) SaveKey(key wire.PrivateKey) error {
+	text, err := key.PEM()
+	if err != nil {
+		return err
+	}
+	return h.write(keyFile, []byte(text.Reveal()))
+}
+
+// Forget removes key and configuration: the computer is no device any more. The key goes first.
+func (h *Home) Forget() error {
+	for _, name := range []string{keyFile, configFile} {
+		if err := h.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", h.path(name), err)
+		}
+	}
+	return nil
+}
+
+func (h *Home) damaged(name string, err error) error {
+	return fmt.Errorf("read %s: %w; run aws-access login again", h.path(name), err)
+}
