@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"pkg/slackapi":                 {"pkg/access"},
 	"pkg/wire":                     {"pkg/access"},
 	"pkg/home":                     {"pkg/access", "pkg/wire"},
+	"pkg/machine":                  {"pkg/access", "pkg/wire"},
 	"pkg/awscall":                  {},
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},

@@ -85,6 +85,32 @@ func RefuseUnknownMachine() error {
 	return refuse("unknown_machine", "It is not known which machine this is.", tellOperators)
 }
 
+// The proof of a machine. pkg/machine decides all of these.
+
+// RefuseBadProof is bad_proof: the proof is malformed, or STS does not know who signed it. It may be one
+// for another installation or another key.
+func RefuseBadProof() error {
+	return refuse("bad_proof", "The proof of this machine is not valid here.",
+		"Run the command again, with the URL of this installation and with credentials that have not expired.")
+}
+
+// RefuseOldProof is old_proof: the proof was signed more than five minutes ago, or will be in the future.
+func RefuseOldProof() error {
+	return refuse("old_proof", "The proof of this machine is too old, or the machine's clock is wrong.",
+		"Set the clock, and run the command again.")
+}
+
+// RefuseNotARole is not_a_role: the credentials are those of a user, of the root user or of a federated user.
+func RefuseNotARole() error {
+	return refuse("not_a_role", "These credentials are not those of a role.",
+		"A machine in AWS needs the credentials of a role that the policy names.")
+}
+
+// RefuseProofUnchecked is proof_unchecked: STS did not say who signed the proof.
+func RefuseProofUnchecked() error {
+	return refuse("proof_unchecked", "AWS did not say which role this machine has.", "Try again in a minute.")
+}
+
 // RefuseTargetRole is target_role: the machine is a session of a role that the policy
 // gives out, or a session that vend has started. policy.Decide decides it.
 func RefuseTargetRole(role, account string) error {

@@ -18,8 +18,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
-// Assumer assumes target roles. It is the only caller of STS in the product. Its own credentials are those of a role,
-// so every session is chained, and lasts at most one hour (docs/facts.md#a3).
+// Assumer assumes target roles. It is the only caller of sts:AssumeRole in the product. Its own credentials are those
+// of a role, so every session is chained, and lasts at most one hour (docs/facts.md#a3).
 type Assumer struct {
 	STS *sts.Client
 	// ExternalID returns the external id that the trust of target roles requires. fresh asks to read it again, because
@@ -86,7 +86,7 @@ func (a Assumer) once(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Assume
 	return a.call(ctx, in)
 }
 
-// call calls sts:AssumeRole. No other function of the product calls STS.
+// call calls sts:AssumeRole. No other function of the product does.
 func (a Assumer) call(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	out, err := a.STS.AssumeRole(ctx, in, a.retryOnlyThrottled, keepAnswer)
 	if err != nil {
