@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -101,7 +102,7 @@ const (
 )
 
 var (
-	roleForm      = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) // docs/facts.md#a1
+	roleForm      = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) // as the policy may name roles
 	lengthForm    = regexp.MustCompile(`^[A-Za-z0-9., ]+$`)
 	idForm        = regexp.MustCompile(`^[A-Za-z0-9]{1,100}$`)
 	deviceForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$`)
@@ -272,7 +273,7 @@ func isReason(text string) bool {
 }
 
 // isSealKey reports whether text is an X25519 public key to which something can be sealed. To a point
-// of low order nothing can (RFC 7748, section 6.1), and that must be known before a session is made.
+// of low order nothing can (docs/facts.md#k5), and that must be known before a session is made.
 func isSealKey(text string) bool {
 	data, ok := decode64(text)
 	if !ok {
@@ -282,12 +283,17 @@ func isSealKey(text string) bool {
 	if err != nil {
 		return false
 	}
-	private, err := ecdh.X25519().NewPrivateKey(make([]byte, 32))
+	private, err := anyX25519()
 	if err != nil {
 		return false
 	}
 	_, err = private.ECDH(public)
 	return err == nil
 }
+
+// anyX25519 is a private key that is no secret: a point of low order gives zero with every key.
+var anyX25519 = sync.OnceValues(func() (*ecdh.PrivateKey, error) {
+	return ecdh.X25519().NewPrivateKey(make([]byte, 32))
+})
 
 func badPayload(why string) error { return &Error{Code: BadPayload, What: "call", Why: why} }

@@ -123,8 +123,8 @@ func TestMalformedFieldIsRefusedByItsName(t *testing.T) {
 	}
 }
 
-// lowOrder is a point of order 8 (RFC 7748 and its errata name it): the shared secret with it is zero,
-// whatever the private key is.
+// lowOrder is a point of order 8 on Curve25519: the shared secret with it is zero, whatever the private key
+// is.
 func lowOrder() string {
 	point, err := hex.DecodeString("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
 	if err != nil {
