@@ -143,6 +143,17 @@ func TestRefusalIsKeptForTenSecondsAndAFailureIsNot(t *testing.T) {
 	}
 }
 
+func TestFailureLeavesTheCacheAsItWas(t *testing.T) {
+	f := newCache(t)
+	_, err := f.Keys(t.Context(), prod, 0, func(context.Context) (Keys, error) { return Keys{}, errors.New("no network") })
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if _, err := f.folder.read(prod.name()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was written: %v", err)
+	}
+}
+
 func TestNewGrantReplacesARefusalAfterEmpty(t *testing.T) {
 	f := newCache(t)
 	f.keys(t, prod, 0)
