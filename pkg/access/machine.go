@@ -140,9 +140,8 @@ func ParseRoleARN(arn string) (partition, account, name string, ok bool) {
 func (r Run) check() error {
 	size := 0
 	for name, value := range r.Claims {
-		one := len(name) + len(value)
-		size += one
-		if name == "" || one > MaxClaimBytes || !plain(name) || !plain(value) {
+		size += len(name) + len(value)
+		if !IsClaim(name, value) {
 			return fmt.Errorf("%w: a claim is too long, or has characters that cannot be seen", ErrNotMachine)
 		}
 	}
@@ -157,6 +156,12 @@ func (r Run) check() error {
 		return fmt.Errorf("%w: the token does not say which run it belongs to", ErrNotMachine)
 	}
 	return nil
+}
+
+// IsClaim reports whether a policy can name a claim with this value. What it cannot name
+// matches nothing.
+func IsClaim(name, value string) bool {
+	return name != "" && len(name)+len(value) <= MaxClaimBytes && plain(name) && plain(value)
 }
 
 // plain reports whether every character of a text can be seen. It refuses line breaks,

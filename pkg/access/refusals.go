@@ -111,6 +111,19 @@ func RefuseProofUnchecked() error {
 	return refuse("proof_unchecked", "AWS did not say which role this machine has.", "Try again in a minute.")
 }
 
+// RefuseBadToken is bad_token: the token of a pipeline is malformed, of another issuer, or for another
+// audience.
+func RefuseBadToken() error {
+	return refuse("bad_token", "The token of this pipeline is not one for this installation and this run of the command.",
+		"If its audience cannot be chosen, use --as aws.")
+}
+
+// RefuseUnknownRun is unknown_run: the token does not name one run.
+func RefuseUnknownRun() error {
+	return refuse("unknown_run", "The token of this pipeline does not say which run it belongs to.",
+		"AWS access knows the runs of GitHub Actions, Buildkite and GitLab.")
+}
+
 // RefuseTargetRole is target_role: the machine is a session of a role that the policy
 // gives out, or a session that vend has started. policy.Decide decides it.
 func RefuseTargetRole(role, account string) error {

@@ -1,9 +1,10 @@
 // Package machine finds out which machine calls. A machine in AWS proves itself by a call of
-// sts:GetCallerIdentity that it has signed and not sent.
+// sts:GetCallerIdentity that it has signed and not sent, and a pipeline by a token of its issuer.
 //
 //	hosts.go     the STS endpoints that are asked, by Region
 //	call.go      the call: what a machine signs, and what is sent, made by the same function
 //	identity.go  sends the call, and reads who signed it
+//	token.go     the run that a pipeline's token describes, once its signature is checked
 //
 // The package promises that STS is asked exactly one question, at one of the endpoints of its own
 // list: who signed this call, which names this installation and the key that signed the message. The
