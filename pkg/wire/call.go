@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"regexp"
 	"strconv"
 	"time"
 )
@@ -63,7 +62,7 @@ func Parse(text []byte, address string) (*Unverified, error) {
 }
 
 // timeForm is a number of seconds without sign, fraction and exponent.
-var timeForm = regexp.MustCompile(`^[1-9][0-9]{0,11}$`)
+var timeForm = formOf(`^[1-9][0-9]{0,11}$`)
 
 func (u *Unverified) readHeader() (err error) {
 	if err := u.readKey(); err != nil {
@@ -77,7 +76,7 @@ func (u *Unverified) readHeader() (err error) {
 	}
 	iat := string(u.signed.header["iat"])
 	seconds, err := strconv.ParseInt(iat, 10, 64)
-	if err != nil || !timeForm.MatchString(iat) {
+	if err != nil || !timeForm.match(iat) {
 		return u.signed.refuse(BadHeader, "its iat is not a number of whole seconds")
 	}
 	u.call.At = time.Unix(seconds, 0).UTC()

@@ -3,7 +3,6 @@ package wire
 import (
 	"crypto/ecdh"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -102,16 +101,16 @@ const (
 )
 
 var (
-	roleForm      = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) // as the policy may name roles
-	lengthForm    = regexp.MustCompile(`^[A-Za-z0-9., ]+$`)
-	idForm        = regexp.MustCompile(`^[A-Za-z0-9]{1,100}$`)
-	deviceForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$`)
-	regionForm    = regexp.MustCompile("^" + access.RegionPattern + "$")
-	dateForm      = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z$`)
-	keyIDForm     = regexp.MustCompile(`^ASIA[A-Z0-9]{12,28}$`)
-	signatureForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	tokenForm     = regexp.MustCompile(`^[A-Za-z0-9+/=_-]+$`)
-	jwtForm       = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+	roleForm      = formOf(`^[A-Za-z0-9_+=,.@-]{1,64}$`) // as the policy may name roles
+	lengthForm    = formOf(`^[A-Za-z0-9., ]+$`)
+	idForm        = formOf(`^[A-Za-z0-9]{1,100}$`)
+	deviceForm    = formOf(`^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9])?$`)
+	regionForm    = formOf("^" + access.RegionPattern + "$")
+	dateForm      = formOf(`^[0-9]{8}T[0-9]{6}Z$`)
+	keyIDForm     = formOf(`^ASIA[A-Z0-9]{12,28}$`)
+	signatureForm = formOf(`^[0-9a-f]{64}$`)
+	tokenForm     = formOf(`^[A-Za-z0-9+/=_-]+$`)
+	jwtForm       = formOf(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
 // texts are the fields of a payload that are plain text.
@@ -121,16 +120,16 @@ var texts = []struct {
 	fits func(string) bool
 }{
 	{"account", func(p *Payload) *string { return &p.Account }, func(s string) bool { return isLine(s, maxName) }},
-	{"role", func(p *Payload) *string { return &p.Role }, roleForm.MatchString},
+	{"role", func(p *Payload) *string { return &p.Role }, roleForm.match},
 	{"length", func(p *Payload) *string { return &p.Length },
-		func(s string) bool { return len(s) <= maxLength && lengthForm.MatchString(s) }},
+		func(s string) bool { return len(s) <= maxLength && lengthForm.match(s) }},
 	{"reason", func(p *Payload) *string { return &p.Reason }, isReason},
 	{"ticket", func(p *Payload) *string { return &p.Ticket }, func(s string) bool { return isLine(s, maxTicket) }},
-	{"id", func(p *Payload) *string { return &p.ID }, idForm.MatchString},
+	{"id", func(p *Payload) *string { return &p.ID }, idForm.match},
 	{"seal_to", func(p *Payload) *string { return &p.SealTo }, isSealKey},
 	{"device", func(p *Payload) *string { return &p.Device }, isThumbprint},
 	{"name", func(p *Payload) *string { return &p.Name },
-		func(s string) bool { return len(s) <= maxDevice && deviceForm.MatchString(s) }},
+		func(s string) bool { return len(s) <= maxDevice && deviceForm.match(s) }},
 	{"code_key", func(p *Payload) *string { return &p.CodeKey }, func(s string) bool { return is64(s, 32) }},
 	{"proof", func(p *Payload) *string { return &p.Proof }, func(s string) bool { return is64(s, 64) }},
 	{"answer_key", func(p *Payload) *string { return &p.AnswerKey }, isThumbprint},
@@ -195,7 +194,7 @@ func (p *Payload) readMachine(members map[string]json.RawMessage, allowed bool) 
 		return p.readAWS(aws)
 	}
 	token, ok := textOf(oidc)
-	if !ok || len(token) > maxToken || !jwtForm.MatchString(token) {
+	if !ok || len(token) > maxToken || !jwtForm.match(token) {
 		return badPayload("its oidc is not a compact JWS of a token")
 	}
 	p.OIDC = access.NewSecret(token)
@@ -211,14 +210,14 @@ func (p *Payload) readAWS(value json.RawMessage) error {
 	parts := []struct {
 		name string
 		into *string
-		form *regexp.Regexp
+		form form
 	}{
 		{"region", &proof.Region, regionForm}, {"date", &proof.Date, dateForm}, {"token", &token, tokenForm},
 		{"key_id", &proof.KeyID, keyIDForm}, {"signature", &proof.Signature, signatureForm},
 	}
 	for _, part := range parts {
 		text, ok := textOf(members[part.name])
-		if !ok || len(text) > maxToken || !part.form.MatchString(text) {
+		if !ok || len(text) > maxToken || !part.form.match(text) {
 			return badPayload("the " + part.name + " of its aws is missing, too long or malformed")
 		}
 		*part.into = text

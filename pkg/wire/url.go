@@ -3,7 +3,6 @@ package wire
 import (
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -23,7 +22,7 @@ func (u URL) String() string { return u.Address + "#" + u.AnswerKey }
 const maxURL = 512
 
 // The path ends in /v1. A stage or a base path may stand before it.
-var addressForm = regexp.MustCompile(`^(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])` +
+var addressForm = formOf(`^(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])` +
 	`(?::([1-9][0-9]{0,4}))?(?:/[A-Za-z0-9._~-]+)*/v1$`)
 
 // ParseURL reads a URL with its thumbprint. Plain http is accepted for loopback only.
@@ -49,7 +48,7 @@ func ParseURL(text string) (URL, error) {
 // checkAddress accepts one spelling of an address only, because the url of a call is compared byte
 // for byte.
 func checkAddress(address string) error {
-	parts := addressForm.FindStringSubmatch(address)
+	parts := addressForm().FindStringSubmatch(address)
 	if parts == nil {
 		return badURL("it is not like https://HOST/v1#THUMBPRINT, with a host in lower case and no user or query")
 	}
