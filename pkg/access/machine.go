@@ -56,13 +56,14 @@ const (
 	MaxRunBytes   = 8192 // of all claims
 )
 
-// runClaims are the claims that name one run, by the kind of pipeline. The first
-// list of which a token has every claim counts. A token that has none of the lists
-// does not say which run it belongs to, and is refused.
-var runClaims = [...][]string{
-	{"repository_id", "run_id", "run_attempt"},             // GitHub Actions (docs/facts.md#i1)
-	{"organization_slug", "pipeline_slug", "build_number"}, // Buildkite (docs/facts.md#i2)
-	{"project_id", "pipeline_id"},                          // GitLab (docs/facts.md#i3)
+// runClaims are the claims that name one run, by the kind of pipeline: those of the
+// pipeline, and those of the run. The first kind of which a token has every claim
+// counts. A token that has none of the kinds does not say which run it belongs to, and
+// is refused.
+var runClaims = [...]struct{ pipeline, run []string }{
+	{[]string{"repository_id"}, []string{"run_id", "run_attempt"}},             // GitHub Actions (docs/facts.md#i1)
+	{[]string{"organization_slug", "pipeline_slug"}, []string{"build_number"}}, // Buildkite (docs/facts.md#i2)
+	{[]string{"project_id"}, []string{"pipeline_id"}},                          // GitLab (docs/facts.md#i3)
 }
 
 // ErrNotMachine says that something is not the identity of a machine. Its text says
@@ -152,7 +153,7 @@ func (r Run) check() error {
 		return fmt.Errorf("%w: the issuer is missing or malformed", ErrNotMachine)
 	case r.Claims["sub"] == "":
 		return fmt.Errorf("%w: the token has no subject", ErrNotMachine)
-	case r.named() == nil:
+	case r.nameOf(true) == nil:
 		return fmt.Errorf("%w: the token does not say which run it belongs to", ErrNotMachine)
 	}
 	return nil
@@ -172,12 +173,22 @@ func plain(text string) bool {
 	})
 }
 
-// named returns the claims that name the run, nil if the token has none.
-func (r Run) named() []string {
-	for _, names := range runClaims {
-		if !slices.ContainsFunc(names, func(name string) bool { return r.Claims[name] == "" }) {
-			return names
+// nameOf returns what names the run, or else its pipeline: the issuer, and names and
+// values of claims. It is nil if the token does not name a run.
+func (r Run) nameOf(run bool) []string {
+	for _, kind := range runClaims {
+		all := slices.Concat(kind.pipeline, kind.run)
+		if slices.ContainsFunc(all, func(name string) bool { return r.Claims[name] == "" }) {
+			continue
 		}
+		if !run {
+			all = kind.pipeline
+		}
+		parts := []string{r.Issuer}
+		for _, name := range all {
+			parts = append(parts, name, r.Claims[name])
+		}
+		return parts
 	}
 	return nil
 }
@@ -193,16 +204,28 @@ func (m Machine) ID() string {
 	if m.Check() != nil {
 		return ""
 	}
-	var parts []string
 	if m.Role != nil {
-		parts = []string{"role", m.Role.Partition, m.Role.Account, m.Role.Name, m.Role.ID, m.Role.Session}
-	} else {
-		parts = []string{"run", m.Run.Issuer}
-		for _, name := range m.Run.named() {
-			parts = append(parts, name, m.Run.Claims[name])
-		}
+		return idOf("role", m.Role.Partition, m.Role.Account, m.Role.Name, m.Role.ID, m.Role.Session)
 	}
-	return "M" + digest(parts, sha256.Size)
+	return idOf("run", m.Run.nameOf(true)...)
+}
+
+// Pipeline names what all runs of a pipeline, or all sessions of a role, have in
+// common. How often it asks has to be limited by this: each run has an ID of its own, so
+// a limit by ID would be none. It is "" for a machine that Check refuses, and has the
+// form of an ID.
+func (m Machine) Pipeline() string {
+	if m.Check() != nil {
+		return ""
+	}
+	if m.Role != nil {
+		return idOf("roles", m.Role.Partition, m.Role.Account, m.Role.Name)
+	}
+	return idOf("runs", m.Run.nameOf(false)...)
+}
+
+func idOf(kind string, parts ...string) string {
+	return "M" + digest(append([]string{kind}, parts...), sha256.Size)
 }
 
 // digest writes the first bytes of the SHA-256 of parts in base32. Parts are joined as

@@ -201,6 +201,33 @@ func TestRequesterIsOneRun(t *testing.T) {
 	}
 }
 
+// A limit by run would be none, because a pipeline makes as many runs as it likes.
+func TestPipelineIsTheSameForAllItsRuns(t *testing.T) {
+	one := Machine{Run: githubRun()}.Pipeline()
+	for name, same := range map[string]bool{
+		"run_id": true, "run_attempt": true, "environment": true, "sub": true, "repository": true, "repository_id": false,
+	} {
+		if other := (Machine{Run: withClaim(name, "2")}).Pipeline(); (other == one) != same {
+			t.Errorf("another %s: the same pipeline is %v, want %v", name, other == one, same)
+		}
+	}
+	next, renamed := buildSession(), buildSession()
+	next.Session, next.ID = "build-2", roleID+"2"
+	renamed.Name = "Other"
+	role := Machine{Role: buildSession()}.Pipeline()
+	if (Machine{Role: next}).Pipeline() != role || (Machine{Role: renamed}).Pipeline() == role {
+		t.Error("the sessions of a role are not one pipeline, or another role is the same one")
+	}
+	for _, id := range []string{one, role} {
+		if id == "" || IsPerson(id) || id == (Machine{Run: githubRun()}).ID() || id == (Machine{Role: buildSession()}).ID() {
+			t.Errorf("%q is not the name of a pipeline alone", id)
+		}
+	}
+	if id := (Machine{Run: withClaim("run_id", "")}).Pipeline(); id != "" {
+		t.Errorf("a run without a name belongs to %q", id)
+	}
+}
+
 func TestEachPipelineNamesItsRun(t *testing.T) {
 	for what, claims := range map[string]map[string]string{
 		"GitHub":    {"repository_id": "1", "run_id": "2", "run_attempt": "3"},
@@ -321,6 +348,19 @@ func TestOnlyTheSameRunUsesAndEndsItsGrant(t *testing.T) {
 	}
 	if _, _, err := pending.Cancel(by, noon); err != nil {
 		t.Errorf("the run cannot cancel its request: %v", err)
+	}
+}
+
+// An ID is stored as the requester: with another one, a machine would lose its grants and its
+// requests when a version is deployed.
+func TestIDOfAMachineNeverChanges(t *testing.T) {
+	for want, m := range map[string]Machine{
+		"M23VMYTN4RUNEDVN2KKHXXWBQVU5U27XWNFDWHG4ZKWIZRVBYJCEA": {Role: buildSession()},
+		"MF7MZALBI3DVDZM76HX54MT3F4KAUE6LKYJEWFUIFSD42PIBJKS6Q": {Run: githubRun()},
+	} {
+		if got := m.ID(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 
