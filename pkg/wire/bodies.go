@@ -1,0 +1,106 @@
+package wire
+
+import "time"
+
+// The bodies of answers without secrets, by operation. Times are RFC 3339 in UTC and by the server's
+// clock; a time that is not known is left out. A caller ignores members that it does not know.
+
+// Grant is the body of the answers to request, cancel and end, and to status with an id: a request as
+// its requester sees it. The status is 202 while it is pending, and else 200.
+type Grant struct {
+	ID          string `json:"id"`
+	State       string `json:"state"`   // as in access.State
+	Account     string `json:"account"` // twelve digits
+	AccountName string `json:"account_name"`
+	Role        string `json:"role"`
+	Length      string `json:"length"` // what was granted, or else asked for, such as 1h30m
+	Reason      string `json:"reason"`
+	Ticket      string `json:"ticket,omitempty"`
+
+	Submitted time.Time  `json:"submitted"`
+	AnswerBy  *time.Time `json:"answer_by,omitempty"` // while pending: it times out then
+	Starts    *time.Time `json:"starts,omitempty"`
+	Ends      *time.Time `json:"ends,omitempty"`
+	Gives     []string   `json:"gives,omitempty"` // keys, console
+
+	Missing []Missing `json:"missing,omitempty"` // while pending: the approvals that are needed
+	Closed  *Closed   `json:"closed,omitempty"`  // in the final states
+
+	// Text says in one sentence how the request stands, and Next what the requester can do; both are
+	// for people.
+	Text string `json:"text"`
+	Next string `json:"next,omitempty"`
+}
+
+// Missing is one requirement of the policy that is not met yet.
+type Missing struct {
+	From     []string `json:"from"` // as the policy names them
+	Required int      `json:"required"`
+	Approved int      `json:"approved"`
+}
+
+// Closed says who brought a request to its final state, when and why.
+type Closed struct {
+	By  string    `json:"by,omitempty"` // a name to show
+	At  time.Time `json:"at"`
+	Why string    `json:"why,omitempty"`
+}
+
+// Grants is the body of the answers to list and to status without an id. Those that are not over come
+// first, then the newest.
+type Grants struct {
+	Requests []Grant `json:"requests"`
+	More     bool    `json:"more,omitempty"` // older ones were left out
+}
+
+// Choices is the body of the answer to options: what the caller may ask for.
+type Choices struct {
+	Accounts []AccountChoice `json:"accounts"`
+}
+
+// AccountChoice is an account that the caller may ask for.
+type AccountChoice struct {
+	ID     string       `json:"id"`
+	Name   string       `json:"name"`
+	Region string       `json:"region,omitempty"` // of the console page
+	Roles  []RoleChoice `json:"roles"`
+}
+
+// RoleChoice is a role that the caller may ask for.
+type RoleChoice struct {
+	Name    string `json:"name"`
+	About   string `json:"about,omitempty"`
+	Max     string `json:"max"`              // the longest grant, such as 4h
+	Ticket  bool   `json:"ticket,omitempty"` // a ticket is mandatory
+	Asks    bool   `json:"asks"`             // somebody must approve
+	Console bool   `json:"console"`
+	Keys    bool   `json:"keys"`
+}
+
+// Paired is the body of the answer to pair.
+type Paired struct {
+	Person  Owner     `json:"person"`
+	Device  string    `json:"device"` // thumbprint of the key
+	Expires time.Time `json:"expires"`
+}
+
+// Owner is the person whose device it is.
+type Owner struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// DeviceList is the body of the answers to devices and unpair.
+type DeviceList struct {
+	Person  Owner        `json:"person"`
+	Devices []DeviceBody `json:"devices"`
+}
+
+// DeviceBody is one device of the caller.
+type DeviceBody struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	Paired  time.Time `json:"paired"`
+	Expires time.Time `json:"expires"`
+	This    bool      `json:"this,omitempty"` // the one that asks
+}
