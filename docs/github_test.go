@@ -191,6 +191,9 @@ func TestPagesNameOnlyCommandsThatExist(t *testing.T) {
 			if command == "request" && name == "docs/design.md" {
 				continue // planned, as the page says
 			}
+			if command == "pair" && name == "docs/wire.md" {
+				continue // a text that is signed
+			}
 			if !regexp.MustCompile(`"` + command + `[" ]`).Match(help) {
 				t.Errorf("%s names `aws-access %s`, which is no command", name, command)
 			}
