@@ -91,6 +91,12 @@ type Vending struct {
 	// Render writes keys in a form, in parts that each fit into one message.
 	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
 	Roles  roleTester // for doctor's checks
+
+	// For calls through /v1, see Calls.
+	Machines   machines
+	Address    func(ctx context.Context) ([]string, error)
+	AnswerKeys func(ctx context.Context, fresh bool) (access.Secret, error)
+	NewID      func() string // makes the ids of requests, which are ULIDs
 }
 
 type assumer interface {

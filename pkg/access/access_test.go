@@ -96,7 +96,9 @@ func TestOnlyMovesOfTheDesignAreMade(t *testing.T) {
 			map[State]State{Active: Revoked},
 		},
 		Vend: {
-			func(r Request) (Request, Event, error) { return r.Order(dev, "o", Keys, noon, met, noon) },
+			func(r Request) (Request, Event, error) {
+				return r.Order(dev, Order{ID: "o", Kind: Keys, At: noon}, met, noon)
+			},
 			map[State]State{Active: Active},
 		},
 	}
@@ -212,11 +214,13 @@ func TestDeadlineAndEndAreExclusive(t *testing.T) {
 		t.Errorf("approve just before the deadline: %v", err)
 	}
 	last := active.Ends.Add(-1)
-	if _, _, err := active.Order(dev, "o", Keys, last, met, last); err != nil {
+	if _, _, err := active.Order(dev, Order{ID: "o", Kind: Keys, At: last}, met, last); err != nil {
 		t.Errorf("vend just before the end: %v", err)
 	}
 	for verb, do := range map[Verb]func() (Request, Event, error){
-		Vend:   func() (Request, Event, error) { return active.Order(dev, "o", Keys, active.Ends, met, active.Ends) },
+		Vend: func() (Request, Event, error) {
+			return active.Order(dev, Order{ID: "o", Kind: Keys, At: active.Ends}, met, active.Ends)
+		},
 		End:    func() (Request, Event, error) { return active.End(dev, active.Ends) },
 		Revoke: func() (Request, Event, error) { return active.Revoke(lead, "", active.Ends) },
 	} {
@@ -228,7 +232,7 @@ func TestDeadlineAndEndAreExclusive(t *testing.T) {
 
 func TestOrderIsValidOnceForSixtySeconds(t *testing.T) {
 	r := made(t, Active)
-	once, _, err := r.Order(dev, "o1", Keys, noon, met, noon)
+	once, _, err := r.Order(dev, Order{ID: "o1", Kind: Keys, At: noon}, met, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,14 +268,15 @@ func TestOrderIsValidOnceForSixtySeconds(t *testing.T) {
 		"too many clicks":   {clicked, dev, noon, met, "too_many_clicks"},
 		"too many sessions": {full, dev, noon, met, "too_many_sessions"},
 	} {
-		if _, _, err := c.r.Order(c.by, "o1", Keys, c.at, c.terms, noon); Code(err) != c.code {
+		if _, _, err := c.r.Order(c.by, Order{ID: "o1", Kind: Keys, At: c.at}, c.terms, noon); Code(err) != c.code {
 			t.Errorf("%s: got %v, want %s", name, err, c.code)
 		}
 	}
 	// Expired sessions do not count towards the limit. A used order is remembered for
 	// longer than an order is valid.
 	later := noon.Add(time.Hour)
-	if next, _, err := full.Order(dev, "o2", Keys, later, met, later); err != nil || len(next.Sessions) != 1 {
+	next, _, err := full.Order(dev, Order{ID: "o2", Kind: Keys, At: later}, met, later)
+	if err != nil || len(next.Sessions) != 1 {
 		t.Errorf("after an hour: %v, %d sessions, want 1", err, len(next.Sessions))
 	}
 }
@@ -279,29 +284,29 @@ func TestOrderIsValidOnceForSixtySeconds(t *testing.T) {
 func TestStricterPolicyEndsTheGrantEarlier(t *testing.T) {
 	strict := met
 	strict.Max = time.Hour
-	r, _, err := made(t, Active).Order(dev, "o", Keys, noon, strict, noon)
+	r, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: noon}, strict, noon)
 	if err != nil || !r.Ends.Equal(noon.Add(time.Hour)) {
 		t.Errorf("ends %s, %v; want %s", r.Ends, err, noon.Add(time.Hour))
 	}
 	late := noon.Add(time.Hour)
-	if _, _, err := made(t, Active).Order(dev, "o", Keys, late, strict, late); Code(err) != "expired" {
+	if _, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: late}, strict, late); Code(err) != "expired" {
 		t.Errorf("an hour later: got %v, want expired", err)
 	}
 	console := made(t, Active)
 	console.Give = []Kind{Console}
-	if _, _, err := console.Order(dev, "o", Keys, noon, met, noon); Code(err) != "not_given" {
+	if _, _, err := console.Order(dev, Order{ID: "o", Kind: Keys, At: noon}, met, noon); Code(err) != "not_given" {
 		t.Errorf("keys, which only a looser policy gives: got %v, want not_given", err)
 	}
 	loose := met
 	loose.Max = 24 * time.Hour
-	r, _, err = made(t, Active).Order(dev, "o", Keys, noon, loose, noon)
+	r, _, err = made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: noon}, loose, noon)
 	if err != nil || !r.Ends.Equal(noon.Add(2*time.Hour)) {
 		t.Errorf("a looser policy: ends %s, %v; want %s", r.Ends, err, noon.Add(2*time.Hour))
 	}
 }
 
 func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
-	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
+	ordered, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: noon}, met, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +332,7 @@ func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 
 func TestDueIsWhenTickMovesTheRequest(t *testing.T) {
 	pending := made(t, Pending)
-	ordered, _, err := made(t, Active).Order(dev, "o", Keys, noon, met, noon)
+	ordered, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: noon}, met, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,8 +374,8 @@ func TestMovesDoNotChangeTheirReceiver(t *testing.T) {
 	r.Approvals = append(make([]Approval, 0, 8), r.Approvals...)
 	r.Sessions = make([]Session, 0, 8)
 	before := fmt.Sprintf("%+v", r)
-	one, _, _ := r.Order(dev, "one", Keys, noon, met, noon)
-	two, _, _ := r.Order(dev, "two", Keys, noon, met, noon)
+	one, _, _ := r.Order(dev, Order{ID: "one", Kind: Keys, At: noon}, met, noon)
+	two, _, _ := r.Order(dev, Order{ID: "two", Kind: Keys, At: noon}, met, noon)
 	if one.Sessions[0].Order != "one" || two.Sessions[0].Order != "two" {
 		t.Errorf("two moves of one value share memory: %v %v", one.Sessions, two.Sessions)
 	}

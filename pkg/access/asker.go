@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Asker is what limits one person: the requests of theirs that may be unfinished,
-// and when they asked within the last hour. It is written in the same transaction
+// Asker is what limits one person, or one pipeline with all its runs: the requests of
+// theirs that may be unfinished, and when they asked within the last hour. It is written in the same transaction
 // as each new request, on condition of the version that was read, so that the
 // limits hold even if many requests are sent at once. Moves that end a request do
 // not write it, so the next Submit reads the requests that may have ended.
@@ -19,6 +19,7 @@ type Asker struct {
 // CurrentAsk is a request that was pending or active when it was last read.
 type CurrentAsk struct {
 	Request, Account, Role string
+	Requester              string    `json:",omitzero"` // id of the machine, "" for the person of the record
 	Until                  time.Time `json:",omitzero"` // the end of its grant; zero if it was pending
 }
 
@@ -30,12 +31,29 @@ const (
 	MaxCurrent = 500
 )
 
-// Unsure returns the ids of the requests that must be read before this person may
+// AskerID names the record that limits a requester. A machine shares it with the other
+// runs of its pipeline, because each run has an id of its own.
+func (p Person) AskerID() string {
+	if p.Machine != nil {
+		return p.Machine.Pipeline()
+	}
+	return p.ID
+}
+
+// askerOf is what CurrentAsk.Requester has for a requester.
+func askerOf(p Person) string {
+	if p.Machine != nil {
+		return p.ID
+	}
+	return ""
+}
+
+// Unsure returns the ids of the requests that must be read before this requester may
 // ask for a role in an account: the pending ones, and the grant of that role in that
 // account.
-func (a Asker) Unsure(account, role string, now time.Time) (ids []string) {
+func (a Asker) Unsure(who Person, account, role string, now time.Time) (ids []string) {
 	for _, o := range a.Current {
-		same := o.Account == account && o.Role == role
+		same := o.Account == account && o.Role == role && o.Requester == askerOf(who)
 		if o.Until.IsZero() || same && now.Before(o.Until) {
 			ids = append(ids, o.Request)
 		}
@@ -70,11 +88,11 @@ func (a Asker) After(read []Request, now time.Time) Asker {
 	return a
 }
 
-// Has returns the id of the unfinished request for a role in an account, "" if
-// there is none.
-func (a Asker) Has(account, role string) string {
+// Has returns the id of a requester's unfinished request for a role in an account, "" if
+// there is none. Another run of a pipeline is another requester.
+func (a Asker) Has(who Person, account, role string) string {
 	for _, o := range a.Current {
-		if o.Account == account && o.Role == role {
+		if o.Account == account && o.Role == role && o.Requester == askerOf(who) {
 			return o.Request
 		}
 	}
@@ -92,7 +110,7 @@ func (a Asker) Counts(now time.Time) Asker {
 func (a Asker) Opens(r Request, now time.Time) Asker {
 	a = a.Counts(now)
 	a.Current = append(slices.Clone(a.Current), CurrentAsk{
-		Request: r.ID, Account: r.Account, Role: r.Role, Until: r.Ends,
+		Request: r.ID, Account: r.Account, Role: r.Role, Requester: askerOf(r.Requester), Until: r.Ends,
 	})
 	return a
 }

@@ -16,6 +16,21 @@ type Device struct {
 	Removed time.Time `json:",omitzero"` // zero while it is a device
 }
 
+// Check refuses a device that cannot be used at now. The zero value is no device.
+//
+// Refusals: unknown_device, device_removed, device_expired.
+func (d Device) Check(now time.Time) error {
+	switch {
+	case d.ID == "" || d.Owner == "":
+		return RefuseUnknownDevice()
+	case !d.Removed.IsZero():
+		return RefuseRemovedDevice()
+	case !now.Before(d.Expires):
+		return RefuseExpiredDevice(d.Expires)
+	}
+	return nil
+}
+
 // PairingCode is a code that somebody was given in Slack. Only the public half of the key
 // that is derived from it is stored.
 type PairingCode struct {

@@ -26,8 +26,8 @@ type Machine struct {
 	Role *RoleSession `json:",omitzero"`
 	Run  *Run         `json:",omitzero"`
 	// Starter is the Slack id of the person whom a claim names, "" if none does or
-	// Slack does not know them (Directory.Starter). It is only shown: Person.Same
-	// compares the claims themselves.
+	// Slack does not know them (Directory.Starter). Person.Same compares it and the
+	// claims themselves.
 	Starter string `json:",omitzero"`
 }
 

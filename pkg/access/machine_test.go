@@ -326,7 +326,7 @@ func TestOnlyTheSameRunUsesAndEndsItsGrant(t *testing.T) {
 	pending, _ := started(t, terms)
 	next := Machine{Run: withClaim("run_id", "9002")}.Person()
 	for what, by := range map[string]Person{"the starter": lead, "the next run": next, "a person": dev} {
-		_, _, order := active.Order(by, "o", Keys, noon, met, noon)
+		_, _, order := active.Order(by, Order{ID: "o", Kind: Keys, At: noon}, met, noon)
 		_, _, end := active.End(by, noon)
 		_, _, cancel := pending.Cancel(by, noon)
 		for verb, err := range map[string]error{"orders": order, "ends": end, "cancels": cancel} {
@@ -340,7 +340,7 @@ func TestOnlyTheSameRunUsesAndEndsItsGrant(t *testing.T) {
 	job.Claims = maps.Clone(job.Claims)
 	job.Claims["environment"] = "staging"
 	by := Machine{Run: &job}.Person()
-	if _, _, err := active.Order(by, "o", Keys, noon, met, noon); err != nil {
+	if _, _, err := active.Order(by, Order{ID: "o", Kind: Keys, At: noon}, met, noon); err != nil {
 		t.Errorf("the run cannot use its grant: %v", err)
 	}
 	if _, _, err := active.End(by, noon); err != nil {

@@ -70,6 +70,7 @@ type Event struct {
 	Account   string
 	Role      string
 	Why       string `json:",omitzero"` // the reason as typed, for submit, deny and revoke; else what happened
+	Device    string `json:",omitzero"` // through which a person acted, or for which a session was; "" for none
 
 	// Set for a vend, and for a tick that ends an unanswered order.
 	Order       string    `json:",omitzero"`
@@ -258,9 +259,7 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 //
 // Refusals: not_yours, those of Person.RefusedToAsk, order_repeated, order_late,
 // not_given, too_many_clicks, too_many_sessions, and those of CheckUsable.
-func (r Request) Order(
-	by Person, order string, kind Kind, orderedAt time.Time, terms Terms, now time.Time,
-) (Request, Event, error) {
+func (r Request) Order(by Person, o Order, terms Terms, now time.Time) (Request, Event, error) {
 	if !by.owns(r.Requester) {
 		return r, Event{}, RefuseNotYours(r.Requester.Name)
 	}
@@ -272,24 +271,26 @@ func (r Request) Order(
 	if end := r.Starts.Add(terms.Max); r.State == Active && end.Before(r.Ends) {
 		next.Ends, next.For = end, terms.Max
 	}
-	switch age := now.Sub(orderedAt); {
-	case next.CheckRepeated(order) != nil:
-		return r, Event{}, next.CheckRepeated(order)
+	switch age := now.Sub(o.At); {
+	case next.CheckRepeated(o.ID) != nil:
+		return r, Event{}, next.CheckRepeated(o.ID)
 	case age >= OrderLife || age <= -OrderLife:
 		return r, Event{}, RefuseOrderLate()
 	case next.CheckUsable(now) != nil:
 		return r, Event{}, next.CheckUsable(now)
-	case !next.Gives(kind):
-		return r, Event{}, RefuseNotGiven(kind)
+	case !next.Gives(o.Kind):
+		return r, Event{}, RefuseNotGiven(o.Kind)
 	case len(next.UsedOrders) >= MaxUsedOrders:
 		return r, Event{}, RefuseTooManyClicks()
 	case len(next.Sessions) >= MaxLive:
 		return r, Event{}, RefuseTooManySessions()
 	}
-	next.UsedOrders = append(next.UsedOrders, UsedOrder{Order: order, At: now})
-	next.Sessions = append(next.Sessions, Session{Order: order, Kind: kind, Ordered: now, Denied: next.Ends})
+	next.UsedOrders = append(next.UsedOrders, UsedOrder{Order: o.ID, At: now})
+	next.Sessions = append(next.Sessions, Session{
+		Order: o.ID, Kind: o.Kind, Device: o.Device, Ordered: now, Denied: next.Ends,
+	})
 	next, event, err := next.move(Vend, Active, by, "", now)
-	event.Order, event.Outcome, event.Kind = order, Ordered, kind
+	event.Order, event.Outcome, event.Kind, event.Device = o.ID, Ordered, o.Kind, o.Device
 	return next, event, err
 }
 
@@ -317,7 +318,7 @@ func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Reque
 	next.Sessions = slices.Clone(r.Sessions)
 	next.Sessions[i].AccessKeyID, next.Sessions[i].Expires = accessKeyID, expires
 	next, event, err := next.move(Vend, r.State, r.Requester, "", now)
-	event.Order, event.Outcome, event.Kind = order, Issued, r.Sessions[i].Kind
+	event.Order, event.Outcome, event.Kind, event.Device = order, Issued, r.Sessions[i].Kind, r.Sessions[i].Device
 	event.AccessKeyID, event.Expires = accessKeyID, expires
 	return next, event, err
 }
@@ -341,7 +342,7 @@ func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (R
 		next.Sessions = slices.Delete(slices.Clone(r.Sessions), i, i+1)
 	}
 	next, event, err := next.move(verb, r.State, by, why, now)
-	event.Order, event.Outcome, event.Kind = order, Failed, failed.Kind
+	event.Order, event.Outcome, event.Kind, event.Device = order, Failed, failed.Kind, failed.Device
 	event.AccessKeyID, event.Expires = failed.AccessKeyID, failed.Expires
 	return next, event, err
 }

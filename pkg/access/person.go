@@ -46,6 +46,9 @@ func (p Person) Same(q Person) bool {
 	if p.Machine != nil && q.Machine != nil {
 		return false
 	}
+	if p.started(q) || q.started(p) {
+		return true
+	}
 	for _, a := range p.addresses() {
 		for _, b := range q.addresses() {
 			if a != "" && b != "" && AlikeEmails(a, b) {
@@ -54,6 +57,12 @@ func (p Person) Same(q Person) bool {
 		}
 	}
 	return false
+}
+
+// started reports whether this person is known as the one who started a machine, even if
+// their address has changed since.
+func (p Person) started(q Person) bool {
+	return p.ID != "" && q.Machine != nil && q.Machine.Starter == p.ID
 }
 
 func (p Person) addresses() []string {

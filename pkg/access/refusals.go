@@ -124,6 +124,25 @@ func RefuseUnknownRun() error {
 		"AWS access knows the runs of GitHub Actions, Buildkite and GitLab.")
 }
 
+// The device of a call. Device.Check decides all of these; api and lifecycle.Vend ask it.
+
+const pairAgain = "Pair this computer: type /aws-access login in Slack."
+
+// RefuseUnknownDevice is unknown_device: nobody has paired the key that signed a call.
+func RefuseUnknownDevice() error {
+	return refuse("unknown_device", "This computer is not paired with anybody in Slack.", pairAgain)
+}
+
+// RefuseRemovedDevice is device_removed: somebody has removed the device.
+func RefuseRemovedDevice() error {
+	return refuse("device_removed", "This computer was removed from the devices of its owner.", pairAgain)
+}
+
+// RefuseExpiredDevice is device_expired: the device has to be paired again since expires.
+func RefuseExpiredDevice(expires time.Time) error {
+	return refuse("device_expired", "The pairing of this computer ended at "+FormatTime(expires)+".", pairAgain)
+}
+
 // RefuseTargetRole is target_role: the machine is a session of a role that the policy
 // gives out, or a session that vend has started. policy.Decide decides it.
 func RefuseTargetRole(role, account string) error {

@@ -41,8 +41,10 @@ const (
 	// OrderLife is how long an order to vend is valid (docs/design.md#3).
 	OrderLife = 60 * time.Second
 	// UsedOrderLife is how long a used order is remembered. A signed click can be
-	// replayed for five minutes, and so for less.
-	UsedOrderLife = 10 * time.Minute
+	// replayed for five minutes. A call of the command line can be replayed for ten, if
+	// the clock of its device was five minutes fast (wire.Window), and a minute is added
+	// for clocks of this software that differ.
+	UsedOrderLife = 11 * time.Minute
 	// MaxLive is how many unexpired sessions one grant may have, and MaxUsedOrders
 	// how many orders it accepts within UsedOrderLife. They limit the size of the
 	// stored request, and the effect of a script that clicks.
@@ -112,6 +114,7 @@ type Closing struct {
 type Session struct {
 	Order       string
 	Kind        Kind
+	Device      string `json:",omitzero"` // that ordered it; "" if it was ordered in Slack or by a machine
 	Ordered     time.Time
 	AccessKeyID string    `json:",omitzero"` // "" until STS has answered
 	Expires     time.Time `json:",omitzero"` // the expiry that STS set; zero until STS has answered

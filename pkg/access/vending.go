@@ -66,6 +66,11 @@ type Order struct {
 	// and only newer versions of vend post those.
 	Form Form      `json:"form,omitempty"`
 	At   time.Time `json:"at"`
+
+	// Device and Machine are never part of an order that another function sends. Vend
+	// sets one of them for a call whose signature or proof it has checked itself.
+	Device  string  `json:"-"` // thumbprint of the device of By that calls; "" for none
+	Machine *Person `json:"-"` // the machine that calls, as its proof describes it; nil for a person
 }
 
 // Form is a format in which keys are written.

@@ -145,6 +145,13 @@ func unsure(doubt error) error {
 // Close is the step that ends a request early: cancel, end, revoke.
 type Close struct{ Step }
 
+// From returns the step for a call of a device, or of the machine that has just proved
+// who it is.
+func (s Close) From(device string, machine *access.Person) Close {
+	s.device, s.machine = device, machine
+	return s
+}
+
 // Cancel withdraws a pending request for its requester. Refusals: those of
 // Request.Cancel.
 func (s Close) Cancel(ctx context.Context, id, by string) (Moved, error) {
@@ -157,20 +164,26 @@ func (s Close) End(ctx context.Context, id, by string) (Moved, error) {
 }
 
 // own makes a move that only the requester can make. It does not ask Slack about them,
-// so that people who may no longer ask for access can still give it back.
+// so that people who may no longer ask for access can still give it back. The requester
+// of a machine's request is that machine, and nobody else.
 func (s Close) own(
 	ctx context.Context, id, by string, to access.State,
 	turn func(access.Request, access.Person, time.Time) (access.Request, access.Event, error),
 ) (Moved, error) {
 	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
 		actor := access.Person{ID: by, Name: by}
-		if by == m.request.Requester.ID {
+		switch {
+		case s.machine != nil:
+			actor = *s.machine
+		case by == m.request.Requester.ID && m.request.Requester.Machine == nil:
 			actor = m.request.Requester
 		}
 		if closedBy(m.request, to, actor) {
 			return m.request, access.Event{}, errNoChange
 		}
-		return turn(m.request, actor, m.now)
+		next, event, err := turn(m.request, actor, m.now)
+		event.Device = s.device
+		return next, event, err
 	})
 }
 

@@ -39,7 +39,9 @@ type Step struct {
 	Policy *policy.Policy
 	Now    func() time.Time
 
-	channel, ts string // of the clicked message; ts is empty if any message will do
+	channel, ts string         // of the clicked message; ts is empty if any message will do
+	device      string         // through which somebody acts; "" for none
+	machine     *access.Person // that acts; nil for a person
 }
 
 // ErrUnknownMessage says that a click came from a message that is not known to belong
@@ -137,6 +139,18 @@ func (s Step) meet(ctx context.Context, m snapshot, by string) people {
 		met[m.request.Requester.ID] = m.request.Requester
 	}
 	return met
+}
+
+// withStarter returns a machine with the person whom its claims name, if the directory
+// has that person.
+func withStarter(who access.Person, d access.Directory) access.Person {
+	if who.Machine == nil {
+		return who
+	}
+	m := *who.Machine
+	m.Starter = d.Starter(m)
+	who.Machine = &m
+	return who
 }
 
 func approvers(r access.Request) (ids []string) {

@@ -33,8 +33,10 @@ type Submit struct {
 
 // Asked is what somebody typed or chose.
 type Asked struct {
-	By      string // Slack id
-	Account string // id or name
+	By      string         // Slack id; not used for a machine
+	Who     *access.Person // the machine that asks, as its proof describes it; nil for a person
+	Device  string         // thumbprint of the device of By that asks; "" for none
+	Account string         // id or name
 	Role    string
 	For     time.Duration
 	Reason  string
@@ -42,7 +44,7 @@ type Asked struct {
 	// Wrong says what could not be parsed. The other fields are checked all the same,
 	// so that the person reads all mistakes at once. Nothing is submitted.
 	Wrong error
-	Once  string // unique key of the form or the command, which works once
+	Once  string // unique key of the form, the command or the call, which works once
 }
 
 // asking is everything that Submit knows when it asks the policy.
@@ -64,7 +66,7 @@ type asking struct {
 // condition of the asker that was read, so the loser of a race reads again, and is then
 // within the limits or refused.
 //
-// Refusals: those of Person.Refused, policy.Find, policy.Decide and Asker, too_short,
+// Refusals: those of Person.RefusedToAsk, policy.Find, policy.Decide and Asker, too_short,
 // already_asked, already_granted, busy.
 func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	id := s.NewID()
@@ -85,20 +87,21 @@ func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 // ask is one try. It checks the limits first, which needs no call to Slack, so that a
 // flood of requests does not use up Slack's rate limit.
 func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, error) {
-	d, asker, err := s.Store.LoadForSubmit(ctx, in.By, in.Once)
+	by := in.requester()
+	d, asker, err := s.Store.LoadForSubmit(ctx, by.AskerID(), in.Once)
 	if err != nil {
-		return access.Request{}, fmt.Errorf("load the requests of %s: %w", in.By, err)
+		return access.Request{}, fmt.Errorf("load the requests of %s: %w", by.ID, err)
 	}
 	m := asking{Asked: in, id: id, directory: d, now: s.Now()}
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
 	var unfinished []access.Request
-	if ids := asker.Unsure(m.account.ID, m.Role, m.now); len(ids) > 0 {
+	if ids := asker.Unsure(by, m.account.ID, m.Role, m.now); len(ids) > 0 {
 		if unfinished, err = s.Store.Requests(ctx, ids); err != nil {
-			return access.Request{}, fmt.Errorf("load the unfinished requests of %s: %w", in.By, err)
+			return access.Request{}, fmt.Errorf("load the unfinished requests of %s: %w", by.ID, err)
 		}
 	}
 	m.asker = asker.After(unfinished, m.now)
-	if existing := m.asker.Has(m.account.ID, m.Role); existing != "" {
+	if existing := m.asker.Has(by, m.account.ID, m.Role); existing != "" {
 		return m.already(unfinished, existing)
 	}
 	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
@@ -136,13 +139,34 @@ func (m asking) already(unfinished []access.Request, existing string) (access.Re
 	return access.Request{}, fmt.Errorf("request %s was not read", existing)
 }
 
+// requester returns the requester without asking anybody: enough to find what they have
+// asked for before.
+func (in Asked) requester() access.Person {
+	if in.Who != nil {
+		return *in.Who
+	}
+	return access.Person{ID: in.By}
+}
+
+// who asks Slack who the requester is. A machine is as it has proved to be. The owner of
+// a device is asked for anew: nobody in Slack has just signed anything for them.
+func (s Submit) who(ctx context.Context, m *asking) access.Person {
+	switch {
+	case m.Who != nil:
+		return withStarter(*m.Who, m.directory)
+	case m.Device != "":
+		return s.Roster.Ask(ctx, m.directory, m.By)
+	}
+	return s.Roster.Person(ctx, m.directory, m.By)
+}
+
 // meant asks Slack who the requester is, and the policy which account and role they
 // mean.
 func (s Submit) meant(ctx context.Context, m *asking) (access.Person, Asked, error) {
 	m.directory = s.Roster.Fresh(ctx, m.directory)
-	who := s.Roster.Person(ctx, m.directory, m.By)
+	who := s.who(ctx, m)
 	m.unread = who.Membership == ""
-	if err := who.Refused(); err != nil {
+	if err := who.RefusedToAsk(); err != nil {
 		return who, m.Asked, err
 	}
 	exact := m.Asked
@@ -173,11 +197,13 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 	if refusal := m.asker.TooManyPending(s.Policy.Settings().PendingAtMost); refusal != nil && !answer.Terms.Met {
 		return access.Request{}, access.Event{}, refusal
 	}
-	return access.New(access.Ask{
+	r, event, err := access.New(access.Ask{
 		ID: m.id, Requester: who, Account: m.account.ID, AccountName: m.account.Name, Role: m.Role,
 		For: m.For, Reason: m.Reason, Ticket: m.Ticket,
 		AssumeRoles: answer.Target.AssumeRoles, MakeIdentities: answer.Target.MakeIdentities,
 	}, answer.Terms, m.now)
+	event.Device = m.Device
+	return r, event, err
 }
 
 // count counts an ask that was refused after Slack and the policy were asked, because
@@ -185,7 +211,7 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 // because Slack could not be read, for which the requester is not to blame. If the
 // write loses a race, this ask is not counted, which does no harm.
 func (s Submit) count(ctx context.Context, m asking) {
-	_ = s.Store.SaveAsker(ctx, m.By, m.asker.Counts(m.now))
+	_ = s.Store.SaveAsker(ctx, m.requester().AskerID(), m.asker.Counts(m.now))
 }
 
 // save writes the request. After an error that leaves the outcome unknown it tries

@@ -9,6 +9,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
+type deviceStore interface {
+	// Device reads a device consistently, removed or not.
+	Device(ctx context.Context, id string) (access.Device, error)
+}
+
 type assumer interface {
 	Assume(ctx context.Context, v access.Vending) (access.Credentials, error)
 }
@@ -16,7 +21,8 @@ type assumer interface {
 // Vend is the step that hands out a session. Only the vend function takes it.
 type Vend struct {
 	Step
-	STS assumer
+	STS     assumer
+	Devices deviceStore // nil refuses every order of a device
 }
 
 // Handout is a recorded session. It may be given to the requester of Request, and to
@@ -36,8 +42,8 @@ type Handout struct {
 // has the request and its messages, so that the requester can be told, and no
 // credentials. After an error the caller tells the requester, and then calls Fail.
 //
-// Refusals: those of Person.Refused, policy.Decide, Request.Order and STS.Assume,
-// unknown_keys_form, no_longer_approved, changed. Other errors: access.ErrBadOrder,
+// Refusals: those of Person.RefusedToAsk, policy.Decide, Request.Order and STS.Assume,
+// unknown_keys_form, unknown_device, no_longer_approved, changed. Other errors: access.ErrBadOrder,
 // access.ErrNotFound, ErrNotRequester.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err := o.Check(); err != nil {
@@ -56,6 +62,11 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 		return out, err
 	}
 	if err := out.Request.CheckUsable(s.Now()); err != nil {
+		return out, err
+	}
+	// A device that was removed meanwhile gets nothing. One that is removed from now on is
+	// named in the recorded session, so its removal ends the grant.
+	if err := s.checkDevice(ctx, o); err != nil {
 		return out, err
 	}
 	out.Credentials = credentials
@@ -120,18 +131,26 @@ func (s Vend) order(
 	// Checks without a call come first, so that repeated clicks do not use up Slack's
 	// rate limit.
 	switch {
-	case o.By != m.request.Requester.ID:
+	case !isRequester(o, m.request):
 		return refused(ErrNotRequester)
 	case m.request.CheckRepeated(o.ID) != nil:
 		return refused(m.request.CheckRepeated(o.ID))
 	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
 		return refused(access.RefuseUnknownKeysForm())
 	}
+	if err := s.checkDevice(ctx, o); err != nil {
+		return refused(err)
+	}
 	met := s.Roster.people(ctx, m.directory, approvers(m.request))
-	// Slack is asked at every vend whether the requester is still a member.
-	met[o.By] = s.Roster.Ask(ctx, m.directory, o.By)
+	if o.Machine != nil {
+		// The claims of this call's proof count, not those of the request.
+		met[o.By] = withStarter(*o.Machine, m.directory)
+	} else {
+		// Slack is asked at every vend whether the requester is still a member.
+		met[o.By] = s.Roster.Ask(ctx, m.directory, o.By)
+	}
 	q := m.question(met)
-	if refusal := q.Who.Refused(); refusal != nil {
+	if refusal := q.Who.RefusedToAsk(); refusal != nil {
 		return refused(refusal)
 	}
 	if m.request.State != access.Active {
@@ -146,7 +165,7 @@ func (s Vend) order(
 	case !answer.Terms.Met:
 		return refused(access.RefuseNoLongerApproved())
 	}
-	next, event, err := m.request.Order(q.Who, o.ID, o.Kind, o.At, answer.Terms, m.now)
+	next, event, err := m.request.Order(q.Who, o, answer.Terms, m.now)
 	if err != nil {
 		return refused(err)
 	}
@@ -158,6 +177,33 @@ func (s Vend) order(
 		Target: target, Grant: next.ID, Session: next.SessionName(), Who: q.Who, Ends: next.Ends,
 		ConsoleOnly: !slices.Contains(next.Give, access.Keys), Now: m.now,
 	}, next, event, nil
+}
+
+// isRequester reports whether an order comes from the requester. That of a machine's
+// request must bring the machine's proof: its id alone is no secret.
+func isRequester(o access.Order, r access.Request) bool {
+	if o.Machine != nil && o.Machine.ID != o.By {
+		return false
+	}
+	return o.By == r.Requester.ID && (o.Machine != nil) == (r.Requester.Machine != nil)
+}
+
+// checkDevice refuses an order of a device that is none of the requester's now.
+func (s Vend) checkDevice(ctx context.Context, o access.Order) error {
+	switch {
+	case o.Device == "":
+		return nil
+	case s.Devices == nil:
+		return access.RefuseUnknownDevice()
+	}
+	d, err := s.Devices.Device(ctx, o.Device)
+	if err != nil {
+		return fmt.Errorf("load device %s: %w", o.Device, err)
+	}
+	if d.ID != o.Device || d.Owner != o.By {
+		return access.RefuseUnknownDevice()
+	}
+	return d.Check(s.Now())
 }
 
 // ErrNotRequester says that the requester did not make the order. Nobody is

@@ -79,7 +79,7 @@ func addSession(r access.Request, life time.Duration) access.Request {
 	met := terms
 	met.Met, met.Max = true, r.For
 	at := noon.Add(10 * time.Minute)
-	r = must(r.Order(dev, "o1", access.Keys, at, met, at))
+	r = must(r.Order(dev, access.Order{ID: "o1", Kind: access.Keys, At: at}, met, at))
 	return must(r.Issue("o1", "ASIAEXAMPLE", at.Add(life), at))
 }
 

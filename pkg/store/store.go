@@ -55,7 +55,8 @@ func OnceKey(key string) string { return "once#" + key }
 // to it.
 func RequestKey(id string) string { return "request#" + id }
 
-// AskerKey returns the partition key of the record that limits one person.
+// AskerKey returns the partition key of the record that limits one person or pipeline
+// (access.Person.AskerID).
 func AskerKey(user string) string { return "asker#" + user }
 
 // MaxItem is the largest body that is written, in bytes. DynamoDB allows 400 KB
@@ -189,7 +190,7 @@ func MoveItems(next access.Request, event access.Event, once string, now time.Ti
 // of MoveItems and, last, the record that limits the requester.
 func SubmitItems(r access.Request, event access.Event, a access.Asker, once string, now time.Time) ([]Item, error) {
 	items, err := MoveItems(r, event, once, now)
-	asker, err2 := AskerItem(r.Requester.ID, a, now.Add(AskerLife))
+	asker, err2 := AskerItem(r.Requester.AskerID(), a, now.Add(AskerLife))
 	return append(items, asker), errors.Join(err, err2)
 }
 

@@ -209,7 +209,7 @@ func TestTheMoveThatEndsAGrantAlwaysFits(t *testing.T) {
 			if err := o.Check(); err != nil {
 				rt.Fatal(err)
 			}
-			next, _, err := r.Order(by, o.ID, o.Kind, o.At, terms, now)
+			next, _, err := r.Order(by, o, terms, now)
 			if err != nil {
 				continue
 			}

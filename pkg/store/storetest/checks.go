@@ -356,7 +356,7 @@ func presentState(ctx context.Context, s Subject) error {
 func streamOrder(ctx context.Context, s Subject) error {
 	a, b := submit("01A", dev, Now), submit("01B", dev2, Now)
 	a2, b2 := approve(a, Now), approve(b, Now)
-	a3 := mustMove(a2.next.Order(dev, "o", access.Keys, Now, terms(true), Now))
+	a3 := mustMove(a2.next.Order(dev, access.Order{ID: "o", Kind: access.Keys, At: Now}, terms(true), Now))
 	a4 := mustMove(a3.next.Revoke(lead, "enough", Now))
 	a5 := mustMove(a4.next.Issue("o", "ASIAEXAMPLE", Now.Add(time.Hour), Now))
 	for _, m := range []move{a, b, a2, a3, b2, a4, a5} {
