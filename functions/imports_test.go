@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},
 	"pkg/gateway":                  {},
+	"pkg/relay":                    {"pkg/access", "pkg/awscall", "pkg/gateway", "pkg/store", "pkg/wire"},
 	"pkg/version":                  {},
 	"functions": {
 		"pkg/access", "pkg/policy", "pkg/lifecycle", "pkg/store", "pkg/slackui", "pkg/slackapi", "pkg/gateway",

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"sync"
 	"time"
@@ -115,28 +114,16 @@ func (h *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(r.Context(), w, answer, err)
 }
 
-// route returns what handles a path, or nil. The HTTP API puts the name of a stage,
-// or the base path of a custom domain, before the route.
+// route returns what handles a path, or nil.
 func (h *Slack) route(asked string) func(context.Context, payload) (any, error) {
 	for route, handle := range map[string]func(context.Context, payload) (any, error){
 		"/slack/commands": h.command, "/slack/interactions": h.interaction, "/slack/options": h.options,
 	} {
-		if base, ok := strings.CutSuffix(asked, route); ok && isBase(base) {
+		if gateway.IsRoute(asked, route) {
 			return handle
 		}
 	}
 	return nil
-}
-
-// isBase reports whether a text may stand before a route: nothing, or whole segments
-// of the characters that API Gateway accepts in a base path. It refuses a path that
-// another program could read differently, such as one with "..".
-func isBase(base string) bool {
-	unusual := func(r rune) bool {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !letter && !strings.ContainsRune("/$-_.+!*'()", r)
-	}
-	return base == "" || base[0] == '/' && base != "/" && path.Clean(base) == base && !strings.ContainsFunc(base, unusual)
 }
 
 // isPing reports whether a form only asks whether the address works (ssl_check=1).

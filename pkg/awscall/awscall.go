@@ -1,6 +1,6 @@
-// Package awscall makes single signed calls to AWS: it reads a parameter or
-// invokes a function. It signs with the SDK's own signer, but it does not use the
-// SDK's clients for SSM and Lambda, because they fill tables for a whole API when
+// Package awscall makes single signed calls to AWS: it reads a parameter or an item of
+// a table, or invokes a function. It signs with the SDK's own signer, but it does not
+// use the SDK's clients, because they fill tables for a whole API when
 // a program starts. That took more than half of each cold start.
 //
 // An error of this package holds the status and the code of AWS's response, and
@@ -9,6 +9,7 @@ package awscall
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -29,7 +30,14 @@ import (
 // Client calls one service.
 type Client struct {
 	Config  aws.Config // region, credentials, HTTP client, and an endpoint override if there is one
-	Service string     // its name in endpoint and signature: ssm, lambda
+	Service string     // its name in endpoint and signature: ssm, lambda, dynamodb
+	Limit   int        // bytes of a response that are accepted; 0 for 1 MB
+}
+
+// Response is a response whose status is 2xx.
+type Response struct {
+	Header http.Header
+	Body   []byte
 }
 
 // Error is a response whose status is not 2xx.
@@ -45,7 +53,7 @@ func (e *Error) Error() string {
 const (
 	maxTries    = 3
 	pause       = 50 * time.Millisecond // before the second try; twice as long before the third
-	maxResponse = 1 << 20               // bytes of a response that are read
+	maxResponse = 1 << 20               // bytes of a response, if the client sets no limit
 )
 
 // Post makes a call and returns the body of the response. It tries again when the
@@ -53,9 +61,9 @@ const (
 // once. A response whose status is not 2xx is an *Error.
 func (c Client) Post(ctx context.Context, path string, header http.Header, body []byte) ([]byte, error) {
 	for try := 1; ; try++ {
-		response, err := c.once(ctx, path, header, body)
+		response, err := c.Once(ctx, path, header, body)
 		if err == nil || try == maxTries || !temporary(err) {
-			return response, err
+			return response.Body, err
 		}
 		if err := smithytime.SleepWithContext(ctx, pause*time.Duration(try)); err != nil {
 			return nil, err
@@ -66,42 +74,50 @@ func (c Client) Post(ctx context.Context, path string, header http.Header, body 
 // temporary reports whether the same call may succeed if it is tried again.
 func temporary(err error) bool {
 	var refused *Error
-	if !errors.As(err, &refused) {
-		return !errors.Is(err, context.Canceled) // there was no response
+	if !errors.As(err, &refused) { // there was no response, or one that is too large
+		return !errors.Is(err, context.Canceled) && !errors.Is(err, errTooLarge)
 	}
 	return refused.Status >= 500 || refused.Status == http.StatusTooManyRequests ||
 		strings.HasPrefix(refused.Code, "Throttling")
 }
 
-func (c Client) once(ctx context.Context, path string, header http.Header, body []byte) ([]byte, error) {
+// Once makes a call and does not try it again. AWS may nevertheless have carried it out
+// when the response is lost. A response whose status is not 2xx is an *Error.
+func (c Client) Once(ctx context.Context, path string, header http.Header, body []byte) (Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint()+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return Response{}, err
 	}
 	r.Header = header.Clone()
 	keys, err := c.Config.Credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the function's credentials: %w", err)
+		return Response{}, fmt.Errorf("read the function's credentials: %w", err)
 	}
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hash, c.Service, c.Config.Region, time.Now()); err != nil {
-		return nil, fmt.Errorf("sign the call: %w", err)
+		return Response{}, fmt.Errorf("sign the call: %w", err)
 	}
 	response, err := c.Config.HTTPClient.Do(r)
 	if err != nil {
-		return nil, err
+		return Response{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
+	limit := cmp.Or(c.Limit, maxResponse)
+	text, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
 	if err != nil {
-		return nil, err
+		return Response{}, err
 	}
 	if response.StatusCode/100 != 2 {
-		return nil, &Error{Status: response.StatusCode, Code: code(response.Header, text)}
+		return Response{}, &Error{Status: response.StatusCode, Code: code(response.Header, text)}
 	}
-	return text, nil
+	if len(text) > limit {
+		return Response{}, errTooLarge
+	}
+	return Response{Header: response.Header, Body: text}, nil
 }
+
+var errTooLarge = errors.New("the response is larger than expected")
 
 // suffixes are the domains of the partitions that do not use amazonaws.com.
 var suffixes = [...]struct{ regions, suffix string }{

@@ -91,6 +91,47 @@ func TestOnlyTemporaryErrorsAreRetried(t *testing.T) {
 	}
 }
 
+// A call of vend may have been carried out when its response is lost.
+func TestOnceNeverCallsTwice(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		if calls == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		panic(http.ErrAbortHandler) // the connection breaks
+	}))
+	defer server.Close()
+	c := client(server.URL, "lambda", access.Credentials{AccessKeyID: "AKIA"})
+	for want := 1; want <= 2; want++ {
+		if _, err := c.Once(t.Context(), "/", form, nil); err == nil || calls != want {
+			t.Errorf("got %v after %d calls, want an error after %d", err, calls, want)
+		}
+	}
+}
+
+// A response that is cut would be read as something else.
+func TestResponseIsReadWholeOrNotAtAll(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("X-Seen", "yes")
+		_, _ = w.Write([]byte("0123456789"))
+	}))
+	defer server.Close()
+	c := client(server.URL, "lambda", access.Credentials{AccessKeyID: "AKIA"})
+	c.Limit = 10
+	got, err := c.Once(t.Context(), "/", form, nil)
+	if err != nil || string(got.Body) != "0123456789" || got.Header.Get("X-Seen") != "yes" {
+		t.Errorf("got %q %v, %v", got.Body, got.Header, err)
+	}
+	c.Limit = 9
+	if body, err := c.Post(t.Context(), "/", form, nil); err == nil || body != nil || calls != 2 {
+		t.Errorf("one byte too many: got %q, %v after %d calls", body, err, calls)
+	}
+}
+
 func TestUnreachableServiceIsAnErrorBeforeTheDeadline(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -59,6 +60,24 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	r.Host = e.RequestContext.DomainName
 	r.RemoteAddr = e.RequestContext.HTTP.SourceIP
 	return r, nil
+}
+
+// IsRoute reports whether a path that was asked for is a route. The HTTP API puts the name of a
+// stage, or the base path of a custom domain, before the route.
+func IsRoute(asked, route string) bool {
+	base, ok := strings.CutSuffix(asked, route)
+	return ok && isBase(base)
+}
+
+// isBase reports whether a text may stand before a route: nothing, or whole segments
+// of the characters that API Gateway accepts in a base path. It refuses a path that
+// another program could read differently, such as one with "..".
+func isBase(base string) bool {
+	unusual := func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("/$-_.+!*'()", r)
+	}
+	return base == "" || base[0] == '/' && base != "/" && path.Clean(base) == base && !strings.ContainsFunc(base, unusual)
 }
 
 // recorder keeps a response until the handler has finished.
