@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"pkg/wire":                     {"pkg/access"},
 	"pkg/home":                     {"pkg/access", "pkg/wire"},
 	"pkg/machine":                  {"pkg/access", "pkg/wire"},
+	"pkg/client":                   {"pkg/access", "pkg/wire", "pkg/home", "pkg/machine"},
 	"pkg/awscall":                  {},
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},
 	"pkg/config":                   {"pkg/access", "pkg/awscall"},
