@@ -32,7 +32,7 @@ func archiveOf(tree *tree, group []binary, version string) (file, error) {
 	first := group[0]
 	name := first.archive(version)
 	texts := []string{"LICENSE", "NOTICE", thirdParty}
-	if first.function != "" {
+	if !first.isCommand() {
 		texts = append(texts, "template.yaml")
 	}
 	var files []file

@@ -19,9 +19,9 @@ import (
 )
 
 // example is a built function or command that links nothing.
-func example(function, system string) binary {
+func example(program, system string) binary {
 	return binary{
-		target: target{function, system, "arm64"}, path: "work/" + function, data: []byte("binary of " + function),
+		target: target{program, system, "arm64"}, path: "work/" + program, data: []byte("binary of " + program),
 		info: &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.time", Value: "2026-11-26T19:00:01Z"}}},
 	}
 }
@@ -62,7 +62,7 @@ func TestArchivesContainTheFilesThatDocsPromise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command, err := archiveOf(tree, []binary{example("", "windows")}, "v1.2.3")
+	command, err := archiveOf(tree, []binary{example(peoplesCommand, "windows")}, "v1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestArchivesContainTheFilesThatDocsPromise(t *testing.T) {
 		dir + "/LICENSE 644 text of LICENSE",
 		dir + "/NOTICE 644 text of NOTICE",
 		dir + "/THIRD_PARTY_LICENSES.txt 644 text of THIRD_PARTY_LICENSES.txt",
-		dir + "/aws-access.exe 755 binary of ",
+		dir + "/aws-access.exe 755 binary of aws-access",
 	}
 	if diff := cmp.Diff(want, append([]string{command.name}, unzip(t, command.data)...)); diff != "" {
 		t.Errorf("the archive of the command (-want +got):\n%s", diff)
@@ -93,7 +93,7 @@ func TestArchivesContainTheFilesThatDocsPromise(t *testing.T) {
 }
 
 func TestRepositoryHasTheTextsOfEachArchive(t *testing.T) {
-	for _, b := range []binary{example("slack", "linux"), example("", "linux")} {
+	for _, b := range []binary{example("slack", "linux"), example(peoplesCommand, "linux")} {
 		if _, err := archiveOf(&tree{dir: root}, []binary{b}, "v1.2.3"); err != nil {
 			t.Error(err)
 		}
@@ -199,6 +199,12 @@ func TestReleaseHasEveryPlatformAndFunction(t *testing.T) {
 		"aws-access-functions_v1.2.3_linux_amd64/tick/bootstrap", "aws-access-functions_v1.2.3_linux_amd64/vend/bootstrap",
 		"aws-access-functions_v1.2.3_linux_arm64/notify/bootstrap", "aws-access-functions_v1.2.3_linux_arm64/slack/bootstrap",
 		"aws-access-functions_v1.2.3_linux_arm64/tick/bootstrap", "aws-access-functions_v1.2.3_linux_arm64/vend/bootstrap",
+		"aws-access-operators_v1.2.3_darwin_amd64/aws-access-operators",
+		"aws-access-operators_v1.2.3_darwin_arm64/aws-access-operators",
+		"aws-access-operators_v1.2.3_linux_amd64/aws-access-operators",
+		"aws-access-operators_v1.2.3_linux_arm64/aws-access-operators",
+		"aws-access-operators_v1.2.3_windows_amd64/aws-access-operators.exe",
+		"aws-access-operators_v1.2.3_windows_arm64/aws-access-operators.exe",
 		"aws-access_v1.2.3_darwin_amd64/aws-access", "aws-access_v1.2.3_darwin_arm64/aws-access",
 		"aws-access_v1.2.3_linux_amd64/aws-access", "aws-access_v1.2.3_linux_arm64/aws-access",
 		"aws-access_v1.2.3_windows_amd64/aws-access.exe", "aws-access_v1.2.3_windows_arm64/aws-access.exe",

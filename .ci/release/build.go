@@ -17,20 +17,34 @@ import (
 // functionFlags are the flags of `make build`, so that it makes the same bytes. A test compares the bytes.
 var functionFlags = []string{"-trimpath", "-buildvcs=true", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
 
-var commandFlags = []string{"-trimpath", "-buildvcs=true", "-ldflags", "-s -w"}
+// The two builds of the command: the one for people and machines, which an SDK starts again and again, is
+// smaller by the operators' commands.
+const (
+	peoplesCommand   = "aws-access"
+	operatorsCommand = "aws-access-operators"
+)
+
+var commandFlags = map[string][]string{
+	peoplesCommand:   {"-trimpath", "-buildvcs=true", "-tags", "people", "-ldflags", "-s -w"},
+	operatorsCommand: {"-trimpath", "-buildvcs=true", "-ldflags", "-s -w"},
+}
 
 // target is one binary to build.
 type target struct {
-	function string // empty for the command
+	program  string // a function, or one of the two commands
 	os, arch string
 }
+
+func (t target) isCommand() bool { return commandFlags[t.program] != nil }
 
 // targets are the binaries of a release.
 func targets() []target {
 	var all []target
-	for _, system := range []string{"darwin", "linux", "windows"} {
-		for _, arch := range []string{"amd64", "arm64"} {
-			all = append(all, target{"", system, arch})
+	for _, command := range []string{peoplesCommand, operatorsCommand} {
+		for _, system := range []string{"darwin", "linux", "windows"} {
+			for _, arch := range []string{"amd64", "arm64"} {
+				all = append(all, target{command, system, arch})
+			}
 		}
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
@@ -43,15 +57,15 @@ func targets() []target {
 
 // pkg is the package of a binary, as `go build` takes it.
 func (t target) pkg() string {
-	if t.function == "" {
+	if t.isCommand() {
 		return "./cmd/aws-access"
 	}
-	return "./functions/" + t.function
+	return "./functions/" + t.program
 }
 
 func (t target) flags() []string {
-	if t.function == "" {
-		return commandFlags
+	if t.isCommand() {
+		return commandFlags[t.program]
 	}
 	return functionFlags
 }
@@ -64,28 +78,28 @@ func (t target) env() []string {
 // file is the path of the binary in its archive.
 func (t target) file() string {
 	switch {
-	case t.function != "":
-		return t.function + "/bootstrap"
+	case !t.isCommand():
+		return t.program + "/bootstrap"
 	case t.os == "windows":
-		return "aws-access.exe"
+		return t.program + ".exe"
 	}
-	return "aws-access"
+	return t.program
 }
 
 // archive returns the name of the archive without its extension, which is also its only directory.
 func (t target) archive(version string) string {
-	name := "aws-access"
-	if t.function != "" {
+	name := t.program
+	if !t.isCommand() {
 		name = "aws-access-functions"
 	}
 	return fmt.Sprintf("%s_%s_%s_%s", name, version, t.os, t.arch)
 }
 
 func (t target) sbomName(version string) string {
-	if t.function == "" {
+	if t.isCommand() {
 		return t.archive(version) + ".cdx.json"
 	}
-	return t.archive(version) + "_" + t.function + ".cdx.json"
+	return t.archive(version) + "_" + t.program + ".cdx.json"
 }
 
 // binary is a target that was built.

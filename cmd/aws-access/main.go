@@ -1,48 +1,37 @@
-// Command aws-access is for operators of the product: it makes what a deployment
-// needs, and checks a deployment. It has no permissions of its own: in AWS it may do
-// what the credentials of the shell may do. It never prints a secret.
-//
-// Exit codes: 0 for success, 1 for a problem that it has reported, 2 for a wrong
-// command line. Doctor, manifest and close-all also exit with 2 when they could not
-// begin, for example without a region. Doctor exits with 3 when it found no problem
-// and could not check everything.
+// Command aws-access is for everybody who needs access, for machines, and for operators of the product.
+// Package people has the commands of the first two, package operators those of the last. The build tag
+// people leaves the operators' commands out: an SDK starts this program again and again, and a small one
+// starts faster.
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/aws-access/aws-access/cmd/aws-access/people"
 )
 
-// Exit codes.
-const (
-	exitOK      = 0
-	exitProblem = 1
-	exitUsage   = 2 // also if the command could not begin
-)
-
-// command is a subcommand.
+// command is a subcommand of either kind.
 type command struct {
 	name  string // one word, or two
 	about string // one line
-	run   func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+	run   func(ctx context.Context, args []string, e *people.Env) int
 }
 
-// commands are in the order in which help lists them.
+// commands are in the order in which help lists them: those of people first.
 func commands() []command {
-	return []command{
-		{"policy compile", "compile the policy for the functions", compilePolicy},
-		{"manifest", "print the manifest of the Slack app, with the addresses of the stack", manifestMain},
-		{"doctor", "check a deployment", doctorMain},
-		{"close-all", "end every pending and active request of a table", closeAll},
-		{"version", "print the version and commit of this command", versionMain},
+	var all []command
+	for _, c := range people.Commands() {
+		all = append(all, command{c.Name, c.About, func(ctx context.Context, args []string, e *people.Env) int {
+			return c.Run(ctx, e, args)
+		}})
 	}
+	return append(all, operatorsCommands()...)
 }
 
 func main() {
@@ -52,37 +41,39 @@ func main() {
 func untilInterrupted() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return run(ctx, os.Args[1:], people.NewEnv(os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run finds the command that the arguments begin with.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, e *people.Env) int {
 	if c, rest := find(args); c != nil {
-		return c.run(ctx, rest, stdout, stderr)
+		return c.run(ctx, rest, e)
 	}
 	switch {
 	case len(args) == 0:
-		help(stderr)
-		return exitUsage
+		help(e.Stderr)
+		return people.ExitWrongUse
 	case args[0] == "-version" || args[0] == "--version":
-		return versionMain(ctx, args[1:], stdout, stderr)
+		return run(ctx, append([]string{"version"}, args[1:]...), e)
 	case args[0] != "help" && args[0] != "-h" && args[0] != "-help" && args[0] != "--help":
-		unknown(args[0], stderr)
-		return exitUsage
+		unknown(args[0], e.Stderr)
+		return people.ExitWrongUse
 	case len(args) == 1:
-		help(stdout)
-		return exitOK
+		help(e.Stdout)
+		return people.ExitDone
 	}
 	c, _ := find(args[1:])
 	if c == nil {
-		unknown(args[1], stderr)
-		return exitUsage
+		unknown(args[1], e.Stderr)
+		return people.ExitWrongUse
 	}
-	return c.run(ctx, []string{"-h"}, stdout, stdout)
+	toStdout := *e
+	toStdout.Stderr = e.Stdout
+	return c.run(ctx, []string{"-h"}, &toStdout)
 }
 
-// find returns the command that the arguments begin with, and the arguments after it;
-// nil if there is none.
+// find returns the command that the arguments begin with, and the arguments after it; nil if there is
+// none.
 func find(args []string) (*command, []string) {
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
@@ -93,8 +84,11 @@ func find(args []string) (*command, []string) {
 	return nil, nil
 }
 
-// unknown says that there is no such command. For the first word of a command it says
-// the whole command.
+// leftOut are the first words of the operators' commands.
+var leftOut = [...]string{"policy", "manifest", "doctor", "close-all"}
+
+// unknown says that there is no such command. For the first word of a command it says the whole command,
+// and for an operators' command that was left out, which program has it.
 func unknown(word string, stderr io.Writer) {
 	for _, c := range commands() {
 		if strings.HasPrefix(c.name, word+" ") {
@@ -102,41 +96,33 @@ func unknown(word string, stderr io.Writer) {
 			return
 		}
 	}
-	printf(stderr, "aws-access: there is no command %q; aws-access help lists them\n", word)
-}
-
-// parsed reports whether the flags of a command, whose help is about, were parsed
-// without an error. If not, the command ends here with the exit code: the help that was
-// requested is printed, or what is wrong. The package flag would print the whole help
-// after an error, so it must print nothing itself.
-func parsed(flags *flag.FlagSet, about string, err error, stderr io.Writer) (code int, ok bool) {
-	flags.SetOutput(stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		printf(stderr, "%s", about)
-		flags.PrintDefaults()
-		return exitOK, false
-	case err != nil:
-		printf(stderr, "%s: %v; %s -h lists the flags\n", flags.Name(), err, flags.Name())
-		return exitUsage, false
+	for _, name := range leftOut {
+		if name == word && len(operatorsCommands()) == 0 {
+			printf(stderr, "aws-access: %s is for operators; the program aws-access-operators of the same release has it\n", word)
+			return
+		}
 	}
-	return exitOK, true
-}
-
-// isEmpty reports whether the command line has a flag with an empty value, such as that
-// of a shell variable that is not set. It is false if the flag was left out.
-func isEmpty(flags *flag.FlagSet, name string) (empty bool) {
-	flags.Visit(func(f *flag.Flag) { empty = empty || f.Name == name && f.Value.String() == "" })
-	return empty
+	printf(stderr, "aws-access: there is no command %q; aws-access help lists them\n", word)
 }
 
 func help(w io.Writer) {
 	printf(w, "aws-access COMMAND [-h] …\n\n")
-	for _, c := range append(commands(), command{name: "help", about: "this list, or the help of a COMMAND"}) {
-		printf(w, "  %-16s %s\n", c.name, c.about)
+	for _, c := range people.Commands() {
+		printf(w, "  %-18s  %s\n", c.Name, c.About)
 	}
-	printf(w, "\nExit status: 0 when all is well, 1 when something is wrong, 2 when the command line\n"+
-		"is wrong or doctor, manifest or close-all could not begin, and 3 when doctor could not\ncheck everything.\n")
+	printf(w, "  %-18s  %s\n", "help", "this list, or the help of a COMMAND")
+	others := operatorsCommands()
+	if len(others) > 0 {
+		printf(w, "\nFor operators:\n")
+	}
+	for _, c := range others {
+		printf(w, "  %-18s  %s\n", c.name, c.about)
+	}
+	printf(w, "\nExit status: 0 when it is done, 1 when it was refused or something is wrong, 2 when the command\n"+
+		"line is wrong, and 3 when the server could not be asked. exec ends with that of its program.\n")
+	if len(others) > 0 {
+		printf(w, "%s", operatorsExitCodes)
+	}
 }
 
 // printf writes to standard output or error. A failure cannot be reported anywhere.
