@@ -111,11 +111,30 @@ func RefuseProofUnchecked() error {
 	return refuse("proof_unchecked", "AWS did not say which role this machine has.", "Try again in a minute.")
 }
 
-// RefuseBadToken is bad_token: the token of a pipeline is malformed, of another issuer, or for another
-// audience.
+// RefuseBadToken is bad_token: the token of a pipeline is malformed, not signed by its issuer, or for another
+// audience. A fixed audience, as GitLab and EKS have it, is another one.
 func RefuseBadToken() error {
 	return refuse("bad_token", "The token of this pipeline is not one for this installation and this run of the command.",
 		"If its audience cannot be chosen, use --as aws.")
+}
+
+// RefuseUnknownIssuer is unknown_issuer: no group of the policy names the issuer of the token. It is decided
+// before the issuer is asked for anything.
+func RefuseUnknownIssuer() error {
+	return refuse("unknown_issuer", "No group of the policy names the issuer of this token.",
+		"Compare the claim iss of the token with the policy file.")
+}
+
+// RefuseExpiredToken is expired_token: the token has expired, or will be valid in the future only.
+func RefuseExpiredToken() error {
+	return refuse("expired_token", "The token of this pipeline has expired, or is not valid yet.",
+		"Get a new token, and run the command again.")
+}
+
+// RefuseTokenUnchecked is token_unchecked: the issuer did not answer with the keys by which its tokens are
+// checked, or the key of this token is newer than the last answer.
+func RefuseTokenUnchecked() error {
+	return refuse("token_unchecked", "The issuer of this token did not answer with its keys.", "Try again in a minute.")
 }
 
 // RefuseUnknownRun is unknown_run: the token does not name one run.
