@@ -34,6 +34,10 @@ const (
 	CodeAWSRefused      = "aws_refused"
 	CodeAWSUnavailable  = "aws_unavailable"
 	CodeAWSInvalid      = "aws_invalid"
+	CodeUnknownDevice   = "unknown_device"
+	CodeDeviceRemoved   = "device_removed"
+	CodeDeviceExpired   = "device_expired"
+	CodeCodeUsed        = "code_used"
 )
 
 // The next steps that several refusals name.
@@ -47,6 +51,7 @@ const (
 	tellOperators = "Tell the people who run AWS access."
 	tellAuthors   = "Tell the people who maintain the policy."
 	operatorsKnow = "The operators have been told. Ask them to fix it."
+	newCode       = "Type /aws-access login in Slack for another one."
 	lengthForm    = "Write it with its unit, like 30m, 2 hours, 1h30m or 2d"
 )
 
@@ -143,23 +148,78 @@ func RefuseUnknownRun() error {
 		"AWS access knows the runs of GitHub Actions, Buildkite and GitLab.")
 }
 
-// The device of a call. Device.Check decides all of these; api and lifecycle.Vend ask it.
+// The device of a call. Device.Check and Device.CheckUnder decide all of these.
 
 const pairAgain = "Pair this computer: type /aws-access login in Slack."
 
 // RefuseUnknownDevice is unknown_device: nobody has paired the key that signed a call.
 func RefuseUnknownDevice() error {
-	return refuse("unknown_device", "This computer is not paired with anybody in Slack.", pairAgain)
+	return refuse(CodeUnknownDevice, "This computer is not paired with anybody in Slack.", pairAgain)
 }
 
 // RefuseRemovedDevice is device_removed: somebody has removed the device.
 func RefuseRemovedDevice() error {
-	return refuse("device_removed", "This computer was removed from the devices of its owner.", pairAgain)
+	return refuse(CodeDeviceRemoved, "This computer was removed from the devices of its owner.", pairAgain)
 }
 
 // RefuseExpiredDevice is device_expired: the device has to be paired again since expires.
 func RefuseExpiredDevice(expires time.Time) error {
-	return refuse("device_expired", "The pairing of this computer ended at "+FormatTime(expires)+".", pairAgain)
+	return refuse(CodeDeviceExpired, "The pairing of this computer ended at "+FormatTime(expires)+".", pairAgain)
+}
+
+// RefuseDevicesOff is devices_off: the policy has devices: none. Device.CheckUnder, DeviceList.Issue and
+// DeviceList.Pair decide it; functions.Slack asks it first to save an order.
+func RefuseDevicesOff() error {
+	return refuse("devices_off", "The policy does not allow the command line for people.", "Use /aws-access in Slack.")
+}
+
+// Pairing a device. DeviceList.Issue, DeviceList.Pair and DeviceList.Remove decide these, and lifecycle.Pair
+// those about a code or a key that it has read.
+
+// RefuseUnknownCode is unknown_code: nobody was given this code, or newer ones have replaced it.
+func RefuseUnknownCode() error {
+	return refuse("unknown_code", "This pairing code is not known.", newCode)
+}
+
+// RefuseCodeExpired is code_expired: the code is older than PairingCodeLife.
+func RefuseCodeExpired() error {
+	return refuse("code_expired", "This pairing code is older than "+FormatLength(PairingCodeLife)+".", newCode)
+}
+
+// RefuseCodeUsed is code_used: another key has used the code up. Its device is removed.
+func RefuseCodeUsed() error {
+	return refuse(CodeCodeUsed, "This pairing code has been used by another computer, which was removed.",
+		"If that was not you, tell your security team. "+newCode)
+}
+
+// RefuseKnownKey is known_key: the key is a device already, or has been one.
+func RefuseKnownKey() error {
+	return refuse("known_key", "This computer's key has been paired before.",
+		"Run aws-access logout, and pair the computer again.")
+}
+
+// RefuseTooManyDevices is too_many_devices: the person has as many devices as the policy allows.
+func RefuseTooManyDevices(limit int) error {
+	return refuse("too_many_devices", "You have as many paired computers as the policy allows: "+itoa(limit)+".",
+		"Remove one with /aws-access devices, and try again.")
+}
+
+// RefuseTooManyCodes is too_many_codes: the person was given MaxCodeOrders codes, and gets another one at free.
+func RefuseTooManyCodes(free time.Time) error {
+	return refuse("too_many_codes", "You have asked for "+itoa(MaxCodeOrders)+" pairing codes in a few minutes.",
+		"Try again after "+FormatTime(free.Add(time.Minute-1).Truncate(time.Minute))+".")
+}
+
+// RefuseNotYourDevice is not_your_device: the person has no device with this id. It may never have been one
+// of theirs, or it was removed or has expired.
+func RefuseNotYourDevice() error {
+	return refuse("not_your_device", "You have no such device.", "Look at /aws-access devices.")
+}
+
+// RefuseBusyDevices is busy: the person's devices changed so often that the change could not be saved.
+// lifecycle.Pair decides it.
+func RefuseBusyDevices() error {
+	return refuse("busy", "Your devices are being changed by other commands at the moment.", "Try again in a minute.")
 }
 
 // RefuseTargetRole is target_role: the machine is a session of a role that the policy
