@@ -37,7 +37,8 @@ func (w *world) mapStream() {
 			Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 		}),
 		Filter: func(r events.DynamoDBEventRecord) bool {
-			return r.EventName == "INSERT" && strings.HasPrefix(r.Change.Keys["sk"].String(), store.EventPrefix)
+			sk := r.Change.Keys["sk"].String()
+			return r.EventName == "INSERT" && (strings.HasPrefix(sk, store.EventPrefix) || sk == store.NoticeSort)
 		},
 		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour,
 		OnFailure: w.keep(&w.parked), Retry: shortPause,

@@ -34,7 +34,7 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // checked by the condition of a write; 0 for events and unique keys
-	State     string    // of pending and active requests, and Owed for messages; "" keeps an item out of the index
+	State     string    // of open requests, Owed for messages, Unsent for notices; "" keeps an item out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
 	Due       time.Time // items with a State: the next time at which something must happen
@@ -45,8 +45,9 @@ type Item struct {
 const EventPrefix = "event#"
 
 // StreamFilter is the filter of the stream mapping in template.yaml. It passes new
-// events to notify, and nothing else.
-const StreamFilter = `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + EventPrefix + `"}]}}}}`
+// events and notices to notify, and nothing else.
+const StreamFilter = `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + EventPrefix +
+	`"},"` + NoticeSort + `"]}}}}`
 
 // OnceKey returns the partition key of a unique key.
 func OnceKey(key string) string { return "once#" + key }
@@ -79,8 +80,9 @@ const AskerLife = 90 * 24 * time.Hour
 // TimeKey formats a time as a text that sorts by time.
 func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// RequestSort, MessagesSort, OnceSort and AskerSort are the sort keys of a request,
-// of its posted messages, of a unique key and of the record that limits one person.
+// RequestSort, MessagesSort, OnceSort, AskerSort and NoticeSort are the sort keys of a
+// request, of its posted messages, of a unique key, of the record that limits one person
+// and of a notice.
 // DirectoryKey, ReadingKey, ProblemsKey and BuildsKey are both the partition key and
 // the sort key of the directory, of the progress of reading people from Slack, of the
 // problems that operators were told about, and of the builds that have run.
@@ -89,6 +91,7 @@ const (
 	MessagesSort = "messages"
 	OnceSort     = "once"
 	AskerSort    = "asker"
+	NoticeSort   = "notice"
 	DirectoryKey = "directory"
 	ReadingKey   = "reading"
 	ProblemsKey  = "problems"
@@ -232,6 +235,17 @@ func (i Item) Decode(out any) error {
 		return fmt.Errorf("item %s %s: %w", i.PK, i.SK, err)
 	}
 	return nil
+}
+
+// NoticeOf reads the id of a new notice from a stream record. ok is false if the record is
+// about something else.
+func NoticeOf(record events.DynamoDBEventRecord) (id string, ok bool) {
+	pk, sk := record.Change.Keys["pk"], record.Change.Keys["sk"]
+	if record.EventName != string(events.DynamoDBOperationTypeInsert) || pk.DataType() != events.DataTypeString ||
+		sk.DataType() != events.DataTypeString || sk.String() != NoticeSort {
+		return "", false
+	}
+	return strings.CutPrefix(pk.String(), NoticeKey(""))
 }
 
 // EventOf reads an event from a stream record. ok is false if the record is about

@@ -76,7 +76,7 @@ func newStackAPI(url string) *stackAPI {
 				"EventSourceArn":             "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/aws-access-Table-1/stream/2026",
 				"FilterCriteria": map[string]any{
 					"Filters": []map[string]any{
-						{"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"event#"}]}}}}`},
+						{"Pattern": `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"event#"},"notice"]}}}}`},
 					},
 				},
 				"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": "arn:aws:s3:::undelivered"}},

@@ -60,7 +60,7 @@ func (e *Engine) Parked() []ParkedRecord {
 }
 
 // readStream reads what is new in the stream. Like the filter of the mapping, it
-// lets only inserted audit events through. The caller holds the lock.
+// lets only inserted audit events and notices through. The caller holds the lock.
 func (e *Engine) readStream() {
 	for {
 		records, last := e.records(e.position, readAtOnce)
@@ -71,7 +71,8 @@ func (e *Engine) readStream() {
 		for _, record := range records {
 			keys := record.Change.Keys
 			inserted := record.EventName == string(events.DynamoDBOperationTypeInsert)
-			if !inserted || !strings.HasPrefix(keys["sk"].String(), store.EventPrefix) {
+			sk := keys["sk"].String()
+			if !inserted || !strings.HasPrefix(sk, store.EventPrefix) && sk != store.NoticeSort {
 				continue
 			}
 			s := &e.shards[shardOf(keys["pk"].String())]

@@ -74,6 +74,17 @@ var brokenCalls = map[string]struct {
 		"messages have their own versions",
 		"concurrent writers of the directory: one winner for each version",
 	}},
+	"the list of devices without its condition": {dropCondition("owner"), []string{
+		"a person's devices are changed together or not at all",
+	}},
+	"a code without its condition": {dropCondition("code"), []string{
+		"a person's devices are changed together or not at all",
+	}},
+	"a device without its condition": {dropCondition("device"), []string{
+		"a person's devices are changed together or not at all",
+	}},
+	"no notice": {dropItem("notice"), []string{"a new notice is in the stream once"}},
+	"no device": {dropItem("device"), []string{"devices, codes and lists come back as they were saved"}},
 	"lists in reverse order": {func(c *call) {
 		if forward, ok := c.body["ScanIndexForward"].(bool); ok {
 			c.body["ScanIndexForward"] = !forward

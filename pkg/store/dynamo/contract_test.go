@@ -17,13 +17,15 @@ func now() time.Time { return storetest.Now }
 
 // subject returns the store in a table as a subject of the contract.
 func subject(s *dynamo.Store, table dynamotest.Table) storetest.Subject {
-	return storetest.Subject{
-		Store: s,
-		PutItem: func(ctx context.Context, item store.Item) error {
-			in := &dynamodb.PutItemInput{TableName: &table.Name, Item: dynamo.Attributes(item)}
+	put := func(name string) func(ctx context.Context, item store.Item) error {
+		return func(ctx context.Context, item store.Item) error {
+			in := &dynamodb.PutItemInput{TableName: &name, Item: dynamo.Attributes(item)}
 			_, err := table.Client(nil).PutItem(ctx, in)
 			return err
-		},
+		}
+	}
+	return storetest.Subject{
+		Store: s.WithDevices(table.Devices), PutItem: put(table.Name), PutDevice: put(table.Devices),
 		StreamRecords: table.Records,
 	}
 }

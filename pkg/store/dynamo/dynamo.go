@@ -1,5 +1,6 @@
 // Package dynamo is the store on AWS: one DynamoDB table, whose stream delivers
-// every new event to notify.
+// every new event to notify, and a second one for the devices of people, which only the
+// functions that take calls of the command line know.
 //
 // A request and its event are written in one transaction, on the condition that the
 // version in the table is the one that was read. No decision ever depends on an
@@ -7,7 +8,8 @@
 // software wrote is refused (access.ErrNewer).
 //
 // The package needs dynamodb:PutItem and dynamodb:BatchGetItem on the table and
-// dynamodb:Query on its indexes, and nothing else. It never deletes an item.
+// dynamodb:Query on its indexes, dynamodb:GetItem on the table of devices and, to change
+// them, dynamodb:PutItem on it, and nothing else. It never deletes an item.
 package dynamo
 
 import (
@@ -26,11 +28,12 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Store is a table. It is safe for concurrent use.
+// Store is a table, and perhaps that of devices. It is safe for concurrent use.
 type Store struct {
-	client *dynamodb.Client
-	table  string
-	now    func() time.Time
+	client  *dynamodb.Client
+	table   string
+	devices string // "" if this process has nothing to do with devices
+	now     func() time.Time
 }
 
 // New returns the store in a table with the keys and indexes of TableInput. The clock
@@ -164,17 +167,19 @@ func (s *Store) Builds(ctx context.Context) (b access.Builds, err error) {
 // overdue first. The index may lag behind the table for a short time: a listed
 // request may have changed, and a missing one is found by the next tick.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(ctx, now, limit, string(access.Pending), string(access.Active))
+	return s.due(ctx, now, limit, store.RequestKey(""), string(access.Pending), string(access.Active))
 }
 
 // Owed returns the ids of at most limit requests with a message that Slack has not
 // accepted and that may be tried again at now, the longest overdue first. The index
 // may lag as in Due.
 func (s *Store) Owed(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(ctx, now, limit, store.Owed)
+	return s.due(ctx, now, limit, store.RequestKey(""), store.Owed)
 }
 
-func (s *Store) due(ctx context.Context, now time.Time, limit int, states ...string) ([]string, error) {
+func (s *Store) due(
+	ctx context.Context, now time.Time, limit int, prefix string, states ...string,
+) ([]string, error) {
 	var found []indexEntry
 	for _, state := range states {
 		due, err := s.query(ctx, IndexState, limit, &dynamodb.QueryInput{
@@ -190,7 +195,7 @@ func (s *Store) due(ctx context.Context, now time.Time, limit int, states ...str
 	slices.SortStableFunc(found, func(a, b indexEntry) int { return cmp.Compare(a.due, b.due) })
 	var ids []string
 	for _, one := range found[:min(limit, len(found))] {
-		ids = append(ids, strings.TrimPrefix(one.pk, store.RequestKey("")))
+		ids = append(ids, strings.TrimPrefix(one.pk, prefix))
 	}
 	return ids, nil
 }

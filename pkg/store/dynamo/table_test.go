@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func TestAListFromAStaleIndexShowsThePresentState(t *testing.T) {
 func TestReadsAreConsistentAndOneCall(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	w := &wire{}
-	s := dynamo.New(table.Client(w), table.Name, now)
+	s := dynamo.New(table.Client(w), table.Name, now).WithDevices(table.Devices)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +131,16 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"messages written": {func() error {
 			return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1})
 		}, "PutItem"},
+		"device":      {func() error { _, err := s.Device(t.Context(), "d"); return err }, "GetItem"},
+		"code":        {func() error { _, err := s.PairingCode(t.Context(), "c"); return err }, "GetItem"},
+		"device list": {func() error { _, err := s.DeviceList(t.Context(), "U0DEV1"); return err }, "GetItem"},
+		"notices":     {func() error { _, err := s.Notices(t.Context(), now(), 10); return err }, "Query"},
+		"devices written": {func() error {
+			list := access.DeviceList{Version: 1, Owner: "U0DEV1"}
+			return s.SaveDevices(t.Context(), access.DeviceChange{List: list, Notice: &access.Notice{
+				ID: "01N", Version: 1, To: "U0DEV1", Kind: access.DeviceRemoved, At: now(),
+			}})
+		}, "TransactWriteItems"},
 	} {
 		w.calls = nil
 		if err := c.do(); err != nil {
@@ -138,6 +149,9 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		calls := ""
 		for _, call := range w.calls {
 			calls += " " + call.op
+			if call.op == "GetItem" && (call.body["ConsistentRead"] != true || call.body["TableName"] != table.Devices) {
+				t.Errorf("%s: reads without consistency: %v", name, call.body)
+			}
 			if call.op != "BatchGetItem" {
 				continue
 			}
@@ -148,6 +162,18 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		}
 		if calls != " "+c.calls {
 			t.Errorf("%s: calls%s, want %s", name, calls, c.calls)
+		}
+	}
+}
+
+// A function that has nothing to do with devices does not know their table.
+func TestAStoreWithoutTheTableOfDevicesRefuses(t *testing.T) {
+	s := dynamo.New(nil, "main", now)
+	_, err := s.Device(t.Context(), "d")
+	err2 := s.SaveDevices(t.Context(), access.DeviceChange{List: access.DeviceList{Version: 1, Owner: "U0DEV1"}})
+	for _, err := range []error{err, err2} {
+		if err == nil || !strings.Contains(err.Error(), "has no table of devices") {
+			t.Errorf("got %v", err)
 		}
 	}
 }

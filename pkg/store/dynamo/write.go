@@ -59,7 +59,7 @@ func wrapSave(id string, err error) error {
 // item is the unique key.
 func (s *Store) commit(ctx context.Context, items []store.Item, once string) error {
 	for attempt := 1; ; attempt++ {
-		reasons, err := s.transact(ctx, items)
+		reasons, err := s.transact(ctx, puts{s.table, items})
 		switch {
 		case err == nil:
 			return nil
@@ -83,23 +83,31 @@ func (s *Store) commit(ctx context.Context, items []store.Item, once string) err
 	}
 }
 
+// puts are items that are written into one table.
+type puts struct {
+	table string
+	items []store.Item
+}
+
 // transact writes items in one transaction, each on its condition. If DynamoDB
 // cancelled the transaction, nothing was written, and there is one reason for each
 // item.
-func (s *Store) transact(ctx context.Context, items []store.Item) ([]types.CancellationReason, error) {
+func (s *Store) transact(ctx context.Context, all ...puts) ([]types.CancellationReason, error) {
 	// The SDK writes its token into the input, so each attempt needs a new input.
 	in := &dynamodb.TransactWriteItemsInput{}
-	for _, item := range items {
-		expression, values := conditionOf(item)
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{
-			TableName: &s.table, Item: attributes(item),
-			ConditionExpression: &expression, ExpressionAttributeNames: namesIn(values), ExpressionAttributeValues: values,
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}})
+	for _, into := range all {
+		for _, item := range into.items {
+			expression, values := conditionOf(item)
+			in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{
+				TableName: aws.String(into.table), Item: attributes(item),
+				ConditionExpression: &expression, ExpressionAttributeNames: namesIn(values), ExpressionAttributeValues: values,
+				ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+			}})
+		}
 	}
 	_, err := s.client.TransactWriteItems(ctx, in)
 	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) && len(cancelled.CancellationReasons) == len(items) {
+	if errors.As(err, &cancelled) && len(cancelled.CancellationReasons) == len(in.TransactItems) {
 		return cancelled.CancellationReasons, err
 	}
 	return nil, err

@@ -20,12 +20,13 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Store is a table in memory. It is safe for concurrent use; each method is atomic.
+// Store is both tables in memory. It is safe for concurrent use; each method is atomic.
 type Store struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	items   map[key]store.Item
+	devices map[key]store.Item // the table of devices, which has no stream
 	stream  []change
 	dropped int           // how many changes were removed from the start of stream
 	more    chan struct{} // closed by the next change
@@ -36,7 +37,9 @@ type key struct{ pk, sk string }
 // New returns an empty store. The clock gives stream records and unique keys their
 // times, and decides nothing.
 func New(now func() time.Time) *Store {
-	return &Store{now: now, items: make(map[key]store.Item), more: make(chan struct{})}
+	return &Store{
+		now: now, items: make(map[key]store.Item), devices: make(map[key]store.Item), more: make(chan struct{}),
+	}
 }
 
 // Load reads a request, the directory and the request's messages. The directory and
@@ -232,20 +235,20 @@ func (s *Store) replace(next store.Item, err error) error {
 // Due returns the ids of at most limit requests that are due at now, the longest
 // overdue first.
 func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(store.RequestSort, now, limit), nil
+	return s.due(store.RequestSort, store.RequestKey(""), now, limit), nil
 }
 
 // Owed returns the ids of at most limit requests with a message that Slack has not
 // accepted and that may be tried again at now, the longest overdue first.
 func (s *Store) Owed(_ context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(store.MessagesSort, now, limit), nil
+	return s.due(store.MessagesSort, store.RequestKey(""), now, limit), nil
 }
 
-func (s *Store) due(sk string, now time.Time, limit int) (ids []string) {
+func (s *Store) due(sk, prefix string, now time.Time, limit int) (ids []string) {
 	found := s.itemsWhere(sk, func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
 	for _, i := range atMost(found, limit) {
-		ids = append(ids, strings.TrimPrefix(i.PK, store.RequestKey("")))
+		ids = append(ids, strings.TrimPrefix(i.PK, prefix))
 	}
 	return ids
 }
@@ -302,6 +305,11 @@ func (s *Store) DeleteExpired() {
 		if !item.ExpiresAt.IsZero() && item.ExpiresAt.Before(s.now()) {
 			s.appendToStream(change{at: s.now(), old: item})
 			delete(s.items, keyOf(item))
+		}
+	}
+	for k, item := range s.devices {
+		if !item.ExpiresAt.IsZero() && item.ExpiresAt.Before(s.now()) {
+			delete(s.devices, k)
 		}
 	}
 }
@@ -378,7 +386,11 @@ func (s *Store) checkUnused(once string) error {
 
 // checkVersion returns an error unless the stored item is the version before next.
 func (s *Store) checkVersion(next store.Item) error {
-	old := s.items[keyOf(next)]
+	return checkAfter(s.items[keyOf(next)], next)
+}
+
+// checkAfter returns an error unless old is the version before next.
+func checkAfter(old, next store.Item) error {
 	switch {
 	case old.PK != "" && old.Newer():
 		return old.Decode(nil)

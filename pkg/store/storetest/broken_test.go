@@ -21,8 +21,9 @@ import (
 func newSubject() (*memory.Store, Subject) {
 	s := memory.New(func() time.Time { return Now })
 	return s, Subject{
-		Store:   s,
-		PutItem: func(_ context.Context, item store.Item) error { s.Put(item); return nil },
+		Store:     s,
+		PutItem:   func(_ context.Context, item store.Item) error { s.Put(item); return nil },
+		PutDevice: func(_ context.Context, item store.Item) error { s.PutDevice(item); return nil },
 		StreamRecords: func(context.Context) (records []events.DynamoDBEventRecord, err error) {
 			all, _ := s.Records(0, 1<<20)
 			text, err := json.Marshal(all)
@@ -72,6 +73,10 @@ type brokenStore struct {
 	saveProblems  func(ctx context.Context, next access.Problems) error
 	saveBuilds    func(ctx context.Context, next access.Builds) error
 	saveMessages  func(ctx context.Context, id string, next access.Messages) error
+	device        func(ctx context.Context, id string) (access.Device, error)
+	saveDevices   func(ctx context.Context, change access.DeviceChange) error
+	saveNotice    func(ctx context.Context, next access.Notice) error
+	notices       func(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
 func (s brokenStore) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
@@ -174,6 +179,34 @@ func (s brokenStore) SaveMessages(ctx context.Context, id string, next access.Me
 		return s.Store.SaveMessages(ctx, id, next)
 	}
 	return s.saveMessages(ctx, id, next)
+}
+
+func (s brokenStore) Device(ctx context.Context, id string) (access.Device, error) {
+	if s.device == nil {
+		return s.Store.Device(ctx, id)
+	}
+	return s.device(ctx, id)
+}
+
+func (s brokenStore) SaveDevices(ctx context.Context, change access.DeviceChange) error {
+	if s.saveDevices == nil {
+		return s.Store.SaveDevices(ctx, change)
+	}
+	return s.saveDevices(ctx, change)
+}
+
+func (s brokenStore) SaveNotice(ctx context.Context, next access.Notice) error {
+	if s.saveNotice == nil {
+		return s.Store.SaveNotice(ctx, next)
+	}
+	return s.saveNotice(ctx, next)
+}
+
+func (s brokenStore) Notices(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	if s.notices == nil {
+		return s.Store.Notices(ctx, now, limit)
+	}
+	return s.notices(ctx, now, limit)
 }
 
 // brokenStores maps each check of the contract to a store that breaks its promise.
@@ -313,12 +346,103 @@ var brokenStores = map[string]func(m *memory.Store) brokenStore{
 			return errors.Join(putAsker(m, r.Requester.ID, next), m.Save(ctx, r, event, once))
 		}}
 	},
+
+	"an empty store has no devices": func(m *memory.Store) brokenStore {
+		return brokenStore{device: func(_ context.Context, id string) (access.Device, error) {
+			return access.Device{ID: id}, nil
+		}}
+	},
+	"devices, codes and lists come back as they were saved": brokenDevices(forgetsTheRemoval),
+	"a person's devices are changed together or not at all": brokenDevices(writesTheNoticeOfAStaleChange),
+	"parts of somebody else's devices are refused":          brokenDevices(correctsTheOwner),
+	"devices of a newer version are refused":                brokenDevices(overwritesNewerDevices),
+	"a new notice is in the stream once":                    brokenDevices(leavesTheNoticeOut),
+	"concurrent pairings by one code: one device":           brokenDevices(comparesDevicesThenWrites),
+	"notices have their own versions": func(m *memory.Store) brokenStore {
+		return brokenStore{saveNotice: func(_ context.Context, next access.Notice) error {
+			item, err := store.NoticeItem(next)
+			return put(m, item, err)
+		}}
+	},
+	"notices are listed by time until they were sent": func(m *memory.Store) brokenStore {
+		return brokenStore{notices: func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+			found, err := m.Notices(ctx, now, limit)
+			slices.Reverse(found)
+			return found, err
+		}}
+	},
 }
 
 // put writes an item without its condition.
 func put(m *memory.Store, item store.Item, err error) error {
 	m.Put(item)
 	return err
+}
+
+func brokenDevices(
+	save func(ctx context.Context, m *memory.Store, change access.DeviceChange) error,
+) func(m *memory.Store) brokenStore {
+	return func(m *memory.Store) brokenStore {
+		return brokenStore{saveDevices: func(ctx context.Context, change access.DeviceChange) error {
+			return save(ctx, m, change)
+		}}
+	}
+}
+
+// putDevices writes a change without its conditions.
+func putDevices(m *memory.Store, change access.DeviceChange) error {
+	devices, main, err := store.DeviceItems(change, Now)
+	for _, item := range devices {
+		m.PutDevice(item)
+	}
+	for _, item := range main {
+		m.Put(item)
+	}
+	return err
+}
+
+func forgetsTheRemoval(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	change.Devices = slices.Clone(change.Devices)
+	for i := range change.Devices {
+		change.Devices[i].Removed = time.Time{}
+	}
+	return m.SaveDevices(ctx, change)
+}
+
+func writesTheNoticeOfAStaleChange(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	err := m.SaveDevices(ctx, change)
+	if errors.Is(err, access.ErrStale) && change.Notice != nil {
+		_ = m.SaveNotice(ctx, *change.Notice)
+	}
+	return err
+}
+
+func correctsTheOwner(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	if change.Notice != nil {
+		change.Notice.To = change.List.Owner
+	}
+	return m.SaveDevices(ctx, change)
+}
+
+func overwritesNewerDevices(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	err := m.SaveDevices(ctx, change)
+	if errors.Is(err, access.ErrNewer) {
+		return putDevices(m, change)
+	}
+	return err
+}
+
+func leavesTheNoticeOut(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	change.Notice = nil
+	return m.SaveDevices(ctx, change)
+}
+
+func comparesDevicesThenWrites(ctx context.Context, m *memory.Store, change access.DeviceChange) error {
+	if l, _ := m.DeviceList(ctx, change.List.Owner); l.Version != change.List.Version-1 {
+		return access.ErrStale
+	}
+	runtime.Gosched() // between the comparison and the write
+	return putDevices(m, change)
 }
 
 func putAsker(m *memory.Store, user string, a access.Asker) error {

@@ -42,6 +42,13 @@ type Store interface {
 	SaveBuilds(ctx context.Context, next access.Builds) error
 	Messages(ctx context.Context, id string) (access.Request, access.Messages, error)
 	SaveMessages(ctx context.Context, id string, next access.Messages) error
+	Device(ctx context.Context, id string) (access.Device, error)
+	PairingCode(ctx context.Context, key string) (access.PairingCode, error)
+	DeviceList(ctx context.Context, owner string) (access.DeviceList, error)
+	SaveDevices(ctx context.Context, change access.DeviceChange) error
+	Notice(ctx context.Context, id string) (access.Notice, error)
+	SaveNotice(ctx context.Context, next access.Notice) error
+	Notices(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
 // Subject is an empty store with two extra functions that the checks need. The
@@ -51,6 +58,8 @@ type Subject struct {
 	// PutItem writes an item without any condition, as another version of the
 	// software may do.
 	PutItem func(ctx context.Context, item store.Item) error
+	// PutDevice writes an item into the table of devices without any condition.
+	PutDevice func(ctx context.Context, item store.Item) error
 	// StreamRecords returns everything that the stream has delivered since the store
 	// was created, each record as a consumer decodes it.
 	StreamRecords func(ctx context.Context) ([]events.DynamoDBEventRecord, error)
@@ -78,7 +87,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 
 // Checks returns the contract.
 func Checks() []Check {
-	return []Check{
+	return append([]Check{
 		{"an empty store has nothing", emptyStore},
 		{"a request and its event come back as they were saved", unchanged},
 		{"times are kept to the nanosecond", exactTimes},
@@ -109,7 +118,7 @@ func Checks() []Check {
 		{"concurrent submissions of one form: one request", concurrentForms},
 		{"concurrent submissions of one person: one winner for each version", concurrentSubmissions},
 		{"concurrent writers of the directory: one winner for each version", concurrentDirectoryWriters},
-	}
+	}, deviceChecks()...)
 }
 
 var (

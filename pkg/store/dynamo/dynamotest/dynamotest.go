@@ -53,13 +53,14 @@ var engine = sync.OnceValues(start)
 
 var tables atomic.Int64
 
-// Table is a new table in DynamoDB Local.
+// Table is a new table in DynamoDB Local, with one for devices beside it.
 type Table struct {
 	Endpoint string // http://127.0.0.1:port
 	Name     string
+	Devices  string
 }
 
-// NewTable creates an empty table. The test fails if DynamoDB Local cannot run, and is
+// NewTable creates an empty table and one for devices. The test fails if DynamoDB Local cannot run, and is
 // skipped with -short.
 func NewTable(t testing.TB) Table {
 	t.Helper()
@@ -70,9 +71,12 @@ func NewTable(t testing.TB) Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := Table{Endpoint: running.endpoint, Name: "test-" + strconv.FormatInt(tables.Add(1), 10)}
-	if _, err := table.Client(nil).CreateTable(t.Context(), dynamo.TableInput(table.Name)); err != nil {
-		t.Fatalf("create a table in DynamoDB Local: %v", err)
+	name := "test-" + strconv.FormatInt(tables.Add(1), 10)
+	table := Table{Endpoint: running.endpoint, Name: name, Devices: name + "-devices"}
+	for _, in := range []*dynamodb.CreateTableInput{dynamo.TableInput(table.Name), dynamo.DevicesInput(table.Devices)} {
+		if _, err := table.Client(nil).CreateTable(t.Context(), in); err != nil {
+			t.Fatalf("create a table in DynamoDB Local: %v", err)
+		}
 	}
 	return table
 }
