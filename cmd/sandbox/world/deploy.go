@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -84,7 +85,8 @@ func (w *World) stsConfig() aws.Config {
 func (w *World) config(f config.Function, keys access.Credentials) (config.Config, func(string) string) {
 	env := map[string]string{
 		"AWS_REGION": region, "AWS_ACCESS_KEY_ID": keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY": keys.SecretKey.Reveal(),
-		"AWS_SESSION_TOKEN": keys.SessionToken.Reveal(), "AWS_ENDPOINT_URL_STS": w.internalURL + "/aws",
+		"AWS_SESSION_TOKEN":       keys.SessionToken.Reveal(),
+		"AWS_ENDPOINT_URL_STS":    cmp.Or(w.settings.STS.URL, w.internalURL+"/aws"),
 		"AWS_ENDPOINT_URL_LAMBDA": w.internalURL + "/lambda", "BASTION_ACCOUNT": Bastion, "TABLE": "aws-access",
 		"POLICY": "policy.yaml", "SLACK_TEAM": team, "SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack-bot-token",
 		"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack-signing-secret", "VEND_FUNCTION": functionARN("vend"),

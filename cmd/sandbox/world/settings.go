@@ -39,6 +39,14 @@ type Settings struct {
 	SigningSecret access.Secret // Slack signs with it
 	Start         time.Time     // of the clock; the zero time means now
 	TokenBytes    int           // minimum length of a session token in bytes; 0 means awsfake's default
+	STS           Emulator      // replaces the fake STS for the functions; the zero value does not
+}
+
+// Emulator is an STS other than the fake one, which tests start: one whose sessions a whole emulator of
+// AWS accepts.
+type Emulator struct {
+	URL  string             // on loopback
+	Vend access.Credentials // of the role of the vend function there
 }
 
 // MaxTokenBytes is the length of the longest session token that STS gives

@@ -137,6 +137,9 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	if w.Secrets.VendKeys, err = w.AWS.FunctionCredentials(vendRole); err != nil {
 		return nil, fmt.Errorf("make the vend function's role: %w", err)
 	}
+	if settings.STS.URL != "" {
+		w.Secrets.VendKeys = settings.STS.Vend
+	}
 	if w.Secrets.SlackKeys, err = w.AWS.FunctionCredentials(slackRole, denyAll); err != nil {
 		return nil, fmt.Errorf("make the slack function's role: %w", err)
 	}
