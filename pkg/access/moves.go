@@ -236,6 +236,17 @@ func (r Request) End(by Person, now time.Time) (Request, Event, error) {
 	return r.close(End, Ended, by, "", now)
 }
 
+// EndForDevice gives an active grant back because a device that took a session from it is
+// no longer one. The caller has found out that it is so; the requester is the actor.
+//
+// Refusals: those of CheckUsable.
+func (r Request) EndForDevice(now time.Time) (Request, Event, error) {
+	if err := r.CheckUsable(now); err != nil {
+		return r, Event{}, err
+	}
+	return r.close(End, Ended, r.Requester, "A computer that had used this access was removed.", now)
+}
+
 // Revoke ends an active grant of somebody else. policy.CheckRevoker decides who may
 // revoke it.
 //
@@ -289,6 +300,9 @@ func (r Request) Order(by Person, o Order, terms Terms, now time.Time) (Request,
 	next.Sessions = append(next.Sessions, Session{
 		Order: o.ID, Kind: o.Kind, Device: o.Device, Ordered: now, Denied: next.Ends,
 	})
+	if o.Device != "" && !slices.Contains(next.Devices, o.Device) {
+		next.Devices = append(slices.Clone(next.Devices), o.Device)
+	}
 	next, event, err := next.move(Vend, Active, by, "", now)
 	event.Order, event.Outcome, event.Kind, event.Device = o.ID, Ordered, o.Kind, o.Device
 	return next, event, err

@@ -89,6 +89,9 @@ type Request struct {
 	Closed     Closing     `json:",omitzero"`     // who ended it; set in the final states
 	Sessions   []Session   `json:",omitzero"`     // ordered or unexpired; the events record the others
 	UsedOrders []UsedOrder `json:"Seen,omitzero"` // of the last UsedOrderLife
+	// Devices are those that took a session, even if it has expired. Removing one ends the
+	// grant.
+	Devices []string `json:",omitzero"`
 }
 
 // Approval is one recorded approval.
