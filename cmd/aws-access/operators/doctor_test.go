@@ -185,7 +185,7 @@ func TestDoctorChecksOnlyTheRequestedPart(t *testing.T) {
 			t.Errorf("-only %s: ended with %d, looked at %v", only, code, got)
 		}
 	}
-	for pattern, want := range map[string]int{"payments-*": 6, "*-DEV,333333333333": 8, "555555555555": 3, "": 14} {
+	for pattern, want := range map[string]int{"payments-*": 8, "*-DEV,333333333333": 10, "555555555555": 4, "": 18} {
 		r, _ := c.doctor("-only", "accounts", "-accounts", pattern)
 		if len(r.Roles) != want {
 			t.Errorf("-accounts %q: %d roles, want %d", pattern, len(r.Roles), want)

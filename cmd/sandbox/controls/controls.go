@@ -23,6 +23,9 @@ func (s *Server) mountControls(m *http.ServeMux) {
 		"POST /sandbox/policy":   s.alone(s.policy),
 		"POST /sandbox/people":   s.alone(s.people),
 		"POST /sandbox/roles":    s.alone(s.roles),
+		"POST /sandbox/machines": s.machines,
+		"POST /sandbox/oidc":     s.oidc,
+		"GET /sandbox/oidc":      s.oidcByQuery,
 		"POST /sandbox/faults":   s.setFault,
 		"GET /sandbox/faults":    s.listFaults,
 		"DELETE /sandbox/faults": s.clearFaults,
@@ -32,7 +35,8 @@ func (s *Server) mountControls(m *http.ServeMux) {
 	}
 	m.HandleFunc("/sandbox/", func(w http.ResponseWriter, r *http.Request) {
 		web.Error(w, http.StatusNotFound, fmt.Errorf("there is no control %s %s; there are GET state, "+
-			"POST act, clock, policy, people, roles, reset, and GET, POST and DELETE faults: docs/sandbox.md",
+			"POST act, clock, policy, people, roles, machines, oidc, reset, and GET, POST and DELETE faults: "+
+			"docs/sandbox.md",
 			r.Method, r.URL.Path))
 	})
 }

@@ -11,6 +11,7 @@ func (w *World) publicEndpoints() http.Handler {
 	m.Handle("/federation", w.AWS.Federation())
 	m.Handle("/console", w.AWS.Console())
 	m.Handle("/console/", w.AWS.Console())
+	m.Handle(ownIssuerPath+"/", w.Issuers.own)
 	w.mountFakes(m)
 	return m
 }
@@ -19,6 +20,7 @@ func (w *World) publicEndpoints() http.Handler {
 func (w *World) internalEndpoints() http.Handler {
 	m := http.NewServeMux()
 	w.mountFakes(m)
+	m.HandleFunc("GET "+issuersPath, w.Issuers.documents)
 	m.Handle("POST /lambda/2015-03-31/functions/{function}/invocations", invocations{
 		accessKey: w.Secrets.SlackKeys.AccessKeyID, function: functionARN("vend"), calls: w.Calls, faults: w.Faults,
 		order: w.Engine.order,

@@ -40,6 +40,8 @@ type World struct {
 	Store  *memory.Store
 	Engine *Engine
 	Roles  *Roles
+	// Issuers are the fakes of issuers of tokens.
+	Issuers *Issuers
 
 	// Secrets are what the functions hold. Tests search for them where they must
 	// not be; the controls never answer with them.
@@ -143,6 +145,9 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	if w.Secrets.SlackKeys, err = w.AWS.FunctionCredentials(slackRole, denyAll); err != nil {
 		return nil, fmt.Errorf("make the slack function's role: %w", err)
 	}
+	if w.Issuers, err = newIssuers(publicURL, w.Clock.Now); err != nil {
+		return nil, err
+	}
 	w.Engine = newEngine(&Engine{
 		now: w.Clock.Now, faults: w.Faults, log: log, records: w.Store.Records, invoke: w.invoke,
 	})
@@ -160,6 +165,7 @@ func (w *World) listen() error {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
 	w.internalURL = "http://" + listener.Addr().String()
+	w.Issuers.internal = w.internalURL
 	w.Slack = slackfake.NewSandbox(slackfake.Options{
 		Team: team, AppID: app, Token: w.Secrets.BotToken, Now: w.Clock.Now,
 		BaseURL: w.internalURL + "/slack-api", Count: w.Calls.Count, Quota: w.Faults.quota,
