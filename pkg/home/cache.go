@@ -117,8 +117,7 @@ func (c *Cache) Keys(ctx context.Context, e Entry, lifetime time.Duration,
 func (c *Cache) lock(ctx context.Context, name string) (lock *flock.Flock, locked bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
-	lock = flock.New(c.folder.path(name+".lock"), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow),
-		flock.SetPermissions(privateFile))
+	lock = newLock(c.folder.path(name + ".lock"))
 	locked, err = lock.TryLockContext(wait, poll)
 	switch {
 	case ctx.Err() != nil:
@@ -128,6 +127,11 @@ func (c *Cache) lock(ctx context.Context, name string) (lock *flock.Flock, locke
 		return nil, false, nil
 	}
 	return lock, locked, nil
+}
+
+// newLock is a lock that the system drops when the process ends.
+func newLock(path string) *flock.Flock {
+	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow), flock.SetPermissions(privateFile))
 }
 
 // entryFile is the form of a file of the cache.

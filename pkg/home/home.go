@@ -1,6 +1,7 @@
 package home
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,20 +9,68 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 // Home is the directory of the command.
-type Home struct{ folder }
+type Home struct {
+	folder
+	wait time.Duration // for another process that changes key or configuration
+}
 
 // Names of files in the directory. The cache is a directory in it.
 const (
 	configFile = "config.json"
 	keyFile    = "device.pem"
+	lockFile   = "lock"
 	cacheDir   = "cache"
 )
+
+// lockWait is how long to wait for another process that changes key or configuration, which takes
+// milliseconds.
+const lockWait = 10 * time.Second
+
+// locked runs change while no other process changes key or configuration.
+func (h *Home) locked(ctx context.Context, change func() error) error {
+	lock := newLock(h.path(lockFile))
+	wait, cancel := context.WithTimeout(ctx, h.wait)
+	defer cancel()
+	if _, err := lock.TryLockContext(wait, poll); err != nil {
+		if ctx.Err() == nil && wait.Err() != nil {
+			err = errors.New("another process holds it; end that process, and try again")
+		}
+		return fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	defer func() { _ = lock.Unlock() }()
+	return change()
+}
+
+// Pair writes the key of a new device with its configuration, in place of those that were there. A process
+// that is killed between the two leaves a key that the server of the old configuration does not know.
+func (h *Home) Pair(ctx context.Context, key wire.PrivateKey, c Config) error {
+	return h.locked(ctx, func() error {
+		if err := h.SaveKey(key); err != nil {
+			return err
+		}
+		return h.SaveConfig(c)
+	})
+}
+
+// Renamed writes which keys sign the server's answers, if the configuration still is that of the same
+// server and of the key that was known before.
+func (h *Home) Renamed(ctx context.Context, before wire.URL, answerKey, next string) error {
+	return h.locked(ctx, func() error {
+		c, err := h.Config()
+		if err != nil || c.Server != before {
+			return err
+		}
+		c.Server.AnswerKey, c.NextKey = answerKey, next
+		return h.SaveConfig(c)
+	})
+}
 
 // Variable is the environment variable with the path of the directory.
 const Variable = "AWS_ACCESS_HOME"
@@ -60,7 +109,7 @@ func Open(dir string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Home{f}, nil
+	return &Home{f, lockWait}, nil
 }
 
 // Close closes the directory.
@@ -146,13 +195,15 @@ func (h *Home) SaveKey(key wire.PrivateKey) error {
 }
 
 // Forget removes key and configuration: the computer is no device any more. The key goes first.
-func (h *Home) Forget() error {
-	for _, name := range []string{keyFile, configFile} {
-		if err := h.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove %s: %w", h.path(name), err)
+func (h *Home) Forget(ctx context.Context) error {
+	return h.locked(ctx, func() error {
+		for _, name := range []string{keyFile, configFile} {
+			if err := h.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("remove %s: %w", h.path(name), err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (h *Home) damaged(name string, err error) error {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/wire"
 )
@@ -61,7 +62,7 @@ func TestDeviceIsStoredAndForgotten(t *testing.T) {
 			t.Errorf("%s has the mode %v, want %v: %v", name, info.Mode().Perm(), want, err)
 		}
 	}
-	if err := errors.Join(h.Forget(), h.Forget()); err != nil {
+	if err := errors.Join(h.Forget(t.Context()), h.Forget(t.Context())); err != nil {
 		t.Error(err)
 	}
 	if _, err := h.Key(); !errors.Is(err, ErrNotPaired) {
@@ -251,5 +252,54 @@ func TestKeyFileWithTwoKeysIsRefused(t *testing.T) {
 	}
 	if _, err := h.Key(); err == nil || !strings.Contains(err.Error(), "more than one key") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An answer that names a new key of the server arrives while somebody logs in to another one.
+func TestRenamedKeysAreKeptForTheSameServerOnly(t *testing.T) {
+	h := newHome(t)
+	want, _ := pair(t, h)
+	other := want.Server
+	other.Address = "https://other.example.com/v1"
+	if err := h.Renamed(t.Context(), other, strings.Repeat("B", 42)+"A", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Config(); err != nil || got != want {
+		t.Errorf("another server: got %+v: %v", got, err)
+	}
+	key := strings.Repeat("B", 42) + "A"
+	if err := h.Renamed(t.Context(), want.Server, key, "C"); err != nil {
+		t.Fatal(err)
+	}
+	want.Server.AnswerKey, want.NextKey = key, "C"
+	if got, err := h.Config(); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	err := errors.Join(h.Forget(t.Context()), h.Renamed(t.Context(), want.Server, key, "D"))
+	if !errors.Is(err, ErrNotPaired) {
+		t.Errorf("after logout: %v", err)
+	}
+	if _, err := os.Stat(h.path(configFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after logout the configuration came back: %v", err)
+	}
+}
+
+func TestLockThatIsHeldForEverIsSaid(t *testing.T) {
+	h := newHome(t)
+	lock := newLock(h.path(lockFile))
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	h.wait = 10 * time.Millisecond
+	err := h.Forget(t.Context())
+	if want := "lock " + h.path(lockFile) + ": another process holds it; end that process, and try again"; err == nil ||
+		err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Forget(t.Context()); err != nil {
+		t.Errorf("after it was released: %v", err)
 	}
 }
