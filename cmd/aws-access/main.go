@@ -67,9 +67,7 @@ func run(ctx context.Context, args []string, e *people.Env) int {
 		unknown(args[1], e.Stderr)
 		return people.ExitWrongUse
 	}
-	toStdout := *e
-	toStdout.Stderr = e.Stdout
-	return c.run(ctx, []string{"-h"}, &toStdout)
+	return c.run(ctx, []string{"-h"}, people.NewEnv(e.Stdin, e.Stdout, e.Stdout))
 }
 
 // find returns the command that the arguments begin with, and the arguments after it; nil if there is
@@ -98,7 +96,8 @@ func unknown(word string, stderr io.Writer) {
 	}
 	for _, name := range leftOut {
 		if name == word && len(operatorsCommands()) == 0 {
-			printf(stderr, "aws-access: %s is for operators; the program aws-access-operators of the same release has it\n", word)
+			printf(stderr, "aws-access: %s is for operators; the program aws-access-operators of the same release has it\n",
+				word)
 			return
 		}
 	}

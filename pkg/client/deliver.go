@@ -122,13 +122,14 @@ func (r reply) pause() time.Duration {
 func (c *Client) post(ctx context.Context, sent *wire.Sent) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, oneTry)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Server.Address, strings.NewReader(sent.Body.Reveal()))
+	body := strings.NewReader(sent.Body.Reveal())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Server.Address, body)
 	if err != nil {
 		return reply{}, errors.New("the address is malformed")
 	}
 	request.Header.Set("Content-Type", "application/jose")
 	request.Header.Set("User-Agent", "aws-access")
-	response, err := c.HTTP.Do(request) //nolint:gosec // the person has chosen the address
+	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return reply{}, cause(err)
 	}

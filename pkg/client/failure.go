@@ -117,8 +117,8 @@ func notTrusted(err error) *Failure {
 	why := "it is damaged or forged"
 	switch wire.CodeOf(err) {
 	case wire.WrongAnswerKey:
-		why = "it is not signed by the key that the URL names. If the operators have replaced the server's key, pair again: " +
-			"type /aws-access login in Slack"
+		why = "it is not signed by the key that the URL names. If the operators have replaced the server's key, pair " +
+			"again: type /aws-access login in Slack"
 	case wire.OtherCall:
 		why = "it answers another call"
 	case wire.CannotOpen, wire.NotSealed:

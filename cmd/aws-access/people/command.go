@@ -42,7 +42,12 @@ type action interface {
 
 // Commands are in the order in which help lists them.
 func Commands() []Command {
-	return []Command{versionCommand()}
+	return []Command{
+		loginCommand(), logoutCommand(), devicesCommand(), whoamiCommand(),
+		requestCommand(), listCommand(), statusCommand(), cancelCommand(), doneCommand(),
+		credentialProcessCommand(), envCommand(),
+		completionCommand(), versionCommand(),
+	}
 }
 
 // Run runs the command and returns the exit code.

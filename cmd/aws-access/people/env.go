@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/client"
 	"github.com/aws-access/aws-access/pkg/home"
 )
@@ -31,6 +32,12 @@ type Env struct {
 	//
 	// Errors: *home.Refused.
 	Keys func(ctx context.Context, t Target) (home.Keys, error)
+	// Secret asks for a text that is not shown while it is typed.
+	Secret func(ctx context.Context, prompt string) (access.Secret, error)
+	// Pause waits while a request is pending.
+	Pause func(ctx context.Context, d time.Duration) error
+
+	callers callers
 }
 
 // NewEnv returns what the program itself has.
@@ -39,6 +46,8 @@ func NewEnv(stdin io.Reader, stdout, stderr io.Writer) *Env {
 	e.Home = e.openHome
 	e.Client = e.newClient
 	e.Keys = e.keys
+	e.Secret = e.readSecret
+	e.Pause = client.Sleep
 	return e
 }
 

@@ -67,10 +67,9 @@ const exitInterrupted = 130
 func plain(text string) string {
 	text = strings.Map(func(c rune) rune {
 		switch {
-		case c == '\n' || c == '\r' || c == '\t' || c == '\u2028' || c == '\u2029':
+		case unicode.IsSpace(c):
 			return ' '
-		case unicode.IsControl(c), unicode.Is(unicode.Bidi_Control, c), c == unicode.ReplacementChar,
-			unicode.Is(unicode.Cf, c) && c != '\u200d' && c != '\u200c': // joiners of emoji and Persian
+		case moves(c):
 			return -1
 		}
 		return c

@@ -30,6 +30,8 @@ func Page() string {
 	return b.String()
 }
 
+const noColour = "NO_COLOR" //nolint:misspell // the name of a variable
+
 const pageTop = `# The command
 
 ` + "`aws-access`" + ` is the command for everybody who needs access, and for machines. A test compares this page
@@ -37,7 +39,7 @@ with the table of commands in the program, so ` + "`aws-access help COMMAND`" + 
 
 Data goes to standard output, words to standard error. Flags may stand before, between and after the
 other arguments; what follows ` + "`--`" + ` is never read as a flag. No colours are used, with or without
-` + "`NO_COLOR`" + `.
+` + "`" + noColour + "`" + `.
 
 | exit code | meaning |
 | --- | --- |
