@@ -59,29 +59,39 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 
 // list shows a person's requests: the newest, and older ones that are not over.
 func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
-	newest, err := h.Store.ByRequester(ctx, user, maxListed)
+	found, more, err := requestsOf(ctx, h.Store, user)
 	if err != nil {
-		return slackui.Message{}, fmt.Errorf("list the requests of %s: %w", user, err)
+		return slackui.Message{}, err
 	}
-	_, asker, err := h.Store.LoadForSubmit(ctx, user, "")
+	return h.addNotAsked(ctx, slackui.List(found, more, now), found, now)
+}
+
+// requestsOf returns a person's newest requests, and older ones that are not over. more
+// says that there may be others, which are over.
+func requestsOf(ctx context.Context, s requestStore, user string) (found []access.Request, more bool, err error) {
+	found, err = s.ByRequester(ctx, user, maxListed)
 	if err != nil {
-		return slackui.Message{}, fmt.Errorf("load the requests of %s: %w", user, err)
+		return nil, false, fmt.Errorf("list the requests of %s: %w", user, err)
+	}
+	_, asker, err := s.LoadForSubmit(ctx, user, "")
+	if err != nil {
+		return nil, false, fmt.Errorf("load the requests of %s: %w", user, err)
 	}
 	var older []string
 	for _, one := range asker.Current {
-		if !slices.ContainsFunc(newest, func(r access.Request) bool { return r.ID == one.Request }) {
+		if !slices.ContainsFunc(found, func(r access.Request) bool { return r.ID == one.Request }) {
 			older = append(older, one.Request)
 		}
 	}
-	more := len(newest) == maxListed
+	more = len(found) == maxListed
 	if len(older) > 0 {
-		found, err := h.Store.Requests(ctx, older)
+		others, err := s.Requests(ctx, older)
 		if err != nil {
-			return slackui.Message{}, fmt.Errorf("load the open requests of %s: %w", user, err)
+			return nil, false, fmt.Errorf("load the open requests of %s: %w", user, err)
 		}
-		newest = append(newest, slices.DeleteFunc(found, func(r access.Request) bool { return r.State.Final() })...)
+		found = append(found, slices.DeleteFunc(others, func(r access.Request) bool { return r.State.Final() })...)
 	}
-	return h.addNotAsked(ctx, slackui.List(newest, more, now), newest, now)
+	return found, more, nil
 }
 
 // addNotAsked adds to a list which of its requests no approver could be asked about.

@@ -42,6 +42,7 @@ type Store interface {
 	problemStore
 	owedLister
 	buildStore
+	deviceStore
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
@@ -50,6 +51,14 @@ type Store interface {
 	Reading(ctx context.Context) (access.Reading, error)
 	SaveReading(ctx context.Context, next access.Reading) error
 	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
+}
+
+// deviceStore is the table of devices. Only vend uses it.
+type deviceStore interface {
+	Device(ctx context.Context, id string) (access.Device, error)
+	PairingCode(ctx context.Context, key string) (access.PairingCode, error)
+	DeviceList(ctx context.Context, owner string) (access.DeviceList, error)
+	SaveDevices(ctx context.Context, change access.DeviceChange) error
 }
 
 // NewSlack builds the handler of what Slack sends. newID makes the ids of
@@ -105,8 +114,16 @@ type assumer interface {
 
 // NewVend builds the handler that hands out sessions, and answers doctor.
 func NewVend(d Deps, v Vending) Vend {
+	step := lifecycle.Vend{Step: d.step(), STS: v.STS, Devices: d.Store}
 	return Vend{
-		Step: lifecycle.Vend{Step: d.step(), STS: v.STS}, SignIn: v.SignIn, Render: v.Render,
+		Step: step, SignIn: v.SignIn, Render: v.Render,
+		Calls: &Calls{
+			Address: v.Address, AnswerKeys: v.AnswerKeys, Machines: v.Machines, Store: d.Store,
+			Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: v.NewID},
+			Close:  lifecycle.Close{Step: d.step()}, Vend: step, SignIn: v.SignIn, Policy: d.Policy,
+			Pair:      lifecycle.Pair{Step: d.step(), Devices: d.Store, Asks: d.Store, NewID: v.NewID},
+			Operators: d.operators(), NewID: v.NewID, Now: d.Now, Log: d.Log,
+		},
 		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,

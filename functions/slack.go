@@ -259,17 +259,25 @@ const cacheLife = time.Minute
 // lookUp returns a person and the directory, for menus and forms only: both may be a
 // minute old.
 func (h *Slack) lookUp(ctx context.Context, user string, now time.Time) (access.Person, access.Directory, error) {
-	d, err := h.cache.get(now, func() (access.Directory, error) {
-		d, err := h.Store.Directory(ctx)
+	return h.cache.lookUp(ctx, h.Store, h.Roster, user, now)
+}
+
+// lookUp returns a person and the directory. Both may be a minute old, so nothing is
+// decided by them.
+func (c *directoryCache) lookUp(
+	ctx context.Context, s requestStore, roster lifecycle.Roster, user string, now time.Time,
+) (access.Person, access.Directory, error) {
+	d, err := c.get(now, func() (access.Directory, error) {
+		d, err := s.Directory(ctx)
 		if err != nil {
 			return d, err
 		}
-		return h.Roster.Fresh(ctx, d), nil
+		return roster.Fresh(ctx, d), nil
 	})
 	if err != nil {
 		return access.Person{}, d, err
 	}
-	return h.Roster.Person(ctx, d, user), d, nil
+	return roster.Person(ctx, d, user), d, nil
 }
 
 // get returns the directory that was read within the last minute, or reads it.

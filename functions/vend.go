@@ -31,43 +31,58 @@ type Vend struct {
 	Render func(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret
 	Slack  *slackapi.Client
 	Checks Checks // answers doctor; the zero value refuses
+	Calls  *Calls // takes the steps that come through /v1; nil refuses
 
 	Operators Operators
 	Wait      func(ctx context.Context, d time.Duration) error // with nil there is no wait
 	Log       *slog.Logger
 }
 
-// Handle handles a payload: an order, which is answered in Slack only, or a check,
-// {"check": {…}}, whose answer is returned. Any other payload is an error before
-// anything is done.
+// Handle handles a payload: an order, which is answered in Slack only; a check,
+// {"check": {…}}, or a call, {"call": {…}}, whose answers are returned. Any other payload
+// is an error before anything is done.
 func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
-	order, check, err := readTask(payload)
+	t, err := readTask(payload)
 	switch {
 	case err != nil:
-		h.Log.ErrorContext(ctx, "vend was called with neither an order nor a check", "error", err)
+		h.Log.ErrorContext(ctx, "vend was called with no task that it knows", "error", err)
 		return nil, err
-	case check != nil:
-		return h.Checks.Do(ctx, *check), nil
+	case t.check != nil:
+		return h.Checks.Do(ctx, *t.check), nil
+	case t.call != nil:
+		return h.Calls.Do(ctx, *t.call)
 	}
-	return nil, h.HandleOrder(ctx, order)
+	return nil, h.HandleOrder(ctx, t.order)
 }
 
 // errUnknownTask does not wrap the decoder's error, which may quote the payload.
-var errUnknownTask = errors.New("the payload is neither an order nor a check")
+var errUnknownTask = errors.New("the payload is no order, no check and no call")
 
-func readTask(payload []byte) (order access.Order, check *Check, err error) {
+// task is what a payload asks for: one of the three.
+type task struct {
+	order access.Order
+	check *Check
+	call  *Call
+}
+
+func readTask(payload []byte) (t task, err error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil {
-		return order, nil, errUnknownTask
+		return t, errUnknownTask
 	}
-	asked, isCheck := fields["check"]
+	check, isCheck := fields["check"]
+	call, isCall := fields["call"]
 	switch {
-	case isCheck && (len(fields) > 1 || decodeStrict(asked, &check) != nil || check == nil):
-		return order, nil, errUnknownTask
-	case !isCheck && decodeStrict(payload, &order) != nil:
-		return order, nil, errUnknownTask
+	case (isCheck || isCall) && len(fields) > 1:
+		return t, errUnknownTask
+	case isCheck && (decodeStrict(check, &t.check) != nil || t.check == nil):
+		return t, errUnknownTask
+	case isCall && (decodeStrict(call, &t.call) != nil || t.call == nil):
+		return t, errUnknownTask
+	case !isCheck && !isCall && decodeStrict(payload, &t.order) != nil:
+		return t, errUnknownTask
 	}
-	return order, check, nil
+	return t, nil
 }
 
 // decodeStrict decodes exactly one JSON value, and refuses unknown fields.

@@ -8,24 +8,31 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// A payload is an order, or a check, or it is refused. It is never both.
+// A payload is an order, a check or a call, or it is refused. It is never two of them.
 func FuzzReadTask(f *testing.F) {
 	for _, seed := range []string{
 		`{"ID":"01J","Request":"01A","By":"U0DEV1","Kind":"keys","At":"2026-11-21T12:00:00Z"}`, `{"check":{"kind":"stack"}}`,
 		`{"check":{"kind":"roles","roles":[{"account":"111111111111","role":"Admin"}]},"ID":"01J"}`, `{"Check":{}}`,
-		`{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`,
+		`{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`, `{"call":{"text":"a.b.c"}}`,
+		`{"call":{"text":"a"},"check":{"kind":"stack"}}`, `{"call":null}`, `{"call":{"text":"a","device":"b"}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		order, check, err := readTask(payload)
-		if check != nil && (err != nil || order != (access.Order{})) {
-			t.Errorf("%q: a check beside %+v, %v", payload, order, err)
+		is, err := readTask(payload)
+		if (is.check != nil || is.call != nil) && err == nil && is.order != (access.Order{}) ||
+			is.check != nil && is.call != nil {
+			t.Errorf("%q: two tasks: %+v", payload, is)
+		}
+		if is.order.Device != "" || is.order.Machine != nil {
+			t.Errorf("%q: an order says who called: %+v", payload, is.order)
 		}
 		var fields map[string]json.RawMessage
 		_ = json.Unmarshal(payload, &fields) // a value that is not an object has no fields
-		if _, asked := fields["check"]; err == nil &&
-			(!json.Valid(payload) || asked != (check != nil) || asked && len(fields) > 1) {
+		_, check := fields["check"]
+		_, call := fields["call"]
+		if err == nil && (!json.Valid(payload) || check != (is.check != nil) || call != (is.call != nil) ||
+			(check || call) && len(fields) > 1) {
 			t.Errorf("%q is accepted", payload)
 		}
 	})

@@ -67,6 +67,10 @@ type world struct {
 
 	enterprise string // of the workspace, "" outside Enterprise Grid
 
+	// For calls through /v1; see callWorld.
+	vending Vending // what NewVend gets, beside STS and the sign-in
+	through Store   // what handlers use as the table; nil for the table itself
+
 	Slack     *Slack
 	Notify    Notify
 	Vend      Vend
@@ -149,6 +153,9 @@ func (w *world) rebuild() {
 	d := Deps{
 		Team: "T0SANDBOX", Enterprise: w.enterprise, Policy: w.policy, Store: w.store, Slack: api, Now: w.clock, Log: log,
 	}
+	if w.through != nil {
+		d.Store = w.through
+	}
 	w.Operators = d.operators()
 	w.Slack = NewSlack(d, secret(signingSecret), w, newID)
 	w.Notify = NewNotify(d)
@@ -158,6 +165,7 @@ func (w *world) rebuild() {
 			return []access.Secret{access.NewSecret("export AWS_ACCESS_KEY_ID=" + c.AccessKeyID + " " +
 				c.SecretKey.Reveal() + string(form))}
 		},
+		Machines: w.vending.Machines, Address: w.vending.Address, AnswerKeys: w.vending.AnswerKeys, NewID: newID,
 	})
 	w.Tick = NewTick(d)
 	w.deps = d

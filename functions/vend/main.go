@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
@@ -33,5 +34,6 @@ func main() {
 	}
 	lambda.Start(functions.NewVend(p.Deps, functions.Vending{
 		STS: assumer, SignIn: signIn, Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: time.Now},
+		NewID: func() string { return ulid.Make().String() },
 	}).Handle)
 }

@@ -27,7 +27,7 @@ const (
 	// AskWindow is how long an ask counts.
 	AskWindow = time.Hour
 	// MaxCurrent is how many requests and grants one person may have at once. It
-	// limits the stored item to about 60 KB.
+	// limits the stored item to about 60 KB, and for a pipeline to about 90 KB.
 	MaxCurrent = 500
 )
 
@@ -97,6 +97,16 @@ func (a Asker) Has(who Person, account, role string) string {
 		}
 	}
 	return ""
+}
+
+// Of returns the ids of a requester's requests that may be unfinished.
+func (a Asker) Of(who Person) (ids []string) {
+	for _, o := range a.Current {
+		if o.Requester == askerOf(who) {
+			ids = append(ids, o.Request)
+		}
+	}
+	return ids
 }
 
 // Counts returns the asker with one more ask, whether or not it made a request.

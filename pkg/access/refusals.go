@@ -38,6 +38,8 @@ const (
 	CodeDeviceRemoved   = "device_removed"
 	CodeDeviceExpired   = "device_expired"
 	CodeCodeUsed        = "code_used"
+	CodeNotYours        = "not_yours"
+	CodeDeactivated     = "deactivated"
 )
 
 // The next steps that several refusals name.
@@ -70,7 +72,7 @@ func RefuseBot() error {
 
 // RefuseDeactivated is deactivated: an account that was switched off.
 func RefuseDeactivated() error {
-	return refuse("deactivated", "This Slack account is deactivated.", "")
+	return refuse(CodeDeactivated, "This Slack account is deactivated.", "")
 }
 
 // RefuseOutsider is other_workspace: a user of another workspace or
@@ -570,6 +572,14 @@ func approvals(n int) string {
 	return itoa(n) + " approvals"
 }
 
+// RefuseNoGrant is no_grant: somebody wants keys or a link for a role that they have not
+// been granted. It is the same for an account that does not exist. functions.Calls decides
+// it.
+func RefuseNoGrant(role, account string) error {
+	return refuse("no_grant", "You have no access to "+quoted(role)+" in "+quoted(account)+" now.",
+		"Ask for it: aws-access request "+shellWord(account)+" "+shellWord(role)+` 1h "REASON"`)
+}
+
 // RefuseAlreadyAsked is already_asked: a request of this person for the same role in
 // the same account is pending, until answerBy.
 // lifecycle.Submit decides it.
@@ -761,13 +771,13 @@ func RefuseUnprovenRequester(doubt error) error {
 // RefuseNotYourRequest is not_yours: somebody else cancels. Request.Cancel
 // decides it.
 func RefuseNotYourRequest(requester string) error {
-	return refuse("not_yours", "Only "+requester+" can cancel this request.", "If you may decide it, deny it instead.")
+	return refuse(CodeNotYours, "Only "+requester+" can cancel this request.", "If you may decide it, deny it instead.")
 }
 
 // RefuseNotYourGrant is not_yours: somebody else gives access back. Request.End
 // decides it.
 func RefuseNotYourGrant(requester string) error {
-	return refuse("not_yours", "Only "+requester+" can end this access.",
+	return refuse(CodeNotYours, "Only "+requester+" can end this access.",
 		"If you can revoke it, press Revoke on its card.")
 }
 
@@ -833,7 +843,7 @@ func (c Closing) byAndAt() string { return c.By.Name + " at " + FormatTime(c.At)
 // RefuseNotYours is not_yours: somebody else uses the grant. Request.Order
 // decides it; functions.Slack and lifecycle.Vend refuse before.
 func RefuseNotYours(requester string) error {
-	return refuse("not_yours", "Only "+requester+" can use this access.", "Ask for your own with /aws-access.")
+	return refuse(CodeNotYours, "Only "+requester+" can use this access.", "Ask for your own with /aws-access.")
 }
 
 // RefuseOrderRepeated is order_repeated: the same click came twice.
@@ -931,6 +941,16 @@ func quoted(text string) string {
 		text = string(runes[:limit]) + "…"
 	}
 	return "“" + text + "”"
+}
+
+// shellWord writes a word of a command so that a shell reads it as one word and does
+// nothing else.
+func shellWord(word string) string {
+	plain := strings.Trim(word, capitals+letters+"._-@+=:/") == ""
+	if word != "" && plain && word[0] != '-' {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // listed names at most five things in a sentence.

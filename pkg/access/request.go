@@ -162,6 +162,18 @@ func (r Request) Usable(now time.Time) bool {
 	return r.State == Active && !now.Before(r.Starts) && now.Before(r.Ends)
 }
 
+// At returns the request as it stands at now, even if the tick that ends it is late. It is
+// for showing: a move has its own checks.
+func (r Request) At(now time.Time) Request {
+	switch {
+	case r.State == Active && !now.Before(r.Ends):
+		r.State = Expired
+	case r.State == Pending && !now.Before(r.AnswerBy):
+		r.State = TimedOut
+	}
+	return r
+}
+
 // UsefulUntil returns when a session can no longer be used: at expires, which STS
 // set, or at the end of the grant if that is earlier.
 func (r Request) UsefulUntil(expires time.Time) time.Time {

@@ -29,6 +29,8 @@ type Role struct {
 	Ticket         bool          // a ticket is mandatory for this requester
 	AssumeRoles    bool          // sessions may assume other roles, so access can outlast the grant
 	MakeIdentities bool          // sessions may make users and keys, so access can outlast the grant
+	Asks           bool          // somebody must approve
+	Give           []Kind        // what a grant hands out
 }
 
 // Target is a role in a member account, as the policy describes it.

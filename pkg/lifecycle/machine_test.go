@@ -206,7 +206,7 @@ func TestAnOrderOfADeviceNeedsTheDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := access.Device{ID: "laptop", Owner: "U0DEV1", Expires: noon.Add(24 * time.Hour)}
+	good := access.Device{ID: "laptop", Owner: "U0DEV1", Paired: noon, Expires: noon.Add(24 * time.Hour)}
 	known := devices{"laptop": good}
 	removed := good
 	removed.Removed = noon
@@ -226,7 +226,7 @@ func TestAnOrderOfADeviceNeedsTheDevice(t *testing.T) {
 		t.Errorf("session %+v and event %+v do not name the device", stored.Sessions[0], last)
 	}
 	for want, d := range map[string]access.Device{
-		"device_removed": removed, "unknown_device": {}, "device_expired": {ID: "laptop", Owner: "U0DEV1", Expires: noon},
+		"device_removed": removed, "unknown_device": {}, "device_expired": {ID: "laptop", Owner: "U0DEV1", Paired: noon.Add(-time.Hour), Expires: noon},
 	} {
 		known["laptop"] = d
 		if err := order(want, "U0DEV1"); access.Code(err) != want {

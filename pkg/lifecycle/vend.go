@@ -203,7 +203,14 @@ func (s Vend) checkDevice(ctx context.Context, o access.Order) error {
 	if d.ID != o.Device || d.Owner != o.By {
 		return access.RefuseUnknownDevice()
 	}
-	return d.Check(s.Now())
+	return s.CheckDevice(d)
+}
+
+// CheckDevice refuses a device that cannot be used now, under today's policy. Refusals:
+// those of Device.CheckUnder.
+func (s Vend) CheckDevice(d access.Device) error {
+	limits := s.Policy.Settings().Devices
+	return d.CheckUnder(access.DeviceTerms{For: limits.For, Most: limits.Limit}, s.Now())
 }
 
 // ErrNotRequester says that the requester did not make the order. Nobody is

@@ -55,7 +55,7 @@ func (p *Policy) Decide(q Question) Answer {
 		}
 		return a
 	}
-	if refusal := p.checkNotTarget(q.Who.Machine); refusal != nil {
+	if refusal := p.CheckMachine(q.Who.Machine); refusal != nil {
 		return Answer{Refusal: refusal}
 	}
 	v := p.viewOf(q.Who, snapshot{&q.Directory, q.At})
@@ -87,11 +87,15 @@ func (p *Policy) Decide(q Question) Answer {
 	return a
 }
 
-// checkNotTarget refuses a machine that is a session of a target role: otherwise anybody with a grant
+// CheckMachine refuses a machine that is a session of a target role: otherwise anybody with a grant
 // could go on as a machine, with another identity and without its end. The ARN of a session does not
 // carry the role's path, so roles are compared by account and name, in any case, as IAM does. The name
 // of the session is a backstop for roles that the policy no longer has.
-func (p *Policy) checkNotTarget(m *access.Machine) error {
+//
+// It decides in Decide. functions.Calls asks it for the steps that do not ask the policy.
+//
+// Refusal: target_role.
+func (p *Policy) CheckMachine(m *access.Machine) error {
 	if m == nil || m.Role == nil {
 		return nil
 	}

@@ -91,6 +91,21 @@ func (p *Policy) Issuers() (all []string) {
 	return slices.Compact(all)
 }
 
+// HasRoles reports whether some group has sessions of IAM roles in it. If none has, no machine in AWS
+// can be anybody, and STS need not be asked who it is.
+func (p *Policy) HasRoles() bool {
+	return slices.ContainsFunc(p.principals, func(x Principal) bool { return x.Kind == AWSRoles })
+}
+
+// Region returns the Region of an account's console page, "" if it has none or is not in the policy.
+func (p *Policy) Region(account string) string {
+	i, ok := p.account(account)
+	if !ok {
+		return ""
+	}
+	return p.class(i).Region
+}
+
 // Sources lists what has to be read from Slack before this policy can answer.
 type Sources struct {
 	Groups []string          // ids of Slack user groups, ascending

@@ -120,14 +120,20 @@ func TestLinkHasTheTicketEscaped(t *testing.T) {
 
 func TestRolesHaveWhatTheFormShows(t *testing.T) {
 	p, w := policytest.Repository(t), policytest.NewWorkspace()
+	both, console := []access.Kind{access.Console, access.Keys}, []access.Kind{access.Console}
 	want := []access.Role{
-		{Name: "ReadOnly", About: "Look at everything, change nothing", Max: 4 * time.Hour},
-		{Name: "Operator", About: "Restart, scale, deploy", Max: 2 * time.Hour},
-		{Name: "Admin", About: "Everything", Max: time.Hour, Ticket: true},
+		{Name: "ReadOnly", About: "Look at everything, change nothing", Max: 4 * time.Hour, Asks: true, Give: both},
+		{Name: "Operator", About: "Restart, scale, deploy", Max: 2 * time.Hour, Asks: true, Give: both},
+		{Name: "Admin", About: "Everything", Max: time.Hour, Ticket: true, Asks: true, Give: console},
 	}
 	dev1, d := w.Person("dev1"), w.Directory(noon)
 	if diff := cmp.Diff(want, p.Roles(dev1, d, noon, "111111111111")); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)
+	}
+	for _, r := range p.Roles(dev1, d, noon, "222222222222") {
+		if r.Asks != (r.Name != "ReadOnly") {
+			t.Errorf("payments-dev: %s asks somebody: %v", r.Name, r.Asks)
+		}
 	}
 	if got := p.Roles(dev1, d, noon, "000000000000"); got != nil {
 		t.Errorf("an unknown account has the roles %v", got)

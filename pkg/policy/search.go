@@ -281,9 +281,10 @@ func (v *view) askable(account int) (found []access.Role) {
 		if allows != yes {
 			continue
 		}
-		one := &v.roles[i]
+		one, terms := &v.roles[i], e.terms(rules)
+		_, nobody := e.countApprovals(rules, nil)
 		found = append(found, access.Role{
-			Name: one.Name, About: one.About, Max: e.terms(rules).Max, Ticket: e.wantsTicket(rules),
+			Name: one.Name, About: one.About, Max: terms.Max, Ticket: e.wantsTicket(rules), Asks: !nobody, Give: terms.Give,
 			AssumeRoles: one.AssumeRoles, MakeIdentities: one.MakeIdentities,
 		})
 	}

@@ -216,17 +216,22 @@ func missingApprovals(requirements []access.Requirement) string {
 		if missing <= 0 {
 			continue
 		}
-		noun := " approval"
-		if q.Approved > 0 {
-			noun = " more approval"
-		}
-		if missing > 1 {
-			noun += "s"
-		}
-		parts = append(parts, strconv.Itoa(missing)+noun+" from "+approverNames(q.From))
+		parts = append(parts, countApprovals(missing, q.Approved > 0)+" from "+approverNames(q.From))
 	}
 	if len(parts) == 0 {
 		return "a decision"
 	}
 	return strings.Join(parts, " and ")
+}
+
+// countApprovals is a number of approvals that are missing; more says that there are some already.
+func countApprovals(missing int, more bool) string {
+	noun := " approval"
+	if more {
+		noun = " more approval"
+	}
+	if missing > 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(missing) + noun
 }

@@ -10,6 +10,7 @@
 //	answers.go    answers to a command or a form, help, and errors in words
 //	notices.go    direct messages, and reminders below a card
 //	keys.go       private answers with keys or a console link
+//	calls.go      answers to calls, which the command prints
 //	operators.go  messages to the people who run AWS access
 //	actions.go    the ids of forms, buttons and inputs
 //	text.go       how times, names and typed text are written

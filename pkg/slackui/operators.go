@@ -185,6 +185,18 @@ func TooManyRequests(id, name string, limit int) string {
 	return flood(id, name, fmt.Sprintf("asked more than %d times within an hour", limit))
 }
 
+// TooManyOfPipeline says that the runs of a pipeline asked more than limit times within an hour. name is that of one run.
+func TooManyOfPipeline(name string, limit int) string {
+	return fmt.Sprintf("The pipeline of the machine “%s” asked more than %d times within an hour. The rest is refused, "+
+		"and others are not affected.", name, limit)
+}
+
+// AnswerKeyUnusable says that no call can be answered. cause never contains a part of the key.
+func AnswerKeyUnusable(cause error) string {
+	return "The answer key cannot be used (" + cause.Error() + "), so the command line and machines get no answers. " +
+		"Make a new one as docs/deploy.md says."
+}
+
 // flood says that the rest of what somebody sends is refused. did is what that person did.
 func flood(id, name, did string) string {
 	who := id

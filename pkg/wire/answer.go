@@ -84,6 +84,12 @@ func (k AnswerKeys) Answer(to Ref, status int, body any, now time.Time) (Respons
 	return Response{Status: status, Signature: protected + ".." + signature, Body: string(payload)}, nil
 }
 
+// Knows reports whether the key that the caller of a call has pinned is among these. It is true for a
+// caller that has not said which one.
+func (k AnswerKeys) Knows(to Ref) bool {
+	return to.pinned == "" || to.pinned == k.current.Public().Thumbprint() || to.pinned == k.next.Public().Thumbprint()
+}
+
 // sign signs with the key that the caller pinned, or else with the current one, and names the key that
 // comes after it.
 func (k AnswerKeys) sign(to Ref, status int, payload []byte) (string, error) {

@@ -66,6 +66,20 @@ type Error struct {
 
 func (e *Error) Error() string { return "read " + e.What + ": " + e.Why }
 
+// Refusal returns the error as the body of an answer.
+func (e *Error) Refusal() Refusal {
+	r := Refusal{Code: string(e.Code), Text: "The server does not accept the " + e.What + ": " + e.Why + "."}
+	switch e.Code {
+	case Clock:
+		r.Next = "Set the clock of this computer."
+	case BadSignature, BadProof:
+		r.Next = "Pair this computer again: type /aws-access login in Slack."
+	case WrongURL:
+		r.Next = "Use the URL that /aws-access login shows in Slack."
+	}
+	return r
+}
+
 // CodeOf returns the code of the first Error in err, or "" if there is none.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -1,0 +1,275 @@
+package functions
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/wire"
+)
+
+// A person asks, somebody approves in Slack, and only the device that asked opens the keys.
+func TestADeviceAsksAndGetsKeys(t *testing.T) {
+	w := newCallWorld(t)
+	if code, status := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly"))); code != "no_grant" || status != 403 {
+		t.Errorf("before anybody asked: %d %s", status, code)
+	}
+	g, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
+	if status != http.StatusAccepted || g.State != "pending" || len(g.Missing) != 1 || g.AnswerBy == nil {
+		t.Fatalf("asked: %d %+v", status, g)
+	}
+	if again, status := w.asks(w.laptop, requestFor("111111111111", "ReadOnly")); status != 202 || again.ID != g.ID {
+		t.Errorf("asked again: %d %s, want 202 %s", status, again.ID, g.ID)
+	}
+	if wait, status := w.asks(w.laptop, keysFor("payments-prod", "ReadOnly")); status != 202 || wait.ID != g.ID {
+		t.Errorf("keys while it is pending: %d %+v", status, wait)
+	}
+	w.approves("U0LEAD1", g.ID)
+	if again, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly")); status != 200 || again.State != "active" {
+		t.Errorf("asked again: %d %+v", status, again)
+	}
+	sent := w.sign(w.laptop, keysFor("Payments-Prod", "readonly"))
+	a := w.reads(sent)
+	keys, err := a.Keys()
+	if err != nil || keys.Credentials.SecretKey.Reveal() != "canary-secret" || keys.Account != "111111111111" ||
+		keys.Role != "ReadOnly" || keys.Region != "eu-west-1" || keys.Credentials.Expires.After(w.request().Ends) {
+		t.Fatalf("got %+v, %v", keys, err)
+	}
+	if s := w.request().Sessions; len(s) != 1 || s[0].Device != w.laptop.Public().Thumbprint() || s[0].Order != s[0].Device+"."+
+		jtiOf(t, sent) {
+		t.Errorf("the recorded sessions are %+v", s)
+	}
+	link, err := w.says(w.laptop, wire.Payload{Op: wire.Console, Account: "payments-prod", Role: "ReadOnly"}).Link()
+	if err != nil || !strings.Contains(link.Address.Reveal(), "signin.aws.amazon.com") {
+		t.Errorf("got %+v, %v", link, err)
+	}
+	for range 2 {
+		if end, status := w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID}); status != 200 || end.State != "ended" {
+			t.Errorf("given back: %d %+v", status, end)
+		}
+	}
+	if code, _ := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly"))); code != "ended" {
+		t.Errorf("keys afterwards: %s", code)
+	}
+}
+
+// A call that is sent again has one effect, whatever it asks for.
+func TestARepeatedCallHasOneEffect(t *testing.T) {
+	w := newCallWorld(t)
+	request := w.sign(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	first, again := w.reads(request), w.reads(request)
+	var one, two wire.Grant
+	w.must(first.Decode(&one))
+	w.must(again.Decode(&two))
+	if one.ID != two.ID || two.State != "active" || len(w.store.All(t.Context())) != 1 {
+		t.Fatalf("got %+v and %+v", one, two)
+	}
+	keys := w.sign(w.laptop, keysFor("payments-dev", "ReadOnly"))
+	if _, err := w.reads(keys).Keys(); err != nil {
+		t.Fatal(err)
+	}
+	if code, status := w.code(w.reads(keys)); code != "order_repeated" || status != 403 {
+		t.Errorf("the same call again: %d %s", status, code)
+	}
+	// The clock of the device may have been five minutes fast, so a call is good for ten.
+	fast, err := wire.Caller{Server: w.server, Key: w.laptop}.Sign(keysFor("payments-dev", "ReadOnly"), w.clock().Add(wire.Window))
+	w.must(err)
+	if _, err := w.reads(fast).Keys(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(2 * wire.Window)
+	if code, _ := w.code(w.reads(fast)); code != "order_repeated" {
+		t.Errorf("ten minutes later: %s", code)
+	}
+	w.pass(time.Second)
+	if code, _ := w.code(w.reads(fast)); code != "clock" {
+		t.Errorf("later than that: %s", code)
+	}
+	if n := len(w.request().Sessions); n != 2 {
+		t.Errorf("%d sessions, want two", n)
+	}
+}
+
+func TestADeviceSeesWhatItsOwnerMayAskForAndHas(t *testing.T) {
+	w := newCallWorld(t)
+	var choices wire.Choices
+	w.must(w.says(w.laptop, wire.Payload{Op: wire.Options}).Decode(&choices))
+	i := slices.IndexFunc(choices.Accounts, func(a wire.AccountChoice) bool { return a.Name == "payments-prod" })
+	if i < 0 || choices.Accounts[i].Region != "eu-west-1" || len(choices.Accounts[i].Roles) != 3 {
+		t.Fatalf("got %+v", choices)
+	}
+	if r := choices.Accounts[i].Roles[2]; r.Name != "Admin" || r.Max != "1h" || !r.Ticket || !r.Asks || r.Keys || !r.Console {
+		t.Errorf("got %+v", r)
+	}
+	one, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	w.pass(time.Minute)
+	two, _ := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
+	w.asks(w.laptop, wire.Payload{Op: wire.End, ID: one.ID})
+	w.pass(time.Minute)
+	three, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	for op, want := range map[wire.Op]string{
+		wire.List:   three.ID + "," + two.ID + "," + one.ID,
+		wire.Status: three.ID + "," + two.ID,
+	} {
+		var all wire.Grants
+		w.must(w.says(w.laptop, wire.Payload{Op: op}).Decode(&all))
+		var ids []string
+		for _, g := range all.Requests {
+			ids = append(ids, g.ID)
+		}
+		if got := strings.Join(ids, ","); got != want {
+			t.Errorf("%s: got %s, want %s", op, got, want)
+		}
+	}
+	if g, status := w.asks(w.laptop, wire.Payload{Op: wire.Cancel, ID: two.ID}); status != 200 || g.State != "cancelled" ||
+		g.Closed == nil {
+		t.Errorf("cancelled: %d %+v", status, g)
+	}
+	// The tick is late, and the answer is right all the same.
+	w.pass(time.Hour)
+	if g, status := w.asks(w.laptop, wire.Payload{Op: wire.Status, ID: three.ID}); status != 200 || g.State != "expired" {
+		t.Errorf("after its end: %d %+v", status, g)
+	}
+}
+
+// Nobody sees or moves what belongs to somebody else.
+func TestADeviceReachesOnlyTheRequestsOfItsOwner(t *testing.T) {
+	w := newCallWorld(t)
+	g, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	other := w.pairs("U0DEV2")
+	for op, want := range map[wire.Op]string{
+		wire.Status: "unknown_request", wire.Cancel: "not_yours", wire.End: "not_yours",
+	} {
+		if code, _ := w.code(w.says(other, wire.Payload{Op: op, ID: g.ID})); code != want {
+			t.Errorf("%s: got %s, want %s", op, code, want)
+		}
+	}
+	if code, _ := w.code(w.says(other, keysFor("payments-dev", "ReadOnly"))); code != "no_grant" {
+		t.Errorf("keys: got %s", code)
+	}
+	var all wire.Grants
+	if w.must(w.says(other, wire.Payload{Op: wire.List}).Decode(&all)); len(all.Requests) != 0 {
+		t.Errorf("list: got %+v", all)
+	}
+}
+
+// A build role asks, gets keys, and looks at its own requests only.
+func TestAMachineInAWSAsksAndGetsKeys(t *testing.T) {
+	w := newCallWorld(t)
+	key, session := newKey(t), w.session(buildRole, "build-1")
+	g, status := w.asks(key, w.byAWS(requestFor("payments-dev", "ReadOnly"), session, key))
+	if status != 200 || g.State != "active" {
+		t.Fatalf("asked: %d %+v", status, g)
+	}
+	keys, err := w.says(key, w.byAWS(keysFor("payments-dev", "ReadOnly"), session, key)).Keys()
+	if err != nil || keys.Credentials.AccessKeyID != "ASIAEXAMPLE" {
+		t.Fatalf("got %+v, %v", keys, err)
+	}
+	r := w.request()
+	if m := r.Requester.Machine; m == nil || m.Role.Name != "Build" || r.Sessions[0].Device != "" {
+		t.Errorf("the request is by %+v, its sessions %+v", r.Requester, r.Sessions)
+	}
+	// Another key of the same session is the same machine; another session is not.
+	next := newKey(t)
+	if again, _ := w.asks(next, w.byAWS(wire.Payload{Op: wire.Status, ID: g.ID}, session, next)); again.ID != g.ID {
+		t.Errorf("another key of the session: %+v", again)
+	}
+	other := w.session(buildRole, "build-2")
+	for op, p := range map[string]wire.Payload{
+		"status": {Op: wire.Status, ID: g.ID}, "end": {Op: wire.End, ID: g.ID}, "cancel": {Op: wire.Cancel, ID: g.ID},
+	} {
+		if code, _ := w.code(w.says(next, w.byAWS(p, other, next))); code != "unknown_request" {
+			t.Errorf("another session, %s: %s", op, code)
+		}
+	}
+	var mine, others wire.Grants
+	w.must(w.says(key, w.byAWS(wire.Payload{Op: wire.Status}, session, key)).Decode(&mine))
+	w.must(w.says(key, w.byAWS(wire.Payload{Op: wire.Status}, other, key)).Decode(&others))
+	if len(mine.Requests) != 1 || len(others.Requests) != 0 {
+		t.Errorf("status of all: %+v and %+v", mine, others)
+	}
+	if end, _ := w.asks(key, w.byAWS(wire.Payload{Op: wire.End, ID: g.ID}, session, key)); end.State != "ended" {
+		t.Errorf("given back: %+v", end)
+	}
+	for _, m := range w.slack.Messages() {
+		if m.DMWith != "" {
+			t.Errorf("somebody got a direct message: %s", m.Text)
+		}
+	}
+}
+
+// A run waits for a click in Slack. The claims of the proof that comes with the vend count.
+func TestARunOfAPipelineWaitsForApproval(t *testing.T) {
+	w := newCallWorld(t)
+	key := newKey(t)
+	g, status := w.asks(key, w.byToken(requestFor("payments-prod", "ReadOnly"), w.claims("7", key)))
+	if status != 202 || g.State != "pending" {
+		t.Fatalf("asked: %d %+v", status, g)
+	}
+	w.approves("U0LEAD1", g.ID)
+	staging := w.claims("7", key)
+	staging["environment"] = "staging"
+	if code, _ := w.code(w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), staging))); code != "not_allowed" {
+		t.Errorf("another job of the run: %s", code)
+	}
+	if code, _ := w.code(w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("8", key)))); code != "no_grant" {
+		t.Errorf("another run: %s", code)
+	}
+	if _, err := w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("7", key))).Keys(); err != nil {
+		t.Errorf("the run itself: %v", err)
+	}
+}
+
+// During a rotation, vend signs with the key that the caller has pinned. It reads the keys
+// again when a caller has pinned one that it does not know.
+func TestTheAnswerKeyIsRotatedWithoutPairingAgain(t *testing.T) {
+	w := newCallWorld(t)
+	old := w.answerKey
+	nextKey, nextURL := newAnswerKey(t)
+	fresh := 0
+	w.vending.AnswerKeys = func(_ context.Context, again bool) (access.Secret, error) {
+		if again {
+			fresh++
+			return nextKey, nil
+		}
+		return access.NewSecret(old.Reveal() + nextKey.Reveal()), nil
+	}
+	w.rebuild()
+	if a := w.says(w.laptop, wire.Payload{Op: wire.List}); a.AnswerKey != w.server.AnswerKey || a.NextKey != nextURL.AnswerKey {
+		t.Errorf("signed by %s, next %s", a.AnswerKey, a.NextKey)
+	}
+	w.server = nextURL
+	if a := w.says(w.laptop, wire.Payload{Op: wire.List}); a.AnswerKey != nextURL.AnswerKey || fresh != 0 {
+		t.Errorf("signed by %s, read again %d times", a.AnswerKey, fresh)
+	}
+	w.vending.AnswerKeys = func(_ context.Context, again bool) (access.Secret, error) {
+		if again {
+			fresh++
+			return nextKey, nil
+		}
+		return old, nil
+	}
+	w.rebuild()
+	if a := w.says(w.laptop, wire.Payload{Op: wire.List}); a.AnswerKey != nextURL.AnswerKey || fresh != 1 {
+		t.Errorf("after the rotation: signed by %s, read again %d times", a.AnswerKey, fresh)
+	}
+}
+
+// Without a key that can be used, no call is answered, and the operators read why.
+func TestAnAnswerKeyThatCannotBeUsedIsReported(t *testing.T) {
+	w := newCallWorld(t)
+	w.answerKey = access.NewSecret("-----BEGIN canary-key-----")
+	w.rebuild()
+	if r, err := w.invoke(w.sign(w.laptop, wire.Payload{Op: wire.List}).Body.Reveal()); err == nil ||
+		strings.Contains(err.Error(), "canary") {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	wantText(t, "operators", w.world.seen(in("C0OPS")), "answer key cannot be used")
+	if strings.Contains(w.logs.String(), "canary-key") {
+		t.Error("the log has a part of the key")
+	}
+}
