@@ -28,6 +28,8 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 		return h.order(ctx, in, p, access.Console)
 	case slackui.ActionKeys, slackui.ActionPowerShell, slackui.ActionProfile, slackui.ActionJSON:
 		return h.order(ctx, in, p, access.Keys)
+	case slackui.ActionRemoveDevice:
+		return h.removeDevice(ctx, in, p)
 	case slackui.ActionAccount:
 		return h.redraw(ctx, in, "", p.receivedAt) // another account has other roles
 	case slackui.ActionRole:

@@ -43,7 +43,7 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 		return slackui.Message{}, err
 	}
 	if line.Verb == slackui.VerbHelp {
-		return slackui.Help(h.Policy.Settings().TicketExample), nil
+		return slackui.Help(h.Policy.Settings().TicketExample, h.devicesAllowed()), nil
 	}
 	if _, err := h.limitRate(ctx, c.User, p.receivedAt); err != nil {
 		return slackui.Message{}, err
@@ -53,6 +53,10 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 		return h.list(ctx, c.User, p.receivedAt)
 	case slackui.VerbAsk:
 		return h.ask(ctx, line, c, p)
+	case slackui.VerbLogin:
+		return h.orderDevice(ctx, access.DeviceOrder{Do: access.PairDevice, By: c.User}, c.TriggerID, p)
+	case slackui.VerbDevices:
+		return h.orderDevice(ctx, access.DeviceOrder{Do: access.ListDevices, By: c.User}, c.TriggerID, p)
 	}
 	return slackui.Message{}, h.openForm(ctx, c, p.receivedAt)
 }

@@ -31,8 +31,9 @@ func place(o access.Owed) string {
 }
 
 // report tells the operators why Slack does not accept a message. A problem that
-// lasts until somebody acts is reported once, and any other once a week.
-func (d *delivery) report(ctx context.Context, o access.Owed, err error) {
+// lasts until somebody acts is reported once, and any other once a week. about names what the
+// message is about, such as "request 01K…".
+func (h *run) report(ctx context.Context, o access.Owed, about string, err error) {
 	name, text, lasts := cause(o), "", true
 	answer := strings.TrimPrefix(err.Error(), "slack ")
 	switch slackapi.Class(o.Class) {
@@ -45,18 +46,18 @@ func (d *delivery) report(ctx context.Context, o access.Owed, err error) {
 		text = slackui.UnknownAnswer(err)
 	case slackapi.Invalid:
 		name, lasts = "slack:ours:"+cmp.Or(o.Code, answer), false
-		text = slackui.MessageInvalid(d.request.ID, place(o), err)
+		text = slackui.MessageInvalid(about, place(o), err)
 	default:
 		return
 	}
-	failed := d.once(name, func() error {
+	failed := h.once(name, func() error {
 		if lasts {
-			return d.Operators.Report(ctx, name, text)
+			return h.Operators.Report(ctx, name, text)
 		}
-		return d.Operators.Once(ctx, name, text, repeatAfter)
+		return h.Operators.Once(ctx, name, text, repeatAfter)
 	})
 	if failed != nil {
-		d.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
+		h.Log.ErrorContext(ctx, "the operators cannot be told", "cause", name, "error", failed)
 	}
 }
 

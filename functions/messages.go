@@ -210,7 +210,7 @@ func (d *delivery) refused(ctx context.Context, o access.Owed, err error) {
 			"error", err)
 		d.owe(ctx, o, err)
 	}
-	d.report(ctx, o, err)
+	d.report(ctx, o, "request "+d.request.ID, err)
 }
 
 // park gives a message up at once. If the message is in Slack already, it is updated
@@ -226,13 +226,21 @@ func (d *delivery) park(o access.Owed) {
 // tried at the next event of the request and at the next tick. After any other
 // error, it is tried when Slack allows it, or after a back-off.
 func (d *delivery) owe(ctx context.Context, o access.Owed, err error) {
-	now := d.now
+	known := d.posted.Owes(o.Slot)
+	if known != nil && known.Code != o.Code {
+		d.recovered(ctx, *known) // from the earlier cause; the new one is reported later
+	}
+	o = owedAfter(known, o, err, d.now)
+	d.claimed[o.Slot] = true
+	d.change(func(m *access.Messages) { m.Owe(o) })
+}
+
+// owedAfter is an owed message after another error. known is how it was owed before, nil if
+// it was not.
+func owedAfter(known *access.Owed, o access.Owed, err error, now time.Time) access.Owed {
 	o.Since, o.Tries, o.Next = now, 1, now
-	if known := d.posted.Owes(o.Slot); known != nil {
+	if known != nil {
 		o.Since, o.Tries = known.Since, known.Tries+1
-		if known.Code != o.Code {
-			d.recovered(ctx, *known) // from the earlier cause; the new one is reported later
-		}
 	}
 	wait, limited := slackapi.RetryAfter(err)
 	var held *heldError
@@ -247,8 +255,7 @@ func (d *delivery) owe(ctx context.Context, o access.Owed, err error) {
 	default:
 		o.Next = now.Add(backoff(o.Tries, maxBackoff))
 	}
-	d.claimed[o.Slot] = true
-	d.change(func(m *access.Messages) { m.Owe(o) })
+	return o
 }
 
 // tellNotAsked tells the requester once that no approver could be asked, and once

@@ -35,12 +35,13 @@ type Deps struct {
 	Build version.Build
 }
 
-// Store is the table, as all handlers together use it. pkg/store/dynamo and
+// Store is the table, and for vend that of devices, as all handlers together use it. pkg/store/dynamo and
 // pkg/store/memory implement it. Each handler holds the few methods it needs.
 type Store interface {
 	requestStore
 	problemStore
 	owedLister
+	noticeStore
 	buildStore
 	deviceStore
 	Load(ctx context.Context, id string) (access.Request, access.Directory, access.Messages, error)
@@ -78,7 +79,8 @@ func NewSlack(d Deps, secret func(ctx context.Context, fresh bool) (access.Secre
 // NewNotify builds the handler of the table's stream.
 func NewNotify(d Deps) Notify {
 	return Notify{
-		Store: d.Store, Slack: d.Slack, Policy: d.Policy, Operators: d.operators(), Now: d.Now, Wait: d.Wait, Log: d.Log,
+		Store: d.Store, Notices: d.Store, Slack: d.Slack, Policy: d.Policy, Operators: d.operators(), Now: d.Now,
+		Wait: d.Wait, Log: d.Log,
 	}
 }
 
@@ -115,16 +117,18 @@ type assumer interface {
 // NewVend builds the handler that hands out sessions, and answers doctor.
 func NewVend(d Deps, v Vending) Vend {
 	step := lifecycle.Vend{Step: d.step(), STS: v.STS, Devices: d.Store}
+	pair := lifecycle.Pair{Step: d.step(), Devices: d.Store, Asks: d.Store, NewID: v.NewID}
 	return Vend{
 		Step: step, SignIn: v.SignIn, Render: v.Render,
 		Calls: &Calls{
 			Address: v.Address, AnswerKeys: v.AnswerKeys, Machines: v.Machines, Store: d.Store,
 			Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: v.NewID},
 			Close:  lifecycle.Close{Step: d.step()}, Vend: step, SignIn: v.SignIn, Policy: d.Policy,
-			Pair:      lifecycle.Pair{Step: d.step(), Devices: d.Store, Asks: d.Store, NewID: v.NewID},
+			Pair:      pair,
 			Operators: d.operators(), NewID: v.NewID, Now: d.Now, Log: d.Log,
 		},
 		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
+		Devices: Devices{Step: pair},
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
 			Roles: v.Roles, Build: d.Build, Now: d.Now, Log: d.Log,

@@ -25,6 +25,7 @@ type messageStore interface {
 // NewNotify builds it.
 type Notify struct {
 	Store     messageStore
+	Notices   noticeStore
 	Slack     *slackapi.Client
 	Policy    *policy.Policy
 	Operators Operators
@@ -59,6 +60,9 @@ func (h Notify) Handle(ctx context.Context, e events.DynamoDBEvent) (events.Dyna
 }
 
 func (h *run) record(ctx context.Context, record events.DynamoDBEventRecord) error {
+	if id, ok := store.NoticeOf(record); ok {
+		return h.sendNotice(ctx, id)
+	}
 	event, ok, err := store.EventOf(record)
 	if err != nil || !ok || !changesMessages(event) {
 		return err

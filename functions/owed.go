@@ -35,8 +35,8 @@ const (
 	lateAfter         = 5 * time.Minute    // an alarm counts the messages that are owed for longer
 )
 
-// SendOwed tries to send the owed messages of all requests. A request whose
-// messages cannot be sent does not hold up the others. All errors are joined.
+// SendOwed tries to send the owed messages of all requests, and the notices that Slack has
+// not accepted. A request whose messages cannot be sent does not hold up the others. All errors are joined.
 func (h Notify) SendOwed(ctx context.Context, in owedLister) error {
 	// Messages that another invocation has claimed are listed too. Otherwise
 	// resolveUnused would report their causes as over.
@@ -53,11 +53,13 @@ func (h Notify) SendOwed(ctx context.Context, in owedLister) error {
 		run.waiting = append(run.waiting, waitingRequest{id: id})
 	}
 	err = run.sendWaiting(ctx, tickTimeout)
-	if err == nil && len(ids) < maxOwed {
+	all, err2 := run.sendNotices(ctx, noticesTimeout)
+	err = errors.Join(err, err2)
+	if err == nil && all && len(ids) < maxOwed {
 		err = run.resolveUnused(ctx)
 	}
-	if run.lateRequests > 0 {
-		h.Log.ErrorContext(ctx, "messages are late", "requests", run.lateRequests)
+	if run.lateRequests+run.lateNotices > 0 {
+		h.Log.ErrorContext(ctx, "messages are late", "requests", run.lateRequests, "notices", run.lateNotices)
 	}
 	return err
 }
@@ -74,6 +76,7 @@ type run struct {
 	reported     map[string]bool // causes that this run has reported to the operators
 	causes       map[string]bool // causes for which a message is owed
 	lateRequests int
+	lateNotices  int
 }
 
 // hold says why no call is made in a lane.

@@ -29,6 +29,7 @@ const MaxBody = 1 << 20
 
 type orders interface {
 	Send(ctx context.Context, order access.Order) error
+	SendDevice(ctx context.Context, order access.DeviceOrder) error
 }
 
 type requestStore interface {

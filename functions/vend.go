@@ -32,57 +32,68 @@ type Vend struct {
 	Slack  *slackapi.Client
 	Checks Checks // answers doctor; the zero value refuses
 	Calls  *Calls // takes the steps that come through /v1; nil refuses
+	// Devices does what people order about their devices.
+	Devices Devices
 
 	Operators Operators
 	Wait      func(ctx context.Context, d time.Duration) error // with nil there is no wait
 	Log       *slog.Logger
 }
 
-// Handle handles a payload: an order, which is answered in Slack only; a check,
-// {"check": {…}}, or a call, {"call": {…}}, whose answers are returned. Any other payload
-// is an error before anything is done.
+// Handle handles a payload: an order, or an order about devices, {"device": {…}}, which
+// are answered in Slack only; a check, {"check": {…}}, or a call, {"call": {…}}, whose
+// answers are returned. Any other payload is an error before anything is done.
 func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
-	t, err := readTask(payload)
+	todo, err := readTask(payload)
 	switch {
 	case err != nil:
-		h.Log.ErrorContext(ctx, "vend was called with no task that it knows", "error", err)
+		h.Log.ErrorContext(ctx, "vend was called with an unknown payload", "error", err)
 		return nil, err
-	case t.check != nil:
-		return h.Checks.Do(ctx, *t.check), nil
-	case t.call != nil:
-		return h.Calls.Do(ctx, *t.call)
+	case todo.check != nil:
+		return h.Checks.Do(ctx, *todo.check), nil
+	case todo.call != nil:
+		return h.Calls.Do(ctx, *todo.call)
+	case todo.device != nil:
+		return nil, h.handleDevice(ctx, *todo.device)
 	}
-	return nil, h.HandleOrder(ctx, t.order)
+	return nil, h.HandleOrder(ctx, *todo.order)
+}
+
+// task is what vend is asked to do. Exactly one of its parts is set.
+type task struct {
+	order  *access.Order
+	check  *Check
+	call   *Call
+	device *access.DeviceOrder
 }
 
 // errUnknownTask does not wrap the decoder's error, which may quote the payload.
-var errUnknownTask = errors.New("the payload is no order, no check and no call")
+var errUnknownTask = errors.New("the payload is no order, no order about devices, no check and no call")
 
-// task is what a payload asks for: one of the three.
-type task struct {
-	order access.Order
-	check *Check
-	call  *Call
-}
-
-func readTask(payload []byte) (t task, err error) {
+// readTask reads a payload: an object with the one name of its kind, or an order, which has
+// the names of its fields.
+func readTask(payload []byte) (task, error) {
+	var todo task
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil {
-		return t, errUnknownTask
+		return task{}, errUnknownTask
 	}
-	check, isCheck := fields["check"]
-	call, isCall := fields["call"]
-	switch {
-	case (isCheck || isCall) && len(fields) > 1:
-		return t, errUnknownTask
-	case isCheck && (decodeStrict(check, &t.check) != nil || t.check == nil):
-		return t, errUnknownTask
-	case isCall && (decodeStrict(call, &t.call) != nil || t.call == nil):
-		return t, errUnknownTask
-	case !isCheck && !isCall && decodeStrict(payload, &t.order) != nil:
-		return t, errUnknownTask
+	var into any = &todo.order
+	text := payload
+	for name, part := range map[string]any{"check": &todo.check, "call": &todo.call, "device": &todo.device} {
+		asked, found := fields[name]
+		if !found {
+			continue
+		}
+		if len(fields) > 1 {
+			return task{}, errUnknownTask
+		}
+		into, text = part, asked
 	}
-	return t, nil
+	if decodeStrict(text, into) != nil || todo == (task{}) {
+		return task{}, errUnknownTask
+	}
+	return todo, nil
 }
 
 // decodeStrict decodes exactly one JSON value, and refuses unknown fields.

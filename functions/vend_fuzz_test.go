@@ -4,36 +4,42 @@ import (
 	"encoding/json"
 	"net/url"
 	"testing"
-
-	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// A payload is an order, a check or a call, or it is refused. It is never two of them.
+// A payload is of one kind, or it is refused.
 func FuzzReadTask(f *testing.F) {
 	for _, seed := range []string{
 		`{"ID":"01J","Request":"01A","By":"U0DEV1","Kind":"keys","At":"2026-11-21T12:00:00Z"}`, `{"check":{"kind":"stack"}}`,
 		`{"check":{"kind":"roles","roles":[{"account":"111111111111","role":"Admin"}]},"ID":"01J"}`, `{"Check":{}}`,
-		`{"check":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`, `{"call":{"text":"a.b.c"}}`,
+		`{"check":null}`, `{"device":null}`, `[]`, `{}`, `{"check":{"kind":"x"}} {}`, `{"call":{"text":"a.b.c"}}`,
 		`{"call":{"text":"a"},"check":{"kind":"stack"}}`, `{"call":null}`, `{"call":{"text":"a","device":"b"}}`,
+		`{"device":{"do":"pair","id":"1.2","by":"U0DEV1","at":"2026-11-21T12:00:00Z"}}`, `{"device":{},"call":{}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		is, err := readTask(payload)
-		if (is.check != nil || is.call != nil) && err == nil && is.order != (access.Order{}) ||
-			is.check != nil && is.call != nil {
-			t.Errorf("%q: two tasks: %+v", payload, is)
+		todo, err := readTask(payload)
+		parts := 0
+		for _, set := range []bool{todo.order != nil, todo.check != nil, todo.call != nil, todo.device != nil} {
+			if set {
+				parts++
+			}
 		}
-		if is.order.Device != "" || is.order.Machine != nil {
-			t.Errorf("%q: an order says who called: %+v", payload, is.order)
+		if err == nil && parts != 1 || err != nil && parts != 0 {
+			t.Errorf("%q: %d parts, %v", payload, parts, err)
+		}
+		if o := todo.order; o != nil && (o.Device != "" || o.Machine != nil) {
+			t.Errorf("%q: an order says who called: %+v", payload, o)
 		}
 		var fields map[string]json.RawMessage
 		_ = json.Unmarshal(payload, &fields) // a value that is not an object has no fields
-		_, check := fields["check"]
-		_, call := fields["call"]
-		if err == nil && (!json.Valid(payload) || check != (is.check != nil) || call != (is.call != nil) ||
-			(check || call) && len(fields) > 1) {
-			t.Errorf("%q is accepted", payload)
+		for name, set := range map[string]bool{
+			"check": todo.check != nil, "call": todo.call != nil, "device": todo.device != nil,
+		} {
+			_, asked := fields[name]
+			if err == nil && (!json.Valid(payload) || asked != set || asked && len(fields) > 1) {
+				t.Errorf("%q is accepted", payload)
+			}
 		}
 	})
 }

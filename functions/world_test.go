@@ -35,6 +35,7 @@ import (
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 const (
+	deviceURL     = "https://x.example.com/v1#NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 	signingSecret = "sandbox-signing-secret"
 	// theRequest is the id of the request that the events in events/ name.
 	theRequest = "01KAK0S4R0EXAMPLE00REQUEST"
@@ -52,6 +53,7 @@ type world struct {
 	policy  *policy.Policy
 	fed     int // records that notify has seen
 	orders  []access.Order
+	devices []access.DeviceOrder
 	sends   func(access.Order) error
 	assume  func(access.Vending) (access.Credentials, error)
 	logs    *bytes.Buffer
@@ -167,6 +169,7 @@ func (w *world) rebuild() {
 		},
 		Machines: w.vending.Machines, Address: w.vending.Address, AnswerKeys: w.vending.AnswerKeys, NewID: newID,
 	})
+	w.Vend.Devices.URL = func(context.Context) (string, error) { return deviceURL, nil }
 	w.Tick = NewTick(d)
 	w.deps = d
 }
@@ -268,6 +271,11 @@ func (w *world) Link(context.Context, access.Credentials, access.Target) (access
 }
 
 func (w *world) Send(_ context.Context, o access.Order) error { return w.sends(o) }
+
+func (w *world) SendDevice(_ context.Context, o access.DeviceOrder) error {
+	w.devices = append(w.devices, o)
+	return nil
+}
 
 // invoke passes a serialised event to a handler, as Lambda does.
 func invoke(t *testing.T, handler any, event []byte) []byte {

@@ -25,14 +25,27 @@ type Orders struct {
 // arrived. One order gives at most one session, so the requester can safely click
 // again.
 func (o Orders) Send(ctx context.Context, order access.Order) error {
-	payload, err := json.Marshal(order)
-	if err != nil {
-		return fmt.Errorf("encode order %s: %w", order.ID, err)
-	}
-	_, err = o.Lambda.Post(ctx, "/2015-03-31/functions/"+url.PathEscape(o.Vend)+"/invocations",
-		http.Header{"Content-Type": {"application/json"}, "X-Amz-Invocation-Type": {"Event"}}, payload)
-	if err != nil {
+	if err := o.invoke(ctx, order); err != nil {
 		return fmt.Errorf("send an order for request %s: %w", order.Request, err)
 	}
 	return nil
+}
+
+// SendDevice sends an order about devices, as Send does. Vend answers only the person who
+// made it, in Slack.
+func (o Orders) SendDevice(ctx context.Context, order access.DeviceOrder) error {
+	if err := o.invoke(ctx, map[string]access.DeviceOrder{"device": order}); err != nil {
+		return fmt.Errorf("send an order about the devices of %s: %w", order.By, err)
+	}
+	return nil
+}
+
+func (o Orders) invoke(ctx context.Context, order any) error {
+	payload, err := json.Marshal(order)
+	if err != nil {
+		return fmt.Errorf("encode an order: %w", err)
+	}
+	_, err = o.Lambda.Post(ctx, "/2015-03-31/functions/"+url.PathEscape(o.Vend)+"/invocations",
+		http.Header{"Content-Type": {"application/json"}, "X-Amz-Invocation-Type": {"Event"}}, payload)
+	return err
 }

@@ -20,7 +20,7 @@ const (
 	ActionTicket  = "ticket"
 )
 
-// Action ids of buttons. A button's value is the request's id and nothing else.
+// Action ids of buttons. A button's value is the request's or the device's id and nothing else.
 const (
 	ActionApprove = "approve"
 	ActionDeny    = "deny"
@@ -34,6 +34,8 @@ const (
 	ActionPowerShell = "keys_powershell"
 	ActionProfile    = "keys_file"
 	ActionJSON       = "keys_json"
+
+	ActionRemoveDevice = "remove_device"
 )
 
 // KeyForm is the form of keys that a button asks for.

@@ -58,9 +58,10 @@ func waitsFor(r access.Request) string {
 		". You will get a message when it is decided. To cancel it, press Cancel on its card or in `/aws-access list`."
 }
 
-// Help says what can be typed. ticketExample shows what a ticket looks like.
-func Help(ticketExample string) Message {
-	return markupMessage(strings.Join([]string{
+// Help says what can be typed. ticketExample shows what a ticket looks like. devices says whether the policy lets
+// people pair computers.
+func Help(ticketExample string, devices bool) Message {
+	lines := []string{
 		"*AWS access, for a limited time and for a stated reason.*",
 		"`/aws-access` opens a form.",
 		"`" + access.LineForm + "` asks in one line, for example `/aws-access payments-prod ReadOnly 2h \"stuck payouts\"`.",
@@ -69,7 +70,12 @@ func Help(ticketExample string) Message {
 		"`/aws-access list` shows what you asked for. There you can cancel a request or give access back.",
 		"The people who can approve get a card. When they have approved, you get a message with buttons for the console " +
 			"and for keys. Each click starts a session of at most one hour, until your access ends.",
-	}, "\n"))
+	}
+	if devices {
+		lines = append(lines, "`/aws-access login` pairs a computer, so that `aws-access` on its command line can ask for "+
+			"access and use it in your name. `/aws-access devices` shows your paired computers, and removes them.")
+	}
+	return markupMessage(strings.Join(lines, "\n"))
 }
 
 // Ephemeral is the answer to a command, which only the person who typed it sees.

@@ -141,7 +141,7 @@ func status(r access.Request, now time.Time) []string {
 	case access.Expired:
 		lines = append(lines, "*Ended* as planned, "+formatTime(r.Ends)+".")
 	case access.Ended:
-		lines = append(lines, "*Given back* by "+who+", "+at+".")
+		lines = append(lines, givenBack(r, who, at))
 	case access.Revoked:
 		lines = append(lines, ":no_entry: *Revoked* by "+who+", "+at+".")
 	}
@@ -149,6 +149,14 @@ func status(r access.Request, now time.Time) []string {
 		lines = append(lines, text)
 	}
 	return append(lines, approvals(r)...)
+}
+
+// givenBack says who gave a grant back, or why it was ended.
+func givenBack(r access.Request, who, at string) string {
+	if r.Closed.Why != "" {
+		return "*Ended*, " + at + ". " + escape(r.Closed.Why)
+	}
+	return "*Given back* by " + who + ", " + at + "."
 }
 
 // grantStatus tells the state of an active grant.

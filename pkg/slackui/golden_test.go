@@ -170,13 +170,15 @@ func messages() map[string]Message {
 		"already-asked":   AlreadyAsked(halfApproved()),
 		"already-granted": AlreadyAsked(active()),
 		"asked-before":    Submitted(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}),
-		"help":            Help("INC-42"),
+		"help":            Help("INC-42", false),
+		"help-devices":    Help("INC-42", true),
 		"list-empty":      List(nil, false, noon),
 		"list":            List(numbered([]access.Request{ended, halfApproved(), denied, active()}), true, later),
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 	}
 	maps.Copy(all, noticeMessages(expired, ended, revoked))
 	maps.Copy(all, machineMessages())
+	maps.Copy(all, deviceMessages())
 	return all
 }
 

@@ -11,10 +11,12 @@ import (
 
 // Verbs of the command.
 const (
-	VerbForm = ""
-	VerbHelp = "help"
-	VerbList = "list"
-	VerbAsk  = "ask"
+	VerbForm    = ""
+	VerbHelp    = "help"
+	VerbList    = "list"
+	VerbAsk     = "ask"
+	VerbLogin   = "login"
+	VerbDevices = "devices"
 )
 
 // Line is what somebody typed after the command.
@@ -32,7 +34,7 @@ var closers = map[rune]string{
 	'«': "»", '»': "«»", '‹': "›", '›': "‹›",
 }
 
-// ParseLine reads the text of a command: nothing, help, list, or the one-line form. The reason must be in quotes,
+// ParseLine reads the text of a command: nothing, help, list, login, devices, or the one-line form. The reason must be in quotes,
 // straight or typographic, because otherwise its end would be a guess. It is kept as it was typed, with line breaks and
 // markup; only a backslash before a quote is removed. A name with spaces must be in quotes for the same reason. All
 // words between the role and the reason are the time, which length reads.
@@ -41,7 +43,7 @@ var closers = map[rune]string{
 func ParseLine(text string, length func(string) (time.Duration, error)) (Line, error) {
 	rest := strings.TrimSpace(text)
 	switch verb := strings.ToLower(rest); verb {
-	case VerbForm, VerbHelp, VerbList:
+	case VerbForm, VerbHelp, VerbList, VerbLogin, VerbDevices:
 		return Line{Verb: verb}, nil
 	}
 	line := Line{Verb: VerbAsk}

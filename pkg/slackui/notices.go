@@ -90,6 +90,9 @@ func noticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok boo
 		text = "Your access to " + roleIn(r) + " was revoked by " + mention(e.Actor) + "."
 	case access.Ended:
 		text = "You gave back " + roleIn(r) + "."
+		if e.Why != "" {
+			text = "Your access to " + roleIn(r) + " has ended. " + escape(e.Why)
+		}
 	default:
 		return Notice{}, false
 	}

@@ -65,9 +65,10 @@ func UnknownAnswer(err error) string {
 		" The messages are kept, and are tried again."
 }
 
-// MessageInvalid says that Slack refuses the form of a message about a request, so that it is not posted.
-func MessageInvalid(request, place string, err error) string {
-	return "A message about request " + request + ", one of the " + messagesIn(place) +
+// MessageInvalid says that Slack refuses the form of a message, so that it is not posted. about names what it is
+// about, such as "request 01K…".
+func MessageInvalid(about, place string, err error) string {
+	return "A message about " + about + ", one of the " + messagesIn(place) +
 		", is not posted, because Slack refuses its form (" + causeOf(err) + "). " + AdviceFor(err)
 }
 

@@ -28,7 +28,7 @@ func operatorTexts() map[string]string {
 		"token refused":               TokenRefused(inactive),
 		"token accepted":              TokenAccepted(),
 		"unknown answer":              UnknownAnswer(unknown),
-		"message invalid":             MessageInvalid("01ARZ3NDEKTSV4RRFFQ69G5FAV", "C0APPROVALS", invalid),
+		"message invalid":             MessageInvalid("request 01ARZ3NDEKTSV4RRFFQ69G5FAV", "C0APPROVALS", invalid),
 		"answer refused":              AnswerRefused(closedTab),
 		"link too long":               LinkTooLong(target, tooLong),
 		"groups unknown":              GroupsUnknown("leads (S0LEADS)", false, nil),

@@ -71,6 +71,7 @@ func (w *World) vendFunction(p *policy.Policy) functions.Vend {
 			Endpoint: w.publicURL + "/federation", Issuer: w.publicURL + "/",
 		},
 		Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: w.Clock.Now},
+		NewID: func() string { return ulid.Make().String() },
 	})
 }
 

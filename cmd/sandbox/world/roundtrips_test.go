@@ -263,6 +263,7 @@ func (s tracedSlack) RoundTrip(r *http.Request) (*http.Response, error) {
 type tracedOrders struct {
 	next interface {
 		Send(ctx context.Context, order access.Order) error
+		SendDevice(ctx context.Context, order access.DeviceOrder) error
 	}
 	tracer *tracer
 }
@@ -270,6 +271,11 @@ type tracedOrders struct {
 func (o tracedOrders) Send(ctx context.Context, order access.Order) error {
 	defer o.tracer.begin("invoke:vend")()
 	return o.next.Send(ctx, order)
+}
+
+func (o tracedOrders) SendDevice(ctx context.Context, order access.DeviceOrder) error {
+	defer o.tracer.begin("invoke:vend")()
+	return o.next.SendDevice(ctx, order)
 }
 
 // tracedFunction is the slack function, with the calls that each answer waited

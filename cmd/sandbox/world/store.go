@@ -155,3 +155,36 @@ func (s countedStore) Messages(ctx context.Context, id string) (r access.Request
 func (s countedStore) SaveMessages(ctx context.Context, id string, next access.Messages) error {
 	return s.write(ctx, func() error { return s.Store.SaveMessages(ctx, id, next) })
 }
+
+func (s countedStore) Device(ctx context.Context, id string) (d access.Device, err error) {
+	err = s.read(ctx, func() (err error) { d, err = s.Store.Device(ctx, id); return err })
+	return d, err
+}
+
+func (s countedStore) PairingCode(ctx context.Context, key string) (c access.PairingCode, err error) {
+	err = s.read(ctx, func() (err error) { c, err = s.Store.PairingCode(ctx, key); return err })
+	return c, err
+}
+
+func (s countedStore) DeviceList(ctx context.Context, owner string) (l access.DeviceList, err error) {
+	err = s.read(ctx, func() (err error) { l, err = s.Store.DeviceList(ctx, owner); return err })
+	return l, err
+}
+
+func (s countedStore) SaveDevices(ctx context.Context, change access.DeviceChange) error {
+	return s.write(ctx, func() error { return s.Store.SaveDevices(ctx, change) })
+}
+
+func (s countedStore) Notice(ctx context.Context, id string) (n access.Notice, err error) {
+	err = s.read(ctx, func() (err error) { n, err = s.Store.Notice(ctx, id); return err })
+	return n, err
+}
+
+func (s countedStore) SaveNotice(ctx context.Context, next access.Notice) error {
+	return s.write(ctx, func() error { return s.Store.SaveNotice(ctx, next) })
+}
+
+func (s countedStore) Notices(ctx context.Context, now time.Time, limit int) (ids []string, err error) {
+	err = s.call(ctx, "store:due", func() (err error) { ids, err = s.Store.Notices(ctx, now, limit); return err })
+	return ids, err
+}
