@@ -1,6 +1,7 @@
-// Package functions holds the four handlers: slack (slack.go, with command.go,
-// interaction.go and click.go), notify, vend and tick. A handler reads its event,
-// takes one step of pkg/lifecycle, and answers. new.go builds all of them.
+// Package functions holds four of the five handlers: slack (slack.go, with command.go,
+// interaction.go and click.go), notify, vend and tick. The fifth, that of api, is in
+// pkg/relay. A handler reads its event, takes one step of pkg/lifecycle, and answers.
+// new.go builds all of them.
 //
 // The package promises that a handler may receive the same event twice, late or in
 // another order without harm, and that a requester or an approver reads a refusal or

@@ -117,6 +117,35 @@ func checkImport(t *testing.T, file, pkg, imported string) {
 	}
 }
 
+// apiLinks are the packages of this module that the public function api may link. None of
+// them can assume a role, read a secret, call Slack, or write a table.
+var apiLinks = []string{
+	"functions/api", "pkg/access", "pkg/awscall", "pkg/config", "pkg/gateway", "pkg/handoff", "pkg/relay", "pkg/store",
+	"pkg/version", "pkg/wire",
+}
+
+func TestAPILinksNoPolicyNoSlackAndNoSDKOfAService(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./api").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list -deps ./api: %v\n%s", err, out)
+	}
+	seen := 0
+	for dep := range strings.FieldsSeq(string(out)) {
+		if ours, ok := strings.CutPrefix(dep, module); ok {
+			seen++
+			if !slices.Contains(apiLinks, ours) {
+				t.Errorf("functions/api links %s", ours)
+			}
+		}
+		if strings.Contains(dep, "/aws-sdk-go-v2/service/") || strings.Contains(dep, "/slack-go/") {
+			t.Errorf("functions/api links %s", dep)
+		}
+	}
+	if seen != len(apiLinks) {
+		t.Errorf("functions/api links %d packages of this module, and the list has %d", seen, len(apiLinks))
+	}
+}
+
 // What a function links is what an attacker who broke into it can call. YAML is for the compiler,
 // which runs when the functions are built.
 func TestFunctionsLinkNoFakeNoYAMLAndOnlyVendLinksSTS(t *testing.T) {

@@ -41,7 +41,7 @@ type requestStore interface {
 }
 
 // Slack is the handler of what Slack sends: commands, clicks, forms and menus. It is
-// the only handler on the internet. So it parses nothing before it has checked the
+// the only handler of this package on the internet. So it parses nothing before it has checked the
 // signature, and it has no way to assume a role. NewSlack builds it.
 type Slack struct {
 	// SigningSecret returns the secret. With fresh, it reads the secret again: it

@@ -35,6 +35,9 @@ OPTIONAL = {
     "BotTokenParameter": "/jit-access/other/bot-token",
     "SigningSecretParameter": "/jit-access/other/signing-secret",
     "ExternalIdParameter": "/jit-access/other/external-id",
+    "AnswerKeyParameter": "/jit-access/other/answer-key",
+    "CommandUrl": "https://access.example.com/v1 https://old.example.com/base/v1",
+    "ApiConcurrency": "0",
     "Frozen": "true",
     "ExistingTableStreamArn": "arn:aws:dynamodb:eu-west-1:999999999999:table/restored/stream/2026-11-21T12:00:00.000",
     "Architecture": "x86_64",
@@ -143,6 +146,7 @@ class Deployment:
             "Name": name,
             "Functions": {f: functions[i]["Environment"]["Variables"] for f, i in FUNCTIONS.items()},
             "Table": self.resources.get("Table"),
+            "Devices": self.resources["DevicesTable"],
             "Filters": [f["Pattern"] for f in mapping["FilterCriteria"]["Filters"]],
         }
 
@@ -160,7 +164,7 @@ def check_version(plain, other):
 
 def check_filters(template):
     """The text that an alarm counts in a log must be exactly a text that the code logs."""
-    code = "".join(path.read_text() for folder in ("functions", "pkg/vend") for path in (root / folder).glob("*.go"))
+    code = "".join(path.read_text() for folder in ("functions", "pkg/vend", "pkg/relay") for path in (root / folder).glob("*.go"))
     for name, resource in template["Resources"].items():
         for text in re.findall(r'"([^"]*)"', resource["Properties"].get("FilterPattern", "")):
             if f'"{text}"' not in code:

@@ -1,5 +1,5 @@
 // Package deployed builds, from the environment that Lambda gives a function, the
-// parts that all functions share. It must never import pkg/vend, because the public
+// parts that the functions share, except api. It must never import pkg/vend, because the public
 // functions would then link the STS client.
 package deployed
 
@@ -56,9 +56,13 @@ func New(f config.Function) (Parts, error) {
 	if err != nil {
 		return Parts{}, fmt.Errorf("configuration: %w", err)
 	}
+	table := dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now)
+	if c.Devices != "" {
+		table = table.WithDevices(c.Devices)
+	}
 	p.Deps = functions.Deps{
 		Team: c.Team, Enterprise: c.Enterprise, Policy: compiled,
-		Store: dynamo.New(dynamodb.NewFromConfig(p.AWS(config.DynamoDB)), c.Table, time.Now),
+		Store: table,
 		Slack: slackapi.New(slackapi.Options{
 			Token: p.Secret(c.BotToken), HTTP: &http.Client{Timeout: slackTimeout}, Host: c.SlackHost,
 			BaseURL: c.SlackURL(), Team: c.Team, Enterprise: c.Enterprise,

@@ -24,6 +24,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
+	callwire "github.com/aws-access/aws-access/pkg/wire"
 )
 
 // functions are the functions and how long each may run.
@@ -48,6 +49,8 @@ const (
 	tokenAt   = "/jit-access/slack/bot-token"
 	signingAt = "/jit-access/slack/signing-secret"
 	externAt  = "/jit-access/external-id"
+	urlAt     = "/jit-access/url"
+	answerAt  = "/jit-access/answer-key"
 )
 
 // packageDir is a directory for the functions' packages, set before the first test.
@@ -115,8 +118,9 @@ type world struct {
 	url    string // of all fakes
 
 	mu       sync.Mutex
-	signing  access.Secret // what Slack signs with
-	external string        // external id that the roles' trust requires
+	signing  access.Secret       // what Slack signs with
+	external string              // external id that the roles' trust requires
+	answers  callwire.PrivateKey // signs vend's answers to calls
 	keys     map[string]access.Credentials
 	parked   [][]byte // stream records that Lambda gave up
 	undone   [][]byte // orders that Lambda gave up
@@ -149,6 +153,9 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 
 // startFakes starts Slack, AWS and Lambda.
 func (w *world) startFakes() {
+	var err error
+	w.answers, err = callwire.NewPrivateKey()
+	w.must(err)
 	w.signing, w.external = access.NewSecret("canary-signing-secret-0"), "canary-external-id-0"
 	token := access.NewSecret("xoxb-canary-bot-token-0")
 	mux := http.NewServeMux()
@@ -159,7 +166,9 @@ func (w *world) startFakes() {
 	w.aws = awsfake.New(awsfake.Options{Org: org})
 	w.lambda = lambdafake.New(lambdafake.Options{
 		Poll: 20 * time.Millisecond, Duplicate: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
-		MayInvoke: func(key, function string) bool { return key == w.keys["slack"].AccessKeyID && function == name("vend") },
+		MayInvoke: func(key, function string) bool {
+			return function == name("vend") && (key == w.keys["slack"].AccessKeyID || key == w.keys["api"].AccessKeyID)
+		},
 		RetryWait: shortPause, ThrottleWait: shortPause,
 	})
 	w.t.Cleanup(w.lambda.Close)
@@ -191,14 +200,18 @@ func (w *world) mount(mux *http.ServeMux) {
 	}
 	mux.Handle("/slack/",
 		w.lambda.HTTPAPI(name("slack"), "POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	mux.Handle("/v1", w.lambda.HTTPAPI(name("api"), "POST /v1"))
 }
 
 // createResources creates the secrets, the functions' roles, and the roles of the policy.
 func (w *world) createResources(token string) {
-	for at, secret := range map[string]string{tokenAt: token, signingAt: w.signing.Reveal(), externAt: w.external} {
+	pem, err := w.answers.PEM()
+	w.must(err)
+	for at, secret := range map[string]string{
+		tokenAt: token, signingAt: w.signing.Reveal(), externAt: w.external, answerAt: pem.Reveal(), urlAt: w.url + "/v1",
+	} {
 		w.must(w.ssm.Put(at, secret))
 	}
-	var err error
 	for function := range functions {
 		role, may := "arn:aws:iam::"+bastion+":role/aws-access-"+function, []string{denyAll}
 		if function == "vend" {
@@ -229,19 +242,22 @@ func (w *world) trust(external string) {
 func (w *world) environment(function string) map[string]string {
 	key := w.keys[function]
 	env := map[string]string{
-		"BASTION_ACCOUNT": bastion, "TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX",
-		"SLACK_BOT_TOKEN_PARAMETER": tokenAt,
-		"AWS_ACCESS_KEY_ID":         key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretKey.Reveal(),
+		"BASTION_ACCOUNT":   bastion,
+		"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretKey.Reveal(),
 		"AWS_SESSION_TOKEN":         key.SessionToken.Reveal(),
 		"AWS_ENDPOINT_URL_DYNAMODB": w.url + "/dynamodb", "AWS_ENDPOINT_URL_SSM": w.url + "/ssm",
 		"AWS_ENDPOINT_URL_LAMBDA": w.url + "/lambda",
 		"AWS_ENDPOINT_URL_STS":    w.url + "/aws", "SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
 	}
-	switch function {
-	case "slack":
-		env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, w.lambda.ARN(name("vend"))
-	case "vend":
-		env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = externAt, "https://access.example.com/"
+	for name, value := range map[string]string{
+		"TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_BOT_TOKEN_PARAMETER": tokenAt,
+		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": w.lambda.ARN(name("vend")),
+		"EXTERNAL_ID_PARAMETER": externAt, "CONSOLE_ISSUER": "https://access.example.com/",
+		"DEVICES_TABLE": w.table.Devices, "URL_PARAMETER": urlAt, "ANSWER_KEY_PARAMETER": answerAt,
+	} {
+		if readBy(function, name) {
+			env[name] = value
+		}
 	}
 	return env
 }

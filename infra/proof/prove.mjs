@@ -60,7 +60,8 @@ function shape(name, d, granted) {
     if (d.bastion && !role.boundary) wrong.push(`${name}: ${id} has no permissions boundary`)
   }
   for (const route of d.routes) {
-    if (!d.functions.SlackFunction?.arns.includes(route.calls)) wrong.push(`${name}: the route ${route.route} leads to ${route.calls}, not to slack`)
+    const to = route.route === 'POST /v1' ? 'ApiFunction' : 'SlackFunction'
+    if (!d.functions[to]?.arns.includes(route.calls)) wrong.push(`${name}: the route ${route.route} leads to ${route.calls}, not to ${to}`)
   }
   return wrong
 }

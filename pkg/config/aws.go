@@ -82,6 +82,11 @@ func AWS(c Config, s Service, getenv func(string) string) aws.Config {
 	if s == STS {
 		timeout = assumeRoleTimeout
 	}
+	return AWSWithin(c, s, timeout, getenv)
+}
+
+// AWSWithin is AWS with another timeout of a call; 0 leaves it to the call's context.
+func AWSWithin(c Config, s Service, timeout time.Duration, getenv func(string) string) aws.Config {
 	out := aws.Config{
 		Region: c.Region,
 		HTTPClient: awscall.ReadOnly{HTTPClient: awshttp.NewBuildableClient().WithTimeout(timeout).

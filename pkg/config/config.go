@@ -18,6 +18,7 @@ type Config struct {
 	Region        string // AWS_REGION, set by Lambda
 	Bastion       string // BASTION_ACCOUNT: twelve digits
 	Table         string // TABLE: name of the DynamoDB table
+	Devices       string // DEVICES_TABLE: name of the DynamoDB table with people's devices
 	Policy        string // POLICY: path of the policy file in the package
 	VendFunction  string // VEND_FUNCTION: name or ARN
 	Team          string // SLACK_TEAM: T…
@@ -26,6 +27,8 @@ type Config struct {
 	SigningSecret string // SLACK_SIGNING_SECRET_PARAMETER: name of an SSM parameter
 	BotToken      string // SLACK_BOT_TOKEN_PARAMETER: name of an SSM parameter
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
+	URL           string // URL_PARAMETER: name of the SSM parameter with the address of api
+	AnswerKey     string // ANSWER_KEY_PARAMETER: name of an SSM parameter
 	Issuer        string // CONSOLE_ISSUER: where the console sends people whose sign-in has ended
 
 	overrides map[string]string // AWS_ENDPOINT_URL and the like
@@ -53,6 +56,7 @@ var variables = [...]variable{
 	{"AWS_REGION", func(c *Config) *string { return &c.Region }, access.RegionPattern, "a region such as eu-west-1"},
 	{"BASTION_ACCOUNT", func(c *Config) *string { return &c.Bastion }, `\d{12}`, "twelve digits"},
 	{"TABLE", func(c *Config) *string { return &c.Table }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table"},
+	{"DEVICES_TABLE", func(c *Config) *string { return &c.Devices }, `[a-zA-Z0-9_.-]+`, "the name of a DynamoDB table"},
 	{"POLICY", func(c *Config) *string { return &c.Policy }, `.+`, "the path of the policy file"},
 	{"SLACK_TEAM", func(c *Config) *string { return &c.Team }, `T[A-Z0-9]+`, "a workspace id such as T01234567"},
 	{
@@ -73,6 +77,8 @@ var variables = [...]variable{
 		"the name or ARN of the vend function",
 	},
 	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameterPattern, parameterForm},
+	{"URL_PARAMETER", func(c *Config) *string { return &c.URL }, parameterPattern, parameterForm},
+	{"ANSWER_KEY_PARAMETER", func(c *Config) *string { return &c.AnswerKey }, parameterPattern, parameterForm},
 	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address"},
 }
 

@@ -20,17 +20,21 @@ var good = map[string]string{
 	"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
 	"VEND_FUNCTION":                  "arn:aws:lambda:eu-west-1:999999999999:function:vend",
 	"CONSOLE_ISSUER":                 "https://example.com/aws-access",
+	"DEVICES_TABLE":                  "aws-access-devices",
+	"URL_PARAMETER":                  "/jit-access/url",
+	"ANSWER_KEY_PARAMETER":           "/jit-access/answer-key",
 }
 
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
-	for _, f := range []Function{Slack, Notify, Vend, Tick} {
+	for _, f := range []Function{Slack, API, Notify, Vend, Tick} {
 		if _, err := Read(f, func(name string) string { return good[name] }); err != nil {
 			t.Errorf("%s: %v", f, err)
 		}
 		_, err := Read(f, func(string) string { return "" })
 		for _, v := range variables {
 			needed := v.name != "SLACK_ENTERPRISE" && v.name != "SLACK_HOST" && SpecOf(f).reads(v.name)
-			if named := err != nil && strings.Contains(err.Error(), v.name+" is missing: it must be "+v.form); named != needed {
+			problem := " " + v.name + " is missing: it must be " + v.form
+			if named := err != nil && strings.Contains(err.Error(), problem); named != needed {
 				t.Errorf("%s without anything: names %s: %v, want %v (%v)", f, v.name, named, needed, err)
 			}
 		}
@@ -86,7 +90,7 @@ func TestAnInvalidVariableIsNamedWithoutItsValue(t *testing.T) {
 		if name == "POLICY" { // any path will do
 			continue
 		}
-		for _, f := range []Function{Slack, Vend} {
+		for _, f := range []Function{Slack, API, Vend} {
 			_, err := Read(f, func(n string) string {
 				if n == name {
 					return "xoxb-canary\nevil"

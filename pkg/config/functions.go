@@ -11,6 +11,7 @@ type Function string
 // The functions.
 const (
 	Slack  Function = "slack"
+	API    Function = "api"
 	Notify Function = "notify"
 	Vend   Function = "vend"
 	Tick   Function = "tick"
@@ -29,28 +30,44 @@ type Spec struct {
 	Actions []string
 }
 
+// ofRequests are the variables of the functions that work with requests: all but api.
+var ofRequests = []string{
+	"TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_HOST", "SLACK_BOT_TOKEN_PARAMETER",
+}
+
+// HasPolicy reports whether the function's package has the compiled policy.
+func (s Spec) HasPolicy() bool { return slices.Contains(s.Variables, "POLICY") }
+
 // Functions is the one list of the functions. Configuration, doctor, the
 // sandbox's timeouts and the tests derive from it; functions_test.go compares it with
 // template.yaml, functions/, the Makefile and infra/proof.
 var Functions = [...]Spec{
 	{
 		Name: Slack, LogicalID: "SlackFunction", Trigger: "HTTP API", Public: true, Timeout: 10 * time.Second,
-		Variables: []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"},
+		Variables: slices.Concat(ofRequests, []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"}),
 		Actions: []string{
 			"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "lambda:InvokeFunction", "ssm:GetParameter",
 		},
 	},
 	{
-		Name: Vend, LogicalID: "VendFunction", Trigger: "invocation by slack, or by aws-access doctor",
-		Timeout:   30 * time.Second,
-		Variables: []string{"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER"},
+		Name: API, LogicalID: "ApiFunction", Trigger: "HTTP API", Public: true, Timeout: 29 * time.Second,
+		Variables: []string{"DEVICES_TABLE", "VEND_FUNCTION"},
+		Actions:   []string{"dynamodb:GetItem", "lambda:InvokeFunction"},
+	},
+	{
+		Name: Vend, LogicalID: "VendFunction", Trigger: "invocation by slack or api, or by aws-access doctor",
+		Timeout: 30 * time.Second,
+		Variables: slices.Concat(ofRequests, []string{
+			"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER", "DEVICES_TABLE", "URL_PARAMETER", "ANSWER_KEY_PARAMETER",
+		}),
 		Actions: []string{
-			"dynamodb:BatchGetItem", "dynamodb:PutItem", "sns:Publish", "ssm:GetParameter", "sts:AssumeRole",
+			"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish", "ssm:GetParameter", "sts:AssumeRole",
 			"sts:SetSourceIdentity", "sts:TagSession",
 		},
 	},
 	{
 		Name: Notify, LogicalID: "NotifyFunction", Trigger: "the table's stream", Timeout: time.Minute,
+		Variables: ofRequests,
 		Actions: []string{
 			"dynamodb:BatchGetItem", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
 			"dynamodb:ListStreams", "dynamodb:PutItem", "kms:GenerateDataKey", "s3:ListBucket", "s3:PutObject",
@@ -59,7 +76,8 @@ var Functions = [...]Spec{
 	},
 	{
 		Name: Tick, LogicalID: "TickFunction", Trigger: "a schedule, every minute", Timeout: 55 * time.Second,
-		Actions: []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "ssm:GetParameter"},
+		Variables: ofRequests,
+		Actions:   []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "ssm:GetParameter"},
 	},
 }
 
@@ -88,6 +106,16 @@ func SpecOf(name Function) Spec {
 func CommonVariables() (names []string) {
 	for _, v := range variables {
 		if v.name != "AWS_REGION" && isCommon(v.name) { // Lambda sets the region
+			names = append(names, v.name)
+		}
+	}
+	return names
+}
+
+// VariableNames returns the names of all variables that template.yaml sets.
+func VariableNames() (names []string) {
+	for _, v := range variables {
+		if v.name != "AWS_REGION" { // Lambda sets the region
 			names = append(names, v.name)
 		}
 	}

@@ -142,11 +142,24 @@ func TestTheListOfFunctionsIsThatOfTheRepository(t *testing.T) {
 	}
 }
 
-func TestOnlyOneFunctionIsPublicAndItCannotAssumeARole(t *testing.T) {
+func TestOnlyTwoFunctionsArePublicAndTheyCannotAssumeARole(t *testing.T) {
 	for _, f := range Functions {
 		assumes := slices.ContainsFunc(f.Actions, func(a string) bool { return strings.HasPrefix(a, "sts:") })
-		if f.Public != (f.Name == Slack) || assumes != (f.Name == Vend) {
+		if f.Public != (f.Name == Slack || f.Name == API) || assumes != (f.Name == Vend) {
 			t.Errorf("%s: public %v, may call STS %v", f.Name, f.Public, assumes)
+		}
+	}
+}
+
+// Whoever breaks into api finds no secret, and nothing that is written about requests.
+func TestAPIReadsOneTableAndNamesNoSecret(t *testing.T) {
+	f := SpecOf(API)
+	if f.HasPolicy() || slices.ContainsFunc(CommonVariables(), func(v string) bool { return v != "BASTION_ACCOUNT" }) {
+		t.Errorf("api has the policy: %v; every function has %v", f.HasPolicy(), CommonVariables())
+	}
+	for _, v := range variables {
+		if secret := strings.HasSuffix(v.name, "_PARAMETER"); f.reads(v.name) && (secret || v.name == "TABLE") {
+			t.Errorf("api reads %s", v.name)
 		}
 	}
 }

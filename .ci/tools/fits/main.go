@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/store"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
@@ -21,6 +23,7 @@ type deployment struct {
 	Name      string
 	Functions map[config.Function]map[string]string // environment
 	Table     map[string]any                        // properties; nil if the stack uses an existing table
+	Devices   map[string]any                        // properties
 	Filters   []string                              // of the stream mapping
 }
 
@@ -48,8 +51,9 @@ func (d deployment) problems() []string {
 		out = append(out, environment(f.Name, d.Functions[f.Name])...)
 	}
 	if d.Table != nil {
-		out = append(out, table(d.Table)...)
+		out = append(out, table("table", d.Table, dynamo.TableInput(""))...)
 	}
+	out = append(out, table("table of devices", d.Devices, dynamo.DevicesInput(""))...)
 	if !slices.Equal(d.Filters, []string{store.StreamFilter}) {
 		out = append(out, fmt.Sprintf("the stream's filter is %q, but pkg/store has %s", d.Filters, store.StreamFilter))
 	}
@@ -79,22 +83,23 @@ func environment(f config.Function, variables map[string]string) []string {
 	return out
 }
 
-// table compares the table with the one that the tests use.
-func table(have map[string]any) []string {
+// table compares a table with the one that the tests use.
+func table(name string, have map[string]any, created *dynamodb.CreateTableInput) []string {
 	var out []string
-	want := plain(dynamo.TableInput(""))
+	want := plain(created)
 	for _, property := range []string{"BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes"} {
 		if one, other := sorted(have[property]), sorted(want[property]); !reflect.DeepEqual(one, other) {
-			out = append(out, fmt.Sprintf("the table's %s is %v, but %v in pkg/store/dynamo", property, one, other))
+			out = append(out, fmt.Sprintf("the %s's %s is %v, but %v in pkg/store/dynamo", name, property, one, other))
 		}
 	}
 	stream, _ := have["StreamSpecification"].(map[string]any)
-	if stream["StreamViewType"] != want["StreamSpecification"].(map[string]any)["StreamViewType"] {
-		out = append(out, fmt.Sprintf("the table's stream is %v", stream))
+	wanted, _ := want["StreamSpecification"].(map[string]any)
+	if stream["StreamViewType"] != wanted["StreamViewType"] {
+		out = append(out, fmt.Sprintf("the %s's stream is %v", name, stream))
 	}
 	if ttl, _ := have["TimeToLiveSpecification"].(map[string]any); ttl["AttributeName"] != dynamo.TTLAttribute {
-		out = append(out, fmt.Sprintf("the table's time to live is %v, but pkg/store/dynamo uses %s",
-			ttl, dynamo.TTLAttribute))
+		out = append(out, fmt.Sprintf("the %s's time to live is %v, but pkg/store/dynamo uses %s",
+			name, ttl, dynamo.TTLAttribute))
 	}
 	return out
 }

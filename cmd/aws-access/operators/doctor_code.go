@@ -32,7 +32,7 @@ type program struct {
 	Sum       string          `json:"sha256"`              // of its bytes
 	Processor string          `json:"processor"`           // arm64 or x86_64, as Lambda names them
 	Build     version.Build   `json:"build"`
-	Policy    string          `json:"policySha256,omitempty"` // of the compiled policy beside it; "" for a build
+	Policy    string          `json:"policySha256,omitempty"` // of the compiled policy; "" for a build and for api
 }
 
 // String names the program.
@@ -170,12 +170,14 @@ func (d *doctor) program(ctx context.Context, f config.Function, link, stated st
 	if got := base64.StdEncoding.EncodeToString(sum[:]); subtle.ConstantTimeCompare([]byte(got), []byte(stated)) != 1 {
 		return program{}, fmt.Errorf("%w: its SHA-256 is not the one that Lambda states", errPackage)
 	}
-	text, compiled, err := unpack(archive)
+	text, compiled, err := unpack(archive, config.SpecOf(f).HasPolicy())
 	if err != nil {
 		return program{}, err
 	}
 	p := programOf(f, text)
-	p.Policy = sumOf(compiled)
+	if compiled != nil {
+		p.Policy = sumOf(compiled)
+	}
 	return p, nil
 }
 

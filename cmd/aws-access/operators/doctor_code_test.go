@@ -136,7 +136,7 @@ func aroundTheCode() []codeFault {
 		}, []string{"policies problem differ"}, []string{"SECURITY", "slack: sha256 ", "vend: sha256 "}},
 		{"another policy in vend than the one that answers", func(t *testing.T, c *testDeployment) {
 			for _, f := range config.Functions {
-				c.replace(f.LogicalID, zippedWith(t, releasedProgram(t, f.Name), []byte("another")))
+				c.replace(f.LogicalID, zippedFor(t, f, releasedProgram(t, f.Name), []byte("another")))
 			}
 		}, []string{"version history warning not_deployed"}, []string{"the vend function that answers has the policy"}},
 		{"no right to read the code", func(_ *testing.T, c *testDeployment) { c.api.refuse["lambda:GetFunction"] = true },
@@ -184,7 +184,7 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	r, code := c.doctor("--build", dir, "-only", "stack")
 	said := slices.ContainsFunc(r.Checks, func(f finding) bool {
 		return f.Check == "build" && f.Verdict == healthy &&
-			strings.Contains(f.Reason, "4 deployed programs are, byte for byte")
+			strings.Contains(f.Reason, "5 deployed programs are, byte for byte")
 	})
 	if found, told := unhealthy(r); code != exitOK || len(found) > 0 || !said || len(r.Programs) != len(config.Functions) {
 		t.Errorf("the release itself: ended with %d, %v, %s%+v", code, found, told, r)
@@ -192,7 +192,7 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	for _, f := range config.Functions {
 		was := releaseOf(t, f.Name)
 		other := flipped(releasedProgram(t, f.Name))
-		c.replace(f.LogicalID, zipped(t, other))
+		c.replace(f.LogicalID, zippedFor(t, f, other, compiledPolicy(t)))
 		r, code := c.doctor("--build", dir, "-only", "stack")
 		found, told := unhealthy(r)
 		want := []string{"build of " + string(f.Name) + " problem differs"}
@@ -273,7 +273,7 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 		}, []string{"build of tick problem other_processor"}, exitProblem},
 		{"without the right to read code", func() { c.api.refuse["lambda:GetFunction"] = true },
 			[]string{
-				"build of notify not checked no_code", "build of slack not checked no_code",
+				"build of api not checked no_code", "build of notify not checked no_code", "build of slack not checked no_code",
 				"build of tick not checked no_code", "build of vend not checked no_code", "code of slack not checked not_allowed",
 			}, exitUnchecked},
 	} {
@@ -285,7 +285,7 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"-build " + t.TempDir():              "has none of slack/bootstrap, vend/bootstrap, notify/bootstrap, tick/bootstrap",
+		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, notify/",
 		"-build " + dir + " -only slack":     "-build compares the functions",
 		"-build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
 		"-build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",
@@ -348,7 +348,7 @@ func TestPackageThatIsTooLargeIsRefused(t *testing.T) {
 		t.Error("more than the limit is read")
 	}
 	bomb := packedBy(t, zip.Deflate, entry{"bootstrap", make([]byte, maxProgram+1)}, entry{"policy.compiled", nil}).pack
-	if _, _, err := unpack(bomb); err == nil || !strings.Contains(err.Error(), "more than 128 MB") {
+	if _, _, err := unpack(bomb, true); err == nil || !strings.Contains(err.Error(), "more than 128 MB") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -39,6 +39,15 @@ func zipped(t testing.TB, program []byte) deployedCode {
 	return zippedWith(t, program, compiledPolicy(t))
 }
 
+// zippedFor makes the package of a function: with the policy, if the function has it.
+func zippedFor(t testing.TB, f config.Spec, program, compiled []byte) deployedCode {
+	t.Helper()
+	if !f.HasPolicy() {
+		return packedBy(t, zip.Store, entry{"bootstrap", program})
+	}
+	return zippedWith(t, program, compiled)
+}
+
 func zippedWith(t testing.TB, program, compiled []byte) deployedCode {
 	t.Helper()
 	return packedBy(t, zip.Store, entry{"bootstrap", program}, entry{"policy.compiled", compiled})
@@ -147,7 +156,7 @@ func releasedProgram(t testing.TB, f config.Function) []byte {
 // releaseOf is the package of a function in theRelease.
 func releaseOf(t testing.TB, f config.Function) deployedCode {
 	t.Helper()
-	return zipped(t, releasedProgram(t, f))
+	return zippedFor(t, config.SpecOf(f), releasedProgram(t, f), compiledPolicy(t))
 }
 
 // changed returns bytes in which every occurrence of a text is replaced by another of

@@ -25,11 +25,11 @@ const (
 	nameIsUTF8    = 1 << 11 // names in ASCII are UTF-8 too
 )
 
-// unpack returns the program and the compiled policy of a package. Lambda's zip reader
-// may interpret a malformed package differently from Go's, and run other bytes. So unpack
-// refuses any other file, two files of one name, headers that contradict the directory,
-// and bytes that belong to no file.
-func unpack(pack []byte) (program, policy []byte, err error) {
+// unpack returns the program and the compiled policy of a package; a function without the
+// policy must not have the file. Lambda's zip reader may interpret a malformed package
+// differently from Go's, and run other bytes. So unpack refuses any other file, two files
+// of one name, headers that contradict the directory, and bytes that belong to no file.
+func unpack(pack []byte, hasPolicy bool) (program, policy []byte, err error) {
 	files, err := zipFiles(pack)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errPackage, err)
@@ -38,7 +38,11 @@ func unpack(pack []byte) (program, policy []byte, err error) {
 	if !found {
 		return nil, nil, fmt.Errorf("%w: it has no file %s", errPackage, theHandler)
 	}
-	if policy, found = files[policyFile]; !found {
+	policy, found = files[policyFile]
+	switch {
+	case found && !hasPolicy:
+		return nil, nil, fmt.Errorf("%w: it has a file %s, which this function does not have", errPackage, policyFile)
+	case !found && hasPolicy:
 		return nil, nil, fmt.Errorf("%w: it has no file %s", errPackage, policyFile)
 	}
 	return program, policy, nil

@@ -111,16 +111,24 @@ func TestAmbiguousPackageIsRefused(t *testing.T) {
 	all := contradictoryPackages(stored, deflated)
 	maps.Copy(all, packagesWithOtherFiles(t))
 	for name, c := range all {
-		_, _, err := unpack(c.pack)
+		_, _, err := unpack(c.pack, true)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, errPackage) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 	for name, pack := range map[string][]byte{"stored": stored, "deflated": deflated} {
-		got, policy, err := unpack(pack)
+		got, policy, err := unpack(pack, true)
 		if err != nil || string(got) != "program" || string(policy) != "policy" {
 			t.Errorf("%s: %q, %q, %v", name, got, policy, err)
 		}
+		_, _, err = unpack(pack, false)
+		if err == nil || !strings.Contains(err.Error(), "which this function does not have") {
+			t.Errorf("%s: a policy beside api: %v", name, err)
+		}
+	}
+	got, policy, err := unpack(packedBy(t, zip.Store, program).pack, false)
+	if err != nil || string(got) != "program" || policy != nil {
+		t.Errorf("api: %q, %q, %v", got, policy, err)
 	}
 }
 
@@ -138,7 +146,7 @@ func TestCompressedContentHasNothingAfterIt(t *testing.T) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := unpack(deflated.Bytes()); err == nil || !strings.Contains(err.Error(), "its content does not") {
+	if _, _, err := unpack(deflated.Bytes(), true); err == nil || !strings.Contains(err.Error(), "its content does not") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -148,7 +156,7 @@ func FuzzPackage(f *testing.F) {
 		f.Add(packedBy(f, method, entry{"bootstrap", []byte("program")}, entry{"policy.compiled", []byte("policy")}).pack)
 	}
 	f.Fuzz(func(t *testing.T, pack []byte) {
-		program, policy, err := unpack(pack)
+		program, policy, err := unpack(pack, true)
 		if err == nil && len(program)+len(policy) > 2*maxProgram {
 			t.Errorf("it has %d bytes", len(program)+len(policy))
 		}

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,7 +61,8 @@ func (d *doctor) judgeSecrets(all []string, found int, open, shared []string) {
 		d.report.add(finding{inStack, check, problem, "missing", "Not all of " + names(all) + " are in SSM.",
 			"Put the missing ones into SSM (docs/deploy.md, step 4)."})
 	default:
-		d.report.ok(inStack, check, "none of the three is encrypted with the account's default key")
+		d.report.ok(inStack, check, fmt.Sprintf("none of the %d is encrypted with the account's default key",
+			len(all)))
 	}
 }
 
@@ -69,6 +71,7 @@ func (d *doctor) secretNames() []string {
 	var out []string
 	for _, of := range [...]struct{ function, variable string }{
 		{"slack", "SLACK_SIGNING_SECRET_PARAMETER"}, {"vend", "SLACK_BOT_TOKEN_PARAMETER"}, {"vend", "EXTERNAL_ID_PARAMETER"},
+		{"vend", "ANSWER_KEY_PARAMETER"},
 	} {
 		if name := d.found.env(of.function)[of.variable]; name != "" && !slices.Contains(out, name) {
 			out = append(out, name)

@@ -327,15 +327,17 @@ var secretLike = regexp.MustCompile(`xox[a-z]-|xapp-|AKIA[A-Z0-9]{16}`)
 // somebody may have put a secret into the wrong variable.
 func (d *doctor) checkAlike() {
 	var differ []string
-	for _, name := range config.CommonVariables() {
-		if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return environment(s)[name] }) {
+	for _, name := range config.VariableNames() {
+		reads := func(f config.Spec) bool { return slices.Contains(variables(f), name) }
+		if d.differs(reads, func(s *lambda.GetFunctionConfigurationOutput) string { return environment(s)[name] }) {
 			differ = append(differ, name)
 		}
 	}
-	if d.differs(func(s *lambda.GetFunctionConfigurationOutput) string { return fmt.Sprint(s.Architectures) }) {
+	every := func(config.Spec) bool { return true }
+	if d.differs(every, func(s *lambda.GetFunctionConfigurationOutput) string { return fmt.Sprint(s.Architectures) }) {
 		differ = append(differ, "the processor")
 	}
-	slack, vend := d.found.env("slack"), d.found.env("vend")
+	vend := d.found.env("vend")
 	const check = "functions alike"
 	switch {
 	case len(differ) > 0:
@@ -344,9 +346,9 @@ func (d *doctor) checkAlike() {
 	case vend != nil && d.found.account != "" && vend["BASTION_ACCOUNT"] != d.found.account:
 		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account of the stack, " +
 			"which must never be a target.", "Deploy the product's own template.yaml again."})
-	case slack != nil && d.found.settings["vend"] != nil && !isFunction(slack["VEND_FUNCTION"], d.found.settings["vend"]):
-		d.report.add(finding{inStack, check, problem, "other_vend",
-			"Slack's function calls another function than the stack's vend.", "Deploy the product's own template.yaml again."})
+	case len(d.callsAnother()) > 0:
+		d.report.add(finding{inStack, check, problem, "other_vend", "Another function than the stack's vend is called by " +
+			names(d.callsAnother()) + ".", "Deploy the product's own template.yaml again."})
 	case len(d.found.settings) < len(config.Functions):
 		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.",
 			"Correct what the checks above say."})
@@ -355,12 +357,27 @@ func (d *doctor) checkAlike() {
 	}
 }
 
-func (d *doctor) differs(of func(*lambda.GetFunctionConfigurationOutput) string) bool {
+// differs reports whether functions differ in a setting. Only those count that in selects.
+func (d *doctor) differs(in func(config.Spec) bool, of func(*lambda.GetFunctionConfigurationOutput) string) bool {
 	values := map[string]bool{}
-	for _, s := range d.found.settings {
-		values[of(s)] = true
+	for name, s := range d.found.settings {
+		if in(config.SpecOf(config.Function(name))) {
+			values[of(s)] = true
+		}
 	}
 	return len(values) > 1
+}
+
+// callsAnother lists the functions that call another function than the stack's vend.
+func (d *doctor) callsAnother() (callers []string) {
+	for _, f := range config.Functions {
+		env, vend := d.found.env(string(f.Name)), d.found.settings["vend"]
+		calls := slices.Contains(f.Variables, "VEND_FUNCTION")
+		if calls && env != nil && vend != nil && !isFunction(env["VEND_FUNCTION"], vend) {
+			callers = append(callers, string(f.Name))
+		}
+	}
+	return callers
 }
 
 // isFunction reports whether a name or an ARN is that of a function.

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/aws-access/aws-access/pkg/config"
 )
@@ -93,21 +94,28 @@ func newStackAPI(url string) *stackAPI {
 func (a *stackAPI) addFunction(f config.Spec) {
 	name := "aws-access-" + f.LogicalID + "-1"
 	a.names[f.LogicalID] = name
-	env := map[string]any{
-		"BASTION_ACCOUNT":           theBastion,
-		"TABLE":                     "aws-access-Table-1",
-		"POLICY":                    "policy.compiled",
-		"SLACK_TEAM":                "T0SANDBOX",
-		"SLACK_ENTERPRISE":          "",
-		"SLACK_HOST":                "slack.com",
-		"SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack/bot-token",
+	env := map[string]any{"BASTION_ACCOUNT": theBastion}
+	for name, value := range map[string]string{
+		"TABLE":                          "aws-access-Table-1",
+		"POLICY":                         "policy.compiled",
+		"SLACK_TEAM":                     "T0SANDBOX",
+		"SLACK_ENTERPRISE":               "",
+		"SLACK_HOST":                     "slack.com",
+		"SLACK_BOT_TOKEN_PARAMETER":      "/jit-access/slack/bot-token",
+		"SLACK_SIGNING_SECRET_PARAMETER": signingAt,
+		"VEND_FUNCTION":                  functionARN("aws-access-VendFunction-1"),
+		"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
+		"CONSOLE_ISSUER":                 "https://slack.com/",
+		"DEVICES_TABLE":                  "aws-access-DevicesTable-1",
+		"URL_PARAMETER":                  "/jit-access/url",
+		"ANSWER_KEY_PARAMETER":           "/jit-access/answer-key",
+	} {
+		if slices.Contains(f.Variables, name) {
+			env[name] = value
+		}
 	}
 	role := "arn:aws:iam::" + theBastion + ":role/aws-access-" + f.LogicalID + "Role-1"
-	switch f.Name {
-	case config.Slack:
-		env["SLACK_SIGNING_SECRET_PARAMETER"], env["VEND_FUNCTION"] = signingAt, functionARN("aws-access-VendFunction-1")
-	case config.Vend:
-		env["EXTERNAL_ID_PARAMETER"], env["CONSOLE_ISSUER"] = "/jit-access/external-id", "https://slack.com/"
+	if f.Name == config.Vend {
 		role = theVendRole
 	}
 	a.config[name] = map[string]any{

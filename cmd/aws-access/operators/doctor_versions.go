@@ -111,12 +111,17 @@ func judgeVersions(all []program, own version.Build) finding {
 }
 
 // judgePolicies is the finding about the compiled policies in the packages of all
-// functions, compared with the policy of -policy. Each function has its own copy: slack
+// functions but api, which has none, compared with the policy of -policy. Each has its own copy: slack
 // shows and approves by it, and vend gives access by it.
 func judgePolicies(all []program, given *policy.Policy) finding {
 	const check = "policies"
 	var lines []string
 	same := true
+	all = slices.DeleteFunc(slices.Clone(all), func(p program) bool { return !config.SpecOf(p.Function).HasPolicy() })
+	if len(all) == 0 {
+		return finding{inStack, check, notKnown, "unreadable", "No package with a policy could be read.",
+			"Correct what the checks above say."}
+	}
 	for _, p := range all {
 		same = same && p.Policy == all[0].Policy
 		lines = append(lines, p.String()+": sha256 "+p.Policy)

@@ -42,9 +42,10 @@ const (
 
 // Secrets that must never be printed or logged.
 const (
-	canaryToken    = "xoxb-canary-token"
-	canarySigning  = "canary-signing-secret"
-	canaryExternal = "canary-external-id"
+	canaryToken     = "xoxb-canary-token"
+	canarySigning   = "canary-signing-secret"
+	canaryExternal  = "canary-external-id"
+	canaryAnswerKey = "canary-answer-key"
 )
 
 // testDeployment is a deployment whose handlers run in this process, with fakes of
@@ -111,6 +112,7 @@ func newClinic(t *testing.T, source string) *testDeployment {
 	}
 	for name, value := range map[string]string{
 		signingAt: canarySigning, "/jit-access/slack/bot-token": canaryToken, "/jit-access/external-id": canaryExternal,
+		"/jit-access/answer-key": canaryAnswerKey,
 	} {
 		c.must(c.ssm.PutUnder("alias/aws-access", name, value))
 	}
@@ -151,7 +153,7 @@ func (c *testDeployment) serve() {
 	mux.Handle("/lambda/", http.StripPrefix("/lambda", c.api.lambda()))
 	mux.HandleFunc("/code/{name}", c.api.download)
 	for _, f := range config.Functions {
-		c.api.code[c.api.names[f.LogicalID]] = zippedWith(c.t, releasedProgram(c.t, f.Name), c.policy.Packed())
+		c.api.code[c.api.names[f.LogicalID]] = zippedFor(c.t, f, releasedProgram(c.t, f.Name), c.policy.Packed())
 	}
 	mux.HandleFunc("/slack/", func(w http.ResponseWriter, r *http.Request) { c.slackFunction.ServeHTTP(w, r) })
 	c.deploy(server.URL)
