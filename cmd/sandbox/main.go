@@ -50,7 +50,9 @@ func run(getenv func(string) string) error {
 	}
 	defer sandbox.Close()
 	fmt.Printf("The sandbox is at %s\n"+
-		"Open it in a browser, choose who you are, and type /aws-access. Press Ctrl-C to stop it.\n", url)
+		"Open it in a browser, choose who you are, and type /aws-access. Press Ctrl-C to stop it.\n"+
+		"For the command line, type /aws-access login there, and here:\n  aws-access login '%s'\n",
+		url, sandbox.World().URL)
 	return serve(ctx, listener, sandbox)
 }
 

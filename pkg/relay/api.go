@@ -61,6 +61,9 @@ type API struct {
 	vend    vend
 	now     func() time.Time
 	log     *slog.Logger
+	// Wall is the time by which callers are counted. The sandbox sets another one, because its
+	// clock may stand still.
+	Wall    func() time.Time
 	sources throttle // by network address, before anything is read
 	keys    throttle // by key, after its signature was verified
 }
@@ -68,7 +71,7 @@ type API struct {
 // NewAPI builds the handler.
 func NewAPI(d devices, v vend, now func() time.Time, log *slog.Logger) *API {
 	return &API{
-		devices: d, vend: v, now: now, log: log,
+		devices: d, vend: v, now: now, log: log, Wall: now,
 		sources: throttle{burst: sourceBurst, perSecond: sourcesPerSecond},
 		keys:    throttle{burst: keyBurst, perSecond: keysPerSecond},
 	}
@@ -139,7 +142,7 @@ func (h *API) read(r *http.Request) (text []byte, u *wire.Unverified, refused *r
 	case r.Method != http.MethodPost:
 		return nil, nil, &refusal{status: http.StatusMethodNotAllowed, code: OnlyPost}
 	}
-	if wait := h.sources.count(network(r.RemoteAddr), h.now()); wait > 0 {
+	if wait := h.sources.count(network(r.RemoteAddr), h.Wall()); wait > 0 {
 		return nil, nil, &refusal{status: http.StatusTooManyRequests, code: TooMany, after: wait}
 	}
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
@@ -181,7 +184,7 @@ func (h *API) authenticate(ctx context.Context, u *wire.Unverified) *refusal {
 	if _, err := u.Verify(key, now); err != nil && wire.CodeOf(err) != wire.Clock {
 		return malformed(err)
 	}
-	if wait := h.keys.count(u.Thumbprint(), now); wait > 0 {
+	if wait := h.keys.count(u.Thumbprint(), h.Wall()); wait > 0 {
 		return &refusal{status: http.StatusTooManyRequests, code: TooMany, after: wait, device: device}
 	}
 	return nil

@@ -74,6 +74,7 @@ func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { web.JSON(w, http.StatusOK, done) })
 	m.Handle("/slack/", s.shared(s.endpoints))
+	m.Handle("/v1", s.shared(s.endpoints))
 	for _, path := range []string{"/slack-api/", "/aws", "/aws/", "/federation", "/console", "/console/", "/oidc/"} {
 		m.HandleFunc(path, s.endpoints)
 	}

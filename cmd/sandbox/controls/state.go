@@ -27,6 +27,19 @@ type State struct {
 	Calls    map[string]int         `json:"calls"`
 	Faults   []world.Fault          `json:"faults"`
 	Parked   []world.ParkedRecord   `json:"parked"` // stream records that were given up
+	URL      string                 `json:"url"`    // for the command: address and answer key
+	Devices  []Device               `json:"devices"`
+	V1       []world.ProgramCall    `json:"v1"` // calls to /v1
+}
+
+// Device is a paired computer. Its key is not part of it.
+type Device struct {
+	ID      string     `json:"id"` // thumbprint of its key
+	Name    string     `json:"name"`
+	Owner   string     `json:"owner"`
+	Paired  time.Time  `json:"paired"`
+	Expires time.Time  `json:"expires"`
+	Removed *time.Time `json:"removed"` // null while it is a device
 }
 
 // Group is a user group.
@@ -92,6 +105,13 @@ func ReadState(ctx context.Context, w *world.World) State {
 		Views: list(w.Slack.Views()), Requests: []Request{},
 		Sessions: w.AWS.Sessions(), Denies: targetDenies(w.AWS), Audit: []AuditEntry{},
 		Calls: w.Calls.All(), Faults: w.Faults.Active(), Parked: w.Engine.Parked(),
+		URL: w.URL.String(), Devices: []Device{}, V1: w.Programs.All(),
+	}
+	for _, d := range w.Devices() {
+		s.Devices = append(s.Devices, Device{
+			ID: d.ID, Name: d.Name, Owner: d.Owner, Paired: d.Paired.UTC(), Expires: d.Expires.UTC(),
+			Removed: optional(d.Removed),
+		})
 	}
 	for _, r := range w.Store.All(ctx) {
 		s.Requests = append(s.Requests, request(r))

@@ -55,7 +55,7 @@ const messages = () => [...world.state.messages, ...world.own].sort((a, b) => Nu
 const talk = new Talk({ names, click: clicked, list: el("list"), scroll: el("scroll") });
 const composer = new Composer(el("foot"), { send: said });
 const views = new ViewDialog({ names, me: () => world.me, refresh: fresh, fail: toast });
-const panel = new Panel(el("panel"), { names, turn });
+const panel = new Panel(el("panel"), { names, turn, say: (line) => composer.put(line) });
 const tour = new Tour(el("steps"), el("coach"), { names, go: guide, hide: () => showGuide(false), again: startOver });
 
 // --- reading ---------------------------------------------------------------
@@ -84,9 +84,10 @@ async function read() {
 }
 
 function take(state) {
-  const lists = ["users", "groups", "messages", "views", "requests", "sessions", "denies", "audit"];
+  const lists = ["users", "groups", "messages", "views", "requests", "sessions", "denies", "audit", "devices", "v1"];
   for (const list of lists) state[list] ||= [];
   state.calls ||= {};
+  state.url ||= "";
   watchClock(instant(state.now), state.running);
   state.users.forEach((u) => tone(u.id)); // colours follow the order of people
   const before = world.state;

@@ -1,5 +1,7 @@
-// Behind the scenes: the clock and its controls, live sessions, requests, the
-// audit trail and the calls that were made.
+// The right column: the clock and its controls, and below it either what happens
+// behind the scenes (live sessions, requests, the audit trail and the calls that
+// were made) or the command line.
+import { CommandLine } from "./command.js";
 import { face } from "./talk.js";
 import { h, icon, memo, redraw } from "./dom.js";
 import { clock, dayAndYear, fullTime, instant, iso, shortTime, tickTimes, zoneName } from "./time.js";
@@ -15,14 +17,17 @@ const leaps = [
   { test: "clock-1d", words: "+1 day", how: { advance: "24h" } },
 ];
 
-// Panel draws the right column. o: {names(), turn(how) (a promise)}.
+// Panel draws the right column. o: {names(), turn(how) (a promise), say(line)}.
 export class Panel {
   constructor(root, o) {
     this.o = o;
     this.root = root;
     this.open = new Set();
     this.parts = Object.fromEntries(["clock", "sessions", "requests", "denies", "audit", "calls"].map((name) => [name, h("section", { class: `part-${name}` })]));
-    root.replaceChildren(h("h2", { class: "panel-title" }, "Behind the scenes"), ...Object.values(this.parts));
+    this.command = new CommandLine(o);
+    const [clockPart, ...behind] = Object.values(this.parts);
+    root.replaceChildren(this.buildTabs({ scenes: behind, command: this.command.parts }), clockPart, ...behind, ...this.command.parts);
+    this.turnTo("scenes");
     this.buildClock();
     this.drawGrants = memo((grants) => this.grants(grants));
     this.drawSessions = memo((what, state) => this.sessions(what, state));
@@ -32,8 +37,27 @@ export class Panel {
     this.drawCalls = memo((what) => this.calls(what));
   }
 
+  // buildTabs makes the buttons that choose what is below the clock.
+  buildTabs(parts) {
+    this.tabs = Object.fromEntries(
+      [["scenes", "Behind the scenes"], ["command", "Command line"]].map(([name, words]) => {
+        const button = h("button", { type: "button", class: "tab", test: `tab-${name}`, on: { click: () => this.turnTo(name) } }, words);
+        return [name, { button, parts: parts[name] }];
+      }),
+    );
+    return h("div", { class: "tabs", role: "group", "aria-label": "What to show" }, Object.values(this.tabs).map((t) => t.button));
+  }
+
+  turnTo(name) {
+    for (const [key, { button, parts }] of Object.entries(this.tabs)) {
+      button.setAttribute("aria-pressed", String(key === name));
+      for (const part of parts) part.hidden = key !== name;
+    }
+  }
+
   show(state, running, answered) {
     this.tick(running);
+    this.command.show(state);
     const live = state.sessions.filter((s) => instant(s.expires) > clock.now);
     const grants = state.requests.filter(windowOpen);
     this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account })));

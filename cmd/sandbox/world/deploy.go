@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/oklog/ulid/v2"
@@ -15,20 +18,24 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/handoff"
+	"github.com/aws-access/aws-access/pkg/machine"
 	"github.com/aws-access/aws-access/pkg/policy"
+	"github.com/aws-access/aws-access/pkg/relay"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/vend"
+	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 // callTimeout bounds one call to Slack or to the sign-in endpoint, as in the
 // functions' own main packages.
 const callTimeout = 10 * time.Second
 
-// deploy builds the four functions as their main packages do, with a policy
+// deploy builds the functions as their main packages do, with a policy
 // and with nothing in their memory.
 func (w *World) deploy(p *policy.Policy) *deployment {
 	return &deployment{policy: p, functions: functionSet{
 		"slack":  instances(w.slackFunction(w.deps(p, "slack")).Handle),
+		"api":    w.apiInstances(),
 		"notify": instances(functions.NewNotify(w.deps(p, "notify")).Handle),
 		"vend":   instances(w.vendFunction(p).Handle),
 		"tick":   instances(functions.NewTick(w.deps(p, "tick")).Handle),
@@ -40,10 +47,15 @@ func (w *World) deploy(p *policy.Policy) *deployment {
 func (w *World) deps(p *policy.Policy, function string) functions.Deps {
 	return functions.Deps{
 		Team: team, Policy: p,
-		Store: countedStore{Store: w.Store, calls: w.Calls, faults: w.Faults, written: w.Engine.StartDue},
+		Store: w.counted(),
 		Slack: w.slackClient(&http.Client{Timeout: callTimeout}),
 		Now:   w.Clock.Now, Wait: w.Engine.wait, Log: w.log.With("function", function),
 	}
+}
+
+// counted is the table as the functions use it.
+func (w *World) counted() countedStore {
+	return countedStore{Store: w.Store, calls: w.Calls, faults: w.Faults, written: w.Engine.StartDue}
 }
 
 // slackClient calls the fake Slack.
@@ -58,8 +70,30 @@ func (w *World) slackFunction(d functions.Deps) *functions.Slack {
 	orders := handoff.Orders{
 		Lambda: awscall.Client{Service: "lambda", Config: config.AWS(c, config.Lambda, env)}, Vend: c.VendFunction,
 	}
-	newID := func() string { return ulid.Make().String() }
 	return functions.NewSlack(d, kept(w.Secrets.Signing), orders, newID)
+}
+
+// apiConcurrency is how many instances of the api function run at once. Each of them
+// limits callers by itself.
+const apiConcurrency = 10
+
+// apiInstances makes the instances of the api function. Calls come to one after the
+// other.
+func (w *World) apiInstances() func() lambda.Handler {
+	c, env := w.config(config.API, w.Secrets.APIKeys)
+	vend := handoff.Calls{
+		Lambda: awscall.Client{
+			Service: "lambda", Config: config.AWSWithin(c, config.Lambda, 0, env), Limit: wire.MaxAnswer,
+		},
+		Vend: c.VendFunction,
+	}
+	var all [apiConcurrency]*relay.API
+	for i := range all {
+		all[i] = relay.NewAPI(w.counted(), vend, w.Clock.Now, w.log.With("function", "api"))
+		all[i].Wall = time.Now
+	}
+	var next atomic.Uint64
+	return func() lambda.Handler { return lambda.NewHandler(all[next.Add(1)%apiConcurrency].Handle) }
 }
 
 func (w *World) vendFunction(p *policy.Policy) functions.Vend {
@@ -71,9 +105,32 @@ func (w *World) vendFunction(p *policy.Policy) functions.Vend {
 			Endpoint: w.publicURL + "/federation", Issuer: w.publicURL + "/",
 		},
 		Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: w.Clock.Now},
-		NewID: func() string { return ulid.Make().String() },
+		Address: w.addresses, AnswerKeys: kept(w.Secrets.AnswerKey), Machines: w.judge(p), NewID: newID,
 	})
 }
+
+// addresses are those at which programs reach this World.
+func (w *World) addresses(context.Context) ([]string, error) {
+	all := []string{w.URL.Address}
+	if rest, found := strings.CutPrefix(w.URL.Address, "http://127.0.0.1:"); found {
+		all = append(all, "http://localhost:"+rest)
+	}
+	return all, nil
+}
+
+// judge judges the proofs of machines: at the STS that machines sign for, by the time
+// of this computer, because machines sign with it; and by the keys of the fake issuers.
+func (w *World) judge(p *policy.Policy) machine.Judge {
+	question := machine.Question{Endpoint: cmp.Or(w.settings.STS.URL, w.publicURL+"/aws")}
+	return machine.Judge{
+		STS: machine.STS{Question: question, Client: machine.NewClient(), Now: time.Now},
+		Tokens: &machine.Tokens{
+			Issuers: p.Issuers(), Client: w.Issuers.client(), Now: w.Clock.Now, Loopback: true,
+		},
+	}
+}
+
+func newID() string { return ulid.Make().String() }
 
 // stsConfig is what the vend function calls STS with.
 func (w *World) stsConfig() aws.Config {

@@ -8,6 +8,7 @@ import (
 func (w *World) publicEndpoints() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/slack/", w.frontend())
+	m.Handle(commandPath, recorded{log: &w.Programs, next: w.commandAPI(), now: w.Clock.Now})
 	m.Handle("/federation", w.AWS.Federation())
 	m.Handle("/console", w.AWS.Console())
 	m.Handle("/console/", w.AWS.Console())
@@ -22,8 +23,9 @@ func (w *World) internalEndpoints() http.Handler {
 	w.mountFakes(m)
 	m.HandleFunc("GET "+issuersPath, w.Issuers.documents)
 	m.Handle("POST /lambda/2015-03-31/functions/{function}/invocations", invocations{
-		accessKey: w.Secrets.SlackKeys.AccessKeyID, function: functionARN("vend"), calls: w.Calls, faults: w.Faults,
-		order: w.Engine.order,
+		orders: w.Secrets.SlackKeys.AccessKeyID, waits: w.Secrets.APIKeys.AccessKeyID, function: functionARN("vend"),
+		calls: w.Calls, faults: w.Faults, order: w.Engine.order,
+		call: func(ctx context.Context, payload []byte) ([]byte, error) { return w.Engine.call(ctx, "vend", payload) },
 	})
 	return m
 }
@@ -39,7 +41,18 @@ func (w *World) mountFakes(m *http.ServeMux) {
 // function.
 func (w *World) frontend() httpAPI {
 	return httpAPI{
-		invoke: func(ctx context.Context, event []byte) ([]byte, error) { return w.invoke(ctx, "slack", event) },
-		now:    w.Clock.Now, log: w.log,
+		function: "slack",
+		invoke:   func(ctx context.Context, event []byte) ([]byte, error) { return w.invoke(ctx, "slack", event) },
+		now:      w.Clock.Now, log: w.log,
+	}
+}
+
+// commandAPI is the product's HTTP API for programs: requests become Lambda events of
+// the api function.
+func (w *World) commandAPI() httpAPI {
+	return httpAPI{
+		function: "api",
+		invoke:   func(ctx context.Context, event []byte) ([]byte, error) { return w.invoke(ctx, "api", event) },
+		now:      w.Clock.Now, log: w.log,
 	}
 }

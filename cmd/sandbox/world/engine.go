@@ -128,6 +128,21 @@ func (e *Engine) order(payload []byte) {
 	e.startDue()
 }
 
+// call runs a function at once on behalf of a caller that waits for its answer, as
+// Lambda's synchronous Invoke does.
+func (e *Engine) call(ctx context.Context, function string, payload []byte) (answer []byte, err error) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, context.Canceled
+	}
+	ended := make(chan struct{})
+	e.start(func() { answer, err = e.invoke(ctx, function, payload) }, func() { close(ended) })
+	e.mu.Unlock()
+	<-ended
+	return answer, err
+}
+
 // tick requests a tick now.
 func (e *Engine) tick() {
 	e.mu.Lock()

@@ -19,12 +19,13 @@ import (
 // of Lambda's 6 MB. The handlers refuse far smaller ones.
 const maxBody = 4 << 20
 
-// httpAPI simulates the HTTP API before the slack function: it turns requests
-// into events and the function's answers into responses.
+// httpAPI simulates the HTTP API before a public function: it turns requests into
+// events and the function's answers into responses.
 type httpAPI struct {
-	invoke func(ctx context.Context, event []byte) ([]byte, error)
-	now    func() time.Time
-	log    *slog.Logger
+	function string // for the log
+	invoke   func(ctx context.Context, event []byte) ([]byte, error)
+	now      func() time.Time
+	log      *slog.Logger
 }
 
 func (a httpAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +47,7 @@ func (a httpAPI) answer(r *http.Request) events.APIGatewayV2HTTPResponse {
 	// A function does not notice when its caller hangs up.
 	answer, err := a.call(context.WithoutCancel(r.Context()), event)
 	if err != nil {
-		a.log.ErrorContext(r.Context(), "slack failed", "error", err)
+		a.log.ErrorContext(r.Context(), a.function+" failed", "error", err)
 		return gatewayError(http.StatusInternalServerError, "Internal Server Error")
 	}
 	return answer

@@ -12,19 +12,22 @@ import (
 
 const invokePath = "/lambda/2015-03-31/functions/"
 
-// Only the slack function can order a vend, and only from inside.
-func TestOnlyTheSlackFunctionOrdersVends(t *testing.T) {
+// Only the public functions can invoke vend, each in its own way, and only from inside.
+func TestOnlyThePublicFunctionsInvokeVend(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
-	slackKey := b.World().Secrets.SlackKeys.AccessKeyID
+	slackKey, apiKey := b.World().Secrets.SlackKeys.AccessKeyID, b.World().Secrets.APIKeys.AccessKeyID
 	vend, tick := world.FunctionARN("vend"), world.FunctionARN("tick")
 	for name, c := range map[string]struct {
 		key, function, kind string
 		want                int
 	}{
-		"the slack function":     {slackKey, vend, "Event", http.StatusAccepted},
-		"somebody else":          {"AKIASOMEBODY", vend, "Event", http.StatusForbidden},
-		"another function":       {slackKey, tick, "Event", http.StatusNotFound},
-		"synchronous invocation": {slackKey, vend, "RequestResponse", http.StatusBadRequest},
+		"the slack function":       {slackKey, vend, "Event", http.StatusAccepted},
+		"the api function":         {apiKey, vend, "RequestResponse", http.StatusOK}, // vend refuses the payload
+		"somebody else":            {"AKIASOMEBODY", vend, "Event", http.StatusForbidden},
+		"another function":         {slackKey, tick, "Event", http.StatusNotFound},
+		"another function, by api": {apiKey, tick, "RequestResponse", http.StatusNotFound},
+		"slack, waiting":           {slackKey, vend, "RequestResponse", http.StatusBadRequest},
+		"api, without waiting":     {apiKey, vend, "Event", http.StatusBadRequest},
 	} {
 		target := b.World().InternalURL() + invokePath + url.PathEscape(c.function) + "/invocations"
 		r, err := http.NewRequest(http.MethodPost, target, strings.NewReader(`{}`))
@@ -40,6 +43,10 @@ func TestOnlyTheSlackFunctionOrdersVends(t *testing.T) {
 		_ = answer.Body.Close()
 		if answer.StatusCode != c.want {
 			t.Errorf("%s: got %d, want %d", name, answer.StatusCode, c.want)
+		}
+		failed := answer.Header.Get("X-Amz-Function-Error") != ""
+		if failed != (c.want == http.StatusOK) {
+			t.Errorf("%s: the function has failed: %v", name, failed)
 		}
 	}
 	status, _ := b.Send(http.MethodPost, invokePath+"x/invocations", "{}")

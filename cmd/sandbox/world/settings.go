@@ -29,6 +29,7 @@ const (
 const (
 	vendRole  = "arn:aws:iam::" + Bastion + ":role/aws-access-vend"
 	slackRole = "arn:aws:iam::" + Bastion + ":role/aws-access-slack"
+	apiRole   = "arn:aws:iam::" + Bastion + ":role/aws-access-api"
 )
 
 // Settings are what a World begins with, at the start and after each reset.

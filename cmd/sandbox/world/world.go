@@ -27,6 +27,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
 	"github.com/aws-access/aws-access/pkg/store/memory"
+	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 // World is a workspace, an AWS organisation and an installation of the product
@@ -42,6 +43,10 @@ type World struct {
 	Roles  *Roles
 	// Issuers are the fakes of issuers of tokens.
 	Issuers *Issuers
+	// Programs are the calls of programs to /v1.
+	Programs Programs
+	// URL is what people and machines give to the command: address and answer key.
+	URL wire.URL
 
 	// Secrets are what the functions hold. Tests search for them where they must
 	// not be; the controls never answer with them.
@@ -71,6 +76,8 @@ type Secrets struct {
 	ExternalID access.Secret
 	VendKeys   access.Credentials // of the role of the vend function
 	SlackKeys  access.Credentials // of the role of the slack function
+	APIKeys    access.Credentials // of the role of the api function
+	AnswerKey  access.Secret      // vend signs its answers to programs with it
 }
 
 // deployment is the functions with the policy that they were deployed with.
@@ -145,6 +152,12 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	if w.Secrets.SlackKeys, err = w.AWS.FunctionCredentials(slackRole, denyAll); err != nil {
 		return nil, fmt.Errorf("make the slack function's role: %w", err)
 	}
+	if w.Secrets.APIKeys, err = w.AWS.FunctionCredentials(apiRole, denyAll); err != nil {
+		return nil, fmt.Errorf("make the api function's role: %w", err)
+	}
+	if err := w.makeAnswerKey(); err != nil {
+		return nil, err
+	}
 	if w.Issuers, err = newIssuers(publicURL, w.Clock.Now); err != nil {
 		return nil, err
 	}
@@ -154,7 +167,20 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	return w, nil
 }
 
-// denyAll is what the slack function may do at STS and IAM.
+// makeAnswerKey makes the key with which vend signs, and so the URL of this World.
+func (w *World) makeAnswerKey() error {
+	key, err := wire.NewPrivateKey()
+	if err == nil {
+		w.Secrets.AnswerKey, err = key.PEM()
+	}
+	if err != nil {
+		return fmt.Errorf("make the answer key: %w", err)
+	}
+	w.URL = wire.URL{Address: w.publicURL + commandPath, AnswerKey: key.Public().Thumbprint()}
+	return nil
+}
+
+// denyAll is what the public functions may do at STS and IAM.
 const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 
 // listen starts the listener on loopback that only the functions use, and the
