@@ -69,3 +69,28 @@ func (h *Calls) forget(ctx context.Context, c caller, err error) {
 			"error", err)
 	}
 }
+
+// URL returns what people give to aws-access login: the first address of this installation,
+// and the thumbprint of the key that signs its answers. It reads the key again, because a
+// command that pins a key which was replaced would have to pair once more.
+func (h *Calls) URL(ctx context.Context) (string, error) {
+	if h.Address == nil || h.AnswerKeys == nil {
+		return "", errNoURL
+	}
+	addresses, err := h.Address(ctx)
+	if err != nil {
+		return "", err
+	}
+	text, err := h.AnswerKeys(ctx, true)
+	if err != nil {
+		return "", err
+	}
+	keys, err := h.parsed.parse(text)
+	switch {
+	case err != nil:
+		return "", err
+	case len(addresses) == 0:
+		return "", errNoURL
+	}
+	return wire.URL{Address: addresses[0], AnswerKey: keys.Thumbprint()}.String(), nil
+}

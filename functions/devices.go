@@ -16,9 +16,7 @@ import (
 // pairing code is in that answer, and nowhere else.
 type Devices struct {
 	Step lifecycle.Pair
-	// URL returns what people give to aws-access login: the address of this installation
-	// with the thumbprint of the key that signs its answers. With nil there is no /v1.
-	URL func(ctx context.Context) (string, error)
+	URL  func(ctx context.Context) (string, error) // for aws-access login, see Calls.URL
 }
 
 // errNoURL says that this installation cannot take calls.
@@ -45,9 +43,6 @@ func (h Devices) do(ctx context.Context, o access.DeviceOrder) (slackui.Message,
 
 // pair gives a code. The address is read first, so that no code is wasted.
 func (h Devices) pair(ctx context.Context, o access.DeviceOrder) (slackui.Message, error) {
-	if h.URL == nil {
-		return slackui.Message{}, errNoURL
-	}
 	url, err := h.URL(ctx)
 	if err != nil {
 		return slackui.Message{}, fmt.Errorf("read the address for the command line: %w", err)

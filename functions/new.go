@@ -118,17 +118,16 @@ type assumer interface {
 func NewVend(d Deps, v Vending) Vend {
 	step := lifecycle.Vend{Step: d.step(), STS: v.STS, Devices: d.Store}
 	pair := lifecycle.Pair{Step: d.step(), Devices: d.Store, Asks: d.Store, NewID: v.NewID}
+	calls := &Calls{
+		Address: v.Address, AnswerKeys: v.AnswerKeys, Machines: v.Machines, Store: d.Store,
+		Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: v.NewID},
+		Close:  lifecycle.Close{Step: d.step()}, Vend: step, SignIn: v.SignIn, Policy: d.Policy,
+		Pair: pair, Operators: d.operators(), NewID: v.NewID, Now: d.Now, Log: d.Log,
+	}
 	return Vend{
-		Step: step, SignIn: v.SignIn, Render: v.Render,
-		Calls: &Calls{
-			Address: v.Address, AnswerKeys: v.AnswerKeys, Machines: v.Machines, Store: d.Store,
-			Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: v.NewID},
-			Close:  lifecycle.Close{Step: d.step()}, Vend: step, SignIn: v.SignIn, Policy: d.Policy,
-			Pair:      pair,
-			Operators: d.operators(), NewID: v.NewID, Now: d.Now, Log: d.Log,
-		},
+		Step: step, SignIn: v.SignIn, Render: v.Render, Calls: calls,
 		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
-		Devices: Devices{Step: pair},
+		Devices: Devices{Step: pair, URL: calls.URL},
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
 			Roles: v.Roles, Build: d.Build, Now: d.Now, Log: d.Log,

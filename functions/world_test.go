@@ -169,7 +169,9 @@ func (w *world) rebuild() {
 		},
 		Machines: w.vending.Machines, Address: w.vending.Address, AnswerKeys: w.vending.AnswerKeys, NewID: newID,
 	})
-	w.Vend.Devices.URL = func(context.Context) (string, error) { return deviceURL, nil }
+	if w.vending.Address == nil {
+		w.Vend.Devices.URL = func(context.Context) (string, error) { return deviceURL, nil }
+	}
 	w.Tick = NewTick(d)
 	w.deps = d
 }
@@ -336,6 +338,19 @@ func (w *world) order() {
 		invoke(w.t, w.Vend.HandleOrder, text)
 	}
 	w.orders = nil
+}
+
+// orderDevices passes the orders about devices that were sent to vend, as Lambda does.
+func (w *world) orderDevices() {
+	w.t.Helper()
+	for _, o := range w.devices {
+		text, err := json.Marshal(map[string]access.DeviceOrder{"device": o})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		invoke(w.t, w.Vend.Handle, text)
+	}
+	w.devices = nil
 }
 
 func (w *world) tick() {
