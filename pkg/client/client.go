@@ -27,7 +27,8 @@ type Client struct {
 	// if nobody keeps them.
 	Renamed func(answerKey, next string)
 
-	gap time.Duration // what has to be added to the local clock
+	gap    time.Duration // what has to be added to the local clock
+	oneTry time.Duration // how long one try may take; 0 for the limit of this package
 }
 
 // Answer is an answer that the server has signed for this call.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -120,7 +121,7 @@ func (r reply) pause() time.Duration {
 
 // post is the only place that reveals a signed call.
 func (c *Client) post(ctx context.Context, sent *wire.Sent) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, oneTry)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.oneTry, oneTry))
 	defer cancel()
 	body := strings.NewReader(sent.Body.Reveal())
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Server.Address, body)

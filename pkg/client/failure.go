@@ -52,7 +52,7 @@ func unreachable(err error) *Failure {
 	case errors.As(err, &certificate), isCertificate(err):
 		why = "its certificate is not valid here; a proxy that opens connections needs its own certificate in the " +
 			"system's store"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		why = "what answers does not speak https"
 	case errors.As(err, &dns):
 		why = "its name cannot be found; " + why
