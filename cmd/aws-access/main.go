@@ -39,9 +39,13 @@ func main() {
 }
 
 func untilInterrupted() int {
+	e := people.NewEnv(os.Stdin, os.Stdout, os.Stderr)
+	if len(os.Args) > 1 && people.EndsAnywhere(os.Args[1]) {
+		return run(context.Background(), os.Args[1:], e)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Args[1:], people.NewEnv(os.Stdin, os.Stdout, os.Stderr))
+	return run(ctx, os.Args[1:], e)
 }
 
 // run finds the command that the arguments begin with.

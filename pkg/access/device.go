@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -121,10 +120,10 @@ func (o DeviceOrder) CheckAge(now time.Time) error {
 }
 
 // deviceForm is the form of a thumbprint: 32 bytes in base64url.
-var deviceForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+var deviceForm = formOf(`^[A-Za-z0-9_-]{43}$`)
 
 // IsDevice reports whether text has the form of a device's id.
-func IsDevice(text string) bool { return deviceForm.MatchString(text) }
+func IsDevice(text string) bool { return deviceForm.match(text) }
 
 // ShortDevice is the beginning of a device's id, which tells people their devices apart.
 func ShortDevice(id string) string {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -85,25 +84,25 @@ func (m Machine) Check() error {
 // The forms of the parts of a role's session. A name of 2 to 64 characters is one that
 // AssumeRole accepts (docs/facts.md#a1).
 var (
-	partitionForm = regexp.MustCompile(`^aws(-cn|-us-gov|-eusc|-iso|-iso-b|-iso-e|-iso-f)?$`)
-	accountForm   = regexp.MustCompile(`^[0-9]{12}$`)
-	roleForm      = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
-	roleIDForm    = regexp.MustCompile(`^AROA[A-Z0-9]{12,60}$`)
-	sessionForm   = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	partitionForm = formOf(`^aws(-cn|-us-gov|-eusc|-iso|-iso-b|-iso-e|-iso-f)?$`)
+	accountForm   = formOf(`^[0-9]{12}$`)
+	roleForm      = formOf(`^[\w+=,.@-]{1,64}$`)
+	roleIDForm    = formOf(`^AROA[A-Z0-9]{12,60}$`)
+	sessionForm   = formOf(`^[\w+=,.@-]{2,64}$`)
 )
 
 // IsRoleID reports whether text is the unique id of an IAM role.
-func IsRoleID(text string) bool { return roleIDForm.MatchString(text) }
+func IsRoleID(text string) bool { return roleIDForm.match(text) }
 
 func (s RoleSession) check() error {
 	for _, part := range [...]struct {
 		name, text string
-		form       *regexp.Regexp
+		form       form
 	}{
 		{"partition", s.Partition, partitionForm}, {"account", s.Account, accountForm}, {"role", s.Name, roleForm},
 		{"role's id", s.ID, roleIDForm}, {"session name", s.Session, sessionForm},
 	} {
-		if !part.form.MatchString(part.text) {
+		if !part.form.match(part.text) {
 			return fmt.Errorf("%w: its %s is malformed", ErrNotMachine, part.name)
 		}
 	}
@@ -133,8 +132,8 @@ func ParseRoleSession(arn, userID string) (RoleSession, error) {
 func ParseRoleARN(arn string) (partition, account, name string, ok bool) {
 	partition, rest, _ := strings.Cut(strings.TrimPrefix(arn, "arn:"), ":iam::")
 	account, name, _ = strings.Cut(rest, ":role/")
-	ok = strings.HasPrefix(arn, "arn:") && partitionForm.MatchString(partition) && accountForm.MatchString(account) &&
-		roleForm.MatchString(name)
+	ok = strings.HasPrefix(arn, "arn:") && partitionForm.match(partition) && accountForm.match(account) &&
+		roleForm.match(name)
 	return partition, account, name, ok
 }
 
@@ -326,9 +325,9 @@ func fit(prefix, name string, whole []string) string {
 
 // clean replaces every run of characters that STS does not accept, or that separate the
 // parts of a source identity, by one equals sign.
-func clean(name string) string { return unclean.ReplaceAllString(name, "=") }
+func clean(name string) string { return unclean().ReplaceAllString(name, "=") }
 
-var unclean = regexp.MustCompile(`[^\w.-]+`)
+var unclean = formOf(`[^\w.-]+`)
 
 // shortIssuer names an issuer in at most 20 characters. A digest of the whole issuer
 // follows it, so two issuers may have the same short name.

@@ -413,7 +413,7 @@ func TestSourceIdentityNamesRoleOrIssuerAndSubject(t *testing.T) {
 			ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Requester: m.Person(), For: time.Hour, Reason: "why",
 		}, met, noon)
 		name := active.SessionName()
-		if err != nil || !sessionForm.MatchString(name) || !strings.HasPrefix(name, "aws-access-") {
+		if err != nil || !sessionForm.match(name) || !strings.HasPrefix(name, "aws-access-") {
 			t.Errorf("session name %q, %v", name, err)
 		}
 	}

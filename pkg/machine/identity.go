@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -102,13 +101,13 @@ func (s STS) ask(call *http.Request) (identity, error) {
 // codeIn returns the code of an error of STS, if it has the form of one: an answer may repeat what was
 // sent.
 func codeIn(text []byte) string {
-	if found := errorCode.FindSubmatch(text); found != nil {
+	if found := errorCode().FindSubmatch(text); found != nil {
 		return string(found[1])
 	}
 	return "without a code"
 }
 
-var errorCode = regexp.MustCompile(`<Code>([A-Za-z0-9.]{1,64})</Code>`)
+var errorCode = formOf(`<Code>([A-Za-z0-9.]{1,64})</Code>`)
 
 // identity is the answer of sts:GetCallerIdentity. Each part is there exactly once: with a second one,
 // two readers of XML could read two different answers.

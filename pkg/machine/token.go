@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -88,7 +87,7 @@ func claimText(value any) (text string, ok bool) {
 	case string:
 		return v, true
 	case json.Number:
-		return v.String(), wholeNumber.MatchString(v.String())
+		return v.String(), wholeNumber.match(v.String())
 	case bool:
 		if v {
 			return "true", true
@@ -98,4 +97,4 @@ func claimText(value any) (text string, ok bool) {
 	return "", false
 }
 
-var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+var wholeNumber = formOf(`^(0|-?[1-9][0-9]*)$`)

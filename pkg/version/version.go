@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -190,10 +191,12 @@ func Base(version string) string {
 }
 
 // releaseForm matches the tag of a release.
-var releaseForm = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+var releaseForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+})
 
 // IsRelease reports whether a version or tag is that of a release, such as v1.2.0.
-func IsRelease(version string) bool { return releaseForm.MatchString(version) }
+func IsRelease(version string) bool { return releaseForm().MatchString(version) }
 
 // Before reports whether a version is older than a release. A pre-release, such as
 // v1.2.0-rc.1, is older than its release. It is false if either is not a version.

@@ -29,6 +29,10 @@ most 45 seconds. Else it exits with 1, and the line on standard error says what 
 	}
 }
 
+// EndsAnywhere reports whether a signal can end a command at any time, without harm. SDKs start it again and
+// again, and without a handler of signals it starts half a millisecond faster.
+func EndsAnywhere(command string) bool { return command == "credential-process" }
+
 // credentialProcess is "credential-process".
 type credentialProcess struct {
 	as       As
