@@ -79,9 +79,11 @@ var forgeries = map[string]struct {
 		}, Unsigned, "not signed by the server",
 	},
 	"a damaged seal": {
-		altered(func(r *wire.Response) { r.Body = strings.Replace(r.Body, "A", "B", 1) }), NotTrusted, "not sealed to this call",
+		altered(func(r *wire.Response) { r.Body = strings.Replace(r.Body, "A", "B", 1) }), NotTrusted,
+		"not sealed to this call",
 	},
-	"a signature that is none": {altered(func(r *wire.Response) { r.Signature = "CANARY" }), NotTrusted, "damaged or forged"},
+	"a signature that is none": {altered(func(r *wire.Response) { r.Signature = "CANARY" }), NotTrusted,
+		"damaged or forged"},
 	"a captive portal": {
 		func(*testing.T, *fixture, []byte) wire.Response {
 			return wire.Response{Status: 200, Body: "<html>" + canary + "</html>"}
@@ -177,7 +179,7 @@ func TestEachWayToGetNoAnswerHasItsWords(t *testing.T) {
 	t.Cleanup(plain.Close)
 	old := httptest.NewUnstartedServer(http.NotFoundHandler())
 	old.Config.ErrorLog = log.New(io.Discard, "", 0)
-	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11} //nolint:gosec // it must be refused
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
 	old.StartTLS()
 	t.Cleanup(old.Close)
 	self := httptest.NewUnstartedServer(http.NotFoundHandler())

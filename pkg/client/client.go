@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/home"
@@ -79,12 +80,13 @@ func (c *Client) call(ctx context.Context, sign func(time.Time) (*wire.Sent, err
 			return Answer{}, err
 		}
 		c.remember(a.Answer)
-		refusal, refused := refusalIn(a.Answer)
+		err = refusalIn(a.Answer)
+		refused, _ := errors.AsType[*home.Refused](err)
 		switch {
-		case !refused:
+		case err == nil:
 			return a, nil
-		case refusal.Code != string(wire.Clock):
-			return Answer{}, &home.Refused{Refusal: refusal}
+		case refused == nil || refused.Code != string(wire.Clock):
+			return Answer{}, err
 		case corrected:
 			return Answer{}, &Failure{WrongClock, "the server does not accept the time of the call, even after it was corrected"}
 		}
@@ -94,15 +96,23 @@ func (c *Client) call(ctx context.Context, sign func(time.Time) (*wire.Sent, err
 	}
 }
 
-// refusalIn returns what a signed answer refuses.
-func refusalIn(a wire.Answer) (r wire.Refusal, refused bool) {
+// refusalIn returns what a signed answer refuses, or says of the server's faults.
+func refusalIn(a wire.Answer) error {
 	if a.Status == http.StatusOK || a.Status == http.StatusAccepted {
-		return r, false
+		return nil
 	}
-	if err := a.Decode(&r); err != nil || r.Text == "" && r.Code != string(wire.Clock) {
+	var r wire.Refusal
+	if err := a.Decode(&r); err != nil || r.Text == "" {
 		r.Text = "The server has refused the call without a reason."
 	}
-	return r, true
+	switch text := strings.TrimSpace(r.Text + " " + r.Next); {
+	case a.Status >= http.StatusInternalServerError:
+		return &Failure{Unavailable, text}
+	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
+		return &home.Refused{Refusal: r}
+	default: // the call is malformed, or for another server
+		return &Failure{NotUnderstood, text}
+	}
 }
 
 // follow takes over the server's time.

@@ -93,6 +93,21 @@ func TestSignedRefusalIsARefusal(t *testing.T) {
 	}
 }
 
+// A fault of the server is no refusal: asking again may help, and nothing is kept.
+func TestSignedFaultOfTheServerIsNoRefusal(t *testing.T) {
+	for status, want := range map[int]Code{500: Unavailable, 503: Unavailable, 400: NotUnderstood} {
+		f := newFixture(t)
+		f.server.Answer = func(wire.Call) clienttest.Reply {
+			return clienttest.Reply{Status: status, Body: wire.Refusal{Code: "error", Text: "It failed (01ABC).", Next: "Wait."}}
+		}
+		_, err := f.Do(t.Context(), askKeys)
+		failure, _ := errors.AsType[*Failure](err)
+		if failure == nil || failure.Code != want || failure.Text != "It failed (01ABC). Wait." {
+			t.Errorf("%d: got %v, want %s", status, err, want)
+		}
+	}
+}
+
 // lose answers a request n times as if its answer was lost: the server has acted.
 func lose(f *fixture, n int, how func(w http.ResponseWriter)) {
 	f.server.Before = func(w http.ResponseWriter, _ *http.Request, body []byte) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
-// Failure says that the server could not be asked, or that its answer cannot be trusted. Its text is one
-// of this package's, and contains nothing of an answer.
+// Failure says that the server could not be asked, or that its answer cannot be trusted. Its text contains
+// nothing of an answer that the server has not signed.
 type Failure struct {
 	Code Code
 	Text string

@@ -122,7 +122,8 @@ func TestJobOfGitHubAsksForATokenForThisServerAndThisKey(t *testing.T) {
 	getenv := actions(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		audience := r.URL.Query().Get("audience")
-		if audience != want || r.URL.Query().Get("api-version") != "2.0" || r.Header.Get("Authorization") != "Bearer bearer-secret" ||
+		if audience != want || r.URL.Query().Get("api-version") != "2.0" ||
+			r.Header.Get("Authorization") != "Bearer bearer-secret" ||
 			!strings.Contains(r.URL.RawQuery, "%23") {
 			t.Errorf("asked for %s with %q", r.URL, r.Header.Get("Authorization"))
 		}
@@ -156,8 +157,9 @@ func TestJobWithoutATokenIsToldWhy(t *testing.T) {
 		answer func(w http.ResponseWriter, r *http.Request)
 		text   string
 	}{
-		"403":   {func(w http.ResponseWriter, _ *http.Request) { status(403)(w) }, "gives no token (HTTP 403)"},
-		"html":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>" + canary)) }, "gives no token (HTTP 200)"},
+		"403": {func(w http.ResponseWriter, _ *http.Request) { status(403)(w) }, "gives no token (HTTP 403)"},
+		"html": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>" + canary)) },
+			"gives no token (HTTP 200)"},
 		"empty": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"value":""}`)) }, "gives no token"},
 		"away": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
@@ -176,9 +178,13 @@ func TestJobWithoutATokenIsToldWhy(t *testing.T) {
 		}
 	}
 	for address, text := range map[string]string{
-		"": "permissions: id-token: write", "http://example.com/": "not an https address", "https://u@x/": "not an https address",
+		"": "permissions: id-token: write", "http://example.com/": "not an https address",
+		"https://u@x/": "not an https address",
 	} {
-		_, err := GitHub(func(name string) string { return map[string]string{githubAddress: address, githubToken: "t"}[name] }, nil)
+		_, err := GitHub(func(name string) string {
+			return map[string]string{githubAddress: address,
+				githubToken: "t"}[name]
+		}, nil)
 		if err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: got %v, want %q", address, err, text)
 		}

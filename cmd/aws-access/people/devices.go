@@ -47,6 +47,10 @@ func (logout) run(ctx context.Context, e *Env, _ []string) error {
 	if _, refused := errors.AsType[*home.Refused](asked); refused {
 		asked = nil // it is no device any more
 	}
+	if failure, ok := errors.AsType[*client.Failure](asked); ok && failure.Code == client.UnknownDevice {
+		asked = &client.Failure{Code: client.Unsigned, // nothing proves it
+			Text: "that the server does not know the device any more is not signed"}
+	}
 	if asked != nil {
 		return fmt.Errorf("the key was removed from this computer, but %w. Remove the device in Slack too, with "+
 			"/aws-access devices", asked)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -57,6 +58,8 @@ func (e *Env) vend(ctx context.Context, c *client.Client, t Target) (home.Keys, 
 		if pending, err = e.askByItself(ctx, c, t, refused); err != nil {
 			return home.Keys{}, err
 		}
+	case isRefusal && (refused.Code == string(access.Ended) || refused.Code == string(access.Revoked)):
+		return home.Keys{}, e.askYourself(t, refused.Refusal)
 	case err != nil:
 		return home.Keys{}, err
 	case pending == nil:
@@ -100,24 +103,20 @@ func (e *Env) askByItself(ctx context.Context, c *client.Client, t Target, refus
 	*wire.Grant, error,
 ) {
 	refused := func(text string) error {
-		r := wire.Refusal{Code: refusal.Code, Text: refusal.Text, Next: "Ask for it: " + e.requestLine(t)}
-		if text != "" {
-			r.Text = text
-		}
-		return &home.Refused{Refusal: r}
+		return e.askYourself(t, wire.Refusal{Code: refusal.Code, Text: text})
 	}
-	if t.Reason == "" {
-		return nil, refused("")
-	}
-	if t.As.Machine != "" {
-		return askAsMachine(ctx, c, t)
+	switch {
+	case t.Reason == "":
+		return nil, refused(refusal.Text)
+	case t.As.Machine != "":
+		return e.askAsMachine(ctx, c, t)
 	}
 	role, found, err := choiceOf(ctx, c, t)
 	switch {
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, refused("")
+		return nil, refused(refusal.Text)
 	case role.Asks:
 		return nil, refused("You have no access now, and somebody must approve it.")
 	case role.Ticket:
@@ -149,14 +148,33 @@ func ask(ctx context.Context, c *client.Client, t Target, length time.Duration) 
 	return &g, answer.Decode(&g)
 }
 
+// askYourself is a refusal that names the command with which a person asks.
+func (e *Env) askYourself(t Target, r wire.Refusal) error {
+	r.Next = "Ask for it: " + e.requestLine(t)
+	return &home.Refused{Refusal: r}
+}
+
 // askAsMachine asks for a machine, which cannot ask what the policy allows it. Somebody who configures a
-// machine with a reason wants it to ask; where the policy wants an approval, a card shows it.
-func askAsMachine(ctx context.Context, c *client.Client, t Target) (g *wire.Grant, err error) {
+// machine with a reason wants it to ask; where the policy wants an approval, a card shows it. What this
+// process asked for before is not asked for again if it was given back or revoked.
+func (e *Env) askAsMachine(ctx context.Context, c *client.Client, t Target) (g *wire.Grant, err error) {
+	if id := e.callers.lastAsked(t); id != "" {
+		last, err := statusOf(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		if last.State == string(access.Ended) || last.State == string(access.Revoked) {
+			return nil, e.askYourself(t, wire.Refusal{Code: last.State, Text: last.Text})
+		}
+	}
 	for _, length := range [...]time.Duration{ownLength, 30 * time.Minute, 15 * time.Minute} {
 		g, err = ask(ctx, c, t, length)
 		if refused, ok := errors.AsType[*home.Refused](err); !ok || refused.Code != "too_long" {
 			break
 		}
+	}
+	if err == nil {
+		e.callers.asked(t, g.ID)
 	}
 	return g, err
 }
@@ -172,11 +190,11 @@ func choiceOf(ctx context.Context, c *client.Client, t Target) (role wire.RoleCh
 		return role, false, err
 	}
 	for _, account := range choices.Accounts {
-		if account.ID != t.Account && account.Name != t.Account {
+		if account.ID != t.Account && !strings.EqualFold(account.Name, t.Account) {
 			continue
 		}
 		for _, r := range account.Roles {
-			if r.Name == t.Role {
+			if strings.EqualFold(r.Name, t.Role) {
 				return r, true, nil
 			}
 		}
@@ -196,7 +214,8 @@ func lastGrant(ctx context.Context, c *client.Client, t Target) (state string, e
 	}
 	var newest time.Time
 	for _, g := range all.Requests {
-		if (g.Account == t.Account || g.AccountName == t.Account) && g.Role == t.Role && g.Starts != nil &&
+		if (g.Account == t.Account || strings.EqualFold(g.AccountName, t.Account)) && strings.EqualFold(g.Role, t.Role) &&
+			g.Starts != nil &&
 			!g.Submitted.Before(newest) {
 			newest, state = g.Submitted, g.State
 		}

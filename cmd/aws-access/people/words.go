@@ -17,11 +17,14 @@ import (
 
 // requestLine is the command that asks for a target.
 func (e *Env) requestLine(t Target) string {
-	line := "aws-access request " + shellWord(t.Account) + " " + shellWord(t.Role) + " 1h " + shellWord("REASON")
+	line := "aws-access request "
 	if t.As.Machine != "" {
-		line += " --as " + shellWord(t.As.Machine)
+		line += "--as " + shellWord(t.As.Machine) + " "
 	}
-	return line
+	if strings.HasPrefix(t.Account, "-") || strings.HasPrefix(t.Role, "-") {
+		line += "-- " // or they would be flags
+	}
+	return line + shellWord(t.Account) + " " + shellWord(t.Role) + " 1h REASON"
 }
 
 // shellWord writes a word of a command line so that a shell reads it as one word and does nothing else.

@@ -1,0 +1,552 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/client/clienttest"
+	"github.com/aws-access/aws-access/pkg/home"
+	"github.com/aws-access/aws-access/pkg/wire"
+)
+
+// printed are the keys of credential-process.
+type printed struct {
+	Version                                               int
+	AccessKeyId, SecretAccessKey, SessionToken, AccountId string
+	Expiration                                            time.Time
+}
+
+// keysOf runs credential-process, which must print keys and nothing else.
+func (d *desk) keysOf(args ...string) (p printed) {
+	d.Helper()
+	d.want(d.run(append([]string{"credential-process", prodName, operator}, args...)...), ExitDone)
+	decoder := json.NewDecoder(&d.out)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil || p.Version != 1 || p.SecretAccessKey != canary+"secret" ||
+		p.SessionToken != canary+"token" || p.AccountId != prodID {
+		d.Fatalf("printed %+v, %v", p, err)
+	}
+	return p
+}
+
+// granted is a desk with a grant.
+func granted(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	return d
+}
+
+func TestKeysComeFromTheCacheUntilTheyAreNearlyOver(t *testing.T) {
+	d := granted(t)
+	now := time.Now()
+	d.Now, d.server.Now = func() time.Time { return now }, func() time.Time { return now }
+	first := d.keysOf()
+	if life := first.Expiration.Sub(now); life > 59*time.Minute || life < 58*time.Minute {
+		t.Errorf("the keys end in %v, want 59 minutes", life)
+	}
+	now = now.Add(40 * time.Minute)
+	if again := d.keysOf(); again != first || d.vends != 1 {
+		t.Errorf("after 40 minutes: other keys, %d vends", d.vends)
+	}
+	now = now.Add(4 * time.Minute)
+	if again := d.keysOf(); again == first || d.vends != 2 {
+		t.Errorf("after 44 minutes: the same keys, %d vends", d.vends)
+	}
+	if d.words.Len() > 0 {
+		t.Errorf("it says %q", d.words.String())
+	}
+}
+
+func TestLifetimeShortensWhatIsPrinted(t *testing.T) {
+	d := granted(t)
+	now := time.Now()
+	d.Now, d.server.Now = func() time.Time { return now }, func() time.Time { return now }
+	if life := d.keysOf("--lifetime", "20s").Expiration.Sub(now); life > 20*time.Second || life < 18*time.Second {
+		t.Errorf("the keys end in %v", life)
+	}
+	now = now.Add(15 * time.Second)
+	if d.keysOf("--lifetime=20s"); d.vends != 2 {
+		t.Errorf("%d vends, want 2", d.vends)
+	}
+	for _, bad := range []string{"-1s", "x", ""} {
+		d.want(d.run("credential-process", prodName, operator, "--lifetime", bad), ExitWrongUse, "lifetime")
+	}
+}
+
+// The computer's clock is a day behind. What is printed must be right for SDKs on this computer.
+func TestWrongClockGivesKeysThatSDKsUse(t *testing.T) {
+	d := granted(t)
+	d.Now = func() time.Time { return time.Now().Add(-24 * time.Hour) }
+	life := d.keysOf().Expiration.Sub(d.Now())
+	if life > 59*time.Minute || life < 58*time.Minute {
+		t.Errorf("the keys end in %v by this computer's clock", life)
+	}
+	if want := "This computer's clock is wrong by 24h0m0s"; !strings.Contains(d.words.String(), want) {
+		t.Errorf("it says %q", d.words.String())
+	}
+}
+
+func TestWithoutAGrantTheLineNamesTheCommand(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("credential-process", prodName, operator), ExitRefused)
+	want := "aws-access credential-process: You have no access to “Operator” in “payments-prod” now. " +
+		"Ask for it: aws-access request payments-prod Operator 1h REASON\n"
+	if d.words.String() != want {
+		t.Errorf("it says %q, want %q", d.words.String(), want)
+	}
+	if d.want(d.run("credential-process", prodName, operator), ExitRefused); len(d.server.Ops()) != 2 {
+		t.Errorf("a refusal was asked for twice within ten seconds: %v", d.server.Ops())
+	}
+}
+
+func TestAccountCalledLikeAShellCommandIsQuoted(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no sh here, which would read the line")
+	}
+	for _, account := range []string{"$(touch pwned)", "`touch pwned`", "a; touch pwned", "a' touch pwned '", "-rf",
+		"é", "a b",
+		"!!", "~", "*", `\`, "a\"b"} {
+		d := newDesk(t)
+		d.login()
+		d.want(d.run("credential-process", "--", account, operator), ExitRefused)
+		_, line, _ := strings.Cut(d.words.String(), "Ask for it: ")
+		dir := t.TempDir()
+		script := strings.Replace(line, "aws-access request", `printf '%s\n' words`, 1)
+		cmd := exec.Command(sh, "-c", script)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		mark := ""
+		if account[0] == '-' {
+			mark = "--\n"
+		}
+		if want := "words\n" + mark + account + "\n" + operator + "\n1h\nREASON\n"; err != nil || string(out) != want {
+			t.Errorf("%s: a shell reads %q as %q, %v", account, line, out, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+			t.Errorf("%s: a shell has run a part of %q", account, line)
+		}
+	}
+}
+
+func TestCredentialProcessAsksWhereThatBothersNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		choices wire.Choices
+		before  func(d *desk)
+		length  string // asked for; "" for none
+		words   string
+	}{
+		"nobody approves":        {choices(false, false, "4h"), nil, "1h", ""},
+		"the policy allows less": {choices(false, false, "45m"), nil, "45m", ""},
+		"somebody approves": {choices(true, false, "4h"), nil, "",
+			"somebody must approve it. Ask for it: aws-access request"},
+		"a ticket is wanted": {choices(false, true, "4h"), nil, "", "it needs a ticket. Ask for it: aws-access request"},
+		"not offered":        {wire.Choices{}, nil, "", "You have no access"},
+		"given back": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Ended) }, "",
+			"You have given this access back"},
+		"revoked": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Revoked) }, "",
+			"This access was revoked"},
+		"expired": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Expired) }, "1h", ""},
+		"revoked, granted again": {choices(false, false, "4h"), func(d *desk) {
+			d.earlier(access.Revoked,
+				access.Expired)
+		}, "1h", ""},
+		"another role revoked": {choices(false, false, "4h"), func(d *desk) {
+			d.earlier(access.Revoked)
+			d.grants[0].Role = "Admin"
+		}, "1h", ""},
+	} {
+		d := newDesk(t)
+		d.login()
+		d.choices = c.choices
+		if c.before != nil {
+			c.before(d)
+		}
+		n := len(d.grants)
+		code := d.run("credential-process", prodName, operator, "--reason", "terraform")
+		if c.length == "" {
+			if d.want(code, ExitRefused, c.words); len(d.grants) != n {
+				t.Errorf("%s: it asked", name)
+			}
+			continue
+		}
+		if code != ExitDone || len(d.grants) != n+1 || d.grants[n].Length != c.length || d.grants[n].Reason != "terraform" {
+			t.Errorf("%s: ended with %d, grants %+v: %s", name, code, d.grants, d.words.String())
+		}
+	}
+}
+
+// earlier adds grants that are over, the oldest first.
+func (d *desk) earlier(states ...access.State) {
+	for i, state := range states {
+		start := time.Now().Add(time.Duration(i-10) * time.Hour)
+		d.grants = append(d.grants, wire.Grant{ID: "OLD", State: string(state), Account: prodID, AccountName: prodName,
+			Role: operator, Submitted: start, Starts: &start, Closed: &wire.Closed{At: start}})
+	}
+}
+
+func TestEndedOrRevokedGrantIsNotRenewedWhateverTheReason(t *testing.T) {
+	for _, code := range []string{"ended", "revoked"} {
+		d := newDesk(t)
+		d.login()
+		d.answers[wire.Keys] = func(wire.Call) clienttest.Reply { return clienttest.Refuse(code, "It is "+code+".", "x") }
+		d.want(d.run("credential-process", prodName, operator, "--reason", "terraform"), ExitRefused,
+			"It is "+code+". Ask for it: aws-access request payments-prod Operator 1h REASON")
+		if len(d.grants) != 0 {
+			t.Errorf("%s: it asked", code)
+		}
+	}
+}
+
+func TestPendingRequestIsWaitedFor(t *testing.T) {
+	for to, code := range map[access.State]int{access.Active: ExitDone, access.Denied: ExitRefused} {
+		d := newDesk(t)
+		d.login()
+		d.choices = choices(true, false, "4h")
+		d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
+		d.onWait = func(n int) {
+			if n == 3 {
+				d.move("REQ1", to)
+			}
+		}
+		if got := d.run("credential-process", prodName, operator); got != code || d.waits != 3 {
+			t.Errorf("%s: ended with %d after %d waits: %s", to, got, d.waits, d.words.String())
+		}
+	}
+}
+
+// SDKs kill the process after a minute, and then nobody reads why.
+func TestPendingRequestIsNotWaitedForLongerThanSDKsWait(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true, false, "4h")
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
+	var left time.Duration
+	d.Pause = func(ctx context.Context, _ time.Duration) error {
+		end, _ := ctx.Deadline()
+		left = time.Until(end)
+		return context.DeadlineExceeded
+	}
+	was := d.Keys
+	d.Keys = func(ctx context.Context, target Target) (home.Keys, error) {
+		over, cancel := context.WithTimeout(ctx, processTimeout)
+		defer cancel()
+		return was(over, target)
+	}
+	d.run("credential-process", prodName, operator)
+	if left > pendingWait || left < pendingWait-5*time.Second {
+		t.Errorf("it waits %v, want %v", left, pendingWait)
+	}
+	if err := stillPending(d.grants[0]); exitCode(err) != ExitRefused ||
+		err.Error() != "The request is waiting for an answer. Look at it: aws-access status REQ1" {
+		t.Errorf("it says %v", err)
+	}
+}
+
+func TestMachineAsksByItselfAndKeepsNothing(t *testing.T) {
+	d := newDesk(t)
+	d.asMachine()
+	for range 2 {
+		d.want(d.run("credential-process", prodName, operator, "--as", "oidc", "--reason", "deploy"), ExitDone)
+	}
+	if d.vends != 2 || len(d.grants) != 1 || len(d.files()) != 0 {
+		t.Errorf("%d vends, %d grants, files %v", d.vends, len(d.grants), d.files())
+	}
+	call := d.server.Calls()[0]
+	if call.Payload.OIDC.Empty() {
+		t.Error("no token was sent")
+	}
+	// Without a reason it does not ask.
+	d.grants = nil
+	d.want(d.run("credential-process", prodName, operator, "--as", "oidc"), ExitRefused,
+		"Ask for it: aws-access request --as oidc payments-prod Operator 1h REASON")
+}
+
+// asMachine makes the next commands those of a pipeline.
+func (d *desk) asMachine() {
+	d.env[urlVariable] = d.server.URL.String()
+	d.env[tokenCommand] = `printf 'e30.e30.%s' c2ln`
+}
+
+func TestMachineAsksForLessIfTheHourIsTooLong(t *testing.T) {
+	d := newDesk(t)
+	d.asMachine()
+	d.answers[wire.Request] = func(call wire.Call) clienttest.Reply {
+		if call.Payload.Length != "15m" {
+			return clienttest.Refuse("too_long", "At most 20m.", "")
+		}
+		return d.submit(call.Payload)
+	}
+	d.want(d.run("credential-process", prodName, operator, "--as", "oidc", "--reason", "deploy"), ExitDone)
+	if d.grants[0].Length != "15m" {
+		t.Errorf("asked for %s", d.grants[0].Length)
+	}
+}
+
+// Exec and serve run for hours in one process. What was given back there is not asked for again.
+func TestProcessOfAMachineDoesNotRenewWhatWasGivenBack(t *testing.T) {
+	d := newDesk(t)
+	d.asMachine()
+	target := Target{Account: prodName, Role: operator, Reason: "deploy", As: As{Machine: "oidc"}}
+	if _, err := d.Keys(t.Context(), target); err != nil {
+		t.Fatal(err)
+	}
+	d.move("REQ1", access.Ended)
+	_, err := d.Keys(t.Context(), target)
+	refused, _ := errors.AsType[*home.Refused](err)
+	if refused == nil || refused.Code != "ended" || len(d.grants) != 1 {
+		t.Errorf("got %v, grants %+v", err, d.grants)
+	}
+}
+
+func TestCacheOfAMachineIsRemoved(t *testing.T) {
+	d := newDesk(t)
+	d.asMachine()
+	t.Setenv("TMPDIR", t.TempDir())
+	cache, remove, err := d.machineCache()
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := Target{Account: prodName, Role: operator, Reason: "deploy", As: As{Machine: "oidc"}, Cache: cache}
+	for range 3 {
+		if _, err := d.Keys(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.vends != 1 {
+		t.Errorf("%d vends, want 1", d.vends)
+	}
+	remove()
+	if left, _ := os.ReadDir(os.TempDir()); len(left) > 0 || len(d.files()) > 0 {
+		t.Errorf("left %v and %v", left, d.files())
+	}
+}
+
+func TestTokenOfACommandIsForThisProcess(t *testing.T) {
+	d := newDesk(t)
+	d.env[urlVariable] = d.server.URL.String()
+	for name, c := range map[string]struct{ command, words string }{
+		"fails":  {"exit 3", "failed"},
+		"prints": {"true", "printed no token"},
+		"none":   {"", "needs AWS_ACCESS_OIDC_COMMAND"},
+	} {
+		d.env[tokenCommand] = c.command
+		code := d.run("status", "--as", "oidc")
+		if code == ExitDone || !strings.Contains(d.words.String(), c.words) {
+			t.Errorf("%s: ended with %d: %s", name, code, d.words.String())
+		}
+	}
+	d.env[tokenCommand] = `case $AWS_ACCESS_AUDIENCE in "` + d.server.URL.Address + `#"*) echo e30.e30.c2ln;; esac`
+	d.want(d.run("status", "--as", "oidc"), ExitDone)
+	d.env[tokenCommand] = "echo " + canary + " >&2; echo " + canary + "; exit 1"
+	d.want(d.run("status", "--as", "oidc"), ExitNotAsked, "failed")
+	if strings.Contains(d.words.String(), canary) {
+		t.Errorf("it says %q", d.words.String())
+	}
+}
+
+func TestEnvSetsTheKeysInEachShell(t *testing.T) {
+	d := granted(t)
+	d.want(d.run("env", prodName, operator), ExitDone, "These keys do not renew. They end at ")
+	script := d.out.String() +
+		`printf '%s %s %s %s' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN" "$AWS_REGION"`
+	if sh, err := exec.LookPath("sh"); err == nil {
+		out, err := exec.Command(sh, "-c", script).Output()
+		if want := "ASIAEXAMPLE1 " + canary + "secret " + canary + "token eu-west-1"; err != nil || string(out) != want {
+			t.Errorf("sh has %q, %v, want %q", out, err, want)
+		}
+	} else {
+		t.Log("no sh here; the line was not run")
+	}
+	for shell, want := range map[string]string{
+		"fish":       "set -gx AWS_ACCESS_KEY_ID 'ASIAEXAMPLE1'\n",
+		"powershell": "$env:AWS_ACCESS_KEY_ID = 'ASIAEXAMPLE1'\n",
+		"sh":         "export AWS_ACCESS_KEY_ID='ASIAEXAMPLE1'\n",
+	} {
+		if d.want(d.run("env", prodName, operator, "--shell", shell), ExitDone); !strings.HasPrefix(d.out.String(), want) {
+			t.Errorf("%s: printed %s", shell, d.out.String())
+		}
+	}
+	d.env["SHELL"] = "/usr/bin/fish"
+	if d.run("env", prodName, operator); !strings.HasPrefix(d.out.String(), "set -gx ") && runtime.GOOS != "windows" {
+		t.Errorf("in fish it printed %s", d.out.String())
+	}
+	d.want(d.run("env", prodName, operator, "--shell", "tcsh"), ExitWrongUse, "write sh, fish or powershell")
+}
+
+func TestWordsAreQuotedForEachShell(t *testing.T) {
+	for text, want := range map[string][3]string{
+		`a'b\c`:    {`'a'\''b\c'`, `'a\'b\\c'`, `'a''b\c'`},
+		"$(x) ’ “": {"'$(x) ’ “'", "'$(x) ’ “'", "'$(x) ’’ “'"},
+	} {
+		if got := [3]string{unixWord(text), fishWord(text), powershellWord(text)}; got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestKeysThatCannotBeWrittenAreAFailure(t *testing.T) {
+	d := granted(t)
+	d.Stdout = broken{}
+	if code := d.run("credential-process", prodName, operator); code != ExitNotAsked {
+		t.Errorf("ended with %d", code)
+	}
+	if code := d.run("env", prodName, operator); code != ExitNotAsked || strings.Contains(d.words.String(), canary) {
+		t.Errorf("ended with %d: %s", code, d.words.String())
+	}
+}
+
+func TestUnsafeFilesAreRefusedWithTheCommandThatHelps(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows the access list of the directory decides")
+	}
+	for name, c := range map[string]struct {
+		harm  func(d *desk) error
+		words string
+	}{
+		"key":    {func(d *desk) error { return os.Chmod(d.path("device.pem"), 0o644) }, "run: chmod 600 '"},
+		"config": {func(d *desk) error { return os.Chmod(d.path("config.json"), 0o660) }, "run: chmod 600 '"},
+		"home":   {func(d *desk) error { return os.Chmod(d.dir, 0o750) }, "run: chmod 700 '"},
+		"cache":  {func(d *desk) error { return os.Chmod(d.path("cache"), 0o755) }, "run: chmod 700 '"},
+		"a link in place of the cache": {func(d *desk) error {
+			return errors.Join(os.RemoveAll(d.path("cache")), os.Symlink(d.TempDir(), d.path("cache")))
+		}, "it is a link or a file; replace it with a directory"},
+		"a link in place of the key": {func(d *desk) error {
+			return errors.Join(os.Rename(d.path("device.pem"), d.path("other")), os.Symlink(d.path("other"),
+				d.path("device.pem")))
+		}, "it is a link or no plain file; remove it"},
+		"a link in place of the home": {func(d *desk) error {
+			return errors.Join(os.Rename(d.dir, d.dir+"2"), os.Symlink(d.dir+"2", d.dir))
+		}, "it is a link or a file"},
+	} {
+		d := granted(t)
+		d.keysOf()
+		if err := c.harm(d); err != nil {
+			t.Fatal(err)
+		}
+		d.want(d.run("credential-process", prodName, operator), ExitNotAsked, c.words)
+		if n := strings.Count(d.words.String(), "\n"); n != 1 {
+			t.Errorf("%s: %d lines:\n%s", name, n, d.words.String())
+		}
+	}
+}
+
+func (d *desk) path(name string) string { return filepath.Join(d.dir, name) }
+
+// On a full disk the work goes on, only slower.
+func TestKeysAreGivenOutEvenIfTheyCannotBeKept(t *testing.T) {
+	d := granted(t)
+	if err := os.WriteFile(d.path("cache"), nil, 0o600); err == nil {
+		t.Fatal("the cache is a file")
+	}
+	d.keysOf()
+	entries, err := os.ReadDir(d.path("cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries { // a directory that is not empty cannot be replaced by a file
+		if strings.HasSuffix(entry.Name(), ".lock") {
+			continue
+		}
+		if err := errors.Join(os.Remove(d.path("cache/"+entry.Name())),
+			os.MkdirAll(d.path("cache/"+entry.Name()+".new/x"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if d.want(d.run("credential-process", prodName, operator), ExitDone, "The keys could not be kept"); d.out.Len() == 0 {
+			t.Error("no keys")
+		}
+	}
+	if d.vends != 3 {
+		t.Errorf("%d vends", d.vends)
+	}
+}
+
+func TestHomeThatCannotBeMadeIsSaid(t *testing.T) {
+	d := newDesk(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.env[home.Variable] = filepath.Join(file, "home")
+	d.want(d.run("credential-process", prodName, operator), ExitNotAsked, "make "+file)
+	d.env[home.Variable] = "relative"
+	d.want(d.run("credential-process", prodName, operator), ExitNotAsked, `"relative" is not an absolute path`)
+}
+
+// A person reads one line for each thing that can go wrong, on standard error alone.
+func TestEveryFailureIsOneLineAndNoData(t *testing.T) {
+	d := granted(t)
+	d.offline()
+	for _, line := range []string{"whoami", "devices", "list", "status", "cancel REQ1", "request a b 1h c",
+		"credential-process a b", "env a b"} {
+		code := d.run(strings.Fields(line)...)
+		if code != ExitNotAsked || d.out.Len() > 0 || strings.Count(d.words.String(), "\n") != 1 ||
+			!strings.HasPrefix(d.words.String(), "aws-access "+strings.Fields(line)[0]+": the server cannot be reached") {
+			t.Errorf("%s: ended with %d, %q, %q", line, code, d.out.String(), d.words.String())
+		}
+	}
+}
+
+func TestCompletionKnowsTheTable(t *testing.T) {
+	d := newDesk(t)
+	d.want(d.run("completion", "fish"), ExitWrongUse, "write bash or zsh")
+	d.want(d.run("completion", "bash"), ExitDone)
+	script := d.out.String()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash here, which would read the script")
+	}
+	for line, want := range map[string]string{
+		"aws-access cred":                       "credential-process",
+		"aws-access completion ":                "bash zsh",
+		"aws-access request --no":               "--no-wait",
+		"aws-access status --as ":               "aws github oidc",
+		"aws-access env a b --shell po":         "powershell",
+		"aws-access devices re":                 "remove",
+		"aws-access help who":                   "whoami",
+		"aws-access whoami --":                  "--json",
+		"aws-access credential-process a b --l": "--lifetime",
+	} {
+		words := strings.Split(line, " ")
+		quoted := make([]string, len(words))
+		for i, w := range words {
+			quoted[i] = unixWord(w)
+		}
+		run := script + "\nCOMP_WORDS=(" + strings.Join(quoted, " ") + ")\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n" +
+			"_aws_access\necho \"${COMPREPLY[*]}\"\n"
+		out, err := exec.Command(bash, "-c", run).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != want {
+			t.Errorf("%s: completed by %q, %v, want %q", line, got, err, want)
+		}
+	}
+	d.want(d.run("completion", "zsh"), ExitDone)
+	if !strings.HasPrefix(d.out.String(), "autoload -Uz bashcompinit") ||
+		!slices.Contains(strings.Split(d.out.String(), "\n"), "complete -F _aws_access aws-access") {
+		t.Errorf("zsh:\n%s", d.out.String())
+	}
+}
+
+func TestLengthsOfAnswersAreRead(t *testing.T) {
+	for text, want := range map[string]time.Duration{"1h": time.Hour, "1h30m": 90 * time.Minute,
+		"1d12h": 36 * time.Hour, "45m": 45 * time.Minute,
+		"5s": 5 * time.Second, "": 0, "h": 0, "1": 0, "1x": 0, "-1h": 0, "0m": 0, "9999999h": 0} {
+		if got, ok := parseLength(text); ok != (want > 0) || want > 0 && got != want {
+			t.Errorf("%q: got %v, %v, want %v", text, got, ok, want)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package people
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/client/clienttest"
+	"github.com/aws-access/aws-access/pkg/wire"
+)
+
+func TestRequestThatNeedsNobodyIsGranted(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "2h", "stuck", "payouts", "--ticket", "PAY-1"), ExitDone, "It is active.")
+	if g := d.grants[0]; g.Reason != "stuck payouts" || g.Ticket != "PAY-1" || g.Length != "2h" || d.waits != 0 {
+		t.Errorf("asked for %+v, waited %d times", g, d.waits)
+	}
+	if out := d.out.String(); !strings.Contains(out, "payments-prod (111111111111)") || !strings.Contains(out, "(in 1h)") {
+		t.Errorf("printed:\n%s", out)
+	}
+}
+
+func TestRequestWaitsForTheDecision(t *testing.T) {
+	for to, code := range map[access.State]int{
+		access.Active: ExitDone, access.Denied: ExitRefused, access.TimedOut: ExitRefused, access.Cancelled: ExitRefused,
+	} {
+		d := newDesk(t)
+		d.login()
+		d.choices = choices(true, false, "4h")
+		d.onWait = func(n int) {
+			if n == 40 {
+				d.move("REQ1", to)
+			}
+		}
+		got := d.run("request", prodName, operator, "1h", "looking")
+		if got != code || d.waits != 40 || !strings.Contains(d.out.String(), string(to)) {
+			t.Errorf("%s: ended with %d after %d waits, want %d:\n%s", to, got, d.waits, code, d.out.String())
+		}
+		line := "Waiting for an answer to REQ1: 0 of 1 from leads\n"
+		if strings.Count(d.words.String(), line) != 1 || !strings.Contains(d.words.String(), "It is "+string(to)+".") {
+			t.Errorf("%s: it says:\n%s", to, d.words.String())
+		}
+	}
+}
+
+func TestNoWaitIsDoneOnceItIsAsked(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true, false, "4h")
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking", "--json"), ExitDone)
+	var g wire.Grant
+	if err := json.Unmarshal(d.out.Bytes(), &g); err != nil || g.ID != "REQ1" || g.State != "pending" || d.waits != 0 {
+		t.Errorf("printed %s, %v, waited %d times", d.out.String(), err, d.waits)
+	}
+}
+
+func TestInterruptLeavesTheRequestAndSaysHowToGoOn(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true, false, "4h")
+	ctx, cancel := context.WithCancel(t.Context())
+	d.onWait = func(int) { cancel() }
+	d.want(d.runUntil(ctx, "request", prodName, operator, "1h", "looking"), exitInterrupted,
+		"aws-access status REQ1", "aws-access cancel REQ1")
+	if d.grants[0].State != "pending" || len(d.grants) != 1 {
+		t.Errorf("requests %+v", d.grants)
+	}
+}
+
+// The network of a laptop comes and goes while somebody waits for an approval.
+func TestWaitingOutlastsAShortLossOfTheNetwork(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true, false, "4h")
+	ok := d.server.Before
+	d.onWait = func(n int) {
+		switch n {
+		case 2:
+			d.server.Before = func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+				w.WriteHeader(http.StatusInternalServerError)
+				return true
+			}
+		case 6:
+			d.server.Before = ok
+			d.move("REQ1", access.Active)
+		}
+	}
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.onWait = func(n int) {
+		if n == 2 {
+			d.server.Before = func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+				_, _ = w.Write([]byte("<html>sign in</html>"))
+				return true
+			}
+		}
+	}
+	d.choices = choices(true, false, "4h")
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitNotAsked, "not signed by the server",
+		"The request REQ2 stays as it is")
+}
+
+func TestWrongRequestIsNotSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		args  []string
+		words string
+	}{
+		"too few words":   {[]string{prodName, operator, "1h"}, "it takes ACCOUNT ROLE LENGTH REASON"},
+		"an empty reason": {[]string{prodName, operator, "1h", " "}, "it has no reason"},
+		"a bad role":      {[]string{prodName, "a b", "1h", "x"}, "its role is empty, too long or malformed"},
+		"no account":      {[]string{"", operator, "1h", "x"}, "it has no account"},
+		"a long ticket":   {[]string{prodName, operator, "1h", "x", "--ticket", strings.Repeat("x", 101)}, "its ticket is"},
+		"a flag":          {[]string{prodName, operator, "1h", "x", "--wait"}, "flag provided but not defined: -wait"},
+		"a URL":           {[]string{prodName, operator, "1h", "x", "--url", "https://x/v1"}, "--url is for machines"},
+		"a machine": {[]string{prodName, operator, "1h", "x", "--as", "me", "--url",
+			"https://x/v1#" + strings.Repeat("A", 43)}, `--as "me" is not known`},
+		"no URL": {[]string{prodName, operator, "1h", "x", "--as", "aws"}, "a machine needs the URL of the server"},
+	} {
+		d := newDesk(t)
+		d.login()
+		d.want(d.run(append([]string{"request"}, c.args...)...), ExitWrongUse, c.words)
+		if len(d.grants) != 0 {
+			t.Errorf("%s: it was sent", name)
+		}
+	}
+}
+
+func TestReasonMayBeginWithAHyphenAfterTheMark(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "--", "--json", "is", "broken"), ExitDone)
+	if d.grants[0].Reason != "--json is broken" {
+		t.Errorf("reason %q", d.grants[0].Reason)
+	}
+}
+
+func TestRefusedRequestSaysWhatTheServerSays(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.answers[wire.Request] = func(wire.Call) clienttest.Reply {
+		return clienttest.Refuse("not_allowed", "You cannot ask for\x1b[31m \u202ethis.", "Ask\nsomebody.")
+	}
+	d.want(d.run("request", prodName, operator, "1h", "x"), ExitRefused)
+	if want := "aws-access request: You cannot ask for[31m this. Ask somebody.\n"; d.words.String() != want {
+		t.Errorf("says %q, want %q", d.words.String(), want)
+	}
+}
+
+func TestListShowsWhatIsHeldAndHidesWhatMovesTheCursor(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("list"), ExitDone, "There is nothing to list.")
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.grants[0].Reason = "evil\x1b]0;title\x07\r\nADMIN \u202egnp.exe\u2066 \u009b31m"
+	d.grants[0].AccountName = "pay\tments\nprod"
+	d.want(d.run("list"), ExitDone)
+	const moving = "\x1b\x07\r\u009b\u202e\u2066\t"
+	if out := d.out.String(); strings.Count(out, "\n") != 2 || strings.ContainsAny(out, moving) ||
+		!strings.Contains(out, "evil]0;title ADMIN gnp.exe 31m") {
+		t.Errorf("printed %q", out)
+	}
+	d.want(d.run("list", "--json"), ExitDone)
+	if out := d.out.String(); strings.ContainsAny(out, moving) {
+		t.Errorf("printed %q", out)
+	}
+	var all wire.Grants
+	if err := json.Unmarshal(d.out.Bytes(), &all); err != nil || all.Requests[0].Reason != d.grants[0].Reason {
+		t.Errorf("the JSON says %+v, %v", all, err)
+	}
+	d.want(d.run("status", "REQ1"), ExitDone)
+	if out := d.out.String(); strings.ContainsAny(out, moving) {
+		t.Errorf("printed %q", out)
+	}
+}
+
+func TestStatusAndCancel(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true, false, "4h")
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
+	d.want(d.run("status"), ExitDone)
+	if !strings.Contains(d.out.String(), "REQ1") {
+		t.Errorf("printed %s", d.out.String())
+	}
+	d.want(d.run("cancel", "REQ1"), ExitDone, "It is cancelled.")
+	d.want(d.run("status"), ExitDone, "There is nothing to list.")
+	d.want(d.run("cancel", "REQ1"), ExitRefused, "There is no such request.")
+	d.want(d.run("cancel", "a b"), ExitWrongUse, "is not the id of a request")
+	d.want(d.run("status", "a b"), ExitWrongUse, "is not the id of a request")
+	d.want(d.run("status", "REQ9"), ExitRefused, "There is no such request.")
+}
+
+func TestDoneEndsTheOnlyGrantAndRemovesKeys(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("done"), ExitRefused, "You hold no access that could be given back.")
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.want(d.run("credential-process", prodName, operator), ExitDone)
+	d.want(d.run("done"), ExitDone, "It is ended.")
+	d.want(d.run("credential-process", prodName, operator), ExitRefused, "You have no access to")
+}
+
+func TestDoneListsSeveralGrantsAndEndsNone(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	for range 2 {
+		d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	}
+	code := d.run("done")
+	if out := d.out.String(); code != ExitWrongUse || !strings.Contains(out, "REQ1") || !strings.Contains(out, "REQ2") {
+		t.Errorf("ended with %d:\n%s%s", code, out, d.words.String())
+	}
+	d.want(d.run("done", "REQ2"), ExitDone)
+	if d.grants[0].State != "active" || d.grants[1].State != "ended" {
+		t.Errorf("grants %+v", d.grants)
+	}
+}
+
+// A key that was given back must not be used from this computer, even if the answer is lost.
+func TestKeysGoEvenIfTheServerDoesNotAnswer(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.want(d.run("credential-process", prodName, operator), ExitDone)
+	d.offline()
+	d.want(d.run("done", "REQ1"), ExitNotAsked, "the server cannot be reached")
+	d.want(d.run("credential-process", prodName, operator), ExitNotAsked)
+}
+
+func TestRevokeThatWasSeenEmptiesTheCache(t *testing.T) {
+	for _, command := range []string{"list", "status REQ1"} {
+		d := newDesk(t)
+		d.login()
+		d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+		d.want(d.run("credential-process", prodName, operator), ExitDone)
+		d.move("REQ1", access.Revoked)
+		d.want(d.run("credential-process", prodName, operator), ExitDone) // nobody has seen it
+		d.want(d.run(strings.Fields(command)...), ExitDone)
+		d.want(d.run("credential-process", prodName, operator), ExitRefused)
+	}
+}
+
+func TestTimesAreThoseOfThisComputer(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.Local)
+	c := clock{now: now, gap: -time.Hour} // the server is an hour ahead
+	end := now.Add(time.Hour + 25*time.Minute)
+	if got, want := c.at(&end), now.Add(25*time.Minute).Format("15:04 MST")+" (in 25m)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	end = now.Add(-30 * time.Hour)
+	if got, want := c.at(&end), now.Add(-31*time.Hour).Format("2 Jan 2006 15:04 MST")+" (1d7h ago)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := c.at(nil); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestProgressIsOneLineOnATerminal(t *testing.T) {
+	var b bytes.Buffer
+	p := &progress{w: &b, width: 10}
+	p.show("one")
+	p.show("one")
+	p.show("a long line of progress")
+	p.end()
+	if want := "\rone      \ra long li\r         \r"; b.String() != want {
+		t.Errorf("wrote %q, want %q", b.String(), want)
+	}
+}
