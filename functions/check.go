@@ -33,7 +33,7 @@ type CheckRole struct {
 
 // The kinds of checks.
 const (
-	CheckStack   = "stack"   // clock, policy, table, tick, groups
+	CheckStack   = "stack"   // clock, policy, tables, tick, groups, calls
 	CheckSlack   = "slack"   // token, scopes, workspace, channels
 	CheckTargets = "targets" // a page of the roles of the deployed policy
 	CheckRoles   = "roles"   // whether roles can be assumed, and only with all that their trust demands
@@ -80,6 +80,8 @@ type StackAnswer struct {
 	Unknown  int            `json:"unknown,omitempty"`  // how many of them there are in all
 
 	Builds []BuildAnswer `json:"builds,omitempty"` // those of the tick that have run with this table, oldest first
+
+	Calls *CallsAnswer `json:"calls,omitempty"`
 }
 
 // BuildAnswer is a build that has run with the table.
@@ -130,6 +132,7 @@ type RolesAnswer struct {
 
 type checkStore interface {
 	buildReader
+	Device(ctx context.Context, id string) (access.Device, error)
 	Directory(ctx context.Context) (access.Directory, error)
 }
 
@@ -145,6 +148,7 @@ type Checks struct {
 	Slack            *slackapi.Client
 	Team, Enterprise string
 	Roles            roleTester
+	Calls            *Calls
 	Build            version.Build
 	Now              func() time.Time
 	Log              *slog.Logger

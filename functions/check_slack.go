@@ -16,7 +16,7 @@ import (
 // directory, which the tick writes.
 func (h Checks) stack(ctx context.Context) *StackAnswer {
 	sources := h.Policy.Sources()
-	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}}
+	out := &StackAnswer{Table: CheckOK, Groups: []GroupAnswer{}, Calls: h.calls(ctx)}
 	d, err := h.Store.Directory(ctx)
 	if err != nil {
 		h.Log.WarnContext(ctx, "a check could not read the table", "error", err)

@@ -130,7 +130,7 @@ func NewVend(d Deps, v Vending) Vend {
 		Devices: Devices{Step: pair, URL: calls.URL},
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
-			Roles: v.Roles, Build: d.Build, Now: d.Now, Log: d.Log,
+			Roles: v.Roles, Calls: calls, Build: d.Build, Now: d.Now, Log: d.Log,
 		},
 	}
 }

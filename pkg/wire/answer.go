@@ -68,6 +68,9 @@ func ParseAnswerKeys(text access.Secret) (AnswerKeys, error) {
 // Thumbprint returns the thumbprint of the current key, which stands in new URLs.
 func (k AnswerKeys) Thumbprint() string { return k.current.Public().Thumbprint() }
 
+// NextThumbprint returns the thumbprint of the key that comes next, or "" outside a rotation.
+func (k AnswerKeys) NextThumbprint() string { return k.next.Public().Thumbprint() }
+
 // Answer signs an answer that holds nothing secret. The body must marshal to a JSON object without a
 // "time", which is added.
 func (k AnswerKeys) Answer(to Ref, status int, body any, now time.Time) (Response, error) {
@@ -93,7 +96,7 @@ func (k AnswerKeys) Knows(to Ref) bool {
 // sign signs with the key that the caller pinned, or else with the current one, and names the key that
 // comes after it.
 func (k AnswerKeys) sign(to Ref, status int, payload []byte) (string, error) {
-	by, next := k.current, k.next.Public().Thumbprint()
+	by, next := k.current, k.NextThumbprint()
 	if to.pinned != "" && to.pinned == next {
 		by, next = k.next, ""
 	}
