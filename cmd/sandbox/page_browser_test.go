@@ -57,3 +57,35 @@ func TestPageShowsTheFirstPeopleOfALargeWorkspace(t *testing.T) {
 		t.Errorf("%d people are shown, want 60 and oneself", n)
 	}
 }
+
+// The page shows the command line beside Slack: what to paste, the paired computers, and the calls
+// of programs. A sealed answer is only said to be sealed.
+func TestPageShowsTheCommandLine(t *testing.T) {
+	sandboxtest.SkipIfShort(t, "it needs a browser")
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	slack := openBrowser(t, b.URL)
+	slack.open(b.URL + "/#U0DEV1/dm")
+	slack.click("tab-command")
+	slack.sees(hook("paste"), "aws-access login '"+b.State().URL+"'")
+	slack.click("type-login")
+	slack.click("send")
+	slack.sees("#list", "aws-access login")
+	laptop := sandboxtest.NewDevice(b, "U0DEV1")
+	laptop.Asks("payments-dev", "ReadOnly", "1h")
+	keys, _, _ := laptop.Keys("payments-dev", "ReadOnly")
+	slack.sees(hook("device-U0DEV1"), "laptop of a test")
+	slack.sees(hook("sealed"), "200 sealed")
+	if secret := keys.Credentials.SecretKey.Reveal(); strings.Contains(slack.text(), secret) {
+		t.Error("the page shows a secret key that was sealed")
+	}
+	slack.sees(hook("clock-now"), ":")
+	slack.click("tab-scenes")
+	slack.sees(hook("audit"), "order")
+	slack.seesHidden(hook("paste"))
+}
+
+// seesHidden waits until an element is not visible.
+func (b *tab) seesHidden(selector string) {
+	b.t.Helper()
+	b.does("see no "+selector, chromedp.WaitNotVisible(chromedp.CSS(selector)))
+}

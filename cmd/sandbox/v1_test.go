@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
@@ -162,5 +163,31 @@ func TestACallWhoseAnswerWasLostIsSentAgain(t *testing.T) {
 				t.Errorf("the next call: got %d %+v", status, refused)
 			}
 		})
+	}
+}
+func TestADeviceIsPairedAndGetsKeysUntilItsOwnerGivesThemBack(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	p := sandboxtest.NewDevice(b, "U0DEV1")
+	if all := b.State().Devices; len(all) != 1 || all[0].Owner != "U0DEV1" || all[0].Removed != nil {
+		t.Errorf("the devices are %+v", all)
+	}
+	b.Last("notice of the new device", func(m slackfake.Message) bool { return m.DMWith == "U0DEV1" && m.To == "" })
+	status, grant, refused := p.Asks("payments-prod", "ReadOnly", "2h")
+	if status != http.StatusAccepted {
+		t.Fatalf("got %d %+v", status, refused)
+	}
+	b.Click("U0LEAD1", "Approve", b.Card("C0APPROVALS"))
+	keys, status, refused := p.Keys("payments-prod", "ReadOnly")
+	if status != http.StatusOK || !lives(b, keys) {
+		t.Fatalf("got %d %+v", status, refused)
+	}
+	if answer := p.Do(wire.Payload{Op: wire.End, ID: grant.ID}); answer.Status != http.StatusOK {
+		t.Errorf("end: got %d", answer.Status)
+	}
+	if _, status, refused := p.Keys("payments-prod", "ReadOnly"); status != http.StatusForbidden {
+		t.Errorf("after the end: got %d %+v", status, refused)
+	}
+	if s := b.State(); s.V1[len(s.V1)-1].Code == "" || !s.V1[2].Sealed || s.V1[2].Op != "keys" {
+		t.Errorf("the calls are %+v", s.V1)
 	}
 }

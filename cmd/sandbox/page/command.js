@@ -30,12 +30,12 @@ export class CommandLine {
     const base = url.replace(/\/v1#.*$/, "");
     const login = h("button", { type: "button", class: "button mini", test: "type-login", on: { click: () => this.o.say("/aws-access login") } }, "Type /aws-access login for me");
     const inside = h("ol", { class: "paste", test: "paste" }, [
-        step("Build the command, in this clone.", fence("go install -tags people ./cmd/aws-access")),
-        step("Get a code in Slack. Then pair this computer, and type the code when it asks.", login, fence(`aws-access login '${url}'`)),
-        step("Ask. The command waits until somebody presses Approve.", fence('aws-access request payments-prod ReadOnly 2h "stuck payouts"')),
-        step("Use it. The keys are renewed by themselves until the grant ends.", fence(`aws-access profiles --write\nexport AWS_ENDPOINT_URL=${base}/aws\naws --profile payments-prod-ReadOnly s3 ls`)),
-        step("Give it back.", fence("aws-access done")),
-      ]);
+      step("Build the command, in this clone.", fence("go install -tags people ./cmd/aws-access")),
+      step("Get a code in Slack. Then pair this computer, and type the code when it asks.", login, fence(`aws-access login '${url}'`)),
+      step("Ask. The command waits until somebody presses Approve.", fence('aws-access request payments-prod ReadOnly 2h "stuck payouts"')),
+      step("Use it. The keys are renewed by themselves until the grant ends.", fence(`aws-access profiles --write\nexport AWS_ENDPOINT_URL=${base}/aws\naws --profile payments-prod-ReadOnly s3 ls`)),
+      step("Give it back.", fence("aws-access done")),
+    ]);
     this.fold = h("details", { class: "lines", open: !this.called }, h("summary", { test: "paste-title" }, "In a terminal"), inside);
     redraw(this.paste, this.fold);
   }
@@ -78,13 +78,13 @@ export class CommandLine {
 
   call(c, state) {
     const t = instant(c.at);
-    const target = [c.account, c.role].filter(Boolean).join(" ");
+    const about = [c.role, caller(c, state, this.o.names())].filter(Boolean).join(" · ");
     return h(
       "li",
-      { class: c.sealed ? "sealed" : "", test: c.sealed ? "sealed" : null, title: [caller(c, state, this.o.names()), c.device].filter(Boolean).join("\n") },
+      { class: c.sealed ? "sealed" : "", test: c.sealed ? "sealed" : null, title: [c.account, about, c.device].filter(Boolean).join("\n") },
       h("time", { title: dayAndYear(t) }, fullTime(t)),
       icon(c.sealed ? "lock" : c.status < 300 ? "check" : "close"),
-      h("span", { class: "deed" }, h("b", {}, c.op || "unreadable"), target ? ` ${target}` : "", h("small", {}, ` ${caller(c, state, this.o.names())}`)),
+      h("span", { class: "deed" }, h("b", {}, c.op || "unreadable"), c.account ? ` ${c.account}` : "", h("small", {}, about)),
       h("span", { class: `state ${tone(c)}` }, c.sealed ? `${c.status} sealed` : [c.status, c.code].filter(Boolean).join(" ")),
     );
   }
