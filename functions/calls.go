@@ -131,7 +131,7 @@ func (h *Calls) parse(ctx context.Context, text string) (*wire.Unverified, strin
 	if err != nil {
 		return nil, "", fmt.Errorf("read the address of this installation: %w", err)
 	}
-	err = errors.New("this installation has no address")
+	err = errNoURL
 	for _, address := range addresses {
 		var u *wire.Unverified
 		if u, err = wire.Parse([]byte(text), address); err == nil {

@@ -212,7 +212,9 @@ func (h *Calls) usable(ctx context.Context, c caller) (access.Request, error) {
 }
 
 // seal seals keys or a link to the call. Nothing of them is shown after the grant's end.
-func (h *Calls) seal(ctx context.Context, c caller, out lifecycle.Handout, keys wire.AnswerKeys) (wire.Response, error) {
+func (h *Calls) seal(
+	ctx context.Context, c caller, out lifecycle.Handout, keys wire.AnswerKeys,
+) (wire.Response, error) {
 	session, target := out.Credentials, out.Target
 	session.Expires = out.Request.UsefulUntil(session.Expires)
 	if out.Kind == access.Keys {

@@ -15,7 +15,8 @@ import (
 // A person asks, somebody approves in Slack, and only the device that asked opens the keys.
 func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	w := newCallWorld(t)
-	if code, status := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly"))); code != "no_grant" || status != 403 {
+	code, status := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly")))
+	if code != "no_grant" || status != 403 {
 		t.Errorf("before anybody asked: %d %s", status, code)
 	}
 	g, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
@@ -29,7 +30,8 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 		t.Errorf("keys while it is pending: %d %+v", status, wait)
 	}
 	w.approves("U0LEAD1", g.ID)
-	if again, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly")); status != 200 || again.State != "active" {
+	again, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
+	if status != 200 || again.State != "active" {
 		t.Errorf("asked again: %d %+v", status, again)
 	}
 	sent := w.sign(w.laptop, keysFor("Payments-Prod", "readonly"))
@@ -39,8 +41,8 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 		keys.Role != "ReadOnly" || keys.Region != "eu-west-1" || keys.Credentials.Expires.After(w.request().Ends) {
 		t.Fatalf("got %+v, %v", keys, err)
 	}
-	if s := w.request().Sessions; len(s) != 1 || s[0].Device != w.laptop.Public().Thumbprint() || s[0].Order != s[0].Device+"."+
-		jtiOf(t, sent) {
+	device := w.laptop.Public().Thumbprint()
+	if s := w.request().Sessions; len(s) != 1 || s[0].Device != device || s[0].Order != device+"."+jtiOf(t, sent) {
 		t.Errorf("the recorded sessions are %+v", s)
 	}
 	link, err := w.says(w.laptop, wire.Payload{Op: wire.Console, Account: "payments-prod", Role: "ReadOnly"}).Link()
@@ -76,7 +78,8 @@ func TestARepeatedCallHasOneEffect(t *testing.T) {
 		t.Errorf("the same call again: %d %s", status, code)
 	}
 	// The clock of the device may have been five minutes fast, so a call is good for ten.
-	fast, err := wire.Caller{Server: w.server, Key: w.laptop}.Sign(keysFor("payments-dev", "ReadOnly"), w.clock().Add(wire.Window))
+	ahead := w.clock().Add(wire.Window)
+	fast, err := wire.Caller{Server: w.server, Key: w.laptop}.Sign(keysFor("payments-dev", "ReadOnly"), ahead)
 	w.must(err)
 	if _, err := w.reads(fast).Keys(); err != nil {
 		t.Fatal(err)
@@ -102,7 +105,8 @@ func TestADeviceSeesWhatItsOwnerMayAskForAndHas(t *testing.T) {
 	if i < 0 || choices.Accounts[i].Region != "eu-west-1" || len(choices.Accounts[i].Roles) != 3 {
 		t.Fatalf("got %+v", choices)
 	}
-	if r := choices.Accounts[i].Roles[2]; r.Name != "Admin" || r.Max != "1h" || !r.Ticket || !r.Asks || r.Keys || !r.Console {
+	admin := wire.RoleChoice{Name: "Admin", About: "Everything", Max: "1h", Ticket: true, Asks: true, Console: true}
+	if r := choices.Accounts[i].Roles[2]; r != admin {
 		t.Errorf("got %+v", r)
 	}
 	one, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
@@ -216,7 +220,8 @@ func TestARunOfAPipelineWaitsForApproval(t *testing.T) {
 	if code, _ := w.code(w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), staging))); code != "not_allowed" {
 		t.Errorf("another job of the run: %s", code)
 	}
-	if code, _ := w.code(w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("8", key)))); code != "no_grant" {
+	other := w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("8", key))
+	if code, _ := w.code(w.says(key, other)); code != "no_grant" {
 		t.Errorf("another run: %s", code)
 	}
 	if _, err := w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("7", key))).Keys(); err != nil {
@@ -239,7 +244,8 @@ func TestTheAnswerKeyIsRotatedWithoutPairingAgain(t *testing.T) {
 		return access.NewSecret(old.Reveal() + nextKey.Reveal()), nil
 	}
 	w.rebuild()
-	if a := w.says(w.laptop, wire.Payload{Op: wire.List}); a.AnswerKey != w.server.AnswerKey || a.NextKey != nextURL.AnswerKey {
+	a := w.says(w.laptop, wire.Payload{Op: wire.List})
+	if a.AnswerKey != w.server.AnswerKey || a.NextKey != nextURL.AnswerKey {
 		t.Errorf("signed by %s, next %s", a.AnswerKey, a.NextKey)
 	}
 	w.server = nextURL

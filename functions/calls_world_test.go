@@ -86,7 +86,8 @@ func (w *callWorld) follows(text string) {
 	w.t.Helper()
 	const groups, rules = "\ngroups:\n", "\nrules:\n"
 	text = strings.Replace(text, groups, groups+"  builds: {aws_roles: [\""+buildRole+"\"]}\n"+
-		"  releases: {oidc: {issuer: \""+w.issuer.URL()+"\", claims: {repository_id: \"456\", environment: production}}}\n", 1)
+		"  releases: {oidc: {issuer: \""+w.issuer.URL()+"\", "+
+		"claims: {repository_id: \"456\", environment: production}}}\n", 1)
 	text = strings.Replace(text, rules, rules+"  - {name: builds, who: [builds], accounts: [payments-dev], "+
 		"roles: [ReadOnly], max: 1h, approvals: none}\n"+
 		"  - {name: releases, who: [releases], accounts: [payments-prod], roles: [ReadOnly], max: 1h, "+
@@ -123,14 +124,17 @@ func newKey(t *testing.T) wire.PrivateKey {
 func (w *callWorld) pairs(owner string) wire.PrivateKey {
 	w.t.Helper()
 	key := newKey(w.t)
+	w.registers(key, owner)
+	return key
+}
+
+// registers makes a key a device of somebody.
+func (w *callWorld) registers(key wire.PrivateKey, owner string) {
+	w.t.Helper()
 	jwk, err := json.Marshal(key.Public())
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
 	list, err := w.store.DeviceList(context.Background(), owner)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.must(err)
 	d := access.Device{
 		Version: 1, ID: key.Public().Thumbprint(), Key: string(jwk), Owner: owner, Paired: w.clock(),
 		Expires: w.clock().Add(30 * 24 * time.Hour),
@@ -138,7 +142,6 @@ func (w *callWorld) pairs(owner string) wire.PrivateKey {
 	list.Version++
 	list.Owner, list.Devices = owner, append(list.Devices, d)
 	w.must(w.store.SaveDevices(context.Background(), access.DeviceChange{List: list, Devices: []access.Device{d}}))
-	return key
 }
 
 // unpairs removes a device, as its owner does.

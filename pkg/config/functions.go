@@ -61,8 +61,8 @@ var Functions = [...]Spec{
 			"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER", "DEVICES_TABLE", "URL_PARAMETER", "ANSWER_KEY_PARAMETER",
 		}),
 		Actions: []string{
-			"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "sns:Publish", "ssm:GetParameter", "sts:AssumeRole",
-			"sts:SetSourceIdentity", "sts:TagSession",
+			"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish",
+			"ssm:GetParameter", "sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession",
 		},
 	},
 	{

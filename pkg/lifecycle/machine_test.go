@@ -225,8 +225,9 @@ func TestAnOrderOfADeviceNeedsTheDevice(t *testing.T) {
 		last.Outcome != access.Issued {
 		t.Errorf("session %+v and event %+v do not name the device", stored.Sessions[0], last)
 	}
+	expired := access.Device{ID: "laptop", Owner: "U0DEV1", Paired: noon.Add(-time.Hour), Expires: noon}
 	for want, d := range map[string]access.Device{
-		"device_removed": removed, "unknown_device": {}, "device_expired": {ID: "laptop", Owner: "U0DEV1", Paired: noon.Add(-time.Hour), Expires: noon},
+		"device_removed": removed, "unknown_device": {}, "device_expired": expired,
 	} {
 		known["laptop"] = d
 		if err := order(want, "U0DEV1"); access.Code(err) != want {
