@@ -282,6 +282,7 @@ func (d *doctor) examine(ctx context.Context) error {
 	inner := d.askStack(ctx)
 	if inner != nil && d.wants(inStack) {
 		d.checkInner(inner)
+		d.checkCalls(ctx, inner)
 	}
 	if d.wants(inSlack) {
 		d.checkPing(ctx, inner)

@@ -33,7 +33,7 @@ var breakages = map[string]struct {
 }{
 	"a trust that refuses": {
 		func(c *testDeployment) { c.change("222222222222", "Admin", theVendRole, theVendRole+"-of-yesterday") },
-		[]string{"roles problem refused"}, []string{"1 of 14 roles: Admin in payments-dev (222222222222)",
+		[]string{"roles problem refused"}, []string{"1 of 18 roles: Admin in payments-dev (222222222222)",
 			"1. Does the role exist", "3. Is its external id the one in the SSM parameter /jit-access/external-id"}, exitProblem,
 	},
 	"a role that is missing": {
@@ -49,7 +49,7 @@ var breakages = map[string]struct {
 		[]string{
 			"roles problem refused",
 		},
-		[]string{"14 of 14 roles", "first check what they share: the external id"},
+		[]string{"18 of 18 roles", "first check what they share: the external id"},
 		exitProblem,
 	},
 	"a trust open without the external id": {
@@ -382,6 +382,7 @@ var breakages = map[string]struct {
 			}
 		},
 		[]string{
+			"function api problem changed",
 			"function notify problem changed",
 			"function slack problem changed",
 			"function tick problem changed",

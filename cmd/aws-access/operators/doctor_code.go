@@ -143,7 +143,12 @@ func (d *doctor) programs(ctx context.Context, f config.Spec) ([]program, error)
 		case out.Configuration == nil || out.Code == nil || str(out.Code.Location) == "":
 			return nil, errors.New("Lambda gives no link to its code") //nolint:staticcheck // the name of a service
 		}
-		if v != "" {
+		if v == "" {
+			d.found.reserved[f.Name] = nil
+			if out.Concurrency != nil {
+				d.found.reserved[f.Name] = out.Concurrency.ReservedConcurrentExecutions
+			}
+		} else {
 			d.checkPublished(f, v, out.Configuration)
 		}
 		if seen[str(out.Configuration.CodeSha256)] {

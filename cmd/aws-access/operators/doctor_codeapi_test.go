@@ -187,10 +187,14 @@ func (a *stackAPI) function(w http.ResponseWriter, r *http.Request) {
 		settings := maps.Clone(a.config[name])
 		maps.Copy(settings, a.config[of]) // of a published version
 		settings["CodeSha256"], settings["CodeSize"] = code.stated, len(code.pack)
-		yes(w, map[string]any{
+		answer := map[string]any{
 			"Configuration": settings,
 			"Code":          map[string]any{"RepositoryType": "S3", "Location": a.url + "/code/" + of + "?" + canaryLink},
-		})
+		}
+		if n, ok := a.reserved[name]; ok {
+			answer["Concurrency"] = map[string]any{"ReservedConcurrentExecutions": n}
+		}
+		yes(w, answer)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -29,7 +30,8 @@ type deployment struct {
 	outputs   map[string]string // of the stack
 	functions map[string]string // physical names by logical id
 	settings  map[string]*lambda.GetFunctionConfigurationOutput
-	unread    map[string]error // functions whose settings could not be read
+	unread    map[string]error           // functions whose settings could not be read
+	reserved  map[config.Function]*int32 // concurrency; nil for none
 }
 
 // mayBeEmpty is the one variable that is empty outside Enterprise Grid.
@@ -76,6 +78,7 @@ func (d *doctor) findStack(ctx context.Context) error {
 	d.found = deployment{
 		state: string(s.StackStatus), why: str(s.StackStatusReason), outputs: outputsOf(s), functions: map[string]string{},
 		settings: map[string]*lambda.GetFunctionConfigurationOutput{}, unread: map[string]error{},
+		reserved: map[config.Function]*int32{},
 	}
 	if parts := strings.Split(str(s.StackId), ":"); len(parts) > 4 {
 		d.found.account = parts[4]
@@ -260,6 +263,7 @@ func (d *doctor) changed(f config.Spec, s *lambda.GetFunctionConfigurationOutput
 	see(hasVendRole || f.Name != config.Vend, "its role is not "+vendRole+" of this account")
 	see(!hasVendRole || f.Name == config.Vend, "its role is "+vendRole+", which is vend's alone")
 	see(s.Runtime == theRuntime && str(s.Handler) == theHandler, "it is not "+theHandler+" on "+string(theRuntime))
+	see(s.Timeout == nil || time.Duration(*s.Timeout)*time.Second == f.Timeout, "its timeout is not "+f.Timeout.String())
 	see(env["POLICY"] == "" || env["POLICY"] == policyFile, "POLICY is not "+policyFile)
 	var foreign []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {

@@ -24,6 +24,7 @@ type stackAPI struct {
 	async    map[string]any   // of vend; nil for none
 	refuse   map[string]bool  // actions that the shell may not do
 	frozen   bool             // vend's concurrency is zero
+	reserved map[string]int   // concurrency, by name
 	invoke   func(payload []byte) ([]byte, error)
 	url      string
 	code     map[string]deployedCode     // by physical name, and name:version
@@ -48,6 +49,7 @@ func newStackAPI(url string) *stackAPI {
 			"CommandsUrl":           url + "/slack/commands",
 			"InteractionsUrl":       url + "/slack/interactions",
 			"OptionsUrl":            url + "/slack/options",
+			"CommandUrl":            url + "/v1",
 			"State":                 "open",
 			"Version":               theRelease,
 			"SecretsKey":            "alias/aws-access",
@@ -87,6 +89,7 @@ func newStackAPI(url string) *stackAPI {
 	for _, f := range config.Functions {
 		a.addFunction(f)
 	}
+	a.reserved = map[string]int{a.names["ApiFunction"]: 20}
 	return a
 }
 
@@ -127,6 +130,7 @@ func (a *stackAPI) addFunction(f config.Spec) {
 		"Runtime":          "provided.al2023",
 		"Handler":          "bootstrap",
 		"Role":             role,
+		"Timeout":          int(f.Timeout.Seconds()),
 		"Environment":      map[string]any{"Variables": env},
 	}
 }

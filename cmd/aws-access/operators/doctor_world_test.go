@@ -28,9 +28,11 @@ import (
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
+	"github.com/aws-access/aws-access/pkg/relay"
 	"github.com/aws-access/aws-access/pkg/slackapi"
 	"github.com/aws-access/aws-access/pkg/store/memory"
 	"github.com/aws-access/aws-access/pkg/vend"
+	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 const (
@@ -69,6 +71,10 @@ type testDeployment struct {
 	vend                     functions.Vend
 	slackFunction            *functions.Slack
 	tick                     functions.Tick
+	relay                    http.Handler // of api
+	addresses                []string
+	answerKey                string
+	addressErr, keyErr       error
 
 	mu    sync.Mutex
 	calls int // of STS
@@ -155,6 +161,7 @@ func (c *testDeployment) serve() {
 	for _, f := range config.Functions {
 		c.api.code[c.api.names[f.LogicalID]] = zippedFor(c.t, f, releasedProgram(c.t, f.Name), c.policy.Packed())
 	}
+	mux.HandleFunc("/v1", func(w http.ResponseWriter, r *http.Request) { c.relay.ServeHTTP(w, r) })
 	mux.HandleFunc("/slack/", func(w http.ResponseWriter, r *http.Request) { c.slackFunction.ServeHTTP(w, r) })
 	c.deploy(server.URL)
 	c.must(c.tick.Handle(c.t.Context(), tickEvent))
@@ -193,11 +200,17 @@ func (c *testDeployment) deploy(url string) {
 		Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log,
 		Build: programOf(config.Tick, releasedProgram(c.t, config.Tick)).Build,
 	}
+	c.answerKey, err = newAnswerKey()
+	c.must(err)
+	c.addresses = []string{url + "/v1"}
+	c.relay = relay.NewAPI(c.store, nil, c.clock, log)
 	c.tick = functions.NewTick(d)
 	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
 	c.vend = functions.NewVend(d, functions.Vending{
-		STS:   assumer,
-		Roles: pacedTrials{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
+		STS:        assumer,
+		Address:    func(context.Context) ([]string, error) { return c.addresses, c.addressErr },
+		AnswerKeys: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(c.answerKey), c.keyErr },
+		Roles:      pacedTrials{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
 	})
 }
 
@@ -206,6 +219,16 @@ type pacedTrials struct{ trials func() vend.Trials }
 
 func (s pacedTrials) Try(ctx context.Context, targets []access.Target) []access.Trial {
 	return s.trials().Try(ctx, targets)
+}
+
+// newAnswerKey makes a key as docs/deploy.md says.
+func newAnswerKey() (string, error) {
+	key, err := wire.NewPrivateKey()
+	if err != nil {
+		return "", err
+	}
+	text, err := key.PEM()
+	return text.Reveal(), err
 }
 
 // doctor runs the command, and reads what it printed as JSON.
