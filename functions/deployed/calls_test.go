@@ -167,3 +167,38 @@ func TestAPIContainsNoWayToASecretARoleOrAWrite(t *testing.T) {
 		t.Errorf("api has a policy: %v", err)
 	}
 }
+
+// A pairing code reaches only the person who asked for it, also when calls fail.
+func TestNoPairingCodeIsWrittenAnywhere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wrong []rule
+		gets  bool
+	}{
+		"nothing goes wrong":          {nil, true},
+		"posting fails":               {[]rule{{op: "slack:chat.postEphemeral", how: repeats}}, false},
+		"posted, and the answer lost": {[]rule{{op: "slack:chat.postEphemeral", limit: 2, lost: true}}, true},
+		"the table repeats it":        {[]rule{{op: "dynamodb:TransactWriteItems", by: "vend", how: repeats}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, r := range c.wrong {
+				w.wire.breaks(r)
+			}
+			w.command("U0DEV1", "/aws-access login")
+			w.must(w.quiet())
+			gets := false
+			for _, m := range w.messages(onlyTo("U0DEV1")) {
+				gets = gets || givenCode.MatchString(m.Text)
+			}
+			if gets != c.gets {
+				t.Errorf("the person reads a code: %v, want %v\n%s", gets, c.gets, w.logs("vend"))
+			}
+			for place, text := range w.places() {
+				if givenCode.MatchString(text) {
+					t.Errorf("%s has a pairing code", place)
+				}
+			}
+		})
+	}
+}

@@ -177,12 +177,12 @@ func TestRemovingADeviceTellsItsOwner(t *testing.T) {
 }
 
 func TestEverythingOfAPersonIsRemovedAtOnce(t *testing.T) {
-	if _, any := (DeviceList{}).RemoveAll(pairTime); any {
+	if _, some := (DeviceList{}).RemoveAll(pairTime); some {
 		t.Error("a person without devices has something to remove")
 	}
 	l := orderCode(t, pairOne(t, DeviceList{}, 1, pairTime).List, "another", pairTime).List
-	change, any := l.RemoveAll(pairTime)
-	if !any || len(change.List.Devices)+len(change.List.Codes) != 0 || len(change.Devices) != 1 ||
+	change, some := l.RemoveAll(pairTime)
+	if !some || len(change.List.Devices)+len(change.List.Codes) != 0 || len(change.Devices) != 1 ||
 		Code(change.Devices[0].Check(pairTime)) != CodeDeviceRemoved {
 		t.Errorf("got %+v", change)
 	}

@@ -217,7 +217,8 @@ func TestRemovingADeviceEndsTheGrantsThatItTookKeysFrom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.at(r.ID); got.State != access.Ended || got.Closed.Why != "A computer that had used this access was removed." {
+	const why = "A computer that had used this access was removed."
+	if got := w.at(r.ID); got.State != access.Ended || got.Closed.Why != why {
 		t.Errorf("the grant is %s, because: %s", got.State, got.Closed.Why)
 	}
 	if got := strings.Join(w.notices("U0DEV1"), " "); got != "device_paired device_paired device_removed device_removed" {

@@ -78,8 +78,8 @@ func DeviceNotice(n access.Notice) Message {
 	const tell = "If this was not you, tell your security team"
 	switch n.Kind {
 	case access.DevicePaired:
-		text := ":computer: " + name + " was paired with you, " + formatTime(n.At) + ". It can ask for AWS access and use it " +
-			"in your name until " + formatTime(n.Expires) + ". " + tell + ", and remove it now."
+		text := ":computer: " + name + " was paired with you, " + formatTime(n.At) + ". It can ask for AWS access and use " +
+			"it in your name until " + formatTime(n.Expires) + ". " + tell + ", and remove it now."
 		return Message{Text: text, Blocks: []slack.Block{section(text), actions(removeButton(n.Device))}}
 	case access.DeviceRemoved:
 		return markupMessage(name + " was removed from your paired computers, " + formatTime(n.At) +

@@ -32,6 +32,11 @@ var goodLines = map[string]Line{
 	"  ":     {},
 	" Help ": {Verb: VerbHelp},
 	"list":   {Verb: VerbList},
+	"login":  {Verb: VerbLogin},
+
+	"Devices\n":                {Verb: VerbDevices},
+	`login Admin 1h "why"`:     request("login", "Admin", time.Hour, "why", ""), // an account of that name
+	`"devices" Admin 1h "why"`: request("devices", "Admin", time.Hour, "why", ""),
 
 	`payments-prod ReadOnly 2h "INC-42 stuck payouts"`: request("payments-prod", "ReadOnly", 2*time.Hour,
 		"INC-42 stuck payouts", ""),

@@ -100,7 +100,7 @@ func TestAListFromAStaleIndexShowsThePresentState(t *testing.T) {
 func TestReadsAreConsistentAndOneCall(t *testing.T) {
 	table := dynamotest.NewTable(t)
 	w := &wire{}
-	s := dynamo.New(table.Client(w), table.Name, now).WithDevices(table.Devices)
+	s := dynamo.New(table.Client(w), table.Name, now)
 	if err := save(t.Context(), s, "01A", 1, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +131,36 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		"messages written": {func() error {
 			return s.SaveMessages(t.Context(), "01A", access.Messages{Version: 1})
 		}, "PutItem"},
+	} {
+		w.calls = nil
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		calls := ""
+		for _, call := range w.calls {
+			calls += " " + call.op
+			if call.op != "BatchGetItem" {
+				continue
+			}
+			asked := call.body["RequestItems"].(map[string]any)[table.Name].(map[string]any)
+			if asked["ConsistentRead"] != true {
+				t.Errorf("%s: reads without consistency: %v", name, asked)
+			}
+		}
+		if calls != " "+c.calls {
+			t.Errorf("%s: calls%s, want %s", name, calls, c.calls)
+		}
+	}
+}
+
+func TestReadsOfDevicesAreConsistentAndOneCall(t *testing.T) {
+	table := dynamotest.NewTable(t)
+	w := &wire{}
+	s := dynamo.New(table.Client(w), table.Name, now).WithDevices(table.Devices)
+	for name, c := range map[string]struct {
+		do   func() error
+		call string
+	}{
 		"device":      {func() error { _, err := s.Device(t.Context(), "d"); return err }, "GetItem"},
 		"code":        {func() error { _, err := s.PairingCode(t.Context(), "c"); return err }, "GetItem"},
 		"device list": {func() error { _, err := s.DeviceList(t.Context(), "U0DEV1"); return err }, "GetItem"},
@@ -146,22 +176,12 @@ func TestReadsAreConsistentAndOneCall(t *testing.T) {
 		if err := c.do(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		calls := ""
-		for _, call := range w.calls {
-			calls += " " + call.op
-			if call.op == "GetItem" && (call.body["ConsistentRead"] != true || call.body["TableName"] != table.Devices) {
-				t.Errorf("%s: reads without consistency: %v", name, call.body)
-			}
-			if call.op != "BatchGetItem" {
-				continue
-			}
-			asked := call.body["RequestItems"].(map[string]any)[table.Name].(map[string]any)
-			if asked["ConsistentRead"] != true {
-				t.Errorf("%s: reads without consistency: %v", name, asked)
-			}
+		if len(w.calls) != 1 || w.calls[0].op != c.call {
+			t.Fatalf("%s: %d calls, want one %s", name, len(w.calls), c.call)
 		}
-		if calls != " "+c.calls {
-			t.Errorf("%s: calls%s, want %s", name, calls, c.calls)
+		body := w.calls[0].body
+		if c.call == "GetItem" && (body["ConsistentRead"] != true || body["TableName"] != table.Devices) {
+			t.Errorf("%s: reads without consistency: %v", name, body)
 		}
 	}
 }
