@@ -322,7 +322,7 @@ func TestNoSecretOfACallIsWrittenAnywhere(t *testing.T) {
 		t.Fatalf("only %d secrets are looked for", len(secrets))
 	}
 	places := map[string]string{
-		"the log": w.logs.String(), "Slack": w.world.seen(func(slackfake.Message) bool { return true }),
+		"the log": w.logs.String(), "Slack": w.seen(func(slackfake.Message) bool { return true }),
 		"the table of devices": fmt.Sprint(w.store.DeviceItems()), "the table": fmt.Sprint(w.store.All(t.Context())),
 		"the events": fmt.Sprint(w.store.Events()),
 	}

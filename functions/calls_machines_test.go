@@ -47,8 +47,8 @@ func (w *callWorld) otherCall(
 		r.Header.Set(name, "x")
 	}
 	sum := sha256.Sum256([]byte(body))
-	err = v4.NewSigner().SignHTTP(context.Background(), sdkKeys(c), r, hex.EncodeToString(sum[:]), service, "eu-west-1", now)
-	w.must(err)
+	hash := hex.EncodeToString(sum[:])
+	w.must(v4.NewSigner().SignHTTP(context.Background(), sdkKeys(c), r, hash, service, "eu-west-1", now))
 	_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
 	return wire.AWSProof{
 		Region: "eu-west-1", Date: now.UTC().Format("20060102T150405Z"), Token: c.SessionToken, KeyID: c.AccessKeyID,
@@ -163,13 +163,14 @@ func TestOnlySessionsOfRolesInThePolicyAreMachines(t *testing.T) {
 func TestATokenOfAnotherRunIsRefused(t *testing.T) {
 	w := newCallWorld(t)
 	key := newKey(t)
+	const evil = "https://evil.example.com/v1"
 	thumb, other := key.Public().Thumbprint(), newKey(t).Public().Thumbprint()
 	for name, c := range map[string]struct {
 		changes map[string]any
 		code    string
 	}{
 		"an issuer that the policy does not name": {map[string]any{"iss": "https://evil.example.com"}, "unknown_issuer"},
-		"another audience":                        {map[string]any{"aud": "https://evil.example.com/v1#" + thumb}, "bad_token"},
+		"another audience":                        {map[string]any{"aud": evil + "#" + thumb}, "bad_token"},
 		"another key":                             {map[string]any{"aud": callAddress + "#" + other}, "bad_token"},
 		"a fixed audience":                        {map[string]any{"aud": "sts.amazonaws.com"}, "bad_token"},
 		"two audiences": {map[string]any{"aud": []string{callAddress + "#" + thumb, "x"}},

@@ -268,8 +268,8 @@ func TestADeviceThatCannotBeUsedGetsNothing(t *testing.T) {
 			w.refuse = func(string, string, string) string { return "500" }
 		}, "unknown_person", "unknown_person", 403},
 		"the policy lost the rule": {func(w *callWorld) {
-			text := strings.Replace(readPolicy(w.t), "who: [developers, leads]", "who: [leads]", -1)
-			w.follows(strings.Replace(text, "who: [everyone]", "who: [leads]", -1))
+			text := strings.ReplaceAll(readPolicy(w.t), "who: [developers, leads]", "who: [leads]")
+			w.follows(strings.ReplaceAll(text, "who: [everyone]", "who: [leads]"))
 		}, "unknown_account", "not_allowed", 403},
 	} {
 		t.Run(name, func(t *testing.T) {

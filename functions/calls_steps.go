@@ -160,55 +160,59 @@ func (h *Calls) close(
 // vend hands out a session of the caller's grant for an account and a role. After an
 // answer that could not be made, the order is recorded as failed.
 func (h *Calls) vend(ctx context.Context, c caller, kind access.Kind, keys wire.AnswerKeys) (callAnswer, error) {
-	r, err := h.usable(ctx, c)
+	id, err := h.current(ctx, c)
 	if err != nil {
 		return callAnswer{}, err
 	}
-	if r.State == access.Pending {
-		return h.grant(r), nil
-	}
 	out, err := h.Vend.Do(ctx, access.Order{
-		ID: c.ID(), Request: r.ID, By: c.person().ID, Kind: kind, At: h.Now(), Device: c.device.ID, Machine: c.machine,
+		ID: c.ID(), Request: id, By: c.person().ID, Kind: kind, At: h.Now(), Device: c.device.ID, Machine: c.machine,
+		Paired: c.device,
 	})
 	var sealed wire.Response
 	if err == nil {
 		sealed, err = h.seal(ctx, c, out, keys)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return callAnswer{sealed: &sealed}, nil
-	}
-	if out.Ordered && access.Code(err) != access.CodeOrderRepeated {
-		err = access.Join(err, h.Vend.Fail(ctx, r.ID, c.ID(), failureCode(err)))
+	case out.Ordered:
+		return callAnswer{}, access.Join(err, h.Vend.Fail(ctx, id, c.ID(), failureCode(err)))
+	case access.Code(err) == access.CodeStillPending:
+		return h.grant(out.Request), nil
+	case isOver(access.Code(err)):
+		err = noGrant(c)
 	}
 	return callAnswer{}, err
 }
 
-// usable returns the caller's grant for the account and role of a call, or the request
-// that is pending. It only saves calls: lifecycle.Vend decides.
+// current returns the id of the caller's grant for the account and role of a call, or of
+// the request for it. It may be over; lifecycle.Vend decides.
 //
-// Refusals: no_grant, ended, revoked.
-func (h *Calls) usable(ctx context.Context, c caller) (access.Request, error) {
-	p, none := c.Payload, access.RefuseNoGrant(c.Payload.Role, c.Payload.Account)
+// Refusals: no_grant.
+func (h *Calls) current(ctx context.Context, c caller) (string, error) {
 	_, asker, err := h.Store.LoadForSubmit(ctx, c.person().AskerID(), "")
 	if err != nil {
-		return access.Request{}, fmt.Errorf("load the requests of %s: %w", c.person().ID, err)
+		return "", fmt.Errorf("load the requests of %s: %w", c.person().ID, err)
 	}
-	account, role := h.Policy.Named(p.Account, p.Role)
+	account, role := h.Policy.Named(c.Payload.Account, c.Payload.Role)
 	id := asker.Has(c.person(), account.ID, role)
 	if account.ID == "" || id == "" {
-		return access.Request{}, none
+		return "", noGrant(c)
 	}
-	r, _, err := h.Store.Messages(ctx, id)
-	if err != nil {
-		return access.Request{}, fmt.Errorf("load request %s: %w", id, err)
+	return id, nil
+}
+
+func noGrant(c caller) error { return access.RefuseNoGrant(c.Payload.Role, c.Payload.Account) }
+
+// isOver reports whether a refusal means that the last request is over in a way after which
+// it is asked for again. After a grant that was given back or revoked, the command does not
+// ask by itself, so it is told.
+func isOver(code string) bool {
+	switch code {
+	case access.CodeExpired, access.CodeAlreadyDenied, access.CodeCancelled, access.CodeTimedOut:
+		return true
 	}
-	switch r = r.At(h.Now()); r.State {
-	case access.Pending, access.Active:
-		return r, nil
-	case access.Ended, access.Revoked: // the command does not ask again by itself
-		return access.Request{}, r.StateRefusal()
-	}
-	return access.Request{}, none
+	return false
 }
 
 // seal seals keys or a link to the call. Nothing of them is shown after the grant's end.

@@ -274,7 +274,7 @@ func TestAnAnswerKeyThatCannotBeUsedIsReported(t *testing.T) {
 		strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	wantText(t, "operators", w.world.seen(in("C0OPS")), "answer key cannot be used")
+	wantText(t, "operators", w.seen(in("C0OPS")), "answer key cannot be used")
 	if strings.Contains(w.logs.String(), "canary-key") {
 		t.Error("the log has a part of the key")
 	}

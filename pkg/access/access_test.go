@@ -289,7 +289,8 @@ func TestStricterPolicyEndsTheGrantEarlier(t *testing.T) {
 		t.Errorf("ends %s, %v; want %s", r.Ends, err, noon.Add(time.Hour))
 	}
 	late := noon.Add(time.Hour)
-	if _, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: late}, strict, late); Code(err) != "expired" {
+	_, _, err = made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: late}, strict, late)
+	if Code(err) != "expired" {
 		t.Errorf("an hour later: got %v, want expired", err)
 	}
 	console := made(t, Active)

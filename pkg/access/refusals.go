@@ -40,6 +40,11 @@ const (
 	CodeCodeUsed        = "code_used"
 	CodeNotYours        = "not_yours"
 	CodeDeactivated     = "deactivated"
+	CodeStillPending    = "still_pending"
+	CodeAlreadyDenied   = "already_denied"
+	CodeCancelled       = "cancelled"
+	CodeTimedOut        = "timed_out"
+	CodeExpired         = "expired"
 )
 
 // The next steps that several refusals name.
@@ -786,7 +791,7 @@ func RefuseNotYourGrant(requester string) error {
 
 // RefuseStillPending is still_pending.
 func RefuseStillPending() error {
-	return refuse("still_pending", "This request has not been decided yet.", "")
+	return refuse(CodeStillPending, "This request has not been decided yet.", "")
 }
 
 // RefuseAlreadyApproved is already_approved.
@@ -801,24 +806,24 @@ func RefuseAlreadyActive(starts time.Time) error {
 
 // RefuseAlreadyDenied is already_denied.
 func RefuseAlreadyDenied(c Closing) error {
-	return refuse("already_denied", "Already denied by "+c.byAndAt()+".", "")
+	return refuse(CodeAlreadyDenied, "Already denied by "+c.byAndAt()+".", "")
 }
 
 // RefuseCancelled is cancelled.
 func RefuseCancelled(c Closing) error {
-	return refuse("cancelled", "This request was cancelled by "+c.byAndAt()+".", "")
+	return refuse(CodeCancelled, "This request was cancelled by "+c.byAndAt()+".", "")
 }
 
 // RefuseTimedOut is timed_out.
 func RefuseTimedOut(answerBy time.Time) error {
-	return refuse("timed_out", "Nobody decided this request by "+FormatTime(answerBy)+", so it timed out.",
+	return refuse(CodeTimedOut, "Nobody decided this request by "+FormatTime(answerBy)+", so it timed out.",
 		"Its requester can ask again with /aws-access.")
 }
 
 // RefuseExpired is expired: the grant ended at ends. Request.StateRefusal decides
 // it; vend.Assume repeats it before it calls STS.
 func RefuseExpired(ends time.Time) error {
-	return refuse("expired", "This access ended at "+FormatTime(ends)+".", askAgain)
+	return refuse(CodeExpired, "This access ended at "+FormatTime(ends)+".", askAgain)
 }
 
 // RefuseEnded is ended: the requester gave the access back.

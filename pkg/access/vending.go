@@ -72,6 +72,7 @@ type Order struct {
 	// Device and Machine are never part of an order that another function sends. Vend
 	// sets one of them for a call whose signature or proof it has checked itself.
 	Device  string  `json:"-"` // thumbprint of the device of By that calls; "" for none
+	Paired  Device  `json:"-"` // that device, as vend has just read it
 	Machine *Person `json:"-"` // the machine that calls, as its proof describes it; nil for a person
 }
 

@@ -28,7 +28,9 @@ rules:
 func machineWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.policy = compiled(t, forMachines)
-	w.tick()
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -159,7 +161,9 @@ func TestTheStarterOfAMachineIsKeptWithItsRequest(t *testing.T) {
 	lead.Email = "renamed@example.com"
 	w.people["U0LEAD1"] = lead
 	w.advance(10 * time.Minute)
-	w.tick()
+	if err := w.tick(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.approve(r.ID, "U0LEAD1"); access.Code(err) != "self_approval" {
 		t.Errorf("the starter approves: %v", err)
 	}
@@ -212,7 +216,7 @@ func TestAnOrderOfADeviceNeedsTheDevice(t *testing.T) {
 	removed.Removed = noon
 	order := func(id, by string) error {
 		_, err := Vend{Step: w.step(), STS: w, Devices: known}.Do(context.Background(), access.Order{
-			ID: id, Request: r.ID, By: by, Device: "laptop", Kind: access.Keys, At: w.clock(),
+			ID: id, Request: r.ID, By: by, Device: "laptop", Paired: known["laptop"], Kind: access.Keys, At: w.clock(),
 		})
 		return err
 	}

@@ -192,8 +192,12 @@ func (w *world) used(by, device string) access.Request {
 		w.t.Fatal(err)
 	}
 	v := Vend{Step: w.step(), STS: w, Devices: pairing{w}}
+	paired, err := w.store.Device(context.Background(), device)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	if _, err = v.Do(context.Background(), access.Order{
-		ID: "o", Request: r.ID, By: by, Kind: access.Keys, At: w.clock(), Device: device,
+		ID: "o", Request: r.ID, By: by, Kind: access.Keys, At: w.clock(), Device: device, Paired: paired,
 	}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -234,7 +238,7 @@ func TestTheDeviceOfAnExpiredSessionIsRemembered(t *testing.T) {
 	w.advance(30 * time.Minute)
 	v := Vend{Step: w.step(), STS: w, Devices: pairing{w}}
 	if _, err := v.Do(t.Context(), access.Order{
-		ID: "o2", Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: w.clock(), Device: second.ID,
+		ID: "o2", Request: r.ID, By: "U0DEV1", Kind: access.Keys, At: w.clock(), Device: second.ID, Paired: second,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	}
 	// A device that was removed meanwhile gets nothing. One that is removed from now on is
 	// named in the recorded session, so its removal ends the grant.
-	if err := s.checkDevice(ctx, o); err != nil {
+	if err := s.checkAgain(ctx, o); err != nil {
 		return out, err
 	}
 	out.Credentials = credentials
@@ -137,9 +137,10 @@ func (s Vend) order(
 		return refused(m.request.CheckRepeated(o.ID))
 	case !o.Form.Known() || o.Form != access.Shell && o.Kind != access.Keys:
 		return refused(access.RefuseUnknownKeysForm())
-	}
-	if err := s.checkDevice(ctx, o); err != nil {
-		return refused(err)
+	case s.checkDevice(o, o.Paired) != nil:
+		return refused(s.checkDevice(o, o.Paired))
+	case (o.Device != "" || o.Machine != nil) && m.request.State != access.Active: // a program may ask often
+		return refused(m.request.StateRefusal())
 	}
 	met := s.Roster.people(ctx, m.directory, approvers(m.request))
 	if o.Machine != nil {
@@ -189,7 +190,18 @@ func isRequester(o access.Order, r access.Request) bool {
 }
 
 // checkDevice refuses an order of a device that is none of the requester's now.
-func (s Vend) checkDevice(ctx context.Context, o access.Order) error {
+func (s Vend) checkDevice(o access.Order, d access.Device) error {
+	switch {
+	case o.Device == "":
+		return nil
+	case d.ID != o.Device || d.Owner != o.By:
+		return access.RefuseUnknownDevice()
+	}
+	return s.CheckDevice(d)
+}
+
+// checkAgain reads the device of an order, and checks it.
+func (s Vend) checkAgain(ctx context.Context, o access.Order) error {
 	switch {
 	case o.Device == "":
 		return nil
@@ -200,10 +212,7 @@ func (s Vend) checkDevice(ctx context.Context, o access.Order) error {
 	if err != nil {
 		return fmt.Errorf("load device %s: %w", o.Device, err)
 	}
-	if d.ID != o.Device || d.Owner != o.By {
-		return access.RefuseUnknownDevice()
-	}
-	return s.CheckDevice(d)
+	return s.checkDevice(o, d)
 }
 
 // CheckDevice refuses a device that cannot be used now, under today's policy. Refusals:

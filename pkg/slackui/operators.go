@@ -186,7 +186,8 @@ func TooManyRequests(id, name string, limit int) string {
 	return flood(id, name, fmt.Sprintf("asked more than %d times within an hour", limit))
 }
 
-// TooManyOfPipeline says that the runs of a pipeline asked more than limit times within an hour. name is that of one run.
+// TooManyOfPipeline says that the runs of a pipeline asked more than limit times within an hour. name is that of one of
+// them.
 func TooManyOfPipeline(name string, limit int) string {
 	return fmt.Sprintf("The pipeline of the machine “%s” asked more than %d times within an hour. The rest is refused, "+
 		"and others are not affected.", name, limit)
