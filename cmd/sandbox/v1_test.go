@@ -66,6 +66,20 @@ func TestAMachineInAWSGetsKeysOfItsOwn(t *testing.T) {
 	}
 }
 
+// A machine that knows nothing of the sandbox signs for the STS of its Region.
+func TestAMachineMaySignForTheSTSOfItsRegion(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	p := sandboxtest.NewMachine(b, build)
+	p.Endpoint = ""
+	if status, _, refused := p.Asks("payments-dev", "Deploy", "1h"); status != http.StatusOK {
+		t.Errorf("got %d %+v", status, refused)
+	}
+	p.Endpoint = "http://127.0.0.1:1/aws"
+	if status, _, refused := p.Asks("payments-dev", "Deploy", "1h"); refused.Code != "bad_proof" {
+		t.Errorf("another endpoint: got %d %+v", status, refused)
+	}
+}
+
 // A run whose rule needs a lead waits for the click, as a person does.
 func TestAPipelineWaitsForTheClick(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
@@ -189,5 +203,41 @@ func TestADeviceIsPairedAndGetsKeysUntilItsOwnerGivesThemBack(t *testing.T) {
 	}
 	if s := b.State(); s.V1[len(s.V1)-1].Code == "" || !s.V1[2].Sealed || s.V1[2].Op != "keys" {
 		t.Errorf("the calls are %+v", s.V1)
+	}
+}
+
+// What the relay refuses is not signed, and a reset forgets every device and the answer key.
+func TestACallThatIsNoneNeverReachesVend(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	p := sandboxtest.NewDevice(b, "U0DEV1")
+	list := p.Sign(wire.Payload{Op: wire.List}).Body.Reveal()
+	stranger := sandboxtest.NewProgram(b).Sign(wire.Payload{Op: wire.List}).Body.Reveal()
+	calls := len(b.State().V1)
+	vended := b.State().Calls["invoke:vend"]
+	const kind = "application/jose"
+	for what, c := range map[string]struct {
+		method, kind, body string
+		want               int
+	}{
+		"another method":      {http.MethodGet, kind, "", http.StatusMethodNotAllowed},
+		"a form":              {http.MethodPost, "application/x-www-form-urlencoded", list, http.StatusUnsupportedMediaType},
+		"nothing":             {http.MethodPost, kind, "", http.StatusBadRequest},
+		"a long body":         {http.MethodPost, kind, strings.Repeat("x", wire.MaxCall+1), http.StatusRequestEntityTooLarge},
+		"a changed signature": {http.MethodPost, kind, list[:len(list)-4] + "AAAA", http.StatusUnauthorized},
+		"an unknown device":   {http.MethodPost, kind, stranger, http.StatusUnauthorized},
+	} {
+		status, text := b.Send(c.method, "/v1", c.body, "Content-Type", c.kind)
+		if status != c.want || !strings.HasPrefix(text, `{"code":"`) {
+			t.Errorf("%s: got %d %s, want %d", what, status, text, c.want)
+		}
+	}
+	s := b.State()
+	if s.Calls["invoke:vend"] != vended || len(s.V1) != calls+6 {
+		t.Errorf("vend was called %d times, and %d calls are shown", s.Calls["invoke:vend"]-vended, len(s.V1)-calls)
+	}
+	before := s.URL
+	b.Do("reset", "{}")
+	if after := b.State(); after.URL == before || len(after.Devices) != 0 || len(after.V1) != 0 {
+		t.Errorf("after a reset: the URL %s, %d devices, %d calls", after.URL, len(after.Devices), len(after.V1))
 	}
 }

@@ -54,6 +54,7 @@ type Request struct {
 	ID          string        `json:"id"`
 	State       string        `json:"state"`
 	Requester   string        `json:"requester"`
+	Name        string        `json:"requester_name"`
 	Account     string        `json:"account"`
 	AccountName string        `json:"account_name"`
 	Role        string        `json:"role"`
@@ -85,6 +86,8 @@ type AuditEntry struct {
 	Seq         int        `json:"seq"`
 	At          time.Time  `json:"at"`
 	Actor       string     `json:"actor"`
+	ActorName   string     `json:"actor_name"`
+	Device      string     `json:"device,omitempty"` // that ordered a session
 	Verb        string     `json:"verb"`
 	From        string     `json:"from"`
 	To          string     `json:"to"`
@@ -143,7 +146,7 @@ func targetDenies(aws *awsfake.Server) []awsfake.InlinePolicy {
 
 func request(r access.Request) Request {
 	out := Request{
-		ID: r.ID, State: string(r.State), Requester: r.Requester.ID,
+		ID: r.ID, State: string(r.State), Requester: r.Requester.ID, Name: r.Requester.Name,
 		Account: r.Account, AccountName: r.AccountName, Role: r.Role, Reason: r.Reason, Ticket: r.Ticket,
 		Asked: access.FormatLength(r.Asked), Max: access.FormatLength(r.For),
 		Submitted: r.Submitted, AnswerBy: r.AnswerBy, Starts: optional(r.Starts), Ends: optional(r.Ends),
@@ -158,7 +161,7 @@ func request(r access.Request) Request {
 
 func auditEntry(e access.Event) AuditEntry {
 	return AuditEntry{
-		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, Verb: string(e.Verb),
+		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, ActorName: e.Actor.Name, Device: e.Device, Verb: string(e.Verb),
 		From: string(e.From), To: string(e.To), Account: e.Account, Role: e.Role, Why: e.Why,
 		Outcome: string(e.Outcome), Kind: string(e.Kind), AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
 	}

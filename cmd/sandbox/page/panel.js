@@ -174,7 +174,7 @@ export class Panel {
     const names = this.o.names();
     const summary = [
       h("div", { class: "line" }, h("b", {}, r.account_name || r.account), h("span", { class: "dim" }, r.role), badge(r.state)),
-      h("div", { class: "line dim" }, h("span", {}, who(r.requester, names)), remaining(r)),
+      h("div", { class: "line dim" }, h("span", {}, requester(r, names)), remaining(r)),
     ];
     return this.fold(`request-${r.id}`, summary, this.requestFacts(r));
   }
@@ -213,13 +213,14 @@ export class Panel {
     const t = instant(e.at);
     const actor = idOf(e.actor);
     const isPerson = state.users.some((u) => u.id === actor);
-    const name = isPerson ? who(e.actor, names) : "time";
+    const isMachine = !isPerson && /^M/.test(actor);
+    const name = isPerson ? who(e.actor, names) : isMachine ? e.actor_name || "a machine" : "time";
     const move = e.from && e.from !== e.to ? `${words(e.from)} → ${words(e.to)}` : words(e.to);
     return h(
       "li",
       { class: fresh ? "fresh" : "", title: [`request ${e.request}`, e.why].filter(Boolean).join("\n") },
       h("time", { title: dayAndYear(t) }, fullTime(t)),
-      isPerson ? face(actor, name, "tiny") : h("span", { class: "face tiny clockwork", "aria-hidden": "true" }, "⏱"),
+      isPerson ? face(actor, name, "tiny") : h("span", { class: "face tiny clockwork", "aria-hidden": "true" }, isMachine ? "⚙" : "⏱"),
       h("span", { class: "deed" }, h("b", {}, name), " ", [e.verb, e.kind].filter(Boolean).join(" "), e.outcome ? h("small", {}, ` ${e.outcome}`) : null),
       h("span", { class: "move", title: move }, badge(e.to)),
     );
@@ -236,6 +237,9 @@ export class Panel {
     );
   }
 }
+
+// requester is the name of a person, or of a machine that asks.
+const requester = (r, names) => (/^M/.test(r.requester) ? r.requester_name : who(r.requester, names));
 
 // remaining counts down to the time at which a request changes next.
 function remaining(r) {

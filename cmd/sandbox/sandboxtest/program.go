@@ -23,6 +23,10 @@ type Program struct {
 	Caller wire.Caller
 	// Prove adds the proof of a machine to a payload; nil for a device.
 	Prove func(*wire.Payload)
+	// Credentials are those of a machine in AWS.
+	Credentials aws.Credentials
+	// Endpoint is the address of STS for which a machine in AWS signs; "" for that of its Region.
+	Endpoint string
 	// Now is the time that the program takes for the present one.
 	Now func() time.Time
 }
@@ -72,20 +76,21 @@ func NewDevice(b *Sandbox, owner string) *Program {
 func NewMachine(b *Sandbox, order string) *Program {
 	b.T.Helper()
 	p := NewProgram(b)
+	p.Endpoint = b.URL + "/aws"
 	var keys struct {
 		AccessKeyId, SecretAccessKey, SessionToken string
 	}
 	if err := json.Unmarshal([]byte(b.Do("machines", order)), &keys); err != nil {
 		b.T.Fatal(err)
 	}
-	c := aws.Credentials{
+	p.Credentials = aws.Credentials{
 		AccessKeyID: keys.AccessKeyId, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken,
 	}
 	p.Prove = func(payload *wire.Payload) {
 		q := machine.Question{
-			Audience: p.Caller.Server.Address, Key: p.Caller.Key.Public().Thumbprint(), Endpoint: b.URL + "/aws",
+			Audience: p.Caller.Server.Address, Key: p.Caller.Key.Public().Thumbprint(), Endpoint: p.Endpoint,
 		}
-		proof, err := q.Sign(b.T.Context(), "eu-west-1", c, time.Now())
+		proof, err := q.Sign(b.T.Context(), "eu-west-1", p.Credentials, time.Now())
 		if err != nil {
 			b.T.Fatal(err)
 		}

@@ -18,7 +18,6 @@ import (
 	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/handoff"
-	"github.com/aws-access/aws-access/pkg/machine"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/relay"
 	"github.com/aws-access/aws-access/pkg/slackapi"
@@ -116,18 +115,6 @@ func (w *World) addresses(context.Context) ([]string, error) {
 		all = append(all, "http://localhost:"+rest)
 	}
 	return all, nil
-}
-
-// judge judges the proofs of machines: at the STS that machines sign for, by the time
-// of this computer, because machines sign with it; and by the keys of the fake issuers.
-func (w *World) judge(p *policy.Policy) machine.Judge {
-	question := machine.Question{Endpoint: cmp.Or(w.settings.STS.URL, w.publicURL+"/aws")}
-	return machine.Judge{
-		STS: machine.STS{Question: question, Client: machine.NewClient(), Now: time.Now},
-		Tokens: &machine.Tokens{
-			Issuers: p.Issuers(), Client: w.Issuers.client(), Now: w.Clock.Now, Loopback: true,
-		},
-	}
 }
 
 func newID() string { return ulid.Make().String() }

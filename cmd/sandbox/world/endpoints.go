@@ -22,6 +22,7 @@ func (w *World) internalEndpoints() http.Handler {
 	m := http.NewServeMux()
 	w.mountFakes(m)
 	m.HandleFunc("GET "+issuersPath, w.Issuers.documents)
+	m.HandleFunc("POST "+stsPath, w.asSTS)
 	m.Handle("POST /lambda/2015-03-31/functions/{function}/invocations", invocations{
 		orders: w.Secrets.SlackKeys.AccessKeyID, waits: w.Secrets.APIKeys.AccessKeyID, function: functionARN("vend"),
 		calls: w.Calls, faults: w.Faults, order: w.Engine.order,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -117,15 +118,12 @@ const issuersPath = "/issuers/"
 func (i *Issuers) client() *http.Client {
 	client := machine.NewClient()
 	network := client.Transport
+	fakes := leadTo(network, func(u *url.URL) (target, host string) { return i.internal + issuersPath + u.Host + u.Path, "" })
 	client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Scheme != "https" {
 			return network.RoundTrip(r)
 		}
-		inside, err := http.NewRequestWithContext(r.Context(), r.Method, i.internal+issuersPath+r.URL.Host+r.URL.Path, r.Body)
-		if err != nil {
-			return nil, fmt.Errorf("lead a request to a fake issuer: %w", err)
-		}
-		return network.RoundTrip(inside)
+		return fakes.RoundTrip(r)
 	})
 	return client
 }

@@ -153,6 +153,8 @@ func newLeakTest(t *testing.T, echo string, change ...func(*world.Settings)) *le
 	l.collect("the vend function's key", w.Secrets.VendKeys.SecretKey.Reveal())
 	l.collect("the vend function's token", w.Secrets.VendKeys.SessionToken.Reveal())
 	l.collect("the slack function's key", w.Secrets.SlackKeys.SecretKey.Reveal())
+	l.collect("the api function's key", w.Secrets.APIKeys.SecretKey.Reveal())
+	l.collectPEM("the answer key", w.Secrets.AnswerKey)
 
 	v := w.VendFunction()
 	if echo == "signin" {
@@ -162,6 +164,7 @@ func newLeakTest(t *testing.T, echo string, change ...func(*world.Settings)) *le
 		v.Step.STS = w.Assumer(echoing{})
 	}
 	v.Step.STS, v.SignIn = collectingSTS{l, v.Step.STS.Assume}, collectingSignIn{l, v.SignIn.Link}
+	v.Calls.Vend.STS, v.Calls.SignIn = v.Step.STS, v.SignIn
 	w.ReplaceFunctions(func(name string, instance func() lambda.Handler) func() lambda.Handler {
 		if name == "vend" {
 			instance = func() lambda.Handler { return lambda.NewHandler(v.Handle) }
