@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -103,10 +104,16 @@ func (w *world) allPermissions() []permission {
 		{"assume a role on another path", w.assume(otherPath, w.external), ""},
 		{"assume a role in the bastion account", w.assume(inBastion, w.external), ""},
 		{"assume vend's role", w.assume(w.outputs["VendRoleArn"], w.external), ""},
-		{"read the bot token", w.reads("/jit-access/slack/bot-token"), strings.Join(functions, " ")},
+		{"read the bot token", w.reads("/jit-access/slack/bot-token"),
+			strings.Replace(strings.Join(functions, " "), "ApiFunction", "", 1)},
 		{"read the signing secret", w.reads("/jit-access/slack/signing-secret"), "SlackFunction"},
 		{"read the external id", w.reads("/jit-access/external-id"), "VendFunction"},
-		{"invoke vend", w.invokes("VendFunction"), "SlackFunction"},
+		{"read the answer key", w.reads("/jit-access/answer-key"), "VendFunction"},
+		{"read the address of the command line", w.reads("/jit-access/url"), "VendFunction"},
+		{"read a device", w.readsDevice, "ApiFunction VendFunction"},
+		{"write a device", w.writesDevice, "VendFunction"},
+		{"invoke vend", w.invokes("VendFunction"), "SlackFunction ApiFunction"},
+		{"invoke api", w.invokes("ApiFunction"), ""},
 		{"invoke tick", w.invokes("TickFunction"), ""},
 		{"read the whole table", w.scans, ""},
 	}
@@ -171,7 +178,25 @@ func (w *world) scans(k keys) error {
 	return err
 }
 
-// endpoints checks that exactly three paths are reachable from the internet.
+func deviceKey() map[string]dynamodbtypes.AttributeValue {
+	return map[string]dynamodbtypes.AttributeValue{
+		"pk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"}, "sk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"},
+	}
+}
+
+func (w *world) readsDevice(k keys) error {
+	_, err := w.dynamodb(k).GetItem(w.t.Context(),
+		&dynamodb.GetItemInput{TableName: aws.String(w.outputs["DevicesTable"]), Key: deviceKey()})
+	return err
+}
+
+func (w *world) writesDevice(k keys) error {
+	_, err := w.dynamodb(k).PutItem(w.t.Context(),
+		&dynamodb.PutItemInput{TableName: aws.String(w.outputs["DevicesTable"]), Item: deviceKey()})
+	return err
+}
+
+// endpoints checks that exactly four paths are reachable from the internet.
 func (w *world) endpoints() {
 	for _, d := range []struct {
 		method, path string
@@ -186,6 +211,9 @@ func (w *world) endpoints() {
 		{http.MethodDelete, "/slack/commands", http.StatusNotFound},
 		{http.MethodPost, "/slack", http.StatusNotFound},
 		{http.MethodPost, "/slack/commands/more", http.StatusNotFound},
+		{http.MethodPost, "/v1", http.StatusUnsupportedMediaType}, // no call
+		{http.MethodGet, "/v1", http.StatusNotFound},
+		{http.MethodPost, "/v1/more", http.StatusNotFound},
 		{http.MethodPost, "/vend", http.StatusNotFound},
 		{http.MethodPost, "/", http.StatusNotFound},
 	} {
@@ -201,6 +229,10 @@ func (w *world) endpoints() {
 	statements := w.resourcePolicy(w.physical("SlackFunction"))
 	if len(statements) != 2 || !strings.Contains(fmt.Sprint(statements), "apigateway.amazonaws.com") {
 		w.t.Errorf("the policy of slack is %v, want only the API", statements)
+	}
+	statements = w.resourcePolicy(w.physical("ApiFunction"))
+	if len(statements) != 1 || !strings.Contains(fmt.Sprint(statements), "apigateway.amazonaws.com") {
+		w.t.Errorf("the policy of api is %v, want only the API", statements)
 	}
 	unsigned := fmt.Sprintf("%s/2015-03-31/functions/%s/invocations", *w.endpoint(), vend)
 	if got := w.calls(http.MethodPost, unsigned, http.DefaultClient); got != http.StatusForbidden {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
+	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 // world is the deployed product, with everything that it uses.
@@ -27,6 +28,7 @@ type world struct {
 	slack     *slackfake.Server
 	signing   access.Secret
 	external  string
+	answers   string            // PEM of the key that signs answers to the command line
 	outputs   map[string]string // of the stack
 	vend      keys              // of the vend function, in its second version
 	operators keys              // of a user with the permissions of doctor
@@ -41,6 +43,11 @@ func newWorld(t *testing.T) *world {
 		t: t, whole: t, settings: readSettings(t),
 		signing: access.NewSecret("local-signing-secret"), external: "local-external-id-of-32-characters",
 	}
+	key, err := wire.NewPrivateKey()
+	w.must(err)
+	pem, err := key.PEM()
+	w.must(err)
+	w.answers = pem.Reveal()
 	mux := http.NewServeMux()
 	fakes := httptest.NewServer(mux)
 	t.Cleanup(fakes.Close)
@@ -64,6 +71,7 @@ func (w *world) putSecrets() {
 		"/jit-access/slack/bot-token":      botToken,
 		"/jit-access/slack/signing-secret": w.signing.Reveal(),
 		"/jit-access/external-id":          w.external,
+		"/jit-access/answer-key":           w.answers,
 	} {
 		_, err := w.ssm(rootOf(bastion)).PutParameter(w.t.Context(), &ssm.PutParameterInput{
 			Name: &name, Value: &secret, KeyId: key, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
