@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ var role = map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AS
 
 func TestMachineInAWSProvesItselfToThisServerByThisKey(t *testing.T) {
 	awsIs(t, role)
-	identity, err := FindAWS(t.Context())
+	identity, err := FindAWS(t.Context(), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestMachineWithoutARoleIsToldSo(t *testing.T) {
 			"AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}, "the Region is not known"},
 	} {
 		awsIs(t, c.values)
-		identity, err := FindAWS(t.Context())
+		identity, err := FindAWS(t.Context(), os.Getenv)
 		if err == nil {
 			var p wire.Payload
 			err = identity.Prove(t.Context(), machine.Question{}, time.Now(), &p)
@@ -103,7 +104,7 @@ func TestMachineWithoutARoleIsToldSo(t *testing.T) {
 
 // tokenOf makes something with the form of a token.
 func tokenOf(expires time.Time, audience string) string {
-	claims := fmt.Sprintf(`{"exp":%d,"aud":%q}`, expires.Unix(), audience)
+	claims := fmt.Sprintf(`{"iat":%d,"exp":%d,"aud":%q}`, time.Now().Unix(), expires.Unix(), audience)
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2lnbmF0dXJl"
 }
 

@@ -38,26 +38,28 @@ func (t *Token) Prove(ctx context.Context, q machine.Question, now time.Time, p 
 		if err != nil {
 			return err
 		}
-		t.last, t.good = token, now.Add(lifeOf(token, now)/2)
+		t.last, t.good = token, now.Add(lifeOf(token)/2)
 	}
 	p.OIDC = t.last
 	return nil
 }
 
-// lifeOf reads how long a token is valid still; 0 if that cannot be read.
-func lifeOf(token access.Secret, now time.Time) time.Duration {
+// lifeOf reads how long a token is valid from its beginning on; 0 if that cannot be read. No clock is asked,
+// because that of the issuer may be another one.
+func lifeOf(token access.Secret) time.Duration {
 	parts := strings.Split(token.Reveal(), ".")
 	var claims struct {
+		Issued  int64 `json:"iat"`
 		Expires int64 `json:"exp"`
 	}
 	if len(parts) != 3 {
 		return 0
 	}
 	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil {
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Issued == 0 {
 		return 0
 	}
-	return max(0, min(time.Unix(claims.Expires, 0).Sub(now), 10*time.Minute))
+	return max(0, min(time.Unix(claims.Expires, 0).Sub(time.Unix(claims.Issued, 0)), 10*time.Minute))
 }
 
 // Variables of GitHub Actions: https://docs.github.com/en/actions/reference/security/oidc

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -130,6 +131,7 @@ func (e *Env) cacheOf(h *home.Home) (*home.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
+	cache.Wait = cmp.Or(e.cacheWait, cache.Wait)
 	cache.Warn = func(err error) { e.say("The keys could not be kept, so the next program asks again: %v", err) }
 	return cache, nil
 }

@@ -37,7 +37,8 @@ type Env struct {
 	// Pause waits while a request is pending.
 	Pause func(ctx context.Context, d time.Duration) error
 
-	callers callers
+	callers   callers
+	cacheWait time.Duration // for another process that vends; 0 for the cache's own limit
 }
 
 // NewEnv returns what the program itself has.

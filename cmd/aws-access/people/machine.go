@@ -42,7 +42,7 @@ func (e *Env) machineClient(ctx context.Context, as As) (*client.Client, error) 
 	c := e.bareClient(server, key)
 	switch as.Machine {
 	case "aws":
-		c.Identity, err = client.FindAWS(ctx)
+		c.Identity, err = client.FindAWS(ctx, e.Getenv)
 	case "github":
 		c.Identity, err = client.GitHub(e.Getenv, c.HTTP)
 	case "oidc":
