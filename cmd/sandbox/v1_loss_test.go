@@ -27,11 +27,11 @@ func send(p *sandboxtest.Program, sent *wire.Sent) (answer wire.Answer, ok bool)
 }
 
 // until makes calls, as somebody who runs the command again, until one has this status.
-func until(p *sandboxtest.Program, status int, make func() *wire.Sent) (answer wire.Answer) {
+func until(p *sandboxtest.Program, status int, sign func() *wire.Sent) (answer wire.Answer) {
 	p.B.T.Helper()
 	var said []string
 	for range tries {
-		answer, ok := send(p, make())
+		answer, ok := send(p, sign())
 		if ok && answer.Status == status {
 			return answer
 		}

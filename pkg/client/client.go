@@ -57,15 +57,6 @@ func (c *Client) Do(ctx context.Context, p wire.Payload) (Answer, error) {
 	})
 }
 
-// signingTime is the time by which a machine signs for AWS. A server on this computer is the sandbox. Its
-// clock may be wound, and AWS's is not.
-func (c *Client) signingTime(now time.Time) time.Time {
-	if c.Server.Loopback() {
-		return c.Now()
-	}
-	return now
-}
-
 // Pair makes the key a device, by a code from Slack. The name is the computer's, and may be empty.
 //
 // Errors are those of Do.

@@ -161,7 +161,8 @@ func request(r access.Request) Request {
 
 func auditEntry(e access.Event) AuditEntry {
 	return AuditEntry{
-		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, ActorName: e.Actor.Name, Device: e.Device, Verb: string(e.Verb),
+		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, ActorName: e.Actor.Name, Device: e.Device,
+		Verb: string(e.Verb),
 		From: string(e.From), To: string(e.To), Account: e.Account, Role: e.Role, Why: e.Why,
 		Outcome: string(e.Outcome), Kind: string(e.Kind), AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
 	}

@@ -118,7 +118,9 @@ const issuersPath = "/issuers/"
 func (i *Issuers) client() *http.Client {
 	client := machine.NewClient()
 	network := client.Transport
-	fakes := leadTo(network, func(u *url.URL) (target, host string) { return i.internal + issuersPath + u.Host + u.Path, "" })
+	fakes := leadTo(network, func(u *url.URL) (target, host string) {
+		return i.internal + issuersPath + u.Host + u.Path, ""
+	})
 	client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Scheme != "https" {
 			return network.RoundTrip(r)
