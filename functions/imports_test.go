@@ -41,6 +41,8 @@ var mayImport = map[string][]string{
 	"pkg/wire":                     {"pkg/access"},
 	"pkg/home":                     {"pkg/access", "pkg/wire"},
 	"pkg/machine":                  {"pkg/access", "pkg/wire"},
+	"pkg/awsconfig":                {},
+	"pkg/credserver":               {"pkg/access", "pkg/home"},
 	"pkg/client":                   {"pkg/access", "pkg/wire", "pkg/home", "pkg/machine"},
 	"pkg/awscall":                  {},
 	"pkg/handoff":                  {"pkg/access", "pkg/awscall"},

@@ -26,7 +26,7 @@ type command struct {
 // commands are in the order in which help lists them: those of people first.
 func commands() []command {
 	var all []command
-	for _, c := range people.Commands() {
+	for _, c := range append(people.Commands(), people.Hidden()...) {
 		all = append(all, command{c.Name, c.About, func(ctx context.Context, args []string, e *people.Env) int {
 			return c.Run(ctx, e, args)
 		}})

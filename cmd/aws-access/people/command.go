@@ -45,10 +45,13 @@ func Commands() []Command {
 	return []Command{
 		loginCommand(), logoutCommand(), devicesCommand(), whoamiCommand(),
 		requestCommand(), listCommand(), statusCommand(), cancelCommand(), doneCommand(),
-		credentialProcessCommand(), envCommand(),
+		credentialProcessCommand(), envCommand(), execCommand(), consoleCommand(), profilesCommand(), serveCommand(),
 		completionCommand(), versionCommand(),
 	}
 }
+
+// Hidden are commands that only this program runs.
+func Hidden() []Command { return []Command{execKeysCommand()} }
 
 // Run runs the command and returns the exit code.
 func (c Command) Run(ctx context.Context, e *Env, args []string) int {
