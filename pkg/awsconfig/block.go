@@ -41,7 +41,7 @@ func Block(profiles []Profile, program, goos string) ([]byte, error) {
 }
 
 // Command returns a command line for credential_process. botocore splits the line by itself, and the Go SDK
-// has sh or cmd.exe split it (docs/facts.md#k7), so only characters that all of them leave alone are accepted.
+// has sh or cmd.exe split it (docs/facts.md#k11), so only characters that all of them leave alone are accepted.
 func Command(program, goos string, arguments ...string) (string, error) {
 	if !absolute(program, goos) {
 		return "", fmt.Errorf("write credential_process: %q is not an absolute path", program)

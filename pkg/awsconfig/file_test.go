@@ -199,7 +199,8 @@ func TestWritersAtOnceWaitForEachOther(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if text := read(t, path); text != mine1+string(testBlock(t, "prod-A")) && text != mine1+string(testBlock(t, "prod-B")) {
+	if text := read(t, path); text != mine1+string(testBlock(t, "prod-A")) && text != mine1+string(testBlock(t,
+		"prod-B")) {
 		t.Errorf("%q", text)
 	}
 	onlyFiles(t, filepath.Dir(path), "config", "config.aws-access.lock")

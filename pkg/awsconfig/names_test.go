@@ -13,10 +13,11 @@ func TestProfilesAreNamedForAccountAndRole(t *testing.T) {
 		targets []Target
 		want    []string
 	}{
-		"plain":               {"", []Target{{a, "payments-prod", "Operator", ""}}, []string{"payments-prod-Operator"}},
-		"prefix":              {"corp.", []Target{{a, "dev", "Read", ""}}, []string{"corp.dev-Read"}},
-		"spaces and brackets": {"", []Target{{a, "Zahlung (Köln)]\n[x", "R+w=,@", ""}}, []string{"Zahlung--K-ln----x-R-w---"}},
-		"a shell command":     {"", []Target{{a, "$(rm -rf ~)`;|&", "R", ""}}, []string{"--rm--rf--------R"}},
+		"plain":  {"", []Target{{a, "payments-prod", "Operator", ""}}, []string{"payments-prod-Operator"}},
+		"prefix": {"corp.", []Target{{a, "dev", "Read", ""}}, []string{"corp.dev-Read"}},
+		"spaces and brackets": {"", []Target{{a, "Zahlung (Köln)]\n[x", "R+w=,@", ""}},
+			[]string{"Zahlung--K-ln----x-R-w---"}},
+		"a shell command": {"", []Target{{a, "$(rm -rf ~)`;|&", "R", ""}}, []string{"--rm--rf--------R"}},
 		"same name": {"", []Target{{a, "x", "R", ""}, {b, "x", "R", ""}, {a, "x", "S", ""}},
 			[]string{"x-111111111111-R", "x-222222222222-R", "x-S"}},
 		"same after replacing": {"", []Target{{a, "x y", "R", ""}, {b, "x+y", "R", ""}},
@@ -98,7 +99,8 @@ func TestACommandIsWrittenAsAllReadersTakeIt(t *testing.T) {
 		{"/usr/bin/aws-access", "windows", "not an absolute path"}, {"C:", "windows", "not an absolute path"},
 		{"/a$HOME", "linux", `'$'`}, {"/a`id`", "linux", "'`'"}, {`/a"b`, "linux", `'"'`}, {`/a\b`, "linux", `'\\'`},
 		{"/a'b", "linux", `'\''`}, {"/a\nb", "linux", `'\n'`}, {"/a #b", "linux", "'#'"}, {"/a;b", "linux", "';'"},
-		{"/a%b", "linux", "'%'"}, {"/a\xff", "linux", "'\ufffd'"}, {"/a!b", "linux", "'!'"}, {"/a\u202eb", "linux", `'\u202e'`},
+		{"/a%b", "linux", "'%'"}, {"/a\xff", "linux", "'\ufffd'"}, {"/a!b", "linux", "'!'"}, {"/a\u202eb", "linux",
+			`'\u202e'`},
 		{`C:\%USERNAME%\a.exe`, "windows", "'%'"}, {`C:\jürg\a.exe`, "windows", "'ü'"}, {`C:\a&b.exe`, "windows", "'&'"},
 	} {
 		if got, err := Command(c.program, c.goos, "x"); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -25,9 +25,11 @@ func testBlock(t testing.TB, names ...string) []byte {
 
 // pieces are what files of configuration are made of, and what could confuse a reader of them.
 var pieces = []string{
-	"\n", "\r\n", "\r", "\n\n", " ", "\t", "\xef\xbb\xbf", "\x00", "\xfd\xff\xfe", "\xc3", "é", "\u2028", "#", ";", "[", "]",
+	"\n", "\r\n", "\r", "\n\n", " ", "\t", "\xef\xbb\xbf", "\x00", "\xfd\xff\xfe", "\xc3", "é", "\u2028", "#", ";", "[",
+	"]",
 	"[default]", "[profile dev]", "[ profile \"x y\" ]", "[profile prod-Operator", "[sso-session corp]", "[services s]",
-	"region = eu-west-1", "  s3 =\n    addressing_style = path\n", "aws_access_key_id=AKIAEXAMPLE", "sso_start_url: https://x",
+	"region = eu-west-1", "  s3 =\n    addressing_style = path\n", "aws_access_key_id=AKIAEXAMPLE",
+	"sso_start_url: https://x",
 	"# a comment", "credential_process = \"/opt/x y\" z", strings.Repeat("long ", 30), "#BEGIN aws-access profiles",
 	"# BEGIN aws-access profilesX", "key = [profile no]", " continued", "%(interpolation)s", "$HOME", "\\",
 }
@@ -67,7 +69,8 @@ func TestBytesOutsideTheBlockStayInTenThousandFiles(t *testing.T) {
 		}
 		written++
 		rest, ok := bytes.CutPrefix(first, text)
-		if !ok || !slices.Contains([]string{string(one), "\n" + string(one), asCRLF(one), "\r\n" + asCRLF(one)}, string(rest)) {
+		if !ok || !slices.Contains([]string{string(one), "\n" + string(one), asCRLF(one), "\r\n" + asCRLF(one)},
+			string(rest)) {
 			t.Fatalf("file %d: %q became %q", i, text, first)
 		}
 		tail := randomTail(r)
@@ -173,7 +176,8 @@ func lineOf(text, part string) int {
 }
 
 func TestOtherSectionsAreNoProfiles(t *testing.T) {
-	for _, text := range []string{"[sso-session prod-A]\n", "[services prod-A]\n", "# [profile prod-A]\n", "[profile prod-a]\n",
+	for _, text := range []string{"[sso-session prod-A]\n", "[services prod-A]\n", "# [profile prod-A]\n",
+		"[profile prod-a]\n",
 		"[profile prod-A-2]\n", "x = [profile prod-A]\n", "; [profile prod-A]\n", "[profileprod-A]\n"} {
 		if _, err := Replace([]byte(text), testBlock(t, "prod-A")); err != nil {
 			t.Errorf("%q: %v", text, err)
@@ -205,8 +209,9 @@ func TestDamagedMarksAreRefusedWithTheirLine(t *testing.T) {
 }
 
 func TestKeysOfACredentialsFileThatWinAreNamed(t *testing.T) {
-	text := "[default]\naws_access_key_id = AKIAOTHER\n[prod-A]\n# aws_access_key_id = no\nAWS_Access_Key_ID = AKIASECRETVALUE\n" +
-		"aws_secret_access_key: hush\nsso_session = x\nregion = y\n\n[ \"prod-B\" ]\ncredential_process = z\n[prod-C]\noutput = json\n"
+	text := "[default]\naws_access_key_id = AKIAOTHER\n[prod-A]\n# aws_access_key_id = no\n" +
+		"AWS_Access_Key_ID = AKIASECRETVALUE\naws_secret_access_key: hush\nsso_session = x\nregion = y\n\n" +
+		"[ \"prod-B\" ]\ncredential_process = z\n[prod-C]\noutput = json\n"
 	profiles := []Profile{{Profile: "prod-A"}, {Profile: "prod-B"}, {Profile: "prod-C"}}
 	var got []string
 	for _, s := range Shadows([]byte(text), profiles) {
@@ -241,7 +246,8 @@ func FuzzReplace(f *testing.F) {
 			t.Fatalf("%q became %q, which is refused: %v", text, next, err)
 		}
 		oldBefore, oldAfter, err := cut(text)
-		if err != nil || !bytes.HasPrefix(before, oldBefore) || len(before) > len(oldBefore)+2 || !bytes.Equal(after, oldAfter) {
+		if err != nil || !bytes.HasPrefix(before, oldBefore) || len(before) > len(oldBefore)+2 || !bytes.Equal(after,
+			oldAfter) {
 			t.Fatalf("%q became %q", text, next)
 		}
 		if again, err := Replace(bytes.Clone(next), block); err != nil || !bytes.Equal(again, next) {

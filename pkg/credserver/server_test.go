@@ -25,7 +25,8 @@ var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 // keysOf returns keys that tell which source made them.
 func keysOf(account, secret string, end time.Time) home.Keys {
 	return home.Keys{End: end, SessionKeys: wire.SessionKeys{Account: account, Credentials: access.Credentials{
-		AccessKeyID: "ASIA" + account, SecretKey: access.NewSecret(secret), SessionToken: access.NewSecret("token of " + secret),
+		AccessKeyID: "ASIA" + account, SecretKey: access.NewSecret(secret), SessionToken: access.NewSecret("token of " +
+			secret),
 	}}}
 }
 
@@ -102,7 +103,8 @@ func TestEachTokenGetsTheKeysOfItsRole(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q", name, key, got[key], value)
 			}
 		}
-		if len(got) != len(want) || header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" {
+		if len(got) != len(want) || header.Get("Content-Type") != "application/json" ||
+			header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %v, %v", name, got, header)
 		}
 	}
@@ -119,10 +121,13 @@ func TestNothingElseGetsKeys(t *testing.T) {
 		status int
 		code   string
 	}{
-		"no token":            {func(r *http.Request) { r.Header.Del("Authorization") }, 401, "WrongToken"},
-		"an empty token":      {set("Authorization", ""), 401, "WrongToken"},
-		"the other token":     {set("Authorization", other), 401, "WrongToken"},
-		"a token with Bearer": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+r.Header.Get("Authorization")) }, 401, "WrongToken"},
+		"no token":        {func(r *http.Request) { r.Header.Del("Authorization") }, 401, "WrongToken"},
+		"an empty token":  {set("Authorization", ""), 401, "WrongToken"},
+		"the other token": {set("Authorization", other), 401, "WrongToken"},
+		"a token with Bearer": {func(r *http.Request) {
+			r.Header.Set("Authorization",
+				"Bearer "+r.Header.Get("Authorization"))
+		}, 401, "WrongToken"},
 		"a shorter token": {func(r *http.Request) {
 			r.Header.Set("Authorization", r.Header.Get("Authorization")[1:])
 		}, 401, "WrongToken"},
@@ -143,19 +148,22 @@ func TestNothingElseGetsKeys(t *testing.T) {
 		"an unknown name":        {func(r *http.Request) { r.URL.Path = "/three" }, 404, "UnknownName"},
 		"no name":                {func(r *http.Request) { r.URL.Path = "/" }, 404, "UnknownName"},
 		"a path through another": {func(r *http.Request) { r.URL.Path = "/two/../one" }, 404, "UnknownName"},
-		"an escaped path":        {func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/one", "/%6fne" }, 404, "UnknownName"},
-		"two slashes":            {func(r *http.Request) { r.URL.Path = "//one/" }, 404, "UnknownName"},
+		"an escaped path": {func(r *http.Request) { r.URL.Path, r.URL.RawPath = "/one", "/%6fne" }, 404,
+			"UnknownName"},
+		"two slashes": {func(r *http.Request) { r.URL.Path = "//one/" }, 404, "UnknownName"},
 	} {
 		status, _, body := ask(t, s, "one", c.change)
 		var got struct{ Code, Message string }
-		if err := json.Unmarshal([]byte(body), &got); err != nil || status != c.status || got.Code != c.code || got.Message == "" {
+		if err := json.Unmarshal([]byte(body), &got); err != nil || status != c.status || got.Code != c.code ||
+			got.Message == "" {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 		if strings.Contains(body, "hush") || strings.Contains(body, "ASIA") {
 			t.Errorf("%s: keys are in %s", name, body)
 		}
 	}
-	if status, _, body := ask(t, s, "one", func(r *http.Request) { r.Method = http.MethodHead }); status != 405 || body != "" {
+	if status, _, body := ask(t, s, "one", func(r *http.Request) { r.Method = http.MethodHead }); status != 405 ||
+		body != "" {
 		t.Errorf("HEAD: %d %s", status, body)
 	}
 }
@@ -165,7 +173,8 @@ func itoa(n int) string {
 }
 
 func TestOnlyAddressesOfThisComputerAreListenedOn(t *testing.T) {
-	for _, address := range []string{"0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "169.254.170.3", "169.254.169.254", "8.8.8.8",
+	for _, address := range []string{"0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "169.254.170.3", "169.254.169.254",
+		"8.8.8.8",
 		"fe80::1%lo", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "fd00:ec2::23", "255.255.255.255"} {
 		err := New().Listen(t.Context(), netip.AddrPortFrom(netip.MustParseAddr(address), 0))
 		if err == nil || !strings.Contains(err.Error(), "only loopback addresses") {

@@ -9,8 +9,8 @@ import (
 )
 
 // WriteTokens writes the token of each name into a file of that name in a directory, with mode 0600. Tokens
-// of an earlier server are replaced, other files and links are refused. The function remove removes those files that still
-// hold these tokens.
+// of an earlier server are replaced; other files and links are refused. The function remove removes those
+// files that still hold these tokens.
 func (s *Server) WriteTokens(dir string) (paths map[string]string, remove func(), err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 func consoleCommand() Command {
 	return Command{
 		Name: "console", Args: "ACCOUNT ROLE", About: "open the AWS console", min: 2, max: 2,
-		Details: `Opens the AWS console in the browser, with a grant that is active. The browser gets an address of this computer,
-which leads to AWS once, so the link stands in no list of processes. On Linux only a browser of the same user gets
+		Details: `Opens the AWS console in the browser, with a grant that is active. The browser gets an address of this
+computer, which leads to AWS once, so the link stands in no list of processes. On Linux only a browser of the same user gets
 it. If the address is fetched a second time, that is refused and said.
 
 With --print it prints the link instead. Anyone who has the link is signed in as you, for 15 minutes after it was
@@ -105,7 +105,8 @@ func checkLink(link access.Secret, sandbox bool) error {
 		return nil
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
-	if sandbox && (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "localhost" || err == nil && ip.IsLoopback()) {
+	if sandbox && (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "localhost" || err == nil &&
+		ip.IsLoopback()) {
 		return nil
 	}
 	return errors.New("the link of the server leads to another host than AWS's sign-in; it was not opened")

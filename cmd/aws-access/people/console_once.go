@@ -46,8 +46,9 @@ func (c *console) inBrowser(ctx context.Context, e *Env, link access.Secret) err
 		defer mu.Unlock()
 		e.say("%s", text)
 	})
-	server := &http.Server{Handler: r, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
-		ErrorLog: log.New(io.Discard, "", 0)}
+	server := &http.Server{Handler: r, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       log.New(io.Discard, "", 0)}
 	server.SetKeepAlivesEnabled(false)
 	go func() { _ = server.Serve(listener) }()
 	defer func() { _ = server.Close() }()

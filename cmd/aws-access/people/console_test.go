@@ -19,7 +19,8 @@ import (
 const awsLink = "https://signin.aws.amazon.com/federation?Action=login&Destination=https%3A%2F%2Fx&SigninToken=hush"
 
 // runConsole runs console with a link and a browser.
-func runConsole(t *testing.T, link string, sandbox bool, open func(context.Context, string) error, args ...string) (*localEnv, int) {
+func runConsole(t *testing.T, link string, sandbox bool, open func(context.Context, string) error,
+	args ...string) (*localEnv, int) {
 	t.Helper()
 	e, c := localDesk(noAccess), consoleCommand()
 	c.new = func() action {
@@ -56,7 +57,8 @@ func TestTheBrowserGetsTheLinkOnceFromThisComputer(t *testing.T) {
 			t.Errorf("the browser was started with %s", a)
 		}
 		for _, wrong := range []struct{ address, host string }{
-			{a + "x", ""}, {a[:len(a)-1], ""}, {a, "rebind.example"}, {strings.TrimSuffix(a, a[strings.LastIndex(a, "/")+1:]), ""},
+			{a + "x", ""}, {a[:len(a)-1], ""}, {a, "rebind.example"}, {strings.TrimSuffix(a, a[strings.LastIndex(a, "/")+1:]),
+				""},
 		} {
 			if status, location, err := fetch(wrong.address, wrong.host); status != 404 || location != "" || err != nil {
 				t.Errorf("%v: %d %s, %v", wrong, status, location, err)
@@ -84,7 +86,8 @@ func TestASecondFetchIsRefusedAndSaid(t *testing.T) {
 		}
 		return nil
 	})
-	if code != 0 || !strings.Contains(e.words.String(), "fetched a second time") || strings.Contains(e.words.String(), "hush") {
+	if code != 0 || !strings.Contains(e.words.String(), "fetched a second time") || strings.Contains(e.words.String(),
+		"hush") {
 		t.Errorf("%d %q", code, e.words.String())
 	}
 }
@@ -111,7 +114,10 @@ func TestAnotherUserDoesNotGetTheLink(t *testing.T) {
 }
 
 func TestABrowserThatDoesNotComeIsSaid(t *testing.T) {
-	e, code := runConsole(t, awsLink, false, func(context.Context, string) error { return errors.New("open the browser: no display") })
+	e, code := runConsole(t, awsLink, false, func(context.Context,
+		string) error {
+		return errors.New("open the browser: no display")
+	})
 	if code != 3 || e.words.String() != "aws-access console: open the browser: no display\n" {
 		t.Errorf("%d %q", code, e.words.String())
 	}
@@ -123,7 +129,8 @@ func TestABrowserThatDoesNotComeIsSaid(t *testing.T) {
 				return access.NewSecret(awsLink), false, nil
 			}}
 	}
-	if code := c.Run(t.Context(), e.Env, []string{"a", "b"}); code != 3 || !strings.Contains(e.words.String(), "use --print") {
+	if code := c.Run(t.Context(), e.Env, []string{"a", "b"}); code != 3 || !strings.Contains(e.words.String(),
+		"use --print") {
 		t.Errorf("%d %q", code, e.words.String())
 	}
 }

@@ -203,7 +203,8 @@ func childEnv(environ []string, dir, region string) []string {
 		}
 	}
 	kept = append(kept, "AWS_CONFIG_FILE="+filepath.Join(dir, "config"),
-		"AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(dir, "credentials"), "AWS_PROFILE=default", "AWS_DEFAULT_PROFILE=default",
+		"AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(dir, "credentials"), "AWS_PROFILE=default",
+		"AWS_DEFAULT_PROFILE=default",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_SDK_LOAD_CONFIG=1") // the last one for the Go SDK v1
 	if region != "" {
 		kept = append(kept, "AWS_REGION="+region, "AWS_DEFAULT_REGION="+region)

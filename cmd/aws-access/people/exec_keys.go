@@ -126,5 +126,6 @@ func askParent(ctx context.Context, p parent) ([]byte, error) {
 	case json.Unmarshal(body, &refusal) == nil && answer.StatusCode == http.StatusBadRequest:
 		return nil, &home.Refused{Refusal: wire.Refusal{Code: refusal.Code, Text: refusal.Message}}
 	}
-	return nil, &client.Failure{Code: client.Unavailable, Text: "aws-access exec could not get keys; its own line says why"}
+	return nil, &client.Failure{Code: client.Unavailable,
+		Text: "aws-access exec could not get keys; its own line says why"}
 }

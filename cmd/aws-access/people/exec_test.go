@@ -50,7 +50,8 @@ var foreign = []string{
 
 func TestAProgramSeesNoOtherCredentials(t *testing.T) {
 	onlyMine(t)
-	for _, name := range append([]string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+	for _, name := range append([]string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE",
+		"AWS_SHARED_CREDENTIALS_FILE",
 		"AWS_EC2_METADATA_DISABLED"}, foreign...) {
 		t.Setenv(name, "foreign")
 	}
@@ -129,12 +130,15 @@ func TestTheExitCodeIsThatOfTheProgram(t *testing.T) {
 		"the largest code": {[]string{"sh", "-c", "exit 255"}, 255, ""},
 		"SIGTERM":          {[]string{"sh", "-c", "kill -TERM $$"}, 143, ""},
 		"SIGKILL":          {[]string{"sh", "-c", "kill -KILL $$"}, 137, ""},
-		"not in PATH":      {[]string{"no-such-program-here"}, 127, "aws-access exec: no-such-program-here was not found in PATH\n"},
-		"not there":        {[]string{"/no/such"}, 127, "aws-access exec: /no/such was not found there\n"},
-		"a directory":      {[]string{"/tmp"}, 126, "aws-access exec: /tmp cannot be run: it is a directory, or not executable\n"},
+		"not in PATH": {[]string{"no-such-program-here"}, 127,
+			"aws-access exec: no-such-program-here was not found in PATH\n"},
+		"not there": {[]string{"/no/such"}, 127, "aws-access exec: /no/such was not found there\n"},
+		"a directory": {[]string{"/tmp"}, 126,
+			"aws-access exec: /tmp cannot be run: it is a directory, or not executable\n"},
 		"not executable": {[]string{notExecutable}, 126,
 			"aws-access exec: " + notExecutable + " cannot be run: it is a directory, or not executable\n"},
-		"no program": {[]string{broken}, 126, "aws-access exec: run " + broken + ": fork/exec " + broken + ": exec format error\n"},
+		"no program": {[]string{broken}, 126, "aws-access exec: run " + broken + ": fork/exec " + broken +
+			": exec format error\n"},
 		"none": {nil, 2,
 			"aws-access exec: write the program to run after --, as in aws-access exec ACCOUNT ROLE -- aws s3 ls\n"},
 		"an empty name": {[]string{""}, 2,

@@ -47,7 +47,8 @@ func (l *lockedBuffer) String() string {
 
 func localDesk(keys func(context.Context, Target) (home.Keys, error)) *localEnv {
 	l := &localEnv{}
-	l.Env = &Env{Stdin: strings.NewReader(""), Stdout: &l.out, Stderr: &l.words, Getenv: os.Getenv, Now: time.Now, Keys: keys,
+	l.Env = &Env{Stdin: strings.NewReader(""), Stdout: &l.out, Stderr: &l.words, Getenv: os.Getenv, Now: time.Now,
+		Keys:   keys,
 		Client: func(context.Context, As) (*client.Client, error) { return &client.Client{}, nil }}
 	return l
 }
@@ -74,7 +75,8 @@ func counted(life time.Duration) func(context.Context, Target) (home.Keys, error
 }
 
 func noAccess(context.Context, Target) (home.Keys, error) {
-	return home.Keys{}, &home.Refused{Refusal: wire.Refusal{Code: "no_grant", Text: "You have no access.", Next: "Ask for it."}}
+	return home.Keys{}, &home.Refused{Refusal: wire.Refusal{Code: "no_grant", Text: "You have no access.",
+		Next: "Ask for it."}}
 }
 
 // onlyMine removes the caller's own AWS variables.

@@ -17,8 +17,8 @@ import (
 func profilesCommand() Command {
 	return Command{
 		Name: "profiles", About: "make profiles for the AWS CLI and SDKs",
-		Details: `Prints a block for ~/.aws/config with a profile for each account and role that you may ask for and that gives
-keys. With --write it puts the block into the file of AWS_CONFIG_FILE, or ~/.aws/config, in the place of the block
+		Details: `Prints a block for ~/.aws/config with a profile for each account and role that you may ask for and that
+gives keys. With --write it puts the block into the file of AWS_CONFIG_FILE, or ~/.aws/config, in the place of the block
 that it wrote before. Nothing outside the block is changed.
 
 A profile is called ACCOUNT-ROLE. Every character but letters of ASCII, digits, _ . and - becomes a hyphen, and two
@@ -29,7 +29,7 @@ credentials file that an SDK would use instead of a profile are named.`,
 			{"aws --profile payments-prod-Operator s3 ls", "uses a profile; it renews by itself"},
 			{"aws-access profiles --prefix corp. --write", "calls the profiles corp.payments-prod-Operator and so on"},
 		},
-		new: func() action { return &profiles{program: thisProgram, choices: choices} },
+		new: func() action { return &profiles{program: thisProgram, choices: askChoices} },
 	}
 }
 
@@ -46,8 +46,8 @@ func (p *profiles) flags(f *flag.FlagSet) {
 	f.StringVar(&p.prefix, "prefix", "", "`text` that begins the name of each profile")
 }
 
-// choices asks what the caller may ask for.
-func choices(ctx context.Context, e *Env) (all wire.Choices, err error) {
+// askChoices asks what the caller may ask for.
+func askChoices(ctx context.Context, e *Env) (all wire.Choices, err error) {
 	c, err := e.Client(ctx, As{})
 	if err != nil {
 		return all, err

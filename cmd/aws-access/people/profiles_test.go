@@ -34,7 +34,8 @@ func runProfiles(t *testing.T, program string, all wire.Choices, args ...string)
 func printing(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a space", "aws-access")
-	text := "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"'$1-$2-$3-$#'\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\"}'\n"
+	text := "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"'$1-$2-$3-$#'\"," +
+		"\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\"}'\n"
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 func serveCommand() Command {
 	return Command{
 		Name: "serve", About: "give keys to programs and containers, each its own role",
-		Details: `Serves container credentials, which every AWS SDK and the AWS CLI read. Each NAME has a role, an address and a
-token, and gets no keys of another one. The two variables that a program needs are printed for each NAME. Keys
+		Details: `Serves container credentials, which every AWS SDK and the AWS CLI read. Each NAME has a role, an address
+and a token, and gets no keys of another one. The two variables that a program needs are printed for each NAME. Keys
 renew as long as it runs; Ctrl-C ends it and removes the files of the tokens.
 
 It listens on 127.0.0.1. In a network of Docker Compose with the subnet 169.254.170.0/24, a container can listen on
