@@ -25,7 +25,7 @@ var ErrChanged = errors.New("another program changed it meanwhile; try again")
 
 // Read reads a file of configuration; a file that does not exist is empty.
 func Read(path string) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // the person chooses the file
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -57,7 +57,7 @@ func Write(ctx context.Context, path string, block []byte) (changed bool, err er
 	if err != nil {
 		return false, err
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil { //nolint:gosec // the person chooses it
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return false, err
 	}
 	unlock, err := lock(ctx, target)
@@ -76,7 +76,7 @@ func resolve(path string) (string, error) {
 		return "", err
 	}
 	for range 8 {
-		info, err := os.Lstat(path) //nolint:gosec // the person chooses the file
+		info, err := os.Lstat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return path, nil
@@ -94,7 +94,7 @@ func resolve(path string) (string, error) {
 		if !filepath.IsAbs(next) {
 			next = filepath.Join(filepath.Dir(path), next)
 		}
-		if _, err := os.Lstat(next); err != nil { //nolint:gosec // the person's own link
+		if _, err := os.Lstat(next); err != nil {
 			return "", fmt.Errorf("the link %s leads nowhere: %w", path, err)
 		}
 		path = next

@@ -124,10 +124,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	if !stop() {
 		<-stopped
 	}
-	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
-		return nil
+	if !errors.Is(err, http.ErrServerClosed) || ctx.Err() == nil {
+		return fmt.Errorf("serve on %s: %w", s.host, err)
 	}
-	return fmt.Errorf("serve on %s: %w", s.host, err)
+	return nil
 }
 
 // answer checks a request, in the order of what it costs to forge, and gives keys.

@@ -21,8 +21,8 @@ func consoleCommand() Command {
 	return Command{
 		Name: "console", Args: "ACCOUNT ROLE", About: "open the AWS console", min: 2, max: 2,
 		Details: `Opens the AWS console in the browser, with a grant that is active. The browser gets an address of this
-computer, which leads to AWS once, so the link stands in no list of processes. On Linux only a browser of the same user gets
-it. If the address is fetched a second time, that is refused and said.
+computer, which leads to AWS once, so the link stands in no list of processes. On Linux only a browser of the
+same user gets it. If the address is fetched a second time, that is refused and said.
 
 With --print it prints the link instead. Anyone who has the link is signed in as you, for 15 minutes after it was
 made. Only links to AWS's own sign-in pages are accepted.`,

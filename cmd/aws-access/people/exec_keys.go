@@ -41,7 +41,7 @@ func (e *Env) serveChild(ctx context.Context, t Target, dir string) (file string
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx)) // signals are for the program
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(serving) }()
-	stop = func() { cancel(); <-ended }
+	stop = func() { cancel(); _ = <-ended }
 	text, err := json.Marshal(parent{server.URL(parentName), server.Token(parentName).Reveal()})
 	file = filepath.Join(dir, "parent")
 	if err == nil {
@@ -83,11 +83,11 @@ func (execKeys) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
-	var keys struct{ AccessKeyId, SecretAccessKey, Token, Expiration, AccountId string } //nolint:revive // names of AWS
+	var keys struct{ AccessKeyId, SecretAccessKey, Token, Expiration, AccountId string }
 	if err := json.Unmarshal(body, &keys); err != nil || keys.AccessKeyId == "" {
 		return errors.New("the aws-access exec that started this program gave no keys")
 	}
-	out, err := json.Marshal(map[string]any{ //nolint:gosec // this is what the command is for
+	out, err := json.Marshal(map[string]any{
 		"Version": 1, "AccessKeyId": keys.AccessKeyId, "SecretAccessKey": keys.SecretAccessKey,
 		"SessionToken": keys.Token, "Expiration": keys.Expiration, "AccountId": keys.AccountId,
 	})
@@ -109,7 +109,7 @@ func askParent(ctx context.Context, p parent) ([]byte, error) {
 	r.Header.Set("Authorization", p.Token)
 	transport := &http.Transport{Proxy: nil, ResponseHeaderTimeout: time.Minute}
 	defer transport.CloseIdleConnections()
-	answer, err := transport.RoundTrip(r) //nolint:gosec // the address of the parent, from its private file
+	answer, err := transport.RoundTrip(r)
 	if err != nil {
 		return nil, &client.Failure{Code: client.Unreachable,
 			Text: "the aws-access exec that started this program does not answer; it may have ended"}

@@ -51,13 +51,13 @@ func inForeground() bool {
 	defer func() { _ = terminal.Close() }()
 	var group int32
 	_, _, failed := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), syscall.TIOCGPGRP,
-		uintptr(unsafe.Pointer(&group))) //nolint:gosec // the ioctl writes a pid_t there
+		uintptr(unsafe.Pointer(&group))) // the ioctl writes a pid_t there
 	return failed == 0 && int(group) == syscall.Getpgrp()
 }
 
 // childCode is the exit code of a program, as shells report it.
 func childCode(state *os.ProcessState) int {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() { //nolint:misspell // a name of Go
 		return 128 + int(status.Signal())
 	}
 	return state.ExitCode()
