@@ -99,6 +99,9 @@ var eventFiles = map[string]eventFile{
 			t.Errorf("the tick read %+v, %v", d.Groups, err)
 		}
 	}},
+	"vend-device.json": {"", func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
+		wantText(t, "answer to the person", w.private("U0DEV1"), "You have no paired computer.")
+	}},
 	"vend-order.json": {access.Active, func(t *testing.T, w *world, _ events.APIGatewayV2HTTPResponse) {
 		wantText(t, "answer to the requester", w.seen(onlyTo("U0DEV1")), "export AWS_ACCESS_KEY_ID=ASIAEXAMPLE",
 			"*ReadOnly* in *payments-dev*")
@@ -152,7 +155,7 @@ func (w *world) give(name string) events.APIGatewayV2HTTPResponse {
 			w.t.Fatalf("failed records %v, %v", out.BatchItemFailures, err)
 		}
 	case "vend":
-		invoke(w.t, w.Vend.HandleOrder, event)
+		invoke(w.t, w.Vend.Handle, event)
 	case "tick":
 		invoke(w.t, w.Tick.Handle, event)
 	default:
