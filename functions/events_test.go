@@ -115,7 +115,7 @@ func TestEveryEventFileDoesWhatItsNameSays(t *testing.T) {
 	}
 	tested := make(map[string]bool)
 	for _, f := range files {
-		if f.IsDir() {
+		if f.IsDir() || strings.HasPrefix(f.Name(), "api-") { // pkg/relay runs these
 			continue
 		}
 		c, known := eventFiles[f.Name()]
