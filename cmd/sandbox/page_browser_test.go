@@ -80,7 +80,9 @@ func TestPageShowsTheCommandLine(t *testing.T) {
 	}
 	slack.sees(hook("clock-now"), ":")
 	slack.click("tab-scenes")
-	slack.sees(hook("audit"), "order")
+	slack.sees(hook("audit"), "dev1 vend keys")
+	sandboxtest.NewMachine(b, build).Asks("payments-dev", "Deploy", "1h")
+	slack.sees(hook("audit"), "Build submit")
 	slack.seesHidden(hook("paste"))
 }
 

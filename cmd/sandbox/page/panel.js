@@ -214,11 +214,11 @@ export class Panel {
     const actor = idOf(e.actor);
     const isPerson = state.users.some((u) => u.id === actor);
     const isMachine = !isPerson && /^M/.test(actor);
-    const name = isPerson ? who(e.actor, names) : isMachine ? e.actor_name || "a machine" : "time";
+    const name = isPerson ? who(e.actor, names) : isMachine ? briefly(e.actor_name) : "time";
     const move = e.from && e.from !== e.to ? `${words(e.from)} → ${words(e.to)}` : words(e.to);
     return h(
       "li",
-      { class: fresh ? "fresh" : "", title: [`request ${e.request}`, e.why].filter(Boolean).join("\n") },
+      { class: fresh ? "fresh" : "", title: [`request ${e.request}`, isMachine ? e.actor_name : "", e.why].filter(Boolean).join("\n") },
       h("time", { title: dayAndYear(t) }, fullTime(t)),
       isPerson ? face(actor, name, "tiny") : h("span", { class: "face tiny clockwork", "aria-hidden": "true" }, isMachine ? "⚙" : "⏱"),
       h("span", { class: "deed" }, h("b", {}, name), " ", [e.verb, e.kind].filter(Boolean).join(" "), e.outcome ? h("small", {}, ` ${e.outcome}`) : null),
@@ -237,6 +237,9 @@ export class Panel {
     );
   }
 }
+
+// briefly is the name of a machine without its account and run: there is little room.
+const briefly = (name) => String(name || "a machine").split(/ of | \(/)[0];
 
 // requester is the name of a person, or of a machine that asks.
 const requester = (r, names) => (/^M/.test(r.requester) ? r.requester_name : who(r.requester, names));
