@@ -16,9 +16,10 @@ import (
 
 // faults lets one call to a service go wrong: it fails, or is done and its answer is lost.
 type faults struct {
-	at   int // the call that goes wrong, from 1; 0 for none
-	lost bool
-	n    int // calls so far
+	at   int  // the call that goes wrong, from 1; 0 for none
+	lost bool // it is done, and its answer is lost
+	down bool // all calls after it fail too
+	n    int  // calls so far
 	name string
 }
 
@@ -26,11 +27,13 @@ var errFault = errors.New("the service is down")
 
 func (f *faults) do(name string, call func() error) error {
 	f.n++
-	if f.n != f.at {
+	if f.n != f.at && (!f.down || f.at <= 0 || f.n < f.at) {
 		return call()
 	}
-	f.name = name
-	if f.lost {
+	if f.n == f.at {
+		f.name = name
+	}
+	if f.lost && f.n == f.at {
 		_ = call()
 	}
 	return errFault
@@ -146,9 +149,9 @@ func newLossy(t *testing.T) *lossy {
 }
 
 // once runs a call with a fault, and then sends the same bytes again, as the command does.
-func (w *lossy) once(sent *wire.Sent, at int, lost bool) {
+func (w *lossy) once(sent *wire.Sent, at int, lost, down bool) {
 	w.t.Helper()
-	w.n, w.at, w.lost = 0, at, lost
+	w.n, w.at, w.lost, w.down = 0, at, lost, down
 	for range 2 {
 		if r, err := w.invoke(sent.Body.Reveal()); err == nil {
 			a, err := sent.Read(r)
@@ -261,33 +264,33 @@ var lossCases = map[string]lossCase{
 	},
 }
 
-// Every call of vend fails once, and loses its answer once. No session is without its record, no device
+// Every call of vend fails once, loses its answer once, and fails together with all that follow. No session is without its record, no device
 // without its notice, and the next call is right.
 func TestEveryCallOfVendMayFailOrLoseItsAnswer(t *testing.T) {
 	for name, c := range lossCases {
 		t.Run(name, func(t *testing.T) {
-			run := func(at int, lost bool) *lossy {
+			run := func(at int, lost, down bool) *lossy {
 				w := newLossy(t)
 				if c.before != nil {
 					c.before(w)
 				}
 				w.vended = 0
-				w.once(c.call(w), at, lost)
+				w.once(c.call(w), at, lost, down)
 				return w
 			}
-			calls := run(0, false).n
+			calls := run(0, false, false).n
 			if calls < 3 {
 				t.Fatalf("only %d calls", calls)
 			}
 			for at := 1; at <= calls; at++ {
-				for _, lost := range []bool{false, true} {
-					w := run(at, lost)
+				for _, how := range []struct{ lost, down bool }{{}, {lost: true}, {down: true}} {
+					w := run(at, how.lost, how.down)
 					failed := w.name
 					w.sane()
 					c.after(w)
 					w.sane()
 					if t.Failed() {
-						t.Fatalf("call %d (%s), answer lost: %v\n%s", at, failed, lost, w.logs)
+						t.Fatalf("call %d (%s), %+v\n%s", at, failed, how, w.logs)
 					}
 				}
 			}

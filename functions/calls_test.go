@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,6 +57,19 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	}
 	if code, _ := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly"))); code != "ended" {
 		t.Errorf("keys afterwards: %s", code)
+	}
+}
+
+// Access that was given back does not come again with the call that asked for it.
+func TestARequestThatIsSentAgainLaterAsksForNothingNew(t *testing.T) {
+	w := newCallWorld(t)
+	sent := w.sign(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	w.reads(sent)
+	w.asks(w.laptop, wire.Payload{Op: wire.End, ID: w.request().ID})
+	var g wire.Grant
+	w.must(w.reads(sent).Decode(&g))
+	if g.State != "ended" || g.ID != w.request().ID {
+		t.Errorf("got %+v", g)
 	}
 }
 
@@ -277,5 +291,38 @@ func TestAnAnswerKeyThatCannotBeUsedIsReported(t *testing.T) {
 	wantText(t, "operators", w.seen(in("C0OPS")), "answer key cannot be used")
 	if strings.Contains(w.logs.String(), "canary-key") {
 		t.Error("the log has a part of the key")
+	}
+}
+
+// A vend that fails is recorded with its reason, and the caller reads what to do.
+func TestAVendThatFailsIsRecorded(t *testing.T) {
+	w := newCallWorld(t)
+	w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	works := w.assume
+	for want, assume := range map[string]func(access.Vending) (access.Credentials, error){
+		"aws_unavailable": func(access.Vending) (access.Credentials, error) {
+			return access.Credentials{}, access.RefuseAWSUnavailable("ReadOnly in payments-dev")
+		},
+		"error": func(access.Vending) (access.Credentials, error) {
+			return access.Credentials{}, errors.New("canary-cause")
+		},
+	} {
+		w.assume = assume
+		code, status := w.code(w.says(w.laptop, keysFor("payments-dev", "ReadOnly")))
+		if code != want || status != map[string]int{"aws_unavailable": 403, "error": 500}[want] {
+			t.Errorf("got %d %s, want %s", status, code, want)
+		}
+		events := w.store.Events()
+		if e := events[len(events)-1]; e.Outcome != access.Failed || e.Why != want || e.Device == "" {
+			t.Errorf("%s: the last event is %+v", want, e)
+		}
+	}
+	if answer := w.passed[len(w.passed)-1].answer.Body; strings.Contains(answer, "canary-cause") ||
+		!strings.Contains(w.logs.String(), "canary-cause") {
+		t.Errorf("the cause belongs into the log alone: %s", answer)
+	}
+	w.assume = works
+	if _, err := w.says(w.laptop, keysFor("payments-dev", "ReadOnly")).Keys(); err != nil {
+		t.Errorf("the next one: %v", err)
 	}
 }
