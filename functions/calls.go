@@ -242,6 +242,9 @@ func (h *Calls) refused(ctx context.Context, err error) callAnswer {
 		return callAnswer{status: malformed.Code.Status(), body: malformed.Refusal()}
 	}
 	all := access.Refusals(err)
+	for i, one := range all {
+		all[i] = access.Refusals(one.OnCommandLine())[0]
+	}
 	if len(all) == 0 {
 		reference := h.NewID()
 		h.Log.ErrorContext(ctx, "a call failed", "reference", reference, "error", err)

@@ -264,8 +264,8 @@ var lossCases = map[string]lossCase{
 	},
 }
 
-// Every call of vend fails once, loses its answer once, and fails together with all that follow. No session is without its record, no device
-// without its notice, and the next call is right.
+// Every call of vend fails once, loses its answer once, and fails together with all that follow. No session
+// is without its record, no device without its notice, and the next call is right.
 func TestEveryCallOfVendMayFailOrLoseItsAnswer(t *testing.T) {
 	for name, c := range lossCases {
 		t.Run(name, func(t *testing.T) {

@@ -109,6 +109,11 @@ func TestARepeatedCallHasOneEffect(t *testing.T) {
 	if n := len(w.request().Sessions); n != 2 {
 		t.Errorf("%d sessions, want two", n)
 	}
+	for _, p := range w.passed {
+		if strings.Contains(p.answer.Body, "click") || strings.Contains(p.answer.Body, "button") {
+			t.Errorf("the words are for Slack: %s", p.answer.Body)
+		}
+	}
 }
 
 func TestADeviceSeesWhatItsOwnerMayAskForAndHas(t *testing.T) {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,8 @@ const (
 	CodeCancelled       = "cancelled"
 	CodeTimedOut        = "timed_out"
 	CodeExpired         = "expired"
+	CodeEnded           = "ended"
+	CodeNotYourDevice   = "not_your_device"
 )
 
 // The next steps that several refusals name.
@@ -220,7 +223,7 @@ func RefuseTooManyCodes(free time.Time) error {
 // RefuseNotYourDevice is not_your_device: the person has no device with this id. It may never have been one
 // of theirs, or it was removed or has expired.
 func RefuseNotYourDevice() error {
-	return refuse("not_your_device", "You have no such device.", "Look at /aws-access devices.")
+	return refuse(CodeNotYourDevice, "You have no such device.", "Look at /aws-access devices.")
 }
 
 // RefuseBusyDevices is busy: the person's devices changed so often that the change could not be saved.
@@ -828,7 +831,7 @@ func RefuseExpired(ends time.Time) error {
 
 // RefuseEnded is ended: the requester gave the access back.
 func RefuseEnded(c Closing) error {
-	return refuse("ended", "This access was given back by "+c.byAndAt()+".", askAgain)
+	return refuse(CodeEnded, "This access was given back by "+c.byAndAt()+".", askAgain)
 }
 
 // RefuseRevoked is revoked.
@@ -937,6 +940,35 @@ func RefuseLinkTooLong(length, limit int, keys bool) error {
 	}
 	return refuse("link_too_long", "The console link has "+itoa(length)+" characters, more than the "+itoa(limit)+
 		" that fit into one Slack message.", next)
+}
+
+// onCommandLine has other words for the refusals whose usual words tell people to press
+// something in Slack.
+var onCommandLine = map[string]struct{ says, next string }{
+	CodeOrderRepeated: {"This call has already been answered.", "Run the command again."},
+	"order_late":      {"The call arrived too late to be answered.", "Run the command again."},
+	"changed":         {"Somebody else changed this access at the same moment.", "Run the command again."},
+	"too_many_clicks": {
+		"You have asked " + itoa(MaxUsedOrders) + " times in ten minutes.", "Wait a few minutes and try again.",
+	},
+	CodeAWSUnavailable:   {"", "Try again in a minute."},
+	CodeEnded:            {"", "Ask again: aws-access request"},
+	"unknown_request":    {"", "Look at aws-access list."},
+	"too_many_open":      {"", "Give back access that you do not need: aws-access list"},
+	"too_many_pending":   {"", "Cancel one (aws-access list), or wait until one is decided."},
+	CodeNotYourDevice:    {"", "Look at aws-access devices."},
+	"not_allowed":        {"", "The form in Slack shows what you may ask for: /aws-access."},
+	"no_longer_approved": {"", "Ask again: aws-access request"},
+}
+
+// OnCommandLine returns the refusal as the command line and machines read it: with the
+// same code.
+func (r *Refusal) OnCommandLine() error {
+	words, found := onCommandLine[r.Code]
+	if !found {
+		return r
+	}
+	return refuse(r.Code, cmp.Or(words.says, r.Says), words.next)
 }
 
 // quoted puts what somebody typed into a sentence, at most 80 characters of it.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/home"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
@@ -68,9 +69,11 @@ func (c *Client) caller() wire.Caller {
 	return wire.Caller{Server: c.Server, Key: c.Key, NextKey: c.NextKey}
 }
 
-// call signs and sends a call. If the server signs that the clock is wrong, it is corrected once.
+// call signs and sends a call. If the server signs that the clock is wrong, it is corrected once. If it
+// signs that it has answered these bytes before, the answer was lost: keys are sealed once, so another
+// call asks for others.
 func (c *Client) call(ctx context.Context, sign func(time.Time) (*wire.Sent, error)) (Answer, error) {
-	for corrected := false; ; corrected = true {
+	for corrected, renewed := false, false; ; {
 		a := Answer{Sent: c.Now()}
 		sent, err := sign(a.Sent.Add(c.gap))
 		if err != nil {
@@ -85,11 +88,15 @@ func (c *Client) call(ctx context.Context, sign func(time.Time) (*wire.Sent, err
 		switch {
 		case err == nil:
 			return a, nil
+		case refused != nil && refused.Code == access.CodeOrderRepeated && !renewed:
+			renewed = true
+			continue
 		case refused == nil || refused.Code != string(wire.Clock):
 			return Answer{}, err
 		case corrected:
 			return Answer{}, &Failure{WrongClock, "the server does not accept the time of the call, even after it was corrected"}
 		}
+		corrected = true
 		if err := c.follow(a); err != nil {
 			return Answer{}, err
 		}

@@ -285,3 +285,26 @@ func TestInterruptStopsAtOnce(t *testing.T) {
 		t.Errorf("got %v after %d requests", err, len(f.server.Bodies()))
 	}
 }
+
+// The answer with the keys was lost, and the server does not seal a second time: another call gets keys.
+func TestKeysWhoseAnswerWasLostAreAskedForByAnotherCall(t *testing.T) {
+	f := newFixture(t)
+	calls := 0
+	f.server.Answer = func(wire.Call) clienttest.Reply {
+		if calls++; calls == 1 {
+			return clienttest.Refuse(access.CodeOrderRepeated, "This call has already been answered.", "")
+		}
+		return clienttest.Reply{Body: wire.Choices{}}
+	}
+	if _, err := f.Do(t.Context(), wire.Payload{Op: wire.Options}); err != nil || calls != 2 {
+		t.Errorf("got %v after %d calls", err, calls)
+	}
+	f.server.Answer = func(wire.Call) clienttest.Reply {
+		calls++
+		return clienttest.Refuse(access.CodeOrderRepeated, "This call has already been answered.", "")
+	}
+	_, err := f.Do(t.Context(), wire.Payload{Op: wire.Options})
+	if refused, _ := errors.AsType[*home.Refused](err); refused == nil || calls != 4 {
+		t.Errorf("a server that says so for ever: %v after %d calls", err, calls)
+	}
+}
