@@ -16,7 +16,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
-// Limits of one call. API Gateway gives a function 30 seconds at most (docs/facts.md#e4).
+// Limits of one call. The public function waits 25 seconds for vend (relay.VendTimeout).
 const (
 	oneTry     = 32 * time.Second
 	connecting = 10 * time.Second

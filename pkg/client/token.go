@@ -62,7 +62,7 @@ func lifeOf(token access.Secret) time.Duration {
 	return max(0, min(time.Unix(claims.Expires, 0).Sub(time.Unix(claims.Issued, 0)), 10*time.Minute))
 }
 
-// Variables of GitHub Actions: https://docs.github.com/en/actions/reference/security/oidc
+// Variables of GitHub Actions (docs/facts.md#i1).
 const (
 	githubAddress = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	githubToken   = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"

@@ -77,7 +77,7 @@ func (c *credentialProcess) run(ctx context.Context, e *Env, words []string) err
 	return nil
 }
 
-// processOutput is what SDKs read: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+// processOutput is what SDKs read (docs/facts.md#k12).
 //
 // It is one of the places that print keys.
 func processOutput(keys home.Keys) ([]byte, error) {

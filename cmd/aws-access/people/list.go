@@ -163,7 +163,7 @@ func (e *Env) requests(ctx context.Context, c *client.Client, p wire.Payload, as
 }
 
 // longestSession is longer than any session of a role that was assumed by another one, which have an hour
-// at most (docs/facts.md#a2).
+// at most (docs/facts.md#a3).
 const longestSession = 2 * time.Hour
 
 // seeRevoked empties the cache if a grant was revoked whose keys could still be in it.
