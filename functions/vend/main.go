@@ -55,10 +55,11 @@ func judge(p deployed.Parts) machine.Judge {
 }
 
 // addresses reads the parameter that the stack writes: the address of api or, while people
-// move to another one, two with a space between.
+// move to another one, two with a space between. It is read again once a minute, so that a
+// deploy with another address is noticed.
 func addresses(read func(context.Context, bool) (access.Secret, error)) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) {
-		text, err := read(ctx, false)
+		text, err := read(ctx, true)
 		return strings.Fields(text.Reveal()), err
 	}
 }
