@@ -61,6 +61,7 @@ var knownKeys = map[string]key{
 	"aws:userid":                  {text, false},
 	"aws:username":                {text, false},
 	"aws:viaawsservice":           {boolean, false},
+	"cloudformation:rolearn":      {arn, false},
 	"iam:associatedresourcearn":   {arn, false},
 	"iam:passedtoservice":         {text, false},
 	"iam:permissionsboundary":     {arn, false},
