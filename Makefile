@@ -18,7 +18,7 @@ POLICY   ?= policy.yaml
 # ./... leaves out directories whose names begin with a dot, so the programs of .ci are named.
 PACKAGES := ./... $(patsubst %/,./%,$(sort $(dir $(wildcard .ci/*/*.go .ci/*/*/*.go))))
 
-.PHONY: sandbox test quick check unit vulnerabilities template proof deploy-local simulate lint format bench fuzz build release clean help FORCE
+.PHONY: sandbox test quick check unit vulnerabilities template proof deploy-local scenarios simulate lint format bench fuzz build release clean help FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -27,7 +27,7 @@ sandbox: ## run the whole product on this computer, at http://127.0.0.1:8080
 	@echo 'building the sandbox (the first time takes about a minute)…' >&2
 	$(GO) run ./cmd/sandbox
 
-test: check lint vulnerabilities template proof unit simulate deploy-local ## run everything, as CI does
+test: check lint vulnerabilities template proof unit simulate deploy-local scenarios ## run everything, as CI does
 
 check: ## say which tools of the tests are missing
 	@.ci/need
@@ -47,6 +47,9 @@ proof: ## judge every permission of the templates with an independent IAM evalua
 
 deploy-local: ## sam deploy into an emulator: a whole request, an update, a removal
 	@infra/local/run.sh
+
+scenarios: ## use the command with the AWS CLI, Terraform and CloudFormation
+	@infra/scenarios/run.sh
 
 simulate: ## compare the IAM evaluator of the fake with an independent one
 	@pkg/fake/awsfake/simulate/run.sh

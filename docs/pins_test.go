@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"encoding/json"
 	"io/fs"
 	"maps"
@@ -76,7 +77,7 @@ func TestEveryGoToolHasAFullVersionAndALineOnThePage(t *testing.T) {
 func TestEveryActionIsPinnedByCommit(t *testing.T) {
 	found := 0
 	for name, text := range textsOf(t) {
-		if !strings.HasPrefix(name, ".github/workflows/") {
+		if !strings.HasPrefix(name, ".github/workflows/") && name != "infra/pipeline/github-workflow.yaml" {
 			continue
 		}
 		for _, line := range action.FindAllString(text, -1) {
@@ -108,11 +109,13 @@ func TestEveryPythonPackageIsPinnedByHash(t *testing.T) {
 				t.Errorf("%s: not pinned by hash: %.80s", name, line)
 			}
 		}
-		if pins < 20 {
+		// The AWS CLI brings most of what it needs with it.
+		few := map[string]int{".ci/tools/awscli.txt": 10, ".ci/tools/awscli2.txt": 1}[name]
+		if pins < cmp.Or(few, 20) {
 			t.Errorf("%s: only %d pins", name, pins)
 		}
 	}
-	if files < 2 {
+	if files < 4 {
 		t.Errorf("only %d lists of pins", files)
 	}
 }

@@ -131,7 +131,7 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 		Secrets: Secrets{
 			Signing:    settings.SigningSecret,
 			BotToken:   access.NewSecret("xoxb-" + rand.Text()),
-			ExternalID: access.NewSecret(rand.Text()),
+			ExternalID: access.NewSecret(rand.Text() + rand.Text()), // infra/member wants 32 characters
 		},
 	}
 	w.Faults = &Faults{now: w.Clock.Now}
