@@ -55,11 +55,10 @@ func judge(p deployed.Parts) machine.Judge {
 }
 
 // addresses reads the parameter that the stack writes: the address of api or, while people
-// move to another one, two with a space between. It is read again once a minute, so that a
-// deploy with another address is noticed.
+// move to another one, two with a space between.
 func addresses(read func(context.Context, bool) (access.Secret, error)) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) {
-		text, err := read(ctx, true)
+		text, err := read(ctx, false)
 		return strings.Fields(text.Reveal()), err
 	}
 }

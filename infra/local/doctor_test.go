@@ -41,8 +41,7 @@ func (w *world) doctor() {
 		"problem": {
 			"public endpoint of the command line: unreachable", "roles: open_without_source_identity", "roles: refused",
 		},
-		// The emulator does not say what is reserved.
-		"warning":     {"channel C0PAYMENTS: shared", "concurrency of api: not_reserved"},
+		"warning":     {"channel C0PAYMENTS: shared"},
 		"not checked": {"scopes: not_told"},
 	} {
 		slices.Sort(got[verdict])

@@ -173,8 +173,8 @@ func TestARefusalStartsNothing(t *testing.T) {
 
 // The program's SDK asks the process that holds the machine's identity, and renews.
 func TestAMachinesProgramGetsKeysThatRenew(t *testing.T) {
-	command := built(t)
 	onlyMine(t)
+	command := built(t)
 	for name, line := range map[string][]string{"Go SDK": sdkProgram(t), "botocore": botocoreProgram(t)} {
 		e := localDesk(counted(2 * time.Hour))
 		if code := runExec(t, e, As{Machine: "aws"}, command, line...); code != 0 {
@@ -189,8 +189,8 @@ func TestAMachinesProgramGetsKeysThatRenew(t *testing.T) {
 }
 
 func TestAMachinesProgramReadsWhyItGetsNoKeys(t *testing.T) {
-	command, first := built(t), true
 	onlyMine(t)
+	command, first := built(t), true
 	e := localDesk(func(ctx context.Context, to Target) (home.Keys, error) {
 		if first {
 			first = false
@@ -210,14 +210,15 @@ func TestTheAWSCommandLineUsesTheKeysOfExec(t *testing.T) {
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("NOT RUN: aws is not in PATH")
 	}
-	command := built(t)
 	onlyMine(t)
+	command := built(t)
 	seen := make(chan string, 9)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.Header.Get("Authorization")
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
+	t.Setenv("HOME", os.Getenv("HOME"))
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAFOREIGN")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "foreign")
 	e := localDesk(counted(time.Hour))

@@ -100,7 +100,7 @@ var builtCommand = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "aws-access")
-	out, err := exec.Command("go", "build", "-tags", "people", "-trimpath", "-ldflags", "-s -w", "-o", path,
+	out, err := exec.Command("go", "build", "-tags", "people", "-o", path,
 		"github.com/aws-access/aws-access/cmd/aws-access").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
@@ -120,8 +120,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// built returns the path of the built command. Its directory has a space in its name. It comes before
-// onlyMine, which hides the build cache.
+// built returns the path of the built command. Its directory has a space in its name.
 func built(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
