@@ -166,15 +166,15 @@ var deployWork = []deployCall{
 	{"cloudformation:GetTemplateSummary", "*", "", ""},
 	{"cloudformation:ValidateTemplate", "*", "", ""},
 	{"iam:PassRole", serviceRole, "", byService},
-	{"s3:PutObject", "arn:aws:s3:::artifacts/app.zip", "", ""},
-	{"s3:GetObject", "arn:aws:s3:::artifacts/app.zip", "", ""},
+	{"s3:PutObject", "arn:aws:s3:::builds/app.zip", "", ""},
+	{"s3:GetObject", "arn:aws:s3:::builds/app.zip", "", ""},
 }
 
-var withArtifacts = map[string]string{"ArtifactBucket": "artifacts"}
+var withArtefacts = map[string]string{"ArtifactBucket": "builds"}
 
 func TestDeployCanMakeStacksThroughItsServiceRole(t *testing.T) {
-	attached := deployDocument(t, "DeployPolicy", withArtifacts)
-	limit := deployDocument(t, "DeployOwnBoundary", withArtifacts)
+	attached := deployDocument(t, "DeployPolicy", withArtefacts)
+	limit := deployDocument(t, "DeployOwnBoundary", withArtefacts)
 	for _, c := range deployWork {
 		if got := c.evaluate(t, attached, limit, sessionOfDeploy(t)); got != awsfake.Allowed {
 			t.Errorf("%s on %s: %s", c.action, c.resource, got)
@@ -191,34 +191,34 @@ var deployRefusals = map[string]struct {
 	"a stack with another role": {
 		deployCall{"cloudformation:CreateStack", ordersStack, oldRole, ""}, false,
 	},
-	"a change set with another role":  {deployCall{"cloudformation:CreateChangeSet", ordersStack, oldRole, ""}, false},
-	"an update with the role it had":  {deployCall{"cloudformation:UpdateStack", ordersStack, "", ""}, false},
-	"deleting with the role it had":   {deployCall{"cloudformation:DeleteStack", ordersStack, "", ""}, false},
-	"a stack with another name":       {deployCall{"cloudformation:CreateStack", appStack, serviceRole, ""}, false},
-	"a change set of another stack":   {deployCall{"cloudformation:ExecuteChangeSet", appStack, "", ""}, false},
-	"a stack set":                     {deployCall{"cloudformation:CreateStackSet", "*", serviceRole, ""}, false},
-	"the stack of the product":        {deployCall{"cloudformation:DeleteStack", rolesStack, serviceRole, ""}, true},
-	"the stack set of the product":    {deployCall{"cloudformation:ExecuteChangeSet", stackOfSet, "", ""}, true},
-	"a type of a publisher":           {deployCall{"cloudformation:ActivateType", "*", "", ""}, true},
-	"passing another role":            {deployCall{"iam:PassRole", oldRole, "", byService}, true},
-	"passing the role to a function":  {deployCall{"iam:PassRole", serviceRole, "", "lambda.amazonaws.com"}, true},
-	"passing itself":                  {deployCall{"iam:PassRole", deployRole, "", byService}, true},
-	"listing users":                   {deployCall{"iam:ListUsers", "*", "", ""}, true},
-	"reading the service role":        {deployCall{"iam:GetRole", serviceRole, "", ""}, true},
-	"widening the service role":       {deployCall{"iam:AttachRolePolicy", serviceRole, "", ""}, true},
-	"the trust of the service role":   {deployCall{"iam:UpdateAssumeRolePolicy", serviceRole, "", ""}, true},
-	"a user":                          {deployCall{"iam:CreateUser", newUser, "", ""}, true},
-	"assuming the service role":       {deployCall{"sts:AssumeRole", serviceRole, "", ""}, true},
-	"assuming a role elsewhere":       {deployCall{"sts:AssumeRole", "arn:aws:iam::222222222222:role/x", "", ""}, true},
-	"a bucket, without a stack":       {deployCall{"s3:CreateBucket", "arn:aws:s3:::new", "", ""}, true},
-	"an instance, without a stack":    {deployCall{"ec2:RunInstances", "*", "", ""}, true},
-	"a secret":                        {deployCall{"secretsmanager:GetSecretValue", "*", "", ""}, true},
-	"an object outside the artifacts": {deployCall{"s3:GetObject", "arn:aws:s3:::data/1", "", ""}, false},
+	"a change set with another role": {deployCall{"cloudformation:CreateChangeSet", ordersStack, oldRole, ""}, false},
+	"an update with the role it had": {deployCall{"cloudformation:UpdateStack", ordersStack, "", ""}, false},
+	"deleting with the role it had":  {deployCall{"cloudformation:DeleteStack", ordersStack, "", ""}, false},
+	"a stack with another name":      {deployCall{"cloudformation:CreateStack", appStack, serviceRole, ""}, false},
+	"a change set of another stack":  {deployCall{"cloudformation:ExecuteChangeSet", appStack, "", ""}, false},
+	"a stack set":                    {deployCall{"cloudformation:CreateStackSet", "*", serviceRole, ""}, false},
+	"the stack of the product":       {deployCall{"cloudformation:DeleteStack", rolesStack, serviceRole, ""}, true},
+	"the stack set of the product":   {deployCall{"cloudformation:ExecuteChangeSet", stackOfSet, "", ""}, true},
+	"a type of a publisher":          {deployCall{"cloudformation:ActivateType", "*", "", ""}, true},
+	"passing another role":           {deployCall{"iam:PassRole", oldRole, "", byService}, true},
+	"passing the role to a function": {deployCall{"iam:PassRole", serviceRole, "", "lambda.amazonaws.com"}, true},
+	"passing itself":                 {deployCall{"iam:PassRole", deployRole, "", byService}, true},
+	"listing users":                  {deployCall{"iam:ListUsers", "*", "", ""}, true},
+	"reading the service role":       {deployCall{"iam:GetRole", serviceRole, "", ""}, true},
+	"widening the service role":      {deployCall{"iam:AttachRolePolicy", serviceRole, "", ""}, true},
+	"the trust of the service role":  {deployCall{"iam:UpdateAssumeRolePolicy", serviceRole, "", ""}, true},
+	"a user":                         {deployCall{"iam:CreateUser", newUser, "", ""}, true},
+	"assuming the service role":      {deployCall{"sts:AssumeRole", serviceRole, "", ""}, true},
+	"assuming a role elsewhere":      {deployCall{"sts:AssumeRole", "arn:aws:iam::222222222222:role/x", "", ""}, true},
+	"a bucket, without a stack":      {deployCall{"s3:CreateBucket", "arn:aws:s3:::new", "", ""}, true},
+	"an instance, without a stack":   {deployCall{"ec2:RunInstances", "*", "", ""}, true},
+	"a secret":                       {deployCall{"secretsmanager:GetSecretValue", "*", "", ""}, true},
+	"an object outside the bucket":   {deployCall{"s3:GetObject", "arn:aws:s3:::data/1", "", ""}, false},
 }
 
 func TestDeployCannotDoAnythingElse(t *testing.T) {
-	attached := deployDocument(t, "DeployPolicy", withArtifacts)
-	limit := deployDocument(t, "DeployOwnBoundary", withArtifacts)
+	attached := deployDocument(t, "DeployPolicy", withArtefacts)
+	limit := deployDocument(t, "DeployOwnBoundary", withArtefacts)
 	for name, c := range deployRefusals {
 		if got := c.evaluate(t, attached, limit); got == awsfake.Allowed {
 			t.Errorf("%s: %s on %s is allowed", name, c.action, c.resource)
@@ -238,7 +238,7 @@ func TestDeployCannotDoAnythingElse(t *testing.T) {
 func TestEveryPartOfDeployIsNeeded(t *testing.T) {
 	policies := map[string]string{}
 	for _, id := range []string{"DeployPolicy", "DeployOwnBoundary"} {
-		policies[id] = deployDocument(t, id, withArtifacts)
+		policies[id] = deployDocument(t, id, withArtefacts)
 	}
 	before := deployVerdicts(t, policies)
 	parts := 0

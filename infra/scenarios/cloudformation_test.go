@@ -18,7 +18,8 @@ import (
 
 // nothing is what the role of the build may do. AWS denies sts:GetCallerIdentity to nobody; the emulator
 // wants a permission for it.
-const nothing = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}]}`
+const nothing = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
+	`"Action":"sts:GetCallerIdentity","Resource":"*"}]}`
 
 // stack makes one bucket.
 const stack = `{"Resources": {"Orders": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "app-orders"}}}}`
@@ -59,7 +60,7 @@ func deploys(account string) []string {
 // stacks are the names of the stacks of an account that were not deleted, without those of the product.
 func (p place) stacks(c *computer, account string) []string {
 	p.T.Helper()
-	root := c.with("AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=test")
+	root := c.with("AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=")
 	names := strings.Fields(root.do(aws2(p.T), "cloudformation", "describe-stacks",
 		"--query", "Stacks[].StackName", "--output", "text"))
 	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "aws-access-") })

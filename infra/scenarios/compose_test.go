@@ -39,7 +39,8 @@ func TestComposeFileIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve := c.Services["access"].Command
-	if !strings.Contains(serve, "--address "+address+":80") || !strings.Contains(string(text), "{ipv4_address: "+address+"}") {
+	fixed := strings.Contains(string(text), "{ipv4_address: "+address+"}")
+	if !strings.Contains(serve, "--address "+address+":80") || !fixed {
 		t.Errorf("serve does not listen on %s: %s", address, serve)
 	}
 	for name, s := range c.Services {

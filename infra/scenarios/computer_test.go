@@ -31,10 +31,10 @@ func newComputer(t *testing.T, env ...string) *computer {
 	dir := t.TempDir()
 	all := []string{
 		"PATH=" + filepath.Dir(command(t)) + ":" + filepath.Dir(aws2(t)) + ":" + os.Getenv("PATH"),
-		"HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", "NO_PROXY=*", "NO_COLOR=1",
+		"HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", "NO_PROXY=*",
 		"AWS_ACCESS_HOME=" + filepath.Join(dir, "aws-access"),
 		"AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true",
-		"CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=-no-color",
+		"CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=-no-color", //nolint:misspell // a flag of Terraform
 	}
 	return &computer{t: t, dir: dir, env: append(all, env...)}
 }
@@ -66,7 +66,7 @@ func (c *computer) run(name string, args ...string) result {
 // try is run for several goroutines: it does not end the test. The error says that the program did not
 // run.
 func (c *computer) try(ctx context.Context, name string, args ...string) (r result, err error) {
-	p := exec.CommandContext(ctx, c.find(name), args...) //nolint:gosec // a program of the test
+	p := exec.CommandContext(ctx, c.find(name), args...)
 	p.Dir, p.Env, p.WaitDelay = c.dir, c.env, 5*time.Second
 	var stdout, stderr bytes.Buffer
 	p.Stdout, p.Stderr = &stdout, &stderr
@@ -131,7 +131,8 @@ func (c *computer) write(name, text string) string {
 }
 
 // pairing is what Slack shows for the command: the URL, and the code.
-var pairing = regexp.MustCompile(`aws-access login (http\S+/v1#[\w-]{43})[\s\S]*?\b([0-9A-Z]{1,5}(?:-[0-9A-Z]{1,5}){4,6})\b`)
+var pairing = regexp.MustCompile(
+	`aws-access login (http\S+/v1#[\w-]{43})[\s\S]*?\b([0-9A-Z]{1,5}(?:-[0-9A-Z]{1,5}){4,6})\b`)
 
 // pair pairs the computer with the person's Slack account, as the person does.
 func (c *computer) pair(b *sandboxtest.Sandbox, user string) {

@@ -33,11 +33,11 @@ func startEngine(t *testing.T) engine {
 	dir := t.TempDir()
 	port := freePort(t)
 	e := engine{t: t, url: "http://127.0.0.1:" + port}
-	log, err := os.Create(filepath.Join(dir, "ministack.log")) //nolint:gosec // a directory of the test
+	log, err := os.Create(filepath.Join(dir, "ministack.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := exec.Command(program(t, "SCENARIOS_MINISTACK")) //nolint:gosec // a program of the test
+	p := exec.Command(program(t, "SCENARIOS_MINISTACK"))
 	p.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8",
 		"AUTH=true", "BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port,

@@ -25,7 +25,7 @@ func (c *computer) serve(names []string, maps ...string) map[string]served {
 	for _, one := range maps {
 		args = append(args, "--map", one)
 	}
-	p := exec.Command(command(c.t), args...) //nolint:gosec // a program of the test
+	p := exec.Command(command(c.t), args...)
 	p.Dir, p.Env, p.Stderr = c.dir, c.env, os.Stderr
 	out, err := p.StdoutPipe()
 	if err == nil {

@@ -43,7 +43,7 @@ func newEngineer(t *testing.T) engineer {
 
 func read(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // a file of the test
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (e engineer) asAdmin() {
 // state reads the state in the bucket.
 func (e engineer) state(key string) (resources int, found bool) {
 	e.t.Helper()
-	aws := e.with("AWS_ACCESS_KEY_ID="+development, "AWS_SECRET_ACCESS_KEY=test")
+	aws := e.with("AWS_ACCESS_KEY_ID="+development, "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=")
 	r := aws.run(aws2(e.t), "s3", "cp", "s3://state/"+key, "-")
 	var state struct{ Resources []any }
 	if r.code != 0 {
@@ -91,10 +91,16 @@ func (e engineer) state(key string) (resources int, found bool) {
 	return len(state.Resources), true
 }
 
+// lock reports whether the lock of a state is held.
+func (e engineer) lock(key string) bool {
+	root := e.with("AWS_ACCESS_KEY_ID="+development, "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=")
+	return root.run(aws2(e.t), "s3api", "head-object", "--bucket", "state", "--key", key+".tflock").code == 0
+}
+
 // instances returns the states of the instances in an account.
 func (p place) instances(c *computer, account string) []string {
 	p.T.Helper()
-	root := c.with("AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=test")
+	root := c.with("AWS_ACCESS_KEY_ID="+account, "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=")
 	return strings.Fields(root.do(aws2(p.T), "ec2", "describe-instances",
 		"--query", "Reservations[].Instances[].State.Name", "--output", "text"))
 }
@@ -146,8 +152,9 @@ func TestTerraformWithoutRenewalLosesItsState(t *testing.T) {
 	t.Parallel()
 	e := newEngineer(t)
 	e.asAdmin()
-	var keys struct{ AccessKeyId, SecretAccessKey, SessionToken string } //nolint:revive // names of AWS
-	if err := json.Unmarshal([]byte(e.do("aws-access", "credential-process", "payments-dev", "Admin")), &keys); err != nil {
+	var keys struct{ AccessKeyId, SecretAccessKey, SessionToken string }
+	printed := e.do("aws-access", "credential-process", "payments-dev", "Admin")
+	if err := json.Unmarshal([]byte(printed), &keys); err != nil {
 		t.Fatal(err)
 	}
 	e.computer = e.with("AWS_ACCESS_KEY_ID="+keys.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+keys.SecretAccessKey,
@@ -159,6 +166,9 @@ func TestTerraformWithoutRenewalLosesItsState(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(e.dir, "errored.tfstate")); err != nil {
 		t.Errorf("the state was written, although nobody renewed the keys: %v", err)
+	}
+	if lock := e.lock("control"); !lock {
+		t.Error("the lock was released, although nobody renewed the keys")
 	}
 	if n, found := e.state("control"); found && n > 0 {
 		t.Errorf("the bucket has a state of %d resources", n)
