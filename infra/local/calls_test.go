@@ -15,15 +15,13 @@ import (
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
-// addressCalls deploys once more, with the address that the emulator's API Gateway sees:
-// it has no TLS and another port.
-func (w *world) addressCalls() {
+// withAddress returns the parameters of a deploy with the address that the emulator's API
+// Gateway sees: it has no TLS and another port.
+func (w *world) withAddress() string {
+	w.t.Helper()
 	api, err := url.Parse(w.address(""))
 	w.must(err)
-	w.deployWith(w.settings.first, w.parameters()+" CommandUrl=https://"+api.Hostname()+"/v1")
-	if want := "https://" + api.Hostname() + "/v1"; w.outputs["CommandUrl"] != want {
-		w.t.Errorf("the output CommandUrl is %s, want %s", w.outputs["CommandUrl"], want)
-	}
+	return w.parameters() + " CommandUrl=https://" + api.Hostname() + "/v1"
 }
 
 // plain sends what is meant for https to the emulator.
@@ -77,6 +75,7 @@ func (w *world) device(as string) *client.Client {
 // emulator's STS accepts. A stranger's call is refused by api alone.
 func (w *world) programs() {
 	c := w.device("U0DEV1")
+	w.computer = c
 	do := func(p wire.Payload) client.Answer {
 		w.t.Helper()
 		answer, err := c.Do(w.t.Context(), p)

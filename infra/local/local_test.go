@@ -18,7 +18,6 @@ func TestLifeOfADeployedStack(t *testing.T) {
 	})
 	w.step("the first tick reads people and groups", (*world).tick)
 	w.step("an upgrade while requests are pending and active", (*world).upgrade)
-	w.step("an address for the command line", (*world).addressCalls)
 	w.step("the signed ssl_check of Slack is answered", func(w *world) { w.digest() })
 	w.step("a request by the form, approved, used, given back", (*world).story)
 	w.step("a command line is paired, asks, and gets keys", (*world).programs)

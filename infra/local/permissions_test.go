@@ -180,7 +180,8 @@ func (w *world) scans(k keys) error {
 
 func deviceKey() map[string]dynamodbtypes.AttributeValue {
 	return map[string]dynamodbtypes.AttributeValue{
-		"pk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"}, "sk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"},
+		"pk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"},
+		"sk": &dynamodbtypes.AttributeValueMemberS{Value: "probe"},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/client"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
@@ -31,6 +32,7 @@ type world struct {
 	answers   string            // PEM of the key that signs answers to the command line
 	outputs   map[string]string // of the stack
 	vend      keys              // of the vend function, in its second version
+	computer  *client.Client    // paired with the stack
 	operators keys              // of a user with the permissions of doctor
 	kept      []string          // log groups of the deleted stack
 }
@@ -61,23 +63,29 @@ func newWorld(t *testing.T) *world {
 }
 
 // putSecrets stores the secrets as docs/deploy.md describes it, encrypted with the key
-// of the stack. An older stack has no key, so SSM uses its own.
+// of the stack. An older stack has neither this key, so SSM uses its own, nor an answer key.
 func (w *world) putSecrets() {
-	var key *string
-	if stackKey, ok := w.outputs["SecretsKey"]; ok {
-		key = &stackKey
-	}
-	for name, secret := range map[string]string{
+	secrets := map[string]string{
 		"/jit-access/slack/bot-token":      botToken,
 		"/jit-access/slack/signing-secret": w.signing.Reveal(),
 		"/jit-access/external-id":          w.external,
-		"/jit-access/answer-key":           w.answers,
-	} {
-		_, err := w.ssm(rootOf(bastion)).PutParameter(w.t.Context(), &ssm.PutParameterInput{
-			Name: &name, Value: &secret, KeyId: key, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
-		})
-		w.must(err)
 	}
+	var key *string
+	if stackKey, ok := w.outputs["SecretsKey"]; ok {
+		key, secrets[answerKey] = &stackKey, w.answers
+	}
+	for name, secret := range secrets {
+		w.putSecret(name, secret, key)
+	}
+}
+
+// putSecret stores one secret, encrypted with a key; nil is SSM's own.
+func (w *world) putSecret(name, secret string, key *string) {
+	w.t.Helper()
+	_, err := w.ssm(rootOf(bastion)).PutParameter(w.t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &secret, KeyId: key, Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(true),
+	})
+	w.must(err)
 }
 
 // step runs one step of the test, with its own line and time in the output. If it fails,

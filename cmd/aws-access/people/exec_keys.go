@@ -41,7 +41,12 @@ func (e *Env) serveChild(ctx context.Context, t Target, dir string) (file string
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx)) // signals are for the program
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(serving) }()
-	stop = func() { cancel(); _ = <-ended }
+	stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			e.say("aws-access exec: give keys to the program: %v", err)
+		}
+	}
 	text, err := json.Marshal(parent{server.URL(parentName), server.Token(parentName).Reveal()})
 	file = filepath.Join(dir, "parent")
 	if err == nil {
