@@ -18,10 +18,15 @@ import (
 // request submits a request. The same call sent twice makes one.
 func (h *Calls) request(ctx context.Context, c caller) (callAnswer, error) {
 	p := c.Payload
-	length, wrong := policy.ParseLength(p.Length)
+	var length time.Duration
+	var wrong error
+	if !p.Automatic {
+		length, wrong = policy.ParseLength(p.Length)
+	}
 	r, err := h.Submit.Do(ctx, lifecycle.Asked{
 		By: c.device.Owner, Who: c.machine, Device: c.device.ID, Account: p.Account, Role: p.Role, For: length,
-		Reason: p.Reason, Ticket: p.Ticket, Wrong: wrong, Once: "call:" + c.ID(),
+		Reason: p.Reason, Ticket: p.Ticket, Wrong: wrong, Automatic: p.Automatic,
+		Once: "call:" + c.ID(),
 	})
 	switch access.Code(err) {
 	case access.CodeAlreadyAsked, access.CodeAlreadyGranted:

@@ -14,6 +14,15 @@ type Asker struct {
 	Version int
 	Current []CurrentAsk `json:"Open,omitzero"`
 	Asked   []int64      `json:",omitzero"` // Unix seconds, the oldest first
+	// Granted has the last grant of each requester for each target that was seen, the newest last.
+	Granted []LastGrant `json:",omitzero"`
+}
+
+// LastGrant is the last request of a requester for a target that became a grant. It is kept when the
+// grant is over, because a program may not ask by itself after it was given back or revoked.
+type LastGrant struct {
+	Request, Account, Role string
+	Requester              string `json:",omitzero"` // as in CurrentAsk
 }
 
 // CurrentAsk is a request that was pending or active when it was last read.
@@ -29,6 +38,8 @@ const (
 	// MaxCurrent is how many requests and grants one person may have at once. It
 	// limits the stored item to about 60 KB, and for a pipeline to about 90 KB.
 	MaxCurrent = 500
+	// MaxGranted is how many last grants are kept. It limits the stored item to another 40 KB.
+	MaxGranted = 200
 )
 
 // AskerID names the record that limits a requester. A machine shares it with the other
@@ -72,6 +83,9 @@ func (a Asker) After(read []Request, now time.Time) Asker {
 	var current []CurrentAsk
 	for _, o := range a.Current {
 		r, found := known[o.Request]
+		if found && !r.Starts.IsZero() {
+			a.Granted = a.granting(r)
+		}
 		switch {
 		case !found && !o.Until.IsZero() && now.Before(o.Until):
 			current = append(current, o)
@@ -99,6 +113,26 @@ func (a Asker) Has(who Person, account, role string) string {
 	return ""
 }
 
+// LastGrant returns the id of the requester's last grant of a role in an account, "" if none is known.
+func (a Asker) LastGrant(who Person, account, role string) string {
+	for _, g := range a.Granted {
+		if g.Account == account && g.Role == role && g.Requester == askerOf(who) {
+			return g.Request
+		}
+	}
+	return ""
+}
+
+// granting returns the last grants with r, in place of the one before it for the same target.
+func (a Asker) granting(r Request) []LastGrant {
+	last := LastGrant{Request: r.ID, Account: r.Account, Role: r.Role, Requester: askerOf(r.Requester)}
+	all := slices.DeleteFunc(slices.Clone(a.Granted), func(g LastGrant) bool {
+		return g.Account == last.Account && g.Role == last.Role && g.Requester == last.Requester
+	})
+	all = append(all, last)
+	return all[max(0, len(all)-MaxGranted):]
+}
+
 // Of returns the ids of a requester's requests that may be unfinished.
 func (a Asker) Of(who Person) (ids []string) {
 	for _, o := range a.Current {
@@ -119,6 +153,9 @@ func (a Asker) Counts(now time.Time) Asker {
 // Opens returns the asker with one more ask, which made request r.
 func (a Asker) Opens(r Request, now time.Time) Asker {
 	a = a.Counts(now)
+	if r.State == Active {
+		a.Granted = a.granting(r)
+	}
 	a.Current = append(slices.Clone(a.Current), CurrentAsk{
 		Request: r.ID, Account: r.Account, Role: r.Role, Requester: askerOf(r.Requester), Until: r.Ends,
 	})

@@ -588,6 +588,14 @@ func RefuseNoGrant(role, account string) error {
 		"Ask for it: aws-access request "+shellWord(account)+" "+shellWord(role)+` 1h "REASON"`)
 }
 
+// RefuseNotByItself is no_grant: a program asks without a person, and the policy wants an approval.
+// lifecycle.Submit decides it.
+func RefuseNotByItself(role, account string) error {
+	return refuse("no_grant", "You have no access to "+quoted(role)+" in "+quoted(account)+
+		" now, and somebody must approve it.",
+		"Ask for it: aws-access request "+shellWord(account)+" "+shellWord(role)+` 1h "REASON"`)
+}
+
 // RefuseAlreadyAsked is already_asked: a request of this person for the same role in
 // the same account is pending, until answerBy.
 // lifecycle.Submit decides it.

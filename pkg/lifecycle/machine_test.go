@@ -54,11 +54,7 @@ func run(number int, claims ...string) *access.Person {
 }
 
 func (w *world) asks(who *access.Person, once string) (access.Request, error) {
-	s := Submit{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock, NewID: func() string {
-		w.ids++
-		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
-	}}
-	return s.Do(context.Background(), Asked{
+	return w.submitter().Do(context.Background(), Asked{
 		Who: who, Account: "prod", Role: "Look", For: time.Hour, Reason: "deploy", Once: once,
 	})
 }

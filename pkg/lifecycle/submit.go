@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -38,14 +39,20 @@ type Asked struct {
 	Device  string         // thumbprint of the device of By that asks; "" for none
 	Account string         // id or name
 	Role    string
-	For     time.Duration
+	For     time.Duration // 0 if Automatic
 	Reason  string
 	Ticket  string
+	// Automatic means that a program asks without a person: for AutomaticFor or what the policy allows,
+	// if that is less; only where nobody has to approve; and not if the last grant was given back or revoked.
+	Automatic bool
 	// Wrong says what could not be parsed. The other fields are checked all the same,
 	// so that the person reads all mistakes at once. Nothing is submitted.
 	Wrong error
 	Once  string // unique key of the form, the command or the call, which works once
 }
+
+// AutomaticFor is the longest grant that a program gets by itself.
+const AutomaticFor = time.Hour
 
 // asking is everything that Submit knows when it asks the policy.
 type asking struct {
@@ -67,7 +74,7 @@ type asking struct {
 // within the limits or refused.
 //
 // Refusals: those of Person.RefusedToAsk, policy.Find, policy.Decide and Asker, too_short,
-// already_asked, already_granted, busy.
+// already_asked, already_granted, busy; if Automatic, no_grant, ended, revoked.
 func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	id := s.NewID()
 	for range tries {
@@ -95,7 +102,12 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	m := asking{Asked: in, id: id, directory: d, now: s.Now()}
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
 	var unfinished []access.Request
-	if ids := asker.Unsure(by, m.account.ID, m.Role, m.now); len(ids) > 0 {
+	ids := asker.Unsure(by, m.account.ID, m.Role, m.now)
+	last := asker.LastGrant(by, m.account.ID, m.Role)
+	if in.Automatic && last != "" && !slices.Contains(ids, last) {
+		ids = append(ids, last)
+	}
+	if len(ids) > 0 {
 		if unfinished, err = s.Store.Requests(ctx, ids); err != nil {
 			return access.Request{}, fmt.Errorf("load the unfinished requests of %s: %w", by.ID, err)
 		}
@@ -103,6 +115,9 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	m.asker = asker.After(unfinished, m.now)
 	if existing := m.asker.Has(by, m.account.ID, m.Role); existing != "" {
 		return m.already(unfinished, existing)
+	}
+	if refusal := m.refusedByItself(unfinished); refusal != nil {
+		return access.Request{}, refusal
 	}
 	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
 		return access.Request{}, refusal
@@ -117,7 +132,7 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 		r, event, err = s.judge(&m, who)
 	}
 	if err != nil {
-		if !m.unread {
+		if !m.unread && !m.Automatic {
 			s.count(ctx, m)
 		}
 		return access.Request{}, err
@@ -137,6 +152,23 @@ func (m asking) already(unfinished []access.Request, existing string) (access.Re
 		}
 	}
 	return access.Request{}, fmt.Errorf("request %s was not read", existing)
+}
+
+// refusedByItself refuses a program that asks by itself after the last grant was given back or
+// revoked: a person has to ask. No other move can come between: both states are final.
+//
+// Refusals: ended, revoked.
+func (m asking) refusedByItself(read []access.Request) error {
+	if !m.Automatic {
+		return nil
+	}
+	last := m.asker.LastGrant(m.requester(), m.account.ID, m.Role)
+	for _, r := range read {
+		if r.ID == last && (r.State == access.Ended || r.State == access.Revoked) {
+			return r.StateRefusal()
+		}
+	}
+	return nil
 }
 
 // requester returns the requester without asking anybody: enough to find what they have
@@ -188,7 +220,12 @@ func (s Submit) judge(m *asking, who access.Person) (access.Request, access.Even
 	m.unread = access.Code(answer.Refusal) == access.CodeSlackUnreadable ||
 		access.Code(answer.Unknown) == access.CodeSlackUnreadable
 	wrong := access.Join(m.Wrong, answer.Refusal)
-	if m.Wrong == nil && m.For < access.MinFor {
+	switch {
+	case m.Automatic && wrong == nil && !answer.Terms.Met:
+		wrong = access.RefuseNotByItself(m.Role, m.account.Name)
+	case m.Automatic:
+		m.For = min(AutomaticFor, answer.Terms.Max)
+	case m.Wrong == nil && m.For < access.MinFor:
 		wrong = access.Join(wrong, access.RefuseTooShort(m.For))
 	}
 	if wrong != nil {

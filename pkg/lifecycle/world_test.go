@@ -275,14 +275,20 @@ func (w *world) step() Step {
 	return Step{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock}
 }
 
-func (w *world) submit(by, role string, length time.Duration, once string) (access.Request, error) {
-	s := Submit{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock, NewID: func() string {
+// submitter is the step that begins a request.
+func (w *world) submitter() Submit {
+	return Submit{Store: w, Roster: w.roster(), Policy: w.policy, Now: w.clock, NewID: func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.ids++
 		return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ6%06d", w.ids)
 	}}
-	return s.Do(context.Background(), Asked{By: by, Account: "prod", Role: role, For: length, Reason: "why", Once: once})
+}
+
+func (w *world) submit(by, role string, length time.Duration, once string) (access.Request, error) {
+	return w.submitter().Do(context.Background(), Asked{
+		By: by, Account: "prod", Role: role, For: length, Reason: "why", Once: once,
+	})
 }
 
 func (w *world) approve(id, by string) (Moved, error) {

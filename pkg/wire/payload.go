@@ -36,15 +36,19 @@ type Payload struct {
 
 	Account string // request, keys, console: id or name
 	Role    string // request, keys, console
-	Length  string // request: as people write it, such as 2h
+	Length  string // request: as people write it, such as 2h; not if Automatic
 	Reason  string // request
-	Ticket  string // request; optional
+	Ticket  string // request; optional, and not if Automatic
 	ID      string // of a request: cancel and end, and status, where it is optional
 	SealTo  string // keys, console: X25519 public key made for this call, in base64url
 	Device  string // unpair: thumbprint
 	Name    string // pair: what the computer is called; optional
 	CodeKey string // pair: Ed25519 public key of the pairing code, in base64url
 	Proof   string // pair: Ed25519 signature by the code's key, in base64url
+
+	// Automatic, of a request, means that a program asks without a person. The server then takes the
+	// step only where that asks nobody.
+	Automatic bool
 
 	// AnswerKey is the thumbprint of the answer key that the caller pinned. Vend signs with it, if
 	// it still has it. Optional.
@@ -72,6 +76,9 @@ func (p Payload) sealed() bool { return p.Op == Keys || p.Op == Console }
 
 // embedsKey reports whether the call carries its key, because no table has it.
 func (p Payload) embedsKey() bool { return p.Op == Pair || p.Machine() }
+
+// automatic are the fields of a request that a program makes by itself, beside "automatic": true.
+var automatic = []string{"account", "role", "reason"}
 
 // fields says which fields an operation must have and may have, and whether machines may use it.
 var fields = map[Op]struct {
@@ -153,6 +160,13 @@ func ParsePayload(text []byte) (Payload, error) {
 	delete(members, "op")
 	if err := p.readMachine(members, spec.machines); err != nil {
 		return Payload{}, err
+	}
+	if text, there := members["automatic"]; there && p.Op == Request {
+		if string(text) != "true" {
+			return Payload{}, badPayload("its automatic is not true")
+		}
+		p.Automatic, spec.must, spec.may = true, automatic, nil
+		delete(members, "automatic")
 	}
 	if !onlyNames(members, slices.Concat(spec.must, spec.may, []string{"answer_key"})) {
 		return Payload{}, badPayload("it has a field that " + op + " does not have")
@@ -238,6 +252,9 @@ func (p Payload) encode() ([]byte, error) {
 		if text := *f.at(&p); text != "" {
 			members[f.name] = text
 		}
+	}
+	if p.Automatic {
+		members["automatic"] = true
 	}
 	if p.AWS != nil {
 		members["aws"] = map[string]string{"region": p.AWS.Region, "date": p.AWS.Date, "token": p.AWS.Token.Reveal(),

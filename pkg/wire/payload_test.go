@@ -86,6 +86,37 @@ func TestOperationHasItsFieldsAndNoOthers(t *testing.T) {
 	}
 }
 
+// A program that asks by itself names neither a length nor a ticket: the policy decides.
+func TestAutomaticRequestHasItsFieldsAndNoOthers(t *testing.T) {
+	valid := members{"op": "request", "account": "prod", "role": "Operator", "reason": "x", "automatic": true}
+	for _, m := range []members{valid, valid.with("oidc", "a.b.c"), valid.with("answer_key", thumb)} {
+		p, err := ParsePayload([]byte(m.json(t)))
+		if err != nil || !p.Automatic || p.Length != "" {
+			t.Errorf("%s: got %+v, %v", m.json(t), p, err)
+			continue
+		}
+		if text, err := p.encode(); err != nil || string(text) != m.json(t) {
+			t.Errorf("got %s, want %s: %v", text, m.json(t), err)
+		}
+	}
+	for want, m := range map[string]members{
+		"does not have": valid.with("length", "1h"), "does not have.": valid.with("ticket", "OPS-1"),
+		"automatic is not true": valid.with("automatic", false), "automatic is not true.": valid.with("automatic", "true"),
+		"automatic is not true..": valid.with("automatic", 1), "has no reason": valid.with("reason", nil),
+		"has no account": valid.with("account", nil), "has no role": valid.with("role", nil),
+		"does not have..": {"op": "status", "automatic": true},
+	} {
+		_, err := ParsePayload([]byte(m.json(t)))
+		if CodeOf(err) != BadPayload || !strings.Contains(err.Error(), strings.TrimRight(want, ".")) {
+			t.Errorf("%s: got %v, want %s", m.json(t), err, want)
+		}
+	}
+	// The fields of the operation itself are as before.
+	if _, err := ParsePayload([]byte(valid.with("automatic", nil).json(t))); CodeOf(err) != BadPayload {
+		t.Errorf("without a length: got %v", err)
+	}
+}
+
 func TestMalformedFieldIsRefusedByItsName(t *testing.T) {
 	long := strings.Repeat("x", 4000)
 	for _, c := range []struct {

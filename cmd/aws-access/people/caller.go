@@ -14,27 +14,10 @@ import (
 // urlVariable is the environment variable with the URL of the server, for machines and for login.
 const urlVariable = "AWS_ACCESS_URL"
 
-// callers makes each client once: a machine has one key in a process, which its token names. It knows what
-// the machine has asked for.
+// callers makes each client once: a machine has one key in a process, which its token names.
 type callers struct {
 	mu   sync.Mutex
 	made map[As]*client.Client
-	ids  map[[2]string]string // of requests, by account and role
-}
-
-func (c *callers) asked(t Target, id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ids == nil {
-		c.ids = make(map[[2]string]string)
-	}
-	c.ids[[2]string{t.Account, t.Role}] = id
-}
-
-func (c *callers) lastAsked(t Target) (id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ids[[2]string{t.Account, t.Role}]
 }
 
 // newClient is Env.Client.

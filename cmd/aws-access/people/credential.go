@@ -17,8 +17,9 @@ func credentialProcessCommand() Command {
 aws-access profiles --write makes the profiles that use it. Keys come from a cache until they are nearly
 over, and then from the server; many programs at once cause one call.
 
-Without a grant it asks by itself if --reason is given and the policy wants no approval, for at most an
-hour, unless you gave the last grant back or it was revoked. A request that is pending is waited for, at
+Without a grant it asks by itself if --reason is given and the policy wants no approval: for an hour, or
+for what the policy allows if that is less. The server decides that. It does not ask if the last grant was
+given back or revoked; then ask with aws-access request. A request that is pending is waited for, at
 most 45 seconds. Else it exits with 1, and the line on standard error says what to do.`,
 		Examples: []Example{
 			{"credential_process = /usr/local/bin/aws-access credential-process 111111111111 Operator",

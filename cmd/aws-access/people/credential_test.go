@@ -142,59 +142,77 @@ func TestAccountCalledLikeAShellCommandIsQuoted(t *testing.T) {
 	}
 }
 
-func TestCredentialProcessAsksWhereThatBothersNobody(t *testing.T) {
+// The server judges whether a program may ask by itself. The command asks it once, for no length, and never
+// for its options.
+func TestCredentialProcessLetsTheServerDecideWhetherItAsks(t *testing.T) {
 	for name, c := range map[string]struct {
-		choices wire.Choices
-		before  func(d *desk)
-		length  string // asked for; "" for none
-		words   string
+		refuse, next string // "" if it is granted
+		words        string
 	}{
-		"nobody approves":        {choices(false, false, "4h"), nil, "1h", ""},
-		"the policy allows less": {choices(false, false, "45m"), nil, "45m", ""},
-		"somebody approves": {choices(true, false, "4h"), nil, "",
-			"somebody must approve it. Ask for it: aws-access request"},
-		"a ticket is wanted": {choices(false, true, "4h"), nil, "", "it needs a ticket. Ask for it: aws-access request"},
-		"not offered":        {wire.Choices{}, nil, "", "You have no access"},
-		"given back": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Ended) }, "",
-			"You have given this access back"},
-		"revoked": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Revoked) }, "",
-			"This access was revoked"},
-		"expired": {choices(false, false, "4h"), func(d *desk) { d.earlier(access.Expired) }, "1h", ""},
-		"revoked, granted again": {choices(false, false, "4h"), func(d *desk) {
-			d.earlier(access.Revoked,
-				access.Expired)
-		}, "1h", ""},
-		"another role revoked": {choices(false, false, "4h"), func(d *desk) {
-			d.earlier(access.Revoked)
-			d.grants[0].Role = "Admin"
-		}, "1h", ""},
+		"granted": {},
+		"somebody approves": {"no_grant", "x",
+			"No: no_grant. Ask for it: aws-access request payments-prod Operator 1h REASON\n"},
+		"given back": {"ended", "x", "No: ended. Ask for it: aws-access request"},
+		"revoked":    {"revoked", "x", "No: revoked. Ask for it: aws-access request"},
+		"a ticket":   {"no_ticket", "x", "No: no_ticket. Ask for it: aws-access request"},
+		"an unknown name": {"unknown_account", "Did you mean this?",
+			"No: unknown_account. Did you mean this? Ask for it: aws-access request"},
 	} {
-		d := newDesk(t)
-		d.login()
-		d.choices = c.choices
-		if c.before != nil {
-			c.before(d)
-		}
-		n := len(d.grants)
-		code := d.run("credential-process", prodName, operator, "--reason", "terraform")
-		if c.length == "" {
-			if d.want(code, ExitRefused, c.words); len(d.grants) != n {
-				t.Errorf("%s: it asked", name)
+		for _, machine := range []bool{false, true} {
+			d := newDesk(t)
+			args := []string{"credential-process", prodName, operator, "--reason", "terraform"}
+			if machine {
+				d.asMachine()
+				args = append(args, "--as", "oidc")
+				c.words = strings.Replace(c.words, "request ", "request --as oidc ", 1)
+			} else {
+				d.login()
 			}
-			continue
-		}
-		if code != ExitDone || len(d.grants) != n+1 || d.grants[n].Length != c.length || d.grants[n].Reason != "terraform" {
-			t.Errorf("%s: ended with %d, grants %+v: %s", name, code, d.grants, d.words.String())
+			var asked []wire.Payload
+			d.answers[wire.Request] = func(call wire.Call) clienttest.Reply {
+				asked = append(asked, call.Payload)
+				if c.refuse != "" {
+					return clienttest.Refuse(c.refuse, "No: "+c.refuse+".", c.next)
+				}
+				return d.submit(call.Payload)
+			}
+			want := ExitDone
+			if c.refuse != "" {
+				want = ExitRefused
+			}
+			d.want(d.run(args...), want, c.words)
+			if len(asked) != 1 || !asked[0].Automatic || asked[0].Length != "" || asked[0].Reason != "terraform" {
+				t.Errorf("%s: asked %+v", name, asked)
+			}
+			if ops := d.server.Ops(); slices.Contains(ops, string(wire.Options)) ||
+				slices.Contains(ops, string(wire.List)) {
+				t.Errorf("%s: made the calls %v", name, ops)
+			}
 		}
 	}
 }
 
-// earlier adds grants that are over, the oldest first.
-func (d *desk) earlier(states ...access.State) {
-	for i, state := range states {
-		start := time.Now().Add(time.Duration(i-10) * time.Hour)
-		d.grants = append(d.grants, wire.Grant{ID: "OLD", State: string(state), Account: prodID, AccountName: prodName,
-			Role: operator, Submitted: start, Starts: &start, Closed: &wire.Closed{At: start}})
+func TestWithoutAReasonNobodyIsAskedForAnything(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("credential-process", prodName, operator), ExitRefused, "Ask for it: aws-access request")
+	if slices.Contains(d.server.Ops(), string(wire.Request)) {
+		t.Errorf("made the calls %v", d.server.Ops())
+	}
+}
+
+// A program that exec starts asks by the account's id for the keys that exec got by its name.
+func TestKeysOfANameServeItsID(t *testing.T) {
+	d := granted(t)
+	first := d.keysOf()
+	d.want(d.run("credential-process", prodID, operator), ExitDone)
+	var byID printed
+	if err := json.Unmarshal(d.out.Bytes(), &byID); err != nil || byID != first || d.vends != 1 {
+		t.Errorf("by id: other keys, %d vends, %v", d.vends, err)
+	}
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone) // a new grant replaces both
+	if d.want(d.run("credential-process", prodID, operator), ExitDone); d.vends != 2 {
+		t.Errorf("after a new request: %d vends, want 2", d.vends)
 	}
 }
 
@@ -215,7 +233,7 @@ func TestPendingRequestIsWaitedFor(t *testing.T) {
 	for to, code := range map[access.State]int{access.Active: ExitDone, access.Denied: ExitRefused} {
 		d := newDesk(t)
 		d.login()
-		d.choices = choices(true, false, "4h")
+		d.choices = choices(true)
 		d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
 		d.onWait = func(n int) {
 			if n == 3 {
@@ -232,7 +250,7 @@ func TestPendingRequestIsWaitedFor(t *testing.T) {
 func TestPendingRequestIsNotWaitedForLongerThanSDKsWait(t *testing.T) {
 	d := newDesk(t)
 	d.login()
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
 	var left time.Duration
 	d.Pause = func(ctx context.Context, _ time.Duration) error {
@@ -279,37 +297,6 @@ func TestMachineAsksByItselfAndKeepsNothing(t *testing.T) {
 func (d *desk) asMachine() {
 	d.env[urlVariable] = d.server.URL.String()
 	d.env[tokenCommand] = `printf 'e30.e30.%s' c2ln`
-}
-
-func TestMachineAsksForLessIfTheHourIsTooLong(t *testing.T) {
-	d := newDesk(t)
-	d.asMachine()
-	d.answers[wire.Request] = func(call wire.Call) clienttest.Reply {
-		if call.Payload.Length != "15m" {
-			return clienttest.Refuse("too_long", "At most 20m.", "")
-		}
-		return d.submit(call.Payload)
-	}
-	d.want(d.run("credential-process", prodName, operator, "--as", "oidc", "--reason", "deploy"), ExitDone)
-	if d.grants[0].Length != "15m" {
-		t.Errorf("asked for %s", d.grants[0].Length)
-	}
-}
-
-// Exec and serve run for hours in one process. What was given back there is not asked for again.
-func TestProcessOfAMachineDoesNotRenewWhatWasGivenBack(t *testing.T) {
-	d := newDesk(t)
-	d.asMachine()
-	target := Target{Account: prodName, Role: operator, Reason: "deploy", As: As{Machine: "oidc"}}
-	if _, err := d.Keys(t.Context(), target); err != nil {
-		t.Fatal(err)
-	}
-	d.move("REQ1", access.Ended)
-	_, err := d.Keys(t.Context(), target)
-	refused, _ := errors.AsType[*home.Refused](err)
-	if refused == nil || refused.Code != "ended" || len(d.grants) != 1 {
-		t.Errorf("got %v, grants %+v", err, d.grants)
-	}
 }
 
 func TestCacheOfAMachineIsRemoved(t *testing.T) {
@@ -538,15 +525,5 @@ func TestCompletionKnowsTheTable(t *testing.T) {
 	if !strings.HasPrefix(d.out.String(), "autoload -Uz bashcompinit") ||
 		!slices.Contains(strings.Split(d.out.String(), "\n"), "complete -F _aws_access aws-access") {
 		t.Errorf("zsh:\n%s", d.out.String())
-	}
-}
-
-func TestLengthsOfAnswersAreRead(t *testing.T) {
-	for text, want := range map[string]time.Duration{"1h": time.Hour, "1h30m": 90 * time.Minute,
-		"1d12h": 36 * time.Hour, "45m": 45 * time.Minute,
-		"5s": 5 * time.Second, "": 0, "h": 0, "1": 0, "1x": 0, "-1h": 0, "0m": 0, "9999999h": 0} {
-		if got, ok := parseLength(text); ok != (want > 0) || want > 0 && got != want {
-			t.Errorf("%q: got %v, %v, want %v", text, got, ok, want)
-		}
 	}
 }

@@ -55,7 +55,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{T: t, server: clienttest.New(t), dir: filepath.Join(t.TempDir(), "a home"), env: map[string]string{}}
 	d.env[home.Variable] = d.dir
 	d.answers = map[wire.Op]func(wire.Call) clienttest.Reply{}
-	d.choices = choices(false, false, "4h")
+	d.choices = choices(false)
 	d.server.Answer = d.answer
 	d.Env = NewEnv(strings.NewReader(""), &d.out, &d.words)
 	d.Getenv = func(name string) string { return d.env[name] }
@@ -74,9 +74,9 @@ func newDesk(t *testing.T) *desk {
 }
 
 // choices are those of one account and one role.
-func choices(asks, ticket bool, most string) wire.Choices {
+func choices(asks bool) wire.Choices {
 	return wire.Choices{Accounts: []wire.AccountChoice{{ID: prodID, Name: prodName, Roles: []wire.RoleChoice{
-		{Name: operator, Max: most, Asks: asks, Ticket: ticket, Keys: true},
+		{Name: operator, Max: "4h", Asks: asks, Keys: true},
 	}}}}
 }
 

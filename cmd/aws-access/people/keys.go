@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -16,7 +15,6 @@ import (
 // Limits of getting keys. SDKs kill a credential_process after a minute (docs/facts.md#k7).
 const (
 	pendingWait = 45 * time.Second
-	ownLength   = time.Hour // for which keys asks by itself, unless the policy allows less
 )
 
 // keys is Env.Keys.
@@ -25,7 +23,11 @@ func (e *Env) keys(ctx context.Context, t Target) (home.Keys, error) {
 	if err != nil {
 		return home.Keys{}, err
 	}
-	vend := func(ctx context.Context) (home.Keys, error) { return e.vend(ctx, c, t) }
+	vended := false
+	vend := func(ctx context.Context) (home.Keys, error) {
+		vended = true
+		return e.vend(ctx, c, t)
+	}
 	if t.Cache == nil && t.As.Machine != "" {
 		return vend(ctx)
 	}
@@ -45,7 +47,13 @@ func (e *Env) keys(ctx context.Context, t Target) (home.Keys, error) {
 		return home.Keys{}, err
 	}
 	defer func() { _ = cache.Close() }()
-	return cache.Keys(ctx, entry, t.Lifetime, vend)
+	keys, err := cache.Keys(ctx, entry, t.Lifetime, vend)
+	if err == nil && vended && keys.Account != t.Account {
+		// The program of exec asks by the account's id: these keys are for it too.
+		entry.Account = keys.Account
+		_, err = cache.Keys(ctx, entry, t.Lifetime, func(context.Context) (home.Keys, error) { return keys, nil })
+	}
+	return keys, err
 }
 
 // vend gets keys by a call. If there is no grant, it waits for a request that is pending, or asks by
@@ -97,50 +105,25 @@ func vendOnce(ctx context.Context, c *client.Client, t Target) (home.Keys, *wire
 		End: home.PrintedEnd(answer.Sent, answer.Time, keys.Credentials.Expires, t.Lifetime)}, nil, nil
 }
 
-// askByItself asks for access where that bothers nobody. The refusal is the one of keys; it is returned
-// with what to do if a person has to ask.
+// askByItself asks for access where that bothers nobody, which the server judges. The refusal is the one of
+// keys.
 func (e *Env) askByItself(ctx context.Context, c *client.Client, t Target, refusal *home.Refused) (
 	*wire.Grant, error,
 ) {
-	refused := func(text string) error {
-		return e.askYourself(t, wire.Refusal{Code: refusal.Code, Text: text})
+	if t.Reason == "" {
+		return nil, e.askYourself(t, refusal.Refusal)
 	}
-	switch {
-	case t.Reason == "":
-		return nil, refused(refusal.Text)
-	case t.As.Machine != "":
-		return e.askAsMachine(ctx, c, t)
+	answer, err := c.Do(ctx, wire.Payload{Op: wire.Request, Account: t.Account, Role: t.Role, Reason: t.Reason,
+		Automatic: true})
+	if refused, ok := errors.AsType[*home.Refused](err); ok {
+		r := refused.Refusal
+		switch r.Code {
+		case noGrant, string(access.Ended), string(access.Revoked), "no_ticket":
+		default:
+			r.Text += " " + r.Next // says what is wrong with the request
+		}
+		return nil, e.askYourself(t, r)
 	}
-	role, found, err := choiceOf(ctx, c, t)
-	switch {
-	case err != nil:
-		return nil, err
-	case !found:
-		return nil, refused(refusal.Text)
-	case role.Asks:
-		return nil, refused("You have no access now, and somebody must approve it.")
-	case role.Ticket:
-		return nil, refused("You have no access now, and it needs a ticket.")
-	}
-	last, err := lastGrant(ctx, c, t)
-	switch {
-	case err != nil:
-		return nil, err
-	case last == string(access.Ended):
-		return nil, refused("You have given this access back, so it is not renewed by itself.")
-	case last == string(access.Revoked):
-		return nil, refused("This access was revoked, so it is not renewed by itself.")
-	}
-	length := ownLength
-	if most, ok := parseLength(role.Max); ok {
-		length = min(length, most)
-	}
-	return ask(ctx, c, t, length)
-}
-
-func ask(ctx context.Context, c *client.Client, t Target, length time.Duration) (*wire.Grant, error) {
-	answer, err := c.Do(ctx, wire.Payload{Op: wire.Request, Account: t.Account, Role: t.Role,
-		Length: access.FormatLength(length), Reason: t.Reason})
 	if err != nil {
 		return nil, err
 	}
@@ -152,75 +135,6 @@ func ask(ctx context.Context, c *client.Client, t Target, length time.Duration) 
 func (e *Env) askYourself(t Target, r wire.Refusal) error {
 	r.Next = "Ask for it: " + e.requestLine(t)
 	return &home.Refused{Refusal: r}
-}
-
-// askAsMachine asks for a machine, which cannot ask what the policy allows it. Somebody who configures a
-// machine with a reason wants it to ask; where the policy wants an approval, a card shows it. What this
-// process asked for before is not asked for again if it was given back or revoked.
-func (e *Env) askAsMachine(ctx context.Context, c *client.Client, t Target) (g *wire.Grant, err error) {
-	if id := e.callers.lastAsked(t); id != "" {
-		last, err := statusOf(ctx, c, id)
-		if err != nil {
-			return nil, err
-		}
-		if last.State == string(access.Ended) || last.State == string(access.Revoked) {
-			return nil, e.askYourself(t, wire.Refusal{Code: last.State, Text: last.Text})
-		}
-	}
-	for _, length := range [...]time.Duration{ownLength, 30 * time.Minute, 15 * time.Minute} {
-		g, err = ask(ctx, c, t, length)
-		if refused, ok := errors.AsType[*home.Refused](err); !ok || refused.Code != "too_long" {
-			break
-		}
-	}
-	if err == nil {
-		e.callers.asked(t, g.ID)
-	}
-	return g, err
-}
-
-// choiceOf returns what the caller may ask for.
-func choiceOf(ctx context.Context, c *client.Client, t Target) (role wire.RoleChoice, found bool, err error) {
-	answer, err := c.Do(ctx, wire.Payload{Op: wire.Options})
-	if err != nil {
-		return role, false, err
-	}
-	var choices wire.Choices
-	if err := answer.Decode(&choices); err != nil {
-		return role, false, err
-	}
-	for _, account := range choices.Accounts {
-		if account.ID != t.Account && !strings.EqualFold(account.Name, t.Account) {
-			continue
-		}
-		for _, r := range account.Roles {
-			if strings.EqualFold(r.Name, t.Role) {
-				return r, true, nil
-			}
-		}
-	}
-	return role, false, nil
-}
-
-// lastGrant returns the state of the newest grant for a role, "" if there was none.
-func lastGrant(ctx context.Context, c *client.Client, t Target) (state string, err error) {
-	answer, err := c.Do(ctx, wire.Payload{Op: wire.List})
-	if err != nil {
-		return "", err
-	}
-	var all wire.Grants
-	if err := answer.Decode(&all); err != nil {
-		return "", err
-	}
-	var newest time.Time
-	for _, g := range all.Requests {
-		if (g.Account == t.Account || strings.EqualFold(g.AccountName, t.Account)) && strings.EqualFold(g.Role, t.Role) &&
-			g.Starts != nil &&
-			!g.Submitted.Before(newest) {
-			newest, state = g.Submitted, g.State
-		}
-	}
-	return state, nil
 }
 
 // untilGranted waits for the decision of a request, not longer than an SDK does.
@@ -242,22 +156,4 @@ func (e *Env) untilGranted(ctx context.Context, c *client.Client, g wire.Grant) 
 func stillPending(g wire.Grant) error {
 	return &home.Refused{Refusal: wire.Refusal{Code: string(access.Pending), Text: "The request is waiting for an answer.",
 		Next: "Look at it: aws-access status " + shellWord(g.ID)}}
-}
-
-// parseLength reads a length as answers write it, such as 1d12h.
-func parseLength(text string) (d time.Duration, ok bool) {
-	seconds := map[rune]int{'d': 24 * 60 * 60, 'h': 60 * 60, 'm': 60, 's': 1}
-	total, n, digits := 0, 0, 0
-	for _, c := range text {
-		if c >= '0' && c <= '9' && digits < 6 {
-			n, digits = n*10+int(c-'0'), digits+1
-			continue
-		}
-		unit := seconds[c]
-		if unit == 0 || digits == 0 {
-			return 0, false
-		}
-		total, n, digits = total+n*unit, 0, 0
-	}
-	return time.Duration(total) * time.Second, digits == 0 && total > 0
 }

@@ -32,7 +32,7 @@ func TestRequestWaitsForTheDecision(t *testing.T) {
 	} {
 		d := newDesk(t)
 		d.login()
-		d.choices = choices(true, false, "4h")
+		d.choices = choices(true)
 		d.onWait = func(n int) {
 			if n == 40 {
 				d.move("REQ1", to)
@@ -52,7 +52,7 @@ func TestRequestWaitsForTheDecision(t *testing.T) {
 func TestNoWaitIsDoneOnceItIsAsked(t *testing.T) {
 	d := newDesk(t)
 	d.login()
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking", "--json"), ExitDone)
 	var g wire.Grant
 	if err := json.Unmarshal(d.out.Bytes(), &g); err != nil || g.ID != "REQ1" || g.State != "pending" || d.waits != 0 {
@@ -63,7 +63,7 @@ func TestNoWaitIsDoneOnceItIsAsked(t *testing.T) {
 func TestInterruptLeavesTheRequestAndSaysHowToGoOn(t *testing.T) {
 	d := newDesk(t)
 	d.login()
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	d.onWait = func(int) { cancel() }
 	d.want(d.runUntil(ctx, "request", prodName, operator, "1h", "looking"), exitInterrupted,
@@ -77,7 +77,7 @@ func TestInterruptLeavesTheRequestAndSaysHowToGoOn(t *testing.T) {
 func TestWaitingOutlastsAShortLossOfTheNetwork(t *testing.T) {
 	d := newDesk(t)
 	d.login()
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	ok := d.server.Before
 	d.onWait = func(n int) {
 		switch n {
@@ -100,7 +100,7 @@ func TestWaitingOutlastsAShortLossOfTheNetwork(t *testing.T) {
 			}
 		}
 	}
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitNotAsked, "not signed by the server",
 		"The request REQ2 stays as it is")
 }
@@ -181,7 +181,7 @@ func TestListShowsWhatIsHeldAndHidesWhatMovesTheCursor(t *testing.T) {
 func TestStatusAndCancel(t *testing.T) {
 	d := newDesk(t)
 	d.login()
-	d.choices = choices(true, false, "4h")
+	d.choices = choices(true)
 	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
 	d.want(d.run("status"), ExitDone)
 	if !strings.Contains(d.out.String(), "REQ1") {
