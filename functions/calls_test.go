@@ -73,6 +73,29 @@ func TestARequestThatIsSentAgainLaterAsksForNothingNew(t *testing.T) {
 	}
 }
 
+// A call names no grant. One that is sent again after its grant was given back takes nothing
+// from the next one.
+func TestACallThatIsSentAgainTakesNothingFromALaterGrant(t *testing.T) {
+	w := newCallWorld(t)
+	first, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	keys := w.sign(w.laptop, keysFor("payments-dev", "ReadOnly"))
+	if _, err := w.reads(keys).Keys(); err != nil {
+		t.Fatal(err)
+	}
+	w.says(w.laptop, wire.Payload{Op: wire.End, ID: first.ID})
+	second, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	if second.ID == first.ID || second.State != "active" {
+		t.Fatalf("got %+v, want a new grant", second)
+	}
+	asked, before := w.asked, w.everything()
+	if code, status := w.code(w.reads(keys)); code != "order_repeated" || status != 403 {
+		t.Errorf("the first call again: %d %s", status, code)
+	}
+	if after := w.everything(); after != before || w.asked != asked {
+		t.Errorf("it had an effect:\n%s\n%s", before, after)
+	}
+}
+
 // A call that is sent again has one effect, whatever it asks for.
 func TestARepeatedCallHasOneEffect(t *testing.T) {
 	w := newCallWorld(t)

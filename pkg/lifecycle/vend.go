@@ -93,9 +93,13 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 			return out, vending, err
 		}
 		out.Target = vending.Target
-		err = s.Store.Save(ctx, next, event, "")
+		err = s.Store.Save(ctx, next, event, onceOf(o))
 		if errors.Is(err, access.ErrStale) {
 			continue
+		}
+		var duplicate *access.Duplicate
+		if errors.As(err, &duplicate) {
+			return out, vending, access.RefuseOrderRepeated()
 		}
 		// An error means that the intent may be recorded: nothing is vended.
 		out.Ordered = true
@@ -106,6 +110,16 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		return out, vending, nil
 	}
 	return out, access.Vending{}, access.RefuseChanged()
+}
+
+// onceOf is the unique key of the order of a program. A call names no request, so one that
+// is sent again could take a session from a later grant. An order from Slack names its
+// request, which remembers it.
+func onceOf(o access.Order) string {
+	if o.Device == "" && o.Machine == nil {
+		return ""
+	}
+	return "order:" + o.ID
 }
 
 // loadTwice loads the request of an order, and tries once more if the table does not
