@@ -102,7 +102,8 @@ func TestAProgramAsksNobodyByItself(t *testing.T) {
 	if r := w.ask(nil, "Change"); r.State != access.Pending {
 		t.Errorf("asked by the person: %s", r.State)
 	}
-	if r, err := w.byItself(nil, "prod", "Change"); access.Code(err) != access.CodeAlreadyAsked || r.State != access.Pending {
+	r, err := w.byItself(nil, "prod", "Change")
+	if access.Code(err) != access.CodeAlreadyAsked || r.State != access.Pending {
 		t.Errorf("while it is pending: got %+v, %v", r, err)
 	}
 }
