@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,6 +110,7 @@ func (c *Cache) Keys(ctx context.Context, e Entry, lifetime time.Duration,
 	}
 	keys, err := vend(ctx)
 	c.keep(e, keys, err)
+	c.sweep(e.name())
 	return keys, err
 }
 
@@ -117,7 +119,7 @@ func (c *Cache) Keys(ctx context.Context, e Entry, lifetime time.Duration,
 func (c *Cache) lock(ctx context.Context, name string) (lock *flock.Flock, locked bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
-	lock = newLock(c.folder.path(name + ".lock"))
+	lock = newLock(c.folder.path(name + lockSuffix))
 	locked, err = lock.TryLockContext(wait, poll)
 	switch {
 	case ctx.Err() != nil:
@@ -128,6 +130,8 @@ func (c *Cache) lock(ctx context.Context, name string) (lock *flock.Flock, locke
 	}
 	return lock, locked, nil
 }
+
+const lockSuffix = ".lock"
 
 // newLock is a lock that the system drops when the process ends.
 func newLock(path string) *flock.Flock {
@@ -213,29 +217,64 @@ func (c *Cache) keep(e Entry, keys Keys, failed error) {
 	}
 }
 
-// Empty removes all entries, each after a vend of it that is under way. Lock files stay: a process may
-// hold one.
+// Empty removes all entries, each after a vend of it that is under way, and what a killed process has left of
+// them. Lock files stay: a process may hold one.
 func (c *Cache) Empty(ctx context.Context) error {
-	names, err := fs.ReadDir(c.folder.root.FS(), ".")
+	names, err := c.names()
 	if err != nil {
 		return fmt.Errorf("empty %s: %w", c.folder.dir, err)
 	}
 	var failed error
-	for _, file := range names {
-		name, isLock := strings.CutSuffix(file.Name(), ".lock")
-		if !isLock {
-			continue
-		}
+	for _, name := range names {
 		lock, locked, err := c.lock(ctx, name)
 		if err != nil {
 			return err
 		}
-		if err := c.folder.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = fmt.Errorf("remove %s: %w", c.folder.path(name), err)
+		if err := errors.Join(c.folder.remove(name), c.folder.remove(name+besideSuffix)); err != nil {
+			failed = err
 		}
 		if locked {
 			_ = lock.Unlock()
 		}
 	}
 	return failed
+}
+
+// names returns the names of all entries of which there is a file.
+func (c *Cache) names() (names []string, err error) {
+	files, err := fs.ReadDir(c.folder.root.FS(), ".")
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimSuffix(file.Name(), lockSuffix), besideSuffix)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// sweep removes entries that have ended, and what killed processes have left, unless another process works on
+// them. The caller holds the lock of one. A file that cannot be removed now is removed later.
+func (c *Cache) sweep(held string) {
+	names, _ := c.names()
+	for _, name := range names {
+		if name == held {
+			c.clean(name)
+			continue
+		}
+		lock := newLock(c.folder.path(name + lockSuffix))
+		if locked, err := lock.TryLock(); err == nil && locked {
+			c.clean(name)
+			_ = lock.Unlock()
+		}
+	}
+}
+
+// clean removes an entry that has ended, and what a killed process has left of it. The caller holds its lock.
+func (c *Cache) clean(name string) {
+	_ = c.folder.remove(name + besideSuffix)
+	text, err := c.folder.read(name)
+	var f entryFile
+	if err == nil && json.Unmarshal(text, &f) == nil && f.Version == entryVersion && !c.now().Before(f.End) {
+		_ = c.folder.remove(name)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -191,6 +192,78 @@ func TestEmptyWaitsForAVendThatIsUnderWay(t *testing.T) {
 	}
 	if f.keys(t, prod, 0); f.vends != 1 {
 		t.Error("keys of the vend that was under way are still there")
+	}
+}
+
+// filesWithKeys are the names of all files that hold the keys of a session.
+func filesWithKeys(t *testing.T, f folder) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(f.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := f.root.ReadFile(path)
+		if strings.Contains(string(text), canary) {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// leave leaves what a process leaves that is killed before it renames a file.
+func leave(t *testing.T, f folder, name string) {
+	t.Helper()
+	if err := os.WriteFile(f.path(name+besideSuffix), []byte(canary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Keys stand in no file for longer than until the next vend after their end, also if that vend fails.
+func TestKeysThatHaveEndedAreRemovedAtTheNextVend(t *testing.T) {
+	f := newCache(t)
+	f.keys(t, prod, 0)
+	f.keys(t, Entry{Role: "Other"}, 0)
+	leave(t, f.folder, Entry{Role: "Other"}.name())
+	leave(t, f.folder, "killed")
+	busy := Entry{Role: "Busy"}.name()
+	leave(t, f.folder, busy)
+	lock := flock.New(f.folder.path(busy + lockSuffix))
+	if ok, err := lock.TryLock(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	f.clock = f.clock.Add(50 * time.Minute)
+	f.keys(t, prod, 0)
+	if got := filesWithKeys(t, f.folder); len(got) != 3 {
+		t.Errorf("keys that are used, or written by another process, are gone: %v", got)
+	}
+	f.clock = f.clock.Add(55 * time.Minute)
+	broken := errors.New("no network")
+	_, err := f.Keys(t.Context(), prod, 0, func(context.Context) (Keys, error) { return Keys{}, broken })
+	if got := filesWithKeys(t, f.folder); !errors.Is(err, broken) || len(got) != 2 {
+		t.Errorf("want the keys of prod for some minutes, and the file of the busy process: %v, %v", got, err)
+	}
+	f.clock = f.clock.Add(5 * time.Minute)
+	_ = lock.Unlock()
+	_, _ = f.Keys(t.Context(), prod, 0, func(context.Context) (Keys, error) { return Keys{}, broken })
+	if got := filesWithKeys(t, f.folder); len(got) != 0 {
+		t.Errorf("keys are left: %v", got)
+	}
+}
+
+func TestEmptyRemovesWhatAKilledProcessHasLeft(t *testing.T) {
+	f := newCache(t)
+	f.keys(t, prod, 0)
+	leave(t, f.folder, prod.name())
+	leave(t, f.folder, "killed")
+	if err := f.Empty(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := filesWithKeys(t, f.folder); len(got) != 0 {
+		t.Errorf("keys are left: %v", got)
 	}
 }
 

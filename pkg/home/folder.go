@@ -103,10 +103,21 @@ func (f folder) read(name string) ([]byte, error) {
 	return text, nil
 }
 
+// besideSuffix is at the end of the name of a file that is being written.
+const besideSuffix = ".new"
+
+// remove removes a file, if it exists.
+func (f folder) remove(name string) error {
+	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", f.path(name), err)
+	}
+	return nil
+}
+
 // write replaces a file by a whole new one, or leaves it as it was. A process that is killed here leaves
 // one file NAME.new, which the next write removes. Two writers of one name need a lock.
 func (f folder) write(name string, text []byte) (err error) {
-	path, beside := f.path(name), name+".new"
+	path, beside := f.path(name), name+besideSuffix
 	defer func() {
 		if err != nil {
 			_ = f.root.Remove(beside)

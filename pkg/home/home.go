@@ -194,12 +194,13 @@ func (h *Home) SaveKey(key wire.PrivateKey) error {
 	return h.write(keyFile, []byte(text.Reveal()))
 }
 
-// Forget removes key and configuration: the computer is no device any more. The key goes first.
+// Forget removes key and configuration, also what a killed process has left of them: the computer is no
+// device any more. The key goes first.
 func (h *Home) Forget(ctx context.Context) error {
 	return h.locked(ctx, func() error {
-		for _, name := range []string{keyFile, configFile} {
-			if err := h.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("remove %s: %w", h.path(name), err)
+		for _, name := range []string{keyFile, keyFile + besideSuffix, configFile, configFile + besideSuffix} {
+			if err := h.remove(name); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -70,6 +70,20 @@ func TestDeviceIsStoredAndForgotten(t *testing.T) {
 	}
 }
 
+func TestForgetRemovesWhatAKilledProcessHasLeft(t *testing.T) {
+	h := newHome(t)
+	pair(t, h)
+	leave(t, h.folder, keyFile)
+	leave(t, h.folder, configFile)
+	if err := h.Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(h.dir)
+	if err != nil || len(files) != 1 || files[0].Name() != lockFile {
+		t.Errorf("left: %v, %v; want the lock only", files, err)
+	}
+}
+
 // wantUnsafe asserts that a refusal names the path and says what to do.
 func wantUnsafe(t *testing.T, name string, err error, path, do string) {
 	t.Helper()
