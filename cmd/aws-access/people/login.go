@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -157,7 +159,6 @@ func (e *Env) readSecret(ctx context.Context, prompt string) (access.Secret, err
 	if err != nil {
 		return access.Secret{}, fmt.Errorf("read the code: %w", err)
 	}
-	printf(e.Stderr, "%s", prompt)
 	type read struct {
 		text []byte
 		err  error
@@ -167,6 +168,8 @@ func (e *Env) readSecret(ctx context.Context, prompt string) (access.Secret, err
 		text, err := term.ReadPassword(fd)
 		done <- read{text, err}
 	}()
+	waitForChange(fd, before, func() bool { return len(done) > 0 }) // or a code that is pasted at once would be shown
+	printf(e.Stderr, "%s", prompt)
 	select {
 	case r := <-done:
 		printf(e.Stderr, "\n")
@@ -178,6 +181,17 @@ func (e *Env) readSecret(ctx context.Context, prompt string) (access.Secret, err
 		_ = term.Restore(fd, before)
 		printf(e.Stderr, "\n")
 		return access.Secret{}, ctx.Err()
+	}
+}
+
+// waitForChange waits until the terminal has left a state, which takes microseconds, or a line was typed
+// ahead. It does not wait for ever, because the terminal may have hidden before what is typed.
+func waitForChange(fd int, before *term.State, read func() bool) {
+	for began := time.Now(); !read() && time.Since(began) < time.Second; time.Sleep(time.Millisecond) {
+		now, err := term.GetState(fd)
+		if err != nil || !reflect.DeepEqual(now, before) {
+			return
+		}
 	}
 }
 
