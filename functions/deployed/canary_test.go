@@ -5,11 +5,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
@@ -25,6 +28,7 @@ func (w *world) canaries() map[string]string {
 	all := map[string]string{
 		"the signing secret": w.signing.Reveal(), "the bot token": "xoxb-canary-bot-token-0", "the external id": w.external,
 	}
+	maps.Copy(all, w.own)
 	pem, err := w.answers.PEM()
 	w.must(err)
 	all["the answer key"] = strings.Split(pem.Reveal(), "\n")[1]
@@ -43,11 +47,15 @@ func (w *world) canaries() map[string]string {
 func (w *world) places() map[string]string {
 	w.t.Helper()
 	all := map[string]string{
-		"the table": plain(w, w.items()), "the stream": plain(w, w.records()),
+		"the table": plain(w, w.items(w.table.Name)), "the stream": plain(w, w.records()),
 		"what functions sent to the table and to the queue": w.wire.bodies(),
 		"the records that were given up": string(join(w.given(&w.parked))) +
 			string(join(w.given(&w.undone))),
 	}
+	all["the table of devices"] = plain(w, w.items(w.table.Devices))
+	w.mu.Lock()
+	all["what /v1 has answered"] = w.answered.String()
+	w.mu.Unlock()
 	for function := range functions {
 		all["the log of "+function] = w.logs(function)
 	}
@@ -103,6 +111,9 @@ func forms(secret string) []string {
 	return all
 }
 
+// onlyOfCalls are the places that are empty without a command line.
+var onlyOfCalls = map[string]bool{"the table of devices": true, "what /v1 has answered": true}
+
 // A secret reaches only the person who asked. It is in no log, item, record, queue or
 // message to others, also when calls fail.
 func TestNoSecretIsWrittenAnywhere(t *testing.T) {
@@ -138,7 +149,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 				t.Errorf("%d secrets reached the person, want %d", gets, c.gets)
 			}
 			for place, text := range w.places() {
-				if len(text) < 40 && !strings.HasPrefix(place, "the log") {
+				if len(text) < 40 && !strings.HasPrefix(place, "the log") && !onlyOfCalls[place] {
 					t.Errorf("%s holds nothing: the search looks at the wrong thing", place)
 				}
 			}
@@ -163,6 +174,12 @@ func TestTheSearchFindsAPlantedSecret(t *testing.T) {
 		"the stream": func() {
 			w.put(item{"pk": text("x"), "sk": text("event#1"), "body": text(secret)})
 		},
+		"the table of devices": func() {
+			i := item{"pk": text("x"), "sk": text("y"), "body": text(secret)}
+			_, err := w.table.Client(nil).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.table.Devices, Item: i})
+			w.must(err)
+		},
+		"what /v1 has answered":            func() { w.answered.WriteString(secret) },
 		"the records that were given up":   func() { w.keep(&w.undone)([]byte(secret)) },
 		"what others see in Slack":         func() { w.slack.PostAs("U0LEAD1", "C0OPS", secret) },
 		"the log of vend":                  func() { w.orders(hex.EncodeToString([]byte(secret))) },

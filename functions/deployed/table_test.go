@@ -50,10 +50,10 @@ func (w *world) mapStream() {
 type item = map[string]types.AttributeValue
 
 // items returns the whole table.
-func (w *world) items() (all []item) {
+func (w *world) items(table string) (all []item) {
 	w.t.Helper()
 	pages := dynamodb.NewScanPaginator(w.table.Client(nil),
-		&dynamodb.ScanInput{TableName: &w.table.Name, ConsistentRead: aws.Bool(true)})
+		&dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(w.t.Context())
 		w.must(err)
@@ -82,7 +82,7 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 // bodies decodes all items of a kind.
 func bodies[T any](w *world, is func(sk string) bool) (all []T) {
 	w.t.Helper()
-	for _, i := range w.items() {
+	for _, i := range w.items(w.table.Name) {
 		if !is(textOf(i, "sk")) {
 			continue
 		}
@@ -140,7 +140,7 @@ func (w *world) age(d time.Duration) {
 			return store.TimeKey(t.Add(-d))
 		})
 	}
-	for _, i := range w.items() {
+	for _, i := range w.items(w.table.Name) {
 		if textOf(i, "sk") != store.RequestSort {
 			continue
 		}

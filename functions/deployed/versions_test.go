@@ -106,7 +106,7 @@ var newer = map[string]func(item){
 // have written them.
 func (w *world) rewrite(sk string, change func(item)) {
 	w.t.Helper()
-	for _, i := range w.items() {
+	for _, i := range w.items(w.table.Name) {
 		if textOf(i, "sk") == sk {
 			change(i)
 			w.put(i)
@@ -124,7 +124,7 @@ func TestAnItemOfANewerVersionIsLeftAlone(t *testing.T) {
 			w := granted(t)
 			id := w.request().ID
 			w.rewrite(store.RequestSort, change)
-			before := w.items()
+			before := w.items(w.table.Name)
 			for _, label := range []string{"I'm done", "Open AWS console", "Get temporary keys"} {
 				w.click("U0DEV1", label, "@U0DEV1")
 				if told := w.last(onlyTo("U0DEV1")); !strings.Contains(told, "Something went wrong") {
@@ -134,7 +134,7 @@ func TestAnItemOfANewerVersionIsLeftAlone(t *testing.T) {
 			if out := w.command("U0DEV1", "/aws-access list"); !strings.Contains(out.Body, "Something went wrong") {
 				t.Errorf("the list: %s", out.Body)
 			}
-			if !reflect.DeepEqual(before, w.items()) || len(w.aws.Sessions()) != 0 {
+			if !reflect.DeepEqual(before, w.items(w.table.Name)) || len(w.aws.Sessions()) != 0 {
 				t.Error("something was written, or vended")
 			}
 			if log := w.logs("slack"); !strings.Contains(log, access.ErrNewer.Error()) || !strings.Contains(log, id) {

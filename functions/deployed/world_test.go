@@ -125,6 +125,8 @@ type world struct {
 	parked   [][]byte // stream records that Lambda gave up
 	undone   [][]byte // orders that Lambda gave up
 	double   bool
+	own      map[string]string // secrets of the command line, by name
+	answered strings.Builder   // everything that /v1 has answered
 }
 
 // newWorld deploys everything, applies the changes, and runs the first tick, which
@@ -137,7 +139,7 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 	}
 	w := &world{
 		t: t, table: dynamotest.NewTable(t), wire: newWire(), ssm: new(lambdafake.Parameters),
-		keys: make(map[string]access.Credentials),
+		keys: make(map[string]access.Credentials), own: make(map[string]string),
 	}
 	w.startFakes()
 	for function := range functions {
