@@ -44,15 +44,11 @@ func untilInterrupted() int {
 	if len(os.Args) > 1 && people.EndsAnywhere(os.Args[1]) {
 		return run(context.Background(), os.Args[1:], e)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	// What the caller ignores, as a shell does for a job in the background, stays ignored, also for programs
-	// that are run. Without a signal, NotifyContext would take all of them.
+	// An interrupt that the caller ignores, as a shell does for a job in the background, stays ignored, also for
+	// a program that is run.
 	all := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM}, signal.Ignored)
-	if len(all) > 0 {
-		ctx, stop = signal.NotifyContext(ctx, all...)
-		defer stop()
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), all...)
+	defer stop()
 	return run(ctx, os.Args[1:], e)
 }
 

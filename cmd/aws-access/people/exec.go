@@ -228,10 +228,8 @@ func isRemoved(name string) bool {
 // runChild runs the program and ends with its exit code.
 func (e *Env) runChild(cmd *exec.Cmd) error {
 	signals := make(chan os.Signal, 16)
-	if all := passedSignals(); len(all) > 0 { // without one, Notify would take all signals
-		signal.Notify(signals, all...)
-		defer signal.Stop(signals)
-	}
+	signal.Notify(signals, passedSignals()...)
+	defer signal.Stop(signals)
 	runtime.LockOSThread() // on Linux the program ends with the thread that started it
 	defer runtime.UnlockOSThread()
 	prepareChild(cmd)

@@ -272,3 +272,36 @@ func TestASignalReachesTheProgramOnceAndFilesAreRemoved(t *testing.T) {
 		}
 	}
 }
+
+// A signal that the caller ignores, as nohup and the background of a shell do, is ignored by the program too,
+// and neither ends nor reaches anything. Go keeps only these two ignored.
+func TestASignalThatIsIgnoredStaysIgnoredInTheProgram(t *testing.T) {
+	command := built(t)
+	homeDir := cachedKeys(t, "111111111111", "Operator")
+	for name, s := range map[string]syscall.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT} {
+		cmd := exec.Command("sh", "-c", `trap "" `+name+`; exec "$0" exec 111111111111 Operator -- sh -c "$1"`, command,
+			`echo ready; read line; kill -`+name+` $$; echo survived; exit 42`)
+		cmd.Env = append(os.Environ(), home.Variable+"="+homeDir)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		var out lockedBuffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		in, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(out.String(), "ready") {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = in.Write([]byte("go\n"))
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 42 || out.String() != "ready\nsurvived\n" {
+			t.Errorf("%s: %d %q", name, code, out.String())
+		}
+	}
+}
