@@ -137,7 +137,7 @@ var signInToken = regexp.MustCompile(`SigninToken=([^&\s]{16,})`)
 func (c *computer) console(f *family) string {
 	c.Helper()
 	dir := c.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "wslview"), []byte(browser), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "wslview"), []byte(browser), 0o700); err != nil {
 		c.Fatal(err)
 	}
 	own := &computer{T: c.T, command: c.command}
