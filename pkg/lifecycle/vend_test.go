@@ -36,6 +36,38 @@ func TestBothErrorsAreReturnedIfASessionCannotBeRecorded(t *testing.T) {
 	}
 }
 
+// The table does not take the record of a session, and all else says that the grant can be used. The error is that of
+// the table, and not a refusal of a request that could not be read.
+func TestASessionThatIsNotRecordedIsNotHandedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		saves  int // that fail after the intent
+		loads  bool
+		handed bool
+	}{
+		"one write fails": {1, false, true}, "two writes fail": {2, false, true}, "all writes fail": {9, false, false},
+		"a write and all reads after it fail": {1, true, false},
+	} {
+		w := newWorld(t)
+		r := w.mustSubmit("U0DEV1", "Look")
+		saves, down := 0, errors.New("the table is down")
+		w.fault = func(call string) (error, error) {
+			if call == "store:save" {
+				saves++
+			}
+			if call == "store:save" && saves > 1 && saves <= 1+c.saves || call == "store:load" && saves > 1 && c.loads {
+				return down, nil
+			}
+			return nil, nil
+		}
+		out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
+		w.fault = nil
+		handed, issued := !out.Credentials.SecretKey.Empty(), w.at(r.ID).Sessions[0].Issued()
+		if handed != c.handed || issued != c.handed || errors.Is(err, down) == c.handed {
+			t.Errorf("%s: handed out %v, recorded %v, %v", name, handed, issued, err)
+		}
+	}
+}
+
 // An order with fields of a megabyte makes no call and writes nothing.
 func TestMalformedOrderIsRefusedBeforeAnyCall(t *testing.T) {
 	w := newWorld(t)
