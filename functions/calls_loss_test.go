@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,7 @@ type lossy struct {
 	*callWorld
 	*faults
 	vended int
+	other  wire.PrivateKey // that is removed
 }
 
 func newLossy(t *testing.T) *lossy {
@@ -188,12 +190,63 @@ func (w *lossy) sane() {
 	if w.vended > ordered {
 		w.t.Errorf("%d sessions, and %d recorded intents", w.vended, ordered)
 	}
+	w.announced()
+}
+
+// announced checks that each device that was paired or removed through a call has one notice of that.
+func (w *lossy) announced() {
+	w.t.Helper()
 	list, err := w.store.DeviceList(w.t.Context(), "U0DEV1")
 	w.must(err)
-	notices, err := w.store.Notices(w.t.Context(), w.clock(), 10)
+	want := map[string]int{}
+	for _, d := range list.Devices {
+		if d.Code != "" { // the others were put into the table by the test
+			want[string(access.DevicePaired)+" "+d.ID]++
+		}
+	}
+	if w.other.Public().Thumbprint() != "" {
+		d, err := w.store.Device(w.t.Context(), w.other.Public().Thumbprint())
+		w.must(err)
+		if !d.Removed.IsZero() {
+			want[string(access.DeviceRemoved)+" "+d.ID]++
+		}
+	}
+	ids, err := w.store.Notices(w.t.Context(), w.clock(), 10)
 	w.must(err)
-	if len(list.Devices)-1 != len(notices) { // the first device was put into the table by the test
-		w.t.Errorf("%d devices, and %d notices", len(list.Devices)-1, len(notices))
+	got := map[string]int{}
+	for _, id := range ids {
+		n, err := w.store.Notice(w.t.Context(), id)
+		w.must(err)
+		got[string(n.Kind)+" "+n.Device]++
+	}
+	if !maps.Equal(got, want) {
+		w.t.Errorf("the notices are %v, want %v", got, want)
+	}
+}
+
+func consoleFor() wire.Payload {
+	return wire.Payload{Op: wire.Console, Account: "payments-dev", Role: "ReadOnly"}
+}
+
+func unpairOf(key wire.PrivateKey) wire.Payload {
+	return wire.Payload{Op: wire.Unpair, Device: key.Public().Thumbprint()}
+}
+
+// byBuild is a payload with the proof of one session of the machine.
+func (w *lossy) byBuild(p wire.Payload) wire.Payload {
+	return w.byAWS(p, w.session(buildRole, "b-1"), w.laptop)
+}
+
+// unpaired removes a device again, and checks that it is gone, with a notice, and that the grant that it used has ended.
+func (w *lossy) unpaired(by, which wire.PrivateKey, want string) {
+	w.t.Helper()
+	if code, status := w.code(w.says(by, unpairOf(which))); code != want && code != "device_removed" {
+		w.t.Errorf("the next removal: %d %s, want %q", status, code, want)
+	}
+	d, err := w.store.Device(w.t.Context(), which.Public().Thumbprint())
+	w.must(err)
+	if d.Removed.IsZero() || w.request().State != access.Ended {
+		w.t.Errorf("removed %v, and the grant is %s", d.Removed, w.request().State)
 	}
 }
 
@@ -248,6 +301,56 @@ var lossCases = map[string]lossCase{
 			}
 		},
 	},
+	"console": {
+		before: func(w *lossy) { w.asks(w.laptop, requestFor("payments-dev", "ReadOnly")) },
+		call:   func(w *lossy) *wire.Sent { return w.sign(w.laptop, consoleFor()) },
+		after: func(w *lossy) {
+			if _, err := w.says(w.laptop, consoleFor()).Link(); err != nil {
+				w.t.Errorf("the next link: %v", err)
+			}
+		},
+	},
+	"unpair another computer": {
+		before: func(w *lossy) {
+			w.other = w.pairs("U0DEV1")
+			w.asks(w.other, requestFor("payments-dev", "ReadOnly"))
+			w.says(w.other, keysFor("payments-dev", "ReadOnly"))
+		},
+		call:  func(w *lossy) *wire.Sent { return w.sign(w.laptop, unpairOf(w.other)) },
+		after: func(w *lossy) { w.unpaired(w.laptop, w.other, "") },
+	},
+	"unpair itself": {
+		before: func(w *lossy) {
+			w.other = w.laptop
+			w.asks(w.other, requestFor("payments-dev", "ReadOnly"))
+			w.says(w.other, keysFor("payments-dev", "ReadOnly"))
+		},
+		call:  func(w *lossy) *wire.Sent { return w.sign(w.laptop, unpairOf(w.laptop)) },
+		after: func(w *lossy) { w.unpaired(w.laptop, w.laptop, "device_removed") },
+	},
+	"request of a machine": {
+		call: func(w *lossy) *wire.Sent {
+			return w.sign(w.laptop, w.byBuild(requestFor("payments-dev", "ReadOnly")))
+		},
+		after: func(w *lossy) {
+			g, status := w.asks(w.laptop, w.byBuild(requestFor("payments-dev", "ReadOnly")))
+			if status != 200 || g.State != "active" || len(w.store.All(w.t.Context())) != 1 {
+				w.t.Errorf("the next request: %d %+v", status, g)
+			}
+		},
+	},
+	"end of a machine": {
+		before: func(w *lossy) { w.asks(w.laptop, w.byBuild(requestFor("payments-dev", "ReadOnly"))) },
+		call: func(w *lossy) *wire.Sent {
+			return w.sign(w.laptop, w.byBuild(wire.Payload{Op: wire.End, ID: w.request().ID}))
+		},
+		after: func(w *lossy) {
+			g, _ := w.asks(w.laptop, w.byBuild(wire.Payload{Op: wire.End, ID: w.request().ID}))
+			if g.State != "ended" {
+				w.t.Errorf("the next end: %+v", g)
+			}
+		},
+	},
 	"keys of a machine": {
 		before: func(w *lossy) {
 			w.asks(w.laptop, w.byAWS(requestFor("payments-dev", "ReadOnly"), w.session(buildRole, "b-1"), w.laptop))
@@ -274,7 +377,6 @@ func TestEveryCallOfVendMayFailOrLoseItsAnswer(t *testing.T) {
 				if c.before != nil {
 					c.before(w)
 				}
-				w.vended = 0
 				w.once(c.call(w), at, lost, down)
 				return w
 			}
@@ -282,6 +384,7 @@ func TestEveryCallOfVendMayFailOrLoseItsAnswer(t *testing.T) {
 			if calls < 3 {
 				t.Fatalf("only %d calls", calls)
 			}
+			t.Logf("%d calls, each of which goes wrong in 3 ways", calls)
 			for at := 1; at <= calls; at++ {
 				for _, how := range []struct{ lost, down bool }{{}, {lost: true}, {down: true}} {
 					w := run(at, how.lost, how.down)

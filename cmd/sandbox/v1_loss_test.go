@@ -53,6 +53,7 @@ func TestAnySingleLossOnTheWayOfAProgramIsMended(t *testing.T) {
 	for _, how := range []string{world.FaultError, world.FaultLost, world.FaultDead} {
 		for skipped := 0; ; skipped++ {
 			if met := lossRun(t, how, skipped); !met {
+				t.Logf("%s: %d calls went wrong, one at a time", how, skipped)
 				if skipped < 15 {
 					t.Errorf("%s: only %d calls were made", how, skipped)
 				}

@@ -174,10 +174,14 @@ func (s Pair) List(ctx context.Context, owner string) ([]access.Device, error) {
 }
 
 // Remove removes a device of a person, and ends the grants from which it took sessions. It
-// can be repeated.
+// can be repeated, but not by the device that has removed itself. So the grants are ended
+// before it, and those that it has used meanwhile afterwards.
 //
 // Refusals: not_your_device, busy.
 func (s Pair) Remove(ctx context.Context, owner, id string) (removed access.Device, err error) {
+	if err := s.endGrants(ctx, owner, id); err != nil {
+		return access.Device{}, err
+	}
 	notice := s.NewID()
 	err = s.change(ctx, func() (access.DeviceChange, error) {
 		l, err := s.list(ctx, owner)
