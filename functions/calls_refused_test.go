@@ -116,6 +116,7 @@ func (w *callWorld) refusedBy(name, text, code string, status int) {
 	if body.Code != code || body.Text == "" || body.Time == "" {
 		w.t.Errorf("%s: got %s, want %s\n%s", name, r.Body, code, w.logs)
 	}
+	w.saysAsDocumented(body.Code, body.Text)
 	if strings.Contains(w.logs.String()+r.Body, "canary-reason") {
 		w.t.Errorf("%s: the log or the answer repeats what was sent", name)
 	}

@@ -214,6 +214,7 @@ func (w *callWorld) code(a wire.Answer) (code string, status int) {
 	if r.Text == "" {
 		w.t.Errorf("the refusal %s has no words", r.Code)
 	}
+	w.saysAsDocumented(r.Code, r.Text)
 	return r.Code, a.Status
 }
 
