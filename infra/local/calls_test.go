@@ -3,7 +3,13 @@
 package local
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -57,6 +63,11 @@ func (w *world) device(as string) *client.Client {
 	w.must(err)
 	key, err := wire.NewPrivateKey()
 	w.must(err)
+	w.canaries["pairing code of "+as] = code.Text().Reveal()
+	w.canaries["pairing code of "+as+" without hyphens"] = strings.ReplaceAll(code.Text().Reveal(), "-", "")
+	text, err := key.PEM()
+	w.must(err)
+	w.collectKey("device of "+as, text.Reveal())
 	c := &client.Client{
 		Server: server, Key: key, HTTP: &http.Client{Transport: plain{w.public().Transport}}, Now: time.Now,
 		Pause: client.Sleep, Say: func(string) {},
@@ -69,6 +80,26 @@ func (w *world) device(as string) *client.Client {
 		w.t.Fatalf("the device is one of %+v, want %s", paired.Person, as)
 	}
 	return c
+}
+
+// collectKey adds a private key to the secrets: the lines of its PEM, and its number as a JWK would have it.
+func (w *world) collectKey(of, text string) {
+	w.t.Helper()
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		w.t.Fatalf("the key of the %s has no PEM", of)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	w.must(err)
+	number, err := parsed.(*ecdsa.PrivateKey).Bytes()
+	w.must(err)
+	w.canaries["number of the key of the "+of] = base64.RawURLEncoding.EncodeToString(number)
+	w.canaries["number of the key of the "+of+", in hex"] = hex.EncodeToString(number)
+	for i, line := range strings.Split(text, "\n") {
+		if len(line) >= 40 && !strings.HasPrefix(line, "-") {
+			w.canaries[fmt.Sprintf("line %d of the key of the %s", i, of)] = line
+		}
+	}
 }
 
 // programs is the whole exchange: pairing, a request, an approval in Slack, and keys that the
@@ -92,6 +123,8 @@ func (w *world) programs() {
 	w.told("C0APPROVALS", "AWS access granted")
 	got, err := do(wire.Payload{Op: wire.Keys, Account: production, Role: "ReadOnly"}).Keys()
 	w.must(err)
+	w.canaries["secret key of the command line"] = got.Credentials.SecretKey.Reveal()
+	w.canaries["session token of the command line"] = got.Credentials.SessionToken.Reveal()
 	k := keys{got.Credentials.AccessKeyID, got.Credentials.SecretKey.Reveal(), got.Credentials.SessionToken.Reveal()}
 	if who, want := w.whoIs(k), "arn:aws:sts::"+production+":assumed-role/ReadOnly/aws-access-"+asked.ID; who != want {
 		w.t.Errorf("the keys are of %s, want %s", who, want)

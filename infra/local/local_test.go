@@ -30,7 +30,7 @@ func TestLifeOfADeployedStack(t *testing.T) {
 	w.step("an update while requests are pending and active", (*world).update)
 	w.step("a frozen stack gives no access", (*world).freeze)
 	w.step("the schedule calls tick", (*world).minute)
-	w.step("no log contains a secret", (*world).logs)
+	w.step("no log and no table contains a secret", (*world).noSecrets)
 	w.step("sam delete keeps table, logs and key", (*world).remove)
 	w.step("the same stack can be made again", (*world).again)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -39,8 +40,12 @@ func (w *world) minute() {
 	}
 }
 
-// logs checks that no log group contains a secret.
-func (w *world) logs() {
+// noSecrets checks that no log group and no table contains a secret.
+func (w *world) noSecrets() {
+	secrets := w.secrets()
+	if len(w.canaries) < 8 {
+		w.t.Errorf("only %d secrets of the command line were collected", len(w.canaries))
+	}
 	for _, logical := range logGroups {
 		var found struct{ Events []struct{ Message string } }
 		w.cloudwatch("FilterLogEvents", map[string]any{"logGroupName": w.physical(logical)}, &found)
@@ -48,13 +53,50 @@ func (w *world) logs() {
 		for _, e := range found.Events {
 			all.WriteString(e.Message + "\n")
 		}
-		for what, secret := range w.secrets() {
-			if strings.Contains(all.String(), secret) {
-				w.t.Errorf("%s contains the %s", logical, what)
-			}
-		}
 		w.t.Logf("%s: %d lines", logical, len(found.Events))
+		w.search(logical, all.String(), secrets)
 	}
+	devices := w.table("DevicesTable")
+	if own := w.computer.Key.Public().Thumbprint(); !strings.Contains(devices, own) {
+		w.t.Error("the table of devices does not contain the computer, so the search proves nothing")
+	}
+	requests := w.table("Table")
+	if !strings.Contains(requests, "asked by a command line") {
+		w.t.Error("the table does not contain the request of the command line, so the search proves nothing")
+	}
+	w.search("the table of devices", devices, secrets)
+	w.search("the table", requests, secrets)
+}
+
+// search reports each secret that is in a text. The middle of a long one is enough.
+func (w *world) search(place, text string, secrets map[string]string) {
+	for what, secret := range secrets {
+		if len(secret) < 16 {
+			w.t.Errorf("the %s is too short to be looked for", what)
+		}
+		if cut := len(secret) / 4; len(secret) >= 40 {
+			secret = secret[cut : len(secret)-cut]
+		}
+		if strings.Contains(text, secret) {
+			w.t.Errorf("%s contains the %s", place, what)
+		}
+	}
+}
+
+// table returns all items of a table as JSON, in which no character is escaped.
+func (w *world) table(output string) string {
+	w.t.Helper()
+	name := w.outputs[output]
+	pages := dynamodb.NewScanPaginator(w.dynamodb(rootOf(bastion)), &dynamodb.ScanInput{TableName: &name})
+	var all bytes.Buffer
+	e := json.NewEncoder(&all)
+	e.SetEscapeHTML(false)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(w.t.Context())
+		w.must(err)
+		w.must(e.Encode(page.Items))
+	}
+	return all.String()
 }
 
 // secrets returns all secrets by their description, including those of sessions.
@@ -63,6 +105,7 @@ func (w *world) secrets() map[string]string {
 		"signing secret": w.signing.Reveal(), "bot token": botToken, "external id": w.external,
 		"answer key": strings.Split(w.answers, "\n")[1],
 	}
+	maps.Copy(all, w.canaries)
 	for _, user := range []string{"U0DEV1", "U0DEV2"} {
 		for _, m := range w.keyMessages(user) {
 			k := exported(m)

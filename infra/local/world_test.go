@@ -34,6 +34,7 @@ type world struct {
 	vend      keys              // of the vend function, in its second version
 	computer  *client.Client    // paired with the stack
 	operators keys              // of a user with the permissions of doctor
+	canaries  map[string]string // secrets of the command line, by their description
 	kept      []string          // log groups of the deleted stack
 }
 
@@ -44,6 +45,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, whole: t, settings: readSettings(t),
 		signing: access.NewSecret("local-signing-secret"), external: "local-external-id-of-32-characters",
+		canaries: make(map[string]string),
 	}
 	key, err := wire.NewPrivateKey()
 	w.must(err)
