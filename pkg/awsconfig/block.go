@@ -3,6 +3,7 @@ package awsconfig
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -47,6 +48,9 @@ func Command(program, goos string, arguments ...string) (string, error) {
 		return "", fmt.Errorf("write credential_process: %q is not an absolute path", program)
 	}
 	words := append([]string{program}, arguments...)
+	if slices.ContainsFunc(arguments, func(a string) bool { return strings.HasPrefix(a, "-") }) {
+		words = slices.Insert(words, 2, "--") // after it, the name of a role is no flag
+	}
 	for i, word := range words {
 		if c, bad := unsafe(word, goos); bad {
 			return "", fmt.Errorf("write credential_process: %q has the character %q, which AWS's SDKs do not all "+

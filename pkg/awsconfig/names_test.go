@@ -93,6 +93,12 @@ func TestACommandIsWrittenAsAllReadersTakeIt(t *testing.T) {
 			t.Errorf("%s: %s, %v", c.program, got, err)
 		}
 	}
+	for goos, program := range map[string]string{"linux": "/bin/a", "windows": `C:\bin\a`} {
+		got, err := Command(program, goos, "credential-process", "111111111111", "-h")
+		if err != nil || !strings.HasSuffix(got, " credential-process -- 111111111111 -h") {
+			t.Errorf("a role that looks like a flag: %s, %v", got, err)
+		}
+	}
 	for _, c := range []struct{ program, goos, want string }{
 		{"aws-access", "linux", "not an absolute path"}, {"./a", "darwin", "not an absolute path"},
 		{"~/a", "linux", "not an absolute path"}, {`tools\a.exe`, "windows", "not an absolute path"},

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -502,7 +503,20 @@ func TestASlowIssuerIsGivenUp(t *testing.T) {
 	}
 }
 
-// Keys that sign no tokens, are too weak or are for another algorithm are not used.
+func readEntry(t *testing.T, key any) (publicKey, bool) {
+	t.Helper()
+	text, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entry jwk
+	if err := json.Unmarshal(text, &entry); err != nil {
+		t.Fatal(err)
+	}
+	return entry.read()
+}
+
+// Keys that sign no tokens, are too weak or too long, or are for another algorithm are not used.
 func TestUnfitKeysOfAnIssuerAreNotUsed(t *testing.T) {
 	private, err := rsaKey()
 	if err != nil {
@@ -512,27 +526,29 @@ func TestUnfitKeysOfAnIssuerAreNotUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weak := []byte(`{"kty":"RSA","kid":"k","e":"AQAB","n":"` +
-		base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, minRSA/8-1)) + `"}`)
+	ofBits := func(bits int) json.RawMessage { // its modulus is 2 to the power of bits, less 1
+		n := new(big.Int).Lsh(big.NewInt(1), uint(bits))
+		return json.RawMessage(`{"kty":"RSA","kid":"k","e":"AQAB","n":"` +
+			base64.RawURLEncoding.EncodeToString(n.Sub(n, big.NewInt(1)).Bytes()) + `"}`)
+	}
 	for what, key := range map[string]any{
 		"for encryption":    jose.JSONWebKey{Key: &private.PublicKey, KeyID: "k", Use: "enc"},
 		"for RS512":         jose.JSONWebKey{Key: &private.PublicKey, KeyID: "k", Algorithm: "RS512"},
 		"for ES256, of RSA": jose.JSONWebKey{Key: &private.PublicKey, KeyID: "k", Algorithm: "ES256"},
 		"on another curve":  jose.JSONWebKey{Key: &other.PublicKey, KeyID: "k"},
-		"too short":         json.RawMessage(weak),
+		"too short":         ofBits(minRSA - 1),
+		"too long":          ofBits(4097),
+		"very long":         ofBits(380_000),
 		"a secret":          jose.JSONWebKey{Key: []byte("secretsecretsecretsecretsecretse"), KeyID: "k"},
 		"without an id":     jose.JSONWebKey{Key: &private.PublicKey},
 	} {
-		text, err := json.Marshal(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var entry jwk
-		if err := json.Unmarshal(text, &entry); err != nil {
-			t.Fatal(err)
-		}
-		if got, ok := entry.read(); ok {
+		if got, ok := readEntry(t, key); ok {
 			t.Errorf("%s: got %+v", what, got)
+		}
+	}
+	for _, bits := range []int{minRSA, 4096} {
+		if _, ok := readEntry(t, ofBits(bits)); !ok {
+			t.Errorf("a key of %d bits is not used", bits)
 		}
 	}
 	p := newPipelines(t)

@@ -173,7 +173,10 @@ func (s *Sent) open(jws string, sealed bool) (Answer, error) {
 	if a.Status, err = strconv.Atoi(status); err != nil || len(status) != 3 || a.Status < 200 || a.Status > 599 {
 		return Answer{}, signed.refuse(BadHeader, "its status is not one of HTTP")
 	}
-	return a, a.readBody(signed.payload)
+	if err := a.readBody(signed.payload); err != nil {
+		return Answer{}, err
+	}
+	return a, a.checkSealed()
 }
 
 // checkSigner checks that a pinned key signed the answer, and returns its thumbprint.

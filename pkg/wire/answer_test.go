@@ -370,7 +370,7 @@ func TestSealedAnswerThatIsNotWholeIsRefused(t *testing.T) {
 	x := ask(t, keysCall)
 	whole := members{"account": "111111111111", "role": "R", "access_key_id": "ASIA", "secret_access_key": "s",
 		"session_token": "t", "expires": noon}
-	read := func(body members) Answer {
+	read := func(body members) (Answer, error) {
 		payload, err := withTime(body, noon)
 		if err != nil {
 			t.Fatal(err)
@@ -379,24 +379,60 @@ func TestSealedAnswerThatIsNotWholeIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := x.sent.Read(reseal(t, x, jws))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
+		return x.sent.Read(reseal(t, x, jws))
 	}
-	if _, err := read(whole).Keys(); err != nil {
+	keysOf := func(body members) error {
+		a, err := read(body)
+		if err == nil {
+			_, err = a.Keys()
+		}
+		return err
+	}
+	if err := keysOf(whole); err != nil {
 		t.Errorf("whole keys are refused: %v", err)
 	}
 	for name := range whole {
-		if _, err := read(whole.with(name, nil)).Keys(); CodeOf(err) != BadAnswer {
+		if err := keysOf(whole.with(name, nil)); CodeOf(err) != BadAnswer {
 			t.Errorf("keys without %s: got %v", name, err)
 		}
 	}
-	_, err := read(whole.with("link", "https://x")).Keys()
+	both, err := read(whole.with("link", "https://x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = both.Keys()
 	wantRefusal(t, err, BadAnswer, "does not hold keys")
-	_, err = read(whole.with("link", "https://x")).Link()
+	_, err = both.Link()
 	wantRefusal(t, err, BadAnswer, "does not hold a link")
-	_, err = read(members{"account": "1", "role": "R", "expires": noon}).Link()
-	wantRefusal(t, err, BadAnswer, "does not hold a link")
+}
+
+// What vend signs is not secret. Somebody who passes it on can seal it to the caller, because HPKE does not say
+// who sealed.
+func TestASignedAnswerThatSomebodyElseSealedIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   members
+		why    string
+	}{
+		"a refusal":         {403, members{"code": "no_grant", "text": "No."}, "status is not 200"},
+		"a pending request": {202, members{"id": "R1", "state": "pending"}, "status is not 200"},
+		"keys with 403": {403, members{"account": "111111111111", "role": "R", "expires": noon, "access_key_id": "ASIA",
+			"secret_access_key": canary, "session_token": canary}, "status is not 200"},
+		"a request":              {200, members{"id": "R1", "account": "111111111111", "role": "R"}, "account, role or end"},
+		"a request with expires": {200, members{"account": "1", "role": "R", "expires": noon}, "neither keys nor a link"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, call := range []Payload{keysCall, consoleCall} {
+				x := ask(t, call)
+				honest := x.answer(t, c.status, c.body)
+				protected, signature, _ := strings.Cut(honest.Signature, "..")
+				jws := protected + "." + encode64([]byte(honest.Body)) + "." + signature
+				_, err := x.sent.Read(reseal(t, x, jws))
+				wantRefusal(t, err, BadAnswer, c.why)
+				if a, err := x.sent.Read(honest); err != nil || a.Status != c.status {
+					t.Errorf("not sealed, it is read as %d, %v", a.Status, err)
+				}
+			}
+		})
+	}
 }

@@ -129,6 +129,22 @@ func (a Answer) secrets() (body secrets, err error) {
 	return body, nil
 }
 
+// checkSealed refuses what vend never seals. Anybody on the way can seal a signed answer, such as a refusal, to
+// the caller: HPKE does not say who sealed.
+func (a Answer) checkSealed() error {
+	switch {
+	case !a.sealed:
+		return nil
+	case a.Status != http.StatusOK:
+		return badAnswer("it is sealed, and its status is not 200")
+	}
+	body, err := a.secrets()
+	if err == nil && body.AccessKeyID == "" && body.Link == "" {
+		return badAnswer("it is sealed, and holds neither keys nor a link")
+	}
+	return err
+}
+
 // unseal opens a sealed body.
 func (s *Sent) unseal(body string) (jws string, err error) {
 	members, err := object([]byte(body))
