@@ -25,6 +25,7 @@ type Home struct {
 const (
 	configFile = "config.json"
 	keyFile    = "device.pem"
+	newKeyFile = "pairing.json" // the key of a pairing whose answer has not come
 	lockFile   = "lock"
 	cacheDir   = "cache"
 )
@@ -48,14 +49,80 @@ func (h *Home) locked(ctx context.Context, change func() error) error {
 	return change()
 }
 
+// NewKey returns the key to pair this computer with by a code, whose public half is codeKey. It is the same
+// key for the same code, also if the answer to an earlier try was lost or not to be trusted: the server takes a
+// used code that comes with another key for one that somebody has seen. It is stored before the code is
+// sent. again reports that this computer is the device that the code has made.
+func (h *Home) NewKey(ctx context.Context, codeKey string) (key wire.PrivateKey, again bool, err error) {
+	err = h.locked(ctx, func() error {
+		if c, err := h.Config(); err == nil && c.CodeKey == codeKey {
+			if key, err = h.Key(); err == nil {
+				again = true
+				return nil
+			}
+		}
+		if kept, ok := h.newKey(codeKey); ok {
+			key = kept
+			return nil
+		}
+		if key, err = wire.NewPrivateKey(); err != nil {
+			return err
+		}
+		return h.saveNewKey(codeKey, key)
+	})
+	return key, again, err
+}
+
+// storedNewKey is the form of pairing.json.
+type storedNewKey struct {
+	CodeKey string `json:"code_key"`
+	Key     string `json:"key"`
+}
+
+// newKey reads the key of a pairing by a code. A file that is missing, damaged or of another code counts as
+// none.
+func (h *Home) newKey(codeKey string) (wire.PrivateKey, bool) {
+	text, err := h.read(newKeyFile)
+	var s storedNewKey
+	if err != nil || json.Unmarshal(text, &s) != nil || s.CodeKey != codeKey {
+		return wire.PrivateKey{}, false
+	}
+	keys, err := wire.ParsePrivateKeys(access.NewSecret(s.Key))
+	if err != nil || len(keys) != 1 {
+		return wire.PrivateKey{}, false
+	}
+	return keys[0], true
+}
+
+func (h *Home) saveNewKey(codeKey string, key wire.PrivateKey) error {
+	text, err := key.PEM()
+	if err != nil {
+		return err
+	}
+	file, err := json.Marshal(storedNewKey{codeKey, text.Reveal()})
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", newKeyFile, err)
+	}
+	return h.write(newKeyFile, file)
+}
+
+// DropNewKey removes the key of a pairing that the server has refused.
+func (h *Home) DropNewKey(ctx context.Context) error {
+	return h.locked(ctx, func() error { return h.remove(newKeyFile) })
+}
+
 // Pair writes the key of a new device with its configuration, in place of those that were there. A process
-// that is killed between the two leaves a key that the server of the old configuration does not know.
+// that is killed between the two leaves a key that the server of the old configuration does not know; NewKey
+// still has it.
 func (h *Home) Pair(ctx context.Context, key wire.PrivateKey, c Config) error {
 	return h.locked(ctx, func() error {
 		if err := h.SaveKey(key); err != nil {
 			return err
 		}
-		return h.SaveConfig(c)
+		if err := h.SaveConfig(c); err != nil {
+			return err
+		}
+		return h.remove(newKeyFile)
 	})
 }
 
@@ -120,6 +187,7 @@ type Config struct {
 	Server  wire.URL
 	NextKey string // thumbprint of the answer key that comes next, if an answer has named it
 	Person  string // whose device it is, for people
+	CodeKey string // public half of the code that paired it; "" if an older version has written the file
 }
 
 // stored is the form of config.json. Members that a newer version wrote are ignored.
@@ -127,6 +195,7 @@ type stored struct {
 	URL     string `json:"url"`
 	NextKey string `json:"next_answer_key,omitempty"`
 	Person  string `json:"person,omitempty"`
+	CodeKey string `json:"code_key,omitempty"`
 }
 
 // ErrNotPaired says that this computer is no device yet.
@@ -152,12 +221,14 @@ func (h *Home) Config() (Config, error) {
 	if err != nil {
 		return Config{}, h.damaged(configFile, err)
 	}
-	return Config{Server: server, NextKey: s.NextKey, Person: s.Person}, nil
+	return Config{Server: server, NextKey: s.NextKey, Person: s.Person, CodeKey: s.CodeKey}, nil
 }
 
 // SaveConfig writes the configuration.
 func (h *Home) SaveConfig(c Config) error {
-	text, err := json.MarshalIndent(stored{URL: c.Server.String(), NextKey: c.NextKey, Person: c.Person}, "", "  ")
+	text, err := json.MarshalIndent(stored{
+		URL: c.Server.String(), NextKey: c.NextKey, Person: c.Person, CodeKey: c.CodeKey,
+	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", configFile, err)
 	}
@@ -185,7 +256,7 @@ func (h *Home) Key() (wire.PrivateKey, error) {
 	return keys[0], nil
 }
 
-// SaveKey writes the device's key. It is the only place that writes it.
+// SaveKey writes the device's key. Only NewKey writes it too, while the computer is being paired.
 func (h *Home) SaveKey(key wire.PrivateKey) error {
 	text, err := key.PEM()
 	if err != nil {
@@ -198,8 +269,8 @@ func (h *Home) SaveKey(key wire.PrivateKey) error {
 // device any more. The key goes first.
 func (h *Home) Forget(ctx context.Context) error {
 	return h.locked(ctx, func() error {
-		for _, name := range []string{keyFile, keyFile + besideSuffix, configFile, configFile + besideSuffix} {
-			if err := h.remove(name); err != nil {
+		for _, name := range []string{keyFile, newKeyFile, configFile} {
+			if err := errors.Join(h.remove(name), h.remove(name+besideSuffix)); err != nil {
 				return err
 			}
 		}

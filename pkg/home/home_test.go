@@ -70,11 +70,53 @@ func TestDeviceIsStoredAndForgotten(t *testing.T) {
 	}
 }
 
+// A code that comes with another key looks like one that somebody has seen.
+func TestACodeHasOneKeyOnAComputerUntilAnotherCodeComes(t *testing.T) {
+	h := newHome(t)
+	c, old := pair(t, h)
+	newKey := func(code string, wantAgain bool) string {
+		t.Helper()
+		key, again, err := h.NewKey(t.Context(), code)
+		if err != nil || again != wantAgain {
+			t.Fatalf("%s: again %t, %v", code, again, err)
+		}
+		c.CodeKey = code
+		return key.Public().Thumbprint()
+	}
+	first := newKey("one", false)
+	if newKey("one", false) != first || first == old.Public().Thumbprint() {
+		t.Error("the key of a code whose answer was lost is another one")
+	}
+	if info, err := h.root.Stat(newKeyFile); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%s: %v, %v", newKeyFile, info, err)
+	}
+	key, _, err := h.NewKey(t.Context(), "one")
+	if err = errors.Join(err, h.Pair(t.Context(), key, c)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.root.Stat(newKeyFile); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", newKeyFile, err)
+	}
+	if newKey("one", true) != first {
+		t.Error("the key of the code that paired the computer is another one")
+	}
+	if second := newKey("two", false); second == first || newKey("one", true) != first {
+		t.Error("another code has the same key, or changes the device")
+	}
+	if err := h.DropNewKey(t.Context()); err != nil || newKey("one", true) != first {
+		t.Errorf("the device is lost: %v", err)
+	}
+}
+
 func TestForgetRemovesWhatAKilledProcessHasLeft(t *testing.T) {
 	h := newHome(t)
 	pair(t, h)
 	leave(t, h.folder, keyFile)
 	leave(t, h.folder, configFile)
+	leave(t, h.folder, newKeyFile)
+	if _, _, err := h.NewKey(t.Context(), "a code"); err != nil {
+		t.Fatal(err)
+	}
 	if err := h.Forget(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ type desk struct {
 	// What the server knows.
 	grants  []wire.Grant
 	devices []wire.DeviceBody
+	codes   map[string]string // the key that has used a code up
 	choices wire.Choices
 	answers map[wire.Op]func(wire.Call) clienttest.Reply // instead of the server's own
 	vends   int
@@ -54,6 +55,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{T: t, server: clienttest.New(t), dir: filepath.Join(t.TempDir(), "a home"), env: map[string]string{}}
 	d.env[home.Variable] = d.dir
+	d.codes = map[string]string{}
 	d.answers = map[wire.Op]func(wire.Call) clienttest.Reply{}
 	d.choices = choices(false)
 	d.server.Answer = d.answer
@@ -87,10 +89,7 @@ func (d *desk) answer(call wire.Call) clienttest.Reply {
 	}
 	switch p := call.Payload; p.Op {
 	case wire.Pair:
-		d.devices = append(d.devices, wire.DeviceBody{ID: call.Key.Thumbprint(), Name: p.Name, Paired: d.server.Now(),
-			Expires: d.server.Now().Add(30 * 24 * time.Hour)})
-		return clienttest.Reply{Body: wire.Paired{Person: anna, Device: call.Key.Thumbprint(),
-			Expires: d.server.Now().Add(30 * 24 * time.Hour)}}
+		return d.pair(call)
 	case wire.Devices:
 		return d.listDevices(call)
 	case wire.Unpair:
@@ -112,6 +111,21 @@ func (d *desk) answer(call wire.Call) clienttest.Reply {
 		return d.vend(p)
 	}
 	return clienttest.Refuse("not_known", "No.", "")
+}
+
+// pair uses a code up. With the same key it can be repeated; with another one it removes the device.
+func (d *desk) pair(call wire.Call) clienttest.Reply {
+	id, ends := call.Key.Thumbprint(), d.server.Now().Add(30*24*time.Hour)
+	switch by := d.codes[call.Payload.CodeKey]; by {
+	case id:
+	case "":
+		d.codes[call.Payload.CodeKey] = id
+		d.devices = append(d.devices, wire.DeviceBody{ID: id, Name: call.Payload.Name, Paired: d.server.Now(), Expires: ends})
+	default:
+		d.devices = slices.DeleteFunc(d.devices, func(b wire.DeviceBody) bool { return b.ID == by })
+		return clienttest.Refuse("code_used", "Another computer has used this code.", "Tell your security team.")
+	}
+	return clienttest.Reply{Body: wire.Paired{Person: anna, Device: id, Expires: ends}}
 }
 
 var anna = wire.Owner{ID: "U0DEV1", Name: "Anna"}

@@ -29,6 +29,9 @@ is no terminal, its first line is the code. Nobody else ever asks you for the co
 Without a URL, the one in AWS_ACCESS_URL is taken, or the one of the last login. The part after the #
 names the key of the server: answers by any other key are refused.
 
+If no answer came, or one that cannot be trusted, run it again with the same code: it works again on the same
+computer for ten minutes. On another computer it removes the device, because somebody else has seen the code.
+
 The device's key stays in AWS_ACCESS_HOME, which is the directory aws-access in your configuration
 directory unless you set it (on Windows, in %LocalAppData%). Only you can read it.`,
 		Examples: []Example{
@@ -56,32 +59,60 @@ func (login) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
+	codeKey, err := code.PublicKey()
+	if err != nil {
+		return err
+	}
 	old, _ := h.Key() // damaged or missing
-	key, err := wire.NewPrivateKey()
+	key, again, err := h.NewKey(ctx, codeKey)
 	if err != nil {
 		return err
 	}
 	c := e.bareClient(server, key)
-	var paired wire.Paired
+	paired, err := e.pair(ctx, h, c, code, again)
+	if err != nil {
+		return err
+	}
+	// What follows must not be stopped half way.
+	ctx = context.WithoutCancel(ctx)
+	kept := home.Config{Server: c.Server, NextKey: c.NextKey, Person: paired.Person.Name, CodeKey: codeKey}
+	switch err := h.Pair(ctx, key, kept); {
+	case again: // the same device with the same key, which stays whatever became of the file
+		return err
+	case err != nil:
+		return e.unkept(ctx, h, c, err)
+	}
+	if thumbprint := old.Public().Thumbprint(); thumbprint != "" && thumbprint != key.Public().Thumbprint() &&
+		before.Server.Address == server.Address {
+		e.removeOld(ctx, c, thumbprint)
+	}
+	return e.forgetKeys(ctx, As{})
+}
+
+// busy is the code of the refusal after which the same call may be carried out.
+const busy = "busy"
+
+// pair makes the call, and says whose device this computer becomes, or already is. If the server has
+// refused the pairing, its key is of no use any more; after any other failure, the same code works again.
+func (e *Env) pair(ctx context.Context, h *home.Home, c *client.Client, code wire.PairingCode, again bool) (
+	paired wire.Paired, err error,
+) {
 	answer, err := c.Pair(ctx, code, deviceName(os.Hostname))
+	if refused, ok := errors.AsType[*home.Refused](err); ok && refused.Code != busy {
+		return paired, errors.Join(err, h.DropNewKey(context.WithoutCancel(ctx)))
+	}
 	if err == nil {
 		err = answer.Decode(&paired)
 	}
 	if err != nil {
-		return err
+		return paired, fmt.Errorf("%w. The code may have been used; the same code works again on this computer", err)
 	}
-	e.say("This computer becomes a device of %s (%s), until %s.", paired.Person.Name, paired.Person.ID,
-		clockOf(answer).at(&paired.Expires))
-	// What follows must not be stopped half way.
-	ctx = context.WithoutCancel(ctx)
-	kept := home.Config{Server: c.Server, NextKey: c.NextKey, Person: paired.Person.Name}
-	if err := h.Pair(ctx, key, kept); err != nil {
-		return e.unkept(ctx, c, err)
+	is := "This computer becomes a device of"
+	if again {
+		is = "This computer is paired by this code already. It is a device of"
 	}
-	if thumbprint := old.Public().Thumbprint(); thumbprint != "" && before.Server.Address == server.Address {
-		e.removeOld(ctx, c, thumbprint)
-	}
-	return e.forgetKeys(ctx, As{})
+	e.say("%s %s (%s), until %s.", is, paired.Person.Name, paired.Person.ID, clockOf(answer).at(&paired.Expires))
+	return paired, nil
 }
 
 // loginURL returns the URL of the server.
@@ -127,7 +158,8 @@ func (e *Env) code(ctx context.Context, words []string, server wire.URL) (wire.P
 }
 
 // unkept takes back a pairing whose key could not be stored.
-func (e *Env) unkept(ctx context.Context, c *client.Client, cause error) error {
+func (e *Env) unkept(ctx context.Context, h *home.Home, c *client.Client, cause error) error {
+	_ = h.DropNewKey(ctx) // without the device it is of no use
 	_, err := c.Do(ctx, wire.Payload{Op: wire.Unpair, Device: c.Key.Public().Thumbprint()})
 	if err != nil {
 		return fmt.Errorf("%w. The device could not be removed again; remove it in Slack, with /aws-access devices", cause)

@@ -2,6 +2,7 @@ package people
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,65 @@ func TestRefusedCodeLeavesThePairingAsItWas(t *testing.T) {
 	after, err := os.ReadFile(filepath.Join(d.dir, "device.pem"))
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the key was changed, %v", err)
+	}
+}
+
+func TestTheSameCodeOnTheSameComputerRemovesNothing(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.want(d.run("credential-process", prodName, operator), ExitDone)
+	before := strings.Join(d.files(), " ")
+	device := d.devices[0].ID
+	d.want(d.run("login"), ExitDone, "This computer is paired by this code already. It is a device of Anna (U0DEV1)")
+	if len(d.devices) != 1 || d.devices[0].ID != device || strings.Join(d.files(), " ") != before {
+		t.Errorf("devices %v, files %v, before %s", d.devices, d.files(), before)
+	}
+	d.want(d.run("whoami"), ExitDone)
+	other := newDesk(t) // another computer
+	other.server, other.typed = d.server, d.typed
+	other.want(other.run("login", d.server.URL.String()), ExitRefused, "Another computer has used this code.")
+	if len(d.devices) != 0 {
+		t.Errorf("devices %v", d.devices)
+	}
+}
+
+// The answer may be lost, or be signed by a key that the URL does not name. The server has made a device of
+// the computer then.
+func TestACodeWhoseAnswerWasNoUseWorksAgainOnTheSameComputer(t *testing.T) {
+	d := newDesk(t)
+	d.login() // an earlier device, which the new one replaces
+	d.typed = newCode(t)
+	wrong := d.server.URL
+	wrong.AnswerKey = strings.Repeat("A", 43)
+	d.want(d.run("login", wrong.String()), ExitNotAsked, "the answer cannot be trusted",
+		"the same code works again on this computer")
+	if len(d.devices) != 2 {
+		t.Fatalf("devices %v", d.devices)
+	}
+	d.server.Before = func(w http.ResponseWriter, _ *http.Request, body []byte) bool { // the next answer is lost
+		d.server.Before = nil
+		_ = d.server.Respond(body)
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	}
+	d.want(d.run("login", d.server.URL.String()), ExitDone, "This computer becomes a device of Anna")
+	if len(d.devices) != 1 || strings.Join(d.files(), " ") != "config.json device.pem" {
+		t.Errorf("devices %v, files %v", d.devices, d.files())
+	}
+	d.want(d.run("whoami"), ExitDone)
+	if !strings.Contains(d.out.String(), d.devices[0].ID) {
+		t.Errorf("whoami: %s", d.out.String())
+	}
+}
+
+func TestARefusedCodeLeavesNoKey(t *testing.T) {
+	d := newDesk(t)
+	d.typed = newCode(t)
+	d.answers[wire.Pair] = func(wire.Call) clienttest.Reply { return clienttest.Refuse("unknown_code", "No.", "") }
+	d.want(d.run("login", d.server.URL.String()), ExitRefused, "No.")
+	if len(d.files()) != 0 {
+		t.Errorf("files %v", d.files())
 	}
 }
 
