@@ -28,9 +28,10 @@ func (h *Calls) request(ctx context.Context, c caller) (callAnswer, error) {
 		Reason: p.Reason, Ticket: p.Ticket, Wrong: wrong, Automatic: p.Automatic,
 		Once: "call:" + c.ID(),
 	})
+	earlier := false
 	switch access.Code(err) {
 	case access.CodeAlreadyAsked, access.CodeAlreadyGranted:
-		err = nil // r is the request that there is already
+		err, earlier = nil, true // r is the request that there is already
 	case access.CodeTooManyAsks:
 		h.reportAsks(ctx, c.person())
 	}
@@ -40,7 +41,7 @@ func (h *Calls) request(ctx context.Context, c caller) (callAnswer, error) {
 	if r.State == "" { // the call came before
 		return h.one(ctx, c, r.ID)
 	}
-	return h.grant(r), nil
+	return h.requested(r, earlier), nil
 }
 
 // reportAsks tells the operators once an hour who was refused with too_many_asks.
@@ -240,13 +241,18 @@ func (h *Calls) seal(
 	}, h.Now())
 }
 
-func (h *Calls) grant(r access.Request) callAnswer {
+func (h *Calls) grant(r access.Request) callAnswer { return h.requested(r, false) }
+
+// requested answers a call that asks. With earlier, r was there before, and nothing of the call was used.
+func (h *Calls) requested(r access.Request, earlier bool) callAnswer {
 	status := http.StatusOK
 	r = r.At(h.Now())
 	if r.State == access.Pending {
 		status = http.StatusAccepted
 	}
-	return callAnswer{status: status, body: grantBody(r)}
+	body := grantBody(r)
+	body.Earlier = earlier
+	return callAnswer{status: status, body: body}
 }
 
 // grants answers with several requests: those that are not over first, then the newest.

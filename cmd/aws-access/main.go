@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, e *people.Env) int {
 	case len(args) == 0:
 		help(e.Stderr)
 		return people.ExitWrongUse
-	case args[0] == "-version" || args[0] == "--version":
+	case args[0] == "-v" || args[0] == "-version" || args[0] == "--version":
 		return run(ctx, append([]string{"version"}, args[1:]...), e)
 	case args[0] != "help" && args[0] != "-h" && args[0] != "-help" && args[0] != "--help":
 		unknown(args[0], e.Stderr)
@@ -109,7 +109,18 @@ func unknown(word string, stderr io.Writer) {
 			return
 		}
 	}
-	printf(stderr, "aws-access: there is no command %q; aws-access help lists them\n", word)
+	var names []string
+	for _, c := range people.Commands() {
+		names = append(names, c.Name)
+	}
+	for _, c := range operatorsCommands() {
+		names = append(names, strings.Fields(c.name)[0])
+	}
+	near := ""
+	if name := people.Nearest(word, append(names, "help")); name != "" {
+		near = " did you mean aws-access " + name + "?"
+	}
+	printf(stderr, "aws-access: there is no command %q;%s aws-access help lists them\n", word, near)
 }
 
 func help(w io.Writer) {

@@ -39,8 +39,11 @@ func TestHelpListsEveryCommandAndThoseOfPeopleFirst(t *testing.T) {
 
 func TestUnknownCommandIsOneLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"polcy compile": `there is no command "polcy"; aws-access help lists them`,
-		"help nothing":  `there is no command "nothing"; aws-access help lists them`,
+		"pol compile": `there is no command "pol"; aws-access help lists them`,
+		"rquest":      `there is no command "rquest"; did you mean aws-access request? aws-access help lists them`,
+		"credentials-process x": "there is no command \"credentials-process\"; did you mean aws-access credential-process? " +
+			"aws-access help lists them",
+		"help nothing": `there is no command "nothing"; aws-access help lists them`,
 	} {
 		code, out, words := line(t, text)
 		if code != people.ExitWrongUse || out != "" || words != "aws-access: "+want+"\n" {

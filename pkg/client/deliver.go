@@ -90,7 +90,7 @@ const never = time.Duration(-1)
 func (c *Client) try(ctx context.Context, sent *wire.Sent) (wire.Answer, *failedTry) {
 	r, err := c.post(ctx, sent)
 	if err != nil {
-		f := &failedTry{failure: unreachable(err)}
+		f := &failedTry{failure: unreachable(c.Server, err)}
 		if isCertificate(err) {
 			f.pause = never
 		}

@@ -42,7 +42,7 @@ const (
 
 // unreachable explains why no answer came. The text of an error of net/http has the address and nothing
 // secret, but it is long; most causes have words that say what to do.
-func unreachable(err error) *Failure {
+func unreachable(at wire.URL, err error) *Failure {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -57,11 +57,14 @@ func unreachable(err error) *Failure {
 	case errors.As(err, &dns):
 		why = "its name cannot be found; " + why
 	case errors.Is(err, syscall.ECONNREFUSED):
+		if at.Loopback() {
+			why = "is the sandbox running?"
+		}
 		why = "nothing accepts connections there; " + why
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		why = "no answer came in time; " + why
 	}
-	return &Failure{Unreachable, "the server cannot be reached: " + why}
+	return &Failure{Unreachable, "the server cannot be reached: " + why + " (" + at.Address + ")"}
 }
 
 func isCertificate(err error) bool {

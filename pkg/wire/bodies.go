@@ -17,6 +17,10 @@ type Grant struct {
 	Reason      string `json:"reason"`
 	Ticket      string `json:"ticket,omitempty"`
 
+	// Earlier is set in the answer to request, if the caller has asked for the role before: this is that request
+	// or grant, and nothing of the call was used.
+	Earlier bool `json:"earlier,omitempty"`
+
 	Submitted time.Time  `json:"submitted"`
 	AnswerBy  *time.Time `json:"answer_by,omitempty"` // while pending: it times out then
 	Starts    *time.Time `json:"starts,omitempty"`

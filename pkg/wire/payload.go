@@ -142,6 +142,15 @@ var texts = []struct {
 	{"answer_key", func(p *Payload) *string { return &p.AnswerKey }, isThumbprint},
 }
 
+// formHints say which form a field has, where people type it.
+var formHints = map[string]string{
+	"account": "; it is an id of twelve digits, or a name of at most 200 characters in one line",
+	"role":    "; it has 1 to 64 letters, digits and _+=,.@-",
+	"length":  "; it is a length of time such as 30m, 2h or 1h30m",
+	"reason":  "; it has at most 3,000 characters, and none that cannot be seen",
+	"ticket":  "; it is one line of at most 100 characters",
+}
+
 // ParsePayload reads a payload. Fields that the operation does not have are refused, and so are
 // fields that are empty, too long or malformed.
 //
@@ -178,7 +187,7 @@ func ParsePayload(text []byte) (Payload, error) {
 		}
 		text, ok := textOf(value)
 		if !ok || !f.fits(text) {
-			return Payload{}, badPayload("its " + f.name + " is empty, too long or malformed")
+			return Payload{}, badPayload("its " + f.name + " is empty, too long or malformed" + formHints[f.name])
 		}
 		*f.at(&p) = text
 	}

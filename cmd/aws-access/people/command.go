@@ -86,7 +86,7 @@ func (c Command) parse(flags *flag.FlagSet, args []string) (words []string, err 
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, wrongUse("%v; aws-access %s -h lists the flags", err, c.Name)
+			return nil, wrongUse("%v;%s aws-access %s -h lists the flags", err, meantFlag(flags, err), c.Name)
 		}
 		if args = flags.Args(); len(args) > 0 {
 			words, args = append(words, args[0]), args[1:]
@@ -109,7 +109,62 @@ func (c Command) wrongNumber(words []string) error {
 	if c.Args == "" && len(words) > 0 {
 		return wrongUse("%q is not a known argument; aws-access %s -h says what it takes", words[0], c.Name)
 	}
-	return wrongUse("it takes %s; aws-access %s -h explains them", c.Args, c.Name)
+	missing := ""
+	if args := strings.Fields(c.Args); len(words) < c.min && len(words) < len(args) {
+		missing = args[len(words)] + " is missing; "
+	}
+	return wrongUse("%sit takes %s; aws-access %s -h explains them", missing, c.Args, c.Name)
+}
+
+// meantFlag names the flag that was probably meant by one that is not defined.
+func meantFlag(flags *flag.FlagSet, err error) string {
+	_, typed, found := strings.Cut(err.Error(), "not defined: -")
+	if !found {
+		return ""
+	}
+	var names []string
+	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	if near := Nearest(typed, names); near != "" {
+		return " did you mean --" + near + "?"
+	}
+	return ""
+}
+
+// Nearest returns the name that was probably meant by a text; "" if none is near. A name is near if at most two
+// letters are wrong, missing, too many or exchanged, and fewer than half of them.
+func Nearest(text string, names []string) (near string) {
+	best := min(2, (len(text)-1)/2) + 1
+	for _, name := range names {
+		if d := distance(text, name); d < best {
+			near, best = name, d
+		}
+	}
+	return near
+}
+
+// distance counts the letters that have to be changed, put in, taken out or exchanged with their neighbour to
+// make one text the other.
+func distance(a, b string) int {
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		older := before
+		before, row = row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			wrong := 1
+			if a[i-1] == b[j-1] {
+				wrong = 0
+			}
+			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+wrong)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], older[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
 }
 
 // Help prints the help of the command.

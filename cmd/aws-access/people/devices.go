@@ -49,7 +49,7 @@ func (logout) run(ctx context.Context, e *Env, _ []string) error {
 	}
 	if failure, ok := errors.AsType[*client.Failure](asked); ok && failure.Code == client.UnknownDevice {
 		asked = &client.Failure{Code: client.Unsigned, // nothing proves it
-			Text: "that the server does not know the device any more is not signed"}
+			Text: "the server says, without a proof, that it does not know this device; it may have been removed before"}
 	}
 	if asked != nil {
 		return fmt.Errorf("the key was removed from this computer, but %w. Remove the device in Slack too, with "+

@@ -72,6 +72,14 @@ func (a *As) flags(f *flag.FlagSet) {
 	f.StringVar(&a.URL, "url", "", "`URL` of the server, for a machine; else AWS_ACCESS_URL")
 }
 
+// words are the flags with which a command line is that of the same caller.
+func (a As) words() string {
+	if a.Machine == "" {
+		return ""
+	}
+	return "--as " + shellWord(a.Machine) + " "
+}
+
 // Target says which keys are wanted.
 type Target struct {
 	Account  string // id or name
@@ -79,6 +87,7 @@ type Target struct {
 	Reason   string        // to ask with, where the policy asks nobody; may be empty
 	Lifetime time.Duration // shortens what is printed and kept; 0 does not
 	As       As
+	Waits    bool // say on standard error that a request is waited for
 	// Cache keeps the keys instead of the person's own cache. A machine has none but that which its exec
 	// or serve has made (machineCache).
 	Cache *home.Cache

@@ -40,7 +40,11 @@ func (e *Env) report(c Command, err error) int {
 	if exit, ok := errors.AsType[Exit](err); ok {
 		return int(exit)
 	}
-	printf(e.Stderr, "aws-access %s: %s\n", c.Name, plain(err.Error()))
+	text := err.Error()
+	if errors.Is(err, context.Canceled) { // Ctrl-C, or a signal that ends a program
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	printf(e.Stderr, "aws-access %s: %s\n", c.Name, plain(text))
 	return exitCode(err)
 }
 

@@ -67,7 +67,7 @@ func (x *execute) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
-	target := Target{Account: account, Role: role, As: x.as}
+	target := Target{Account: account, Role: role, As: x.as, Waits: true}
 	if x.as.Machine != "" {
 		cache, closeCache, err := e.machineCache()
 		if err != nil {

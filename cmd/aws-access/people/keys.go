@@ -73,7 +73,7 @@ func (e *Env) vend(ctx context.Context, c *client.Client, t Target) (home.Keys, 
 	case pending == nil:
 		return keys, nil
 	}
-	if err := e.untilGranted(ctx, c, *pending); err != nil {
+	if err := e.untilGranted(ctx, c, *pending, t.Waits); err != nil {
 		return home.Keys{}, err
 	}
 	keys, pending, err = vendOnce(ctx, c, t)
@@ -138,9 +138,12 @@ func (e *Env) askYourself(t Target, r wire.Refusal) error {
 }
 
 // untilGranted waits for the decision of a request, not longer than an SDK does.
-func (e *Env) untilGranted(ctx context.Context, c *client.Client, g wire.Grant) error {
+func (e *Env) untilGranted(ctx context.Context, c *client.Client, g wire.Grant, say bool) error {
 	wait, cancel := context.WithTimeout(ctx, pendingWait)
 	defer cancel()
+	if say && g.State == string(access.Pending) {
+		e.say("%s. This waits at most %d seconds.", waitingFor(g), pendingWait/time.Second)
+	}
 	decided, err := e.await(wait, c, g, func(wire.Grant) {})
 	switch {
 	case err != nil && ctx.Err() == nil && wait.Err() != nil:

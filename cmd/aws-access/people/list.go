@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/client"
+	"github.com/aws-access/aws-access/pkg/home"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
@@ -41,9 +42,9 @@ func statusCommand() Command {
 	return Command{
 		Name: "status", Args: "[ID]", About: "say how a request stands, or all that are not over", max: 1,
 		Details: `Says how one request stands: who still has to approve it, when it ends, or why it ended. Without an ID,
-it lists the requests and grants that are not over.`,
+it lists the requests and grants that are not over. The beginning of an ID is enough.`,
 		Examples: []Example{
-			{"aws-access status 01KXYZ", "one request"},
+			{"aws-access status 01KXYZ", "the request whose ID begins so"},
 			{"aws-access status --as aws", "what this machine holds"},
 		},
 		new: func() action { return &status{} },
@@ -70,7 +71,11 @@ func (s *status) run(ctx context.Context, e *Env, words []string) error {
 		}
 		return printGrants(e, all, s.json, at)
 	}
-	answer, err := c.Do(ctx, wire.Payload{Op: wire.Status, ID: words[0]})
+	id, err := e.fullID(ctx, c, words[0], s.as)
+	if err != nil {
+		return err
+	}
+	answer, err := c.Do(ctx, wire.Payload{Op: wire.Status, ID: id})
 	if wire.CodeOf(err) == wire.BadPayload {
 		return wrongUse("%q is not the id of a request; aws-access list shows them", words[0])
 	}
@@ -110,8 +115,8 @@ func (d *done) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
-	id := strings.Join(words, "")
-	if id == "" {
+	var id string
+	if len(words) == 0 {
 		if id, err = d.only(ctx, e, c); err != nil {
 			return err
 		}
@@ -119,6 +124,11 @@ func (d *done) run(ctx context.Context, e *Env, words []string) error {
 	// Keys go first: a grant that was given back must not be used from here, even if its end is not known.
 	if err := e.forgetKeys(ctx, d.as); err != nil {
 		return err
+	}
+	if len(words) > 0 {
+		if id, err = e.fullID(ctx, c, words[0], d.as); err != nil {
+			return err
+		}
 	}
 	return e.step(ctx, c, wire.Payload{Op: wire.End, ID: id}, d.json)
 }
@@ -130,22 +140,57 @@ func (d *done) only(ctx context.Context, e *Env, c *client.Client) (id string, e
 		return "", err
 	}
 	var held wire.Grants
+	next := ""
 	for _, g := range all.Requests {
-		if g.State == string(access.Active) {
+		switch access.State(g.State) {
+		case access.Active:
 			held.Requests = append(held.Requests, g)
+		case access.Pending:
+			next += "The request " + g.ID + " for “" + g.Role + "” is pending; take it back: aws-access cancel " +
+				d.as.words() + shellWord(g.ID) + ". "
 		}
 	}
 	switch len(held.Requests) {
 	case 1:
 		return held.Requests[0].ID, nil
 	case 0:
-		e.say("You hold no access that could be given back.")
-		return "", Exit(ExitRefused)
+		return "", &home.Refused{Refusal: wire.Refusal{Code: noGrant,
+			Text: "You hold no access that could be given back.", Next: strings.TrimSpace(next)}}
 	}
 	if err := printGrants(e, held, d.json, at); err != nil {
 		return "", err
 	}
 	return "", wrongUse("you hold several grants; say which one to end: aws-access done ID")
+}
+
+// idLength is how long the id of a request is.
+const idLength = 26
+
+// fullID finds the only request whose id begins with a text. What is as long as an id is not looked up, and the
+// server says that there is no request of a text that begins none.
+func (e *Env) fullID(ctx context.Context, c *client.Client, text string, as As) (string, error) {
+	if len(text) >= idLength || strings.Trim(text, "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz") != "" {
+		return text, nil
+	}
+	op := wire.List
+	if as.Machine != "" {
+		op = wire.Status // machines have no list
+	}
+	all, _, err := e.requests(ctx, c, wire.Payload{Op: op}, as)
+	if err != nil {
+		return "", err
+	}
+	found := text
+	for _, g := range all.Requests {
+		switch {
+		case !strings.HasPrefix(g.ID, strings.ToUpper(text)):
+		case found != text:
+			return "", wrongUse("more than one of your requests begins with %q; give more of its id", text)
+		default:
+			found = g.ID
+		}
+	}
+	return found, nil
 }
 
 // requests makes a call whose answer lists requests.
@@ -234,7 +279,12 @@ func printGrant(e *Env, g wire.Grant, asJSON bool, at clock) error {
 		}
 	}
 	if c := g.Closed; c != nil {
-		rows = append(rows, []string{"closed", strings.TrimSpace(at.at(&c.At) + " " + c.By + " " + c.Why)})
+		rows = append(rows, []string{"closed", at.at(&c.At)})
+		for _, more := range [][]string{{"closed by", c.By}, {"because", c.Why}} {
+			if more[1] != "" {
+				rows = append(rows, more)
+			}
+		}
 	}
 	table(e.Stdout, rows)
 	e.say("%s", strings.TrimSpace(g.Text+" "+g.Next))

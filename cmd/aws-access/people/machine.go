@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,15 @@ const (
 	tokenAudience = "AWS_ACCESS_AUDIENCE"
 )
 
+// machines are the values of --as.
+var machines = []string{"aws", "github", "oidc"}
+
 // machineClient makes the client of a machine, with a key for this process alone. Its server's keys are
 // not kept: the URL is in the configuration of the pipeline.
 func (e *Env) machineClient(ctx context.Context, as As) (*client.Client, error) {
+	if !slices.Contains(machines, as.Machine) {
+		return nil, wrongUse("--as %q is not known; write aws, github or oidc", as.Machine)
+	}
 	text := as.URL
 	if text == "" {
 		text = e.Getenv(urlVariable)
@@ -47,8 +54,6 @@ func (e *Env) machineClient(ctx context.Context, as As) (*client.Client, error) 
 		c.Identity, err = client.GitHub(e.Getenv, c.HTTP)
 	case "oidc":
 		c.Identity, err = e.tokenOfCommand()
-	default:
-		return nil, wrongUse("--as %q is not known; write aws, github or oidc", as.Machine)
 	}
 	if err != nil {
 		return nil, err
@@ -98,6 +103,11 @@ func runTokenCommand(ctx context.Context, line, audience string) (access.Secret,
 	case token == "" || len(token) > maxTokenText:
 		return access.Secret{}, &client.Failure{Code: client.NoProof,
 			Text: "this machine cannot prove who it is: the command in " + tokenCommand + " printed no token"}
+	}
+	if parts := strings.Split(token, "."); len(parts) != 3 || strings.ContainsAny(token, " \t\r\n") {
+		return access.Secret{}, &client.Failure{Code: client.NoProof,
+			Text: "this machine cannot prove who it is: what the command in " + tokenCommand + " printed is no token. A token " +
+				"is one line of three parts with dots between them; print nothing else"}
 	}
 	return access.NewSecret(token), nil
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -20,8 +22,11 @@ func requestCommand() Command {
 	return Command{
 		Name: "request", Args: "ACCOUNT ROLE LENGTH REASON", About: "ask for access, and wait for the decision",
 		min: 4, max: -1,
-		Details: `Asks for a role in an account, for a length such as 30m, 2h or "1h 30m". ACCOUNT is a name or an id of
+		Details: `Asks for a role in an account, for a length such as 30m, 2h or 1h 30m. ACCOUNT is a name or an id of
 twelve digits. All words after LENGTH are the reason. The approvers decide in Slack, as always.
+
+If you have asked for the role before, or hold it, that request or grant is shown, and standard error says that
+length, reason and ticket of the new one were not used.
 
 It waits for the decision: 0 means granted, 1 denied or timed out. Ctrl-C stops waiting and leaves the
 request as it is. With --no-wait it exits with 0 once the request is made.`,
@@ -51,12 +56,17 @@ func (r *request) flags(f *flag.FlagSet) {
 }
 
 func (r *request) run(ctx context.Context, e *Env, words []string) error {
+	length, rest := cutLength(words[2:])
+	reason := strings.TrimSpace(strings.Join(rest, " "))
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	c, err := e.Client(ctx, r.as)
 	if err != nil {
 		return err
 	}
-	answer, err := c.Do(ctx, wire.Payload{Op: wire.Request, Account: words[0], Role: words[1], Length: words[2],
-		Reason: strings.TrimSpace(strings.Join(words[3:], " ")), Ticket: r.ticket})
+	answer, err := c.Do(ctx, wire.Payload{Op: wire.Request, Account: words[0], Role: words[1], Length: length,
+		Reason: reason, Ticket: r.ticket})
 	if wire.CodeOf(err) == wire.BadPayload {
 		return wrongUse("%v", err)
 	}
@@ -70,6 +80,9 @@ func (r *request) run(ctx context.Context, e *Env, words []string) error {
 	if err := e.forgetKeys(ctx, r.as); err != nil {
 		return err
 	}
+	if g.Earlier {
+		e.say("%s", earlier(g))
+	}
 	if !r.noWait {
 		if g, err = e.watch(ctx, c, g); err != nil {
 			return err
@@ -80,6 +93,50 @@ func (r *request) run(ctx context.Context, e *Env, words []string) error {
 	}
 	if !r.noWait && g.State != string(access.Active) {
 		return Exit(ExitRefused)
+	}
+	return nil
+}
+
+// earlier says that somebody has asked before, so that nobody relies on the new length or reason.
+func earlier(g wire.Grant) string {
+	what, change := "have this access already", "give it back first: aws-access done "
+	if g.State == string(access.Pending) {
+		what, change = "have asked for this already", "take it back first: aws-access cancel "
+	}
+	return "You " + what + ": " + g.ID + ", for " + g.Length + ", with the reason “" + g.Reason + "”. Length, reason and " +
+		"ticket of this request were not used; to change them, " + change + shellWord(g.ID)
+}
+
+// cutLength takes the words of the length, which can be several, as in Slack: 2 hours, 1h 30m. The server decides
+// what they mean. At least one word is left for the reason, which is one word if it was quoted.
+func cutLength(words []string) (length string, rest []string) {
+	const unit = `(d|h|m|days?|hrs?|hours?|mins?|minutes?)` // of policy.ParseLength
+	wholeLength := regexp.MustCompile(`^(?i)([0-9.,]+` + unit + `)+$`)
+	onlyNumber := regexp.MustCompile(`^[0-9.,]*[0-9]$`)
+	onlyUnit := regexp.MustCompile(`^(?i)` + unit + `$`)
+	n := 0
+	for {
+		switch left := words[n:]; {
+		case len(left) > 1 && wholeLength.MatchString(left[0]):
+			n++
+			continue
+		case len(left) > 2 && onlyNumber.MatchString(left[0]) && onlyUnit.MatchString(left[1]):
+			n += 2
+			continue
+		}
+		n = max(n, 1)
+		return strings.Join(words[:n], " "), words[n:]
+	}
+}
+
+// checkReason says what is wrong with a reason, before it is sent.
+func checkReason(reason string) error {
+	n := utf8.RuneCountInString(reason)
+	switch {
+	case n == 0:
+		return wrongUse("REASON is empty; write why you need the access, which the approvers read")
+	case n > access.MaxReason:
+		return wrongUse("REASON has %d characters, and at most %d are allowed; shorten it", n, access.MaxReason)
 	}
 	return nil
 }
@@ -158,7 +215,8 @@ func (p *progress) end() {
 func cancelCommand() Command {
 	return Command{
 		Name: "cancel", Args: "ID", About: "take back a request that is pending", min: 1, max: 1,
-		Details:  `Takes back a request that nobody has decided yet. aws-access list shows the ids.`,
+		Details: `Takes back a request that nobody has decided yet. aws-access list shows the ids; the beginning of
+one is enough.`,
 		Examples: []Example{{"aws-access cancel 01KXYZ", "the card in Slack says that you cancelled it"}},
 		new:      func() action { return &cancel{} },
 	}
@@ -177,7 +235,11 @@ func (c *cancel) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
-	return e.step(ctx, caller, wire.Payload{Op: wire.Cancel, ID: words[0]}, c.json)
+	id, err := e.fullID(ctx, caller, words[0], c.as)
+	if err != nil {
+		return err
+	}
+	return e.step(ctx, caller, wire.Payload{Op: wire.Cancel, ID: id}, c.json)
 }
 
 // step makes a call whose answer is a request, and prints that.

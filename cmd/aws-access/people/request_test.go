@@ -110,16 +110,21 @@ func TestWrongRequestIsNotSent(t *testing.T) {
 		args  []string
 		words string
 	}{
-		"too few words":   {[]string{prodName, operator, "1h"}, "it takes ACCOUNT ROLE LENGTH REASON"},
-		"an empty reason": {[]string{prodName, operator, "1h", " "}, "it has no reason"},
-		"a bad role":      {[]string{prodName, "a b", "1h", "x"}, "its role is empty, too long or malformed"},
-		"no account":      {[]string{"", operator, "1h", "x"}, "it has no account"},
-		"a long ticket":   {[]string{prodName, operator, "1h", "x", "--ticket", strings.Repeat("x", 101)}, "its ticket is"},
-		"a flag":          {[]string{prodName, operator, "1h", "x", "--wait"}, "flag provided but not defined: -wait"},
-		"a URL":           {[]string{prodName, operator, "1h", "x", "--url", "https://x/v1"}, "--url is for machines"},
+		"too few words":   {[]string{prodName, operator, "1h"}, "REASON is missing; it takes ACCOUNT ROLE LENGTH REASON"},
+		"an empty reason": {[]string{prodName, operator, "1h", " "}, "REASON is empty; write why"},
+		"a long reason": {[]string{prodName, operator, "1h", strings.Repeat("é", 3001)},
+			"REASON has 3001 characters, and at most 3000 are allowed"},
+		"a hidden character": {[]string{prodName, operator, "1h", "x\x1b"}, "at most 3,000 characters, and none that cannot be seen"},
+		"a bad role":         {[]string{prodName, "a b", "1h", "x"}, "its role is empty, too long or malformed; it has 1 to 64"},
+		"no account":         {[]string{"", operator, "1h", "x"}, "it has no account"},
+		"a long ticket":      {[]string{prodName, operator, "1h", "x", "--ticket", strings.Repeat("x", 101)}, "its ticket is"},
+		"a flag":             {[]string{prodName, operator, "1h", "x", "--wait"}, "flag provided but not defined: -wait"},
+		"a URL":              {[]string{prodName, operator, "1h", "x", "--url", "https://x/v1"}, "--url is for machines"},
 		"a machine": {[]string{prodName, operator, "1h", "x", "--as", "me", "--url",
 			"https://x/v1#" + strings.Repeat("A", 43)}, `--as "me" is not known`},
-		"no URL": {[]string{prodName, operator, "1h", "x", "--as", "aws"}, "a machine needs the URL of the server"},
+		"a near flag":        {[]string{prodName, operator, "1h", "x", "--nowait"}, "did you mean --no-wait?"},
+		"an unknown machine": {[]string{prodName, operator, "1h", "x", "--as", "gitlab"}, `--as "gitlab" is not known`},
+		"no URL":             {[]string{prodName, operator, "1h", "x", "--as", "aws"}, "a machine needs the URL of the server"},
 	} {
 		d := newDesk(t)
 		d.login()
@@ -136,6 +141,90 @@ func TestReasonMayBeginWithAHyphenAfterTheMark(t *testing.T) {
 	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "--", "--json", "is", "broken"), ExitDone)
 	if d.grants[0].Reason != "--json is broken" {
 		t.Errorf("reason %q", d.grants[0].Reason)
+	}
+}
+
+// Slack's command takes the same lengths.
+func TestALengthMayBeOfSeveralWords(t *testing.T) {
+	for line, want := range map[string][2]string{
+		"2h why":                {"2h", "why"},
+		"2 hours why it is":     {"2 hours", "why it is"},
+		"1h 30m why":            {"1h 30m", "why"},
+		"1 h 30 min why":        {"1 h 30 min", "why"},
+		"1h 30m":                {"1h", "30m"}, // a reason is mandatory
+		"2 why":                 {"2", "why"},  // the server says what is wrong
+		"1h 404 errors are up":  {"1h", "404 errors are up"},
+		"two hours why":         {"two", "hours why"},
+		"1H30M since yesterday": {"1H30M", "since yesterday"},
+	} {
+		length, rest := cutLength(strings.Fields(line))
+		if got := [2]string{length, strings.Join(rest, " ")}; got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+	if length, rest := cutLength([]string{"1h", "30m outage"}); length != "1h" || rest[0] != "30m outage" {
+		t.Errorf("a quoted reason: %q, %q", length, rest)
+	}
+}
+
+func TestASecondRequestSaysThatItsLengthAndReasonAreNotUsed(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	if strings.Contains(d.words.String(), "not used") {
+		t.Errorf("the first one says:\n%s", d.words.String())
+	}
+	d.answers[wire.Request] = func(wire.Call) clienttest.Reply {
+		g := d.grants[0]
+		g.Earlier = true
+		return reply(g)
+	}
+	d.want(d.run("request", prodName, operator, "30m", "another"), ExitDone, "You have this access already: REQ1, for 1h, "+
+		"with the reason “looking”", "were not used", "aws-access done REQ1")
+	d.grants[0].State = string(access.Pending)
+	d.want(d.run("request", "--no-wait", prodName, operator, "30m", "another"), ExitDone,
+		"You have asked for this already: REQ1", "aws-access cancel REQ1")
+}
+
+func TestTheBeginningOfAnIDIsEnough(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	for _, id := range []string{"01M8AAAAAAAAAAAAAAAAAAAAAA", "01M8BAAAAAAAAAAAAAAAAAAAAA"} {
+		d.run("request", prodName, operator, "1h", "looking")
+		d.grants[len(d.grants)-1].ID = id
+	}
+	d.want(d.run("status", "01m8b"), ExitDone)
+	if !strings.Contains(d.out.String(), "01M8BAAAAAAAAAAAAAAAAAAAAA") {
+		t.Errorf("status: %s", d.out.String())
+	}
+	d.want(d.run("done", "01M8"), ExitWrongUse, `more than one of your requests begins with "01M8"`)
+	d.want(d.run("cancel", "01M9"), ExitRefused, "There is no such request.")
+	d.want(d.run("done", "01M8A"), ExitDone)
+	if d.grants[0].State != string(access.Ended) || d.grants[1].State != string(access.Active) {
+		t.Errorf("requests %+v", d.grants)
+	}
+}
+
+func TestDoneWithAPendingRequestNamesCancel(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true)
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
+	d.want(d.run("done"), ExitRefused, "aws-access done: You hold no access that could be given back. "+
+		"The request REQ1 for “Operator” is pending; take it back: aws-access cancel REQ1.")
+}
+
+func TestAClosedRequestHasItsReasonInARowOfItsOwn(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true)
+	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
+	d.move("REQ1", access.Denied)
+	d.want(d.run("status", "REQ1"), ExitDone)
+	for _, row := range []string{"closed by  Lea\n", "because    because\n", "(less than a minute ago)\n"} {
+		if !strings.Contains(d.out.String(), row) {
+			t.Errorf("no %q in:\n%s", row, d.out.String())
+		}
 	}
 }
 

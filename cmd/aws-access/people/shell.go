@@ -40,6 +40,19 @@ var setters = map[string]func(name, value string) string{
 	"powershell": func(name, value string) string { return "$env:" + name + " = " + powershellWord(value) },
 }
 
+// settersOf finds the form of a shell by its path; nil if it is not known. Without a path it is sh.
+func settersOf(path string) func(name, value string) string {
+	switch name := filepath.Base(path); name {
+	case "fish":
+		return setters["fish"]
+	case "pwsh", "powershell":
+		return setters["powershell"]
+	case ".", "sh", "bash", "zsh", "dash", "ksh", "ksh93", "mksh", "ash", "busybox":
+		return setters["sh"]
+	}
+	return nil
+}
+
 func (s *shellEnv) run(ctx context.Context, e *Env, words []string) error {
 	set := setters[s.shell]
 	switch {
@@ -48,12 +61,13 @@ func (s *shellEnv) run(ctx context.Context, e *Env, words []string) error {
 		return wrongUse("--shell %q is not known; write sh, fish or powershell", s.shell)
 	case runtime.GOOS == "windows":
 		set = setters["powershell"]
-	case filepath.Base(e.Getenv("SHELL")) == "fish":
-		set = setters["fish"]
 	default:
-		set = setters["sh"]
+		if set = settersOf(e.Getenv("SHELL")); set == nil {
+			return wrongUse("the shell in the variable SHELL, %q, is not known; give --shell sh, fish or powershell",
+				e.Getenv("SHELL"))
+		}
 	}
-	keys, err := e.Keys(ctx, Target{Account: words[0], Role: words[1]})
+	keys, err := e.Keys(ctx, Target{Account: words[0], Role: words[1], Waits: true})
 	if err != nil {
 		return keysError(err)
 	}

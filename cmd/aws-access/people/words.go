@@ -17,10 +17,7 @@ import (
 
 // requestLine is the command that asks for a target.
 func (e *Env) requestLine(t Target) string {
-	line := "aws-access request "
-	if t.As.Machine != "" {
-		line += "--as " + shellWord(t.As.Machine) + " "
-	}
+	line := "aws-access request " + t.As.words()
 	if strings.HasPrefix(t.Account, "-") || strings.HasPrefix(t.Role, "-") {
 		line += "-- " // or they would be flags
 	}
@@ -78,10 +75,13 @@ func (c clock) at(t *time.Time) string {
 	if local.YearDay() != c.now.Local().YearDay() || local.Year() != c.now.Local().Year() {
 		layout = "2 Jan 2006 15:04 MST"
 	}
-	d := local.Sub(c.now).Round(time.Minute)
-	far := "in " + access.FormatLength(d)
-	if d < 0 {
-		far = access.FormatLength(-d) + " ago"
+	d := local.Sub(c.now)
+	far := access.FormatLength(d.Abs().Round(time.Minute))
+	if d.Abs() < time.Minute/2 {
+		far = "less than a minute"
+	}
+	if far = "in " + far; d <= 0 {
+		far = strings.TrimPrefix(far, "in ") + " ago"
 	}
 	return local.Format(layout) + " (" + far + ")"
 }
