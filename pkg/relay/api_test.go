@@ -320,6 +320,31 @@ func TestSourceAndKeyAreLimited(t *testing.T) {
 	}
 }
 
+// A farm of pipelines may have one network address, and one instance may get all of its calls.
+func TestFiftyJobsBehindOneAddressAreNotLimited(t *testing.T) {
+	w := newWorld(t)
+	for range 50 {
+		w.caller.Key = newKey(t)
+		token := access.NewSecret("a.b.c")
+		for _, p := range []wire.Payload{
+			{Op: wire.Request, Account: "payments", Role: "Deploy", Length: "1h", Reason: "release", OIDC: token},
+			{Op: wire.Keys, Account: "payments", Role: "Deploy", OIDC: token},
+		} {
+			if got := w.send(w.sign(p)); got.StatusCode != http.StatusOK {
+				t.Fatalf("%s: got %d %s", p.Op, got.StatusCode, got.Body)
+			}
+		}
+	}
+	for range 30 { // and then five a second
+		w.now = w.now.Add(200 * time.Millisecond)
+		w.caller.Key = newKey(t)
+		p := wire.Payload{Op: wire.Status, OIDC: access.NewSecret("a.b.c")}
+		if got := w.send(w.sign(p)); got.StatusCode != http.StatusOK {
+			t.Fatalf("later: got %d %s", got.StatusCode, got.Body)
+		}
+	}
+}
+
 // Otherwise anyone who knows a thumbprint could lock its owner out.
 func TestForgedCallsDoNotUseUpTheLimitOfADevice(t *testing.T) {
 	w := newWorld(t)

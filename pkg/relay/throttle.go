@@ -11,8 +11,8 @@ import (
 // and counts by itself. What limits all instances together is the throttle of the route
 // and the reserved concurrency of the function (template.yaml).
 const (
-	sourceBurst      = 200 // requests of one network address at once; a company may have only one
-	sourcesPerSecond = 10  // and then each second
+	sourceBurst      = 100 // requests of one network address at once; a company may have only one, with 50 jobs behind it
+	sourcesPerSecond = 5   // and then each second
 	keyBurst         = 60  // calls of one key at once
 	keysPerSecond    = 2   // and then each second; a program that waits asks every few seconds
 	maxCounted       = 10_000
