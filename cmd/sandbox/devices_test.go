@@ -63,3 +63,18 @@ func TestACodeOnTwoComputersLeavesNone(t *testing.T) {
 		t.Errorf("the first computer: got %d", got.Status)
 	}
 }
+
+// The order for a code reaches vend late, as on a busy day: the code is read when it comes, and an older one is
+// not taken for it.
+func TestTheCodeOfALateAnswerIsAwaited(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for seconds of the clock")
+	}
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	first := b.Code("U0DEV1").Text().Reveal()
+	b.Do("faults", `{"at":"feed","how":"delay"}`)
+	b.Do("clock", `{"run":true}`)
+	if second := b.Code("U0DEV1").Text().Reveal(); second == first {
+		t.Error("the first code was read again")
+	}
+}

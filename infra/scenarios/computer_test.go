@@ -137,11 +137,9 @@ var pairing = regexp.MustCompile(
 // pair pairs the computer with the person's Slack account, as the person does.
 func (c *computer) pair(b *sandboxtest.Sandbox, user string) {
 	c.t.Helper()
+	hasCode := sandboxtest.IsPrivate(user, pairing)
+	seen := sandboxtest.Count(b.State().Messages, hasCode)
 	b.Command(user, "/aws-access login")
-	text := b.Private(user).Text
-	m := pairing.FindStringSubmatch(text)
-	if m == nil {
-		c.t.Fatalf("Slack shows no code: %q", text)
-	}
+	m := pairing.FindStringSubmatch(b.Await("message with a code for "+user, seen, hasCode).Text)
 	c.do("aws-access", "login", m[1], m[2])
 }

@@ -21,19 +21,18 @@ func TestSomebodyListsTheBucketsOfProductionFromSlack(t *testing.T) {
 	t.Parallel()
 	b := startSandbox(t)
 	b.Command("U0DEV1", `/aws-access payments-prod ReadOnly 1h "stuck payouts"`)
-	b.Click("U0LEAD1", "Approve", b.Card("C0APPROVALS"))
-	grant := b.Last("the grant", sandboxtest.IsGrant("U0DEV1"))
+	b.Click("U0LEAD1", "Approve", b.Await("card", 0, sandboxtest.IsCard("C0APPROVALS")))
+	grant := b.Await("grant", 0, sandboxtest.IsGrant("U0DEV1"))
 	b.Click("U0DEV1", "Open AWS console", grant)
-	link := sandboxtest.ConsoleLink.FindStringSubmatch(b.Private("U0DEV1").Text)
-	if link == nil {
-		t.Fatalf("there is no link in %q", b.Private("U0DEV1").Text)
-	}
+	isLink := sandboxtest.IsPrivate("U0DEV1", sandboxtest.ConsoleLink)
+	link := sandboxtest.ConsoleLink.FindStringSubmatch(b.Await("console link", 0, isLink).Text)
 	if page := open(t, link[1]); !strings.Contains(page, production) || !strings.Contains(page, "bucket") {
 		t.Errorf("the console shows no buckets of %s: %s", production, page)
 	}
 	b.Click("U0DEV1", "Get temporary keys", grant)
 	c := newComputer(t, "AWS_ENDPOINT_URL="+b.URL+"/aws")
-	for _, m := range exported.FindAllStringSubmatch(b.Private("U0DEV1").Text, -1) {
+	keys := b.Await("message with keys", 0, sandboxtest.IsPrivate("U0DEV1", exported)).Text
+	for _, m := range exported.FindAllStringSubmatch(keys, -1) {
 		c = c.with(m[1] + "=" + m[2])
 	}
 	if out := c.do(aws2(t), "s3api", "list-buckets"); !strings.Contains(out, `"Buckets"`) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 )
 
 // served are the variables that serve prints for one name.
@@ -73,7 +75,7 @@ func TestTwoProcessesHaveTheirOwnRolesOfOneServer(t *testing.T) {
 	c.pair(p.Sandbox, "U0DEV1")
 	c.do("aws-access", "request", "payments-dev", "ReadOnly", "1h", "looking")
 	c.do("aws-access", "request", "payments-prod", "ReadOnly", "1h", "stuck payouts", "--no-wait")
-	p.Click("U0LEAD1", "Approve", p.Card("C0APPROVALS"))
+	p.Click("U0LEAD1", "Approve", p.Await("card", 0, sandboxtest.IsCard("C0APPROVALS")))
 	all := c.serve([]string{"one", "two"}, "one=payments-dev/ReadOnly", "two=payments-prod/ReadOnly")
 	script := c.write("twice.py", twice)
 	accounts := map[string]string{"one": development, "two": production}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 )
 
 // sessionLife is so short that an apply of a minute outlives three sessions.
@@ -73,7 +75,7 @@ func (e engineer) asAdmin() {
 	e.t.Helper()
 	e.pair(e.place.Sandbox, "U0DEV1")
 	e.do("aws-access", "request", "payments-dev", "Admin", "1h", "two instances", "--no-wait")
-	e.place.Click("U0LEAD1", "Approve", e.place.Card("C0APPROVALS"))
+	e.place.Click("U0LEAD1", "Approve", e.place.Await("card", 0, sandboxtest.IsCard("C0APPROVALS")))
 }
 
 // state reads the state in the bucket.

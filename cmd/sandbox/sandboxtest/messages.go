@@ -2,8 +2,10 @@ package sandboxtest
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws-access/aws-access/cmd/sandbox/controls"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
@@ -56,6 +58,34 @@ func (b *Sandbox) Last(what string, matches func(slackfake.Message) bool) slackf
 	}
 	b.T.Fatalf("there is no %s", what)
 	return slackfake.Message{}
+}
+
+// awaited is how long Await waits: longer than an order to vend waits for its second attempt.
+const awaited = 90 * time.Second
+
+// Await is the newest message that matches, as soon as more than seen of them do. A message that another
+// process leads to, or that vend or notify posts at a second attempt, may come after the call that led to it
+// has returned.
+func (b *Sandbox) Await(what string, seen int, matches func(slackfake.Message) bool) slackfake.Message {
+	b.T.Helper()
+	last := time.After(awaited)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if found := Messages(b.State(), matches); len(found) > seen {
+			return found[len(found)-1]
+		}
+		select {
+		case <-again.C:
+		case <-last:
+			b.T.Fatalf("there is no %s, not even after %s", what, awaited)
+		}
+	}
+}
+
+// IsPrivate matches messages that only this person sees and that have the pattern in their text.
+func IsPrivate(user string, pattern *regexp.Regexp) func(slackfake.Message) bool {
+	return func(m slackfake.Message) bool { return m.To == user && pattern.MatchString(m.Text) }
 }
 
 // IsGrant matches the message with the buttons of a person's grant.

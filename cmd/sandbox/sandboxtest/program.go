@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/aws-access/aws-access/pkg/access"
-	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 	"github.com/aws-access/aws-access/pkg/machine"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
@@ -51,10 +50,10 @@ var loginCode = regexp.MustCompile(`\b[0-9A-Z]{5}(?:-[0-9A-Z]{1,5}){5}\b`)
 // Code asks for a pairing code as a person, and reads it in the private message.
 func (b *Sandbox) Code(as string) wire.PairingCode {
 	b.T.Helper()
+	hasCode := IsPrivate(as, loginCode)
+	seen := Count(b.State().Messages, hasCode)
 	b.Command(as, "/aws-access login")
-	text := b.Last("message with a code for "+as, func(m slackfake.Message) bool {
-		return m.To == as && loginCode.MatchString(m.Text)
-	}).Text
+	text := b.Await("message with a code for "+as, seen, hasCode).Text
 	code, err := wire.ParsePairingCode(access.NewSecret(loginCode.FindString(text)))
 	if err != nil {
 		b.T.Fatalf("%v in %q", err, text)
