@@ -5,6 +5,7 @@
 #
 #   TOFU=1             builds OpenTofu and uses it in place of terraform
 #   RUN='Terraform'    runs only the scenarios that match
+#   UPDATE=1           writes the recording of the README again: UPDATE=1 RUN=Recording make scenarios
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -77,7 +78,7 @@ else
   echo 'this user may not make a network namespace (unshare): running on loopback'
   within=(env)
 fi
-"${within[@]}" "$scratch/scenarios.test" -test.v -test.timeout 15m ${RUN:+-test.run "$RUN"} &
+"${within[@]}" "$scratch/scenarios.test" -test.v -test.timeout 15m ${RUN:+-test.run "$RUN"} ${UPDATE:+-update} &
 running=$!
 code=0
 wait "$running" || code=$?
