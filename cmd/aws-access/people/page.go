@@ -37,6 +37,14 @@ const pageTop = `# The command
 ` + "`aws-access`" + ` is the command for everybody who needs access, and for machines. A test compares this page
 with the table of commands in the program, so ` + "`aws-access help COMMAND`" + ` says the same.
 
+In a clone of the repository, with Go installed, this builds the command for the present shell:
+
+` + "```sh\ngo build -o bin/aws-access ./cmd/aws-access\nexport PATH=\"$PWD/bin:$PATH\"\n```" + `
+
+It has the commands of operators too, such as ` + "`doctor`" + `. With ` + "`-tags people`" + ` they are left out, which
+makes a smaller program that starts faster. To keep it, copy the program into a directory that is always on your
+` + "`PATH`" + ` before ` + "`aws-access profiles --write`" + `, which writes its whole path.
+
 Data goes to standard output, words to standard error. Flags may stand before, between and after the
 other arguments; what follows ` + "`--`" + ` is never read as a flag. No colours are used, with or without
 ` + "`" + noColour + "`" + `.

@@ -30,10 +30,10 @@ export class CommandLine {
     const base = url.replace(/\/v1#.*$/, "");
     const login = h("button", { type: "button", class: "button mini", test: "type-login", on: { click: () => this.o.say("/aws-access login") } }, "Type /aws-access login for me");
     const inside = h("ol", { class: "paste", test: "paste" }, [
-      step("Build the command, in this clone.", fence("go install -tags people ./cmd/aws-access")),
+      step("Build the command, in this clone.", fence('go build -o bin/aws-access ./cmd/aws-access\nexport PATH="$PWD/bin:$PATH"')),
       step("Get a code in Slack. Then pair this computer, and type the code when it asks.", login, fence(`aws-access login '${url}'`)),
       step("Ask. The command waits until somebody presses Approve.", fence('aws-access request payments-prod ReadOnly 2h "stuck payouts"')),
-      step("Use it. The keys are renewed by themselves until the grant ends.", fence(`aws-access profiles --write\nexport AWS_ENDPOINT_URL=${base}/aws\naws --profile payments-prod-ReadOnly s3 ls`)),
+      step("Use it. The keys are renewed by themselves until the grant ends. The first line writes your real ~/.aws/config. The second sends every call of this shell to the sandbox, until you unset AWS_ENDPOINT_URL.", fence(`aws-access profiles --write\nexport AWS_ENDPOINT_URL=${base}/aws\naws --profile payments-prod-ReadOnly s3 ls`)),
       step("Give it back.", fence("aws-access done")),
     ]);
     this.fold = h("details", { class: "lines", open: !this.called }, h("summary", { test: "paste-title" }, "In a terminal"), inside);

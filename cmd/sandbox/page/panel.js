@@ -108,7 +108,7 @@ export class Panel {
 
   grants(grants) {
     const buttons = grants.slice(0, 4).map((g, i) => {
-      const words = ["Past the end of the grant", h("small", {}, `${shortTime(instant(g.ends))} · ${g.account}`)];
+      const words = [`Past ${shortTime(instant(g.ends))}`, h("small", {}, `end of ${g.role} in ${g.account}`)];
       const button = h("button", { type: "button", class: "button mini", test: i ? `clock-end-${i + 1}` : "clock-end" }, h("span", {}, words));
       button.addEventListener("click", () => this.turn(button, { set: iso(instant(g.ends) + told) }));
       return button;
