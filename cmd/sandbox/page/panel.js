@@ -60,7 +60,7 @@ export class Panel {
     this.command.show(state);
     const live = state.sessions.filter((s) => instant(s.expires) > clock.now);
     const grants = state.requests.filter(windowOpen);
-    this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account })));
+    this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account, role: r.role })));
     this.drawSessions({ live, gone: state.sessions.length - live.length, open: grants.map((r) => r.id), over: state.requests.filter((r) => r.ends && instant(r.ends) <= clock.now).map((r) => r.id), names: state.users }, state);
     this.drawRequests({ requests: state.requests, names: state.users }, state);
     this.drawDenies(state.denies, state);
