@@ -113,7 +113,7 @@ func (h *Calls) Do(ctx context.Context, in Call) (wire.Response, error) {
 		h.forget(ctx, c, err)
 	}
 	if err != nil {
-		a = h.refused(ctx, err)
+		a = h.refused(ctx, err, c.machine != nil)
 	}
 	h.log(ctx, c, a, err)
 	if a.sealed != nil {
@@ -236,14 +236,14 @@ func (h *Calls) take(ctx context.Context, c caller, keys wire.AnswerKeys) (callA
 
 // refused puts an error into an answer. What is no refusal is logged under a reference,
 // and the caller reads only that.
-func (h *Calls) refused(ctx context.Context, err error) callAnswer {
+func (h *Calls) refused(ctx context.Context, err error, machine bool) callAnswer {
 	var malformed *wire.Error
 	if errors.As(err, &malformed) {
 		return callAnswer{status: malformed.Code.Status(), body: malformed.Refusal()}
 	}
 	all := access.Refusals(err)
 	for i, one := range all {
-		all[i] = access.Refusals(one.OnCommandLine())[0]
+		all[i] = access.Refusals(one.OnCommandLine(machine))[0]
 	}
 	if len(all) == 0 {
 		reference := h.NewID()

@@ -24,7 +24,7 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	if status != http.StatusAccepted || g.State != "pending" || len(g.Missing) != 1 || g.AnswerBy == nil {
 		t.Fatalf("asked: %d %+v", status, g)
 	}
-	if again, status := w.asks(w.laptop, requestFor("111111111111", "ReadOnly")); status != 202 || again.ID != g.ID {
+	if again, status := w.asks(w.laptop, requestFor("111111111111", "ReadOnly")); status != 202 || again.ID != g.ID || !again.Earlier || g.Earlier {
 		t.Errorf("asked again: %d %s, want 202 %s", status, again.ID, g.ID)
 	}
 	if wait, status := w.asks(w.laptop, keysFor("payments-prod", "ReadOnly")); status != 202 || wait.ID != g.ID {
@@ -32,7 +32,7 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	}
 	w.approves("U0LEAD1", g.ID)
 	again, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
-	if status != 200 || again.State != "active" {
+	if status != 200 || again.State != "active" || !again.Earlier {
 		t.Errorf("asked again: %d %+v", status, again)
 	}
 	sent := w.sign(w.laptop, keysFor("Payments-Prod", "readonly"))
@@ -51,7 +51,7 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 		t.Errorf("got %+v, %v", link, err)
 	}
 	for range 2 {
-		if end, status := w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID}); status != 200 || end.State != "ended" {
+		if end, status := w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID}); end.Earlier || status != 200 || end.State != "ended" {
 			t.Errorf("given back: %d %+v", status, end)
 		}
 	}
@@ -259,8 +259,11 @@ func TestARunOfAPipelineWaitsForApproval(t *testing.T) {
 	w.approves("U0LEAD1", g.ID)
 	staging := w.claims("7", key)
 	staging["environment"] = "staging"
-	if code, _ := w.code(w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), staging))); code != "not_allowed" {
-		t.Errorf("another job of the run: %s", code)
+	refused := w.says(key, w.byToken(keysFor("payments-prod", "ReadOnly"), staging))
+	var words wire.Refusal
+	w.must(refused.Decode(&words))
+	if code, _ := w.code(refused); code != "not_allowed" || !strings.Contains(words.Next, "to this machine") {
+		t.Errorf("another job of the run: %+v", words)
 	}
 	other := w.byToken(keysFor("payments-prod", "ReadOnly"), w.claims("8", key))
 	if code, _ := w.code(w.says(key, other)); code != "no_grant" {

@@ -970,8 +970,11 @@ var onCommandLine = map[string]struct{ says, next string }{
 }
 
 // OnCommandLine returns the refusal as the command line and machines read it: with the
-// same code.
-func (r *Refusal) OnCommandLine() error {
+// same code. A machine is not sent to a form in Slack.
+func (r *Refusal) OnCommandLine(machine bool) error {
+	if machine && r.Code == "not_allowed" {
+		return refuse(r.Code, r.Says, "No rule of the policy allows it to this machine. "+tellAuthors)
+	}
 	words, found := onCommandLine[r.Code]
 	if !found {
 		return r

@@ -187,7 +187,7 @@ func TestEachWayToGetNoAnswerHasItsWords(t *testing.T) {
 	self.StartTLS()
 	t.Cleanup(self.Close)
 	for name, c := range map[string]struct{ address, text string }{
-		"nobody listens":            {nobody, "nothing accepts connections there"},
+		"nobody listens":            {nobody, "nothing accepts connections there; is the sandbox running? (" + nobody + ")"},
 		"no such name":              {"https://no-such-name.invalid/v1", "its name cannot be found"},
 		"plain http where TLS is":   {strings.Replace(plain.URL, "http:", "https:", 1) + "/v1", "does not speak https"},
 		"an old TLS":                {old.URL + "/v1", "the server cannot be reached"},

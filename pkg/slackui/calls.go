@@ -24,7 +24,7 @@ func Standing(r access.Request) (text, next string) {
 		}
 		return text, "To give it back: aws-access done " + r.ID
 	case access.Denied:
-		return "Your request for " + what + " was denied by " + who + ", " + at + ".", ""
+		return "Your request for " + what + " was denied by " + who + ", " + at + plainWhy(r) + ".", ""
 	case access.Cancelled:
 		return "Your request for " + what + " was cancelled by " + who + ", " + at + ".", ""
 	case access.TimedOut:
@@ -35,9 +35,17 @@ func Standing(r access.Request) (text, next string) {
 	case access.Ended:
 		return "Your access to " + what + " was given back by " + who + ", " + at + ".", ""
 	case access.Revoked:
-		return "Your access to " + what + " was revoked by " + who + ", " + at + ".", "Ask the person who revoked it."
+		return "Your access to " + what + " was revoked by " + who + ", " + at + plainWhy(r) + ".", "Ask the person who revoked it."
 	}
 	return "This version of AWS access does not know the state of your request for " + what + ".", ""
+}
+
+// plainWhy is the reason of a decision, if one was given.
+func plainWhy(r access.Request) string {
+	if r.Closed.Why == "" {
+		return ""
+	}
+	return ": “" + oneLine(r.Closed.Why) + "”"
 }
 
 // plainName names a person or a machine without a mention.

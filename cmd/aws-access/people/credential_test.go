@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -328,6 +329,7 @@ func TestTokenOfACommandIsForThisProcess(t *testing.T) {
 	for name, c := range map[string]struct{ command, words string }{
 		"fails":  {"exit 3", "failed"},
 		"prints": {"true", "printed no token"},
+		"greets": {"echo hi", "is no token. A token is one line of three parts with dots between them"},
 		"none":   {"", "needs AWS_ACCESS_OIDC_COMMAND"},
 	} {
 		d.env[tokenCommand] = c.command
@@ -372,6 +374,36 @@ func TestEnvSetsTheKeysInEachShell(t *testing.T) {
 		t.Errorf("in fish it printed %s", d.out.String())
 	}
 	d.want(d.run("env", prodName, operator, "--shell", "tcsh"), ExitWrongUse, "write sh, fish or powershell")
+	d.env["SHELL"] = "/bin/tcsh" // which reads no export
+	if runtime.GOOS != "windows" {
+		d.want(d.run("env", prodName, operator), ExitWrongUse, `"/bin/tcsh", is not known; give --shell sh, fish or powershell`)
+	}
+}
+
+// A person sees why nothing happens. An SDK shows all that a credential_process says as the cause of its failure.
+func TestAWaitForAnApprovalIsSaidOnceToAPerson(t *testing.T) {
+	for command, want := range map[string]int{"env": 1, "credential-process": 0} {
+		d := newDesk(t)
+		d.login()
+		d.choices = choices(true)
+		d.run("request", "--no-wait", prodName, operator, "1h", "looking")
+		d.onWait = func(n int) {
+			if n == 3 {
+				d.move("REQ1", access.Active)
+			}
+		}
+		d.want(d.run(command, prodName, operator), ExitDone)
+		line := "Waiting for an answer to REQ1: 0 of 1 from leads. This waits at most 45 seconds.\n"
+		if got := strings.Count(d.words.String(), line); got != want || d.waits != 3 {
+			t.Errorf("%s says it %d times after %d waits:\n%s", command, got, d.waits, d.words.String())
+		}
+	}
+}
+
+func TestACommandThatWasInterruptedSaysSo(t *testing.T) {
+	d := newDesk(t)
+	code := d.report(listCommand(), fmt.Errorf("read: %w", context.Canceled))
+	d.want(code, exitInterrupted, "aws-access list: read: interrupted\n")
 }
 
 func TestWordsAreQuotedForEachShell(t *testing.T) {

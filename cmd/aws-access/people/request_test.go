@@ -341,6 +341,15 @@ func TestTimesAreThoseOfThisComputer(t *testing.T) {
 	if got, want := c.at(&end), now.Add(25*time.Minute).Format("15:04 MST")+" (in 25m)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	for d, want := range map[time.Duration]string{
+		20 * time.Second: " (in less than a minute)", -20 * time.Second: " (less than a minute ago)",
+		0: " (less than a minute ago)", -31 * time.Second: " (1m ago)", 31 * time.Second: " (in 1m)",
+	} {
+		end = now.Add(time.Hour + d)
+		if got := c.at(&end); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %q, want %q", d, got, want)
+		}
+	}
 	end = now.Add(-30 * time.Hour)
 	if got, want := c.at(&end), now.Add(-31*time.Hour).Format("2 Jan 2006 15:04 MST")+" (1d7h ago)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
