@@ -203,6 +203,42 @@ func TestARequestCostsTheSameInATableOfAnySize(t *testing.T) {
 	}
 }
 
+// device is the only one of a developer.
+type device access.Device
+
+func (d device) Device(context.Context, string) (access.Device, error) { return access.Device(d), nil }
+
+// Keys for a device are recorded like those of a click, with the id of the call beside them, so that the
+// call cannot be carried out twice.
+func TestKeysForADeviceCostWhatTheDocumentationSays(t *testing.T) {
+	m := &meter{}
+	step, submit := newStep(t, dynamotest.NewTable(t), m, 3)
+	r, err := submit()
+	if err == nil {
+		_, err = lifecycle.Decide{Step: step}.Approve(t.Context(), r.ID, "U01234LEAD0", 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	laptop := access.Device{
+		ID: strings.Repeat("d", 43), Owner: "U01234DEV", Paired: time.Now(), Expires: time.Now().Add(24 * time.Hour),
+	}
+	read, write, index := m.Read, m.Write, m.Index
+	_, err = lifecycle.Vend{Step: step, STS: issuer{}, Devices: device(laptop)}.Do(t.Context(), access.Order{
+		ID: strings.Repeat("c", 43) + ".0123456789abcdef", Request: r.ID, Kind: access.Keys, By: laptop.Owner,
+		At: time.Now(), Device: laptop.ID, Paired: laptop,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, index = m.Read-read, m.Write-write, m.Index-index
+	t.Logf("read %v, write %v, index %v", read, write, index)
+	if read > 3 || write > 14 || index > 4 {
+		t.Errorf("keys cost %v reads, %v units of the table and %v of its indexes: more than docs/deploy.md says",
+			read, write, index)
+	}
+}
+
 // BenchmarkGranted reports the units of one granted request. Filling a table with a
 // million requests takes minutes.
 func BenchmarkGranted(b *testing.B) {
