@@ -39,8 +39,8 @@ func draw(entries []entry) string {
 		}
 		fmt.Fprintf(&body, "<g class=%q>\n", e.kind)
 		for _, piece := range wrap(e.text) {
-			if e.kind == slack {
-				fmt.Fprintf(&body, "<rect x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", y, pictureWidth, lineHeight+1) // no seams
+			if e.kind == slack { // a pixel higher, so that there are no seams
+				fmt.Fprintf(&body, "<rect x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n", y, pictureWidth, lineHeight+1)
 			}
 			fmt.Fprintf(&body, "<text x=\"%d\" y=\"%d\" textLength=\"%.0f\" xml:space=\"preserve\">%s</text>\n",
 				margin, y+13, advance*float64(utf8.RuneCountInString(piece)), escape(piece))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,7 +46,7 @@ func startShell(c *computer) *shell {
 		c.t.Fatal(err)
 	}
 	bash := exec.Command("bash", "--noprofile", "--norc", "--noediting", "-i")
-	bash.Dir, bash.Env = c.dir, append(c.env, "TERM=dumb", "HISTFILE=/dev/null", "PS1="+prompt)
+	bash.Dir, bash.Env = c.dir, slices.Concat(c.env, []string{"TERM=dumb", "HISTFILE=/dev/null", "PS1=" + prompt})
 	bash.Stdin, bash.Stdout, bash.Stderr = program, program, program
 	bash.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := bash.Start(); err != nil {
