@@ -22,7 +22,9 @@ func consoleCommand() Command {
 		Name: "console", Args: "ACCOUNT ROLE", About: "open the AWS console", min: 2, max: 2,
 		Details: `Opens the AWS console in the browser, with a grant that is active. The browser gets an address of this
 computer, which leads to AWS once, so the link stands in no list of processes. On Linux only a browser of the
-same user gets it. If the address is fetched a second time, that is refused and said.
+same user gets it, and the command waits for 3 seconds more. Other systems do not tell whose browser it is, so
+there it waits for 30. If the address is fetched a second time meanwhile, somebody else may have the link: the
+access is ended, and the exit code is 1, or 3 if it could not be ended. Reloading the address is such a fetch.
 
 With --print it prints the link instead. Anyone who has the link is signed in as you, for 15 minutes after it was
 made. Only links to AWS's own sign-in pages are accepted.`,
@@ -31,7 +33,8 @@ made. Only links to AWS's own sign-in pages are accepted.`,
 			{"aws-access console payments-prod Operator --print", "prints the link, such as for a browser elsewhere"},
 		},
 		new: func() action {
-			return &console{link: consoleLink, open: openBrowser, wait: 2 * time.Minute, stay: 3 * time.Second}
+			return &console{link: consoleLink, open: openBrowser, end: endAccess, sameUser: sameUser,
+				wait: 2 * time.Minute, stay: 3 * time.Second, stayUnchecked: 30 * time.Second}
 		},
 	}
 }
@@ -40,10 +43,14 @@ made. Only links to AWS's own sign-in pages are accepted.`,
 type console struct {
 	print bool
 
-	link func(ctx context.Context, e *Env, account, role string) (link access.Secret, sandbox bool, err error)
-	open func(ctx context.Context, address string) error
-	wait time.Duration // for the browser
-	stay time.Duration // after that, to notice a second fetch
+	link     func(ctx context.Context, e *Env, account, role string) (link wire.Link, sandbox bool, err error)
+	open     func(ctx context.Context, address string) error
+	end      func(ctx context.Context, e *Env, link wire.Link) error
+	sameUser func(peer, local netip.AddrPort) (bool, error)
+
+	wait          time.Duration // for the browser
+	stay          time.Duration // after that, to notice a second fetch
+	stayUnchecked time.Duration // the same, where the system does not tell who fetched
 }
 
 func (c *console) flags(f *flag.FlagSet) {
@@ -51,24 +58,24 @@ func (c *console) flags(f *flag.FlagSet) {
 }
 
 // consoleLink gets a link. The server may be a sandbox, on this computer.
-func consoleLink(ctx context.Context, e *Env, account, role string) (access.Secret, bool, error) {
+func consoleLink(ctx context.Context, e *Env, account, role string) (wire.Link, bool, error) {
 	c, err := e.Client(ctx, As{})
 	if err != nil {
-		return access.Secret{}, false, err
+		return wire.Link{}, false, err
 	}
 	answer, err := c.Do(ctx, wire.Payload{Op: wire.Console, Account: account, Role: role})
 	if err != nil {
-		return access.Secret{}, false, keysError(err)
+		return wire.Link{}, false, keysError(err)
 	}
 	if answer.Status == http.StatusAccepted {
 		var pending wire.Grant
 		if err := answer.Decode(&pending); err != nil {
-			return access.Secret{}, false, err
+			return wire.Link{}, false, err
 		}
-		return access.Secret{}, false, stillPending(pending)
+		return wire.Link{}, false, stillPending(pending)
 	}
 	link, err := answer.Link()
-	return link.Address, c.Server.Loopback(), err
+	return link, c.Server.Loopback(), err
 }
 
 func (c *console) run(ctx context.Context, e *Env, words []string) error {
@@ -76,16 +83,36 @@ func (c *console) run(ctx context.Context, e *Env, words []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkLink(link, sandbox); err != nil {
+	if err := checkLink(link.Address, sandbox); err != nil {
 		return err
 	}
 	if c.print {
-		if _, err := fmt.Fprintln(e.Stdout, link.Reveal()); err != nil {
+		if _, err := fmt.Fprintln(e.Stdout, link.Address.Reveal()); err != nil {
 			return fmt.Errorf("write the link: %w", err)
 		}
 		return nil
 	}
 	return c.inBrowser(ctx, e, link)
+}
+
+// endAccess ends the grant by which a link was made. The keys on this computer are removed too.
+func endAccess(ctx context.Context, e *Env, link wire.Link) error {
+	c, err := e.Client(ctx, As{})
+	if err != nil {
+		return err
+	}
+	all, _, err := e.requests(ctx, c, wire.Payload{Op: wire.Status}, As{})
+	if err != nil {
+		return err
+	}
+	for _, g := range all.Requests {
+		if g.State == string(access.Active) && g.Account == link.Account && g.Role == link.Role {
+			if _, err := c.Do(ctx, wire.Payload{Op: wire.End, ID: g.ID}); err != nil {
+				return err
+			}
+		}
+	}
+	return e.forgetKeys(ctx, As{})
 }
 
 // signInHosts are those of AWS's federation endpoints (docs/facts.md#b2). Only they make such links.

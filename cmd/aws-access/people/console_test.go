@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/wire"
 )
 
 const awsLink = "https://signin.aws.amazon.com/federation?Action=login&Destination=https%3A%2F%2Fx&SigninToken=hush"
@@ -22,14 +23,31 @@ const awsLink = "https://signin.aws.amazon.com/federation?Action=login&Destinati
 func runConsole(t *testing.T, link string, sandbox bool, open func(context.Context, string) error,
 	args ...string) (*localEnv, int) {
 	t.Helper()
-	e, c := localDesk(noAccess), consoleCommand()
-	c.new = func() action {
-		return &console{open: open, wait: 20 * time.Second, stay: 300 * time.Millisecond,
-			link: func(context.Context, *Env, string, string) (access.Secret, bool, error) {
-				return access.NewSecret(link), sandbox, nil
-			}}
+	c := testConsole(link, open)
+	c.link = func(context.Context, *Env, string, string) (wire.Link, bool, error) {
+		return linkOf(link), sandbox, nil
 	}
-	return e, c.Run(t.Context(), e.Env, append([]string{"payments-prod", "Operator"}, args...))
+	return c.runTest(t, args...)
+}
+
+func linkOf(address string) wire.Link {
+	return wire.Link{Account: prodID, Role: operator, Address: access.NewSecret(address)}
+}
+
+func testConsole(link string, open func(context.Context, string) error) *console {
+	return &console{open: open, wait: 20 * time.Second, stay: 300 * time.Millisecond, sameUser: sameUser,
+		stayUnchecked: 20 * time.Second,
+		link: func(context.Context, *Env, string, string) (wire.Link, bool, error) {
+			return linkOf(link), false, nil
+		},
+		end: func(context.Context, *Env, wire.Link) error { return errors.New("nothing had to be ended") }}
+}
+
+func (c *console) runTest(t *testing.T, args ...string) (*localEnv, int) {
+	t.Helper()
+	e, command := localDesk(noAccess), consoleCommand()
+	command.new = func() action { return c }
+	return e, command.Run(t.Context(), e.Env, append([]string{"payments-prod", "Operator"}, args...))
 }
 
 // fetch gets an address without following where it leads.
@@ -78,17 +96,104 @@ func TestTheBrowserGetsTheLinkOnceFromThisComputer(t *testing.T) {
 	}
 }
 
-func TestASecondFetchIsRefusedAndSaid(t *testing.T) {
-	e, code := runConsole(t, awsLink, false, func(_ context.Context, a string) error {
+// Where the system does not tell who fetches, somebody else may come first, and the browser much later.
+func TestASecondFetchEndsTheAccess(t *testing.T) {
+	unknown := func(netip.AddrPort, netip.AddrPort) (bool, error) { return false, errors.ErrUnsupported }
+	for name, c := range map[string]struct {
+		sameUser func(netip.AddrPort, netip.AddrPort) (bool, error)
+		pause    time.Duration
+		fails    error
+		code     int
+		words    string
+	}{
+		"of the same user":        {sameUser, 0, nil, 1, "The access was ended."},
+		"where it is not known":   {unknown, 500 * time.Millisecond, nil, 1, "The access was ended."},
+		"without a server to ask": {unknown, 0, errors.New("no network"), 3, "could not be ended: no network. End it now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			second := make(chan error, 1)
+			x := testConsole(awsLink, func(_ context.Context, a string) error {
+				if status, location, err := fetch(a, ""); status != 303 || location != awsLink || err != nil {
+					return fmt.Errorf("the first fetch: %d %s, %w", status, location, err)
+				}
+				go func() {
+					time.Sleep(c.pause)
+					status, location, err := fetch(a, "")
+					if status != 410 || location != "" || err != nil {
+						err = fmt.Errorf("%d %s, %w", status, location, err)
+					}
+					second <- err
+				}()
+				return nil
+			})
+			x.sameUser = c.sameUser
+			var ended []wire.Link
+			x.end = func(_ context.Context, _ *Env, link wire.Link) error {
+				ended = append(ended, link)
+				return c.fails
+			}
+			e, code := x.runTest(t)
+			if err := <-second; err != nil {
+				t.Errorf("the second fetch: %v", err)
+			}
+			if code != c.code || !slices.Equal(ended, []wire.Link{linkOf(awsLink)}) {
+				t.Errorf("ended with %d, and ended %d grants", code, len(ended))
+			}
+			if words := e.words.String(); !strings.Contains(words, "was fetched twice") || !strings.Contains(words, c.words) ||
+				strings.Contains(words, "hush") {
+				t.Errorf("%q", words)
+			}
+		})
+	}
+}
+
+// The program that opens the browser may take longer than somebody who fetches at once.
+func TestTheWatchLastsUntilTheBrowserWasOpened(t *testing.T) {
+	x := testConsole(awsLink, func(_ context.Context, a string) error {
 		_, _, _ = fetch(a, "")
-		if status, location, err := fetch(a, ""); status != 410 || location != "" || err != nil {
-			t.Errorf("%d %s, %v", status, location, err)
-		}
+		time.Sleep(300 * time.Millisecond)
+		_, _, _ = fetch(a, "")
 		return nil
 	})
-	if code != 0 || !strings.Contains(e.words.String(), "fetched a second time") || strings.Contains(e.words.String(),
-		"hush") {
+	x.sameUser = func(netip.AddrPort, netip.AddrPort) (bool, error) { return false, errors.ErrUnsupported }
+	x.stayUnchecked = 10 * time.Millisecond
+	x.end = func(context.Context, *Env, wire.Link) error { return nil }
+	if e, code := x.runTest(t); code != 1 || !strings.Contains(e.words.String(), "was fetched twice") {
 		t.Errorf("%d %q", code, e.words.String())
+	}
+	// One fetch ends nothing.
+	x.open = func(_ context.Context, a string) error {
+		_, _, err := fetch(a, "")
+		return err
+	}
+	x.end = func(context.Context, *Env, wire.Link) error { return errors.New("it was not asked to") }
+	if e, code := x.runTest(t); code != 0 || !strings.Contains(e.words.String(), "a second fetch ends the access") {
+		t.Errorf("%d %q", code, e.words.String())
+	}
+}
+
+func TestTheGrantOfALinkIsEndedAndNoOther(t *testing.T) {
+	d := granted(t)
+	d.grants = append(d.grants, d.grants[0], d.grants[0])
+	d.grants[1].ID, d.grants[1].Role = "REQROLE", "Viewer"
+	d.grants[2].ID, d.grants[2].Account = "REQACCOUNT", "222222222222"
+	d.keysOf()
+	if err := endAccess(t.Context(), d.Env, linkOf(awsLink)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []access.State{access.Ended, access.Active, access.Active} {
+		if d.grants[i].State != string(want) {
+			t.Errorf("%s is %s, want %s", d.grants[i].ID, d.grants[i].State, want)
+		}
+	}
+	for _, name := range d.files() {
+		if strings.Contains(name, "cache") {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	d.offline()
+	if err := endAccess(t.Context(), d.Env, linkOf(awsLink)); err == nil {
+		t.Error("without a server, the access counts as ended")
 	}
 }
 
@@ -121,16 +226,9 @@ func TestABrowserThatDoesNotComeIsSaid(t *testing.T) {
 	if code != 3 || e.words.String() != "aws-access console: open the browser: no display\n" {
 		t.Errorf("%d %q", code, e.words.String())
 	}
-	c := consoleCommand()
-	e = localDesk(noAccess)
-	c.new = func() action {
-		return &console{open: func(context.Context, string) error { return nil }, wait: 50 * time.Millisecond,
-			link: func(context.Context, *Env, string, string) (access.Secret, bool, error) {
-				return access.NewSecret(awsLink), false, nil
-			}}
-	}
-	if code := c.Run(t.Context(), e.Env, []string{"a", "b"}); code != 3 || !strings.Contains(e.words.String(),
-		"use --print") {
+	x := testConsole(awsLink, func(context.Context, string) error { return nil })
+	x.wait = 50 * time.Millisecond
+	if e, code := x.runTest(t); code != 3 || !strings.Contains(e.words.String(), "use --print") {
 		t.Errorf("%d %q", code, e.words.String())
 	}
 }

@@ -32,7 +32,11 @@ Standard input, output and error, signals and the exit code are the program's ow
 signal, if one ended it. 127 means that the program was not found, and 126 that it cannot be run.
 
 As a machine (--as), the identity stays in this process. The program's profile asks it for keys, so they renew
-as long as it runs.`,
+as long as it runs.
+
+This keeps a program from using other credentials by mistake. It does not confine a program that means harm: it runs
+as your user, and can read your files and the environment of your other processes, such as the shell or the agent of
+the pipeline. Run such a program as another user or in a container, with keys from aws-access serve.`,
 		Examples: []Example{
 			{"aws-access exec payments-prod Operator -- aws s3 ls", "runs the AWS CLI"},
 			{"aws-access exec payments-prod Deploy --as aws -- terraform apply", "runs Terraform as a machine, for hours"},
@@ -63,6 +67,7 @@ func (x *execute) run(ctx context.Context, e *Env, words []string) error {
 		return wrongUse("write the program to run after --, as in aws-access exec ACCOUNT ROLE -- aws s3 ls")
 	}
 	line = line[1:]
+	hideProcess()
 	path, err := e.findProgram(line[0])
 	if err != nil {
 		return err
@@ -190,7 +195,7 @@ var removed = []string{
 	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_SDK_LOAD_CONFIG",
 	"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_*", "AWS_BEARER_TOKEN_*",
 	"AWS_SSO_*", "AWS_LOGIN_*", "AWS_VAULT", "BOTO_CONFIG", "AWS_EC2_METADATA_DISABLED", "AWS_REGION",
-	"AWS_DEFAULT_REGION", "ACTIONS_ID_TOKEN_REQUEST_*", tokenCommand, tokenAudience,
+	"AWS_DEFAULT_REGION", "ACTIONS_ID_TOKEN_REQUEST_*", "BUILDKITE_AGENT_ACCESS_TOKEN", tokenCommand, tokenAudience,
 }
 
 // childEnv is the environment of the program.

@@ -95,8 +95,9 @@ func (s *status) run(ctx context.Context, e *Env, words []string) error {
 func doneCommand() Command {
 	return Command{
 		Name: "done", Args: "[ID]", About: "give access back", max: 1,
-		Details: `Ends a grant. Its sessions are cut off, and the keys on this computer are removed. Without an ID, it
-ends the only grant that you hold; if there are several, it lists them and ends none.`,
+		Details: `Ends a grant: it gives no more sessions, and the keys on this computer are removed. A session
+that was taken elsewhere works until it ends, for an hour at most. Without an ID, it ends the only grant that
+you hold; if there are several, it lists them and ends none.`,
 		Examples: []Example{{"aws-access done", "gives back what you hold"}},
 		new:      func() action { return &done{} },
 	}
