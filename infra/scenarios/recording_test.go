@@ -135,7 +135,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b01[0-9A-HJKMNP-TV-Z]{24}\b`), "ID"},
 	{regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2}( 20\d\d)?\b`), "DATE"},
 	{regexp.MustCompile(`\b\d\d:\d\d UTC`), "TIME"},
-	{regexp.MustCompile(`\b(DATE )?TIME\b( \(in \w+\))?`), "MOMENT"},
+	{regexp.MustCompile(`\b(DATE )?TIME\b( \((in [^()]+|[^()]+ ago)\))?`), "MOMENT"},
 }
 
 // words are the entries without what differs from run to run.
