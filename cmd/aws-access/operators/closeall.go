@@ -37,20 +37,17 @@ type requests interface {
 
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access close-all", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // parsed reports errors
 	table := flags.String("table", "", "`name` of the table; the stack's output Table")
 	region := flags.String("region", "", "AWS `region` of the table; the shell's own if empty")
 	by := flags.String("by", "", "who ends the requests; the audit trail shows it")
 	why := flags.String("why", "", "the reason, which people read")
 	yes := flags.Bool("yes", false, "end the requests instead of only listing them")
-	if code, ok := parsed(flags, aboutCloseAll, flags.Parse(args), stderr); !ok {
+	if code, ok := parsed(flags, aboutCloseAll, args, stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 || *table == "" || strings.TrimSpace(*by) == "" || strings.TrimSpace(*why) == "" {
-		printf(
-			stderr,
-			"aws-access close-all: give -table, -by and -why, and no other arguments; see aws-access close-all -h\n",
-		)
+		printf(stderr, "aws-access close-all: give -table, -by and -why, and no other arguments; "+
+			"see aws-access close-all -h\n")
 		return exitUsage
 	}
 	aws, err := loadAWS(ctx, *region)
@@ -58,14 +55,8 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		printf(stderr, "aws-access close-all: %s\n", plainError(err))
 		return exitUsage
 	}
-	c := closer{
-		store: dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now),
-		now:   time.Now,
-		by:    *by,
-		why:   *why,
-		do:    *yes,
-		say:   stdout,
-	}
+	store := dynamo.New(dynamodb.NewFromConfig(aws), *table, time.Now)
+	c := closer{store: store, now: time.Now, by: *by, why: *why, do: *yes, say: stdout}
 	n, err := c.run(ctx)
 	if err != nil {
 		if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
@@ -78,11 +69,8 @@ func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		printf(stdout, "%d pending or active requests. None was ended; add -yes to end them.\n", n)
 		return exitOK
 	}
-	printf(
-		stdout,
-		"%d requests ended. Sessions that people already have work until they expire, after at most an hour.\n",
-		n,
-	)
+	printf(stdout, "%d requests ended. Sessions that people already have work until they expire, "+
+		"after at most an hour.\n", n)
 	return exitOK
 }
 

@@ -113,7 +113,6 @@ var (
 func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	e := new(examination)
 	flags := flag.NewFlagSet("aws-access doctor", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // parsed reports errors
 	flags.StringVar(&e.stack, "stack", "aws-access", "`name` of the stack")
 	flags.StringVar(&e.region, "region", "", "AWS `region` of the stack; the shell's own if empty")
 	flags.StringVar(&e.policy, "policy", "", "policy `file`, or compiled policy, that should be deployed")
@@ -127,7 +126,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 		"with -rights: include the right to read the signing secret, with which one can approve anything in anybody's name")
 	flags.DurationVar(&e.rest, "rest", 3*time.Second,
 		"`duration` before AWS is asked again about roles that it gave no answer for; it doubles each time")
-	if code, ok := parsed(flags, aboutDoctor, flags.Parse(args), stderr); !ok {
+	if code, ok := parsed(flags, aboutDoctor, args, stderr); !ok {
 		return nil, code
 	}
 	switch {

@@ -28,20 +28,16 @@ in front of it, with its base path.
 // manifestMain is "manifest".
 func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("aws-access manifest", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // parsed reports errors
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
 	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
-	if code, ok := parsed(flags, aboutManifest, flags.Parse(args), stderr); !ok {
+	if code, ok := parsed(flags, aboutManifest, args, stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region) {
-		printf(
-			stderr,
-			"aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, and there "+
-				"are no other arguments; see aws-access manifest -h\n",
-		)
+		printf(stderr, "aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, "+
+			"and there are no other arguments; see aws-access manifest -h\n")
 		return exitUsage
 	}
 	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
@@ -78,8 +74,7 @@ var plainAddress = regexp.MustCompile(`^[a-zA-Z0-9._~:/\[\]-]+$`)
 func publicAddress(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && safeAddress(address) && plainAddress.MatchString(address) && u.RawQuery == "" &&
-		u.Fragment == "" &&
-		len(address) <= 3000
+		u.Fragment == "" && len(address) <= 3000
 }
 
 // addressesOf asks the stack for its public addresses, and where its Slack is.
@@ -98,8 +93,7 @@ func addressesOf(ctx context.Context, stack, region string) (found [3]string, ho
 	for i, output := range routes {
 		if found[i] = outputs[output]; found[i] == "" {
 			return found, "", fmt.Errorf("the stack %s has no output %s, so it is not aws-access, or its deployment "+
-				"never finished",
-				stack, output)
+				"never finished", stack, output)
 		}
 	}
 	if host = outputs["SlackHost"]; !slackHost.MatchString(host) {

@@ -43,11 +43,12 @@ func Commands() []Command {
 const ExitCodes = "doctor, manifest and close-all exit with 2 also when they could not begin, and doctor with 3\n" +
 	"when it found no problem and could not check everything.\n"
 
-// parsed reports whether the flags of a command, whose help is about, were parsed
-// without an error. If not, the command ends here with the exit code: the help that was
-// requested is printed, or what is wrong. The package flag would print the whole help
-// after an error, so it must print nothing itself.
-func parsed(flags *flag.FlagSet, about string, err error, stderr io.Writer) (code int, ok bool) {
+// parsed parses the flags of a command, whose help is about. If ok is false, the command
+// ends here with the exit code: the help that was requested is printed, or what is wrong.
+// The package flag would print the whole help after an error, so it prints nothing itself.
+func parsed(flags *flag.FlagSet, about string, args []string, stderr io.Writer) (code int, ok bool) {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
 	flags.SetOutput(stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

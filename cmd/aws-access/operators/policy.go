@@ -29,11 +29,10 @@ then an older compiled policy is removed, so that nobody deploys it.
 func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	var job compilation
 	flags := flag.NewFlagSet("aws-access policy compile", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // parsed reports errors
 	flags.StringVar(&job.bastion, "bastion", "",
 		"`id` of the account that the functions run in, which cannot be a target; the functions check it again")
 	flags.StringVar(&job.into, "o", "policy.compiled", "`file` to write")
-	if code, ok := parsed(flags, aboutCompile, flags.Parse(args), stderr); !ok {
+	if code, ok := parsed(flags, aboutCompile, args, stderr); !ok {
 		return code
 	}
 	switch {
