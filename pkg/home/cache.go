@@ -105,7 +105,7 @@ func (c *Cache) Keys(ctx context.Context, e Entry, lifetime time.Duration,
 		return vend(ctx)
 	}
 	defer func() { _ = lock.Unlock() }()
-	if kept, ok := c.look(e, lifetime); ok { // somebody else was first
+	if kept, ok := c.look(e, lifetime); ok { // another process was first
 		return kept.keys, kept.err
 	}
 	keys, err := vend(ctx)
@@ -180,7 +180,7 @@ func (c *Cache) look(e Entry, lifetime time.Duration) (kept result, ok bool) {
 	if short := f.From.Add(lifetime); lifetime > 0 && short.Before(f.End) {
 		f.End = short
 	}
-	if !Reusable(f.From, f.End, now) || f.AccessKeyID == "" {
+	if !reusable(f.From, f.End, now) || f.AccessKeyID == "" {
 		return result{}, false
 	}
 	kept.keys = Keys{From: f.From, End: f.End, SessionKeys: wire.SessionKeys{

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Permissions of what the command makes.
@@ -136,9 +135,4 @@ func (f folder) write(name string, text []byte) (err error) {
 		return err
 	}
 	return f.root.Rename(beside, name)
-}
-
-// quote writes a path for a shell, so that a person can paste the command.
-func quote(path string) string {
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

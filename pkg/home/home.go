@@ -116,10 +116,10 @@ func (h *Home) DropNewKey(ctx context.Context) error {
 // still has it.
 func (h *Home) Pair(ctx context.Context, key wire.PrivateKey, c Config) error {
 	return h.locked(ctx, func() error {
-		if err := h.SaveKey(key); err != nil {
+		if err := h.saveKey(key); err != nil {
 			return err
 		}
-		if err := h.SaveConfig(c); err != nil {
+		if err := h.saveConfig(c); err != nil {
 			return err
 		}
 		return h.remove(newKeyFile)
@@ -135,7 +135,7 @@ func (h *Home) Renamed(ctx context.Context, before wire.URL, answerKey, next str
 			return err
 		}
 		c.Server.AnswerKey, c.NextKey = answerKey, next
-		return h.SaveConfig(c)
+		return h.saveConfig(c)
 	})
 }
 
@@ -224,8 +224,8 @@ func (h *Home) Config() (Config, error) {
 	return Config{Server: server, NextKey: s.NextKey, Person: s.Person, CodeKey: s.CodeKey}, nil
 }
 
-// SaveConfig writes the configuration.
-func (h *Home) SaveConfig(c Config) error {
+// saveConfig writes the configuration.
+func (h *Home) saveConfig(c Config) error {
 	text, err := json.MarshalIndent(stored{
 		URL: c.Server.String(), NextKey: c.NextKey, Person: c.Person, CodeKey: c.CodeKey,
 	}, "", "  ")
@@ -256,8 +256,8 @@ func (h *Home) Key() (wire.PrivateKey, error) {
 	return keys[0], nil
 }
 
-// SaveKey writes the device's key. Only NewKey writes it too, while the computer is being paired.
-func (h *Home) SaveKey(key wire.PrivateKey) error {
+// saveKey writes the device's key.
+func (h *Home) saveKey(key wire.PrivateKey) error {
 	text, err := key.PEM()
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func pair(t *testing.T, h *Home) (Config, wire.PrivateKey) {
 		t.Fatal(err)
 	}
 	c := Config{Server: server, NextKey: "next", Person: "Anna"}
-	if err := errors.Join(h.SaveConfig(c), h.SaveKey(key)); err != nil {
+	if err := errors.Join(h.saveConfig(c), h.saveKey(key)); err != nil {
 		t.Fatal(err)
 	}
 	return c, key
@@ -257,7 +257,7 @@ func TestFileOfAKilledWriterIsReplaced(t *testing.T) {
 	if got, err := h.Config(); err != nil || got != want {
 		t.Errorf("got %+v: %v", got, err)
 	}
-	if err := h.SaveConfig(want); err != nil {
+	if err := h.saveConfig(want); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(h.path(configFile + ".new")); !errors.Is(err, os.ErrNotExist) {
@@ -272,7 +272,7 @@ func TestFailedWriteLeavesTheOldFile(t *testing.T) {
 	if err := os.MkdirAll(h.path(configFile+".new/x"), 0o700); err != nil { // cannot be removed
 		t.Fatal(err)
 	}
-	if err := h.SaveConfig(Config{}); err == nil || !strings.HasPrefix(err.Error(), "write "+h.path(configFile)+": ") {
+	if err := h.saveConfig(Config{}); err == nil || !strings.HasPrefix(err.Error(), "write "+h.path(configFile)+": ") {
 		t.Errorf("got %v", err)
 	}
 	if got, err := h.Config(); err != nil || got != want {

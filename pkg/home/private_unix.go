@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -23,3 +24,8 @@ func checkPrivate(path string, info fs.FileInfo, want fs.FileMode) error {
 
 // noFollow is a flag with which a link is not opened.
 const noFollow = syscall.O_NOFOLLOW
+
+// quote writes a path for a shell, so that a person can paste the command.
+func quote(path string) string {
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -23,9 +23,9 @@ func PrintedEnd(sent, server, expires time.Time, lifetime time.Duration) time.Ti
 	return end.Round(0) // without the monotonic clock, which another process does not have
 }
 
-// Reusable reports whether keys have enough time left to be given out again: more than 16 minutes, or than
+// reusable reports whether keys have enough time left to be given out again: more than 16 minutes, or than
 // a third of their life. Keys from the future were cached by another clock, and are not used.
-func Reusable(from, end, now time.Time) bool {
+func reusable(from, end, now time.Time) bool {
 	return !now.Before(from) && end.Sub(now) > min(maxRenewal, end.Sub(from)/3)
 }
 

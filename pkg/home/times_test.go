@@ -52,7 +52,7 @@ func TestKeysAreReusedWhileEnoughTimeIsLeft(t *testing.T) {
 		"no life":                    {0, 0, false},
 		"negative life":              {-time.Hour, 0, false},
 	} {
-		if got := Reusable(noon, noon.Add(c.life), noon.Add(c.age)); got != c.want {
+		if got := reusable(noon, noon.Add(c.life), noon.Add(c.age)); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
