@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -244,19 +243,8 @@ func unanswered(err error) *refusal {
 // served over plain http.
 func address(r *http.Request) string {
 	scheme := "https://"
-	if isLoopback(r.Host) {
+	if (wire.URL{Address: scheme + r.Host}).Loopback() {
 		scheme = "http://"
 	}
 	return scheme + r.Host + r.URL.Path
-}
-
-func isLoopback(host string) bool {
-	if name, _, found := strings.Cut(host, ":"); found && name == "localhost" || host == "localhost" {
-		return true
-	}
-	if at, err := netip.ParseAddrPort(host); err == nil {
-		return at.Addr().IsLoopback()
-	}
-	at, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && at.IsLoopback()
 }

@@ -7,8 +7,8 @@
 // or an answer is logged, except the thumbprint of a device whose signature was verified.
 //
 // It writes nothing, decides nothing about access, and has no key, token or secret.
-// Whoever breaks into it can withhold answers, and nothing else: vend verifies each call
-// anew, and signs and seals its answers to the caller.
+// An attacker who breaks into it can withhold answers, and nothing else: vend verifies each
+// call anew, and signs and seals its answers to the caller.
 //
 // It is no part of package functions, because it would then link Slack's client, the
 // policy and the SDK of DynamoDB.
