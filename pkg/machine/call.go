@@ -89,18 +89,17 @@ func (q Question) Sign(
 	return p, nil
 }
 
-// rebuild makes the call that a machine has signed, if the proof is one for this question.
-func (q Question) rebuild(ctx context.Context, p wire.AWSProof) (*http.Request, error) {
-	at, err := checkForm(p)
-	if err != nil {
-		return nil, err
+// rebuild makes the call that a machine has signed, if the proof is one for this question, and returns
+// when it was signed.
+func (q Question) rebuild(ctx context.Context, p wire.AWSProof) (r *http.Request, at time.Time, err error) {
+	if at, err = checkForm(p); err != nil {
+		return nil, at, err
 	}
-	r, err := q.call(ctx, p.Region, at, p.Token)
-	if err != nil {
-		return nil, err
+	if r, err = q.call(ctx, p.Region, at, p.Token); err != nil {
+		return nil, at, err
 	}
 	r.Header.Set("Authorization", authorization(p))
-	return r, nil
+	return r, at, nil
 }
 
 // authorization is the header with the signature. Date, Region and service are those of the call.

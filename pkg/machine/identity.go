@@ -51,12 +51,11 @@ func NewClient() *http.Client {
 // Refusals: bad_proof, old_proof, not_a_role; proof_unchecked, if STS did not say. What is for the log
 // stands beside them.
 func (s STS) Machine(ctx context.Context, p wire.AWSProof) (access.Machine, error) {
-	call, err := s.rebuild(ctx, p)
+	call, at, err := s.rebuild(ctx, p)
 	if err != nil {
 		return access.Machine{}, because(access.RefuseBadProof(), err)
 	}
-	at, _ := time.Parse(timeForm, p.Date)
-	if age := s.Now().Sub(at); age > maxAge || age < -maxAge {
+	if age := s.Now().Sub(at); age.Abs() > maxAge {
 		return access.Machine{}, because(access.RefuseOldProof(), fmt.Errorf("it is %s old", age.Truncate(time.Second)))
 	}
 	answer, err := s.ask(call)

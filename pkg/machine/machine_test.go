@@ -430,7 +430,7 @@ func FuzzRebuild(f *testing.F) {
 	f.Add("eu-west-1\r\n", "20261121T120000Z", "x\r\nHost: evil", "ASIA, SignedHeaders=host", "")
 	f.Fuzz(func(t *testing.T, region, date, token, keyID, signature string) {
 		p := wire.AWSProof{Region: region, Date: date, Token: access.NewSecret(token), KeyID: keyID, Signature: signature}
-		r, err := Question{Audience: audience, Key: thumb}.rebuild(t.Context(), p)
+		r, _, err := Question{Audience: audience, Key: thumb}.rebuild(t.Context(), p)
 		if err != nil {
 			return
 		}
