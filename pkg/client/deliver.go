@@ -128,7 +128,7 @@ func (c *Client) post(ctx context.Context, sent *wire.Sent) (reply, error) {
 	if err != nil {
 		return reply{}, errors.New("the address is malformed")
 	}
-	request.Header.Set("Content-Type", "application/jose")
+	request.Header.Set("Content-Type", wire.ContentType)
 	request.Header.Set("User-Agent", "aws-access")
 	response, err := c.HTTP.Do(request)
 	if err != nil {

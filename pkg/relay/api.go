@@ -22,9 +22,6 @@ import (
 // Route is the path of the one route. A stage or a base path may stand before it.
 const Route = "/v1"
 
-// ContentType is the content type of a call.
-const ContentType = "application/jose"
-
 // Codes of the answers that the relay itself gives, beside those of wire.Code. They are
 // not signed: a caller must not believe them, and prints fixed words.
 const (
@@ -145,7 +142,7 @@ func (h *API) read(r *http.Request) (text []byte, u *wire.Unverified, refused *r
 		return nil, nil, &refusal{status: http.StatusTooManyRequests, code: TooMany, after: wait}
 	}
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(kind), ContentType) {
+	if !strings.EqualFold(strings.TrimSpace(kind), wire.ContentType) {
 		return nil, nil, &refusal{status: http.StatusUnsupportedMediaType, code: WrongType}
 	}
 	text, err := io.ReadAll(io.LimitReader(r.Body, wire.MaxCall+1))

@@ -115,7 +115,7 @@ func (w *world) list() string { return w.sign(wire.Payload{Op: wire.List}) }
 func event(t *testing.T, body string) events.APIGatewayV2HTTPRequest {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "https://"+host+"/v1", strings.NewReader(body))
-	r.Header.Set("Content-Type", ContentType)
+	r.Header.Set("Content-Type", wire.ContentType)
 	e, err := gateway.Event(r, noon)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,9 @@ import (
 // be sent again within this time; Call.ID lets it have one effect.
 const Window = 5 * time.Minute
 
+// ContentType is the content type of a call.
+const ContentType = "application/jose"
+
 // idSize is the length of the random id of a call (jti), in bytes.
 const idSize = 16
 

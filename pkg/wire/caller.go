@@ -25,7 +25,7 @@ type Caller struct {
 // not print or marshal.
 type Sent struct {
 	unprintable
-	Body   access.Secret // of the POST, of type application/jose; a machine's call holds its token
+	Body   access.Secret // of the POST, of type ContentType; a machine's call holds its token
 	server URL
 	next   string
 	digest digest

@@ -184,7 +184,7 @@ func (d *doctor) sendCall(ctx context.Context, to wire.URL) (status int, code st
 	if err != nil {
 		return 0, "", fmt.Errorf("make the call: %w", err)
 	}
-	r.Header.Set("Content-Type", relay.ContentType)
+	r.Header.Set("Content-Type", wire.ContentType)
 	answer, err := d.http.Do(r)
 	if err != nil {
 		return 0, "", err
