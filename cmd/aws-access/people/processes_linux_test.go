@@ -20,18 +20,20 @@ import (
 )
 
 // family reads the command lines and environments of all processes of a test as the system shows them, again
-// and again. They have a mark in their environment.
+// and again. They have a mark in their environment, or are the command and hide their environment from all but
+// root, as exec does.
 type family struct {
 	*testing.T
-	mark string
+	mark, command string
 
 	mu   sync.Mutex
 	seen map[string]bool // a process in one line, and its arguments or environment
 }
 
-func watchFamily(t *testing.T) *family {
+func watchFamily(t *testing.T, command string) *family {
 	t.Helper()
-	f := &family{T: t, mark: fmt.Sprintf("FAMILY=%d-%d", os.Getpid(), time.Now().UnixNano()), seen: map[string]bool{}}
+	f := &family{T: t, mark: fmt.Sprintf("FAMILY=%d-%d", os.Getpid(), time.Now().UnixNano()), command: command,
+		seen: map[string]bool{}}
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -61,7 +63,8 @@ func (f *family) look() {
 			return strings.ReplaceAll(string(text), "\x00", "\n")
 		}
 		arguments, environment := read("cmdline"), read("environ")
-		if !strings.Contains(environment, f.mark) || arguments != read("cmdline") {
+		ours := strings.Contains(environment, f.mark) || environment == "" && strings.HasPrefix(arguments, f.command+"\n")
+		if !ours || arguments != read("cmdline") {
 			continue
 		}
 		who := process.Name() + ": " + strings.ReplaceAll(arguments, "\n", " ") + "\n"
@@ -246,7 +249,7 @@ func (c *computer) login(f *family, url, code string) {
 // program that is started hold a code, a device's key, keys of a session, a link or a token.
 func TestNoSecretStandsInTheListOfProcesses(t *testing.T) {
 	command := built(t)
-	f := watchFamily(t)
+	f := watchFamily(t, command)
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	dir := filepath.Join(t.TempDir(), "a home")
 	c := &computer{T: t, command: command, env: []string{home.Variable + "=" + dir, "PATH=" + os.Getenv("PATH"), f.mark}}
@@ -285,7 +288,7 @@ func TestNoSecretStandsInTheListOfProcesses(t *testing.T) {
 // that of no program that the command runs. The program's profile names a file, and no token.
 func TestAMachinesSecretsStandInTheListOfNoOtherProcess(t *testing.T) {
 	command := built(t)
-	f := watchFamily(t)
+	f := watchFamily(t, command)
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	var role struct{ AccessKeyId, SecretAccessKey, SessionToken string }
 	made := b.Do("machines", `{"arn":"arn:aws:iam::332000000000:role/Build"}`)
