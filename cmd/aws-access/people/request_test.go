@@ -221,7 +221,7 @@ func TestAClosedRequestHasItsReasonInARowOfItsOwn(t *testing.T) {
 	d.want(d.run("request", "--no-wait", prodName, operator, "1h", "looking"), ExitDone)
 	d.move("REQ1", access.Denied)
 	d.want(d.run("status", "REQ1"), ExitDone)
-	for _, row := range []string{"closed by  Lea\n", "because    because\n", "(less than a minute ago)\n"} {
+	for _, row := range []string{"closed by  Lea\n", "because    because\n", "(now)\n"} {
 		if !strings.Contains(d.out.String(), row) {
 			t.Errorf("no %q in:\n%s", row, d.out.String())
 		}
@@ -342,8 +342,8 @@ func TestTimesAreThoseOfThisComputer(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for d, want := range map[time.Duration]string{
-		20 * time.Second: " (in less than a minute)", -20 * time.Second: " (less than a minute ago)",
-		0: " (less than a minute ago)", -31 * time.Second: " (1m ago)", 31 * time.Second: " (in 1m)",
+		20 * time.Second: " (now)", -20 * time.Second: " (now)",
+		0: " (now)", -31 * time.Second: " (1m ago)", 31 * time.Second: " (in 1m)",
 	} {
 		end = now.Add(time.Hour + d)
 		if got := c.at(&end); !strings.HasSuffix(got, want) {

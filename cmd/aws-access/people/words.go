@@ -77,11 +77,13 @@ func (c clock) at(t *time.Time) string {
 	}
 	d := local.Sub(c.now)
 	far := access.FormatLength(d.Abs().Round(time.Minute))
-	if d.Abs() < time.Minute/2 {
-		far = "less than a minute"
-	}
-	if far = "in " + far; d <= 0 {
-		far = strings.TrimPrefix(far, "in ") + " ago"
+	switch {
+	case d.Abs() < time.Minute/2:
+		far = "now"
+	case d > 0:
+		far = "in " + far
+	default:
+		far += " ago"
 	}
 	return local.Format(layout) + " (" + far + ")"
 }
