@@ -24,14 +24,15 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	if status != http.StatusAccepted || g.State != "pending" || len(g.Missing) != 1 || g.AnswerBy == nil {
 		t.Fatalf("asked: %d %+v", status, g)
 	}
-	if again, status := w.asks(w.laptop, requestFor("111111111111", "ReadOnly")); status != 202 || again.ID != g.ID || !again.Earlier || g.Earlier {
+	again, status := w.asks(w.laptop, requestFor("111111111111", "ReadOnly"))
+	if status != 202 || again.ID != g.ID || !again.Earlier || g.Earlier {
 		t.Errorf("asked again: %d %s, want 202 %s", status, again.ID, g.ID)
 	}
 	if wait, status := w.asks(w.laptop, keysFor("payments-prod", "ReadOnly")); status != 202 || wait.ID != g.ID {
 		t.Errorf("keys while it is pending: %d %+v", status, wait)
 	}
 	w.approves("U0LEAD1", g.ID)
-	again, status := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
+	again, status = w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
 	if status != 200 || again.State != "active" || !again.Earlier {
 		t.Errorf("asked again: %d %+v", status, again)
 	}
@@ -51,7 +52,8 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 		t.Errorf("got %+v, %v", link, err)
 	}
 	for range 2 {
-		if end, status := w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID}); end.Earlier || status != 200 || end.State != "ended" {
+		end, status := w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID})
+		if end.Earlier || status != 200 || end.State != "ended" {
 			t.Errorf("given back: %d %+v", status, end)
 		}
 	}

@@ -35,7 +35,8 @@ func Standing(r access.Request) (text, next string) {
 	case access.Ended:
 		return "Your access to " + what + " was given back by " + who + ", " + at + ".", ""
 	case access.Revoked:
-		return "Your access to " + what + " was revoked by " + who + ", " + at + plainWhy(r) + ".", "Ask the person who revoked it."
+		return "Your access to " + what + " was revoked by " + who + ", " + at + plainWhy(r) + ".",
+			"Ask the person who revoked it."
 	}
 	return "This version of AWS access does not know the state of your request for " + what + ".", ""
 }

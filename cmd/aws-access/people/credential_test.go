@@ -376,7 +376,8 @@ func TestEnvSetsTheKeysInEachShell(t *testing.T) {
 	d.want(d.run("env", prodName, operator, "--shell", "tcsh"), ExitWrongUse, "write sh, fish or powershell")
 	d.env["SHELL"] = "/bin/tcsh" // which reads no export
 	if runtime.GOOS != "windows" {
-		d.want(d.run("env", prodName, operator), ExitWrongUse, `"/bin/tcsh", is not known; give --shell sh, fish or powershell`)
+		d.want(d.run("env", prodName, operator), ExitWrongUse,
+			`"/bin/tcsh", is not known; give --shell sh, fish or powershell`)
 	}
 }
 

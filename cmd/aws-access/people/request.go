@@ -103,8 +103,8 @@ func earlier(g wire.Grant) string {
 	if g.State == string(access.Pending) {
 		what, change = "have asked for this already", "take it back first: aws-access cancel "
 	}
-	return "You " + what + ": " + g.ID + ", for " + g.Length + ", with the reason “" + g.Reason + "”. Length, reason and " +
-		"ticket of this request were not used; to change them, " + change + shellWord(g.ID)
+	return "You " + what + ": " + g.ID + ", for " + g.Length + ", with the reason “" + g.Reason + "”. Length, reason " +
+		"and ticket of this request were not used; to change them, " + change + shellWord(g.ID)
 }
 
 // cutLength takes the words of the length, which can be several, as in Slack: 2 hours, 1h 30m. The server decides

@@ -114,17 +114,21 @@ func TestWrongRequestIsNotSent(t *testing.T) {
 		"an empty reason": {[]string{prodName, operator, "1h", " "}, "REASON is empty; write why"},
 		"a long reason": {[]string{prodName, operator, "1h", strings.Repeat("é", 3001)},
 			"REASON has 3001 characters, and at most 3000 are allowed"},
-		"a hidden character": {[]string{prodName, operator, "1h", "x\x1b"}, "at most 3,000 characters, and none that cannot be seen"},
-		"a bad role":         {[]string{prodName, "a b", "1h", "x"}, "its role is empty, too long or malformed; it has 1 to 64"},
-		"no account":         {[]string{"", operator, "1h", "x"}, "it has no account"},
-		"a long ticket":      {[]string{prodName, operator, "1h", "x", "--ticket", strings.Repeat("x", 101)}, "its ticket is"},
-		"a flag":             {[]string{prodName, operator, "1h", "x", "--wait"}, "flag provided but not defined: -wait"},
-		"a URL":              {[]string{prodName, operator, "1h", "x", "--url", "https://x/v1"}, "--url is for machines"},
+		"a hidden character": {[]string{prodName, operator, "1h", "x\x1b"},
+			"at most 3,000 characters, and none that cannot be seen"},
+		"a bad role": {[]string{prodName, "a b", "1h", "x"},
+			"its role is empty, too long or malformed; it has 1 to 64"},
+		"no account": {[]string{"", operator, "1h", "x"}, "it has no account"},
+		"a long ticket": {[]string{prodName, operator, "1h", "x", "--ticket", strings.Repeat("x", 101)},
+			"its ticket is"},
+		"a flag": {[]string{prodName, operator, "1h", "x", "--wait"}, "flag provided but not defined: -wait"},
+		"a URL":  {[]string{prodName, operator, "1h", "x", "--url", "https://x/v1"}, "--url is for machines"},
 		"a machine": {[]string{prodName, operator, "1h", "x", "--as", "me", "--url",
 			"https://x/v1#" + strings.Repeat("A", 43)}, `--as "me" is not known`},
 		"a near flag":        {[]string{prodName, operator, "1h", "x", "--nowait"}, "did you mean --no-wait?"},
 		"an unknown machine": {[]string{prodName, operator, "1h", "x", "--as", "gitlab"}, `--as "gitlab" is not known`},
-		"no URL":             {[]string{prodName, operator, "1h", "x", "--as", "aws"}, "a machine needs the URL of the server"},
+		"no URL": {[]string{prodName, operator, "1h", "x", "--as", "aws"},
+			"a machine needs the URL of the server"},
 	} {
 		d := newDesk(t)
 		d.login()
@@ -179,8 +183,8 @@ func TestASecondRequestSaysThatItsLengthAndReasonAreNotUsed(t *testing.T) {
 		g.Earlier = true
 		return reply(g)
 	}
-	d.want(d.run("request", prodName, operator, "30m", "another"), ExitDone, "You have this access already: REQ1, for 1h, "+
-		"with the reason “looking”", "were not used", "aws-access done REQ1")
+	d.want(d.run("request", prodName, operator, "30m", "another"), ExitDone,
+		"You have this access already: REQ1, for 1h, with the reason “looking”", "were not used", "aws-access done REQ1")
 	d.grants[0].State = string(access.Pending)
 	d.want(d.run("request", "--no-wait", prodName, operator, "30m", "another"), ExitDone,
 		"You have asked for this already: REQ1", "aws-access cancel REQ1")
