@@ -45,9 +45,9 @@ func until(p *sandboxtest.Program, status int, sign func() *wire.Sent) (answer w
 	return answer
 }
 
-// Every single call fails once, or loses its answer once, while a computer is paired, asks, gets keys and
-// gives them back. The command's next call is right: there is one device with its notice, one request, and
-// no session that is not recorded.
+// Every single call fails once, or loses its answer once, while a computer is paired, asks, gets keys
+// and a console link, and gives them back. The command's next call is right: there is one device with
+// its notice, one request, and no session that is not recorded.
 func TestAnySingleLossOnTheWayOfAProgramIsMended(t *testing.T) {
 	sandboxtest.SkipIfShort(t, "it starts many sandboxes")
 	for _, how := range []string{world.FaultError, world.FaultLost, world.FaultDead} {
@@ -85,6 +85,9 @@ func lossRun(t *testing.T, how string, skipped int) (met bool) {
 		})
 		answer := until(p, http.StatusOK, func() *wire.Sent {
 			return p.Sign(wire.Payload{Op: wire.Keys, Account: "payments-dev", Role: "ReadOnly"})
+		})
+		until(p, http.StatusOK, func() *wire.Sent {
+			return p.Sign(wire.Payload{Op: wire.Console, Account: "payments-dev", Role: "ReadOnly"})
 		})
 		until(p, http.StatusOK, func() *wire.Sent {
 			return p.Sign(wire.Payload{Op: wire.End, ID: b.Request().ID})
