@@ -72,22 +72,25 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
 	h.must(err)
-	server := httptest.NewServer(
-		h.lambda.HTTPAPI(
-			h.api.names["SlackFunction"],
-			"POST /slack/commands",
-			"POST /slack/interactions",
-			"POST /slack/options",
-		),
-	)
+	routes := http.NewServeMux()
+	routes.Handle("/slack/", h.lambda.HTTPAPI(h.api.names["SlackFunction"],
+		"POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	routes.Handle("/v1", h.lambda.HTTPAPI(h.api.names["ApiFunction"], "POST /v1"))
+	server := httptest.NewServer(routes)
 	t.Cleanup(server.Close)
+	h.api.outputs["CommandUrl"] = server.URL + "/v1"
+	for name, value := range map[string]string{
+		"/jit-access/url": server.URL + "/v1", "/jit-access/answer-key": h.answerKey,
+	} {
+		h.must(h.ssm.PutUnder("alias/aws-access", name, value))
+	}
 	for route, path := range map[string]string{
 		"CommandsUrl": "commands", "InteractionsUrl": "interactions", "OptionsUrl": "options",
 	} {
 		h.api.outputs[route] = server.URL + "/slack/" + path
 	}
 	fakes := strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), "/lambda")
-	for _, id := range []string{"SlackFunction", "VendFunction", "TickFunction"} {
+	for _, id := range []string{"SlackFunction", "ApiFunction", "VendFunction", "TickFunction"} {
 		env := map[string]string{
 			"AWS_ACCESS_KEY_ID":         keys.AccessKeyID,
 			"AWS_SECRET_ACCESS_KEY":     keys.SecretKey.Reveal(),
@@ -98,7 +101,11 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 			"AWS_ENDPOINT_URL_LAMBDA":   fakes + "/lambda",
 			"SLACK_API_URL":             fakes + "/slack-api",
 		}
-		h.api.env(id)["TABLE"] = h.table.Name
+		for name, table := range map[string]string{"TABLE": h.table.Name, "DEVICES_TABLE": h.table.Devices} {
+			if _, reads := h.api.env(id)[name]; reads {
+				h.api.env(id)[name] = table
+			}
+		}
 		for name, value := range h.api.env(id) {
 			env[name] = fmt.Sprint(value)
 		}
@@ -136,8 +143,17 @@ func (h *binaryDeployment) program(id string) []byte {
 // deployPrograms makes the programs what Lambda gives out as the functions' code.
 func (h *binaryDeployment) deployPrograms() {
 	for _, f := range config.Functions {
-		h.replace(f.LogicalID, zipped(h.t, h.program(f.LogicalID)))
+		h.replace(f.LogicalID, h.packed(f, h.program(f.LogicalID)))
 	}
+}
+
+// packed is a program as the package of its function.
+func (h *binaryDeployment) packed(f config.Spec, program []byte) deployedCode {
+	h.t.Helper()
+	if !f.HasPolicy() {
+		return zippedFor(h.t, f, program, nil)
+	}
+	return zipped(h.t, program)
 }
 
 // builtWithoutGit is the finding about the programs of buildFunctions.
@@ -160,12 +176,12 @@ func (h *binaryDeployment) found(args ...string) []string {
 func (h *binaryDeployment) checkBytes() {
 	for _, f := range config.Functions {
 		program := h.program(f.LogicalID)
-		h.replace(f.LogicalID, zipped(h.t, flipped(program)))
+		h.replace(f.LogicalID, h.packed(f, flipped(program)))
 		want := []string{"build of " + string(f.Name) + " problem differs"}
 		if diff := cmp.Diff(want, h.found("--build", h.dir, "-only", "stack")); diff != "" {
 			h.t.Errorf("one byte of %s (-want +got):\n%s", f.Name, diff)
 		}
-		h.replace(f.LogicalID, zipped(h.t, program))
+		h.replace(f.LogicalID, h.packed(f, program))
 	}
 	if found := h.found("--build", h.dir, "-only", "stack"); len(found) > 0 {
 		h.t.Errorf("the programs themselves: %v", found)
@@ -197,7 +213,7 @@ func TestDoctorOverTheRealBinaries(t *testing.T) {
 
 // checkLogs searches the functions' logs for secrets.
 func (h *binaryDeployment) checkLogs() {
-	for _, id := range []string{"SlackFunction", "VendFunction"} {
+	for _, id := range []string{"SlackFunction", "ApiFunction", "VendFunction"} {
 		h.noSecretIn(id+"'s log", strings.Join(h.lambda.Logs(h.api.names[id]), "\n"))
 	}
 }
