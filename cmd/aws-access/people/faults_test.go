@@ -118,7 +118,7 @@ func TestKilledProcessLeavesEverythingUsable(t *testing.T) {
 	release := make(chan struct{})
 	var once atomic.Bool
 	arrived := make(chan struct{})
-	d.server.Before = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+	d.server.SetBefore(func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
 		if !once.Swap(true) {
 			close(arrived)
 			select {
@@ -127,7 +127,7 @@ func TestKilledProcessLeavesEverythingUsable(t *testing.T) {
 			}
 		}
 		return false
-	}
+	})
 	cmd := exec.CommandContext(t.Context(), command, "credential-process", prodName, operator)
 	cmd.Env = []string{home.Variable + "=" + d.dir}
 	if err := cmd.Start(); err != nil {
