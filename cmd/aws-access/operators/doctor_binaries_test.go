@@ -72,23 +72,7 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	t.Cleanup(h.lambda.Close)
 	keys, err := h.aws.FunctionCredentials(theVendRole)
 	h.must(err)
-	routes := http.NewServeMux()
-	routes.Handle("/slack/", h.lambda.HTTPAPI(h.api.names["SlackFunction"],
-		"POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
-	routes.Handle("/v1", h.lambda.HTTPAPI(h.api.names["ApiFunction"], "POST /v1"))
-	server := httptest.NewServer(routes)
-	t.Cleanup(server.Close)
-	h.api.outputs["CommandUrl"] = server.URL + "/v1"
-	for name, value := range map[string]string{
-		"/jit-access/url": server.URL + "/v1", "/jit-access/answer-key": h.answerKey,
-	} {
-		h.must(h.ssm.PutUnder("alias/aws-access", name, value))
-	}
-	for route, path := range map[string]string{
-		"CommandsUrl": "commands", "InteractionsUrl": "interactions", "OptionsUrl": "options",
-	} {
-		h.api.outputs[route] = server.URL + "/slack/" + path
-	}
+	h.serveRoutes()
 	fakes := strings.TrimSuffix(os.Getenv("AWS_ENDPOINT_URL_LAMBDA"), "/lambda")
 	for _, id := range []string{"SlackFunction", "ApiFunction", "VendFunction", "TickFunction"} {
 		env := map[string]string{
@@ -130,6 +114,28 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	_, err = h.lambda.Invoke(t.Context(), h.api.names["TickFunction"], event)
 	h.must(err)
 	return h
+}
+
+// serveRoutes serves the routes of the HTTP API, and sets the outputs and parameters that name them.
+func (h *binaryDeployment) serveRoutes() {
+	h.t.Helper()
+	routes := http.NewServeMux()
+	routes.Handle("/slack/", h.lambda.HTTPAPI(h.api.names["SlackFunction"],
+		"POST /slack/commands", "POST /slack/interactions", "POST /slack/options"))
+	routes.Handle("/v1", h.lambda.HTTPAPI(h.api.names["ApiFunction"], "POST /v1"))
+	server := httptest.NewServer(routes)
+	h.t.Cleanup(server.Close)
+	for output, path := range map[string]string{
+		"CommandsUrl": "/slack/commands", "InteractionsUrl": "/slack/interactions", "OptionsUrl": "/slack/options",
+		"CommandUrl": "/v1",
+	} {
+		h.api.outputs[output] = server.URL + path
+	}
+	for name, value := range map[string]string{
+		"/jit-access/url": server.URL + "/v1", "/jit-access/answer-key": h.answerKey,
+	} {
+		h.must(h.ssm.PutUnder("alias/aws-access", name, value))
+	}
 }
 
 // program reads a program that was built.

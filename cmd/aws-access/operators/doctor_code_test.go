@@ -144,7 +144,8 @@ func aroundTheCode() []codeFault {
 		{"no download", func(_ *testing.T, c *testDeployment) { c.api.url += "/nowhere" },
 			[]string{
 				"code of api not checked unreadable", "code of notify not checked unreadable",
-				"code of slack not checked unreadable", "code of tick not checked unreadable", "code of vend not checked unreadable",
+				"code of slack not checked unreadable", "code of tick not checked unreadable",
+				"code of vend not checked unreadable",
 			}, []string{"status 404"}},
 		{"a template of an earlier release", func(_ *testing.T, c *testDeployment) { c.api.outputs["Version"] = "v1.1.0" },
 			[]string{"version of the template warning differs"}, []string{"The template is of v1.1.0", "v1.2.0 (commit"}},
