@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,10 +20,19 @@ import (
 type losses struct {
 	at    int  // the call that goes wrong, from 0
 	lost  bool // its work is done, and the answer is lost
+	mu    sync.Mutex
 	calls int
 }
 
+func (l *losses) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls
+}
+
 func (l *losses) next() (before, after error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.calls++
 	switch {
 	case l.calls != l.at+1:
@@ -136,7 +146,7 @@ func TestNoDeviceWithoutItsNoticeWhateverCallIsLost(t *testing.T) {
 		for calls := 1; at < calls; at++ {
 			l := &losses{at: at, lost: lost}
 			deviceStory(t, lossyWorld(t, l), fmt.Sprintf("call %d, lost %v", at, lost))
-			calls = l.calls
+			calls = l.count()
 		}
 		if at < 20 {
 			t.Errorf("the story makes only %d calls", at)

@@ -99,7 +99,7 @@ func TestOnlyVendLinksSTS(t *testing.T) {
 		}
 		links := slices.ContainsFunc(made.Deps,
 			func(m *debug.Module) bool { return strings.HasSuffix(m.Path, "/service/sts") })
-		if links != (function == "vend") || len(made.Deps) < 5 {
+		if links != (function == "vend") || len(made.Deps) < 4 {
 			t.Errorf("%s links STS: %v (%d modules)", function, links, len(made.Deps))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,10 +94,9 @@ func TestOnlyTemporaryErrorsAreRetried(t *testing.T) {
 
 // A call of vend may have been carried out when its response is lost.
 func TestOnceNeverCallsTwice(t *testing.T) {
-	calls := 0
+	var calls atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		calls++
-		if calls == 1 {
+		if calls.Add(1) == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -104,9 +104,9 @@ func TestOnceNeverCallsTwice(t *testing.T) {
 	}))
 	defer server.Close()
 	c := client(server.URL, "lambda", access.Credentials{AccessKeyID: "AKIA"})
-	for want := 1; want <= 2; want++ {
-		if _, err := c.Once(t.Context(), "/", form, nil); err == nil || calls != want {
-			t.Errorf("got %v after %d calls, want an error after %d", err, calls, want)
+	for want := int64(1); want <= 2; want++ {
+		if _, err := c.Once(t.Context(), "/", form, nil); err == nil || calls.Load() != want {
+			t.Errorf("got %v after %d calls, want an error after %d", err, calls.Load(), want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,9 +29,9 @@ func callsTo(url string) Calls {
 }
 
 func TestVendIsInvokedOnceAndWaitedFor(t *testing.T) {
-	calls := 0
+	var calls atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls++
+		calls.Add(1)
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -44,13 +45,13 @@ func TestVendIsInvokedOnceAndWaitedFor(t *testing.T) {
 	}))
 	defer server.Close()
 	got, err := callsTo(server.URL).Call(t.Context(), "a.b.c")
-	if err != nil || string(got) != `{"status":200}` || calls != 1 {
-		t.Errorf("got %s, %v after %d calls", got, err, calls)
+	if err != nil || string(got) != `{"status":200}` || calls.Load() != 1 {
+		t.Errorf("got %s, %v after %d calls", got, err, calls.Load())
 	}
 }
 
 func TestCallThatVendDoesNotAnswerIsNeverRepeated(t *testing.T) {
-	calls := 0
+	var calls atomic.Int64
 	for name, c := range map[string]struct {
 		handle http.HandlerFunc
 		is     func(error) bool
@@ -70,16 +71,16 @@ func TestCallThatVendDoesNotAnswerIsNeverRepeated(t *testing.T) {
 		"it is too slow": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 			func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
 	} {
-		calls = 0
+		calls.Store(0)
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			calls++
+			calls.Add(1)
 			_, _ = io.Copy(io.Discard, r.Body)
 			c.handle(w, r)
 		}))
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		got, err := callsTo(server.URL).Call(ctx, "a.b.c")
-		if got != nil || !c.is(err) || strings.Contains(err.Error(), "canary") || calls != 1 {
-			t.Errorf("%s: got %s, %v after %d calls", name, got, err, calls)
+		if got != nil || !c.is(err) || strings.Contains(err.Error(), "canary") || calls.Load() != 1 {
+			t.Errorf("%s: got %s, %v after %d calls", name, got, err, calls.Load())
 		}
 		stop()
 		server.Close()
