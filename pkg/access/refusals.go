@@ -584,15 +584,17 @@ func approvals(n int) string {
 // been granted. It is the same for an account that does not exist. functions.Calls decides
 // it.
 func RefuseNoGrant(role, account string) error {
-	return refuse("no_grant", "You have no access to "+quoted(role)+" in "+quoted(account)+" now.",
-		"Ask for it: aws-access request "+shellWord(account)+" "+shellWord(role)+` 1h "REASON"`)
+	return refuseNoGrant(role, account, "")
 }
 
 // RefuseNotByItself is no_grant: a program asks without a person, and the policy wants an approval.
 // lifecycle.Submit decides it.
 func RefuseNotByItself(role, account string) error {
-	return refuse("no_grant", "You have no access to "+quoted(role)+" in "+quoted(account)+
-		" now, and somebody must approve it.",
+	return refuseNoGrant(role, account, ", and somebody must approve it")
+}
+
+func refuseNoGrant(role, account, more string) error {
+	return refuse("no_grant", "You have no access to "+quoted(role)+" in "+quoted(account)+" now"+more+".",
 		"Ask for it: aws-access request "+shellWord(account)+" "+shellWord(role)+` 1h "REASON"`)
 }
 
