@@ -52,7 +52,7 @@ func TestAProgramGetsKeysByItselfWhereNobodyHasToApprove(t *testing.T) {
 	}
 }
 
-// Whoever has seen the call can send it again, and gets the request that it made, which is over.
+// Anyone who has seen the call can send it again, and gets the request that it made, which is over.
 func TestAnAutomaticRequestThatIsSentAgainGrantsNothingNew(t *testing.T) {
 	w := newCallWorld(t)
 	sent := w.sign(w.laptop, automaticFor("payments-dev", "ReadOnly"))

@@ -14,7 +14,8 @@ import (
 	"github.com/aws-access/aws-access/pkg/home"
 )
 
-// nobody is a user without rights, as whom a test of root's runs what must not be able to write.
+// nobody is the id of a user without rights. A test that runs as root runs a command as this user, so that modes
+// of files apply to it.
 const nobody = 65534
 
 // unprivileged runs a command as a user to whom modes of files apply, who is the owner of dir.
