@@ -21,16 +21,16 @@ const module = "github.com/aws-access/aws-access/"
 var mayImport = map[string][]string{
 	"pkg/access": {},
 	"pkg/policy": {
-		"pkg/access", "pkg/policy/internal/bitset", "pkg/policy/internal/matching", "pkg/policy/internal/spelling",
+		"pkg/access", "pkg/policy/internal/bitset", "pkg/policy/internal/matching", "pkg/spelling",
 	},
 	"pkg/policy/packed": {"pkg/access", "pkg/policy", "pkg/policy/internal/bitset"},
 	"pkg/policy/compiler": {
 		"pkg/access", "pkg/policy", "pkg/policy/packed", "pkg/policy/internal/bitset", "pkg/policy/internal/matching",
-		"pkg/policy/internal/spelling",
+		"pkg/spelling",
 	},
 	"pkg/policy/internal/bitset":   {},
 	"pkg/policy/internal/matching": {},
-	"pkg/policy/internal/spelling": {},
+	"pkg/spelling":                 {},
 	"pkg/slackui":                  {"pkg/access", "pkg/slackapi"},
 	"pkg/lifecycle":                {"pkg/access", "pkg/policy"},
 	"pkg/store":                    {"pkg/access"},

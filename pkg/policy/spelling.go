@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/aws-access/aws-access/pkg/policy/internal/spelling"
+	"github.com/aws-access/aws-access/pkg/spelling"
 )
 
 // This file compares names as people type them: in any case, with marks composed or decomposed, with

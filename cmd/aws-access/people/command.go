@@ -16,6 +16,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/aws-access/aws-access/pkg/spelling"
 )
 
 // Command is a row of the table.
@@ -135,36 +137,11 @@ func meantFlag(flags *flag.FlagSet, err error) string {
 func Nearest(text string, names []string) (near string) {
 	best := min(2, (len(text)-1)/2) + 1
 	for _, name := range names {
-		if d := distance(text, name); d < best {
+		if d := spelling.Distance(text, name, best); d < best {
 			near, best = name, d
 		}
 	}
 	return near
-}
-
-// distance counts the letters that have to be changed, put in, taken out or exchanged with their neighbour to
-// make one text the other.
-func distance(a, b string) int {
-	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		older := before
-		before, row = row, make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			wrong := 1
-			if a[i-1] == b[j-1] {
-				wrong = 0
-			}
-			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+wrong)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], older[j-2]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }
 
 // Help prints the help of the command.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws-access/aws-access/pkg/policy/internal/spelling"
+	"github.com/aws-access/aws-access/pkg/spelling"
 )
 
 // closest returns the name that the author most likely meant, "" if none is close: a name that is
