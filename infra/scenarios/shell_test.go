@@ -3,7 +3,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 )
 
 const (
@@ -32,22 +33,12 @@ type shell struct {
 // startShell starts a shell on a computer, with its environment.
 func startShell(c *computer) *shell {
 	c.t.Helper()
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	s := &shell{t: c.t, terminal: terminal}
-	var locked, number int32
-	s.ioctl(syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
-	s.ioctl(syscall.TIOCGPTN, unsafe.Pointer(&number))
-	s.ioctl(syscall.TIOCSWINSZ, unsafe.Pointer(&[4]uint16{50, columns}))
-	program, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	terminal := sandboxtest.NewTerminal(c.t)
+	terminal.Control(syscall.TIOCSWINSZ, unsafe.Pointer(&[4]uint16{50, columns}))
+	s := &shell{t: c.t, terminal: terminal.Person}
 	bash := exec.Command("bash", "--noprofile", "--norc", "--noediting", "-i")
 	bash.Dir, bash.Env = c.dir, slices.Concat(c.env, []string{"TERM=dumb", "HISTFILE=/dev/null", "PS1=" + prompt})
-	bash.Stdin, bash.Stdout, bash.Stderr = program, program, program
+	bash.Stdin, bash.Stdout, bash.Stderr = terminal.Program, terminal.Program, terminal.Program
 	bash.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := bash.Start(); err != nil {
 		c.t.Fatal(err)
@@ -55,7 +46,7 @@ func startShell(c *computer) *shell {
 	go s.watch()
 	c.t.Cleanup(func() {
 		_ = bash.Process.Kill()
-		_, _, _ = bash.Wait(), program.Close(), terminal.Close()
+		_ = bash.Wait() // killed
 	})
 	s.waitFor(prompt)
 	return s
@@ -72,22 +63,6 @@ func (s *shell) watch() {
 		s.mu.Lock()
 		s.shown += string(buffer[:n])
 		s.mu.Unlock()
-	}
-}
-
-func (s *shell) ioctl(request uintptr, to unsafe.Pointer) {
-	s.t.Helper()
-	connection, err := s.terminal.SyscallConn()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	err = connection.Control(func(fd uintptr) {
-		if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, fd, request, uintptr(to)); failed != 0 {
-			s.t.Errorf("ioctl %x: %v", request, failed)
-		}
-	})
-	if err != nil {
-		s.t.Fatal(err)
 	}
 }
 

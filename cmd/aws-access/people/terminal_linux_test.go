@@ -1,7 +1,6 @@
 package people
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,66 +17,38 @@ import (
 // terminal is a pseudo-terminal: what a program on it shows, and what a person types.
 type terminal struct {
 	*testing.T
-	person, program *os.File
-	shown           lockedBuffer
+	*sandboxtest.Terminal
+	shown lockedBuffer
 }
 
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := &terminal{T: t, person: person}
-	var locked, number int32
-	x.ioctl(syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
-	x.ioctl(syscall.TIOCGPTN, unsafe.Pointer(&number))
-	x.program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	x := &terminal{T: t, Terminal: sandboxtest.NewTerminal(t)}
 	go func() {
 		buffer := make([]byte, 4<<10)
 		for {
-			n, err := person.Read(buffer)
+			n, err := x.Person.Read(buffer)
 			if err != nil {
 				return
 			}
 			_, _ = x.shown.Write(buffer[:n]) // never fails
 		}
 	}()
-	t.Cleanup(func() { _, _ = x.program.Close(), person.Close() })
 	return x
-}
-
-func (x *terminal) ioctl(request uintptr, to unsafe.Pointer) {
-	x.Helper()
-	connection, err := x.person.SyscallConn()
-	if err != nil {
-		x.Fatal(err)
-	}
-	err = connection.Control(func(fd uintptr) {
-		if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, fd, request, uintptr(to)); failed != 0 {
-			x.Errorf("ioctl %x: %v", request, failed)
-		}
-	})
-	if err != nil {
-		x.Fatal(err)
-	}
 }
 
 // echoes reports whether the terminal shows what is typed.
 func (x *terminal) echoes() bool {
 	x.Helper()
 	var state syscall.Termios
-	x.ioctl(syscall.TCGETS, unsafe.Pointer(&state))
+	x.Control(syscall.TCGETS, unsafe.Pointer(&state))
 	return state.Lflag&syscall.ECHO != 0
 }
 
 // start starts a program whose terminal this is.
 func (x *terminal) start(cmd *exec.Cmd) {
 	x.Helper()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = x.program, x.program, x.program
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = x.Program, x.Program, x.Program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
 		x.Fatal(err)
@@ -96,7 +67,7 @@ func (x *terminal) waitFor(text string) {
 
 func (x *terminal) types(text string) {
 	x.Helper()
-	if _, err := x.person.WriteString(text); err != nil {
+	if _, err := x.Person.WriteString(text); err != nil {
 		x.Fatal(err)
 	}
 }
@@ -148,7 +119,7 @@ func TestTheTerminalHidesBeforeItAsks(t *testing.T) {
 	for range 20 {
 		x := newTerminal(t)
 		w := &watched{x: x}
-		e := NewEnv(x.program, w, w)
+		e := NewEnv(x.Program, w, w)
 		typed, err := e.readSecret(t.Context(), codePrompt)
 		if err != nil || typed.Reveal() != "hidden" || len(w.echoes) != 2 || w.echoes[0] {
 			t.Fatalf("read %q, %v; the terminal showed what is typed: %v", typed.Reveal(), err, w.echoes)
