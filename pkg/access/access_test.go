@@ -316,14 +316,14 @@ func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	expires := noon.Add(time.Hour)
-	issued, event, err := revoked.Issue("o", "ASIAEXAMPLE", expires, noon)
+	issued, event, err := revoked.Issue("o", IssuedKey{AccessKeyID: "ASIAEXAMPLE", Expires: expires}, IssuedKey{}, noon)
 	if err != nil || issued.State != Revoked || event.Outcome != Issued || event.AccessKeyID != "ASIAEXAMPLE" {
 		t.Fatalf("issue after revoke: %s %+v %v", issued.State, event, err)
 	}
 	if got := issued.LiveUntil(noon); !got.Equal(expires) {
 		t.Errorf("the session lives until %s, want %s", got, expires)
 	}
-	if _, _, err := issued.Issue("o", "ASIAOTHER", expires, noon); Code(err) != "unknown_order" {
+	if _, _, err := issued.Issue("o", IssuedKey{AccessKeyID: "ASIAOTHER", Expires: expires}, IssuedKey{}, noon); Code(err) != "unknown_order" {
 		t.Errorf("the same order again: got %v, want unknown_order", err)
 	}
 	if failed, _, err := issued.Fail("o", "undelivered", noon); err != nil || len(failed.Sessions) != 1 {

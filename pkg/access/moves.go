@@ -78,6 +78,8 @@ type Event struct {
 	Kind        Kind      `json:",omitzero"`
 	AccessKeyID string    `json:",omitzero"`
 	Expires     time.Time `json:",omitzero"`
+	WideKeyID   string    `json:",omitzero"` // as in Session
+	WideExpires time.Time `json:",omitzero"`
 }
 
 // Clock is the actor of the moves that time makes.
@@ -304,8 +306,7 @@ func (r Request) Order(by Person, o Order, terms Terms, now time.Time) (Request,
 		next.Devices = append(slices.Clone(next.Devices), o.Device)
 	}
 	next, event, err := next.move(Vend, Active, by, "", now)
-	event.Order, event.Outcome, event.Kind, event.Device = o.ID, Ordered, o.Kind, o.Device
-	return next, event, err
+	return next, event.about(Session{Order: o.ID, Kind: o.Kind, Device: o.Device}, Ordered), err
 }
 
 // inBoth returns the kinds that were given before and still are. If the policy has
@@ -323,18 +324,24 @@ func inBoth(before, now []Kind) (both []Kind) {
 // the session exists. The caller must ask CheckUsable before it hands out anything.
 //
 // Refusals: unknown_order.
-func (r Request) Issue(order, accessKeyID string, expires, now time.Time) (Request, Event, error) {
+func (r Request) Issue(order string, key, wide IssuedKey, now time.Time) (Request, Event, error) {
 	i := r.session(order)
 	if i < 0 || r.Sessions[i].Issued() {
 		return r, Event{}, RefuseUnknownOrder()
 	}
 	next := r
 	next.Sessions = slices.Clone(r.Sessions)
-	next.Sessions[i].AccessKeyID, next.Sessions[i].Expires = accessKeyID, expires
+	s := &next.Sessions[i]
+	s.AccessKeyID, s.Expires, s.WideKeyID, s.WideExpires = key.AccessKeyID, key.Expires, wide.AccessKeyID, wide.Expires
 	next, event, err := next.move(Vend, r.State, r.Requester, "", now)
-	event.Order, event.Outcome, event.Kind, event.Device = order, Issued, r.Sessions[i].Kind, r.Sessions[i].Device
-	event.AccessKeyID, event.Expires = accessKeyID, expires
-	return next, event, err
+	return next, event.about(*s, Issued), err
+}
+
+// about returns the event with what it says of a session.
+func (e Event) about(s Session, o Outcome) Event {
+	e.Order, e.Outcome, e.Kind, e.Device = s.Order, o, s.Kind, s.Device
+	e.AccessKeyID, e.Expires, e.WideKeyID, e.WideExpires = s.AccessKeyID, s.Expires, s.WideKeyID, s.WideExpires
+	return e
 }
 
 // Fail records that an order made no session, or that its session could not be
@@ -356,9 +363,7 @@ func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (R
 		next.Sessions = slices.Delete(slices.Clone(r.Sessions), i, i+1)
 	}
 	next, event, err := next.move(verb, r.State, by, why, now)
-	event.Order, event.Outcome, event.Kind, event.Device = order, Failed, failed.Kind, failed.Device
-	event.AccessKeyID, event.Expires = failed.AccessKeyID, failed.Expires
-	return next, event, err
+	return next, event.about(failed, Failed), err
 }
 
 // ErrNotDue says that Tick has nothing to do yet.
@@ -439,7 +444,7 @@ func (r Request) session(order string) int {
 // are too old to be repeated.
 func (r Request) pruned(now time.Time) Request {
 	r.Sessions = slices.DeleteFunc(slices.Clone(r.Sessions), func(s Session) bool {
-		return s.Issued() && !s.Expires.After(now)
+		return s.Issued() && !s.LiveUntil().After(now)
 	})
 	r.UsedOrders = slices.DeleteFunc(slices.Clone(r.UsedOrders), func(o UsedOrder) bool {
 		return now.Sub(o.At) >= UsedOrderLife

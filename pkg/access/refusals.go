@@ -35,6 +35,7 @@ const (
 	CodeAWSRefused      = "aws_refused"
 	CodeAWSUnavailable  = "aws_unavailable"
 	CodeAWSInvalid      = "aws_invalid"
+	CodeInexactExpiry   = "exact_expiry_unavailable"
 	CodeUnknownDevice   = "unknown_device"
 	CodeDeviceRemoved   = "device_removed"
 	CodeDeviceExpired   = "device_expired"
@@ -938,6 +939,14 @@ func RefuseAWSUnavailable(roleInAccount string) error {
 func RefuseAWSInvalid(roleInAccount string) error {
 	return refuse(CodeAWSInvalid,
 		"AWS cannot give "+roleInAccount+", because the role or AWS access is set up wrongly.", tellOperators)
+}
+
+// RefuseInexactExpiry is exact_expiry_unavailable: the stack demands credentials that
+// expire with the grant, and AWS gave none for the role in the account. vend.Assume
+// decides it.
+func RefuseInexactExpiry(roleInAccount string) error {
+	return refuse(CodeInexactExpiry, "AWS gave no credentials for "+roleInAccount+
+		" that end with the grant, and AWS access is set to hand out no others.", tellOperators)
 }
 
 // RefuseLinkTooLong is link_too_long: Slack would split the console link, which

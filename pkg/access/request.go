@@ -119,8 +119,11 @@ type Session struct {
 	Kind        Kind
 	Device      string `json:",omitzero"` // that ordered it; "" if it was ordered in Slack or by a machine
 	Ordered     time.Time
-	AccessKeyID string    `json:",omitzero"` // "" until STS has answered
+	AccessKeyID string    `json:",omitzero"` // that was handed out; "" until STS has answered
 	Expires     time.Time `json:",omitzero"` // the expiry that STS set; zero until STS has answered
+	// The key that STS issued first, if vend narrowed the session; it never left vend.
+	WideKeyID   string    `json:",omitzero"`
+	WideExpires time.Time `json:",omitzero"`
 	// Denied is when its session policy begins to deny every action: the grant's end
 	// when the session was ordered.
 	Denied time.Time `json:",omitzero"`
@@ -143,6 +146,19 @@ func (r Request) CheckRepeated(order string) error {
 	}
 	return nil
 }
+
+// LiveUntil returns when the last key of the session expires at STS, the zero time for a
+// session without one. A wide key was never handed out, but it counts until it expires.
+func (s Session) LiveUntil() time.Time {
+	if s.WideExpires.After(s.Expires) {
+		return s.WideExpires
+	}
+	return s.Expires
+}
+
+// Exact reports whether the key that was handed out expires no later than the session's
+// policy begins to deny. Otherwise sts:GetCallerIdentity works until it expires.
+func (s Session) Exact() bool { return s.Issued() && !s.Expires.After(s.Denied) }
 
 // Issued reports whether credentials exist for the session.
 func (s Session) Issued() bool { return s.AccessKeyID != "" }

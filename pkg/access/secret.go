@@ -55,4 +55,28 @@ type Credentials struct {
 	SecretKey    Secret
 	SessionToken Secret
 	Expires      time.Time
+	// Wide is the key that STS issued first, if vend had the session narrowed so that it
+	// expires at the end of the grant. It is zero if these credentials are the first ones.
+	// The secret of a wide key never leaves vend.
+	Wide IssuedKey
 }
+
+// Key returns the access key of the credentials, for the record.
+func (c Credentials) Key() IssuedKey { return IssuedKey{c.AccessKeyID, c.Expires} }
+
+// IssuedKey is one access key of a session, without its secret.
+type IssuedKey struct {
+	AccessKeyID string
+	Expires     time.Time // the expiry that STS set
+}
+
+// ExactExpiry says what vend does about credentials that STS would let live past the end
+// of a grant (docs/facts.md#a8).
+type ExactExpiry string
+
+// The values of ExactExpiry.
+const (
+	ExactPreferred ExactExpiry = "preferred" // narrow them; hand out the wide ones if that fails
+	ExactRequired  ExactExpiry = "required"  // narrow them; refuse if that fails
+	ExactOff       ExactExpiry = "off"       // hand out the wide ones
+)

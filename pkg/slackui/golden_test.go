@@ -80,7 +80,8 @@ func addSession(r access.Request, life time.Duration) access.Request {
 	met.Met, met.Max = true, r.For
 	at := noon.Add(10 * time.Minute)
 	r = must(r.Order(dev, access.Order{ID: "o1", Kind: access.Keys, At: at}, met, at))
-	return must(r.Issue("o1", "ASIAEXAMPLE", at.Add(life), at))
+	return must(r.Issue("o1", access.IssuedKey{AccessKeyID: "ASIAEXAMPLE", Expires: at.Add(life)},
+		access.IssuedKey{}, at))
 }
 
 // shortGrant is an active grant that ends at 12:15, with a session that STS ends at 12:25.

@@ -216,7 +216,8 @@ func TestTheMoveThatEndsAGrantAlwaysFits(t *testing.T) {
 			if r = next; !issues {
 				r, _, err = r.Fail(id, "error", now)
 			} else {
-				r, _, err = r.Issue(id, strings.Repeat("A", 128), now.Add(time.Hour), now)
+				key := access.IssuedKey{AccessKeyID: strings.Repeat("A", 128), Expires: now.Add(time.Hour)}
+				r, _, err = r.Issue(id, key, key, now)
 			}
 			if err != nil {
 				rt.Fatal(err)

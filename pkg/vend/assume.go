@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -26,6 +27,10 @@ type Assumer struct {
 	// STS has just refused a call with the one that was returned before.
 	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
 
+	// Exact says what to do about a session that STS lets live past the end of the grant; "" is access.ExactPreferred.
+	Exact access.ExactExpiry
+	Log   *slog.Logger // says why a session was not narrowed; nil for nowhere
+
 	attempts int // of a call that STS throttles; 3 if zero
 }
 
@@ -38,8 +43,11 @@ const (
 
 // Assume starts one session.
 //
-// Refusals: expired, if the grant has ended; aws_refused, aws_unavailable, aws_invalid, which name account and role,
-// and wrap the cause for the log.
+// If STS would let the session live past the end, its credentials are exchanged for narrowed ones, which expire at the
+// end. Without that, its policy denies everything from the end on, but sts:GetCallerIdentity works until STS ends it.
+//
+// Refusals: expired, if the grant has ended; aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable, which
+// name account and role, and wrap the cause for the log.
 func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
 	if !v.Now.Before(v.Ends) {
 		return access.Credentials{}, access.RefuseExpired(v.Ends)
@@ -48,17 +56,42 @@ func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentia
 	if err != nil {
 		return access.Credentials{}, refuse(v.Target, invalid, err)
 	}
+	c, err := a.session(ctx, v.Target, in)
+	if err != nil || !c.Expires.After(v.Ends) || a.Exact == access.ExactOff {
+		return c, err
+	}
+	issued := c.Expires.Add(-time.Duration(*in.DurationSeconds) * time.Second)
+	narrowed, err := a.narrow(ctx, c, v.Ends, issued)
+	switch {
+	case err == nil:
+		return narrowed, nil
+	case a.Exact == access.ExactRequired:
+		return access.Credentials{}, refuse(v.Target, inexact, err)
+	}
+	a.reportInexact(ctx, v.Target, err)
+	return c, nil
+}
+
+// session starts the session.
+func (a Assumer) session(ctx context.Context, t access.Target, in *sts.AssumeRoleInput) (access.Credentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	out, err := a.assume(ctx, in)
 	if err != nil {
-		return access.Credentials{}, refuse(v.Target, verdictOf(err), err)
+		return access.Credentials{}, refuse(t, verdictOf(err), err)
 	}
 	c, err := credentials(out)
 	if err != nil {
-		return access.Credentials{}, refuse(v.Target, unavailable, err)
+		return access.Credentials{}, refuse(t, unavailable, err)
 	}
 	return c, nil
+}
+
+func (a Assumer) reportInexact(ctx context.Context, t access.Target, cause error) {
+	if a.Log != nil {
+		a.Log.WarnContext(ctx, "a session was not narrowed, so sts:GetCallerIdentity works past the end of its grant",
+			"account", t.Account, "role", t.Role, "error", cause)
+	}
 }
 
 // assume makes the call. If STS refuses it, and the external id was rotated meanwhile, it makes the call once more: a

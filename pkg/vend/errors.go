@@ -133,6 +133,7 @@ const (
 	refused     verdict = access.CodeAWSRefused     // the role does not exist or does not trust the product
 	unavailable verdict = access.CodeAWSUnavailable // it may work later
 	invalid     verdict = access.CodeAWSInvalid     // it will fail until somebody changes the setup
+	inexact     verdict = access.CodeInexactExpiry  // the session was not narrowed, and must be
 )
 
 // verdicts are the meanings of STS's error codes (docs/facts.md#a5). Any other code is judged by its status.
@@ -200,6 +201,8 @@ func refusal(t access.Target, v verdict) error {
 		return access.RefuseAWSRefused(role)
 	case unavailable:
 		return access.RefuseAWSUnavailable(role)
+	case inexact:
+		return access.RefuseInexactExpiry(role)
 	}
 	return access.RefuseAWSInvalid(role)
 }

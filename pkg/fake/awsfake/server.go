@@ -242,6 +242,7 @@ type caller struct {
 	tags               []tag
 	policy             string // session policy as it was sent
 	limits             []Document
+	scoped             int // how many policies of GetScopedCredentials are among limits
 	issued             time.Time
 }
 

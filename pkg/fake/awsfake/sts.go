@@ -19,6 +19,8 @@ func (s *Server) serveSTS(c *caller, q request) (answer, *failure) {
 	switch q.operation {
 	case "AssumeRole":
 		return s.assumeRole(c, q.form)
+	case "GetScopedCredentials":
+		return s.getScopedCredentials(c, q.form)
 	case "GetCallerIdentity": // needs no permission, and no policy can deny it (docs/facts.md#a7)
 		identity := struct{ Arn, UserId, Account string }{c.arn(), c.userID(), c.account}
 		return queryAnswer(stsSpace, q.operation, identity), nil
@@ -316,15 +318,23 @@ func (a assumption) actions() []permission {
 	return list
 }
 
-// assumed is the result of AssumeRole on the wire. It is the only answer of STS
-// that contains secrets.
-type assumed struct {
-	Credentials struct {
-		AccessKeyID     string `xml:"AccessKeyId"`
-		SecretAccessKey string
-		SessionToken    string
-		Expiration      string
+// wireCredentials are credentials in an answer of STS.
+type wireCredentials struct {
+	AccessKeyID     string `xml:"AccessKeyId"`
+	SecretAccessKey string
+	SessionToken    string
+	Expiration      string
+}
+
+func wireCredentialsOf(c *caller) wireCredentials {
+	return wireCredentials{
+		c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal(), c.Expires.Format(time.RFC3339),
 	}
+}
+
+// assumed is the result of AssumeRole on the wire. It contains secrets.
+type assumed struct {
+	Credentials     wireCredentials
 	AssumedRoleUser struct {
 		AssumedRoleID string `xml:"AssumedRoleId"`
 		Arn           string
@@ -347,8 +357,7 @@ func (s *Server) begin(r *role, a assumption) assumed {
 	s.sessions = append(s.sessions, c)
 
 	var out assumed
-	out.Credentials.AccessKeyID, out.Credentials.SecretAccessKey = c.AccessKeyID, c.SecretKey.Reveal()
-	out.Credentials.SessionToken, out.Credentials.Expiration = c.SessionToken.Reveal(), c.Expires.Format(time.RFC3339)
+	out.Credentials = wireCredentialsOf(c)
 	out.AssumedRoleUser.AssumedRoleID, out.AssumedRoleUser.Arn = c.userID(), c.arn()
 	out.SourceIdentity = c.sourceIdentity
 	out.SessionTokenSize = len(c.SessionToken.Reveal())

@@ -358,7 +358,8 @@ func streamOrder(ctx context.Context, s Subject) error {
 	a2, b2 := approve(a, Now), approve(b, Now)
 	a3 := mustMove(a2.next.Order(dev, access.Order{ID: "o", Kind: access.Keys, At: Now}, terms(true), Now))
 	a4 := mustMove(a3.next.Revoke(lead, "enough", Now))
-	a5 := mustMove(a4.next.Issue("o", "ASIAEXAMPLE", Now.Add(time.Hour), Now))
+	a5 := mustMove(a4.next.Issue("o", access.IssuedKey{AccessKeyID: "ASIAEXAMPLE", Expires: Now.Add(time.Hour)},
+		access.IssuedKey{}, Now))
 	for _, m := range []move{a, b, a2, a3, b2, a4, a5} {
 		if err := m.save(ctx, s, ""); err != nil {
 			return err
