@@ -32,6 +32,7 @@ OPTIONAL = {
     "OrganizationId": "o-a1b2c3d4e5",
     "OperatorsEmail": "operators@example.com",
     "ConsoleIssuer": "https://example.com/aws-access",
+    "ExactExpiry": "required",
     "BotTokenParameter": "/jit-access/other/bot-token",
     "SigningSecretParameter": "/jit-access/other/signing-secret",
     "ExternalIdParameter": "/jit-access/other/external-id",

@@ -23,7 +23,7 @@ var wrongValues = map[string]string{
 	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary",
 	"SLACK_SIGNING_SECRET_PARAMETER": "canary",
 	"VEND_FUNCTION":                  "no such/canary", "EXTERNAL_ID_PARAMETER": "/other/canary",
-	"CONSOLE_ISSUER": "http://canary", "DEVICES_TABLE": "ca:nary", "URL_PARAMETER": "https://canary",
+	"CONSOLE_ISSUER": "http://canary", "EXACT_EXPIRY": "canary", "DEVICES_TABLE": "ca:nary", "URL_PARAMETER": "https://canary",
 	"ANSWER_KEY_PARAMETER": "canary",
 	"AWS_ENDPOINT_URL":     "https://canary.example.com", "AWS_ENDPOINT_URL_DYNAMODB": "http://10.0.0.1/canary",
 	"AWS_ENDPOINT_URL_SSM":    "http://127.0.0.1.canary.example.com",
@@ -121,7 +121,7 @@ func complete(function string) map[string]string {
 	for name, value := range map[string]string{
 		"TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_BOT_TOKEN_PARAMETER": tokenAt,
 		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": "aws-access-vend", "EXTERNAL_ID_PARAMETER": externAt,
-		"CONSOLE_ISSUER": "https://access.example.com/", "DEVICES_TABLE": "devices", "URL_PARAMETER": urlAt,
+		"CONSOLE_ISSUER": "https://access.example.com/", "EXACT_EXPIRY": "off", "DEVICES_TABLE": "devices", "URL_PARAMETER": urlAt,
 		"ANSWER_KEY_PARAMETER": answerAt,
 	} {
 		if readBy(function, name) {

@@ -34,6 +34,7 @@ func main() {
 	assumer := vend.Assumer{
 		STS:        sts.NewFromConfig(p.AWS(config.STS)),
 		ExternalID: p.Secret(p.Config.ExternalID),
+		Exact:      access.ExactExpiry(p.Config.ExactExpiry), Log: p.Deps.Log,
 	}
 	signIn := vend.SignIn{
 		HTTP: &http.Client{Timeout: signInTimeout}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer,

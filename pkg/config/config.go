@@ -29,6 +29,7 @@ type Config struct {
 	ExternalID    string // EXTERNAL_ID_PARAMETER: name of an SSM parameter
 	URL           string // URL_PARAMETER: name of the SSM parameter with the address of api
 	AnswerKey     string // ANSWER_KEY_PARAMETER: name of an SSM parameter
+	ExactExpiry   string // EXACT_EXPIRY: an access.ExactExpiry
 	Issuer        string // CONSOLE_ISSUER: where the console sends people whose sign-in has ended
 
 	overrides map[string]string // AWS_ENDPOINT_URL and the like
@@ -79,6 +80,8 @@ var variables = [...]variable{
 	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameterPattern, parameterForm},
 	{"URL_PARAMETER", func(c *Config) *string { return &c.URL }, parameterPattern, parameterForm},
 	{"ANSWER_KEY_PARAMETER", func(c *Config) *string { return &c.AnswerKey }, parameterPattern, parameterForm},
+	{"EXACT_EXPIRY", func(c *Config) *string { return &c.ExactExpiry }, `preferred|required|off`,
+		"preferred, required or off"},
 	{"CONSOLE_ISSUER", func(c *Config) *string { return &c.Issuer }, `https://.+`, "an https address"},
 }
 

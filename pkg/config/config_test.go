@@ -20,6 +20,7 @@ var good = map[string]string{
 	"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
 	"VEND_FUNCTION":                  "arn:aws:lambda:eu-west-1:999999999999:function:vend",
 	"CONSOLE_ISSUER":                 "https://example.com/aws-access",
+	"EXACT_EXPIRY":                   "preferred",
 	"DEVICES_TABLE":                  "aws-access-devices",
 	"URL_PARAMETER":                  "/jit-access/url",
 	"ANSWER_KEY_PARAMETER":           "/jit-access/answer-key",

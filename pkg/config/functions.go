@@ -58,7 +58,8 @@ var Functions = [...]Spec{
 		Name: Vend, LogicalID: "VendFunction", Trigger: "invocation by slack or api, or by aws-access doctor",
 		Timeout: 30 * time.Second,
 		Variables: slices.Concat(ofRequests, []string{
-			"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER", "DEVICES_TABLE", "URL_PARAMETER", "ANSWER_KEY_PARAMETER",
+			"EXTERNAL_ID_PARAMETER", "CONSOLE_ISSUER", "EXACT_EXPIRY", "DEVICES_TABLE", "URL_PARAMETER",
+			"ANSWER_KEY_PARAMETER",
 		}),
 		Actions: []string{
 			"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish",

@@ -109,6 +109,7 @@ func (a *stackAPI) addFunction(f config.Spec) {
 		"VEND_FUNCTION":                  functionARN("aws-access-VendFunction-1"),
 		"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
 		"CONSOLE_ISSUER":                 "https://slack.com/",
+		"EXACT_EXPIRY":                   "preferred",
 		"DEVICES_TABLE":                  "aws-access-DevicesTable-1",
 		"URL_PARAMETER":                  "/jit-access/url",
 		"ANSWER_KEY_PARAMETER":           "/jit-access/answer-key",

@@ -136,7 +136,7 @@ func (w *World) config(f config.Function, keys access.Credentials) (config.Confi
 		"POLICY": "policy.yaml", "SLACK_TEAM": team, "SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack-bot-token",
 		"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack-signing-secret", "VEND_FUNCTION": functionARN("vend"),
 		"EXTERNAL_ID_PARAMETER": "/jit-access/external-id", "CONSOLE_ISSUER": "https://slack.com/",
-		"DEVICES_TABLE": "aws-access-devices", "URL_PARAMETER": "/jit-access/url",
+		"EXACT_EXPIRY": "preferred", "DEVICES_TABLE": "aws-access-devices", "URL_PARAMETER": "/jit-access/url",
 		"ANSWER_KEY_PARAMETER": "/jit-access/answer-key",
 	}
 	getenv := func(name string) string { return env[name] }
