@@ -160,16 +160,16 @@ func failureCode(err error) string {
 // answer returns the private answer with a session, in one post or more. It never
 // names an expiry that is later than the end of the grant.
 func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
-	c := out.Credentials
-	c.Expires = out.Request.UsefulUntil(c.Expires)
+	c, expires := out.Credentials, out.Credentials.Expires
+	c.Expires = out.Request.UsefulUntil(expires)
 	if out.Kind == access.Keys {
-		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, c.Expires), nil
+		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, expires), nil
 	}
 	link, err := h.SignIn.Link(ctx, c, out.Target)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := slackui.Link(link, out.Request, c.Expires)
+	answer, err := slackui.Link(link, out.Request, expires)
 	if err != nil {
 		h.reportLink(ctx, out.Target, err)
 	}

@@ -78,7 +78,18 @@ func aboutKeys(form access.Form, r access.Request, expires time.Time) string {
 		access.JSON:       "This is what a `credential_process` prints.",
 	}
 	until := formatTime(r.UsefulUntil(expires))
-	return "Temporary keys for " + roleIn(r) + ": good until " + until + ". " + use[form] + " Only you can see this."
+	return "Temporary keys for " + roleIn(r) + ": good until " + until + ". " + use[form] + " Only you can see this." +
+		identityGoesOn(r, expires)
+}
+
+// identityGoesOn says until when sts:GetCallerIdentity works, if that is later than the end of the grant: no policy can
+// deny it (docs/design.md#4.4.5). It is "" for a session that expires with the grant.
+func identityGoesOn(r access.Request, expires time.Time) string {
+	if !expires.After(r.Ends) {
+		return ""
+	}
+	return " AWS could not make this session expire then: `sts:GetCallerIdentity`, and sign-in that relies on it " +
+		"(EKS, Vault), works until " + formatTime(expires) + "."
 }
 
 // otherForms are the buttons for keys that are not written for sh.
@@ -98,7 +109,8 @@ func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, e
 	label := "Open AWS console: " + shortName(r.AccountName) + ", " + shortName(r.Role)
 	signIn := "<" + linkAddress(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">"
 	words := "The link works for 15 minutes and signs in anyone who has it: do not pass it on. " +
-		"The session lasts until " + formatTime(r.UsefulUntil(expires)) + ". Only you can see this.\n" +
+		"The session lasts until " + formatTime(r.UsefulUntil(expires)) + ". Only you can see this." +
+		identityGoesOn(r, expires) + "\n" +
 		"If AWS says that you must log out first: sign out there, " +
 		"or turn on multi-session support in the console's account menu."
 	length := utf8.RuneCountInString(signIn)
