@@ -226,18 +226,18 @@ func (h *Calls) seal(
 	ctx context.Context, c caller, out lifecycle.Handout, keys wire.AnswerKeys,
 ) (wire.Response, error) {
 	session, target := out.Credentials, out.Target
-	session.Expires = out.Request.UsefulUntil(session.Expires)
 	if out.Kind == access.Keys {
+		session.Expires = out.Request.UsefulUntil(session.Expires)
 		return keys.SealKeys(c.Ref, wire.SessionKeys{
 			Account: target.Account, Role: target.Role, Region: target.Region, Credentials: session,
 		}, h.Now())
 	}
-	link, err := h.SignIn.Link(ctx, session, target)
+	link, until, err := h.SignIn.Link(ctx, session, target)
 	if err != nil {
 		return wire.Response{}, err
 	}
 	return keys.SealLink(c.Ref, wire.Link{
-		Account: target.Account, Role: target.Role, Address: link, Expires: session.Expires,
+		Account: target.Account, Role: target.Role, Address: link, Expires: out.Request.UsefulUntil(until),
 	}, h.Now())
 }
 

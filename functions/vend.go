@@ -17,8 +17,9 @@ import (
 )
 
 type signIn interface {
-	// Link returns an address that signs the person who opens it into the console.
-	Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, error)
+	// Link returns an address that signs the person who opens it into the console, and when
+	// that console session expires.
+	Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, time.Time, error)
 }
 
 // Vend is the handler of orders, and the only one that handles credentials. It
@@ -160,12 +161,13 @@ func failureCode(err error) string {
 // answer returns the private answer with a session, in one post or more. It never
 // names an expiry that is later than the end of the grant.
 func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
-	c, expires := out.Credentials, out.Credentials.Expires
-	c.Expires = out.Request.UsefulUntil(expires)
+	c := out.Credentials
 	if out.Kind == access.Keys {
+		expires := c.Expires
+		c.Expires = out.Request.UsefulUntil(expires)
 		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, expires), nil
 	}
-	link, err := h.SignIn.Link(ctx, c, out.Target)
+	link, expires, err := h.SignIn.Link(ctx, c, out.Target)
 	if err != nil {
 		return nil, err
 	}

@@ -268,8 +268,8 @@ func (w *world) Assume(_ context.Context, v access.Vending) (access.Credentials,
 	return w.assume(v)
 }
 
-func (w *world) Link(context.Context, access.Credentials, access.Target) (access.Secret, error) {
-	return access.NewSecret("https://signin.aws.amazon.com/federation?SigninToken=canary-link"), nil
+func (w *world) Link(_ context.Context, c access.Credentials, _ access.Target) (access.Secret, time.Time, error) {
+	return access.NewSecret("https://signin.aws.amazon.com/federation?SigninToken=canary-link"), c.Expires, nil
 }
 
 func (w *world) Send(_ context.Context, o access.Order) error { return w.sends(o) }

@@ -38,6 +38,7 @@ func main() {
 	}
 	signIn := vend.SignIn{
 		HTTP: &http.Client{Timeout: signInTimeout}, Endpoint: p.Config.SignInURL(), Issuer: p.Config.Issuer,
+		Exact: assumer.Exact,
 	}
 	lambda.Start(functions.NewVend(p.Deps, functions.Vending{
 		STS: assumer, SignIn: signIn, Render: vend.Keys, Roles: vend.Trials{Assumer: assumer, Now: time.Now},

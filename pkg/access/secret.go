@@ -55,14 +55,22 @@ type Credentials struct {
 	SecretKey    Secret
 	SessionToken Secret
 	Expires      time.Time
-	// Wide is the key that STS issued first, if vend had the session narrowed so that it
-	// expires at the end of the grant. It is zero if these credentials are the first ones.
-	// The secret of a wide key never leaves vend.
-	Wide IssuedKey
+	// Wide are the credentials that STS issued first, if vend had the session narrowed so
+	// that it expires at the end of the grant; nil if these are the first ones. Vend hands
+	// them to nobody: at most it makes a console link of them.
+	Wide *Credentials
 }
 
 // Key returns the access key of the credentials, for the record.
 func (c Credentials) Key() IssuedKey { return IssuedKey{c.AccessKeyID, c.Expires} }
+
+// WideKey returns the access key of the wide credentials, zero if there are none.
+func (c Credentials) WideKey() IssuedKey {
+	if c.Wide == nil {
+		return IssuedKey{}
+	}
+	return c.Wide.Key()
+}
 
 // IssuedKey is one access key of a session, without its secret.
 type IssuedKey struct {

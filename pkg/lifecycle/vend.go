@@ -246,7 +246,7 @@ var ErrNotRequester = errors.New("the order was not made by the requester")
 func (s Vend) issued(
 	ctx context.Context, r access.Request, order string, c access.Credentials,
 ) (access.Request, error) {
-	next, event, err := r.Issue(order, c.Key(), c.Wide, s.Now())
+	next, event, err := r.Issue(order, c.Key(), c.WideKey(), s.Now())
 	if err != nil {
 		return r, err
 	}
@@ -260,7 +260,7 @@ func (s Vend) issued(
 				return m.request, access.Event{}, errNoChange // the first write has succeeded
 			}
 		}
-		return m.request.Issue(order, c.Key(), c.Wide, m.now)
+		return m.request.Issue(order, c.Key(), c.WideKey(), m.now)
 	})
 	if err != nil && !errors.Is(failed, access.ErrStale) { // a lost race is no failure
 		err = errors.Join(failed, err)

@@ -180,7 +180,7 @@ func TestEachFormQuotesForItsReader(t *testing.T) {
 func TestKeysAndLinksDoNotPrint(t *testing.T) {
 	c := newCloud(t)
 	k := c.session(t, vending("Admin", noon, noon.Add(time.Hour)))
-	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	link, _, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ const (
 
 // narrow exchanges the credentials of a session for new ones of the same session that expire at the end of the grant
 // (docs/facts.md#a8). The SDK does not have this call yet, so it is written and signed here; a test fails as soon as
-// the SDK has it. The returned credentials name the session's first key and expiry in Wide.
+// the SDK has it. The returned credentials hold the first ones in Wide.
 //
 // It is for a session that STS would let live past the end. The time that remains is counted on STS's clock: issued is
 // when STS began the session.
@@ -75,7 +75,7 @@ func (a Assumer) narrow(ctx context.Context, wide access.Credentials, end, issue
 	return access.Credentials{
 		AccessKeyID: c.AccessKeyID, SecretKey: access.NewSecret(c.SecretAccessKey),
 		SessionToken: access.NewSecret(c.SessionToken), Expires: c.Expiration.UTC(),
-		Wide: access.IssuedKey{AccessKeyID: wide.AccessKeyID, Expires: wide.Expires},
+		Wide: &wide,
 	}, nil
 }
 

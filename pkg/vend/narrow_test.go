@@ -57,7 +57,7 @@ func TestCredentialsExpireWithTheGrant(t *testing.T) {
 			t.Errorf("%s: the keys expire %s after the end", lasts, k.Expires.Sub(end))
 		}
 		narrowed := lasts < minSession
-		if wide := k.Wide; narrowed != (wide.AccessKeyID != "") || narrowed != wide.Expires.Equal(noon.Add(minSession)) ||
+		if wide := k.WideKey(); narrowed != (wide.AccessKeyID != "") || narrowed != wide.Expires.Equal(noon.Add(minSession)) ||
 			wide.AccessKeyID == k.AccessKeyID {
 			t.Errorf("%s: the wide key is %+v", lasts, wide)
 		}
@@ -88,8 +88,8 @@ func TestASessionThatIsNotNarrowedIsDeniedAtTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", how, err)
 		}
-		if k.Wide != (access.IssuedKey{}) || !k.Expires.Equal(noon.Add(minSession)) {
-			t.Errorf("%s: got a key that expires %s with %+v", how, k.Expires, k.Wide)
+		if k.Wide != nil || !k.Expires.Equal(noon.Add(minSession)) {
+			t.Errorf("%s: got a key that expires %s with %+v", how, k.Expires, k.WideKey())
 		}
 		if got := c.listing(t, k); got != "allowed" {
 			t.Errorf("%s: refused before the end: %s", how, got)
@@ -126,8 +126,8 @@ func TestExactExpiryCanBeRequiredOrSwitchedOff(t *testing.T) {
 	}
 	calls := c.counts[getScopedCredentials]
 	a.Exact = access.ExactOff
-	if k, err = a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Minute))); err != nil || k.Wide.AccessKeyID != "" {
-		t.Errorf("off: %+v, %v", k.Wide, err)
+	if k, err = a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Minute))); err != nil || k.Wide != nil {
+		t.Errorf("off: %+v, %v", k.WideKey(), err)
 	}
 	if c.counts[getScopedCredentials] != calls {
 		t.Error("off: the call was made")
@@ -141,5 +141,32 @@ func faultIn(operation, how string) func(string) awsfake.Fault {
 			return awsfake.Fault{How: how}
 		}
 		return awsfake.Fault{}
+	}
+}
+
+// AWS does not say whether sign-in accepts narrowed credentials.
+func TestALinkIsMadeOfTheWideCredentialsIfSignInRefusesTheNarrowedOnes(t *testing.T) {
+	c := newCloud(t)
+	end := noon.Add(10 * time.Minute)
+	k := c.session(t, vending("Admin", noon, end))
+	sent := func(s SignIn, k access.Credentials) (access.Secret, time.Time, error) {
+		s.Endpoint = c.url + "/federation"
+		return s.Link(t.Context(), k, target("Admin"))
+	}
+	if _, until, err := sent(SignIn{}, k); err != nil || !until.Equal(k.Expires) || until.After(end) {
+		t.Errorf("the console ends %s, want %s: %v", until, k.Expires, err)
+	}
+	bad := k
+	bad.SecretKey = access.NewSecret("refused by sign-in")
+	if link, until, err := sent(SignIn{}, bad); err != nil || link.Empty() || !until.Equal(noon.Add(minSession)) {
+		t.Errorf("with the narrowed keys refused, the console ends %s, %v", until, err)
+	}
+	link, _, err := sent(SignIn{Exact: access.ExactRequired}, bad)
+	if access.Code(err) != access.CodeInexactExpiry || !link.Empty() {
+		t.Errorf("where exact expiry is required: %v", err)
+	}
+	bad.Wide = nil
+	if link, _, err := sent(SignIn{}, bad); err == nil || !link.Empty() {
+		t.Error("a link was made of refused credentials")
 	}
 }

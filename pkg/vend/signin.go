@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
@@ -20,7 +21,10 @@ type SignIn struct {
 	// Endpoint overrides AWS's federation endpoints, for a fake of AWS. It must be a loopback address, because
 	// credentials are sent to it.
 	Endpoint string
-	Issuer   string // the page to which the console sends people whose session is over; may be empty
+	// Exact says whether a link may be made of credentials that live past the end of the grant; "" is
+	// access.ExactPreferred.
+	Exact  access.ExactExpiry
+	Issuer string // the page to which the console sends people whose session is over; may be empty
 }
 
 // maxAnswer is how many bytes of an answer are read. A sign-in token is smaller: it contains the session, whose own
@@ -28,32 +32,48 @@ type SignIn struct {
 const maxAnswer = 64 << 10
 
 // Link returns an address that signs anyone who opens it into the console, in the region and on the page of the target,
-// until the credentials expire. It works for 15 minutes, and may be longer than a button's URL may be
-// (docs/facts.md#b), so it is made when somebody clicks, and is given to that person only.
+// until the returned time, at which the credentials expire. It works for 15 minutes, and may be longer than a button's
+// URL may be (docs/facts.md#b), so it is made when somebody clicks, and is given to that person only.
 //
-// Refusals: aws_refused, aws_unavailable, aws_invalid. They name account and role, and wrap the cause for the log.
-func (s SignIn) Link(ctx context.Context, c access.Credentials, t access.Target) (access.Secret, error) {
+// If sign-in refuses narrowed credentials, the link is made of the wide ones, and works until those expire: AWS does not
+// say whether sign-in accepts narrowed ones (docs/facts.md#a8).
+//
+// Refusals: aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable. They name account and role, and wrap
+// the cause for the log.
+func (s SignIn) Link(
+	ctx context.Context, c access.Credentials, t access.Target,
+) (link access.Secret, until time.Time, err error) {
+	refused := func(v verdict, err error) (access.Secret, time.Time, error) {
+		return access.Secret{}, time.Time{}, refuse(t, v, err)
+	}
 	p, err := partitionOf(t.Region)
 	if err != nil {
-		return access.Secret{}, refuse(t, invalid, err)
+		return refused(invalid, err)
 	}
 	endpoint, err := s.endpoint(p, t.Region)
 	if err != nil {
-		return access.Secret{}, refuse(t, invalid, err)
+		return refused(invalid, err)
 	}
 	page, err := destination(p, t)
 	if err != nil {
-		return access.Secret{}, refuse(t, invalid, err)
+		return refused(invalid, err)
 	}
 	token, failed := s.token(ctx, endpoint, c)
+	if failed != nil && c.Wide != nil && failed.verdict() != unavailable {
+		if s.Exact == access.ExactRequired {
+			return refused(inexact, failed)
+		}
+		c = *c.Wide
+		token, failed = s.token(ctx, endpoint, c)
+	}
 	if failed != nil {
-		return access.Secret{}, refuse(t, failed.verdict(), failed)
+		return refused(failed.verdict(), failed)
 	}
 	login := url.Values{"Action": {"login"}, "Destination": {page}, "SigninToken": {token.Reveal()}}
 	if s.Issuer != "" {
 		login.Set("Issuer", s.Issuer)
 	}
-	return access.NewSecret(endpoint + "?" + login.Encode()), nil
+	return access.NewSecret(endpoint + "?" + login.Encode()), c.Expires, nil
 }
 
 // endpoint is the address both for making and for using a sign-in token: a token works only where it was made

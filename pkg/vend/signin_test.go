@@ -75,7 +75,7 @@ func TestALinkLeadsToTheConsoleOfItsPartitionRegionAndPage(t *testing.T) {
 		})}
 		target := admin()
 		target.Region, target.LandsOn = c.region, c.page
-		link, err := SignIn{HTTP: client, Issuer: "https://slack.com/app?a=b"}.Link(t.Context(), canary, target)
+		link, _, err := SignIn{HTTP: client, Issuer: "https://slack.com/app?a=b"}.Link(t.Context(), canary, target)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestALinkOpensTheConsoleUntilTheGrantEnds(t *testing.T) {
 	c := newCloud(t)
 	k := c.session(t, vending("Admin", noon, noon.Add(30*time.Minute)))
-	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	link, _, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestAnAnswerOfSignInBecomesARefusal(t *testing.T) {
 				_, _ = io.WriteString(w, c.body)
 			}))
 			defer server.Close()
-			link, err := SignIn{Endpoint: server.URL}.Link(t.Context(), canary, admin())
+			link, _, err := SignIn{Endpoint: server.URL}.Link(t.Context(), canary, admin())
 			checkRefusal(t, err, c.code, c.logs)
 			if !link.Empty() || calls != 1 {
 				t.Errorf("a link came with the error, or there were %d calls and not one", calls)
@@ -195,11 +195,11 @@ func TestAnAnswerOfSignInBecomesARefusal(t *testing.T) {
 }
 
 func TestAMissingAnswerOfSignInIsNamed(t *testing.T) {
-	_, err := SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(t.Context(), canary, admin())
+	_, _, err := SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(t.Context(), canary, admin())
 	checkRefusal(t, err, "aws_unavailable", "connection refused")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(ctx, canary, admin())
+	_, _, err = SignIn{Endpoint: "http://127.0.0.1:1/federation"}.Link(ctx, canary, admin())
 	checkRefusal(t, err, "aws_unavailable", "given up before the answer")
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
@@ -207,7 +207,7 @@ func TestAMissingAnswerOfSignInIsNamed(t *testing.T) {
 	quoting := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("canary: the body was …")
 	})}
-	_, err = SignIn{HTTP: quoting}.Link(t.Context(), canary, admin())
+	_, _, err = SignIn{HTTP: quoting}.Link(t.Context(), canary, admin())
 	checkRefusal(t, err, "aws_unavailable", "no answer: *errors.errorString")
 }
 
@@ -226,7 +226,7 @@ func TestOnlyALoopbackEndpointReplacesAWS(t *testing.T) {
 			sent++
 			return okAnswer(`{"SigninToken":"t"}`), nil
 		})}
-		_, err := SignIn{HTTP: client, Endpoint: endpoint}.Link(t.Context(), canary, admin())
+		_, _, err := SignIn{HTTP: client, Endpoint: endpoint}.Link(t.Context(), canary, admin())
 		if (err == nil) != ok || (sent == 1) != ok || !ok && access.Code(err) != "aws_invalid" {
 			t.Errorf("%s: %v after %d calls, want it accepted: %v", endpoint, err, sent, ok)
 		}
@@ -240,14 +240,14 @@ func TestALandingPageMustBeAPath(t *testing.T) {
 		target := admin()
 		target.LandsOn = page
 		c := newCloud(t)
-		_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), canary, target)
+		_, _, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), canary, target)
 		if access.Code(err) != "aws_invalid" || c.counts["signin:getSigninToken"] != 0 {
 			t.Errorf("%q: %v, want aws_invalid and no call", page, err)
 		}
 	}
 	target := admin()
 	target.Region = "evil.example/"
-	if _, err := (SignIn{}).Link(t.Context(), canary, target); access.Code(err) != "aws_invalid" {
+	if _, _, err := (SignIn{}).Link(t.Context(), canary, target); access.Code(err) != "aws_invalid" {
 		t.Errorf("a region that is none: %v, want aws_invalid", err)
 	}
 }
@@ -256,11 +256,11 @@ func TestSignInRefusesAnExpiredSession(t *testing.T) {
 	c := newCloud(t)
 	k := c.session(t, vending("Admin", noon, noon.Add(time.Hour)))
 	c.now = k.Expires
-	_, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	_, _, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_invalid", "answer 400")
 	c.now = noon
 	c.fault = func(string) awsfake.Fault { return awsfake.Fault{How: awsfake.FaultLost} }
-	_, err = SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
+	_, _, err = SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), k, admin())
 	checkRefusal(t, err, "aws_unavailable", "answer 500")
 }
 
@@ -342,7 +342,7 @@ func (c *cloud) openConsole(t *testing.T, region string) (int, string) {
 	t.Helper()
 	v := vending("Admin", noon, noon.Add(time.Hour))
 	v.Target.Region = region
-	link, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), c.session(t, v), v.Target)
+	link, _, err := SignIn{Endpoint: c.url + "/federation"}.Link(t.Context(), c.session(t, v), v.Target)
 	if err != nil {
 		t.Fatal(err)
 	}

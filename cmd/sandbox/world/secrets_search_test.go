@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -173,9 +174,9 @@ type collectingSTS struct {
 
 func (c collectingSTS) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
 	session, err := c.assume(ctx, v)
-	if err == nil {
-		c.l.collect("a secret key", session.SecretKey.Reveal())
-		c.l.collect("a session token", session.SessionToken.Reveal())
+	for k := &session; err == nil && k != nil; k = k.Wide {
+		c.l.collect("a secret key", k.SecretKey.Reveal())
+		c.l.collect("a session token", k.SessionToken.Reveal())
 	}
 	return session, err
 }
@@ -183,17 +184,17 @@ func (c collectingSTS) Assume(ctx context.Context, v access.Vending) (access.Cre
 // collectingSignIn collects the token of every console link.
 type collectingSignIn struct {
 	l    *leakTest
-	link func(context.Context, access.Credentials, access.Target) (access.Secret, error)
+	link func(context.Context, access.Credentials, access.Target) (access.Secret, time.Time, error)
 }
 
 func (c collectingSignIn) Link(
 	ctx context.Context, session access.Credentials, t access.Target,
-) (access.Secret, error) {
-	link, err := c.link(ctx, session, t)
+) (access.Secret, time.Time, error) {
+	link, until, err := c.link(ctx, session, t)
 	if err == nil {
 		for _, one := range secretIn.FindAllStringSubmatch(link.Reveal(), -1) {
 			c.l.collect("a sign-in token", one[2])
 		}
 	}
-	return link, err
+	return link, until, err
 }
