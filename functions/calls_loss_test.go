@@ -79,6 +79,22 @@ func (s faultyStore) Save(ctx context.Context, next access.Request, event access
 	return s.do("Save", func() error { return s.Store.Save(ctx, next, event, once) })
 }
 
+func (s faultyStore) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
+	err = s.do("CutList", func() error { l, err = s.Store.CutList(ctx, k); return err })
+	return l, err
+}
+
+func (s faultyStore) SaveCut(
+	ctx context.Context, next access.Request, event access.Event, l access.CutList,
+) error {
+	return s.do("SaveCut", func() error { return s.Store.SaveCut(ctx, next, event, l) })
+}
+
+func (s faultyStore) Freeze(ctx context.Context) (f access.Freeze, err error) {
+	err = s.do("Freeze", func() error { f, err = s.Store.Freeze(ctx); return err })
+	return f, err
+}
+
 func (s faultyStore) Submit(ctx context.Context, r access.Request, e access.Event, a access.Asker, once string) error {
 	return s.do("Submit", func() error { return s.Store.Submit(ctx, r, e, a, once) })
 }

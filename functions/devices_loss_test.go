@@ -90,6 +90,22 @@ func (s lossyStore) Notices(ctx context.Context, now time.Time, limit int) (ids 
 	return ids, err
 }
 
+func (s lossyStore) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
+	err = s.do(func() error { l, err = s.Store.CutList(ctx, k); return err })
+	return l, err
+}
+
+func (s lossyStore) SaveCut(
+	ctx context.Context, next access.Request, event access.Event, l access.CutList,
+) error {
+	return s.do(func() error { return s.Store.SaveCut(ctx, next, event, l) })
+}
+
+func (s lossyStore) Freeze(ctx context.Context) (f access.Freeze, err error) {
+	err = s.do(func() error { f, err = s.Store.Freeze(ctx); return err })
+	return f, err
+}
+
 func (s lossyStore) LoadForSubmit(
 	ctx context.Context, user, once string,
 ) (d access.Directory, a access.Asker, err error) {

@@ -48,6 +48,12 @@ type Store interface {
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
+	SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	SaveCutList(ctx context.Context, next access.CutList) error
+	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
+	Freeze(ctx context.Context) (access.Freeze, error)
+	SaveFreeze(ctx context.Context, next access.Freeze) error
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Reading(ctx context.Context) (access.Reading, error)
 	SaveReading(ctx context.Context, next access.Reading) error

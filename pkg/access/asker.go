@@ -22,7 +22,8 @@ type Asker struct {
 // grant is over, because a program may not ask by itself after it was given back or revoked.
 type LastGrant struct {
 	Request, Account, Role string
-	Requester              string `json:",omitzero"` // as in CurrentAsk
+	Requester              string    `json:",omitzero"` // as in CurrentAsk
+	Until                  time.Time `json:",omitzero"` // its end; zero in records of older versions
 }
 
 // CurrentAsk is a request that was pending or active when it was last read.
@@ -113,6 +114,17 @@ func (a Asker) Has(who Person, account, role string) string {
 	return ""
 }
 
+// MayBeRevoked returns the id of the requester's last grant of a role in an account if it may
+// have been revoked within RevokedFor, "" otherwise.
+func (a Asker) MayBeRevoked(who Person, account, role string, now time.Time) string {
+	for _, g := range a.Granted {
+		if g.Account == account && g.Role == role && g.Requester == askerOf(who) && now.Before(g.Until.Add(RevokedFor)) {
+			return g.Request
+		}
+	}
+	return ""
+}
+
 // LastGrant returns the id of the requester's last grant of a role in an account, "" if none is known.
 func (a Asker) LastGrant(who Person, account, role string) string {
 	for _, g := range a.Granted {
@@ -125,7 +137,9 @@ func (a Asker) LastGrant(who Person, account, role string) string {
 
 // granting returns the last grants with r, in place of the one before it for the same target.
 func (a Asker) granting(r Request) []LastGrant {
-	last := LastGrant{Request: r.ID, Account: r.Account, Role: r.Role, Requester: askerOf(r.Requester)}
+	last := LastGrant{
+		Request: r.ID, Account: r.Account, Role: r.Role, Requester: askerOf(r.Requester), Until: r.Ends,
+	}
 	all := slices.DeleteFunc(slices.Clone(a.Granted), func(g LastGrant) bool {
 		return g.Account == last.Account && g.Role == last.Role && g.Requester == last.Requester
 	})

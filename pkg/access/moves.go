@@ -21,6 +21,8 @@ const (
 	End     Verb = "end"
 	Revoke  Verb = "revoke"
 	Tick    Verb = "tick"
+	Cut     Verb = "cut"  // the sessions of a closed grant are denied, or to be denied again
+	Lift    Verb = "lift" // after a revocation, the requester may ask again
 )
 
 // moves is the whole life of a request: each move that is allowed. Anything else is
@@ -45,6 +47,10 @@ var moves = [...]struct {
 	{Tick, Pending, TimedOut},
 	{Tick, Active, Active}, // an order to vend was not answered
 	{Tick, Active, Expired},
+	{Cut, Ended, Ended},
+	{Cut, Revoked, Revoked},
+	{Cut, Expired, Expired}, // a revocation lost against the end of the grant
+	{Lift, Revoked, Revoked},
 }
 
 // Outcome distinguishes the events of one vend.
@@ -80,6 +86,9 @@ type Event struct {
 	Expires     time.Time `json:",omitzero"`
 	WideKeyID   string    `json:",omitzero"` // as in Session
 	WideExpires time.Time `json:",omitzero"`
+
+	// Cut is set if the move ordered the cut of the grant's sessions, or found it done.
+	Cut CutState `json:",omitzero"`
 }
 
 // Clock is the actor of the moves that time makes.
@@ -235,7 +244,7 @@ func (r Request) End(by Person, now time.Time) (Request, Event, error) {
 	if err := r.CheckUsable(now); err != nil {
 		return r, Event{}, err
 	}
-	return r.close(End, Ended, by, "", now)
+	return r.cut(End, Ended, by, "", now)
 }
 
 // EndForDevice gives an active grant back because a device that took a session from it is
@@ -246,7 +255,7 @@ func (r Request) EndForDevice(now time.Time) (Request, Event, error) {
 	if err := r.CheckUsable(now); err != nil {
 		return r, Event{}, err
 	}
-	return r.close(End, Ended, r.Requester, "A computer that had used this access was removed.", now)
+	return r.cut(End, Ended, r.Requester, "A computer that had used this access was removed.", now)
 }
 
 // Revoke ends an active grant of somebody else. policy.CheckRevoker decides who may
@@ -260,7 +269,36 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 	if err := r.CheckUsable(now); err != nil {
 		return r, Event{}, err
 	}
-	return r.close(Revoke, Revoked, by, why, now)
+	return r.cut(Revoke, Revoked, by, why, now)
+}
+
+// RevokeLost ends an active grant because today's policy no longer gives it. The caller has asked
+// the policy.
+//
+// Refusals: those of CheckUsable.
+func (r Request) RevokeLost(why string, now time.Time) (Request, Event, error) {
+	if err := r.CheckUsable(now); err != nil {
+		return r, Event{}, err
+	}
+	return r.cut(Revoke, Revoked, System, why, now)
+}
+
+// RevokeByOperator ends an active grant for somebody with rights on the table, whom the policy
+// is not asked about.
+//
+// Refusals: those of CheckUsable.
+func (r Request) RevokeByOperator(by Person, why string, now time.Time) (Request, Event, error) {
+	if err := r.CheckUsable(now); err != nil {
+		return r, Event{}, err
+	}
+	return r.cut(Revoke, Revoked, by, why, now)
+}
+
+// cut closes the grant, and orders the cut of its sessions if there are any.
+func (r Request) cut(verb Verb, to State, by Person, why string, now time.Time) (Request, Event, error) {
+	next, event, err := r.cutting(now).close(verb, to, by, why, now)
+	event.Cut = next.Cut
+	return next, event, err
 }
 
 // Order records the intent to vend one session, before STS is called. The terms are
@@ -333,7 +371,14 @@ func (r Request) Issue(order string, key, wide IssuedKey, now time.Time) (Reques
 	next.Sessions = slices.Clone(r.Sessions)
 	s := &next.Sessions[i]
 	s.AccessKeyID, s.Expires, s.WideKeyID, s.WideExpires = key.AccessKeyID, key.Expires, wide.AccessKeyID, wide.Expires
+	s.NoAnswer = false
+	if r.State == Ended || r.State == Revoked { // while STS was asked
+		next = next.cutting(now)
+	}
 	next, event, err := next.move(Vend, r.State, r.Requester, "", now)
+	if next.Cut == CutEnding {
+		event.Cut = CutEnding
+	}
 	return next, event.about(*s, Issued), err
 }
 
@@ -345,12 +390,17 @@ func (e Event) about(s Session, o Outcome) Event {
 }
 
 // Fail records that an order made no session, or that its session could not be
-// handed out. A session that STS has issued stays recorded until it expires.
+// handed out. why is the code of the failure. A session that STS has issued stays recorded
+// until it expires, and so does one that STS may have issued although nobody knows. Only a
+// code that says that STS made none removes it.
 //
 // Refusals: unknown_order.
 func (r Request) Fail(order, why string, now time.Time) (Request, Event, error) {
 	return r.fail(Vend, r.Requester, order, why, now)
 }
+
+// noSession are the codes with which no session can exist: STS was not asked, or refused.
+var noSession = []string{CodeAWSRefused, CodeAWSInvalid, CodeExpired, CodeFrozen}
 
 func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (Request, Event, error) {
 	i := r.session(order)
@@ -358,9 +408,21 @@ func (r Request) fail(verb Verb, by Person, order, why string, now time.Time) (R
 		return r, Event{}, RefuseUnknownOrder()
 	}
 	failed := r.Sessions[i]
+	if failed.NoAnswer {
+		return r, Event{}, RefuseUnknownOrder()
+	}
 	next := r
-	if !failed.Issued() {
-		next.Sessions = slices.Delete(slices.Clone(r.Sessions), i, i+1)
+	next.Sessions = slices.Clone(r.Sessions)
+	switch {
+	case slices.Contains(noSession, why) && !failed.Issued():
+		next.Sessions = slices.Delete(next.Sessions, i, i+1)
+	case !failed.Issued():
+		// All sessions of a grant have one name, so the last one without an answer stands for
+		// the others, and an outage of STS does not fill the list.
+		next.Sessions[i].NoAnswer = true
+		next.Sessions = slices.DeleteFunc(next.Sessions, func(s Session) bool {
+			return s.NoAnswer && s.Order != order && !s.Ordered.After(failed.Ordered)
+		})
 	}
 	next, event, err := next.move(verb, r.State, by, why, now)
 	return next, event.about(failed, Failed), err
@@ -388,7 +450,7 @@ func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 		return r.close(Tick, Expired, Clock, "", now)
 	}
 	i := slices.IndexFunc(r.Sessions, func(s Session) bool {
-		return !s.Issued() && !now.Before(s.Ordered.Add(OrderLife))
+		return !s.Issued() && !s.NoAnswer && !now.Before(s.Ordered.Add(OrderLife))
 	})
 	return r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
 }
@@ -444,7 +506,7 @@ func (r Request) session(order string) int {
 // are too old to be repeated.
 func (r Request) pruned(now time.Time) Request {
 	r.Sessions = slices.DeleteFunc(slices.Clone(r.Sessions), func(s Session) bool {
-		return s.Issued() && !s.LiveUntil().After(now)
+		return !s.liveUntil().After(now)
 	})
 	r.UsedOrders = slices.DeleteFunc(slices.Clone(r.UsedOrders), func(o UsedOrder) bool {
 		return now.Sub(o.At) >= UsedOrderLife

@@ -36,6 +36,9 @@ const (
 	CodeAWSUnavailable  = "aws_unavailable"
 	CodeAWSInvalid      = "aws_invalid"
 	CodeInexactExpiry   = "exact_expiry_unavailable"
+	CodeFrozen          = "frozen"
+	CodeRevokedLately   = "revoked_lately"
+	CodeNotResponder    = "not_responder"
 	CodeUnknownDevice   = "unknown_device"
 	CodeDeviceRemoved   = "device_removed"
 	CodeDeviceExpired   = "device_expired"
@@ -1030,3 +1033,24 @@ func joined(names []string, word string) string {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// RefuseFrozen is frozen: responders or operators have stopped everything that gives access. The
+// stores decide it in the transaction of each move that gives access.
+func RefuseFrozen() error {
+	return refuse(CodeFrozen, "AWS access is frozen: nobody gets access until it is thawed.",
+		"The people who answer incidents know when. Nothing that you typed is lost: try again then.")
+}
+
+// RefuseRevokedLately is revoked_lately: somebody revoked this requester's access to the same
+// target within the last hour. lifecycle.Submit decides it.
+func RefuseRevokedLately(by Person, until time.Time) error {
+	return refuse(CodeRevokedLately, by.Name+" has revoked your access to this, so you cannot ask for it before "+
+		FormatTime(until)+".", "One of the people who answer incidents can allow it earlier.")
+}
+
+// RefuseNotResponder is not_responder: only the responders of the policy may do this.
+// policy.CheckResponder decides it.
+func RefuseNotResponder() error {
+	return refuse(CodeNotResponder, "Only the people who answer incidents may do this.",
+		"The policy names them under settings: responders.")
+}

@@ -89,6 +89,13 @@ type Request struct {
 	Closed     Closing     `json:",omitzero"`     // who ended it; set in the final states
 	Sessions   []Session   `json:",omitzero"`     // ordered or unexpired; the events record the others
 	UsedOrders []UsedOrder `json:"Seen,omitzero"` // of the last UsedOrderLife
+	// RoleARN is the ARN of the IAM role of the last intent to vend. Cuts are written there.
+	RoleARN string `json:",omitzero"`
+	// Cut says whether the sessions of a revoked or ended grant are denied, and CutSince when
+	// that was first ordered.
+	Cut      CutState  `json:",omitzero"`
+	CutSince time.Time `json:",omitzero"`
+	Lifted   time.Time `json:",omitzero"` // when a responder allowed asking again after a revocation
 	// Devices are those that took a session, even if it has expired. Removing one ends the
 	// grant.
 	Devices []string `json:",omitzero"`
@@ -121,6 +128,9 @@ type Session struct {
 	Ordered     time.Time
 	AccessKeyID string    `json:",omitzero"` // that was handed out; "" until STS has answered
 	Expires     time.Time `json:",omitzero"` // the expiry that STS set; zero until STS has answered
+	// NoAnswer means that the order was given up. STS may have made a session all the same, so
+	// it counts until Ordered + UnansweredLife.
+	NoAnswer bool `json:",omitzero"`
 	// The key that STS issued first, if vend narrowed the session; it never left vend.
 	WideKeyID   string    `json:",omitzero"`
 	WideExpires time.Time `json:",omitzero"`
@@ -252,7 +262,7 @@ func (r Request) Due() (at time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	for _, s := range r.Sessions {
-		if end := s.Ordered.Add(OrderLife); !s.Issued() && end.Before(at) {
+		if end := s.Ordered.Add(OrderLife); !s.Issued() && !s.NoAnswer && end.Before(at) {
 			at = end
 		}
 	}

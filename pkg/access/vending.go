@@ -45,6 +45,11 @@ type Target struct {
 	MakeIdentities bool   // the policy has may: [make_identities]
 }
 
+// RoleARN is the ARN of the IAM role, with its path.
+func (t Target) RoleARN() string {
+	return "arn:" + Partition(t.Region) + ":iam::" + t.Account + ":role" + t.Path + t.Role
+}
+
 // Vending is everything that vend.Assume needs to make a session.
 type Vending struct {
 	Target      Target

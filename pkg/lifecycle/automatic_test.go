@@ -178,6 +178,7 @@ func TestOnlyAGrantIsTheLastGrant(t *testing.T) {
 	w.mustMove(w.approve(first.ID, "U0LEAD1"))
 	w.mustMove(w.approve(first.ID, "U0SEC1"))
 	w.isRevoked(first.ID)
+	w.advance(access.RevokedFor)
 	second := w.ask(nil, "Change")
 	w.mustMove(w.deny(second.ID, "U0LEAD1"))
 	w.policy = compiled(t, free)

@@ -276,6 +276,8 @@ func (s Pair) change(ctx context.Context, turn func() (access.DeviceChange, erro
 		switch {
 		case err == nil:
 			return nil
+		case errors.Is(err, access.ErrFrozen):
+			return access.RefuseFrozen()
 		case errors.Is(err, access.ErrStale):
 		case failed != nil:
 			return err

@@ -23,9 +23,24 @@ type saver interface {
 	Save(ctx context.Context, next access.Request, event access.Event, once string) error
 }
 
+type cutSaver interface {
+	// CutList reads the cut list of a role consistently.
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	// SaveCut writes the request, its event and the cut list in one transaction, on condition of
+	// the versions before.
+	SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error
+}
+
+type freezeReader interface {
+	// Freeze reads consistently whether everything is frozen.
+	Freeze(ctx context.Context) (access.Freeze, error)
+}
+
 type loadSaver interface {
 	loader
 	saver
+	cutSaver
+	freezeReader
 }
 
 // tries is how often a step tries after it lost a race. Each loss means that somebody
@@ -77,7 +92,7 @@ func (m snapshot) moved(r access.Request) Moved { return Moved{Request: r, Messa
 // the request as it is afterwards, also with a refusal. If turn returns errNoChange,
 // nothing is saved and move succeeds.
 //
-// Refusals: unknown_request, busy, and those of turn.
+// Refusals: unknown_request, busy, frozen, and those of turn.
 func (s Step) move(
 	ctx context.Context, id string, turn func(snapshot) (access.Request, access.Event, error),
 ) (Moved, error) {
@@ -94,11 +109,13 @@ func (s Step) move(
 		if err != nil {
 			return m.moved(m.request), err
 		}
-		err = s.Store.Save(ctx, next, event, "")
-		if err == nil {
+		err = s.save(ctx, next, event, m.now)
+		switch {
+		case err == nil:
 			return m.moved(next), nil
-		}
-		if !errors.Is(err, access.ErrStale) {
+		case errors.Is(err, access.ErrFrozen):
+			return m.moved(m.request), access.RefuseFrozen()
+		case !errors.Is(err, access.ErrStale):
 			// The write may have succeeded and its answer may be lost: try once more.
 			if failed != nil {
 				return m.moved(m.request), fmt.Errorf("save request %s: %w", id, err)
@@ -107,6 +124,19 @@ func (s Step) move(
 		}
 	}
 	return Moved{}, access.RefuseBusyRequest()
+}
+
+// save saves a move. If it orders a cut, the grant is put on the cut list of its role in the same
+// transaction, so that no closed grant is ever without the order to deny its sessions.
+func (s Step) save(ctx context.Context, next access.Request, event access.Event, now time.Time) error {
+	if event.Cut != access.CutEnding {
+		return s.Store.Save(ctx, next, event, "")
+	}
+	l, err := s.Store.CutList(ctx, next.CutKey())
+	if err != nil {
+		return fmt.Errorf("load the cut list of %s: %w", next.CutKey(), err)
+	}
+	return s.Store.SaveCut(ctx, next, event, l.Add(next, next.MayActUntil(now), now))
 }
 
 // errNoChange says that a step has nothing to change: the same person has done this

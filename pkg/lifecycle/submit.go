@@ -74,7 +74,8 @@ type asking struct {
 // within the limits or refused.
 //
 // Refusals: those of Person.RefusedToAsk, policy.Find, policy.Decide and Asker, too_short,
-// already_asked, already_granted, busy; if Automatic, no_grant, ended, revoked.
+// already_asked, already_granted, revoked_lately, frozen, busy; if Automatic, no_grant, ended,
+// revoked.
 func (s Submit) Do(ctx context.Context, in Asked) (access.Request, error) {
 	id := s.NewID()
 	for range tries {
@@ -103,8 +104,11 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
 	var unfinished []access.Request
 	ids := asker.Unsure(by, m.account.ID, m.Role, m.now)
-	last := asker.LastGrant(by, m.account.ID, m.Role)
-	if in.Automatic && last != "" && !slices.Contains(ids, last) {
+	last := asker.MayBeRevoked(by, m.account.ID, m.Role, m.now)
+	if in.Automatic {
+		last = asker.LastGrant(by, m.account.ID, m.Role)
+	}
+	if last != "" && !slices.Contains(ids, last) {
 		ids = append(ids, last)
 	}
 	if len(ids) > 0 {
@@ -116,7 +120,7 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	if existing := m.asker.Has(by, m.account.ID, m.Role); existing != "" {
 		return m.already(unfinished, existing)
 	}
-	if refusal := m.refusedByItself(unfinished); refusal != nil {
+	if refusal := m.refusedAfter(unfinished); refusal != nil {
 		return access.Request{}, refusal
 	}
 	if refusal := m.asker.TooMany(s.Policy.Settings().AsksPerHour); refusal != nil {
@@ -154,18 +158,21 @@ func (m asking) already(unfinished []access.Request, existing string) (access.Re
 	return access.Request{}, fmt.Errorf("request %s was not read", existing)
 }
 
-// refusedByItself refuses a program that asks by itself after the last grant was given back or
-// revoked: a person has to ask. No other move can come between: both states are final.
+// refusedAfter refuses a requester because of how the last grant of this target ended: anybody
+// if it was revoked shortly before, and a program that asks by itself also if it was given back
+// or revoked at any time, because then a person has to ask. No other move can come between: both
+// states are final.
 //
-// Refusals: ended, revoked.
-func (m asking) refusedByItself(read []access.Request) error {
-	if !m.Automatic {
-		return nil
-	}
+// Refusals: revoked_lately, ended, revoked.
+func (m asking) refusedAfter(read []access.Request) error {
 	last := m.asker.LastGrant(m.requester(), m.account.ID, m.Role)
 	for _, r := range read {
-		if r.ID == last && (r.State == access.Ended || r.State == access.Revoked) {
+		switch {
+		case r.ID != last:
+		case m.Automatic && (r.State == access.Ended || r.State == access.Revoked):
 			return r.StateRefusal()
+		default:
+			return r.CheckRevokedLately(m.now)
 		}
 	}
 	return nil
@@ -257,6 +264,9 @@ func (s Submit) count(ctx context.Context, m asking) {
 func (s Submit) save(ctx context.Context, r access.Request, event access.Event, m asking) (access.Request, error) {
 	next := m.asker.Opens(r, m.now)
 	err := s.Store.Submit(ctx, r, event, next, m.Once)
+	if errors.Is(err, access.ErrFrozen) {
+		return access.Request{}, access.RefuseFrozen()
+	}
 	var duplicate *access.Duplicate
 	if err != nil && !errors.As(err, &duplicate) && !errors.Is(err, access.ErrStale) {
 		err = s.Store.Submit(ctx, r, event, next, m.Once)

@@ -43,7 +43,7 @@ type Handout struct {
 // credentials. After an error the caller tells the requester, and then calls Fail.
 //
 // Refusals: those of Person.RefusedToAsk, policy.Decide, Request.Order and STS.Assume,
-// unknown_keys_form, unknown_device, no_longer_approved, changed. Other errors: access.ErrBadOrder,
+// unknown_keys_form, unknown_device, no_longer_approved, frozen, changed. Other errors: access.ErrBadOrder,
 // access.ErrNotFound, ErrNotRequester.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err := o.Check(); err != nil {
@@ -67,6 +67,10 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	// A device that was removed meanwhile gets nothing. One that is removed from now on is
 	// named in the recorded session, so its removal ends the grant.
 	if err := s.checkAgain(ctx, o); err != nil {
+		return out, err
+	}
+	// A freeze that began while STS was asked holds for this session too.
+	if err := s.checkFreeze(ctx); err != nil {
 		return out, err
 	}
 	out.Credentials = credentials
@@ -94,6 +98,9 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		}
 		out.Target = vending.Target
 		err = s.Store.Save(ctx, next, event, onceOf(o))
+		if errors.Is(err, access.ErrFrozen) {
+			return out, vending, access.RefuseFrozen()
+		}
 		if errors.Is(err, access.ErrStale) {
 			continue
 		}
@@ -185,6 +192,7 @@ func (s Vend) order(
 		return refused(err)
 	}
 	// Nobody approved more than the role could do when it was asked for.
+	next.RoleARN = answer.Target.RoleARN()
 	target := answer.Target
 	target.AssumeRoles = target.AssumeRoles && next.AssumeRoles
 	target.MakeIdentities = target.MakeIdentities && next.MakeIdentities
@@ -227,6 +235,18 @@ func (s Vend) checkAgain(ctx context.Context, o access.Order) error {
 		return fmt.Errorf("load device %s: %w", o.Device, err)
 	}
 	return s.checkDevice(o, d)
+}
+
+// checkFreeze refuses while everything is frozen.
+func (s Vend) checkFreeze(ctx context.Context) error {
+	f, err := s.Store.Freeze(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("load the freeze: %w", err)
+	case f.On:
+		return access.RefuseFrozen()
+	}
+	return nil
 }
 
 // CheckDevice refuses a device that cannot be used now, under today's policy. Refusals:

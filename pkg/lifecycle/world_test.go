@@ -201,6 +201,22 @@ func (w *world) Save(ctx context.Context, next access.Request, event access.Even
 	return w.call("store:save", func() error { return w.store.Save(ctx, next, event, once) })
 }
 
+func (w *world) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
+	err = w.call("store:load", func() error { l, err = w.store.CutList(ctx, k); return err })
+	return l, err
+}
+
+func (w *world) SaveCut(
+	ctx context.Context, next access.Request, event access.Event, l access.CutList,
+) error {
+	return w.call("store:save", func() error { return w.store.SaveCut(ctx, next, event, l) })
+}
+
+func (w *world) Freeze(ctx context.Context) (f access.Freeze, err error) {
+	err = w.call("store:load", func() error { f, err = w.store.Freeze(ctx); return err })
+	return f, err
+}
+
 func (w *world) LoadForSubmit(ctx context.Context, user, once string) (d access.Directory, a access.Asker, err error) {
 	err = w.call("store:load", func() error {
 		d, a, err = w.store.LoadForSubmit(ctx, user, once)

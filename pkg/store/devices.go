@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -77,6 +78,12 @@ func DeviceItems(c access.DeviceChange, now time.Time) (devices, main []Item, er
 		main = append(main, item)
 	}
 	return devices, main, errors.Join(failed...)
+}
+
+// Pairs reports whether a change pairs a device, and must therefore not be saved while everything
+// is frozen.
+func Pairs(c access.DeviceChange) bool {
+	return slices.ContainsFunc(c.Devices, func(d access.Device) bool { return d.Version == 1 && d.Removed.IsZero() })
 }
 
 func ownedBy(l access.DeviceList, what, owner string) error {

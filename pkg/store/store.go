@@ -34,11 +34,13 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // checked by the condition of a write; 0 for events and unique keys
-	State     string    // of open requests, Owed for messages, Unsent for notices; "" keeps an item out of the index
+	State     string    // of open requests, Owed, Unsent or Cutting; "" keeps an item out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
 	Due       time.Time // items with a State: the next time at which something must happen
 	ExpiresAt time.Time // after this time DynamoDB may delete the item; zero means never
+	Cut       string    // events that order a cut: the cut list, as access.CutKey writes it
+	Frozen    bool      // the freeze, while it is on
 }
 
 // EventPrefix is the prefix of the sort keys of events.
@@ -48,6 +50,16 @@ const EventPrefix = "event#"
 // events and notices to notify, and nothing else.
 const StreamFilter = `{"eventName":["INSERT"],"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"` + EventPrefix +
 	`"},"` + NoticeSort + `"]}}}}`
+
+// CutFilter is the filter of cut's stream mapping in template.yaml. It passes the events that
+// order a cut, and nothing else.
+const CutFilter = `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"cut":{"S":[{"exists":true}]}}}}`
+
+// CutListPrefix is the prefix of the partition keys of cut lists.
+const CutListPrefix = "cut#"
+
+// CutListKey returns the partition key of the cut list of a role.
+func CutListKey(k access.CutKey) string { return CutListPrefix + k.String() }
 
 // OnceKey returns the partition key of a unique key.
 func OnceKey(key string) string { return "once#" + key }
@@ -83,9 +95,10 @@ func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 // RequestSort, MessagesSort, OnceSort, AskerSort and NoticeSort are the sort keys of a
 // request, of its posted messages, of a unique key, of the record that limits one person
 // and of a notice.
-// DirectoryKey, ReadingKey, ProblemsKey and BuildsKey are both the partition key and
+// CutSort is that of a cut list.
+// DirectoryKey, ReadingKey, ProblemsKey, BuildsKey and FreezeKey are both the partition key and
 // the sort key of the directory, of the progress of reading people from Slack, of the
-// problems that operators were told about, and of the builds that have run.
+// problems that operators were told about, of the builds that have run, and of the freeze.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
@@ -96,6 +109,8 @@ const (
 	ReadingKey   = "reading"
 	ProblemsKey  = "problems"
 	BuildsKey    = "builds"
+	CutSort      = "cut"
+	FreezeKey    = "freeze"
 )
 
 // RequestItem returns the stored form of a request.
@@ -110,7 +125,37 @@ func RequestItem(r access.Request) (Item, error) {
 
 // EventItem returns the stored form of an event.
 func EventItem(e access.Event) (Item, error) {
-	return newItem(RequestKey(e.Request), fmt.Sprintf("%s%06d", EventPrefix, e.Seq), e)
+	item, err := newItem(RequestKey(e.Request), fmt.Sprintf("%s%06d", EventPrefix, e.Seq), e)
+	if e.Cut == access.CutEnding {
+		item.Cut = access.CutKey{Account: e.Account, Role: e.Role}.String()
+	}
+	return item, err
+}
+
+// Cutting is the State of a cut list with something on it. No request has this state.
+const Cutting = "cut"
+
+// CutListItem returns the stored form of a cut list.
+func CutListItem(l access.CutList) (Item, error) {
+	item, err := newItem(CutListKey(access.CutKey{Account: l.Account, Role: l.Role}), CutSort, l)
+	item.Version = l.Version
+	if due, ok := l.Due(); ok {
+		item.State, item.Due = Cutting, due
+	}
+	return item, err
+}
+
+// FreezeItem returns the stored form of the freeze.
+func FreezeItem(f access.Freeze) (Item, error) {
+	item, err := newItem(FreezeKey, FreezeKey, f)
+	item.Version, item.Frozen = f.Version, f.On
+	return item, err
+}
+
+// Gives reports whether a move gives access, and must therefore not be saved while everything is
+// frozen: it makes a request active, or records an intent to vend.
+func Gives(e access.Event) bool {
+	return e.To == access.Active && (e.From != access.Active || e.Outcome == access.Ordered)
 }
 
 // Owed is the State of a request's messages while Slack has not accepted all of
@@ -189,6 +234,17 @@ func MoveItems(next access.Request, event access.Event, once string, now time.Ti
 	return append(items, key), errors.Join(err, err2, err3)
 }
 
+// CutItems returns the items that a move writes which orders a cut: those of MoveItems and, last,
+// the cut list. It refuses a list of another role, or without the request.
+func CutItems(next access.Request, event access.Event, l access.CutList, now time.Time) ([]Item, error) {
+	items, err := MoveItems(next, event, "", now)
+	if l.Account != next.Account || l.Role != next.Role || !l.Has(next.ID, time.Time{}) {
+		return nil, errors.Join(err, fmt.Errorf("request %s is not on the cut list of %s", next.ID, next.CutKey()))
+	}
+	list, err2 := CutListItem(l)
+	return append(items, list), errors.Join(err, err2)
+}
+
 // SubmitItems returns the items that a new request writes in one transaction: those
 // of MoveItems and, last, the record that limits the requester.
 func SubmitItems(r access.Request, event access.Event, a access.Asker, once string, now time.Time) ([]Item, error) {
@@ -248,6 +304,16 @@ func NoticeOf(record events.DynamoDBEventRecord) (id string, ok bool) {
 	return strings.CutPrefix(pk.String(), NoticeKey(""))
 }
 
+// CutOrderOf reads from a stream record which cut list an event put its grant on. ok is false if
+// the record is about something else.
+func CutOrderOf(record events.DynamoDBEventRecord) (k access.CutKey, ok bool) {
+	text := record.Change.NewImage["cut"]
+	if record.EventName != string(events.DynamoDBOperationTypeInsert) || text.DataType() != events.DataTypeString {
+		return access.CutKey{}, false
+	}
+	return access.CutKeyOf(text.String())
+}
+
 // EventOf reads an event from a stream record. ok is false if the record is about
 // something else.
 func EventOf(record events.DynamoDBEventRecord) (e access.Event, ok bool, err error) {
@@ -281,6 +347,12 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	}
 	if !i.Due.IsZero() {
 		image["due"] = events.NewStringAttribute(TimeKey(i.Due))
+	}
+	if i.Cut != "" {
+		image["cut"] = events.NewStringAttribute(i.Cut)
+	}
+	if i.Frozen {
+		image["frozen"] = events.NewStringAttribute("true")
 	}
 	if !i.ExpiresAt.IsZero() {
 		image["forget"] = events.NewNumberAttribute(strconv.FormatInt(i.ExpiresAt.Unix(), 10))

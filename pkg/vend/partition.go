@@ -3,15 +3,13 @@ package vend
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
 // partition is a part of AWS. Partitions share neither accounts nor credentials nor host names (docs/facts.md#b2).
 type partition struct {
-	id       string // second part of its ARNs
-	regions  string // prefix of its regions' names
+	id       string // second part of its ARNs (access.Partition)
 	signIn   string // host of its federation endpoint
 	bare     string // the region whose federation host has no prefix; "" if no host has a prefix
 	console  string // host of its console
@@ -19,10 +17,10 @@ type partition struct {
 }
 
 var partitions = [...]partition{
-	{"aws-cn", "cn-", "signin.amazonaws.cn", "cn-north-1", "console.amazonaws.cn", false},
-	{"aws-us-gov", "us-gov-", "signin.amazonaws-us-gov.com", "us-gov-west-1", "console.amazonaws-us-gov.com", false},
-	{"aws-eusc", "eusc-", "signin.amazonaws-eusc.eu", "", "console.amazonaws-eusc.eu", false},
-	{"aws", "", "signin.aws.amazon.com", "us-east-1", "console.aws.amazon.com", true},
+	{"aws-cn", "signin.amazonaws.cn", "cn-north-1", "console.amazonaws.cn", false},
+	{"aws-us-gov", "signin.amazonaws-us-gov.com", "us-gov-west-1", "console.amazonaws-us-gov.com", false},
+	{"aws-eusc", "signin.amazonaws-eusc.eu", "", "console.amazonaws-eusc.eu", false},
+	{"aws", "signin.aws.amazon.com", "us-east-1", "console.aws.amazon.com", true},
 }
 
 var (
@@ -37,8 +35,8 @@ func partitionOf(region string) (partition, error) {
 		return partition{}, fmt.Errorf("region %q is not known", region)
 	}
 	for _, p := range partitions {
-		if strings.HasPrefix(region, p.regions) {
-			return p, nil // the prefix of the last one fits every region
+		if p.id == access.Partition(region) {
+			return p, nil
 		}
 	}
 	return partition{}, fmt.Errorf("region %q is not known", region)
@@ -63,8 +61,7 @@ func (p partition) consoleHost(region string) string {
 // roleARN is the ARN of the target role, with its path. Policies treat it as a pattern, so characters that could be
 // read as a wildcard or a variable are refused.
 func roleARN(t access.Target) (string, error) {
-	p, err := partitionOf(t.Region)
-	if err != nil {
+	if _, err := partitionOf(t.Region); err != nil {
 		return "", err
 	}
 	for _, part := range [...]struct {
@@ -78,7 +75,7 @@ func roleARN(t access.Target) (string, error) {
 	if len(t.Path) > 512 {
 		return "", fmt.Errorf("the path has %d characters, and IAM allows 512", len(t.Path))
 	}
-	return "arn:" + p.id + ":iam::" + t.Account + ":role" + t.Path + t.Role, nil
+	return t.RoleARN(), nil
 }
 
 var (

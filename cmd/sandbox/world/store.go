@@ -74,6 +74,22 @@ func (s countedStore) Save(ctx context.Context, next access.Request, event acces
 	return s.write(ctx, func() error { return s.Store.Save(ctx, next, event, once) })
 }
 
+func (s countedStore) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
+	err = s.read(ctx, func() error { l, err = s.Store.CutList(ctx, k); return err })
+	return l, err
+}
+
+func (s countedStore) SaveCut(
+	ctx context.Context, next access.Request, event access.Event, l access.CutList,
+) error {
+	return s.write(ctx, func() error { return s.Store.SaveCut(ctx, next, event, l) })
+}
+
+func (s countedStore) Freeze(ctx context.Context) (f access.Freeze, err error) {
+	err = s.read(ctx, func() error { f, err = s.Store.Freeze(ctx); return err })
+	return f, err
+}
+
 func (s countedStore) LoadForSubmit(
 	ctx context.Context, user, once string,
 ) (d access.Directory, a access.Asker, err error) {

@@ -83,6 +83,18 @@ var brokenCalls = map[string]struct {
 	"a device without its condition": {dropCondition("device"), []string{
 		"a person's devices are changed together or not at all",
 	}},
+	"the cut list without its condition": {dropCondition("cut"), []string{
+		"a grant and the cut list that it is on are written together or not at all",
+		"concurrent cuts of one role: no name is lost",
+	}},
+	"no cut list": {dropItem("cut"), []string{
+		"a grant and the cut list that it is on are written together or not at all",
+	}},
+	"no condition on the freeze": {func(c *call) {
+		if c.op == "TransactWriteItems" {
+			c.body["TransactItems"] = c.puts()
+		}
+	}, []string{"nothing is given while everything is frozen"}},
 	"no notice": {dropItem("notice"), []string{"a new notice is in the stream once"}},
 	"no device": {dropItem("device"), []string{"devices, codes and lists come back as they were saved"}},
 	"lists in reverse order": {func(c *call) {

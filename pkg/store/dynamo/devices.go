@@ -87,7 +87,8 @@ func (s *Store) readDevices(ctx context.Context, k key, out any) error {
 }
 
 // SaveDevices writes one move of a person's devices, all or nothing. Errors:
-// access.ErrStale unless the stored version of each part is the one before, access.ErrNewer.
+// access.ErrStale unless the stored version of each part is the one before, access.ErrNewer,
+// access.ErrFrozen for a pairing while everything is frozen.
 // After any other error the write may have been done.
 func (s *Store) SaveDevices(ctx context.Context, c access.DeviceChange) error {
 	devices, main, err := store.DeviceItems(c, s.now())
@@ -95,7 +96,7 @@ func (s *Store) SaveDevices(ctx context.Context, c access.DeviceChange) error {
 		err = errNoDevices
 	}
 	if err == nil {
-		err = s.commitAll(ctx, puts{s.devices, devices}, puts{s.table, main})
+		err = s.commitAll(ctx, store.Pairs(c), puts{s.devices, devices}, puts{s.table, main})
 	}
 	if err != nil {
 		return fmt.Errorf("save the devices of %s: %w", c.List.Owner, err)
@@ -103,10 +104,11 @@ func (s *Store) SaveDevices(ctx context.Context, c access.DeviceChange) error {
 	return nil
 }
 
-// commitAll writes items of more than one table, all or none.
-func (s *Store) commitAll(ctx context.Context, all ...puts) error {
+// commitAll writes items, also of more than one table, all or none; if gives is set, not while
+// everything is frozen.
+func (s *Store) commitAll(ctx context.Context, gives bool, all ...puts) error {
 	for attempt := 1; ; attempt++ {
-		reasons, err := s.transact(ctx, all...)
+		reasons, err := s.transact(ctx, gives, all...)
 		failed := slices.IndexFunc(reasons, conditionFailed)
 		switch {
 		case err == nil:
@@ -117,6 +119,8 @@ func (s *Store) commitAll(ctx context.Context, all ...puts) error {
 			if err := backOff(ctx, attempt); err != nil {
 				return err
 			}
+		case gives && failed == len(reasons)-1:
+			return access.ErrFrozen
 		case failed >= 0:
 			return staleOrNewer(reasons[failed].Item)
 		case conflict(reasons):

@@ -7,7 +7,8 @@
 // index, on TTL, or on a read that may be stale. An item that a newer version of the
 // software wrote is refused (access.ErrNewer).
 //
-// The package needs dynamodb:PutItem and dynamodb:BatchGetItem on the table and
+// The package needs dynamodb:PutItem, dynamodb:ConditionCheckItem (for moves that give access)
+// and dynamodb:BatchGetItem on the table and
 // dynamodb:Query on its indexes, dynamodb:GetItem on the table of devices and, to change
 // them, dynamodb:PutItem on it, and nothing else. It never deletes an item.
 package dynamo
@@ -161,6 +162,38 @@ func (s *Store) Builds(ctx context.Context) (b access.Builds, err error) {
 		err = found.decode(buildsKey, &b)
 	}
 	return b, err
+}
+
+// CutList reads the cut list of a role consistently; it is zero if it was never written.
+// Errors: access.ErrNewer.
+func (s *Store) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
+	found, err := s.read(ctx, cutListKey(k))
+	if err == nil {
+		err = found.decode(cutListKey(k), &l)
+	}
+	return l, err
+}
+
+// DueCuts returns at most limit cut lists that are due at now, the longest overdue first. The
+// index may lag as in Due.
+func (s *Store) DueCuts(ctx context.Context, now time.Time, limit int) (keys []access.CutKey, err error) {
+	due, err := s.due(ctx, now, limit, store.CutListPrefix, store.Cutting)
+	for _, text := range due {
+		if k, ok := access.CutKeyOf(text); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, err
+}
+
+// Freeze reads the freeze consistently; it is zero if there was never one. Errors:
+// access.ErrNewer.
+func (s *Store) Freeze(ctx context.Context) (f access.Freeze, err error) {
+	found, err := s.read(ctx, freezeKey)
+	if err == nil {
+		err = found.decode(freezeKey, &f)
+	}
+	return f, err
 }
 
 // Due returns the ids of at most limit requests that are due at now, the longest

@@ -58,7 +58,7 @@ func (m *meter) count(op string, asked, said []byte, done bool) {
 	m.Calls[op]++
 	var in struct {
 		Item          attributes
-		TransactItems []struct{ Put struct{ Item attributes } }
+		TransactItems []struct{ Put *struct{ Item attributes } }
 	}
 	_ = json.Unmarshal(asked, &in) // reads have no items
 	switch op {
@@ -66,6 +66,10 @@ func (m *meter) count(op string, asked, said []byte, done bool) {
 		m.put(in.Item, 1, done)
 	case "TransactWriteItems":
 		for _, one := range in.TransactItems {
+			if one.Put == nil { // a condition costs what a write of one unit costs
+				m.Write += 2
+				continue
+			}
 			m.put(one.Put.Item, 2, done)
 		}
 	default:

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	smithytime "github.com/aws/smithy-go/time"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
@@ -24,12 +25,15 @@ var (
 	readingKey   = key{store.ReadingKey, store.ReadingKey}
 	problemsKey  = key{store.ProblemsKey, store.ProblemsKey}
 	buildsKey    = key{store.BuildsKey, store.BuildsKey}
+	freezeKey    = key{store.FreezeKey, store.FreezeKey}
 )
 
 func requestKey(id string) key  { return key{store.RequestKey(id), store.RequestSort} }
 func askerKey(user string) key  { return key{store.AskerKey(user), store.AskerSort} }
 func onceKey(once string) key   { return key{store.OnceKey(once), store.OnceSort} }
 func messagesKey(id string) key { return key{store.RequestKey(id), store.MessagesSort} }
+
+func cutListKey(k access.CutKey) key { return key{store.CutListKey(k), store.CutSort} }
 
 // items are the items that a read found.
 type items map[key]store.Item

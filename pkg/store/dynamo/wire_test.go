@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -90,7 +91,7 @@ func answer(status int, body string) *http.Response {
 // puts returns the items of a transaction.
 func (c *call) puts() []any {
 	puts, _ := c.body["TransactItems"].([]any)
-	return puts
+	return slices.DeleteFunc(slices.Clone(puts), func(item any) bool { return item.(map[string]any)["Put"] == nil })
 }
 
 // put returns the Put of an item of a transaction.

@@ -17,8 +17,9 @@ import (
 // Save writes a request, its event and, if once is not empty, the unique key once:
 // all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
-// access.ErrNewer if a newer version of the software wrote the stored item. After any
-// other error the write may have been done.
+// access.ErrNewer if a newer version of the software wrote the stored item,
+// access.ErrFrozen if the move gives access while everything is frozen. After any other error
+// the write may have been done.
 //
 // If an answer is lost, the SDK repeats the call with the same ClientRequestToken,
 // and DynamoDB returns the result of the first call. So a move is never applied
@@ -28,7 +29,18 @@ import (
 func (s *Store) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
 	if err == nil {
-		err = s.commit(ctx, items, once)
+		err = s.commit(ctx, items, once, store.Gives(event))
+	}
+	return wrapSave(next.ID, err)
+}
+
+// SaveCut writes a request and its event as Save does, and with them the cut list that the
+// request is on. Errors: as Save; access.ErrStale also if the stored list is not the version
+// before l's.
+func (s *Store) SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error {
+	items, err := store.CutItems(next, event, l, s.now())
+	if err == nil {
+		err = s.commitAll(ctx, false, puts{s.table, items})
 	}
 	return wrapSave(next.ID, err)
 }
@@ -41,7 +53,7 @@ func (s *Store) Submit(
 ) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
 	if err == nil {
-		err = s.commit(ctx, items, once)
+		err = s.commit(ctx, items, once, store.Gives(event))
 	}
 	return wrapSave(r.ID, err)
 }
@@ -56,10 +68,10 @@ func wrapSave(id string, err error) error {
 }
 
 // commit writes the items of a move, all or none. If once is not empty, the third
-// item is the unique key.
-func (s *Store) commit(ctx context.Context, items []store.Item, once string) error {
+// item is the unique key. A move that gives access is refused while everything is frozen.
+func (s *Store) commit(ctx context.Context, items []store.Item, once string, gives bool) error {
 	for attempt := 1; ; attempt++ {
-		reasons, err := s.transact(ctx, puts{s.table, items})
+		reasons, err := s.transact(ctx, gives, puts{s.table, items})
 		switch {
 		case err == nil:
 			return nil
@@ -73,6 +85,8 @@ func (s *Store) commit(ctx context.Context, items []store.Item, once string) err
 			}
 		case conditionFailed(reasons[0]):
 			return staleOrNewer(reasons[0].Item)
+		case gives && conditionFailed(reasons[len(reasons)-1]):
+			return access.ErrFrozen
 		case items[len(items)-1].SK == store.AskerSort && conditionFailed(reasons[len(items)-1]):
 			return staleOrNewer(reasons[len(items)-1].Item)
 		case conflict(reasons):
@@ -89,10 +103,10 @@ type puts struct {
 	items []store.Item
 }
 
-// transact writes items in one transaction, each on its condition. If DynamoDB
-// cancelled the transaction, nothing was written, and there is one reason for each
-// item.
-func (s *Store) transact(ctx context.Context, all ...puts) ([]types.CancellationReason, error) {
+// transact writes items in one transaction, each on its condition, and if gives is set on the
+// condition that nothing is frozen, which is checked last. If DynamoDB cancelled the
+// transaction, nothing was written, and there is one reason for each item, and for the freeze.
+func (s *Store) transact(ctx context.Context, gives bool, all ...puts) ([]types.CancellationReason, error) {
 	// The SDK writes its token into the input, so each attempt needs a new input.
 	in := &dynamodb.TransactWriteItemsInput{}
 	for _, into := range all {
@@ -105,12 +119,44 @@ func (s *Store) transact(ctx context.Context, all ...puts) ([]types.Cancellation
 			}})
 		}
 	}
+	if gives {
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: &s.table, Key: map[string]types.AttributeValue{
+				"pk": text(store.FreezeKey), "sk": text(store.FreezeKey),
+			},
+			ConditionExpression: aws.String("attribute_not_exists(frozen)"),
+		}})
+	}
 	_, err := s.client.TransactWriteItems(ctx, in)
 	var cancelled *types.TransactionCanceledException
 	if errors.As(err, &cancelled) && len(cancelled.CancellationReasons) == len(in.TransactItems) {
 		return cancelled.CancellationReasons, err
 	}
 	return nil, err
+}
+
+// SaveCutList writes a cut list. Errors: as SaveDirectory.
+func (s *Store) SaveCutList(ctx context.Context, next access.CutList) error {
+	item, err := store.CutListItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save the cut list of %s %s: %w", next.Account, next.Role, err)
+	}
+	return nil
+}
+
+// SaveFreeze writes the freeze. Errors: as SaveDirectory.
+func (s *Store) SaveFreeze(ctx context.Context, next access.Freeze) error {
+	item, err := store.FreezeItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save the freeze: %w", err)
+	}
+	return nil
 }
 
 // SaveDirectory writes the directory. Errors: access.ErrStale unless the stored

@@ -41,7 +41,8 @@ func (s *Store) readDevices(pk, sk string, out any) error {
 }
 
 // SaveDevices writes one move of a person's devices, all or nothing. Errors:
-// access.ErrStale unless the stored version of each part is the one before, access.ErrNewer.
+// access.ErrStale unless the stored version of each part is the one before, access.ErrNewer,
+// access.ErrFrozen for a pairing while everything is frozen.
 func (s *Store) SaveDevices(_ context.Context, c access.DeviceChange) error {
 	devices, main, err := store.DeviceItems(c, s.now())
 	if err != nil {
@@ -58,6 +59,9 @@ func (s *Store) SaveDevices(_ context.Context, c access.DeviceChange) error {
 		if err := s.checkVersion(item); err != nil {
 			return err
 		}
+	}
+	if store.Pairs(c) && s.frozen() {
+		return fmt.Errorf("save devices: %w", access.ErrFrozen)
 	}
 	for _, item := range devices {
 		s.devices[keyOf(item)] = item

@@ -82,10 +82,56 @@ func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
 // Save writes a request, its event and, if once is not empty, the unique key once:
 // all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
-// access.ErrNewer if a newer version of the software wrote the stored item.
+// access.ErrNewer if a newer version of the software wrote the stored item,
+// access.ErrFrozen if the move gives access while everything is frozen.
 func (s *Store) Save(_ context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
-	return s.commit(items, err, once)
+	return s.commit(items, err, once, store.Gives(event))
+}
+
+// SaveCut writes a request and its event as Save does, and with them the cut list that the
+// request is on. Errors: as Save; access.ErrStale also if the stored list is not the version
+// before l's.
+func (s *Store) SaveCut(_ context.Context, next access.Request, event access.Event, l access.CutList) error {
+	items, err := store.CutItems(next, event, l, s.now())
+	return s.commit(items, err, "", false)
+}
+
+// CutList reads the cut list of a role; it is zero if it was never written. Errors:
+// access.ErrNewer.
+func (s *Store) CutList(_ context.Context, k access.CutKey) (l access.CutList, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.CutListKey(k), store.CutSort, &l)
+	return l, err
+}
+
+// SaveCutList writes a cut list. Errors: as SaveDirectory.
+func (s *Store) SaveCutList(_ context.Context, next access.CutList) error {
+	return s.replace(store.CutListItem(next))
+}
+
+// DueCuts returns at most limit cut lists that are due at now, the longest overdue first.
+func (s *Store) DueCuts(_ context.Context, now time.Time, limit int) (keys []access.CutKey, err error) {
+	for _, text := range s.due(store.CutSort, store.CutListPrefix, now, limit) {
+		if k, ok := access.CutKeyOf(text); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// Freeze reads the freeze; it is zero if there was never one. Errors: access.ErrNewer.
+func (s *Store) Freeze(_ context.Context) (f access.Freeze, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.FreezeKey, store.FreezeKey, &f)
+	return f, err
+}
+
+// SaveFreeze writes the freeze. Errors: as SaveDirectory.
+func (s *Store) SaveFreeze(_ context.Context, next access.Freeze) error {
+	return s.replace(store.FreezeItem(next))
 }
 
 // Submit writes a new request and its event as Save does, and with them next, the
@@ -93,11 +139,12 @@ func (s *Store) Save(_ context.Context, next access.Request, event access.Event,
 // request wrote that record meanwhile.
 func (s *Store) Submit(_ context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
-	return s.commit(items, err, once)
+	return s.commit(items, err, once, store.Gives(event))
 }
 
-// commit writes the items of a move: all or none.
-func (s *Store) commit(items []store.Item, err error, once string) error {
+// commit writes the items of a move: all or none. A move that gives access is refused while
+// everything is frozen.
+func (s *Store) commit(items []store.Item, err error, once string, gives bool) error {
 	if err != nil {
 		return fmt.Errorf("save a request: %w", err)
 	}
@@ -115,6 +162,9 @@ func (s *Store) commit(items []store.Item, err error, once string) error {
 		if err := s.checkVersion(item); err != nil {
 			return err
 		}
+	}
+	if gives && s.frozen() {
+		return fmt.Errorf("save a request: %w", access.ErrFrozen)
 	}
 	if _, found := s.items[keyOf(items[1])]; found {
 		return fmt.Errorf("save a request: %s %s exists already", items[1].PK, items[1].SK)
@@ -371,6 +421,8 @@ func (s *Store) read(pk, sk string, out any) error {
 	}
 	return item.Decode(out)
 }
+
+func (s *Store) frozen() bool { return s.items[key{store.FreezeKey, store.FreezeKey}].Frozen }
 
 func (s *Store) checkUnused(once string) error {
 	item, found := s.items[key{store.OnceKey(once), store.OnceSort}]

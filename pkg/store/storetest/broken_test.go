@@ -77,6 +77,11 @@ type brokenStore struct {
 	saveDevices   func(ctx context.Context, change access.DeviceChange) error
 	saveNotice    func(ctx context.Context, next access.Notice) error
 	notices       func(ctx context.Context, now time.Time, limit int) ([]string, error)
+	saveCut       saveCutFunc
+	saveCutList   func(ctx context.Context, next access.CutList) error
+	dueCuts       func(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
+	freeze        func(ctx context.Context) (access.Freeze, error)
+	saveFreeze    func(ctx context.Context, next access.Freeze) error
 }
 
 func (s brokenStore) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
@@ -352,12 +357,22 @@ var brokenStores = map[string]func(m *memory.Store) brokenStore{
 			return access.Device{ID: id}, nil
 		}}
 	},
-	"devices, codes and lists come back as they were saved": brokenDevices(forgetsTheRemoval),
-	"a person's devices are changed together or not at all": brokenDevices(writesTheNoticeOfAStaleChange),
-	"parts of somebody else's devices are refused":          brokenDevices(correctsTheOwner),
-	"devices of a newer version are refused":                brokenDevices(overwritesNewerDevices),
-	"a new notice is in the stream once":                    brokenDevices(leavesTheNoticeOut),
-	"concurrent pairings by one code: one device":           brokenDevices(comparesDevicesThenWrites),
+	"devices, codes and lists come back as they were saved":                     brokenDevices(forgetsTheRemoval),
+	"a person's devices are changed together or not at all":                     brokenDevices(writesTheNoticeOfAStaleChange),
+	"parts of somebody else's devices are refused":                              brokenDevices(correctsTheOwner),
+	"devices of a newer version are refused":                                    brokenDevices(overwritesNewerDevices),
+	"a new notice is in the stream once":                                        brokenDevices(leavesTheNoticeOut),
+	"concurrent pairings by one code: one device":                               brokenDevices(comparesDevicesThenWrites),
+	"an empty store has no cuts and is not frozen":                              brokenCuts(isFrozenFromTheStart),
+	"a grant and the cut list that it is on are written together or not at all": brokenCuts(writesTheListAfterwards),
+	"a cut list without the request, or of another role, is refused":            brokenCuts(takesAnyList),
+	"cut lists have their own versions":                                         brokenCuts(overwritesLists),
+	"cut lists are listed by time until they are empty":                         brokenCuts(listsTheLatestFirst),
+	"only an event that orders a cut passes the filter of cut's mapping":        brokenCuts(ordersNoCut),
+	"concurrent cuts of one role: no name is lost":                              brokenCuts(losesNames),
+	"nothing is given while everything is frozen":                               brokenCuts(neverFreezes),
+	"everything else goes on while it is frozen":                                brokenCuts(freezesEverything),
+	"the freeze has its own versions":                                           brokenCuts(overwritesTheFreeze),
 	"notices have their own versions": func(m *memory.Store) brokenStore {
 		return brokenStore{saveNotice: func(_ context.Context, next access.Notice) error {
 			item, err := store.NoticeItem(next)

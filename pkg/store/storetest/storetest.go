@@ -46,6 +46,12 @@ type Store interface {
 	PairingCode(ctx context.Context, key string) (access.PairingCode, error)
 	DeviceList(ctx context.Context, owner string) (access.DeviceList, error)
 	SaveDevices(ctx context.Context, change access.DeviceChange) error
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error
+	SaveCutList(ctx context.Context, next access.CutList) error
+	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
+	Freeze(ctx context.Context) (access.Freeze, error)
+	SaveFreeze(ctx context.Context, next access.Freeze) error
 	Notice(ctx context.Context, id string) (access.Notice, error)
 	SaveNotice(ctx context.Context, next access.Notice) error
 	Notices(ctx context.Context, now time.Time, limit int) ([]string, error)
@@ -118,7 +124,7 @@ func Checks() []Check {
 		{"concurrent submissions of one form: one request", concurrentForms},
 		{"concurrent submissions of one person: one winner for each version", concurrentSubmissions},
 		{"concurrent writers of the directory: one winner for each version", concurrentDirectoryWriters},
-	}, deviceChecks()...)
+	}, append(deviceChecks(), cutChecks()...)...)
 }
 
 var (

@@ -1,0 +1,241 @@
+package access
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// This file says how sessions that are still alive are ended when their grant is revoked or
+// given back: the names of the grant's sessions are put on the cut list of their IAM role, and
+// functions/cut writes a deny for each name into that role's policy (docs/design.md#4.4).
+
+// CutState says whether the sessions of a revoked or ended grant are denied. The zero value
+// means that there were none to deny.
+type CutState string
+
+// The states of a cut.
+const (
+	CutEnding CutState = "ending" // the deny has been ordered, and is not known to be there
+	CutDone   CutState = "done"   // the deny was read back from the role
+)
+
+// UnansweredLife is how long an intent to vend without an answer counts as a live session: STS
+// gives at most an hour, and a minute is added for the call and for clocks that differ.
+const UnansweredLife = time.Hour + time.Minute
+
+// System is the actor of what the product does by itself, apart from the moves of Clock.
+var System = Person{ID: "system", Name: "aws-access"}
+
+// CutList is what is to be denied in one IAM role: the names of sessions whose grants were
+// revoked or given back. It is one item, so that a reader sees all names or none.
+type CutList struct {
+	Version       int
+	Account, Role string
+	RoleARN       string    // of the IAM role, with its path
+	Names         []CutName `json:",omitzero"`
+
+	// Whole is set if the names did not fit into the role's policies: every session that was
+	// issued before that time is denied, until WholeUntil.
+	Whole, WholeUntil time.Time `json:",omitzero"`
+
+	Tries   int       `json:",omitzero"` // that failed since the last one that worked
+	Failed  string    `json:",omitzero"` // a code of pkg/cut; "" if the last try worked
+	Since   time.Time `json:",omitzero"` // when the first of the failed tries was made
+	Checked time.Time `json:",omitzero"` // when the role's policy was last read and was right
+	NextTry time.Time `json:",omitzero"` // when the policy must be written or read next
+}
+
+// CutName is one grant on a cut list.
+type CutName struct {
+	Grant string    // id of the request, which the session name ends with
+	Until time.Time // when the last session of the grant has expired at STS
+	Done  time.Time `json:",omitzero"` // when the deny was first read back; zero before
+}
+
+// CutKey names a cut list.
+type CutKey struct{ Account, Role string }
+
+// Times of cuts.
+const (
+	// CheckCutEvery is how often a policy that was right is read again.
+	CheckCutEvery = time.Minute
+	// FirstCutRetry and MaxCutRetry limit how long a failed try is followed by the next one.
+	FirstCutRetry, MaxCutRetry = 5 * time.Second, 4 * time.Minute
+)
+
+// Add returns the next version of the list, with a grant whose sessions are to be denied until
+// a time. A grant that is on the list already keeps the later of both times, and counts as not
+// denied if that is a later one than before.
+func (l CutList) Add(r Request, until, now time.Time) CutList {
+	next := l.next()
+	next.Account, next.Role, next.NextTry = r.Account, r.Role, now
+	if r.RoleARN != "" {
+		next.RoleARN = r.RoleARN
+	}
+	i := slices.IndexFunc(next.Names, func(n CutName) bool { return n.Grant == r.ID })
+	if i < 0 {
+		next.Names = append(next.Names, CutName{Grant: r.ID, Until: until})
+	} else if next.Names[i].Until.Before(until) {
+		next.Names[i].Until, next.Names[i].Done = until, time.Time{}
+	}
+	return next
+}
+
+// Has reports whether a grant is on the list at least until a time.
+func (l CutList) Has(grant string, until time.Time) bool {
+	return slices.ContainsFunc(l.Names, func(n CutName) bool { return n.Grant == grant && !n.Until.Before(until) })
+}
+
+// Live returns the names that are not over at now.
+func (l CutList) Live(now time.Time) (live []CutName) {
+	for _, n := range l.Names {
+		if now.Before(n.Until) {
+			live = append(live, n)
+		}
+	}
+	return live
+}
+
+// Worked returns the next version of the list after the role's policy was read back. grants are
+// those whose deny is in it.
+func (l CutList) Worked(grants []string, now time.Time) CutList {
+	next := l.next()
+	for i, n := range next.Names {
+		if n.Done.IsZero() && slices.Contains(grants, n.Grant) {
+			next.Names[i].Done = now
+		}
+	}
+	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(CheckCutEvery)
+	return next
+}
+
+// FailedWith returns the next version of the list after a try that failed.
+func (l CutList) FailedWith(code string, now time.Time) CutList {
+	next := l.next()
+	if next.Tries == 0 {
+		next.Since = now
+	}
+	wait := FirstCutRetry << min(next.Tries, 10)
+	next.Tries++
+	next.Failed, next.NextTry = code, now.Add(min(wait, MaxCutRetry))
+	return next
+}
+
+func (l CutList) next() CutList {
+	l.Version++
+	l.Names = slices.Clone(l.Names)
+	return l
+}
+
+// Cleared returns the next version of the list after the denies that are over at now were taken
+// out of the role's policy, without their names. Until then they keep the list due.
+func (l CutList) Cleared(now time.Time) CutList {
+	next := l.next()
+	next.Names = next.Live(now)
+	if !now.Before(next.WholeUntil) {
+		next.Whole, next.WholeUntil = time.Time{}, time.Time{}
+	}
+	return next
+}
+
+// Due returns when the role's policy must be written or read next; ok is false if nothing is on
+// the list.
+func (l CutList) Due() (at time.Time, ok bool) {
+	if len(l.Names) == 0 && l.Whole.IsZero() {
+		return time.Time{}, false
+	}
+	return l.NextTry, true
+}
+
+// String is how an event names the list that it put its grant on.
+func (k CutKey) String() string { return k.Account + "#" + k.Role }
+
+// CutKeyOf reads what CutKey.String wrote.
+func CutKeyOf(text string) (CutKey, bool) {
+	account, role, ok := strings.Cut(text, "#")
+	return CutKey{account, role}, ok && account != "" && role != ""
+}
+
+// CutKey names the list of the role of a request.
+func (r Request) CutKey() CutKey { return CutKey{r.Account, r.Role} }
+
+// MayActUntil returns when the last session of the grant has expired at STS, whatever its
+// session policy denies: issued ones, and intents that STS may have answered although nobody
+// knows. It is the zero time if there is none at now. Cuts last until then.
+func (r Request) MayActUntil(now time.Time) time.Time {
+	var last time.Time
+	for _, s := range r.Sessions {
+		if end := s.liveUntil(); end.After(now) && end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
+// liveUntil is LiveUntil, and for an intent without an answer the time until which one may live.
+func (s Session) liveUntil() time.Time {
+	if !s.Issued() {
+		return s.Ordered.Add(UnansweredLife)
+	}
+	return s.LiveUntil()
+}
+
+// cutting orders the cut of the grant's sessions, if there are any. The caller closes the grant
+// or has closed it, and writes the cut list in the same transaction.
+func (r Request) cutting(now time.Time) Request {
+	if r.MayActUntil(now).IsZero() {
+		return r
+	}
+	if r.Cut == "" {
+		r.CutSince = now
+	}
+	r.Cut = CutEnding
+	return r
+}
+
+// CutIsDone records that the deny of the grant's sessions was read back from their role.
+func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
+	next := r
+	next.Cut = CutDone
+	next, event, err := next.move(Cut, r.State, System, "", now)
+	event.Cut = CutDone
+	return next, event, err
+}
+
+// CutAgain orders the cut of a grant's sessions once more, such as when the deny was found to be
+// missing or was never ordered. Why says what was found.
+func (r Request) CutAgain(why string, now time.Time) (Request, Event, error) {
+	next, event, err := r.cutting(now).move(Cut, r.State, System, why, now)
+	event.Cut = next.Cut
+	return next, event, err
+}
+
+// RevokedFor is how long somebody whose grant was revoked may not ask for that role in that
+// account, unless a responder allows it.
+const RevokedFor = time.Hour
+
+// CheckRevokedLately refuses to ask for the same target as a grant that a person has revoked
+// shortly before. The product's own revocations (System) do not count: the policy decides then.
+//
+// Refusals: revoked_lately.
+func (r Request) CheckRevokedLately(now time.Time) error {
+	until := r.Closed.At.Add(RevokedFor)
+	if r.State != Revoked || r.Closed.By.ID == System.ID || !r.Lifted.IsZero() || !now.Before(until) {
+		return nil
+	}
+	return RefuseRevokedLately(r.Closed.By, until)
+}
+
+// Lift allows the requester of a revoked grant to ask again at once. The caller has checked that
+// by is a responder.
+//
+// Refusals: those of Person.Refused; those of StateRefusal unless the grant is revoked.
+func (r Request) Lift(by Person, now time.Time) (Request, Event, error) {
+	if refusal := by.Refused(); refusal != nil {
+		return r, Event{}, refusal
+	}
+	next := r
+	next.Lifted = now
+	return next.move(Lift, Revoked, by, "", now)
+}
