@@ -51,6 +51,7 @@ const (
 	CodeTimedOut        = "timed_out"
 	CodeExpired         = "expired"
 	CodeEnded           = "ended"
+	CodeRevoked         = "revoked"
 	CodeNotYourDevice   = "not_your_device"
 )
 
@@ -850,7 +851,7 @@ func RefuseEnded(c Closing) error {
 
 // RefuseRevoked is revoked.
 func RefuseRevoked(c Closing) error {
-	return refuse("revoked", "This access was revoked by "+c.byAndAt()+".", "Ask the person who revoked it.")
+	return refuse(CodeRevoked, "This access was revoked by "+c.byAndAt()+".", "Ask the person who revoked it.")
 }
 
 // RefuseUnknownState is unknown_state: a newer version wrote the state.

@@ -14,9 +14,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// The invariants of docs/design.md#4.1 to 4.3 hold for random sequences of actions, while
+// The invariants of docs/design.md#4.1 to 4.4 hold for random sequences of actions, while
 // groups, people and the policy change, and while calls fail or lose their answers. The
 // messages of this test begin with the number of the invariant. checkAssume checks those
 // of AssumeRole, simulation those of a step, and checkInvariants those of stored data.
@@ -51,10 +52,31 @@ func (p *simulation) move() {
 	what := rapid.SampledFrom([]string{
 		"submit", "submit", "approve", "approve", "approve", "approve", "deny", "cancel", "end", "revoke",
 		"vend", "vend", "vend", "vend", "vend", "tick", "tick", "pass", "pass", "people", "policy",
+		"lost", "lift", "freeze", "thaw", "cut",
 	}).Draw(p.rt, "move")
 	by := p.actor(what, id)
 	ctx := context.Background()
+	defer p.checkFreeze()()
 	switch what {
+	case "lost":
+		p.repeated(id, func() error {
+			return p.turn(id, func(r access.Request) (access.Request, access.Event, error) {
+				return r.RevokeLost("not a member any more", p.clock())
+			})
+		})
+	case "lift":
+		_ = p.turn(id, func(r access.Request) (access.Request, access.Event, error) {
+			return r.Lift(p.people[by], p.clock())
+		})
+	case "freeze", "thaw":
+		p.freezes(what == "freeze")
+	case "cut":
+		_ = p.turn(id, func(r access.Request) (access.Request, access.Event, error) {
+			if r.Cut != access.CutEnding {
+				return r, access.Event{}, errNoChange
+			}
+			return r.CutIsDone(p.clock())
+		})
 	case "submit":
 		p.submits(by)
 	case "approve":
@@ -133,9 +155,13 @@ func (p *simulation) submits(by string) {
 		0, time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 5 * time.Hour,
 	}).Draw(p.rt, "for")
 	once := fmt.Sprint("view:", rapid.IntRange(1, 6).Draw(p.rt, "once"))
+	revoked := p.revokedLately(by, role)
 	r, err := p.submit(by, role, length, once)
 	if err != nil {
 		return
+	}
+	if revoked != "" && !slices.Contains(p.ids, r.ID) {
+		p.t.Errorf("4.4.8: %s asked for %s again after %s was revoked", by, role, revoked)
 	}
 	if again, err := p.submit(by, role, length, once); err == nil && again.ID != r.ID {
 		p.t.Errorf("4.1.3: one form made %s and %s", r.ID, again.ID)
@@ -295,6 +321,7 @@ func (p *simulation) checkInvariants() {
 	current := make(map[string]string) // id of the pending or usable request, by person and role
 	for _, r := range p.store.All(context.Background()) {
 		p.checkHistory(r, events[r.ID])
+		p.checkCut(r)
 		if target := r.Requester.ID + r.Account + r.Role; r.State == access.Pending && p.clock().Before(r.AnswerBy) ||
 			r.Usable(p.clock()) {
 			if current[target] != "" {
@@ -325,7 +352,7 @@ func (p *simulation) checkHistory(r access.Request, events []access.Event) {
 			p.t.Errorf("4.1.2: event %d of %s has number %d and moves from %q, but the state was %q", i+1, r.ID, e.Seq, e.From,
 				state)
 		}
-		if state.Final() && e.Verb != access.Vend {
+		if state.Final() && !slices.Contains([]access.Verb{access.Vend, access.Cut, access.Lift}, e.Verb) {
 			p.t.Errorf("4.1.1: %s moved a request that was %s", e.Verb, state)
 		}
 		state = e.To
@@ -445,5 +472,95 @@ func TestVendMakesNoSessionIfTheIntentIsNotSaved(t *testing.T) {
 	out, err := w.order(r.ID, "U0DEV1", "o", access.Keys)
 	if !errors.Is(err, errDown) || len(w.assumed) != 0 || !out.Credentials.SecretKey.Empty() {
 		t.Errorf("with the table down: got %v and %d sessions, want its error and none", err, len(w.assumed))
+	}
+}
+
+// turn makes a move of a request through the steps, whatever it is.
+func (p *simulation) turn(
+	id string, turn func(access.Request) (access.Request, access.Event, error),
+) error {
+	_, err := p.step().move(context.Background(), id, func(m snapshot) (access.Request, access.Event, error) {
+		return turn(m.request)
+	})
+	return err
+}
+
+// revokedLately returns the id of a grant of this target that a person has revoked within the
+// last hour, "" if there is none that forbids asking again.
+func (p *simulation) revokedLately(by, role string) string {
+	for _, r := range p.store.All(context.Background()) {
+		if r.Requester.ID == by && r.Role == role && r.CheckRevokedLately(p.clock()) != nil {
+			return r.ID
+		}
+	}
+	return ""
+}
+
+func (p *simulation) freezes(on bool) {
+	ctx := context.Background()
+	f, err := p.store.Freeze(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	next, changed := f.End(p.clock())
+	if on {
+		next, changed = f.Start(p.people["U0SEC1"], "an incident", p.clock())
+	}
+	if !changed {
+		return
+	}
+	if err := p.store.SaveFreeze(ctx, next); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// checkFreeze remembers what gave access until now. The function that it returns checks that
+// nothing more did if everything was frozen all the time.
+func (p *simulation) checkFreeze() func() {
+	ctx := context.Background()
+	before, err := p.store.Freeze(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	gave, assumed := p.gave(), len(p.assumed)
+	return func() {
+		if after, err := p.store.Freeze(ctx); err != nil || !before.On || after.Version != before.Version {
+			return
+		}
+		if p.gave() != gave || len(p.assumed) != assumed {
+			p.t.Errorf("4.4.9: %d moves gave access while everything was frozen, and %d sessions were made",
+				p.gave()-gave, len(p.assumed)-assumed)
+		}
+	}
+}
+
+// gave counts the moves that made a request active or recorded an intent to vend.
+func (p *simulation) gave() (n int) {
+	for _, e := range p.store.Events() {
+		if store.Gives(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// checkCut checks that each session of a closed grant that STS has not ended is on the cut list
+// of its role, whether anybody knows of it or not.
+func (p *simulation) checkCut(r access.Request) {
+	if r.State != access.Ended && r.State != access.Revoked {
+		return
+	}
+	l, err := p.store.CutList(context.Background(), r.CutKey())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, s := range p.issued {
+		if s.grant == r.ID && s.expires.After(p.clock()) && !l.Has(r.ID, s.expires) {
+			p.t.Errorf("4.4.6: a session of %s, which is %s, lives until %s and is not on the cut list %+v",
+				r.ID, r.State, s.expires, l.Names)
+		}
+	}
+	if n := len(l.Names); n > 0 && r.Cut == "" && l.Has(r.ID, time.Time{}) {
+		p.t.Errorf("4.4.6: %s is on the cut list and does not say so", r.ID)
 	}
 }

@@ -61,6 +61,12 @@ func compiled(t tb, text string) *policy.Policy {
 	return p
 }
 
+// issuedSession is a session that STS has made.
+type issuedSession struct {
+	grant   string
+	expires time.Time
+}
+
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // world is everything that the steps need: the real store in memory, the real policy,
@@ -79,6 +85,7 @@ type world struct {
 
 	fault   func(call string) (before, after error) // nil for no faults; see call
 	assumed []access.Vending                        // the calls of AssumeRole that succeeded
+	issued  []issuedSession                         // what they made, whether anybody knows of it or not
 	keys    int                                     // how many access keys were made
 	changed time.Time                               // when groups or people last changed
 }
@@ -254,6 +261,7 @@ func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credenti
 		w.keys++
 		w.checkAssume(r, v)
 		w.assumed = append(w.assumed, v)
+		defer func() { w.issued = append(w.issued, issuedSession{v.Grant, c.Expires}) }()
 		c = access.Credentials{
 			AccessKeyID: fmt.Sprintf("ASIA%016d", w.keys),
 			SecretKey:   access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"),
