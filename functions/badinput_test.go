@@ -175,9 +175,12 @@ func confirmedBy(user, request string) func(*world) []byte {
 	return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackApprove, request, nil) }
 }
 
+// why is a reason in a form.
+var why = map[string]string{slackui.ActionReason: "a laptop is lost"}
+
 // revokedBy returns the form that confirms a revocation.
 func revokedBy(user string) func(*world) []byte {
-	return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackRevoke, theRequest, nil) }
+	return func(w *world) []byte { return w.sent(user, "V1", slackui.CallbackRevoke, theRequest, why) }
 }
 
 // badInput is input that is refused with a code.
@@ -260,8 +263,11 @@ var badInput = map[string]struct {
 		access.Pending, confirmedBy("U0LEAD1", theRequest+","+theRequest), "unknown_request",
 	},
 	"a person who is no approver confirms a revocation": {access.Active, revokedBy("U0DEV2"), "not_approver"},
-	"an outsider confirms a revocation":                 {access.Active, revokedBy("U0OUTSIDE"), "other_workspace"},
-	"a pending request is revoked":                      {access.Pending, revokedBy("U0LEAD1"), "still_pending"},
+	"a revocation without a reason": {access.Active, func(w *world) []byte {
+		return w.sent("U0LEAD1", "V1", slackui.CallbackRevoke, theRequest, map[string]string{slackui.ActionReason: " "})
+	}, "no_reason"},
+	"an outsider confirms a revocation": {access.Active, revokedBy("U0OUTSIDE"), "other_workspace"},
+	"a pending request is revoked":      {access.Pending, revokedBy("U0LEAD1"), "still_pending"},
 	"a form with a role not offered": {"", func(w *world) []byte {
 		return w.sent("U0DEV1", "V1", "ask", "", form("333333333333", "Operator", "1h"))
 	}, "unknown_account"},

@@ -20,8 +20,10 @@ import (
 // requester's own: they give a session to the requester alone, or end the access.
 func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) error {
 	switch in.Action.ID {
-	case slackui.ActionApprove, slackui.ActionDeny, slackui.ActionRevoke:
+	case slackui.ActionApprove, slackui.ActionDeny:
 		return h.decide(ctx, in)
+	case slackui.ActionRevoke:
+		return h.askWhy(ctx, in, p.receivedAt)
 	case slackui.ActionCancel, slackui.ActionEnd:
 		return h.cancelOrEnd(ctx, in, p.receivedAt)
 	case slackui.ActionConsole:
@@ -38,7 +40,7 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 	return access.RefuseUnknownAction()
 }
 
-// decide handles a click on Approve, Deny or Revoke.
+// decide handles a click on Approve or Deny.
 func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 	id := in.Action.Value
 	var r lifecycle.Moved
@@ -46,8 +48,6 @@ func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 	switch in.Action.ID {
 	case slackui.ActionApprove:
 		r, err = h.Decide.On(in.Channel, in.TS).Approve(ctx, id, in.User, 0)
-	case slackui.ActionRevoke:
-		r, err = h.Close.On(in.Channel, in.TS).Revoke(ctx, id, in.User, "")
 	default:
 		if r, err = h.Decide.On(in.Channel, in.TS).MayDeny(ctx, id, in.User); err == nil {
 			err = openError(h.Slack.OpenView(ctx, in.TriggerID, slackui.DenyForm(r.Request)))
@@ -65,11 +65,7 @@ func (h *Slack) decide(ctx context.Context, in slackui.Interaction) error {
 // nor submit that form: this takes a trigger id and a submission, and Slack signs both
 // for this endpoint. Everybody else learns nothing about the request.
 func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Request) error {
-	may := h.Decide.MayJudge
-	if in.Action.ID == slackui.ActionRevoke {
-		may = h.Close.MayRevoke
-	}
-	err := may(ctx, r.ID, in.User)
+	err := h.Decide.MayJudge(ctx, r.ID, in.User)
 	mayNot := access.Code(err) == access.CodeNotApprover || access.Code(err) == access.CodeSelfApproval
 	h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
 		"code", access.Code(err))
@@ -78,11 +74,34 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 		return access.RefuseUnknownMessage()
 	case err != nil:
 		return err
-	case in.Action.ID == slackui.ActionRevoke && r.State != access.Active,
-		in.Action.ID != slackui.ActionRevoke && r.State != access.Pending:
+	case r.State != access.Pending:
 		return r.StateRefusal()
 	}
 	form := slackui.ConfirmForm(in.Action.ID, r, h.Policy.Settings().Link(r.Ticket))
+	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))
+}
+
+// askWhy handles a click on Revoke: a form shows the true grant and how many live sessions it
+// has, and asks for the reason. So a forged message revokes nothing by itself. A person who may
+// not revoke the grant learns nothing about it from a message that is not recorded with it.
+func (h *Slack) askWhy(ctx context.Context, in slackui.Interaction, now time.Time) error {
+	r, err := h.Close.MayRevoke(ctx, in.Action.Value, in.User)
+	known := r.Messages.Holds(in.Channel, in.TS)
+	if !known && r.ID != "" {
+		h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
+			"code", access.Code(err))
+	}
+	switch {
+	case !known && access.Code(err) == access.CodeNotApprover && r.Requester.ID != in.User:
+		return access.RefuseUnknownMessage()
+	case r.State.Final(): // also for people whom the policy has forgotten since
+		return r.StateRefusal()
+	case err != nil:
+		return err
+	case r.CheckUsable(now) != nil:
+		return r.CheckUsable(now)
+	}
+	form := slackui.RevokeForm(r.Request, h.Policy.Settings().Link(r.Ticket), known, now)
 	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))
 }
 

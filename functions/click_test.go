@@ -3,6 +3,7 @@ package functions
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // forge posts a message with the bot token alone, as a thief of the token can.
 func (w *world) forge(channel, words, label, action, value string) (ts string) {
 	w.t.Helper()
-	m := slackui.Card(access.Request{ID: value, State: access.Pending, Reason: words}, "", noon)
+	m := slackui.Card(access.Request{ID: value, State: access.Pending, Reason: words}, slackui.CardPolicy{}, noon)
 	_, ts, err := w.Slack.Slack.Post(context.Background(), channel, slackapi.Message{Text: words, Blocks: m.Blocks})
 	if err != nil {
 		w.t.Fatal(err)
@@ -92,6 +93,27 @@ func TestAnApprovalOnAForgedMessageShowsTheTrueRequest(t *testing.T) {
 			t.Errorf("%s in the form: the request is %s, want %s", label, got.State, end)
 		}
 	}
+}
+
+// saysWhy fills in the reason of the form that a person sees, and sends it.
+func (w *world) saysWhy(user, why string) {
+	w.t.Helper()
+	v, ok := w.open(user)
+	if !ok {
+		w.t.Fatalf("%s sees no form\n%s", user, w.logs)
+	}
+	text, err := json.Marshal(why)
+	if err == nil {
+		err = w.slack.SetInput(v.ID, "Reason", text)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, err := w.slack.SubmitPayload(user, v.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.interact(p)
 }
 
 func TestOthersLearnNothingFromAForgedMessage(t *testing.T) {

@@ -55,11 +55,15 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	case slackui.CallbackApprove:
 		_, err = h.Decide.Approve(ctx, in.View.Metadata, in.User, 0)
 	case slackui.CallbackRevoke:
-		_, err = h.Close.Revoke(ctx, in.View.Metadata, in.User, "")
+		_, err = h.Close.Revoke(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 	case slackui.CallbackDeny:
 		_, err = h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 	default:
 		err = access.RefuseUnknownForm()
+	}
+	if code := access.Code(err); code == access.CodeNoReason || code == access.CodeReasonTooLong {
+		h.Log.InfoContext(ctx, "refused", "code", code)
+		return slackui.Errors(err, in.View) // below the reason, so that it can be corrected
 	}
 	if err != nil {
 		return slackui.Replace(slackui.ErrorView(h.refused(ctx, err)))

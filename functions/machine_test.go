@@ -100,6 +100,7 @@ func TestARequestOfAMachineIsDecidedInSlack(t *testing.T) {
 	}
 	w.feed()
 	w.press("U0LEAD2", "C0APPROVALS", card, "Revoke")
+	w.saysWhy("U0LEAD2", "a pipeline runs wild")
 	w.feed()
 	if r := w.request(); r.State != access.Revoked {
 		t.Errorf("the request is %s\n%s", r.State, w.logs)

@@ -42,14 +42,55 @@ func TestCardAndDirectMessageShowThePresentState(t *testing.T) {
 	}
 	wantText(t, "direct message", w.seen(with("U0DEV1")), "Open AWS console", "Get temporary keys", "I'm done")
 
-	w.http(w.clicked("U0LEAD2", "revoke", w.request().ID))
+	w.revoke("U0LEAD2", w.request().ID)
 	w.feed()
-	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access revoked", "<@U0LEAD2>")
+	wantText(t, "card", w.seen(in("C0APPROVALS")), "AWS access revoked", "<@U0LEAD2>", "a laptop is lost")
 	told := w.seen(with("U0DEV1"))
 	wantText(t, "direct messages", told, "was revoked by <@U0LEAD2>")
 	if strings.Contains(told, "Open AWS console") {
 		t.Errorf("the message still offers the console: %s", told)
 	}
+}
+
+// revoke sends the form that revokes a grant.
+func (w *world) revoke(user, id string) {
+	w.t.Helper()
+	w.http(w.sent(user, "V1", slackui.CallbackRevoke, id, why))
+}
+
+// The card, the direct message and the list say "ending" until the deny was read back, and then that
+// the sessions were ended. The notice, which never changes, says neither.
+func TestEveryMessageSaysHowFarACutHasCome(t *testing.T) {
+	const ending, done = "*Ending*: its sessions are being ended since ", "*Its sessions were ended*"
+	w := newWorld(t)
+	r := w.granted()
+	w.http(w.clicked("U0DEV1", "keys", r.ID))
+	w.order()
+	w.revoke("U0LEAD2", r.ID)
+	say := func(want, not string) {
+		t.Helper()
+		w.feed()
+		list := w.http(w.typed("U0DEV1", "list")).Body
+		for what, text := range map[string]string{
+			"card": w.seen(in("C0APPROVALS")), "direct message": w.seen(with("U0DEV1")), "list": list,
+		} {
+			if n := strings.Count(text, want); n != 1 || strings.Contains(text, not) {
+				t.Errorf("%s says %q %d times, want once and not %q: %s", what, want, n, not, text)
+			}
+		}
+	}
+	say(ending, done)
+	w.pass(20 * time.Minute)
+	w.tick()
+	say(ending, done)
+	next, event, err := w.request().CutIsDone(w.clock())
+	if err == nil {
+		err = w.store.Save(context.Background(), next, event, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(done, ending)
 }
 
 func TestEachMessageIsPostedOnceHoweverRecordsArrive(t *testing.T) {

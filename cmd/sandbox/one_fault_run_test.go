@@ -202,9 +202,13 @@ func (r *scenarioRun) click(who, label string, on func(slackfake.Message) bool) 
 	}
 	out := r.act(slackfake.UserAction{As: who, Click: label, On: m.Channel + "/" + m.TS})
 	if form := r.form(who); out.Shown == "" && form != "" && (label == "Approve" || label == "Revoke") {
-		// The product does not know the message. It shows the request in a form and
-		// asks for confirmation.
-		return r.act(slackfake.UserAction{As: who, Submit: form})
+		// Revoke asks for a reason. For Approve, the product does not know the message, and shows
+		// the request in a form to have it confirmed.
+		action := slackfake.UserAction{As: who, Submit: form}
+		if label == "Revoke" {
+			action.Values = map[string]json.RawMessage{"Reason": sandboxtest.Quote("lost")}
+		}
+		return r.act(action)
 	}
 	return out
 }

@@ -173,6 +173,17 @@ func (r Request) MayActUntil(now time.Time) time.Time {
 	return last
 }
 
+// LiveSessions returns how many sessions of the grant have not expired at STS at now, with those
+// that STS may have made although nobody knows.
+func (r Request) LiveSessions(now time.Time) (n int) {
+	for _, s := range r.Sessions {
+		if s.liveUntil().After(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // liveUntil is LiveUntil, and for an intent without an answer the time until which one may live.
 func (s Session) liveUntil() time.Time {
 	if !s.Issued() {
@@ -197,7 +208,7 @@ func (r Request) cutting(now time.Time) Request {
 // CutIsDone records that the deny of the grant's sessions was read back from their role.
 func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
 	next := r
-	next.Cut = CutDone
+	next.Cut, next.CutAt = CutDone, now
 	next, event, err := next.move(Cut, r.State, System, "", now)
 	event.Cut = CutDone
 	return next, event, err

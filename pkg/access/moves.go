@@ -272,6 +272,19 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 	return r.cut(Revoke, Revoked, by, why, now)
 }
 
+// CheckWhy refuses a reason for a revocation or a freeze that is missing or too long.
+//
+// Refusals: no_reason, reason_too_long.
+func CheckWhy(why string) error {
+	switch n := utf8.RuneCountInString(why); {
+	case strings.TrimSpace(why) == "":
+		return RefuseNoWhy()
+	case n > MaxReason:
+		return RefuseReasonTooLong(n)
+	}
+	return nil
+}
+
 // RevokeLost ends an active grant because today's policy no longer gives it. The caller has asked
 // the policy.
 //

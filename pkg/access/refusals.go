@@ -36,6 +36,8 @@ const (
 	CodeAWSUnavailable  = "aws_unavailable"
 	CodeAWSInvalid      = "aws_invalid"
 	CodeInexactExpiry   = "exact_expiry_unavailable"
+	CodeNoReason        = "no_reason"
+	CodeReasonTooLong   = "reason_too_long"
 	CodeFrozen          = "frozen"
 	CodeRevokedLately   = "revoked_lately"
 	CodeNotResponder    = "not_responder"
@@ -422,14 +424,19 @@ func RefuseTooLong(limit, asked time.Duration) error {
 // RefuseNoReason is no_reason: the reason is empty. policy.Decide decides it;
 // New repeats it.
 func RefuseNoReason() error {
-	return refuse("no_reason", "A reason is needed.", "Say in a few words what you are going to do.")
+	return refuse(CodeNoReason, "A reason is needed.", "Say in a few words what you are going to do.")
+}
+
+// RefuseNoWhy is no_reason: nothing is revoked or frozen without a reason. CheckWhy decides it.
+func RefuseNoWhy() error {
+	return refuse(CodeNoReason, "A reason is needed.", "Say in a few words why you do this.")
 }
 
 // RefuseReasonTooLong is reason_too_long: the reason has n characters, more than
 // MaxReason. slackui decides it when it reads the one-line form; in the form, Slack limits the
 // length; New repeats it.
 func RefuseReasonTooLong(n int) error {
-	return refuse("reason_too_long",
+	return refuse(CodeReasonTooLong,
 		"Your reason has "+itoa(n)+" characters. At most "+itoa(MaxReason)+" are allowed.", "Shorten it.")
 }
 

@@ -91,10 +91,11 @@ type Request struct {
 	UsedOrders []UsedOrder `json:"Seen,omitzero"` // of the last UsedOrderLife
 	// RoleARN is the ARN of the IAM role of the last intent to vend. Cuts are written there.
 	RoleARN string `json:",omitzero"`
-	// Cut says whether the sessions of a revoked or ended grant are denied, and CutSince when
-	// that was first ordered.
+	// Cut says whether the sessions of a revoked or ended grant are denied, CutSince when that
+	// was first ordered, and CutAt when the deny was last read back.
 	Cut      CutState  `json:",omitzero"`
 	CutSince time.Time `json:",omitzero"`
+	CutAt    time.Time `json:",omitzero"`
 	Lifted   time.Time `json:",omitzero"` // when a responder allowed asking again after a revocation
 	// Devices are those that took a session, even if it has expired. Removing one ends the
 	// grant.

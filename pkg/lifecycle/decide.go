@@ -99,14 +99,17 @@ func (s Decide) MayJudge(ctx context.Context, id, by string) error {
 	return s.Policy.CheckApprover(m.question(met), met[by])
 }
 
-// MayRevoke checks whether a person may revoke this access, in any state.
-func (s Close) MayRevoke(ctx context.Context, id, by string) error {
+// MayRevoke checks whether a person may revoke this access, in any state, before a form asks for
+// the reason.
+//
+// Refusals: unknown_request, and those of policy.CheckRevoker.
+func (s Close) MayRevoke(ctx context.Context, id, by string) (Moved, error) {
 	m, err := s.load(ctx, id)
 	if err != nil {
-		return err
+		return Moved{}, err
 	}
 	met := s.meet(ctx, m, by)
-	return s.Policy.CheckRevoker(m.question(met), met[by])
+	return m.moved(m.request), s.Policy.CheckRevoker(m.question(met), met[by])
 }
 
 // mayDecide returns the refusal for a person who cannot decide the request now: the
@@ -187,15 +190,15 @@ func (s Close) own(
 	})
 }
 
-// Revoke ends an active grant.
+// Revoke ends an active grant, for a reason.
 //
-// Refusals: those of Person.Refused, policy.CheckRevoker and Request.Revoke. Other errors:
-// ErrUnknownMessage.
+// Refusals: no_reason, reason_too_long, and those of Person.Refused, policy.CheckRevoker and
+// Request.Revoke.
 func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
+	if err := access.CheckWhy(why); err != nil {
+		return Moved{}, err
+	}
 	return s.move(ctx, id, func(m snapshot) (access.Request, access.Event, error) {
-		if s.fromUnknownMessage(m.messages) {
-			return m.request, access.Event{}, ErrUnknownMessage
-		}
 		met := s.meet(ctx, m, by)
 		actor := met[by]
 		if closedBy(m.request, access.Revoked, actor) {

@@ -66,7 +66,7 @@ var refusedSteps = map[string]struct {
 		return err
 	}, "still_pending"},
 	"revoked before it began": {func(w *world, r access.Request) error {
-		_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "")
+		_, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD1", "because")
 		return err
 	}, "still_pending"},
 	"vended before it began": {func(w *world, r access.Request) error {
@@ -166,7 +166,7 @@ func TestEndAndRevokeAreFinalAndRepeatable(t *testing.T) {
 	for want, do := range map[access.State]func(w *world, id string) (Moved, error){
 		access.Ended: func(w *world, id string) (Moved, error) { return Close{w.step()}.End(ctx, id, "U0DEV1") },
 		access.Revoked: func(w *world, id string) (Moved, error) {
-			return Close{w.step()}.Revoke(ctx, id, "U0LEAD1", "")
+			return Close{w.step()}.Revoke(ctx, id, "U0LEAD1", "because")
 		},
 	} {
 		w := newWorld(t)
@@ -266,7 +266,7 @@ func TestRevokeDuringVendHandsOutNoCredentials(t *testing.T) {
 			w.mu.Lock()
 			w.fault = nil
 			w.mu.Unlock()
-			if _, err := (Close{w.step()}).Revoke(context.Background(), r.ID, "U0LEAD2", ""); err != nil {
+			if _, err := (Close{w.step()}).Revoke(context.Background(), r.ID, "U0LEAD2", "because"); err != nil {
 				t.Error(err)
 			}
 		}
@@ -493,7 +493,7 @@ func TestApproverWhoMayBeTheRequesterCanRevoke(t *testing.T) {
 	if err := w.tick(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD2", "")
+	got, err := Close{w.step()}.Revoke(context.Background(), r.ID, "U0LEAD2", "because")
 	if err != nil || got.State != access.Revoked {
 		t.Errorf("got %s, %v; want revoked", got.State, err)
 	}

@@ -88,7 +88,7 @@ func (p *simulation) move() {
 	case "end":
 		p.repeated(id, func() error { _, err := Close{p.step()}.End(ctx, id, by); return err })
 	case "revoke":
-		p.repeated(id, func() error { _, err := Close{p.step()}.Revoke(ctx, id, by, ""); return err })
+		p.repeated(id, func() error { _, err := Close{p.step()}.Revoke(ctx, id, by, "because"); return err })
 	case "vend":
 		p.vends(id, by)
 	case "tick":

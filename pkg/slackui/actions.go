@@ -26,6 +26,7 @@ const (
 	ActionDeny    = "deny"
 	ActionCancel  = "cancel"
 	ActionRevoke  = "revoke"
+	ActionLift    = "lift"
 	ActionConsole = "console"
 	ActionKeys    = "keys"
 	ActionEnd     = "end"

@@ -10,16 +10,21 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-// Card is the message in the channels of the approvers. It shows the request's present state. ticketLink is the
-// ticket's address, "" for none.
-func Card(r access.Request, ticketLink string, now time.Time) Message {
+// CardPolicy is what a card shows of the policy.
+type CardPolicy struct {
+	TicketLink string // the ticket's address, "" for none
+	Responders bool   // the policy names people who can revoke every grant
+}
+
+// Card is the message in the channels of the approvers. It shows the request's present state.
+func Card(r access.Request, p CardPolicy, now time.Time) Message {
 	blocks := []slack.Block{
 		slack.NewHeaderBlock(plainText(truncate(title(r), maxHeader))),
 		section(question(r)),
 	}
 	blocks = append(blocks, machineBlocks(r)...)
 	if r.Ticket != "" {
-		blocks = append(blocks, ticketLine(r.Ticket, ticketLink))
+		blocks = append(blocks, ticketLine(r.Ticket, p.TicketLink))
 	}
 	if text := outlastWarning(r.AssumeRoles, r.MakeIdentities); text != "" && !r.State.Final() {
 		blocks = append(blocks, smallPrint(":warning: "+text))
@@ -27,18 +32,8 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 	blocks = append(blocks, sections(fitLines(status(r, now), maxStatus)...)...)
 	blocks = append(blocks, closingReason(r)...)
 	blocks = append(blocks, typedText(reasonLabel, r.Reason)...)
-	switch r.State {
-	case access.Pending:
-		row := []slack.BlockElement{
-			button("Approve", ActionApprove, r.ID, slack.StylePrimary),
-			button("Deny", ActionDeny, r.ID, slack.StyleDanger),
-		}
-		if r.Requester.Machine == nil { // a machine cancels by a call
-			row = append(row, button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
-		}
+	if row := cardButtons(r, p, now); len(row) > 0 {
 		blocks = append(blocks, actions(row...))
-	case access.Active:
-		blocks = append(blocks, actions(button("Revoke", ActionRevoke, r.ID, slack.StyleDanger)))
 	}
 	blocks = append(blocks, smallPrint(requestID(r)))
 	by := ", asked by “"
@@ -46,6 +41,32 @@ func Card(r access.Request, ticketLink string, now time.Time) Message {
 		by = ", asked by a machine, “"
 	}
 	return Message{Text: heading(r) + by + shortName(r.Requester.Name) + "”", Blocks: blocks}
+}
+
+// cardButtons are the buttons of a card. Everybody in the channel sees them, so a button that would refuse everybody
+// is left out.
+func cardButtons(r access.Request, p CardPolicy, now time.Time) []slack.BlockElement {
+	switch {
+	case r.State == access.Pending:
+		row := []slack.BlockElement{
+			button("Approve", ActionApprove, r.ID, slack.StylePrimary),
+			button("Deny", ActionDeny, r.ID, slack.StyleDanger),
+		}
+		if r.Requester.Machine == nil { // a machine cancels by a call
+			row = append(row, button("Cancel", ActionCancel, r.ID, slack.StyleDefault))
+		}
+		return row
+	case r.State == access.Active && (p.Responders || hasRevokers(r)):
+		return []slack.BlockElement{button("Revoke", ActionRevoke, r.ID, slack.StyleDanger)}
+	case p.Responders && r.CheckRevokedLately(now) != nil:
+		return []slack.BlockElement{button("Allow asking again", ActionLift, r.ID, slack.StyleDefault)}
+	}
+	return nil
+}
+
+// hasRevokers reports whether anybody but responders can revoke a grant: its approvers and reviewers.
+func hasRevokers(r access.Request) bool {
+	return len(r.Requirements) > 0 || len(r.Approvals) > 0 || r.Review != nil
 }
 
 const (
@@ -145,8 +166,9 @@ func status(r access.Request, now time.Time) []string {
 	case access.Revoked:
 		lines = append(lines, ":no_entry: *Revoked* by "+who+", "+at+".")
 	}
-	if text := liveSessions(r, now); text != "" {
-		lines = append(lines, text)
+	lines = append(lines, sessionsAfter(r, now)...)
+	if r.State == access.Revoked && !r.Lifted.IsZero() {
+		lines = append(lines, "Asking again was allowed, "+formatTime(r.Lifted)+".")
 	}
 	return append(lines, approvals(r)...)
 }
@@ -175,8 +197,79 @@ func grantStatus(r access.Request) []string {
 	return lines
 }
 
-// liveSessions says until when sessions of an access that is over can still act, "" if none can. No policy can deny
-// sts:GetCallerIdentity, so sign-in that relies on it works until STS itself ends the session
+// sessionsAfter says what becomes of the sessions of an access that is over. A cut says "ending" until the deny was
+// read back from the role, whatever else is known.
+func sessionsAfter(r access.Request, now time.Time) []string {
+	var lines []string
+	switch {
+	case !r.State.Final():
+		return nil
+	case r.Cut == access.CutEnding:
+		text := ":hourglass_flowing_sand: *Ending*: its sessions are being ended since " + formatTime(r.CutSince) + "."
+		if until := mayActUntil(r, now); !until.IsZero() {
+			text += " Until that is done, they can act, at the latest until " + formatTime(until) + "."
+		}
+		lines = append(lines, text)
+	case r.Cut == access.CutDone:
+		lines = append(lines, ":white_check_mark: *Its sessions were ended*, "+formatTime(r.CutAt)+".")
+		if until := r.LiveUntil(now); !until.IsZero() {
+			lines = append(lines, identityUntil(until))
+		}
+	default:
+		if text := liveSessions(r, now); text != "" {
+			return []string{text}
+		}
+		return nil
+	}
+	return append(lines, leftBehind(r, now)...)
+}
+
+// mayActUntil says when no session of the access can act any more, even if it is never cut: it has expired, or its
+// session policy denies every action. It is the zero time if none can act at now.
+func mayActUntil(r access.Request, now time.Time) time.Time {
+	last := r.ActsUntil(now)
+	for _, s := range r.Sessions {
+		if s.Issued() {
+			continue
+		}
+		end := s.Ordered.Add(access.UnansweredLife) // STS may have made it although nobody knows
+		if s.Denied.Before(end) {
+			end = s.Denied
+		}
+		if end.After(now) && end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
+// chainedLife is how long a session of a role that another session assumed lasts at most (role chaining).
+const chainedLife = time.Hour
+
+// leftBehind says what the sessions of an access that was cut may have left behind. A deny on the role does not reach
+// roles that its sessions have assumed, nor users and keys that they have made.
+func leftBehind(r access.Request, now time.Time) (lines []string) {
+	switch until := r.CutAt.Add(chainedLife); {
+	case !r.AssumeRoles:
+	case r.Cut == access.CutEnding:
+		lines = append(lines, ":warning: Roles that they have assumed may act for up to an hour after that.")
+	case now.Before(until):
+		lines = append(lines, ":warning: Roles that they had assumed may act until "+formatTime(until)+".")
+	}
+	if r.MakeIdentities {
+		lines = append(lines, ":warning: Users and keys that they may have made are not ended.")
+	}
+	return lines
+}
+
+// identityUntil says until when the one action that no policy can deny works.
+func identityUntil(until time.Time) string {
+	return "Only `sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " +
+		formatTime(until) + "."
+}
+
+// liveSessions says until when sessions of an access that has ended by itself can still act, "" if none can. No policy
+// can deny sts:GetCallerIdentity, so sign-in that relies on it works until STS itself ends the session
 // (docs/design.md#4.4.5).
 func liveSessions(r access.Request, now time.Time) string {
 	until := r.LiveUntil(now)
@@ -211,6 +304,9 @@ func closingReason(r access.Request) []slack.Block {
 	case access.Denied:
 		return typedText("*Why it was denied*, as it was typed:", r.Closed.Why)
 	case access.Revoked:
+		if r.Closed.By.ID == access.System.ID {
+			return typedText("*Why it was revoked*:", r.Closed.Why)
+		}
 		return typedText("*Why it was revoked*, as it was typed:", r.Closed.Why)
 	}
 	return nil

@@ -18,7 +18,7 @@ func TestACardShowsTheWholeReasonBetweenLabelAndRule(t *testing.T) {
 	} {
 		r := pending()
 		r.Reason = reason
-		blocks := Card(r, "", noon).Blocks
+		blocks := Card(r, CardPolicy{}, noon).Blocks
 		shown, fenced := "", false
 		for i, b := range blocks {
 			s, ok := b.(*slack.SectionBlock)
@@ -95,11 +95,11 @@ func TestAMessageHasTheButtonsOfTheState(t *testing.T) {
 		m    Message
 		want string
 	}{
-		"card, pending":        {Card(pending(), "", noon), "Approve# Deny# Cancel#"},
-		"card, half approved":  {Card(halfApproved(), "", noon), "Approve# Deny# Cancel#"},
-		"card, active":         {Card(active(), "", noon), "Revoke#"},
-		"card, timed out":      {Card(timedOut(), "", noon), ""},
-		"card, revoked":        {Card(revoked, "", noon), ""},
+		"card, pending":        {Card(pending(), CardPolicy{}, noon), "Approve# Deny# Cancel#"},
+		"card, half approved":  {Card(halfApproved(), CardPolicy{}, noon), "Approve# Deny# Cancel#"},
+		"card, active":         {Card(active(), CardPolicy{}, noon), "Revoke#"},
+		"card, timed out":      {Card(timedOut(), CardPolicy{}, noon), ""},
+		"card, revoked":        {Card(revoked, CardPolicy{}, noon), ""},
 		"direct, both":         {RequesterMessage(active(), noon), "Open AWS console# Get temporary keys# I'm done#"},
 		"direct, console only": {RequesterMessage(consoleOnly, noon), "Open AWS console# I'm done#"},
 		"direct, keys only":    {RequesterMessage(keysOnly, noon), "Get temporary keys# I'm done#"},
@@ -118,28 +118,48 @@ func endedSooner(r access.Request, end time.Time) access.Request {
 	return ticked(r, end)
 }
 
-// Until live sessions can be cut, people read how long a session can act, and how long sts:GetCallerIdentity works.
+// People read whether the sessions of an access that is over are ended, how long one can act until then, and how long
+// sts:GetCallerIdentity works. All places say the same.
 func TestTheStatusSaysHowLongLiveSessionsAct(t *testing.T) {
 	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
 	acts := func(minutes int) string { return "can act until " + formatTime(at(minutes)) }
 	identity := func(minutes int) string { return "works until " + formatTime(at(minutes)) }
-	const denied = "Its sessions are denied every action"
+	const (
+		denied = "Its sessions are denied every action"
+		ending = "*Ending*: its sessions are being ended since "
+	)
+	since := func(minutes int) string { return ending + formatTime(at(minutes)) + "." }
+	latest := func(minutes int) string { return "at the latest until " + formatTime(at(minutes)) + "." }
+	revoked := must(outlastingRoles(withSession()).Revoke(lead, "", at(20)))
+	done := must(revoked.CutIsDone(at(21)))
+	const mayOutlast = "Users and keys that they may have made are not ended."
 	for name, c := range map[string]struct {
 		r    access.Request
 		now  time.Time
 		want []string // nil for no sentence
 	}{
-		"ended, session within the grant": {must(withSession().End(dev, at(20))), at(20), []string{acts(70) + "."}},
+		"ended, session within the grant": {must(withSession().End(dev, at(20))), at(20), []string{since(20), latest(70)}},
 		"ended, grant shorter than session": {must(shortGrant().End(dev, at(12))), at(12),
-			[]string{acts(15), "GetCallerIdentity", identity(25)}},
-		"ended, seen after the grant":       {must(shortGrant().End(dev, at(12))), at(15), []string{denied, identity(25)}},
+			[]string{since(12), latest(15)}},
+		"ended, seen after the grant":    {must(shortGrant().End(dev, at(12))), at(15), []string{since(12)}},
+		"ended, seen after its sessions": {must(shortGrant().End(dev, at(12))), at(26), []string{since(12)}},
+		"ended before there were cuts":   {uncut(must(withSession().End(dev, at(20)))), at(20), []string{acts(70) + "."}},
+		"revoked, of a role that can assume and make": {revoked, at(20), []string{since(20), latest(70),
+			"Roles that they have assumed may act for up to an hour after that.", mayOutlast}},
+		"revoked, denied": {done, at(22), []string{"*Its sessions were ended*, " + formatTime(at(21)) + ".",
+			"Only `sts:GetCallerIdentity`", identity(70), "Roles that they had assumed may act until " + formatTime(at(81)),
+			mayOutlast}},
+		"revoked, denied, seen much later": {done, at(90), []string{"*Its sessions were ended*, ", mayOutlast}},
+		"revoked, denied, and the deny was missing": {must(done.CutAgain("", at(30))), at(30),
+			[]string{since(20), latest(70)}},
 		"expired, session lives at STS":     {ticked(shortGrant(), at(15)), at(15), []string{denied, identity(25)}},
 		"ended sooner by a stricter policy": {endedSooner(withSession(), at(15)), at(15), []string{acts(70) + "."}},
 		"expired, as its session":           {ticked(shortGrant(), at(15)), at(25), nil},
 		"active":                            {withSession(), at(20), nil},
 		"revoked, without any session":      {must(active().Revoke(lead, "", at(20))), at(20), nil},
 	} {
-		got := liveSessions(c.r, c.now)
+		lines := sessionsAfter(c.r, c.now)
+		got := strings.Join(lines, "\n")
 		for _, want := range c.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: got %q, want %q in it", name, got, want)
@@ -149,10 +169,57 @@ func TestTheStatusSaysHowLongLiveSessionsAct(t *testing.T) {
 			t.Errorf("%s: got %q", name, got)
 		}
 		quoted := string(mustJSON(got))
-		for _, m := range []Message{Card(c.r, "", c.now), RequesterMessage(c.r, c.now)} {
+		for _, m := range []Message{
+			Card(c.r, CardPolicy{}, c.now), RequesterMessage(c.r, c.now), List([]access.Request{c.r}, false, c.now),
+		} {
 			if !strings.Contains(string(mustJSON(m.Blocks)), quoted[1:len(quoted)-1]) {
-				t.Errorf("%s: the message does not say %q", name, got)
+				t.Errorf("%s: %q does not say %q", name, m.Text, got)
 			}
+		}
+	}
+	if text := strings.Join(sessionsAfter(done, at(90)), ""); strings.Contains(text, "until") {
+		t.Errorf("long after the cut the card still says %q", text)
+	}
+}
+
+func outlastingRoles(r access.Request) access.Request {
+	r.AssumeRoles, r.MakeIdentities = true, true
+	return r
+}
+
+// uncut is a request that was closed before the product could cut sessions.
+func uncut(r access.Request) access.Request {
+	r.Cut, r.CutSince = "", time.Time{}
+	return r
+}
+
+// A button that would refuse everybody is not shown.
+func TestACardHasNoButtonThatRefusesEverybody(t *testing.T) {
+	met := terms
+	met.Met, met.Requirements = true, nil
+	alone := must(access.New(asked(), met, noon)) // neither approvers nor reviewers
+	revoked := must(active().Revoke(lead, "lost", later))
+	bySystem := must(active().RevokeLost("not a member any more", later))
+	responders := CardPolicy{Responders: true}
+	for name, c := range map[string]struct {
+		m    Message
+		want string
+	}{
+		"nobody can revoke it":                    {Card(alone, CardPolicy{}, later), ""},
+		"responders can revoke it":                {Card(alone, responders, later), "Revoke"},
+		"reviewers can revoke it":                 {Card(unapproved(), CardPolicy{}, later), "Revoke"},
+		"revoked, without responders":             {Card(revoked, CardPolicy{}, later), ""},
+		"revoked, with responders":                {Card(revoked, responders, later), "Allow asking again"},
+		"revoked, an hour later":                  {Card(revoked, responders, later.Add(time.Hour)), ""},
+		"revoked, and asking was allowed":         {Card(must(revoked.Lift(sec, later)), responders, later), ""},
+		"revoked by the product, which asks anew": {Card(bySystem, responders, later), ""},
+	} {
+		want := c.want
+		if want != "" {
+			want += "=01ARZ3NDEKTSV4RRFFQ69G5FAV"
+		}
+		if got := buttonsOf(c.m); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

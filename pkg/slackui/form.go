@@ -164,12 +164,61 @@ func DenyForm(r access.Request) slack.ModalViewRequest {
 // not known to belong to the request, because somebody who has the bot token can post buttons below any text. Its
 // metadata is the request's id.
 func ConfirmForm(action string, r access.Request, ticketLink string) slack.ModalViewRequest {
-	blocks := []slack.Block{
-		smallPrint("The button that you pressed is on a message that may be out of date or forged. " +
-			"This is the real request:"),
-		section(question(r)),
+	blocks := append([]slack.Block{forgedWarning()}, requestBlocks(r, ticketLink)...)
+	var v slack.ModalViewRequest
+	switch action {
+	case ActionApprove:
+		v = modal(CallbackApprove, "Approve this request?", "Approve", "Back", blocks)
+	default:
+		blocks = append(blocks, input("Reason", ActionReason, reasonInput(reasonHint(r)), ""))
+		v = modal(CallbackDeny, "Deny this request?", "Deny", "Back", blocks)
 	}
-	blocks = append(blocks, machineBlocks(r)...)
+	v.PrivateMetadata = r.ID
+	return v
+}
+
+// RevokeForm shows a grant as it is stored, says how many live sessions it has, and asks why it is revoked. known says
+// that the button was on a message that belongs to the request. Its metadata is the request's id.
+func RevokeForm(r access.Request, ticketLink string, known bool, now time.Time) slack.ModalViewRequest {
+	var blocks []slack.Block
+	if !known {
+		blocks = append(blocks, forgedWarning())
+	}
+	blocks = append(blocks, requestBlocks(r, ticketLink)...)
+	blocks = append(blocks, section(liveCount(r.LiveSessions(now))),
+		input("Reason", ActionReason, reasonInput(revokeHint(r)), ""))
+	v := modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
+	v.PrivateMetadata = r.ID
+	return v
+}
+
+// revokeHint says who reads the reason of a revocation.
+func revokeHint(r access.Request) string {
+	if r.Requester.Machine != nil {
+		return "The card shows this"
+	}
+	return reasonIsRead
+}
+
+// liveCount says how many live sessions a revocation ends.
+func liveCount(n int) string {
+	switch n {
+	case 0:
+		return "No session of it is alive."
+	case 1:
+		return "*1 session* of it is alive, and will be ended."
+	}
+	return "*" + strconv.Itoa(n) + " sessions* of it are alive, and will be ended."
+}
+
+func forgedWarning() slack.Block {
+	return smallPrint("The button that you pressed is on a message that may be out of date or forged. " +
+		"This is the real request:")
+}
+
+// requestBlocks show a request as it is stored.
+func requestBlocks(r access.Request, ticketLink string) []slack.Block {
+	blocks := append([]slack.Block{section(question(r))}, machineBlocks(r)...)
 	if r.Ticket != "" {
 		blocks = append(blocks, ticketLine(r.Ticket, ticketLink))
 	}
@@ -177,19 +226,7 @@ func ConfirmForm(action string, r access.Request, ticketLink string) slack.Modal
 		blocks = append(blocks, smallPrint(":warning: "+text))
 	}
 	blocks = append(blocks, typedText(reasonLabel, r.Reason)...)
-	blocks = append(blocks, smallPrint(requestID(r)))
-	var v slack.ModalViewRequest
-	switch action {
-	case ActionApprove:
-		v = modal(CallbackApprove, "Approve this request?", "Approve", "Back", blocks)
-	case ActionRevoke:
-		v = modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
-	default:
-		blocks = append(blocks, input("Reason", ActionReason, reasonInput(reasonHint(r)), ""))
-		v = modal(CallbackDeny, "Deny this request?", "Deny", "Back", blocks)
-	}
-	v.PrivateMetadata = r.ID
-	return v
+	return append(blocks, smallPrint(requestID(r)))
 }
 
 // ChosenAccount is the id of the account that is chosen in an open form as Slack returns it, "" for none.

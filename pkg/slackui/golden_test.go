@@ -126,23 +126,28 @@ const ticketLink = "https://tickets.example.com/browse/INC-42?a=1&b=2"
 func messages() map[string]Message {
 	revoked := must(withSession().Revoke(lead, "The incident is over.", later))
 	ended := must(withSession().End(dev, later))
+	lost := must(withSession().RevokeLost("The policy no longer gives this.", later))
 	denied := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later))
 	cancelled := must(pending().Cancel(dev, later))
 	expired := ticked(shortGrant(), noon.Add(15*time.Minute))
 	all := map[string]Message{
-		"card-pending":     Card(pending(), ticketLink, noon),
-		"card-half":        Card(halfApproved(), ticketLink, noon),
-		"card-reminded":    Card(ticked(pending(), noon.Add(15*time.Minute)), "", noon),
-		"card-outlasting":  Card(outlasting(pending()), "", noon),
-		"card-active":      Card(active(), "", later),
-		"card-unasked":     Card(unapproved(), "", noon),
-		"card-shortened":   Card(shortGrant(), "", noon),
-		"card-denied":      Card(denied, "", later),
-		"card-cancelled":   Card(cancelled, "", later),
-		"card-timed-out":   Card(timedOut(), "", later),
-		"card-revoked":     Card(revoked, "", later),
-		"card-ended":       Card(ended, "", later),
-		"card-expired":     Card(expired, "", noon.Add(16*time.Minute)),
+		"card-pending":     Card(pending(), CardPolicy{TicketLink: ticketLink}, noon),
+		"card-half":        Card(halfApproved(), CardPolicy{TicketLink: ticketLink}, noon),
+		"card-reminded":    Card(ticked(pending(), noon.Add(15*time.Minute)), CardPolicy{}, noon),
+		"card-outlasting":  Card(outlasting(pending()), CardPolicy{}, noon),
+		"card-active":      Card(active(), CardPolicy{}, later),
+		"card-unasked":     Card(unapproved(), CardPolicy{}, noon),
+		"card-shortened":   Card(shortGrant(), CardPolicy{}, noon),
+		"card-denied":      Card(denied, CardPolicy{}, later),
+		"card-cancelled":   Card(cancelled, CardPolicy{}, later),
+		"card-timed-out":   Card(timedOut(), CardPolicy{}, later),
+		"card-revoked":     Card(revoked, CardPolicy{}, later),
+		"card-cut":         Card(must(outlasting(revoked).CutIsDone(later.Add(time.Minute))), CardPolicy{Responders: true}, later),
+		"card-lifted":      Card(must(revoked.Lift(sec, later)), CardPolicy{Responders: true}, later),
+		"grant-cut":        RequesterMessage(must(revoked.CutIsDone(later.Add(time.Minute))), later),
+		"grant-lost":       RequesterMessage(lost, later),
+		"card-ended":       Card(ended, CardPolicy{}, later),
+		"card-expired":     Card(expired, CardPolicy{}, noon.Add(16*time.Minute)),
 		"grant-active":     RequesterMessage(active(), later),
 		"grant-keys-only":  RequesterMessage(giving(active(), access.Keys), later),
 		"grant-denied":     RequesterMessage(denied, later),
@@ -244,7 +249,8 @@ func views() map[string]slack.ModalViewRequest {
 		"form-deny":            DenyForm(pending()),
 		"form-confirm-approve": ConfirmForm(ActionApprove, outlasting(pending()), ticketLink),
 		"form-confirm-deny":    ConfirmForm(ActionDeny, pending(), ""),
-		"form-confirm-revoke":  ConfirmForm(ActionRevoke, active(), ""),
+		"form-revoke":          RevokeForm(withSession(), ticketLink, true, later),
+		"form-revoke-forged":   RevokeForm(active(), "", false, later),
 		"form-sent":            SubmittedView(pending()),
 		"form-confirm-machine": ConfirmForm(ActionDeny, byMachine(githubRun(), ""), ""),
 		"form-deny-machine":    DenyForm(byMachine(githubRun(), "")),

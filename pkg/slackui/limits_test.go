@@ -236,10 +236,10 @@ func longestMessages(text string) map[string]Message {
 	granted.State, granted.Ends, granted.For = access.Active, noon.Add(time.Hour), time.Hour
 	granted.Review = &access.Review{By: slices.Repeat([]string{long(text, 200)}, 30)}
 	return map[string]Message{
-		"card":       Card(r, link, noon),
-		"denied":     Card(denied, link, noon),
+		"card":       Card(r, CardPolicy{TicketLink: link}, noon),
+		"denied":     Card(denied, CardPolicy{TicketLink: link}, noon),
 		"direct":     RequesterMessage(denied, noon),
-		"granted":    Card(granted, link, noon),
+		"granted":    Card(granted, CardPolicy{TicketLink: link}, noon),
 		"list":       List(numbered(slices.Repeat([]access.Request{r, denied, granted}, 20)), true, noon),
 		"submitted":  Submitted(r),
 		"operators":  Operators(long(text, 9000)),
@@ -258,7 +258,7 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 			all["longest "+name+", "+kind] = m
 		}
 	}
-	all["a state of another version"] = Card(access.Request{State: "frozen", ID: "01X", Requester: dev}, "", noon)
+	all["a state of another version"] = Card(access.Request{State: "frozen", ID: "01X", Requester: dev}, CardPolicy{}, noon)
 	for name, m := range all {
 		for _, wrong := range checkMessage(m) {
 			t.Errorf("%s: %s", name, wrong)
@@ -402,7 +402,7 @@ func TestAMessageSaysWhatItLeavesOut(t *testing.T) {
 		m    Message
 		says string
 	}{
-		"a text of 100,000 characters": {Card(endless, "", noon),
+		"a text of 100,000 characters": {Card(endless, CardPolicy{}, noon),
 			"The rest is not shown here. The audit trail has the whole text."},
 		"13 closed requests": {List(numbered(slices.Repeat([]access.Request{timedOut()}, 13)), false, noon),
 			"3 older ones are not shown."},

@@ -47,11 +47,11 @@ func machineMessages() map[string]Message {
 	ask := asked()
 	ask.Requester = buildSession().Person()
 	return map[string]Message{
-		"card-machine-github":  Card(byMachine(githubRun(), ""), "", noon),
-		"card-machine-gitlab":  Card(byMachine(gitlabRun(), lead.ID), "", noon),
-		"card-machine-role":    Card(byMachine(buildSession(), ""), "", noon),
-		"card-machine-granted": Card(must(access.New(ask, met, noon)), "", noon),
-		"card-machine-ended": Card(must(must(access.New(ask, met, noon)).End(buildSession().Person(), later)), "",
+		"card-machine-github":  Card(byMachine(githubRun(), ""), CardPolicy{}, noon),
+		"card-machine-gitlab":  Card(byMachine(gitlabRun(), lead.ID), CardPolicy{}, noon),
+		"card-machine-role":    Card(byMachine(buildSession(), ""), CardPolicy{}, noon),
+		"card-machine-granted": Card(must(access.New(ask, met, noon)), CardPolicy{}, noon),
+		"card-machine-ended": Card(must(must(access.New(ask, met, noon)).End(buildSession().Person(), later)), CardPolicy{},
 			later),
 	}
 }
@@ -127,7 +127,7 @@ func TestClaimsHaveNoEffectAsMarkup(t *testing.T) {
 		m.Run.Claims[name] = evil
 		r := byMachine(githubRun(), "")
 		r.Requester.Machine = &m
-		text := wholeText(t, Card(r, "", noon))
+		text := wholeText(t, Card(r, CardPolicy{}, noon))
 		for _, bad := range []string{"<!channel", "|ok>", "*x*", ":tada:", "\u202e"} {
 			if strings.Contains(text, bad) {
 				t.Errorf("%s: the card contains %q: %s", name, bad, text)

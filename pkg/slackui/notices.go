@@ -17,7 +17,7 @@ func RequesterMessage(r access.Request, now time.Time) Message {
 	if r.State == access.Active {
 		blocks = append(blocks, actions(grantButtons(r)...),
 			smallPrint("Each click starts a new session. It lasts at most one hour, and never beyond the end of your access."))
-	} else if next := nextStep(r.State); next != "" {
+	} else if next := nextStep(r); next != "" {
 		blocks = append(blocks, smallPrint(next))
 	}
 	return Message{Text: heading(r), Blocks: blocks}
@@ -36,13 +36,16 @@ func grantButtons(r access.Request) []slack.BlockElement {
 }
 
 // nextStep says what the requester can do once the request is closed.
-func nextStep(s access.State) string {
-	switch s {
-	case access.Denied:
+func nextStep(r access.Request) string {
+	const ask = "Ask again with /aws-access when you need it."
+	switch {
+	case r.State == access.Denied:
 		return "Talk to the person who denied it, or ask again with /aws-access."
-	case access.TimedOut, access.Expired, access.Ended:
-		return "Ask again with /aws-access when you need it."
-	case access.Revoked:
+	case r.State == access.TimedOut, r.State == access.Expired, r.State == access.Ended:
+		return ask
+	case r.State == access.Revoked && (r.Closed.By.ID == access.System.ID || !r.Lifted.IsZero()):
+		return ask
+	case r.State == access.Revoked:
 		return "Talk to the person who revoked it."
 	}
 	return ""
@@ -96,7 +99,8 @@ func noticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok boo
 	default:
 		return Notice{}, false
 	}
-	if live := liveSessions(r, now); live != "" {
+	// A notice does not change later, so the message above it says how far a cut has come.
+	if live := liveSessions(r, now); live != "" && r.Cut == "" {
 		text += "\n" + live
 	}
 	return toRequester(text)

@@ -85,9 +85,9 @@ func quotingMessages(text string) map[string]Message {
 		panic(err)
 	}
 	return map[string]Message{
-		"card":         Card(r, "https://t.example/"+text, noon),
-		"denied":       Card(denied, "", noon),
-		"granted":      Card(granted, "", noon),
+		"card":         Card(r, CardPolicy{TicketLink: "https://t.example/" + text}, noon),
+		"denied":       Card(denied, CardPolicy{}, noon),
+		"granted":      Card(granted, CardPolicy{}, noon),
 		"direct":       RequesterMessage(denied, noon),
 		"list":         List(numbered([]access.Request{r, denied, granted}), false, noon),
 		"submitted":    Submitted(r),
@@ -129,7 +129,8 @@ func TestCombiningMarksAndEmptyLinesAreLimited(t *testing.T) {
 	}
 	r := pending()
 	r.Requester.Name = "lead1 ✅ approved by lead2" + strings.Repeat("\u0301", 300)
-	if text := Card(r, "", noon).Text; !strings.Contains(text, "asked by “lead1 ✅ approved by lead2") || len(text) > 500 {
+	text := Card(r, CardPolicy{}, noon).Text
+	if !strings.Contains(text, "asked by “lead1 ✅ approved by lead2") || len(text) > 500 {
 		t.Errorf("the notification says %q", text)
 	}
 }
