@@ -76,7 +76,7 @@ build: $(foreach name,$(FUNCTIONS),build-$(shell echo $(name) | awk '{print toup
 	@[ -n '$(RELEASE)' ] || $(BUILDVCS) || \
 	  echo 'This directory is not a git clone of its own, so the functions do not know their version.' >&2
 
-# One function and its policy, which api does not have: build-SlackFunction builds functions/slack. `sam build` calls
+# One function and its policy, which api and cut do not have: build-SlackFunction builds functions/slack. `sam build` calls
 # these with a directory of its own. With RELEASE=DIR the binary is not built but copied from an
 # unpacked release, and the policy is compiled as usual: docs/releases.md.
 build-%Function: FORCE ; $(call package,$(shell echo $* | tr A-Z a-z))
@@ -87,7 +87,7 @@ $(if $(filter undefined,$(origin BASTION)),,$(if $(strip $(BASTION)),,$(error BA
 @$(eval into := $(or $(ARTIFACTS_DIR),bin/$(1)))
 @mkdir -p $(into)
 @$(if $(RELEASE),GO='$(GO)' .ci/released '$(RELEASE)' $(1) $(ARCH) $(into),$(LAMBDA) -o $(into)/bootstrap ./functions/$(1))
-$(if $(filter api,$(1)),,@$(GO) run ./cmd/aws-access policy compile $(if $(BASTION),-bastion $(BASTION)) -o $(into)/policy.compiled $(POLICY))
+$(if $(filter api cut,$(1)),,@$(GO) run ./cmd/aws-access policy compile $(if $(BASTION),-bastion $(BASTION)) -o $(into)/policy.compiled $(POLICY))
 endef
 
 # Different versions of Go write different bytes. GOTOOLCHAIN makes go fetch and use this one.

@@ -195,10 +195,10 @@ func TestReleaseHasEveryPlatformAndFunction(t *testing.T) {
 		sboms = append(sboms, b.sbomName("v1.2.3"))
 	}
 	want := []string{
-		"aws-access-functions_v1.2.3_linux_amd64/api/bootstrap",
+		"aws-access-functions_v1.2.3_linux_amd64/api/bootstrap", "aws-access-functions_v1.2.3_linux_amd64/cut/bootstrap",
 		"aws-access-functions_v1.2.3_linux_amd64/notify/bootstrap", "aws-access-functions_v1.2.3_linux_amd64/slack/bootstrap",
 		"aws-access-functions_v1.2.3_linux_amd64/tick/bootstrap", "aws-access-functions_v1.2.3_linux_amd64/vend/bootstrap",
-		"aws-access-functions_v1.2.3_linux_arm64/api/bootstrap",
+		"aws-access-functions_v1.2.3_linux_arm64/api/bootstrap", "aws-access-functions_v1.2.3_linux_arm64/cut/bootstrap",
 		"aws-access-functions_v1.2.3_linux_arm64/notify/bootstrap", "aws-access-functions_v1.2.3_linux_arm64/slack/bootstrap",
 		"aws-access-functions_v1.2.3_linux_arm64/tick/bootstrap", "aws-access-functions_v1.2.3_linux_arm64/vend/bootstrap",
 		"aws-access-operators_v1.2.3_darwin_amd64/aws-access-operators",

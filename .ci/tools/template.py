@@ -142,13 +142,13 @@ class Deployment:
     def for_fits(self, name):
         """Returns what .ci/tools/fits compares with the code."""
         functions = self.of("AWS::Lambda::Function")
-        (mapping,) = self.of("AWS::Lambda::EventSourceMapping").values()
         return {
             "Name": name,
             "Functions": {f: functions[i]["Environment"]["Variables"] for f, i in FUNCTIONS.items()},
             "Table": self.resources.get("Table"),
             "Devices": self.resources["DevicesTable"],
-            "Filters": [f["Pattern"] for f in mapping["FilterCriteria"]["Filters"]],
+            "Filters": {name: [f["Pattern"] for f in mapping["FilterCriteria"]["Filters"]]
+                        for name, mapping in self.of("AWS::Lambda::EventSourceMapping").items()},
         }
 
 

@@ -254,6 +254,7 @@ func (w *world) environment(function string) map[string]string {
 	for name, value := range map[string]string{
 		"TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_BOT_TOKEN_PARAMETER": tokenAt,
 		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": w.lambda.ARN(name("vend")),
+		"CUT_FUNCTION":          w.lambda.ARN(name("cut")),
 		"EXTERNAL_ID_PARAMETER": externAt, "CONSOLE_ISSUER": "https://access.example.com/", "EXACT_EXPIRY": "preferred",
 		"DEVICES_TABLE": w.table.Devices, "URL_PARAMETER": urlAt, "ANSWER_KEY_PARAMETER": answerAt,
 	} {

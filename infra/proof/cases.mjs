@@ -108,7 +108,7 @@ export function trust(table, deployment, d, bastion) {
 function enters(call, caller, role, passed, bastion) {
   const account = role.arn.split(':')[4]
   const context = contextOf(caller.arn, { 'aws:ResourceOrgID': bastion.organization, 'aws:ResourceAccount': account, ...passed, ...caller.context })
-  const vend = Object.values(bastion.roles).find((r) => r.arn === caller.arn)
+  const vend = Object.values(bastion.roles).find((r) => r.arn === caller.arn && r.arn.endsWith(':role/aws-access-vend'))
   const whole = ['sts:AssumeRole', passed['aws:TagKeys'] !== 'none' && 'sts:TagSession', passed['sts:SourceIdentity'] !== 'none' && 'sts:SetSourceIdentity']
   const actions = call === 'whole' ? whole.filter(Boolean) : [call]
   const identity = isService(caller.arn) ? [] : vend ? vend.policies.map((p) => p.document) : [allowsAll]

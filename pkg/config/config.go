@@ -21,6 +21,7 @@ type Config struct {
 	Devices       string // DEVICES_TABLE: name of the DynamoDB table with people's devices
 	Policy        string // POLICY: path of the policy file in the package
 	VendFunction  string // VEND_FUNCTION: name or ARN
+	CutFunction   string // CUT_FUNCTION: name or ARN
 	Team          string // SLACK_TEAM: T…
 	Enterprise    string // SLACK_ENTERPRISE: E…, empty outside Enterprise Grid
 	SlackHost     string // SLACK_HOST: slack.com, or slack-gov.com for GovSlack
@@ -76,6 +77,10 @@ var variables = [...]variable{
 	{
 		"VEND_FUNCTION", func(c *Config) *string { return &c.VendFunction }, `[a-zA-Z0-9:_-]+`,
 		"the name or ARN of the vend function",
+	},
+	{
+		"CUT_FUNCTION", func(c *Config) *string { return &c.CutFunction }, `[a-zA-Z0-9:_-]+`,
+		"the name or ARN of the cut function",
 	},
 	{"EXTERNAL_ID_PARAMETER", func(c *Config) *string { return &c.ExternalID }, parameterPattern, parameterForm},
 	{"URL_PARAMETER", func(c *Config) *string { return &c.URL }, parameterPattern, parameterForm},

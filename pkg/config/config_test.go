@@ -19,6 +19,7 @@ var good = map[string]string{
 	"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack/signing-secret",
 	"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
 	"VEND_FUNCTION":                  "arn:aws:lambda:eu-west-1:999999999999:function:vend",
+	"CUT_FUNCTION":                   "arn:aws:lambda:eu-west-1:999999999999:function:cut",
 	"CONSOLE_ISSUER":                 "https://example.com/aws-access",
 	"EXACT_EXPIRY":                   "preferred",
 	"DEVICES_TABLE":                  "aws-access-devices",
@@ -27,7 +28,7 @@ var good = map[string]string{
 }
 
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
-	for _, f := range []Function{Slack, API, Notify, Vend, Tick} {
+	for _, f := range []Function{Slack, API, Notify, Vend, Cut, Tick} {
 		if _, err := Read(f, func(name string) string { return good[name] }); err != nil {
 			t.Errorf("%s: %v", f, err)
 		}
@@ -91,7 +92,7 @@ func TestAnInvalidVariableIsNamedWithoutItsValue(t *testing.T) {
 		if name == "POLICY" { // any path will do
 			continue
 		}
-		for _, f := range []Function{Slack, API, Vend} {
+		for _, f := range []Function{Slack, API, Vend, Tick} {
 			_, err := Read(f, func(n string) string {
 				if n == name {
 					return "xoxb-canary\nevil"

@@ -14,6 +14,7 @@ const (
 	API    Function = "api"
 	Notify Function = "notify"
 	Vend   Function = "vend"
+	Cut    Function = "cut"
 	Tick   Function = "tick"
 )
 
@@ -30,7 +31,7 @@ type Spec struct {
 	Actions []string
 }
 
-// ofRequests are the variables of the functions that work with requests: all but api.
+// ofRequests are the variables of the functions that work with requests: all but api and cut.
 var ofRequests = []string{
 	"TABLE", "POLICY", "SLACK_TEAM", "SLACK_ENTERPRISE", "SLACK_HOST", "SLACK_BOT_TOKEN_PARAMETER",
 }
@@ -46,7 +47,8 @@ var Functions = [...]Spec{
 		Name: Slack, LogicalID: "SlackFunction", Trigger: "HTTP API", Public: true, Timeout: 10 * time.Second,
 		Variables: slices.Concat(ofRequests, []string{"SLACK_SIGNING_SECRET_PARAMETER", "VEND_FUNCTION"}),
 		Actions: []string{
-			"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "lambda:InvokeFunction", "ssm:GetParameter",
+			"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:Query",
+			"lambda:InvokeFunction", "ssm:GetParameter",
 		},
 	},
 	{
@@ -62,8 +64,19 @@ var Functions = [...]Spec{
 			"ANSWER_KEY_PARAMETER",
 		}),
 		Actions: []string{
-			"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "sns:Publish",
-			"ssm:GetParameter", "sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession",
+			"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem",
+			"dynamodb:Query", "sns:Publish", "ssm:GetParameter", "sts:AssumeRole", "sts:SetSourceIdentity",
+			"sts:TagSession",
+		},
+	},
+	{
+		Name: Cut, LogicalID: "CutFunction", Timeout: time.Minute,
+		Trigger:   "the table's stream, invocation by tick, or by aws-access doctor",
+		Variables: []string{"TABLE", "EXTERNAL_ID_PARAMETER"},
+		Actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+			"dynamodb:ListStreams", "dynamodb:PutItem", "kms:GenerateDataKey", "s3:ListBucket", "s3:PutObject",
+			"ssm:GetParameter", "sts:AssumeRole", "sts:SetSourceIdentity",
 		},
 	},
 	{
@@ -77,8 +90,10 @@ var Functions = [...]Spec{
 	},
 	{
 		Name: Tick, LogicalID: "TickFunction", Trigger: "a schedule, every minute", Timeout: 55 * time.Second,
-		Variables: ofRequests,
-		Actions:   []string{"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "ssm:GetParameter"},
+		Variables: slices.Concat(ofRequests, []string{"CUT_FUNCTION"}),
+		Actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query", "lambda:InvokeFunction", "ssm:GetParameter",
+		},
 	},
 }
 

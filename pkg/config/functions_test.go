@@ -145,9 +145,17 @@ func TestTheListOfFunctionsIsThatOfTheRepository(t *testing.T) {
 func TestOnlyTwoFunctionsArePublicAndTheyCannotAssumeARole(t *testing.T) {
 	for _, f := range Functions {
 		assumes := slices.ContainsFunc(f.Actions, func(a string) bool { return strings.HasPrefix(a, "sts:") })
-		if f.Public != (f.Name == Slack || f.Name == API) || assumes != (f.Name == Vend) {
+		if f.Public != (f.Name == Slack || f.Name == API) || assumes != (f.Name == Vend || f.Name == Cut) {
 			t.Errorf("%s: public %v, may call STS %v", f.Name, f.Public, assumes)
 		}
+	}
+}
+
+// Whoever breaks into cut can take access away, and neither approve anything nor hand out access.
+func TestCutHasNoPolicyAndNeitherTokenNorSigningSecret(t *testing.T) {
+	want := []string{"EXTERNAL_ID_PARAMETER", "TABLE"}
+	if f := SpecOf(Cut); f.HasPolicy() || f.Public || !slices.Equal(sorted(f.Variables), want) {
+		t.Errorf("cut has the policy: %v; is public: %v; reads %v, want %v", f.HasPolicy(), f.Public, f.Variables, want)
 	}
 }
 

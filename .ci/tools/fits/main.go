@@ -24,7 +24,7 @@ type deployment struct {
 	Functions map[config.Function]map[string]string // environment
 	Table     map[string]any                        // properties; nil if the stack uses an existing table
 	Devices   map[string]any                        // properties
-	Filters   []string                              // of the stream mapping
+	Filters   map[string][]string                   // of the stream mappings, by logical id
 }
 
 func main() {
@@ -54,8 +54,9 @@ func (d deployment) problems() []string {
 		out = append(out, table("table", d.Table, dynamo.TableInput(""))...)
 	}
 	out = append(out, table("table of devices", d.Devices, dynamo.DevicesInput(""))...)
-	if !slices.Equal(d.Filters, []string{store.StreamFilter}) {
-		out = append(out, fmt.Sprintf("the stream's filter is %q, but pkg/store has %s", d.Filters, store.StreamFilter))
+	filters := map[string][]string{"NotifyMapping": {store.StreamFilter}, "CutMapping": {store.CutFilter}}
+	if !reflect.DeepEqual(d.Filters, filters) {
+		out = append(out, fmt.Sprintf("the stream's filters are %q, but pkg/store has %q", d.Filters, filters))
 	}
 	return out
 }

@@ -60,6 +60,8 @@ var callBreakages = map[string]struct {
 	},
 		[]string{"function api problem changed"},
 		[]string{"SLACK_BOT_TOKEN_PARAMETER, which the product does not set"}, exitProblem},
+	"another function behind tick": {func(c *testDeployment) { c.api.env("TickFunction")["CUT_FUNCTION"] = "other" },
+		[]string{"functions alike problem other_vend"}, []string{"called by tick"}, exitProblem},
 	"another vend behind api": {func(c *testDeployment) { c.api.env("ApiFunction")["VEND_FUNCTION"] = "other" },
 		[]string{"functions alike problem not_alike"}, []string{"VEND_FUNCTION"}, exitProblem},
 	"another table in api": {func(c *testDeployment) { c.api.env("ApiFunction")["DEVICES_TABLE"] = "other" },

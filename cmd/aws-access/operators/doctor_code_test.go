@@ -185,7 +185,7 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	r, code := c.doctor("--build", dir, "-only", "stack")
 	said := slices.ContainsFunc(r.Checks, func(f finding) bool {
 		return f.Check == "build" && f.Verdict == healthy &&
-			strings.Contains(f.Reason, "5 deployed programs are, byte for byte")
+			strings.Contains(f.Reason, "6 deployed programs are, byte for byte")
 	})
 	if found, told := unhealthy(r); code != exitOK || len(found) > 0 || !said || len(r.Programs) != len(config.Functions) {
 		t.Errorf("the release itself: ended with %d, %v, %s%+v", code, found, told, r)
@@ -274,8 +274,9 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 		}, []string{"build of tick problem other_processor"}, exitProblem},
 		{"without the right to read code", func() { c.api.refuse["lambda:GetFunction"] = true },
 			[]string{
-				"build of api not checked no_code", "build of notify not checked no_code", "build of slack not checked no_code",
-				"build of tick not checked no_code", "build of vend not checked no_code", "code of slack not checked not_allowed",
+				"build of api not checked no_code", "build of cut not checked no_code", "build of notify not checked no_code",
+				"build of slack not checked no_code", "build of tick not checked no_code", "build of vend not checked no_code",
+				"code of slack not checked not_allowed",
 			}, exitUnchecked},
 	} {
 		step.do()
@@ -286,7 +287,7 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, notify/",
+		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, cut/bootstrap, notify/",
 		"-build " + dir + " -only slack":     "-build compares the functions",
 		"-build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
 		"-build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",

@@ -351,7 +351,7 @@ func (d *doctor) checkAlike() {
 		d.report.add(finding{inStack, check, problem, "other_bastion", "BASTION_ACCOUNT is not the account of the stack, " +
 			"which must never be a target.", "Deploy the product's own template.yaml again."})
 	case len(d.callsAnother()) > 0:
-		d.report.add(finding{inStack, check, problem, "other_vend", "Another function than the stack's vend is called by " +
+		d.report.add(finding{inStack, check, problem, "other_vend", "Another function than the stack's own is called by " +
 			names(d.callsAnother()) + ".", "Deploy the product's own template.yaml again."})
 	case len(d.found.settings) < len(config.Functions):
 		d.report.add(finding{inStack, check, notKnown, "unreadable", "Not all functions could be read.",
@@ -372,13 +372,16 @@ func (d *doctor) differs(in func(config.Spec) bool, of func(*lambda.GetFunctionC
 	return len(values) > 1
 }
 
-// callsAnother lists the functions that call another function than the stack's vend.
+// callsAnother lists the functions that call another function than the stack's vend or cut.
 func (d *doctor) callsAnother() (callers []string) {
 	for _, f := range config.Functions {
-		env, vend := d.found.env(string(f.Name)), d.found.settings["vend"]
-		calls := slices.Contains(f.Variables, "VEND_FUNCTION")
-		if calls && env != nil && vend != nil && !isFunction(env["VEND_FUNCTION"], vend) {
-			callers = append(callers, string(f.Name))
+		env := d.found.env(string(f.Name))
+		for variable, called := range map[string]config.Function{"VEND_FUNCTION": config.Vend, "CUT_FUNCTION": config.Cut} {
+			own := d.found.settings[string(called)]
+			calls := slices.Contains(f.Variables, variable)
+			if calls && env != nil && own != nil && !isFunction(env[variable], own) {
+				callers = append(callers, string(f.Name))
+			}
 		}
 	}
 	return callers

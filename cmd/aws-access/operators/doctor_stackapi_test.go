@@ -107,6 +107,7 @@ func (a *stackAPI) addFunction(f config.Spec) {
 		"SLACK_BOT_TOKEN_PARAMETER":      "/jit-access/slack/bot-token",
 		"SLACK_SIGNING_SECRET_PARAMETER": signingAt,
 		"VEND_FUNCTION":                  functionARN("aws-access-VendFunction-1"),
+		"CUT_FUNCTION":                   functionARN("aws-access-CutFunction-1"),
 		"EXTERNAL_ID_PARAMETER":          "/jit-access/external-id",
 		"CONSOLE_ISSUER":                 "https://slack.com/",
 		"EXACT_EXPIRY":                   "preferred",

@@ -135,6 +135,7 @@ func (w *World) config(f config.Function, keys access.Credentials) (config.Confi
 		"AWS_ENDPOINT_URL_LAMBDA": w.internalURL + "/lambda", "BASTION_ACCOUNT": Bastion, "TABLE": "aws-access",
 		"POLICY": "policy.yaml", "SLACK_TEAM": team, "SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack-bot-token",
 		"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack-signing-secret", "VEND_FUNCTION": functionARN("vend"),
+		"CUT_FUNCTION":          functionARN("cut"),
 		"EXTERNAL_ID_PARAMETER": "/jit-access/external-id", "CONSOLE_ISSUER": "https://slack.com/",
 		"EXACT_EXPIRY": "preferred", "DEVICES_TABLE": "aws-access-devices", "URL_PARAMETER": "/jit-access/url",
 		"ANSWER_KEY_PARAMETER": "/jit-access/answer-key",
