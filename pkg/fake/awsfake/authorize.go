@@ -31,6 +31,7 @@ func (s *Server) permissions(c *caller) Permissions {
 	if r == nil {
 		return p
 	}
+	s.enforce(r)
 	p.Identity = append(slices.Clone(r.attached), slices.Collect(maps.Values(r.inline))...)
 	p.Limits = append(p.Limits, r.boundary...)
 	return p

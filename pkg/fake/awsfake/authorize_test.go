@@ -186,7 +186,9 @@ func TestPutRolePolicyRefusesInvalidPolicies(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
 		}
 	}
-	want := []InlinePolicy{{payments, "ReadOnly", "aws-access-cut", denyAll}}
+	want := []InlinePolicy{{
+		Account: payments, Role: "ReadOnly", Name: "aws-access-cut", Policy: denyAll, Written: &w.now, Believed: &w.now,
+	}}
 	if diff := cmp.Diff(want, w.InlinePolicies()); diff != "" {
 		t.Errorf("inline policies (-want +got):\n%s", diff)
 	}
@@ -205,7 +207,9 @@ func TestInlinePoliciesCanBeWrittenReadAndDeleted(t *testing.T) {
 	if err != nil || !strings.Contains(*out.PolicyDocument, "%22Deny%22") {
 		t.Errorf("read back: %v", err)
 	}
-	want := []InlinePolicy{{payments, "ReadOnly", "aws-access-cut", denyAll}}
+	want := []InlinePolicy{{
+		Account: payments, Role: "ReadOnly", Name: "aws-access-cut", Policy: denyAll, Written: &w.now, Believed: &w.now,
+	}}
 	if diff := cmp.Diff(want, w.InlinePolicies()); diff != "" {
 		t.Errorf("inline policies (-want +got):\n%s", diff)
 	}

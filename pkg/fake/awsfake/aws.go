@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
@@ -28,6 +29,7 @@ type request struct {
 	operation string // such as AssumeRole
 	bucket    string // S3 only
 	object    string // S3 only
+	late      time.Duration
 }
 
 // AWS serves STS, IAM and S3 at one address. The signature says which service a
@@ -43,7 +45,10 @@ func (s *Server) AWS() http.Handler {
 		}
 		q := readRequest(r, body)
 		op := q.service + ":" + q.operation
-		s.withFault(r.Context(), op, func() answer { return s.serve(q) }, q.failed).write(w)
+		s.withFault(r.Context(), op, func(f Fault) answer {
+			q.late = f.Late
+			return s.serve(q)
+		}, q.failed).write(w)
 	})
 }
 
@@ -76,19 +81,19 @@ func readRequest(r *http.Request, body []byte) request {
 // withFault answers with do, unless the test ordered a fault for this operation.
 // failed writes an error in the format of the service that was called.
 func (s *Server) withFault(
-	ctx context.Context, op string, do func() answer, failed func(*failure) answer,
+	ctx context.Context, op string, do func(Fault) answer, failed func(*failure) answer,
 ) answer {
 	if s.options.OnCall != nil {
 		s.options.OnCall(op)
 	}
-	how := ""
+	var fault Fault
 	if s.options.Fault != nil {
-		how = s.options.Fault(op).How
+		fault = s.options.Fault(op)
 	}
-	if code, ok := strings.CutPrefix(how, FaultCode); ok {
+	if code, ok := strings.CutPrefix(fault.How, FaultCode); ok {
 		return failed(fail(statusOf(code), code, "The sandbox was told to refuse this call."))
 	}
-	switch how {
+	switch fault.How {
 	case FaultDropped:
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case FaultError:
@@ -98,10 +103,10 @@ func (s *Server) withFault(
 	case FaultSlow:
 		s.options.Slow(ctx)
 	case FaultLost:
-		do()
+		do(fault)
 		return failed(broken)
 	}
-	return do()
+	return do(fault)
 }
 
 // The errors that faults answer with, as the query APIs write them.

@@ -40,7 +40,7 @@ func (s *Server) Federation() http.Handler {
 			signInFailure(incorrect("Invalid action parameter")).write(w)
 			return
 		}
-		s.withFault(r.Context(), "signin:"+r.Form.Get("Action"), func() answer {
+		s.withFault(r.Context(), "signin:"+r.Form.Get("Action"), func(Fault) answer {
 			a, f := do(r)
 			if f != nil {
 				return signInFailure(f)

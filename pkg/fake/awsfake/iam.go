@@ -20,13 +20,14 @@ import (
 // session could try to outlive its grant. It works in the caller's account.
 func (s *Server) serveIAM(c *caller, q request) (answer, *failure) {
 	resource := s.iamResource(c, q)
-	if f := s.authorize(c, "iam:"+q.operation, resource, iamKeys(q.form)); f != nil {
+	if f := s.authorize(c, "iam:"+q.operation, resource, s.iamKeys(c, q.form)); f != nil {
 		return answer{}, f
 	}
 	do, ok := iamOperations[q.operation]
 	if !ok {
 		return answer{}, notSimulated("iam:" + q.operation)
 	}
+	s.late = q.late
 	result, f := do(s, c, q.form)
 	if f != nil {
 		return answer{}, f
@@ -86,8 +87,14 @@ func (s *Server) iamResource(c *caller, q request) string {
 var aboutUsers = regexp.MustCompile(
 	`AccessKey|LoginProfile|ServiceSpecificCredential|SSHPublicKey|SigningCertificate|^GetUser$`)
 
-func iamKeys(form url.Values) map[string][]string {
+// iamKeys are the condition keys of an operation. For one on a role that has a
+// boundary, iam:PermissionsBoundary is that boundary, as for PutRolePolicy (Service
+// Authorization Reference of IAM).
+func (s *Server) iamKeys(c *caller, form url.Values) map[string][]string {
 	keys := map[string][]string{}
+	if r := s.find(c.account, form.Get("RoleName")); r != nil && r.BoundaryARN != "" {
+		keys["iam:PermissionsBoundary"] = []string{r.BoundaryARN}
+	}
 	if v := form.Get("PolicyArn"); v != "" && isARN(v) {
 		keys["iam:PolicyARN"] = []string{v}
 	}
@@ -249,7 +256,8 @@ func (s *Server) putInline(c *caller, form url.Values) (any, *failure) {
 	if r.Inline == nil {
 		r.Inline = map[string]string{}
 	}
-	r.Inline[name], r.inline[name] = policy, d
+	r.Inline[name] = policy
+	s.changeInline(r, name, &d)
 	return nil, nil
 }
 
@@ -274,7 +282,7 @@ func (s *Server) deleteInline(c *caller, form url.Values) (any, *failure) {
 		return nil, noSuch("role policy", name)
 	}
 	delete(r.Inline, name)
-	delete(r.inline, name)
+	s.changeInline(r, name, nil)
 	return nil, nil
 }
 

@@ -75,6 +75,7 @@ func (s *Server) getScopedCredentials(c *caller, form url.Values) (answer, *fail
 		next.policy, next.limits = text, append(slices.Clone(c.limits), d)
 	}
 	expires := next.Expires
+	next.wide = c.AccessKeyID
 	next.Credentials = s.newCredentials("ASIA", max(s.options.TokenBytes, tokenBytes))
 	next.Expires = expires
 	s.callers[next.AccessKeyID] = &next

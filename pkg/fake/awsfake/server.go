@@ -30,6 +30,9 @@ type Options struct {
 	// (docs/facts.md#0.8). 0 means 1,024.
 	TokenBytes int
 	Org        string // organisation of all accounts, o-…; "" for none
+	// Propagation is how long after it was stored a change of an inline policy is enforced
+	// (docs/facts.md#c). nil means at once.
+	Propagation func() time.Duration
 	// ConsoleAuthorization, if true, checks a browser that signs in against the
 	// policies of its session, in all accounts. AWS has allowed accounts and
 	// organisations to switch this on since June 2026.
@@ -39,14 +42,18 @@ type Options struct {
 
 // Fault is a failure of one call that a test orders. How is one of the Fault
 // constants. The zero value is no fault.
-type Fault struct{ How string }
+type Fault struct {
+	How  string
+	Late time.Duration // of FaultLate: how much later a policy is enforced
+}
 
-// The faults. AWS carries out the call only under FaultSlow and FaultLost.
+// The faults. AWS carries out the call only under FaultSlow, FaultLost and FaultLate.
 const (
 	FaultError     = "error" // answered with a 5xx error
 	FaultThrottled = "429"   // answered as throttled
 	FaultSlow      = "slow"  // done and answered, but late
 	FaultLost      = "lost"  // done, but answered with a 5xx error
+	FaultLate      = "late"  // IAM: done and answered, but an inline policy is enforced later
 	FaultDropped   = "dead"  // the connection closes without an answer
 	FaultCode      = "code:" // followed by the error code of the answer, as in code:AccessDenied
 )
@@ -61,6 +68,7 @@ type Server struct {
 	callers  map[string]*caller     // by access key id
 	sessions []*caller              // begun by AssumeRole, oldest first
 	users    map[string]string      // ids of users, by ARN
+	late     time.Duration          // of the call to IAM that is served now: how much later its change is enforced
 	made     int                    // roles made so far: a role that is made again gets a new id
 	tokens   map[string]signinToken // by token
 	cookies  map[string]*caller     // console sessions, by cookie
@@ -111,6 +119,7 @@ type Role struct {
 	Permissions []string          // attached policies; DefaultPermissions(Name) if nil
 	Inline      map[string]string // inline policies by name
 	Boundary    string            // the permissions boundary, "" for none
+	BoundaryARN string            // its ARN, which conditions on iam:PermissionsBoundary see
 }
 
 // role is a Role with its policies parsed. A role that is deleted and made again
@@ -120,8 +129,10 @@ type role struct {
 	account, arn, id string
 	trust            Document
 	attached         []Document
-	inline           map[string]Document
-	boundary         []Document // none or one
+	inline           map[string]Document // as IAM enforces them now
+	boundary         []Document          // none or one
+	changes          []inlineChange      // that are stored and not enforced yet, oldest first
+	stored           map[string]inlineTimes
 }
 
 // PutRole makes a role, or replaces the role with the same account, path and
@@ -244,6 +255,8 @@ type caller struct {
 	limits             []Document
 	scoped             int // how many policies of GetScopedCredentials are among limits
 	issued             time.Time
+	wide               string    // access key id of the credentials that were narrowed to these; "" for none
+	deniedSince        time.Time // when a policy of the role began to deny everything; zero if none does
 }
 
 type tag struct {
@@ -334,8 +347,9 @@ func uniqueID(prefix string, n int) string {
 	return string(b)
 }
 
-// Session describes a session that AssumeRole began, as the sandbox shows it. It
-// holds no secret.
+// Session describes the credentials of a session, as the sandbox shows them:
+// those that AssumeRole gave, and those to which they were narrowed. It holds no
+// secret.
 type Session struct {
 	AccessKeyID    string            `json:"access_key_id"`
 	Account        string            `json:"account"`
@@ -346,6 +360,12 @@ type Session struct {
 	Policy         string            `json:"policy"`
 	Issued         time.Time         `json:"issued"`
 	Expires        time.Time         `json:"expires"`
+	// NarrowedFrom is the access key id of the credentials that were narrowed to these.
+	NarrowedFrom string `json:"narrowed_from"`
+	// Ends is when the session policy begins to deny everything; nil for never.
+	Ends *time.Time `json:"ends"`
+	// DeniedSince is when a policy of the role began to deny everything; nil if none does.
+	DeniedSince *time.Time `json:"denied_since"`
 }
 
 // Sessions lists all sessions that AssumeRole began, oldest first, including
@@ -354,15 +374,23 @@ func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make([]Session, 0, len(s.sessions))
+	for _, r := range s.roles {
+		s.enforce(r)
+	}
 	for _, c := range s.sessions {
 		tags := map[string]string{}
 		for _, t := range c.tags {
 			tags[t.key] = t.value
 		}
+		var ends *time.Time
+		if at, ok := c.ends(); ok {
+			ends = &at
+		}
 		list = append(list, Session{
 			AccessKeyID: c.AccessKeyID, Account: c.account, Role: c.role.Name,
 			SessionName: c.name, SourceIdentity: c.sourceIdentity,
 			Tags: tags, Policy: c.policy, Issued: c.issued, Expires: c.Expires,
+			NarrowedFrom: c.wide, Ends: ends, DeniedSince: optional(c.deniedSince),
 		})
 	}
 	return list
@@ -375,6 +403,10 @@ type InlinePolicy struct {
 	Role    string `json:"role"`
 	Name    string `json:"name"`
 	Policy  string `json:"policy"`
+	// Written is when it was stored, and Believed from when on IAM enforces it. Both are nil
+	// for a policy that the role was made with.
+	Written  *time.Time `json:"written"`
+	Believed *time.Time `json:"believed"`
 }
 
 // InlinePolicies lists the inline policies of all roles, by account, role and name.
@@ -384,7 +416,11 @@ func (s *Server) InlinePolicies() []InlinePolicy {
 	list := []InlinePolicy{}
 	for _, r := range s.roles {
 		for name, policy := range r.Inline {
-			list = append(list, InlinePolicy{Account: r.account, Role: r.Name, Name: name, Policy: policy})
+			times := r.stored[name]
+			list = append(list, InlinePolicy{
+				Account: r.account, Role: r.Name, Name: name, Policy: policy,
+				Written: optional(times.written), Believed: optional(times.enforced),
+			})
 		}
 	}
 	slices.SortFunc(list, func(a, b InlinePolicy) int {
