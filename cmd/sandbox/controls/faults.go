@@ -19,7 +19,7 @@ type faultChange struct {
 	At        string  `json:"at"`
 	How       string  `json:"how"`
 	Times     *int    `json:"times"`
-	For       *string `json:"for"`        // sandbox time
+	For       *string `json:"for"`        // sandbox time: how long the fault lasts, and with late how late
 	PerMinute *int    `json:"per_minute"` // of a quota
 }
 
@@ -64,8 +64,10 @@ func (c faultChange) fault(now time.Time) (world.Fault, error) {
 		if err != nil || d == 0 {
 			return f, fmt.Errorf(`"for" is %q: write a length of sandbox time such as 30m`, *c.For)
 		}
-		until := now.Add(d)
-		f.Until = &until
+		if f.For, f.Late = *c.For, d; f.How != world.FaultLate {
+			until := now.Add(d)
+			f.For, f.Late, f.Until = "", 0, &until
+		}
 	}
 	return f, checkFault(f)
 }
@@ -77,7 +79,7 @@ var operation = regexp.MustCompile(
 // operations are those of the services that have only a few, so that a misspelt
 // one is refused and does not become a fault that never happens.
 var operations = map[string][]string{
-	"store": {"load", "save", "due", "list"}, "invoke": {"vend"}, "signin": {"getSigninToken"},
+	"store": {"load", "save", "due", "list"}, "invoke": {"vend", "cut"}, "signin": {"getSigninToken"},
 }
 
 // errorCode matches error codes of Slack and AWS.
@@ -94,6 +96,8 @@ func waysToFail(at string) []string {
 		return []string{world.FaultDouble, world.FaultDelay}
 	case strings.HasPrefix(at, "slack:"):
 		return append(ways, world.FaultQuota)
+	case at == "iam:PutRolePolicy", at == "iam:DeleteRolePolicy", at == "iam:*":
+		return append(ways, world.FaultLate)
 	}
 	return ways
 }
@@ -111,6 +115,8 @@ func checkFault(f world.Fault) error {
 			f.How)
 	case !slices.Contains(allowed, f.How) && (!isCode || f.At == world.Feed):
 		return fmt.Errorf(`"how" is %q: %s can go wrong as %s`, f.How, f.At, strings.Join(allowed, ", "))
+	case f.How == world.FaultLate && f.Late == 0:
+		return errors.New(`"how" is "late": add "for", the time after which IAM enforces the policy, such as 30s`)
 	case f.Times < 0:
 		return fmt.Errorf(`"times" is %d: write 1 or more, or leave it out for no limit`, f.Times)
 	}

@@ -22,7 +22,12 @@ func TestRefusedFaultsSayWhatIsAllowed(t *testing.T) {
 			"code:<error code>, quota",
 		`{"at":"sts:AssumeRole","how":"quota"}`: "sts:AssumeRole can go wrong as error, 429, slow, " +
 			"lost, dead, code:<error code>",
-		`{"at":"*","how":"quota"}`:                                      "* can go wrong as",
+		`{"at":"*","how":"quota"}`: "* can go wrong as",
+		`{"at":"sts:AssumeRole","how":"late","for":"30s"}`: "sts:AssumeRole can go wrong as error, 429, slow, lost, dead, " +
+			"code:<error code>",
+		`{"at":"iam:PutRolePolicy","how":"late"}`:                       `add "for", the time after which IAM enforces the policy`,
+		`{"at":"iam:PutRolePolicy","how":"later"}`:                      "code:<error code>, late",
+		`{"at":"invoke:tick","how":"error"}`:                            "invoke has only vend, cut",
 		`{"at":"feed","how":"code:x"}`:                                  "feed can go wrong as double, delay",
 		`{"at":"feed","how":"dead"}`:                                    "feed can go wrong as double, delay",
 		`{"at":"slack:auth.test","how":"quota"}`:                        "for which Slack documents no limit",
@@ -52,6 +57,8 @@ func TestFaultsAreListedAsTheyWereAdded(t *testing.T) {
 		`{"at":"slack:chat.postMessage","how":"code:account_inactive","times":3}`,
 		`{"at":"sts:AssumeRole","how":"code:AccessDenied","times":1,"until":"2026-11-21T12:31:00Z"}`,
 		`{"at":"slack:*","how":"dead","times":2}`,
+		`{"at":"iam:PutRolePolicy","how":"late","times":1,"for":"30s"}`,
+		`{"at":"invoke:cut","how":"lost"}`,
 		`{"at":"slack:*","how":"quota"}`,
 		`{"at":"slack:users.list","how":"quota","per_minute":20}`,
 	}

@@ -1,6 +1,7 @@
 package controls
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -21,8 +22,10 @@ type State struct {
 	Messages []slackfake.Message    `json:"messages"`
 	Views    []slackfake.View       `json:"views"`
 	Requests []Request              `json:"requests"`
-	Sessions []awsfake.Session      `json:"sessions"`
+	Sessions []Session              `json:"sessions"`
 	Denies   []awsfake.InlinePolicy `json:"denies"`
+	Cuts     []Cut                  `json:"cuts"`
+	Freeze   *Freeze                `json:"freeze"` // null unless it is on
 	Audit    []AuditEntry           `json:"audit"`
 	Calls    map[string]int         `json:"calls"`
 	Faults   []world.Fault          `json:"faults"`
@@ -71,6 +74,8 @@ type Request struct {
 	Channels    []string      `json:"channels"` // where its card is posted
 	ClosedBy    string        `json:"closed_by,omitempty"`
 	ClosedWhy   string        `json:"closed_why,omitempty"`
+	Cut         string        `json:"cut"` // none, ending or done
+	CutSince    *time.Time    `json:"cut_since"`
 	Events      int           `json:"events"`
 }
 
@@ -96,6 +101,7 @@ type AuditEntry struct {
 	Why         string     `json:"why,omitempty"`
 	Outcome     string     `json:"outcome,omitempty"`
 	Kind        string     `json:"kind,omitempty"`
+	Cut         string     `json:"cut,omitempty"`
 	AccessKeyID string     `json:"access_key_id,omitempty"`
 	Expires     *time.Time `json:"expires,omitempty"`
 }
@@ -106,7 +112,7 @@ func ReadState(ctx context.Context, w *world.World) State {
 		Now: w.Clock.Now(), Running: w.Clock.Running(),
 		Users: w.Slack.Users(), Groups: groups(w.Slack), Channels: w.Slack.Channels(), Messages: w.Slack.Messages(),
 		Views: list(w.Slack.Views()), Requests: []Request{},
-		Sessions: w.AWS.Sessions(), Denies: targetDenies(w.AWS), Audit: []AuditEntry{},
+		Denies: targetDenies(w.AWS), Cuts: cuts(ctx, w), Freeze: freeze(ctx, w), Audit: []AuditEntry{},
 		Calls: w.Calls.All(), Faults: w.Faults.Active(), Parked: w.Engine.Parked(),
 		URL: w.URL.String(), Devices: []Device{}, V1: w.Programs.All(),
 	}
@@ -119,6 +125,7 @@ func ReadState(ctx context.Context, w *world.World) State {
 	for _, r := range w.Store.All(ctx) {
 		s.Requests = append(s.Requests, request(r))
 	}
+	s.Sessions = sessions(w.AWS.Sessions(), s.Requests, s.Now)
 	for _, e := range w.Store.Events() {
 		s.Audit = append(s.Audit, auditEntry(e))
 	}
@@ -152,6 +159,7 @@ func request(r access.Request) Request {
 		Submitted: r.Submitted, AnswerBy: r.AnswerBy, Starts: optional(r.Starts), Ends: optional(r.Ends),
 		Give: list(r.Give), Approvals: []Approval{}, Channels: list(r.Channels),
 		ClosedBy: r.Closed.By.ID, ClosedWhy: r.Closed.Why, Events: r.Version,
+		Cut: cmp.Or(string(r.Cut), "none"), CutSince: optional(r.CutSince),
 	}
 	for _, a := range r.Approvals {
 		out.Approvals = append(out.Approvals, Approval{By: a.By.ID, At: a.At})
@@ -164,7 +172,7 @@ func auditEntry(e access.Event) AuditEntry {
 		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, ActorName: e.Actor.Name, Device: e.Device,
 		Verb: string(e.Verb),
 		From: string(e.From), To: string(e.To), Account: e.Account, Role: e.Role, Why: e.Why,
-		Outcome: string(e.Outcome), Kind: string(e.Kind), AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
+		Outcome: string(e.Outcome), Kind: string(e.Kind), Cut: string(e.Cut), AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
 	}
 }
 

@@ -1,6 +1,6 @@
 // The right column: the clock and its controls, and below it either what happens
-// behind the scenes (live sessions, requests, the audit trail and the calls that
-// were made) or the command line.
+// behind the scenes (live sessions, requests, cuts and the denies on roles, the audit
+// trail and the calls that were made) or the command line.
 import { CommandLine } from "./command.js";
 import { face } from "./talk.js";
 import { h, icon, memo, redraw } from "./dom.js";
@@ -58,12 +58,14 @@ export class Panel {
   show(state, running, answered) {
     this.tick(running);
     this.command.show(state);
-    const live = state.sessions.filter((s) => instant(s.expires) > clock.now);
+    const narrowed = new Set(state.sessions.map((s) => s.narrowed_from));
+    const given = state.sessions.filter((s) => !narrowed.has(s.access_key_id)); // vend keeps the others
+    const live = given.filter((s) => instant(s.expires) > clock.now);
     const grants = state.requests.filter(windowOpen);
     this.drawGrants(grants.map((r) => ({ id: r.id, ends: r.ends, account: r.account_name || r.account, role: r.role })));
-    this.drawSessions({ live, gone: state.sessions.length - live.length, open: grants.map((r) => r.id), over: state.requests.filter((r) => r.ends && instant(r.ends) <= clock.now).map((r) => r.id), names: state.users }, state);
+    this.drawSessions({ live, gone: given.length - live.length, cuts: state.cuts, open: grants.map((r) => r.id), over: state.requests.filter((r) => r.ends && instant(r.ends) <= clock.now).map((r) => r.id), names: state.users }, state);
     this.drawRequests({ requests: state.requests, names: state.users }, state);
-    this.drawDenies(state.denies, state);
+    this.drawDenies({ denies: state.denies, cuts: state.cuts, believed: state.denies.map((d) => believed(d)), freeze: state.freeze, names: state.users }, state);
     this.drawAudit({ audit: state.audit.length, last: state.audit.at(-1), names: state.users }, state);
     this.drawCalls({ calls: state.calls, answered });
     tickTimes(this.root);
@@ -137,16 +139,14 @@ export class Panel {
 
   session(s, state) {
     const request = requestOf(state, s);
-    // The session policy denies calls only from the planned end of the grant on.
-    // After a grant was given back or revoked, its sessions work until then.
-    const denied = request && request.ends && instant(request.ends) <= clock.now;
-    const left = request && !denied && !windowOpen(request);
+    const ended = s.ends && instant(s.ends) <= clock.now; // by the session policy
+    const shown = s.state === "denied" ? "denied" : ended ? "refuses all" : s.state === "ending" ? "ending" : "live";
+    const tone = { live: "active", ending: "pending" }[shown] || "refused";
     const summary = [
-      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${denied ? "refused" : left ? "pending" : "active"}` }, denied ? "refuses all" : left ? "still works" : "live")),
-      h("progress", { max: String(Math.max(1, instant(s.expires) - instant(s.issued))), data: { until: String(instant(s.expires)) }, "aria-label": "Remaining life", class: denied ? "refused" : "" }),
+      h("div", { class: "line" }, h("b", {}, s.account_name || request?.account_name || s.account), h("span", { class: "dim" }, s.role), h("span", { class: `state ${tone}`, test: "session-state" }, shown)),
+      h("progress", { max: String(Math.max(1, instant(s.expires) - instant(s.issued))), data: { until: String(instant(s.expires)) }, "aria-label": "Remaining life", class: tone === "active" ? "" : tone }),
       h("div", { class: "line dim" }, h("span", {}, s.source_identity || s.session_name), h("span", { data: { until: String(instant(s.expires)), after: " left", over: "expired" } })),
-      denied ? h("p", { class: "why" }, `The grant has ended. The session policy refuses every call, although the session itself lives at STS until ${fullTime(instant(s.expires))}.`) : null,
-      left ? h("p", { class: "why" }, `The grant was given back or revoked. No new session is given. This one still works until ${fullTime(Math.min(instant(s.expires), instant(request.ends)))}.`) : null,
+      shown === "live" ? null : h("p", { class: "why", test: "session-why" }, whyOver(shown, s, request, state)),
     ];
     return this.fold(`session-${s.access_key_id}`, summary, this.sessionFacts(s));
   }
@@ -159,6 +159,9 @@ export class Panel {
       ["source identity", h("code", {}, s.source_identity)],
       ["issued", fullTime(instant(s.issued))],
       ["expires", fullTime(instant(s.expires))],
+      ["policy ends", s.ends && fullTime(instant(s.ends))],
+      ["denied since", s.denied_since && fullTime(instant(s.denied_since))],
+      ["narrowed from", s.narrowed_from && h("code", {}, s.narrowed_from)],
       ...tags.map(([k, v]) => [`tag ${k}`, h("code", {}, String(v))]),
       ["session policy", h("pre", { tabindex: "0" }, pretty(s.policy))],
     ]);
@@ -174,6 +177,7 @@ export class Panel {
     const names = this.o.names();
     const summary = [
       h("div", { class: "line" }, h("b", {}, r.account_name || r.account), h("span", { class: "dim" }, r.role), badge(r.state)),
+      r.cut === "ending" ? h("p", { class: "why", test: "request-cut" }, `Its sessions are being ended since ${fullTime(instant(r.cut_since))}. Until the deny is there, nothing says that they have ended.`) : null,
       h("div", { class: "line dim" }, h("span", {}, requester(r, names)), remaining(r)),
     ];
     return this.fold(`request-${r.id}`, summary, this.requestFacts(r));
@@ -191,13 +195,45 @@ export class Panel {
       ["approved by", (r.approvals || []).map((a) => who(a.by || a, names)).join(", ")],
       ["closed by", r.closed_by && names.user(r.closed_by)],
       ["because", r.closed_why],
+      ["cut", r.cut === "none" ? "" : `${r.cut}, since ${fullTime(instant(r.cut_since))}`],
       ["events", Array.isArray(r.events) ? String(r.events.length) : String(r.events ?? "")],
     ]);
   }
 
   denies(state) {
-    const rows = (state.denies || []).map((d, i) => this.fold(`deny-${i}`, h("div", { class: "line" }, h("b", {}, d.account || ""), h("span", { class: "dim" }, d.role || "")), h("pre", { tabindex: "0" }, pretty(d.policy || d))));
-    redraw(this.parts.denies, rows.length ? [this.title("Inline policies on roles", rows.length), ...rows] : []);
+    const frozen = state.freeze ? [this.title("Frozen"), h("p", { class: "why", test: "frozen" }, `Nothing is granted, vended or paired since ${fullTime(instant(state.freeze.at))}: ${state.freeze.why}`)] : [];
+    const cuts = state.cuts.map((c) => this.cut(c, state));
+    const denies = state.denies.map((d) => this.deny(d, state));
+    redraw(this.parts.denies, [
+      ...frozen,
+      ...(cuts.length ? [this.title("Cuts", cuts.length), ...cuts] : []),
+      ...(denies.length ? [this.title("Denies on roles", denies.length), ...denies] : []),
+    ]);
+  }
+
+  // cut is a cut list: whose sessions of a role are to be denied, and how far that is.
+  cut(c, state) {
+    const names = this.o.names();
+    const done = c.names.every((n) => n.done);
+    const summary = [
+      h("div", { class: "line" }, h("b", {}, accountName(c.account, state)), h("span", { class: "dim" }, c.role), h("span", { class: `state ${done ? "refused" : "pending"}`, test: "cut-state" }, done ? "denied" : "ending")),
+      ...c.names.map((n) => {
+        const r = state.requests.find((one) => one.id === n.request);
+        return h("div", { class: "line dim" }, h("span", {}, r ? requester(r, names) : n.request), h("span", {}, n.done ? `denied ${fullTime(instant(n.done))}` : `ordered ${r?.cut_since ? fullTime(instant(r.cut_since)) : ""}`));
+      }),
+      c.failed ? h("p", { class: "why", test: "cut-failed" }, `AWS did not take the deny: ${c.failed}. ${c.tries === 1 ? "One try has" : `${c.tries} tries have`} failed. The next one is at ${fullTime(instant(c.next_try))}, or at the next tick after it.`) : null,
+      c.whole ? h("p", { class: "why" }, `The names did not fit. Every session of the role that was issued before ${fullTime(instant(c.whole))} is denied, until ${fullTime(instant(c.whole_until))}.`) : null,
+    ];
+    return this.fold(`cut-${c.account}-${c.role}`, summary, facts([["policy read", c.checked && fullTime(instant(c.checked))], ["next try", c.next_try && fullTime(instant(c.next_try))], ...c.names.map((n) => [n.done ? "denied" : "ending", h("code", {}, `*-${n.request}`)])]));
+  }
+
+  // deny is an inline policy of a role in a member account.
+  deny(d, state) {
+    const summary = [
+      h("div", { class: "line" }, h("b", {}, accountName(d.account, state)), h("span", { class: "dim" }, d.role), h("span", { class: `state ${believed(d) ? "refused" : "pending"}`, test: "deny-state" }, believed(d) ? "enforced" : "stored")),
+      h("div", { class: "line dim" }, h("span", {}, d.name), h("span", {}, believed(d) ? `since ${fullTime(instant(d.believed))}` : `IAM enforces it from ${fullTime(instant(d.believed))}`)),
+    ];
+    return this.fold(`deny-${d.account}-${d.role}-${d.name}`, summary, h("pre", { tabindex: "0" }, pretty(d.policy)));
   }
 
   audit(state) {
@@ -221,7 +257,7 @@ export class Panel {
       { class: fresh ? "fresh" : "", title: [`request ${e.request}`, isMachine ? e.actor_name : "", e.why].filter(Boolean).join("\n") },
       h("time", { title: dayAndYear(t) }, fullTime(t)),
       isPerson ? face(actor, name, "tiny") : h("span", { class: "face tiny clockwork", "aria-hidden": "true" }, isMachine ? "⚙" : "⏱"),
-      h("span", { class: "deed" }, h("b", {}, name), " ", [e.verb, e.kind].filter(Boolean).join(" "), e.outcome ? h("small", {}, ` ${e.outcome}`) : null),
+      h("span", { class: "deed" }, h("b", {}, name), " ", [e.verb, e.kind, e.verb === "cut" ? e.cut : ""].filter(Boolean).join(" "), e.outcome ? h("small", {}, ` ${e.outcome}`) : null),
       h("span", { class: "move", title: move }, badge(e.to)),
     );
   }
@@ -237,6 +273,25 @@ export class Panel {
     );
   }
 }
+
+// believed reports whether IAM enforces an inline policy by now.
+const believed = (d) => !d.believed || instant(d.believed) <= clock.now;
+
+// whyOver says why a session is not simply live.
+function whyOver(shown, s, request, state) {
+  const lives = `The keys live at STS until ${fullTime(instant(s.expires))}.`;
+  if (shown === "denied") return `Denied since ${fullTime(instant(s.denied_since))}, by a policy of the role that names this grant. ${lives}`;
+  if (shown === "refuses all") return `The session policy refuses every call since ${fullTime(instant(s.ends))}. ${lives}`;
+  const cut = state.cuts.find((c) => c.account === s.account && c.role === s.role);
+  const deny = state.denies.find((d) => d.account === s.account && d.role === s.role && !believed(d) && d.policy.includes(request?.id));
+  const closed = request?.state === "ended" ? "The grant was given back." : "The grant was revoked.";
+  if (deny) return `${closed} The deny is stored, and IAM enforces it from ${fullTime(instant(deny.believed))} on. Until then this session works.`;
+  if (cut?.failed) return `${closed} AWS did not take the deny (${cut.failed}), so this session works. It is tried again until it is there.`;
+  return `${closed} The deny is ordered. Until it is there, this session works.`;
+}
+
+// accountName is the name under which an account was asked for.
+const accountName = (id, state) => state.requests.find((r) => r.account === id)?.account_name || id;
 
 // briefly is the name of a machine without its account and run: there is little room.
 const briefly = (name) => String(name || "a machine").split(/ of | \(/)[0];

@@ -24,16 +24,15 @@ func (w *World) internalEndpoints() http.Handler {
 	m.HandleFunc("GET "+issuersPath, w.Issuers.documents)
 	m.HandleFunc("POST "+stsPath, w.asSTS)
 	m.Handle("POST /lambda/2015-03-31/functions/{function}/invocations", invocations{
-		orders: w.Secrets.SlackKeys.AccessKeyID, waits: w.Secrets.APIKeys.AccessKeyID, function: functionARN("vend"),
-		calls: w.Calls, faults: w.Faults, order: w.Engine.order,
-		call: func(ctx context.Context, payload []byte) ([]byte, error) { return w.Engine.call(ctx, "vend", payload) },
+		invokers: invokersOf(w.Secrets), calls: w.Calls, faults: w.Faults, order: w.Engine.order, call: w.Engine.call,
 	})
 	return m
 }
 
 func (w *World) mountFakes(m *http.ServeMux) {
 	m.Handle("/slack-api/", http.StripPrefix("/slack-api", w.Slack))
-	aws := w.Roles.createOnUse(w.Secrets.VendKeys.AccessKeyID, w.AWS.AWS())
+	aws := w.Roles.createOnUse(
+		w.AWS.AWS(), w.Secrets.VendKeys.AccessKeyID, w.Secrets.CutKeys.AccessKeyID)
 	m.Handle("/aws", http.StripPrefix("/aws", aws))
 	m.Handle("/aws/", http.StripPrefix("/aws", aws))
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// orderTTL is the age at which an order to vend is dropped instead of delivered,
-// as template.yaml sets it (docs/facts.md#f3).
+// orderTTL is the age at which an order to vend or to cut is dropped instead of
+// delivered, as template.yaml sets it (docs/facts.md#f3).
 const orderTTL = time.Minute
 
 // Engine carries serialised events from function to function, as AWS does:
-// stream records to notify, in order and until notify accepts them; orders to
-// vend, once; and ticks. Everything that is due by the sandbox's clock runs at
-// once and concurrently, except that ticks run one after the other, and so do
-// the batches of one shard.
+// stream records to notify and cut, in order and until they accept them; orders
+// to vend and cut, once; and ticks. Everything that is due by the sandbox's clock
+// runs at once and concurrently, except that ticks run one after the other, and
+// so do the batches of one shard of a mapping.
 type Engine struct {
 	now    func() time.Time
 	faults *Faults
@@ -33,7 +33,7 @@ type Engine struct {
 	closed   bool
 	running  int // functions that run and do not wait for the clock
 	position int // in the stream
-	shards   [shards]shard
+	mappings []*mapping
 	orders   []order
 	sleepers []sleeper
 	ticks    []time.Time // requested and not started
@@ -48,15 +48,16 @@ type sleeper struct {
 	wake  chan struct{}
 }
 
-// order is an event for vend.
+// order is an event of an asynchronous invocation.
 type order struct {
-	payload []byte
-	at, due time.Time
+	function string
+	payload  []byte
+	at, due  time.Time
 }
 
 // newEngine completes an Engine.
 func newEngine(e *Engine) *Engine {
-	e.changed = make(chan struct{})
+	e.changed, e.mappings = make(chan struct{}), newMappings()
 	return e
 }
 
@@ -104,10 +105,12 @@ func (e *Engine) NextDue() (at time.Time, ok bool) {
 			at, ok = t, true
 		}
 	}
-	for i := range e.shards {
-		// A busy shard waits for the sleeper that holds its batch.
-		if s := &e.shards[i]; len(s.pending) > 0 && !s.busy {
-			consider(s.due())
+	for _, m := range e.mappings {
+		for i := range m.shards {
+			// A busy shard waits for the sleeper that holds its batch.
+			if s := &m.shards[i]; len(s.pending) > 0 && !s.busy {
+				consider(s.due())
+			}
 		}
 	}
 	for _, o := range e.orders {
@@ -119,12 +122,12 @@ func (e *Engine) NextDue() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// order accepts an event for vend, as Lambda's asynchronous Invoke does.
-func (e *Engine) order(payload []byte) {
+// order accepts an event for a function, as Lambda's asynchronous Invoke does.
+func (e *Engine) order(function string, payload []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
-	e.orders = append(e.orders, order{payload: payload, at: now, due: now.Add(e.delay())})
+	e.orders = append(e.orders, order{function: function, payload: payload, at: now, due: now.Add(e.delay())})
 	e.startDue()
 }
 
@@ -169,8 +172,10 @@ func (e *Engine) startDue() {
 	if e.closed {
 		return
 	}
-	for i := range e.shards {
-		e.startShard(&e.shards[i], now)
+	for _, m := range e.mappings {
+		for i := range m.shards {
+			e.startShard(m, &m.shards[i], now)
+		}
 	}
 	notDue := e.orders[:0]
 	for _, o := range e.orders {
@@ -178,7 +183,7 @@ func (e *Engine) startDue() {
 			notDue = append(notDue, o)
 			continue
 		}
-		e.start(func() { e.vend(o) }, func() {})
+		e.start(func() { e.carryOut(o) }, func() {})
 	}
 	e.orders = notDue
 	if len(e.ticks) > 0 && !e.ticking {
@@ -249,16 +254,16 @@ func (e *Engine) deliveries() int {
 	return 1
 }
 
-// vend delivers one order. Nobody reads the function's answer: the function
-// itself tells the person.
-func (e *Engine) vend(o order) {
+// carryOut delivers one order. Nobody reads the function's answer: vend itself
+// tells the person, and cut writes the table.
+func (e *Engine) carryOut(o order) {
 	for range e.deliveries() {
 		if age := e.now().Sub(o.at); age >= orderTTL {
-			e.log.Warn("an order to vend was dropped: too old", "age", age.String())
+			e.log.Warn("an order to "+o.function+" was dropped: too old", "age", age.String())
 			return
 		}
-		if _, err := e.invoke(context.Background(), "vend", o.payload); err != nil {
-			e.log.Warn("vend failed", "error", err)
+		if _, err := e.invoke(context.Background(), o.function, o.payload); err != nil {
+			e.log.Warn(o.function+" failed", "error", err)
 		}
 	}
 }

@@ -261,18 +261,18 @@ func TestOrdersAreNotRetried(t *testing.T) {
 			t.Errorf("%s: delivered %s, want %s", when, got, want)
 		}
 	}
-	w.order([]byte("1"))
+	w.order("vend", []byte("1"))
 	w.settle(t)
 	w.faults.Add(Fault{At: Feed, How: FaultDouble, Times: 1})
-	w.order([]byte("2"))
+	w.order("vend", []byte("2"))
 	w.settle(t)
 	w.faults.Add(Fault{At: Feed, How: FaultDelay, Times: 1})
-	w.order([]byte("3"))
+	w.order("vend", []byte("3"))
 	check("at once", "122")
 	w.advance(t, 30*time.Second)
 	check("after the delay", "1223")
 	w.faults.Add(Fault{At: Feed, How: FaultDelay, Times: 1})
-	w.order([]byte("4"))
+	w.order("vend", []byte("4"))
 	if err := w.clock.Set(w.clock.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ const (
 	FaultDead      = "dead"   // the work is not done, and the connection closes without an answer
 	FaultCode      = "code:"  // prefix of an error code: the work is not done, and this is the answer
 	FaultQuota     = "quota"  // Slack: calls past a limit per minute are answered as by FaultThrottled
+	FaultLate      = "late"   // IAM: the work is done, and an inline policy is enforced later
 	FaultDouble    = "double" // Feed: delivered twice
 	FaultDelay     = "delay"  // Feed: delivered up to 30 s late
 )
@@ -33,6 +34,9 @@ type Fault struct {
 	Until *time.Time `json:"until,omitempty"` // sandbox time; nil for no end
 	// PerMinute is the limit of a quota; 0 for the one that Slack documents.
 	PerMinute int `json:"per_minute,omitempty"`
+	// For is how much later an inline policy is enforced under FaultLate, as it was written.
+	For  string        `json:"for,omitempty"`
+	Late time.Duration `json:"-"` // the same
 
 	id int // in the order in which they were added
 }
@@ -89,7 +93,10 @@ func (f *Faults) nextEnd() (at time.Time, ok bool) {
 
 // take returns how a call fails that has these names, and counts that; "" means
 // that it succeeds. Quotas are left to the fake Slack.
-func (f *Faults) take(names ...string) (how string) {
+func (f *Faults) take(names ...string) (how string) { return f.takeFault(names...).How }
+
+// takeFault is take, with the whole fault.
+func (f *Faults) takeFault(names ...string) Fault {
 	return f.takeFirst(func(one Fault) bool {
 		return one.How != FaultQuota && slices.ContainsFunc(names, one.covers)
 	})
@@ -97,20 +104,20 @@ func (f *Faults) take(names ...string) (how string) {
 
 // takeDelivery reports whether a delivery fails in this way, and counts that.
 func (f *Faults) takeDelivery(how string) bool {
-	return f.takeFirst(func(one Fault) bool { return one.At == Feed && one.How == how }) != ""
+	return f.takeFirst(func(one Fault) bool { return one.At == Feed && one.How == how }).How != ""
 }
 
-func (f *Faults) takeFirst(matches func(Fault) bool) (how string) {
+func (f *Faults) takeFirst(matches func(Fault) bool) (taken Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dropEnded()
 	i := slices.IndexFunc(f.list, matches)
 	if i < 0 {
-		return ""
+		return Fault{}
 	}
-	how = f.list[i].How
+	taken = f.list[i]
 	f.countDown(i)
-	return how
+	return taken
 }
 
 // countDown notes that a fault happened once more, and drops it after its last

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,17 +14,30 @@ import (
 	"github.com/aws-access/aws-access/cmd/sandbox/web"
 )
 
-// invocations simulates the part of Lambda's API through which the public
-// functions reach vend: the asynchronous Invoke of the slack function, and the
-// synchronous one of the api function.
+// invocations simulates the part of Lambda's API through which functions reach
+// each other.
 type invocations struct {
-	orders   string // access key of the slack function
-	waits    string // access key of the api function
-	function string // ARN of the only function that may be called
+	invokers []invoker
 	calls    *Calls
 	faults   *Faults
-	order    func(payload []byte)
-	call     func(ctx context.Context, payload []byte) ([]byte, error)
+	order    func(function string, payload []byte)
+	call     func(ctx context.Context, function string, payload []byte) ([]byte, error)
+}
+
+// invoker is a function that may invoke one other function.
+type invoker struct {
+	key      string // access key of its role
+	function string // name of the only function that it may invoke
+	waits    bool   // it waits for the answer, and never orders
+}
+
+// invokersOf are the functions that may invoke others, as template.yaml allows it.
+func invokersOf(s Secrets) []invoker {
+	return []invoker{
+		{key: s.SlackKeys.AccessKeyID, function: "vend"},
+		{key: s.APIKeys.AccessKeyID, function: "vend", waits: true},
+		{key: s.TickKeys.AccessKeyID, function: "cut"},
+	}
 }
 
 const (
@@ -33,33 +47,36 @@ const (
 )
 
 func (i invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	i.calls.Count("invoke:vend")
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
-	by := func(key string) bool { return strings.Contains(r.Header.Get("Authorization"), "Credential="+key+"/") }
-	kind, waits := r.Header.Get("X-Amz-Invocation-Type"), by(i.waits)
-	switch {
-	case !by(i.orders) && !waits:
+	kind, known := r.Header.Get("X-Amz-Invocation-Type"), slices.IndexFunc(i.invokers, func(by invoker) bool {
+		return strings.Contains(r.Header.Get("Authorization"), "Credential="+by.key+"/")
+	})
+	if known < 0 {
 		lambdaError(w, "AccessDeniedException", "User is not authorized to perform: lambda:InvokeFunction")
 		return
-	case r.PathValue("function") != i.function:
+	}
+	by := i.invokers[known]
+	i.calls.Count("invoke:" + by.function)
+	switch {
+	case r.PathValue("function") != functionARN(by.function):
 		lambdaError(w, "ResourceNotFoundException", "Function not found: "+r.PathValue("function"))
 		return
-	case !waits && kind != "Event" || waits && kind != "RequestResponse":
-		lambdaError(w, "InvalidParameterValueException", "This function never invokes vend as "+kind+".")
+	case !by.waits && kind != "Event" || by.waits && kind != "RequestResponse":
+		lambdaError(w, "InvalidParameterValueException", "This function never invokes "+by.function+" as "+kind+".")
 		return
 	case err != nil || !json.Valid(payload):
 		lambdaError(w, "InvalidRequestContentException", "Could not parse request body into json.")
 		return
 	}
-	how := i.faults.take("invoke:vend")
+	how := i.faults.take("invoke:" + by.function)
 	if failInvoke(w, r, how) {
 		return
 	}
-	if waits {
-		i.answer(w, r, payload, how == FaultLost)
+	if by.waits {
+		i.answer(w, r, by.function, payload, how == FaultLost)
 		return
 	}
-	i.order(payload)
+	i.order(by.function, payload)
 	if how == FaultLost {
 		lambdaError(w, "ServiceException", faultText+": the work was done")
 		return
@@ -69,8 +86,8 @@ func (i invocations) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer runs a synchronous invocation. The function does not notice when its caller
 // hangs up.
-func (i invocations) answer(w http.ResponseWriter, r *http.Request, payload []byte, lost bool) {
-	answer, err := i.call(context.WithoutCancel(r.Context()), payload)
+func (i invocations) answer(w http.ResponseWriter, r *http.Request, function string, payload []byte, lost bool) {
+	answer, err := i.call(context.WithoutCancel(r.Context()), function, payload)
 	switch {
 	case lost:
 		lambdaError(w, "ServiceException", faultText+": the work was done")

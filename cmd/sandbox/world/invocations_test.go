@@ -12,17 +12,23 @@ import (
 
 const invokePath = "/lambda/2015-03-31/functions/"
 
-// Only the public functions can invoke vend, each in its own way, and only from inside.
+// Only the public functions can invoke vend, each in its own way, only tick can invoke cut, and only from
+// inside.
 func TestOnlyThePublicFunctionsInvokeVend(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	slackKey, apiKey := b.World().Secrets.SlackKeys.AccessKeyID, b.World().Secrets.APIKeys.AccessKeyID
-	vend, tick := world.FunctionARN("vend"), world.FunctionARN("tick")
+	tickKey := b.World().Secrets.TickKeys.AccessKeyID
+	vend, tick, cut := world.FunctionARN("vend"), world.FunctionARN("tick"), world.FunctionARN("cut")
 	for name, c := range map[string]struct {
 		key, function, kind string
 		want                int
 	}{
 		"the slack function":       {slackKey, vend, "Event", http.StatusAccepted},
 		"the api function":         {apiKey, vend, "RequestResponse", http.StatusOK}, // vend refuses the payload
+		"the tick function":        {tickKey, cut, "Event", http.StatusAccepted},
+		"tick, to vend":            {tickKey, vend, "Event", http.StatusNotFound},
+		"the slack function, cut":  {slackKey, cut, "Event", http.StatusNotFound},
+		"tick, waiting":            {tickKey, cut, "RequestResponse", http.StatusBadRequest},
 		"somebody else":            {"AKIASOMEBODY", vend, "Event", http.StatusForbidden},
 		"another function":         {slackKey, tick, "Event", http.StatusNotFound},
 		"another function, by api": {apiKey, tick, "RequestResponse", http.StatusNotFound},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,13 +18,14 @@ import (
 )
 
 // Roles are the roles in member accounts: every role of every account in the
-// policy, with the trust that the product asks for, unless Change said
-// otherwise. A role is created when the vend function first asks for it, so
-// that ten thousand accounts cost nothing.
+// policy, with the trust that the product asks for, and the role that ends
+// sessions, unless Change said otherwise. A role is created when a function first
+// asks for it, so that ten thousand accounts cost nothing.
 type Roles struct {
-	aws    *awsfake.Server
-	trust  string // the trust policy that the product asks for
-	policy func() *policy.Policy
+	aws     *awsfake.Server
+	trust   string       // the trust policy that the product asks for
+	revoker awsfake.Role // the role that ends sessions
+	policy  func() *policy.Policy
 
 	mu      sync.Mutex
 	changed map[string]roleSettings // by account and name
@@ -109,14 +111,17 @@ func (r *Roles) update(account, name string, s roleSettings) error {
 
 func (r *Roles) role(name, path string, s roleSettings) awsfake.Role {
 	role := awsfake.Role{Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession}
+	if name == r.revoker.Name {
+		role = r.revoker
+	}
 	if s.trust != "" {
 		role.Trust = s.trust
 	}
 	return role
 }
 
-// create creates a role that the vend function is about to assume, if there
-// should be one.
+// create creates a role that a function is about to assume, if there should be
+// one and there is none. An existing one keeps its inline policies.
 func (r *Roles) create(arn string) error {
 	account, path, name, ok := splitARN(arn)
 	if !ok {
@@ -125,7 +130,7 @@ func (r *Roles) create(arn string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, changed := r.changed[account+"/"+name]
-	if s.missing || !changed && !r.inPolicy(account, name) {
+	if _, exists := r.aws.Role(account, name); exists || s.missing || !changed && !r.inPolicy(account, name) {
 		return nil
 	}
 	role := r.role(name, path, s)
@@ -143,7 +148,7 @@ func (r *Roles) inPolicy(account, name string) bool {
 	if answer.Refusal != nil {
 		code = access.Code(answer.Refusal)
 	}
-	return code != "unknown_account" && code != "unknown_role"
+	return code != "unknown_account" && (name == r.revoker.Name || code != "unknown_role")
 }
 
 // splitARN reads the ARN of a role. The path begins and ends with a slash.
@@ -158,11 +163,13 @@ func splitARN(arn string) (account, path, name string, ok bool) {
 }
 
 // createOnUse creates roles before the fake AWS is asked for them. Only a
-// request with the vend function's key has that effect.
-func (r *Roles) createOnUse(vendKey string, next http.Handler) http.Handler {
+// request with the key of one of these functions has that effect.
+func (r *Roles) createOnUse(next http.Handler, keys ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		fromVend := strings.Contains(req.Header.Get("Authorization"), "Credential="+vendKey+"/")
-		if req.Method != http.MethodPost || !fromVend {
+		fromFunction := slices.ContainsFunc(keys, func(key string) bool {
+			return strings.Contains(req.Header.Get("Authorization"), "Credential="+key+"/")
+		})
+		if req.Method != http.MethodPost || !fromFunction {
 			next.ServeHTTP(w, req)
 			return
 		}

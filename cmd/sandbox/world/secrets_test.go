@@ -154,6 +154,9 @@ func newLeakTest(t *testing.T, echo string, change ...func(*world.Settings)) *le
 	l.collect("the vend function's token", w.Secrets.VendKeys.SessionToken.Reveal())
 	l.collect("the slack function's key", w.Secrets.SlackKeys.SecretKey.Reveal())
 	l.collect("the api function's key", w.Secrets.APIKeys.SecretKey.Reveal())
+	l.collect("the tick function's key", w.Secrets.TickKeys.SecretKey.Reveal())
+	l.collect("the cut function's key", w.Secrets.CutKeys.SecretKey.Reveal())
+	l.collect("the cut function's token", w.Secrets.CutKeys.SessionToken.Reveal())
 	l.collectPEM("the answer key", w.Secrets.AnswerKey)
 
 	v := w.VendFunction()

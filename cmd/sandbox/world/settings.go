@@ -30,6 +30,8 @@ const (
 	vendRole  = "arn:aws:iam::" + Bastion + ":role/aws-access-vend"
 	slackRole = "arn:aws:iam::" + Bastion + ":role/aws-access-slack"
 	apiRole   = "arn:aws:iam::" + Bastion + ":role/aws-access-api"
+	tickRole  = "arn:aws:iam::" + Bastion + ":role/aws-access-tick"
+	cutRole   = "arn:aws:iam::" + Bastion + ":role/aws-access-cut"
 )
 
 // Settings are what a World begins with, at the start and after each reset.

@@ -85,6 +85,19 @@ func (s countedStore) SaveCut(
 	return s.write(ctx, func() error { return s.Store.SaveCut(ctx, next, event, l) })
 }
 
+func (s countedStore) SaveCutList(ctx context.Context, next access.CutList) error {
+	return s.write(ctx, func() error { return s.Store.SaveCutList(ctx, next) })
+}
+
+func (s countedStore) DueCuts(ctx context.Context, now time.Time, limit int) (keys []access.CutKey, err error) {
+	err = s.call(ctx, "store:due", func() error { keys, err = s.Store.DueCuts(ctx, now, limit); return err })
+	return keys, err
+}
+
+func (s countedStore) SaveFreeze(ctx context.Context, next access.Freeze) error {
+	return s.write(ctx, func() error { return s.Store.SaveFreeze(ctx, next) })
+}
+
 func (s countedStore) Freeze(ctx context.Context) (f access.Freeze, err error) {
 	err = s.read(ctx, func() error { f, err = s.Store.Freeze(ctx); return err })
 	return f, err

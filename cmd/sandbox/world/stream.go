@@ -12,17 +12,39 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// The event source mapping between the table's stream and notify, as
-// template.yaml configures it (docs/facts.md#f3).
+// The event source mappings between the table's stream and its two readers, as
+// template.yaml configures them (docs/facts.md#f3).
 const (
 	shards      = 4                // of the stream; order is kept within each, and so for each request
 	batchSize   = 25               // most records in one event
 	firstRetry  = time.Second      // wait after a batch failed; doubles with each failure
 	maxRetry    = 30 * time.Second // longest wait
-	recordTTL   = 24 * time.Hour   // age at which a failing record is parked instead of retried
+	recordTTL   = 24 * time.Hour   // age at which a record that notify fails is parked instead of retried
 	readAtOnce  = 1000             // records read from the stream at once
 	maxDoubling = 10               // bounds the shift in backoff
 )
+
+// mapping carries the records of the stream that its filter passes to one function.
+type mapping struct {
+	function string
+	passes   func(events.DynamoDBEventRecord) bool
+	ttl      time.Duration // age at which a failing record is parked
+	shards   [shards]shard
+}
+
+// newMappings are the mappings of template.yaml.
+func newMappings() []*mapping {
+	return []*mapping{
+		{function: "notify", passes: forNotify, ttl: recordTTL},
+	}
+}
+
+// forNotify is store.StreamFilter: inserted audit events and notices.
+func forNotify(record events.DynamoDBEventRecord) bool {
+	sk := record.Change.Keys["sk"].String()
+	return record.EventName == string(events.DynamoDBOperationTypeInsert) &&
+		(strings.HasPrefix(sk, store.EventPrefix) || sk == store.NoticeSort)
+}
 
 // shard is a part of the stream. One batch of it runs at a time.
 type shard struct {
@@ -45,11 +67,12 @@ func (s *shard) due() time.Time {
 	return s.pending[0].due
 }
 
-// ParkedRecord is a stream record that was given up after recordTTL.
+// ParkedRecord is a stream record that was given up.
 type ParkedRecord struct {
-	EventID string    `json:"event_id"`
-	At      time.Time `json:"at"`
-	Tries   int       `json:"tries"`
+	EventID  string    `json:"event_id"`
+	Function string    `json:"function"` // that failed
+	At       time.Time `json:"at"`
+	Tries    int       `json:"tries"`
 }
 
 // Parked lists the records that were given up. It is never nil.
@@ -59,8 +82,8 @@ func (e *Engine) Parked() []ParkedRecord {
 	return append([]ParkedRecord{}, e.parked...)
 }
 
-// readStream reads what is new in the stream. Like the filter of the mapping, it
-// lets only inserted audit events and notices through. The caller holds the lock.
+// readStream reads what is new in the stream, for each mapping what its filter
+// passes. The caller holds the lock.
 func (e *Engine) readStream() {
 	for {
 		records, last := e.records(e.position, readAtOnce)
@@ -69,14 +92,13 @@ func (e *Engine) readStream() {
 			return
 		}
 		for _, record := range records {
-			keys := record.Change.Keys
-			inserted := record.EventName == string(events.DynamoDBOperationTypeInsert)
-			sk := keys["sk"].String()
-			if !inserted || !strings.HasPrefix(sk, store.EventPrefix) && sk != store.NoticeSort {
-				continue
+			for _, m := range e.mappings {
+				if !m.passes(record) {
+					continue
+				}
+				s := &m.shards[shardOf(record.Change.Keys["pk"].String())]
+				s.pending = append(s.pending, pendingRecord{record: record, due: e.now().Add(e.delay())})
 			}
-			s := &e.shards[shardOf(keys["pk"].String())]
-			s.pending = append(s.pending, pendingRecord{record: record, due: e.now().Add(e.delay())})
 		}
 	}
 }
@@ -89,7 +111,7 @@ func shardOf(key string) int {
 
 // startShard delivers the next batch of a shard, if it is due. The caller holds
 // the lock.
-func (e *Engine) startShard(s *shard, now time.Time) {
+func (e *Engine) startShard(m *mapping, s *shard, now time.Time) {
 	if s.busy || len(s.pending) == 0 || s.due().After(now) {
 		return
 	}
@@ -102,28 +124,28 @@ func (e *Engine) startShard(s *shard, now time.Time) {
 	}
 	s.busy = true
 	var accepted int
-	e.start(func() { accepted = e.deliver(batch) }, func() { e.delivered(s, accepted, len(batch)) })
+	e.start(func() { accepted = e.deliver(m.function, batch) }, func() { e.delivered(m, s, accepted, len(batch)) })
 }
 
-// deliver delivers a batch to notify and returns how many records, from the
+// deliver delivers a batch to a function and returns how many records, from the
 // first one on, it accepted. Under FaultDouble the whole batch comes twice, as
 // if the first answer had been lost.
-func (e *Engine) deliver(batch []events.DynamoDBEventRecord) (accepted int) {
+func (e *Engine) deliver(function string, batch []events.DynamoDBEventRecord) (accepted int) {
 	for range e.deliveries() {
-		accepted = e.invokeNotify(batch)
+		accepted = e.invokeBatch(function, batch)
 	}
 	return accepted
 }
 
-func (e *Engine) invokeNotify(batch []events.DynamoDBEventRecord) (accepted int) {
+func (e *Engine) invokeBatch(function string, batch []events.DynamoDBEventRecord) (accepted int) {
 	payload, err := json.Marshal(events.DynamoDBEvent{Records: batch})
 	if err != nil {
 		e.log.Error("a batch cannot be written as JSON", "error", err)
 		return 0
 	}
-	answer, err := e.invoke(context.Background(), "notify", payload)
+	answer, err := e.invoke(context.Background(), function, payload)
 	if err != nil {
-		e.log.Warn("notify failed", "records", len(batch), "error", err)
+		e.log.Warn(function+" failed", "records", len(batch), "error", err)
 		return 0
 	}
 	return countAccepted(batch, answer)
@@ -152,7 +174,7 @@ func countAccepted(batch []events.DynamoDBEventRecord, answer []byte) int {
 
 // delivered notes that a shard's batch of size records was delivered, and when
 // the rest of it is retried. The caller holds the lock.
-func (e *Engine) delivered(s *shard, accepted, size int) {
+func (e *Engine) delivered(m *mapping, s *shard, accepted, size int) {
 	s.busy = false
 	s.pending = s.pending[accepted:]
 	if accepted == size {
@@ -165,9 +187,10 @@ func (e *Engine) delivered(s *shard, accepted, size int) {
 	s.tries++
 	now := e.now()
 	s.retryAt = now.Add(backoff(s.tries))
-	if first := s.pending[0].record; now.Sub(first.Change.ApproximateCreationDateTime.Time) >= recordTTL {
-		e.log.Error("a stream record was given up and parked", "event", first.EventID, "tries", s.tries)
-		e.parked = append(e.parked, ParkedRecord{EventID: first.EventID, At: now, Tries: s.tries})
+	if first := s.pending[0].record; now.Sub(first.Change.ApproximateCreationDateTime.Time) >= m.ttl {
+		e.log.Error("a stream record was given up and parked",
+			"function", m.function, "event", first.EventID, "tries", s.tries)
+		e.parked = append(e.parked, ParkedRecord{EventID: first.EventID, Function: m.function, At: now, Tries: s.tries})
 		s.pending = s.pending[1:]
 		s.tries, s.retryAt = 0, time.Time{}
 	}

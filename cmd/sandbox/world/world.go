@@ -77,6 +77,8 @@ type Secrets struct {
 	VendKeys   access.Credentials // of the role of the vend function
 	SlackKeys  access.Credentials // of the role of the slack function
 	APIKeys    access.Credentials // of the role of the api function
+	TickKeys   access.Credentials // of the role of the tick function
+	CutKeys    access.Credentials // of the role of the cut function
 	AnswerKey  access.Secret      // vend signs its answers to programs with it
 }
 
@@ -138,26 +140,18 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	w.Store = memory.New(w.Clock.Now)
 	w.AWS = awsfake.New(awsfake.Options{
 		Now: w.Clock.Now, Org: orgID, TokenBytes: settings.TokenBytes, OnCall: w.Calls.Count,
-		Fault: func(op string) awsfake.Fault { return awsfake.Fault{How: w.Faults.take(op)} },
+		Fault: func(op string) awsfake.Fault {
+			taken := w.Faults.takeFault(op)
+			return awsfake.Fault{How: taken.How, Late: taken.Late}
+		},
 	})
-	trust := awsfake.DefaultTrust(vendRole, w.Secrets.ExternalID.Reveal(), orgID)
-	w.Roles = &Roles{aws: w.AWS, trust: trust, policy: w.Policy}
-	var err error
-	if w.Secrets.VendKeys, err = w.AWS.FunctionCredentials(vendRole); err != nil {
-		return nil, fmt.Errorf("make the vend function's role: %w", err)
-	}
-	if settings.STS.URL != "" {
-		w.Secrets.VendKeys = settings.STS.Vend
-	}
-	if w.Secrets.SlackKeys, err = w.AWS.FunctionCredentials(slackRole, denyAll); err != nil {
-		return nil, fmt.Errorf("make the slack function's role: %w", err)
-	}
-	if w.Secrets.APIKeys, err = w.AWS.FunctionCredentials(apiRole, denyAll); err != nil {
-		return nil, fmt.Errorf("make the api function's role: %w", err)
+	if err := w.makeFunctionRoles(); err != nil {
+		return nil, err
 	}
 	if err := w.makeAnswerKey(); err != nil {
 		return nil, err
 	}
+	var err error
 	if w.Issuers, err = newIssuers(publicURL, w.Clock.Now); err != nil {
 		return nil, err
 	}
@@ -165,6 +159,35 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 		now: w.Clock.Now, faults: w.Faults, log: log, records: w.Store.Records, invoke: w.invoke,
 	})
 	return w, nil
+}
+
+// makeFunctionRoles makes the roles of the functions that call AWS, and says whom the
+// roles in member accounts trust.
+func (w *World) makeFunctionRoles() (err error) {
+	externalID := w.Secrets.ExternalID.Reveal()
+	w.Roles = &Roles{
+		aws: w.AWS, policy: w.Policy, trust: awsfake.DefaultTrust(vendRole, externalID, orgID),
+		revoker: revokerRole(externalID),
+	}
+	for _, one := range []struct {
+		role        string
+		permissions []string
+		keys        *access.Credentials
+	}{
+		{vendRole, nil, &w.Secrets.VendKeys}, // nil: to assume target roles
+		{cutRole, []string{cutPermissions}, &w.Secrets.CutKeys},
+		{slackRole, []string{denyAll}, &w.Secrets.SlackKeys},
+		{apiRole, []string{denyAll}, &w.Secrets.APIKeys},
+		{tickRole, []string{denyAll}, &w.Secrets.TickKeys},
+	} {
+		if *one.keys, err = w.AWS.FunctionCredentials(one.role, one.permissions...); err != nil {
+			return fmt.Errorf("make the role %s: %w", one.role, err)
+		}
+	}
+	if w.settings.STS.URL != "" {
+		w.Secrets.VendKeys = w.settings.STS.Vend
+	}
+	return nil
 }
 
 // makeAnswerKey makes the key with which vend signs, and so the URL of this World.
@@ -180,7 +203,7 @@ func (w *World) makeAnswerKey() error {
 	return nil
 }
 
-// denyAll is what the public functions may do at STS and IAM.
+// denyAll is what functions may do at STS and IAM that have no business there.
 const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 
 // listen starts the listener on loopback that only the functions use, and the
