@@ -32,6 +32,9 @@ const (
 	apiRole   = "arn:aws:iam::" + Bastion + ":role/aws-access-api"
 	tickRole  = "arn:aws:iam::" + Bastion + ":role/aws-access-tick"
 	cutRole   = "arn:aws:iam::" + Bastion + ":role/aws-access-cut"
+
+	// operatorRole is for operators: it may read and write the table.
+	operatorRole = "arn:aws:iam::" + Bastion + ":role/Operators"
 )
 
 // Settings are what a World begins with, at the start and after each reset.

@@ -139,7 +139,8 @@ func prepare(settings Settings, publicURL string, log *slog.Logger) (*World, err
 	w.Faults = &Faults{now: w.Clock.Now}
 	w.Store = memory.New(w.Clock.Now)
 	w.AWS = awsfake.New(awsfake.Options{
-		Now: w.Clock.Now, Org: orgID, TokenBytes: settings.TokenBytes, OnCall: w.Calls.Count,
+		Tables: func(operation string, body []byte) (int, []byte) { return w.table().serve(operation, body) },
+		Now:    w.Clock.Now, Org: orgID, TokenBytes: settings.TokenBytes, OnCall: w.Calls.Count,
 		Fault: func(op string) awsfake.Fault {
 			taken := w.Faults.takeFault(op)
 			return awsfake.Fault{How: taken.How, Late: taken.Late}
@@ -179,6 +180,7 @@ func (w *World) makeFunctionRoles() (err error) {
 		{slackRole, []string{denyAll}, &w.Secrets.SlackKeys},
 		{apiRole, []string{denyAll}, &w.Secrets.APIKeys},
 		{tickRole, []string{denyAll}, &w.Secrets.TickKeys},
+		{operatorRole, []string{operatorPermissions}, new(access.Credentials)}, // /sandbox/machines gives keys
 	} {
 		if *one.keys, err = w.AWS.FunctionCredentials(one.role, one.permissions...); err != nil {
 			return fmt.Errorf("make the role %s: %w", one.role, err)

@@ -25,7 +25,7 @@ type request struct {
 	form      url.Values // parameters of a query API
 	signature signature
 	unsigned  error  // why there is no signature that can be read
-	service   string // sts, iam or s3; otherwise as the signature names it
+	service   string // sts, iam, s3 or dynamodb; otherwise as the signature names it
 	operation string // such as AssumeRole
 	bucket    string // S3 only
 	object    string // S3 only
@@ -69,8 +69,11 @@ func readRequest(r *http.Request, body []byte) request {
 		q.service = map[string]string{"2011-06-15": "sts", "2010-05-08": "iam", "": "s3"}[q.form.Get("Version")]
 	}
 	q.operation = q.form.Get("Action")
-	if q.service == "s3" {
+	switch q.service {
+	case "s3":
 		q.operation, q.bucket, q.object = readS3(r)
+	case tables:
+		_, q.operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	}
 	if !operationName.MatchString(q.operation) {
 		q.operation = "Unknown"
@@ -147,6 +150,8 @@ func (q request) failed(f *failure) answer {
 		return queryFailure(stsSpace, f)
 	case "iam":
 		return queryFailure(iamSpace, f)
+	case tables:
+		return tableFailure(f)
 	}
 	a := s3Failure(s3Error(f))
 	if q.http.Method == http.MethodHead {
@@ -177,6 +182,9 @@ func s3Error(f *failure) *failure {
 
 // serve authenticates the caller and lets the service answer.
 func (s *Server) serve(q request) answer {
+	if q.service == tables && s.options.Tables != nil {
+		return s.serveTables(q)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, f := s.authenticate(q)

@@ -30,6 +30,9 @@ type Options struct {
 	// (docs/facts.md#0.8). 0 means 1,024.
 	TokenBytes int
 	Org        string // organisation of all accounts, o-…; "" for none
+	// Tables answers calls of DynamoDB, after the caller's policies have allowed the operation on
+	// every resource. Both bodies are JSON. nil: DynamoDB is not simulated.
+	Tables func(operation string, body []byte) (status int, answer []byte)
 	// Propagation is how long after it was stored a change of an inline policy is enforced
 	// (docs/facts.md#c). nil means at once.
 	Propagation func() time.Duration
