@@ -140,7 +140,7 @@ var newWaysIn = map[string]call{
 	"assuming a target role of another account": {adminRole, "sts:AssumeRole",
 		"arn:aws:iam::222222222222:role/aws-access/Admin", ""},
 	"assuming the revoker": {adminRole, "sts:AssumeRole",
-		"arn:aws:iam::111111111111:role/aws-access-revoker/Revoker", ""},
+		revokerRole, ""},
 	"passing a target role to a service": {adminRole, "iam:PassRole", adminRole, ""},
 	"changing the stack":                 {adminRole, "cloudformation:UpdateStack", rolesStackSet, ""},
 	"deleting the stack":                 {adminRole, "cloudformation:DeleteStack", rolesStack, ""},

@@ -139,10 +139,13 @@ func (c deployCall) evaluate(t *testing.T, identity string, limits ...string) aw
 }
 
 // sessionOfDeploy is the session policy that vend gives to a session of Deploy.
-func sessionOfDeploy(t *testing.T) string {
+func sessionOfDeploy(t *testing.T) string { t.Helper(); return sessionOf(t, "Deploy") }
+
+// sessionOf is the session policy that vend gives to a session of a role.
+func sessionOf(t *testing.T, role string) string {
 	t.Helper()
 	policy, err := vend.SessionPolicy(access.Vending{
-		Target: access.Target{Account: account, Role: "Deploy", Path: "/aws-access/"},
+		Target: access.Target{Account: account, Role: role, Path: "/aws-access/"},
 		Now:    time.Date(2026, 11, 21, 11, 0, 0, 0, time.UTC),
 		Ends:   time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC),
 	})
@@ -168,6 +171,7 @@ var deployWork = []deployCall{
 	{"iam:PassRole", serviceRole, "", byService},
 	{"s3:PutObject", "arn:aws:s3:::builds/app.zip", "", ""},
 	{"s3:GetObject", "arn:aws:s3:::builds/app.zip", "", ""},
+	{"sts:GetScopedCredentials", "*", "", ""},
 }
 
 var withArtefacts = map[string]string{"ArtifactBucket": "builds"}
@@ -252,8 +256,8 @@ func TestEveryPartOfDeployIsNeeded(t *testing.T) {
 			}
 		}
 	}
-	if parts != 5+2+4+1 {
-		t.Errorf("%d parts, want 9 statements and 3 conditions", parts)
+	if parts != 6+2+4+1 {
+		t.Errorf("%d parts, want 10 statements and 3 conditions", parts)
 	}
 }
 

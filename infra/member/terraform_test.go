@@ -61,12 +61,15 @@ func parsed(t *testing.T, text string) any {
 func TestDocumentsOfTerraformAndTemplateAreEqual(t *testing.T) {
 	made, alone := render(t, here, nil), render(t, here, map[string]string{"OrganizationId": ""})
 	for file, of := range map[string]any{
-		"trust.json":                 alone["AdminRole"].Properties["AssumeRolePolicyDocument"],
-		"trust-in-organization.json": made["AdminRole"].Properties["AssumeRolePolicyDocument"],
-		"boundary-admin.json":        made["AdminOwnBoundary"].Properties["PolicyDocument"],
-		"boundary-operator.json":     made["OperatorOwnBoundary"].Properties["PolicyDocument"],
-		"operator.json":              made["OperatorPolicy"].Properties["PolicyDocument"],
-		"no-secrets.json":            made["NoSecretsPolicy"].Properties["PolicyDocument"],
+		"revoker-trust.json":                 alone["RevokerRole"].Properties["AssumeRolePolicyDocument"],
+		"revoker-trust-in-organization.json": made["RevokerRole"].Properties["AssumeRolePolicyDocument"],
+		"revoker.json":                       made["RevokerPolicy"].Properties["PolicyDocument"],
+		"trust.json":                         alone["AdminRole"].Properties["AssumeRolePolicyDocument"],
+		"trust-in-organization.json":         made["AdminRole"].Properties["AssumeRolePolicyDocument"],
+		"boundary-admin.json":                made["AdminOwnBoundary"].Properties["PolicyDocument"],
+		"boundary-operator.json":             made["OperatorOwnBoundary"].Properties["PolicyDocument"],
+		"operator.json":                      made["OperatorPolicy"].Properties["PolicyDocument"],
+		"no-secrets.json":                    made["NoSecretsPolicy"].Properties["PolicyDocument"],
 	} {
 		if diff := cmp.Diff(parsed(t, document(t, of)), parsed(t, filled(t, file))); diff != "" {
 			t.Errorf("%s (-roles.yaml +terraform):\n%s", file, diff)
@@ -84,6 +87,7 @@ func filled(t *testing.T, file string) string {
 	names := map[string]string{
 		"partition": "aws", "bastion_account_id": bastion, "organization_id": org, "external_id": external,
 		"account_id": account, "path": "/aws-access/", "role": "Admin",
+		"boundaries": `["` + policyPrefix + `aws-access-boundary-*","` + readOnlyAccess + `"]`,
 	}
 	whole := regexp.MustCompile(`\$\{([^}]*)\}`).ReplaceAllStringFunc(string(text), func(match string) string {
 		value, known := names[match[2:len(match)-1]]
@@ -108,6 +112,15 @@ var variableCases = map[string]struct {
 	"without an organisation": {map[string]any{"organization_id": ""}, map[string]string{"OrganizationId": ""}},
 	"a deeper path": {
 		map[string]any{"path": "/aws-access/data/"}, map[string]string{"Path": "/aws-access/data/"},
+	},
+	"a boundary of its own": {
+		map[string]any{"roles": map[string]any{"Root": map[string]any{
+			"description": adminDescription,
+			"boundary":    "arn:aws:iam::111111111111:policy/b/D", "aws_policies": []string{"AdministratorAccess"},
+		}}},
+		map[string]string{
+			"ReadOnlyName": "", "OperatorName": "", "AdminName": "Root", "AdminBoundary": "arn:aws:iam::111111111111:policy/b/D",
+		},
 	},
 	"one role with other policies": {
 		map[string]any{"roles": map[string]any{"Root": map[string]any{
@@ -166,13 +179,21 @@ func TestTerraformRefusesInvalidVariables(t *testing.T) {
 		return
 	}
 	unbounded := map[string]any{"Admin": map[string]any{"description": "x", "boundary": ""}}
-	for want, variables := range map[string]map[string]any{
-		"the bastion account is never a target": {"bastion_account_id": account},
-		"Must look like o-a1b2c3d4e5":           {"organization_id": "*"},
-		"Must be 32 to 128":                     {"external_id": `x"}],"Statement":[{"Effect":"Allow`},
-		"Must be /aws-access/":                  {"path": "/other/"},
-		"Every role needs a boundary":           {"roles": unbounded},
+	anything := map[string]any{"Admin": map[string]any{"description": "x", "boundary": "arn:aws:iam::*:policy/*"}}
+	revoker := map[string]any{"AWS-access-revoker": map[string]any{"description": "x", "boundary": "admin"}}
+	for _, c := range []struct {
+		want      string
+		variables map[string]any
+	}{
+		{"the bastion account is never a target", map[string]any{"bastion_account_id": account}},
+		{"Must look like o-a1b2c3d4e5", map[string]any{"organization_id": "*"}},
+		{"Must be 32 to 128", map[string]any{"external_id": `x"}],"Statement":[{"Effect":"Allow`}},
+		{"Must be /aws-access/", map[string]any{"path": "/other/"}},
+		{"Every role needs a boundary", map[string]any{"roles": unbounded}},
+		{"Every role needs a boundary", map[string]any{"roles": anything}},
+		{"the name of the role that ends sessions early", map[string]any{"roles": revoker}},
 	} {
+		want, variables := c.want, c.variables
 		all := map[string]any{"bastion_account_id": bastion, "organization_id": org, "external_id": external}
 		maps.Copy(all, variables)
 		_, err := evaluate(t, terraform, all)

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ import (
 
 // attempt is one attempt to assume a role.
 type attempt struct {
+	role                        string // ARN; "" for Admin
 	caller, org                 string
 	external, session, identity string
 	tags                        map[string]string
@@ -74,8 +76,10 @@ const allowed = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action"
 func (a attempt) assume(t *testing.T, trust string) string {
 	t.Helper()
 	world := awsfake.New(awsfake.Options{Org: a.org})
-	admin := awsfake.Role{Name: "Admin", Path: "/aws-access/", Trust: trust, Permissions: []string{allowed}}
-	if err := world.PutRole(account, admin); err != nil {
+	_, name, _ := strings.Cut(a.target(), ":role")
+	at := strings.LastIndex(name, "/") + 1
+	role := awsfake.Role{Name: name[at:], Path: name[:at], Trust: trust, Permissions: []string{allowed}}
+	if err := world.PutRole(account, role); err != nil {
 		t.Fatal(err)
 	}
 	c, err := world.FunctionCredentials(a.caller, allowed)
@@ -84,6 +88,9 @@ func (a attempt) assume(t *testing.T, trust string) string {
 	}
 	return a.assumeWith(t, world, keys(c))
 }
+
+// target is the ARN of the role.
+func (a attempt) target() string { return cmp.Or(a.role, adminRole) }
 
 func keys(c access.Credentials) aws.CredentialsProvider {
 	return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretKey.Reveal(), c.SessionToken.Reveal())
@@ -96,7 +103,7 @@ func (a attempt) assumeWith(t *testing.T, world *awsfake.Server, keys aws.Creden
 	client := sts.New(sts.Options{
 		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), Credentials: keys, Retryer: aws.NopRetryer{},
 	})
-	in := &sts.AssumeRoleInput{RoleArn: aws.String(adminRole), RoleSessionName: aws.String(a.session)}
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(a.target()), RoleSessionName: aws.String(a.session)}
 	if a.external != "" {
 		in.ExternalId = aws.String(a.external)
 	}
@@ -143,7 +150,7 @@ func (a attempt) request(action string) (awsfake.Call, awsfake.Principal) {
 			context["aws:TagKeys"] = append(context["aws:TagKeys"], key)
 		}
 	}
-	return awsfake.Call{Action: action, Resource: adminRole, Context: context}, awsfake.Principal{AWS: a.caller}
+	return awsfake.Call{Action: action, Resource: a.target(), Context: context}, awsfake.Principal{AWS: a.caller}
 }
 
 func TestVendCanAssumeRoles(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 	deputy   = "arn:aws:iam::" + account + ":role/OrganizationAccountAccessRole"
 	pipeline = "arn:aws:iam::" + account + ":role/cdk-hnb659fds-cfn-exec-role-111111111111-eu-west-1"
 	exec     = "arn:aws:iam::" + account + ":role/stacksets-exec-0123456789abcdef"
-	revoker  = "arn:aws:iam::" + account + ":role/aws-access-revoker/Revoker"
+	revoker  = "arn:aws:iam::" + account + ":role/aws-access-revoker/aws-access-revoker"
 	standing = "arn:aws:iam::" + account + ":role/developer"
 	service  = "arn:aws:iam::" + account + ":role/build"
 )

@@ -60,6 +60,7 @@ var allowedToAll = []onResource{
 	{"iam:GetRole", admin},
 	{"iam:ListRolePolicies", admin},
 	{"iam:SimulatePrincipalPolicy", admin},
+	{"sts:GetScopedCredentials", admin}, // a session gets fewer permissions, or an earlier end
 	{"cloudformation:DescribeStacks", rolesStack},
 	{"iam:CreateRole", service},
 	{"iam:PutRolePolicy", service},
@@ -109,6 +110,7 @@ func TestProductCanBeDeployedAndWork(t *testing.T) {
 		{vendRole, "sts:TagSession", admin, inOrg},
 		{vendRole, "sts:SetSourceIdentity", admin, inOrg},
 		{cutRole, "sts:AssumeRole", revoker, inOrg},
+		{cutRole, "sts:SetSourceIdentity", revoker, inOrg},
 	} {
 		if a.denied(t, stack) || a.denied(t, ways) || a.action == "sts:AssumeRole" && a.denied(t, trust) {
 			t.Errorf("%s may not %s on %s", a.by, a.action, a.resource)
@@ -128,8 +130,18 @@ func TestOnlyVendCanAssumeTargetRoles(t *testing.T) {
 			t.Errorf("%s may assume Admin", by)
 		}
 	}
-	if !(call{vendRole, "sts:AssumeRole", revoker, inOrg}).denied(t, stack) {
-		t.Error("vend may assume the revoker")
+}
+
+func TestOnlyCutCanAssumeTheRevoker(t *testing.T) {
+	stack, trust := deny(t, content(t, "Ours", nil)), deny(t, content(t, "Trusts", nil))
+	for _, by := range []string{
+		standing, admin, deputy, exec, vendRole, revoker,
+		"arn:aws:iam::222222222222:role/aws-access-cut", "arn:aws:iam::999999999999:role/x/aws-access-cut",
+	} {
+		a := call{by, "sts:AssumeRole", revoker, inOrg}
+		if !a.denied(t, stack) || !a.denied(t, trust) {
+			t.Errorf("%s may assume the revoker", by)
+		}
 	}
 }
 

@@ -89,29 +89,51 @@ function origins(row, known) {
   return out
 }
 
+// What the revoker may do in its own account. Its boundary is a policy of the template too.
+export function memberRights(table, deployment, d) {
+  const known = names(table, deployment, d)
+  return table.memberRights.filter((r) => holds(r, deployment)).flatMap((row) => resources(row, known).flatMap((resource) => row.actions.map((action) => {
+    const [holder, role] = Object.entries(d.roles).find(([, r]) => kindOf(r) === 'revoker')
+    return {
+      at: row.at, says: `revoker: ${action} on ${resource.name} (${resource.arn})`, want: answer(row, 'revoker'), holder,
+      calls: [{ ...callBy(role, action, resource, d), limits: role.limits }],
+    }
+  })))
+}
+
+// The kinds of roles in member accounts, and the one role of the bastion that enters each.
+const entrants = { target: 'aws-access-vend', revoker: 'aws-access-cut' }
+const paths = { target: ':role/aws-access/', revoker: ':role/aws-access-revoker/' }
+export const kindOf = (role) => Object.keys(paths).find((kind) => role.arn.includes(paths[kind]))
+
 // Assuming a role needs up to three permissions. The caller's policies and the trust
 // policy must both allow each of them.
 export function trust(table, deployment, d, bastion) {
   const known = names(table, deployment, d)
-  const first = table.trust[0]
-  return table.trust.filter((r) => holds(r, deployment)).flatMap((row) => {
-    const value = (column) => row[column] || first[column]
-    const passed = passes(value, d.externalID)
-    return known(value('caller'), row).flatMap((caller) => Object.entries(d.roles).map(([id, role]) => {
-      if (!role.arn.includes(':role/aws-access/')) throw new Error(`${id} is not a target role, and has no column`)
-      const says = `${row.case}: ${value('caller')} enters ${id}`
-      return { at: row.at, says, want: answer(row, 'target'), calls: enters(value('call'), caller, role, passed, bastion) }
-    }))
+  const stray = Object.keys(d.roles).find((id) => !kindOf(d.roles[id]))
+  if (stray) throw new Error(`${stray} is neither a target role nor the revoker`)
+  return [['target', table.trust], ['revoker', table.revokerTrust]].flatMap(([kind, rows]) => {
+    const first = rows[0]
+    return rows.filter((r) => holds(r, deployment)).flatMap((row) => {
+      const value = (column) => row[column] || first[column]
+      const passed = passes(value, d.externalID)
+      return known(value('caller'), row).flatMap((caller) => Object.entries(d.roles).filter(([, role]) => kindOf(role) === kind).map(([id, role]) => {
+        const says = `${row.case}: ${value('caller')} enters ${id}`
+        return { at: row.at, says, want: answer(row, kind), calls: enters(value('call'), caller, role, passed, bastion, entrants[kind]) }
+      }))
+    })
   })
 }
 
-function enters(call, caller, role, passed, bastion) {
+// entrant is the name of the role whose own policies count. Those of every other caller allow
+// everything, so that only the trust policy refuses it.
+function enters(call, caller, role, passed, bastion, entrant) {
   const account = role.arn.split(':')[4]
   const context = contextOf(caller.arn, { 'aws:ResourceOrgID': bastion.organization, 'aws:ResourceAccount': account, ...passed, ...caller.context })
-  const vend = Object.values(bastion.roles).find((r) => r.arn === caller.arn && r.arn.endsWith(':role/aws-access-vend'))
+  const own = Object.values(bastion.roles).find((r) => r.arn === caller.arn && r.arn.endsWith(`:role/${entrant}`))
   const whole = ['sts:AssumeRole', passed['aws:TagKeys'] !== 'none' && 'sts:TagSession', passed['sts:SourceIdentity'] !== 'none' && 'sts:SetSourceIdentity']
   const actions = call === 'whole' ? whole.filter(Boolean) : [call]
-  const identity = isService(caller.arn) ? [] : vend ? vend.policies.map((p) => p.document) : [allowsAll]
+  const identity = isService(caller.arn) ? [] : own ? own.policies.map((p) => p.document) : [allowsAll]
   return actions.map((action) => ({ principal: session(caller.arn), action, arn: role.arn, account, identity, resource: role.trust, context }))
 }
 

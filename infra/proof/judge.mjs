@@ -25,9 +25,10 @@ function text(document) {
   return texts.get(document)
 }
 
-// call: {principal, action, arn, account, context, identity: [documents], resource: document}
+// call: {principal, action, arn, account, context, identity: [documents], limits: [documents] of the boundary,
+// resource: document}
 export function allowed(call) {
-  const key = [call.principal, call.action, call.arn, call.account, JSON.stringify(call.context), ...call.identity.map(text), 'on', text(call.resource)].join('\n')
+  const key = [call.principal, call.action, call.arn, call.account, JSON.stringify(call.context), ...call.identity.map(text), 'within', ...list(call.limits).map(text), 'on', text(call.resource)].join('\n')
   if (!judged.has(key)) judged.set(key, judge(call))
   return judged.get(key)
 }
@@ -39,6 +40,7 @@ async function judge(call) {
       resource: { resource: call.arn, accountId: call.account },
     },
     identityPolicies: named(call.identity),
+    ...(call.limits && { permissionBoundaryPolicies: named(call.limits) }),
     ...(call.resource && { resourcePolicy: call.resource }),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
@@ -69,7 +71,7 @@ async function quickly(simulation, dropped) {
 // needs such a key then fails, which is noticed. A Deny would be lost without notice.
 function asksFor(call, ignored) {
   if (!ignored.length) return []
-  const asked = [...call.identity, ...list(call.resource)].flatMap(statements).filter((s) => s.Effect === 'Deny' && acts(s, call.action))
+  const asked = [...call.identity, ...list(call.limits), ...list(call.resource)].flatMap(statements).filter((s) => s.Effect === 'Deny' && acts(s, call.action))
     .flatMap((s) => Object.values(s.Condition ?? {})).flatMap(Object.keys).map((k) => k.toLowerCase())
   return ignored.filter((k) => asked.includes(k))
 }

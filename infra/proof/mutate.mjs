@@ -71,7 +71,9 @@ function changed(call, g, statement) {
     const kept = list(document.Statement).flatMap((s) => (JSON.stringify(s) === JSON.stringify(g.statement) ? (statement ? [statement] : []) : [s]))
     return kept.length ? { ...document, Statement: kept } : undefined
   }
-  return g.kind === 'identity' ? { ...call, identity: call.identity.map(swap).filter(Boolean) } : { ...call, resource: swap(call.resource) }
+  if (g.kind === 'resource') return { ...call, resource: swap(call.resource) }
+  // The revoker's policy is its boundary too, so a change of the one is a change of the other.
+  return { ...call, identity: call.identity.map(swap).filter(Boolean), ...(call.limits && { limits: call.limits.map(swap).filter(Boolean) }) }
 }
 
 const services = (statement) => list(statement?.Action).map((a) => a.split(':')[0])

@@ -51,13 +51,17 @@ function breaksRule(s) {
 }
 
 // Rules for every deployment: all statements are in the template, all routes lead to
-// slack, and target roles have sessions of an hour and a permissions boundary.
+// slack or api, and roles of a member account have sessions of an hour and a permissions
+// boundary. All that the revoker has, its boundary too, is in the template.
 function shape(name, d, granted) {
   const wrong = granted.filter((g) => g.deployment === name && breaksRule(g.statement)).map((g) => `${name}: ${g.says} ${breaksRule(g.statement)}`)
   for (const [id, role] of Object.entries(d.roles)) {
     if (!d.bastion) for (const arn of role.foreign) wrong.push(`${name}: ${id} has ${arn}, whose statements are not in the template`)
     if (d.bastion && role.session !== 3600) wrong.push(`${name}: sessions of ${id} last up to ${role.session} s, not 3600`)
     if (d.bastion && !role.boundary) wrong.push(`${name}: ${id} has no permissions boundary`)
+    if (!d.bastion || cases.kindOf(role) !== 'revoker') continue
+    for (const arn of role.foreign) wrong.push(`${name}: ${id} has ${arn}, whose statements are not in the template`)
+    if (role.limits.length !== 1) wrong.push(`${name}: the boundary of ${id} is not in the template`)
   }
   for (const route of d.routes) {
     const to = route.route === 'POST /v1' ? 'ApiFunction' : 'SlackFunction'
@@ -112,7 +116,7 @@ function singles(s) {
 function everyCase(table, translated) {
   return table.deployments.flatMap((row) => {
     const d = translated[row.deployment]
-    const found = row.bastion ? cases.trust(table, row.deployment, d, translated[row.bastion])
+    const found = row.bastion ? [...cases.trust(table, row.deployment, d, translated[row.bastion]), ...cases.memberRights(table, row.deployment, d)]
       : [...cases.rights(table, row.deployment, d), ...cases.resourceAccess(table, row.deployment, d)]
     return found.map((c) => ({ ...c, deployment: row.deployment }))
   })
@@ -125,10 +129,11 @@ function everyStatement(table, translated) {
     const of = (document, holder, name, kind) => statements(document).map((statement) => (
       { deployment: row.deployment, statement, holder, kind, says: statement.Sid ? `${name} (${statement.Sid})` : name }))
     const trusts = Object.entries(d.roles).flatMap(([id, r]) => of(r.trust, r.arn, `the trust of ${id}`, 'resource'))
-    if (row.bastion) return trusts
+    // The policies of target roles are AWS's, or those of the user.
+    const judged = Object.entries(d.roles).filter(([, r]) => !row.bastion || cases.kindOf(r) === 'revoker')
     return [
       ...trusts,
-      ...Object.entries(d.roles).flatMap(([id, r]) => r.policies.flatMap((p) => of(p.document, id, id, 'identity'))),
+      ...judged.flatMap(([id, r]) => r.policies.flatMap((p) => of(p.document, id, id, 'identity'))),
       ...d.resourcePolicies.flatMap((p) => p.on.flatMap((arn) => of(p.document, arn, p.name, 'resource'))),
     ]
   })
@@ -145,14 +150,14 @@ async function main() {
   const all = everyCase(table, translated)
   const granted = everyStatement(table, translated)
   const asked = new Set(all.map((c) => c.at))
-  const unasked = [...table.rights, ...table.resourceAccess, ...table.trust].filter((r) => !asked.has(r.at)).map((r) => `${r.at}: the row makes no call`)
+  const every = [...table.rights, ...table.resourceAccess, ...table.memberRights, ...table.trust, ...table.revokerTrust]
+  const unasked = every.filter((r) => !asked.has(r.at)).map((r) => `${r.at}: the row makes no call`)
   const shapes = table.deployments.flatMap((r) => shape(r.deployment, translated[r.deployment], granted))
   const wrong = [...shapes, ...unasked, ...(await judge(all)), ...(await unnamed(all, granted))]
-  const rows = table.rights.length + table.resourceAccess.length + table.trust.length
   const yes = all.filter((c) => c.want).length
   for (const w of wrong) console.error(w)
   const answers = `${all.length} answers (${yes} yes, ${all.length - yes} no)`
-  console.log(`iam: ${rows} rows in ${table.deployments.length} deployments: ${answers}, ${granted.length} statements, ${wrong.length} wrong`)
+  console.log(`iam: ${every.length} rows in ${table.deployments.length} deployments: ${answers}, ${granted.length} statements, ${wrong.length} wrong`)
   let survivors = []
   const given = (option) => process.argv.includes(option)
   if (!wrong.length && given('--mutate')) survivors = await mutate(all, granted, { verdict, breaksRule }, given('--all'))

@@ -58,11 +58,13 @@ const kinds = {
   names: ['name', 'ARN'],
   rights: ['action', 'on', 'slack'],
   resourceAccess: ['who', 'action', 'on', 'answer'],
+  memberRights: ['action', 'on', 'revoker'],
   trust: ['case', 'call', 'caller', 'target'],
+  revokerTrust: ['case', 'call', 'caller', 'revoker'],
 }
 
 export function read(path) {
-  const out = { deployments: [], names: [], rights: [], resourceAccess: [], trust: [], columns: {} }
+  const out = { deployments: [], names: [], rights: [], resourceAccess: [], memberRights: [], trust: [], revokerTrust: [], columns: {} }
   for (const t of tables(path)) {
     const kind = Object.keys(kinds).find((k) => kinds[k].every((c) => t.columns.includes(c)))
     if (!kind) throw new Error(`${path}: a table with unknown columns: ${t.columns}`)
@@ -71,13 +73,15 @@ export function read(path) {
     out[kind].push(...t.rows)
   }
   const called = new Set(out.names.map((n) => n.name))
-  for (const row of [...out.rights, ...out.resourceAccess]) Object.assign(row, { actions: actions(row), resources: resources(row.on, called) })
-  for (const row of [...out.names, ...out.rights, ...out.resourceAccess, ...out.trust]) row.deployments = list(row.when)
+  const aboutActions = [...out.rights, ...out.memberRights, ...out.resourceAccess]
+  const aboutTrust = [...out.trust, ...out.revokerTrust]
+  for (const row of aboutActions) Object.assign(row, { actions: actions(row), resources: resources(row.on, called) })
+  for (const row of [...out.names, ...aboutActions, ...aboutTrust]) row.deployments = list(row.when)
   const origins = (r) => [...(r.from ?? '').matchAll(/<([^>]+)>/g)].map((m) => m[1])
-  const used = new Set([...out.rights, ...out.resourceAccess].flatMap((r) => [...r.resources, r.who, ...origins(r)]).concat(out.trust.map((r) => r.caller)))
+  const used = new Set(aboutActions.flatMap((r) => [...r.resources, r.who, ...origins(r)]).concat(aboutTrust.map((r) => r.caller)))
   for (const row of out.names) if (!used.has(row.name)) throw new Error(`${row.at}: no row uses ${row.name}`)
   const known = new Set(out.deployments.map((d) => d.deployment))
-  for (const row of [...out.names, ...out.rights, ...out.resourceAccess, ...out.trust]) {
+  for (const row of [...out.names, ...aboutActions, ...aboutTrust]) {
     for (const d of row.deployments) if (!known.has(d)) throw new Error(`${row.at}: there is no deployment ${d}`)
   }
   return out

@@ -120,6 +120,7 @@ class Deployment:
         for name, p in self.of("AWS::IAM::Role"):
             inline = self.resolver.resolve(p.get("Policies", []), f"{name}.Policies")
             arns = self.resolver.resolve(p.get("ManagedPolicyArns", []), f"{name}.ManagedPolicyArns")
+            boundary = self.resolver.resolve([p.get("PermissionsBoundary")], f"{name}.PermissionsBoundary")
             roles[name] = {
                 "arn": self.names.attribute(name, "Arn"),
                 "trust": self.resolver.resolve(p["AssumeRolePolicyDocument"], f"{name}.AssumeRolePolicyDocument"),
@@ -127,7 +128,8 @@ class Deployment:
                 + [managed[arn] for arn in arns if arn in managed],
                 "foreign": [arn for arn in arns if arn not in managed],
                 "session": p.get("MaxSessionDuration"),
-                "boundary": self.resolver.resolve([p.get("PermissionsBoundary")], f"{name}.PermissionsBoundary") not in ([], [None]),
+                "boundary": boundary not in ([], [None]),
+                "limits": [managed[arn]["document"] for arn in boundary if arn in managed],  # the boundary, if it is in the template
             }
         self.attach(roles)
         return roles

@@ -1,6 +1,6 @@
-# The roles that people may ask for in this account, the same as in ../roles.yaml. The
-# module ./documents computes their parts, and a test compares those with roles.yaml, which
-# also has the reasons.
+# The roles that people may ask for in this account, and the revoker, the same as in
+# ../roles.yaml. The module ./documents computes their parts, and a test compares those with
+# roles.yaml, which also has the reasons.
 
 data "aws_caller_identity" "here" {}
 
@@ -36,7 +36,7 @@ resource "aws_iam_role" "target" {
   name                 = each.key
   path                 = each.value.path
   description          = each.value.description
-  assume_role_policy   = module.documents.trust
+  assume_role_policy   = module.documents.trusts[each.value.trust]
   max_session_duration = 3600
   permissions_boundary = each.value.boundary
   tags                 = { ManagedBy = "aws-access" }

@@ -10,17 +10,22 @@ locals {
   # The boundaries that this module makes. A role can have another policy as its boundary.
   own = ["operator", "admin"]
 
-  trust = templatefile("${path.module}/${var.organization_id == "" ? "trust" : "trust-in-organization"}.json", {
-    partition          = var.partition
-    bastion_account_id = var.bastion_account_id
-    organization_id    = var.organization_id
-    external_id        = var.external_id
-  })
+  # Whom the roles trust: target roles the one, the revoker the other.
+  trusts = {
+    for kind, file in { target = "trust", revoker = "revoker-trust" } :
+    kind => templatefile("${path.module}/${file}${var.organization_id == "" ? "" : "-in-organization"}.json", {
+      partition          = var.partition
+      bastion_account_id = var.bastion_account_id
+      organization_id    = var.organization_id
+      external_id        = var.external_id
+    })
+  }
 
-  roles = {
+  targets = {
     for name, role in var.roles : name => {
       path        = var.path
       description = role.description
+      trust       = "target"
       boundary = (
         contains(local.own, role.boundary) ? "${local.ours}aws-access-boundary-${name}" :
         startswith(role.boundary, "arn:") ? role.boundary : "${local.aws}${role.boundary}"
@@ -31,6 +36,38 @@ locals {
         role.example ? ["${local.ours}aws-access-${name}"] : [],
         role.secrets ? [] : ["${local.ours}aws-access-no-secrets"],
       )
+    }
+  }
+
+  # The role with which the cut function of the bastion ends sessions early.
+  revoker     = "aws-access-revoker"
+  revoker_arn = "arn:${var.partition}:iam::${var.account_id}:policy/aws-access-revoker/${local.revoker}"
+
+  roles = merge(local.targets, {
+    (local.revoker) = {
+      path        = "/aws-access-revoker/"
+      description = "Denies sessions that were revoked. Entered through the cut function of aws-access only."
+      trust       = "revoker"
+      boundary    = local.revoker_arn
+      policies    = [local.revoker_arn]
+    }
+  })
+
+  # The revoker writes only to roles with one of these boundaries.
+  limits = distinct(concat(
+    ["${local.ours}aws-access-boundary-*", "${local.aws}ReadOnlyAccess"],
+    [for role in local.targets : role.boundary if !startswith(role.boundary, "${local.ours}aws-access-boundary-")],
+  ))
+
+  denies = {
+    (local.revoker) = {
+      path        = "/aws-access-revoker/"
+      description = "Inline policies of the roles of aws-access, which have a boundary"
+      document = templatefile("${path.module}/revoker.json", {
+        partition  = var.partition
+        account_id = var.account_id
+        boundaries = jsonencode(local.limits)
+      })
     }
   }
 

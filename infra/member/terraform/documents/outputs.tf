@@ -1,13 +1,13 @@
 # The documents have no white space, because a trust policy has a limit of 2,048 characters.
 
-output "trust" {
-  description = "The trust policy, the same for every role. It contains the external id"
-  value       = jsonencode(jsondecode(local.trust))
+output "trusts" {
+  description = "The trust policies by kind of role: one for all roles that people ask for, one for the revoker. They contain the external id"
+  value       = { for kind, document in local.trusts : kind => jsonencode(jsondecode(document)) }
   sensitive   = true
 }
 
 output "roles" {
-  description = "By name: path, description, boundary and policies, both as ARNs"
+  description = "By name: path, description, kind of trust, boundary and policies, both as ARNs"
   value       = local.roles
 
   # The bastion is never a target.
@@ -19,7 +19,7 @@ output "roles" {
 
 output "policies" {
   description = "The managed policies to make, by name: path, description, document"
-  value       = { for name, p in merge(local.boundaries, local.examples, local.no_secrets) : name => merge(p, { document = jsonencode(jsondecode(p.document)) }) }
+  value       = { for name, p in merge(local.boundaries, local.examples, local.no_secrets, local.denies) : name => merge(p, { document = jsonencode(jsondecode(p.document)) }) }
 }
 
 output "attachments" {

@@ -70,7 +70,11 @@ variable "roles" {
     error_message = "Names of roles must be 1 to 64 letters, digits or one of _+=,.@-"
   }
   validation {
-    condition     = alltrue([for r in values(var.roles) : length(r.boundary) > 0])
+    condition     = !contains([for name, _ in var.roles : lower(name)], "aws-access-revoker")
+    error_message = "aws-access-revoker is the name of the role that ends sessions early."
+  }
+  validation {
+    condition     = alltrue([for r in values(var.roles) : can(regex("^[A-Za-z0-9_+=,.@:/-]+$", r.boundary))])
     error_message = "Every role needs a boundary: operator, admin, the name of a managed policy of AWS, or an ARN."
   }
 }
