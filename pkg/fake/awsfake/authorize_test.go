@@ -233,6 +233,59 @@ func TestInlinePoliciesCanBeWrittenReadAndDeleted(t *testing.T) {
 	}
 }
 
+// A list of inline policies comes in pages, and has those that were stored and are not enforced yet.
+func TestInlinePoliciesAreListedInPages(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Propagation = func() time.Duration { return time.Hour } })
+	c := w.iam(w.session(t, admin))
+	role := aws.String("ReadOnly")
+	want := []string{"a", "b", "c", "d", "e"}
+	for _, name := range want {
+		_, err := c.PutRolePolicy(t.Context(),
+			&iam.PutRolePolicyInput{RoleName: role, PolicyName: aws.String(name), PolicyDocument: aws.String(denyAll)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	sizes := 0
+	pages := iam.NewListRolePoliciesPaginator(c, &iam.ListRolePoliciesInput{RoleName: role, MaxItems: aws.Int32(2)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, sizes = append(names, page.PolicyNames...), 10*sizes+len(page.PolicyNames)
+	}
+	if diff := cmp.Diff(want, names); diff != "" || sizes != 221 {
+		t.Errorf("pages of %d (-want +got):\n%s", sizes, diff)
+	}
+	_, err := c.ListRolePolicies(t.Context(), &iam.ListRolePoliciesInput{RoleName: role, MaxItems: aws.Int32(1001)})
+	if code(t, err) != "ValidationError" {
+		t.Errorf("a page that is too large: %v", err)
+	}
+}
+
+// Calls over the limit of the caller's account have no effect.
+func TestCallsOverTheLimitOfAnAccountAreThrottled(t *testing.T) {
+	var of []string
+	w := newWorld(t, func(o *Options) {
+		o.Limit = func(op, account string) bool {
+			of = append(of, op+" of "+account)
+			return op == "iam:PutRolePolicy"
+		}
+	})
+	c := w.iam(w.session(t, admin))
+	_, err := c.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+		RoleName: aws.String("ReadOnly"), PolicyName: aws.String("cut"), PolicyDocument: aws.String(denyAll)})
+	if code(t, err) != "Throttling" || len(w.InlinePolicies()) != 0 {
+		t.Errorf("got %v, and the policies %v", err, w.InlinePolicies())
+	}
+	want := []string{"sts:AssumeRole of " + bastion, "iam:PutRolePolicy of " + payments}
+	if diff := cmp.Diff(want, of); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+}
+
 // Session policies must deny these calls for this reason (docs/design.md#4.3.2).
 func TestAccessKeyOfANewUserOutlivesTheSession(t *testing.T) {
 	w := newWorld(t)

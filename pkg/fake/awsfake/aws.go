@@ -191,6 +191,9 @@ func (s *Server) serve(q request) answer {
 	if f != nil {
 		return q.failed(f)
 	}
+	if s.options.Limit != nil && s.options.Limit(q.service+":"+q.operation, c.account) {
+		return q.failed(throttled)
+	}
 	var a answer
 	switch q.service {
 	case "sts":

@@ -199,10 +199,26 @@ func (s *Server) listInline(c *caller, form url.Values) (any, *failure) {
 	if f != nil {
 		return nil, f
 	}
-	return struct {
+	most, err := readInt(form, "MaxItems", 100, 1, 1000)
+	if err != nil {
+		return nil, invalid(err.Error())
+	}
+	var out struct {
 		IsTruncated bool
 		PolicyNames []string `xml:"PolicyNames>member"`
-	}{PolicyNames: slices.Sorted(maps.Keys(r.inline))}, nil
+		Marker      string   `xml:",omitempty"`
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Inline)) { // as stored, like GetRolePolicy
+		switch {
+		case name <= form.Get("Marker"):
+		case len(out.PolicyNames) == most:
+			out.IsTruncated, out.Marker = true, out.PolicyNames[most-1]
+			return out, nil
+		default:
+			out.PolicyNames = append(out.PolicyNames, name)
+		}
+	}
+	return out, nil
 }
 
 func (s *Server) getInline(c *caller, form url.Values) (any, *failure) {

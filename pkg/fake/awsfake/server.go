@@ -36,6 +36,9 @@ type Options struct {
 	// Propagation is how long after it was stored a change of an inline policy is enforced
 	// (docs/facts.md#c). nil means at once.
 	Propagation func() time.Duration
+	// Limit reports whether a call is throttled, because the account of its caller makes
+	// too many. The call has no effect then. nil means no limit.
+	Limit func(op, account string) bool
 	// ConsoleAuthorization, if true, checks a browser that signs in against the
 	// policies of its session, in all accounts. AWS has allowed accounts and
 	// organisations to switch this on since June 2026.
