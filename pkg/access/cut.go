@@ -49,8 +49,19 @@ type CutList struct {
 // CutName is one grant on a cut list.
 type CutName struct {
 	Grant string    // id of the request, which the session name ends with
-	Until time.Time // when the last session of the grant has expired at STS
+	Until time.Time // when the last session of the grant has expired at STS, rounded up by CutStep
 	Done  time.Time `json:",omitzero"` // when the deny was first read back; zero before
+	// ByIssue is set if there was no room for the name: the sessions of the whole role that were
+	// issued before that time are denied. Nobody knows whether narrowed keys keep their issue
+	// time, so such a name is done only when it is over.
+	ByIssue time.Time `json:",omitzero"`
+}
+
+// WrittenDeny is what the policy of a role was found to deny.
+type WrittenDeny struct {
+	Grants            map[string]time.Time // by name, each at least until that time
+	ByIssue           []string             // grants on the list that had no room, and are denied by issue time
+	Whole, WholeUntil time.Time            // what is issued before Whole is denied until WholeUntil
 }
 
 // CutKey names a cut list.
@@ -58,6 +69,9 @@ type CutKey struct{ Account, Role string }
 
 // Times of cuts.
 const (
+	// CutStep is the step of the times until which denies stay: one statement of a policy holds all
+	// names of one time.
+	CutStep = 15 * time.Minute
 	// CheckCutEvery is how often a policy that was right is read again.
 	CheckCutEvery = time.Minute
 	// FirstCutRetry and MaxCutRetry limit how long a failed try is followed by the next one.
@@ -68,6 +82,9 @@ const (
 // a time. A grant that is on the list already keeps the later of both times, and counts as not
 // denied if that is a later one than before.
 func (l CutList) Add(r Request, until, now time.Time) CutList {
+	if rounded := until.Truncate(CutStep); rounded.Before(until) {
+		until = rounded.Add(CutStep)
+	}
 	next := l.next()
 	next.Account, next.Role, next.NextTry = r.Account, r.Role, now
 	if r.RoleARN != "" {
@@ -77,7 +94,7 @@ func (l CutList) Add(r Request, until, now time.Time) CutList {
 	if i < 0 {
 		next.Names = append(next.Names, CutName{Grant: r.ID, Until: until})
 	} else if next.Names[i].Until.Before(until) {
-		next.Names[i].Until, next.Names[i].Done = until, time.Time{}
+		next.Names[i] = CutName{Grant: r.ID, Until: until}
 	}
 	return next
 }
@@ -97,13 +114,16 @@ func (l CutList) Live(now time.Time) (live []CutName) {
 	return live
 }
 
-// Worked returns the next version of the list after the role's policy was read back. grants are
-// those whose deny is in it.
-func (l CutList) Worked(grants []string, now time.Time) CutList {
+// Worked returns the next version of the list after the role's policy was read back.
+func (l CutList) Worked(d WrittenDeny, now time.Time) CutList {
 	next := l.next()
+	next.Whole, next.WholeUntil = d.Whole, d.WholeUntil
 	for i, n := range next.Names {
-		if n.Done.IsZero() && slices.Contains(grants, n.Grant) {
-			next.Names[i].Done = now
+		switch until, named := d.Grants[n.Grant]; {
+		case named && n.Done.IsZero() && !until.Before(n.Until):
+			next.Names[i].Done, next.Names[i].ByIssue = now, time.Time{}
+		case !named && n.ByIssue.IsZero() && slices.Contains(d.ByIssue, n.Grant):
+			next.Names[i].ByIssue = d.Whole
 		}
 	}
 	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(CheckCutEvery)

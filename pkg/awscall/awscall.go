@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -141,12 +142,18 @@ func (c Client) endpoint() string {
 }
 
 // code returns AWS's code of an error: Lambda sends it in a header, SSM in the
-// body. Anything that does not look like a code is dropped.
+// body, STS and IAM as XML. Anything that does not look like a code is dropped.
 func code(header http.Header, body []byte) string {
 	var fields struct {
 		Type string `json:"__type"`
 	}
 	_ = json.Unmarshal(body, &fields) // a body that is not JSON names no code
+	var answer struct {
+		Code string `xml:"Error>Code"`
+	}
+	if fields.Type == "" && xml.Unmarshal(body, &answer) == nil {
+		fields.Type = answer.Code
+	}
 	name, _, _ := strings.Cut(header.Get("X-Amzn-Errortype"), ":")
 	if name == "" {
 		name = fields.Type[strings.LastIndex(fields.Type, "#")+1:]

@@ -24,6 +24,7 @@ const (
 	SSM      Service = "SSM"
 	Lambda   Service = "LAMBDA"
 	STS      Service = "STS"
+	IAM      Service = "IAM"
 )
 
 // endpointOverrides are the variables that send calls to fakes instead of AWS and
@@ -32,7 +33,7 @@ const (
 // its secrets, could otherwise have them sent to an address of their own.
 var endpointOverrides = [...]string{
 	"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_LAMBDA",
-	"AWS_ENDPOINT_URL_STS",
+	"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM",
 	"SLACK_API_URL", "SIGNIN_URL",
 }
 

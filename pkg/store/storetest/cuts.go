@@ -142,7 +142,7 @@ func cutInStream(ctx context.Context, s Subject) error {
 	done := mustMove(cut.next.CutIsDone(Now.Add(time.Hour)))
 	l := listWith(access.CutList{}, cut)
 	err := errors.Join(saveAll(ctx, s, moves), s.SaveCut(ctx, cut.next, cut.event, l), done.save(ctx, s, ""),
-		s.SaveCutList(ctx, l.Worked([]string{"01A"}, Now)))
+		s.SaveCutList(ctx, l.Worked(access.WrittenDeny{Grants: map[string]time.Time{"01A": l.Names[0].Until}}, Now)))
 	records, err2 := streamOnce(ctx, s)
 	var found []access.CutKey
 	for _, record := range records {
