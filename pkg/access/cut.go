@@ -64,6 +64,14 @@ type WrittenDeny struct {
 	Whole, WholeUntil time.Time            // what is issued before Whole is denied until WholeUntil
 }
 
+// CutOutcome is what was found and done in a role.
+type CutOutcome struct {
+	List   CutList     // as it was read last
+	Denied WrittenDeny // what the policy that was read back denies
+	// Missing are grants whose deny had been read back before, and was gone. It is there again.
+	Missing []string
+}
+
 // CutKey names a cut list.
 type CutKey struct{ Account, Role string }
 
@@ -80,7 +88,7 @@ const (
 
 // Add returns the next version of the list, with a grant whose sessions are to be denied until
 // a time. A grant that is on the list already keeps the later of both times, and counts as not
-// denied if that is a later one than before.
+// denied until its deny was read back once more.
 func (l CutList) Add(r Request, until, now time.Time) CutList {
 	if rounded := until.Truncate(CutStep); rounded.Before(until) {
 		until = rounded.Add(CutStep)
@@ -90,13 +98,18 @@ func (l CutList) Add(r Request, until, now time.Time) CutList {
 	if r.RoleARN != "" {
 		next.RoleARN = r.RoleARN
 	}
-	i := slices.IndexFunc(next.Names, func(n CutName) bool { return n.Grant == r.ID })
-	if i < 0 {
+	if i := next.index(r.ID); i < 0 {
 		next.Names = append(next.Names, CutName{Grant: r.ID, Until: until})
-	} else if next.Names[i].Until.Before(until) {
+	} else if known := next.Names[i].Until; known.After(until) {
+		next.Names[i] = CutName{Grant: r.ID, Until: known}
+	} else {
 		next.Names[i] = CutName{Grant: r.ID, Until: until}
 	}
 	return next
+}
+
+func (l CutList) index(grant string) int {
+	return slices.IndexFunc(l.Names, func(n CutName) bool { return n.Grant == grant })
 }
 
 // Has reports whether a grant is on the list at least until a time.
@@ -114,7 +127,8 @@ func (l CutList) Live(now time.Time) (live []CutName) {
 	return live
 }
 
-// Worked returns the next version of the list after the role's policy was read back.
+// Worked returns the next version of the list after the role's policy was read back. A name that
+// stands in the policy and not on the list is put on it, so that it is taken out in time.
 func (l CutList) Worked(d WrittenDeny, now time.Time) CutList {
 	next := l.next()
 	next.Whole, next.WholeUntil = d.Whole, d.WholeUntil
@@ -124,6 +138,11 @@ func (l CutList) Worked(d WrittenDeny, now time.Time) CutList {
 			next.Names[i].Done, next.Names[i].ByIssue = now, time.Time{}
 		case !named && n.ByIssue.IsZero() && slices.Contains(d.ByIssue, n.Grant):
 			next.Names[i].ByIssue = d.Whole
+		}
+	}
+	for grant, until := range d.Grants {
+		if next.index(grant) < 0 {
+			next.Names = append(next.Names, CutName{Grant: grant, Until: until, Done: now})
 		}
 	}
 	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(CheckCutEvery)
@@ -238,8 +257,7 @@ func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
 // missing or was never ordered. Why says what was found.
 func (r Request) CutAgain(why string, now time.Time) (Request, Event, error) {
 	next, event, err := r.cutting(now).move(Cut, r.State, System, why, now)
-	event.Cut = next.Cut
-	return next, event, err
+	return next, event.ordering(next), err
 }
 
 // RevokedFor is how long somebody whose grant was revoked may not ask for that role in that

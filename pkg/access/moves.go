@@ -87,8 +87,10 @@ type Event struct {
 	WideKeyID   string    `json:",omitzero"` // as in Session
 	WideExpires time.Time `json:",omitzero"`
 
-	// Cut is set if the move ordered the cut of the grant's sessions, or found it done.
-	Cut CutState `json:",omitzero"`
+	// Cut is set if the move ordered the cut of the grant's sessions, or found it done. With the
+	// order, RoleARN is that of their role.
+	Cut     CutState `json:",omitzero"`
+	RoleARN string   `json:",omitzero"`
 }
 
 // Clock is the actor of the moves that time makes.
@@ -310,8 +312,15 @@ func (r Request) RevokeByOperator(by Person, why string, now time.Time) (Request
 // cut closes the grant, and orders the cut of its sessions if there are any.
 func (r Request) cut(verb Verb, to State, by Person, why string, now time.Time) (Request, Event, error) {
 	next, event, err := r.cutting(now).close(verb, to, by, why, now)
-	event.Cut = next.Cut
-	return next, event, err
+	return next, event.ordering(next), err
+}
+
+// ordering returns the event of a move that may have ordered a cut.
+func (e Event) ordering(r Request) Event {
+	if r.Cut == CutEnding {
+		e.Cut, e.RoleARN = r.Cut, r.RoleARN
+	}
+	return e
 }
 
 // Order records the intent to vend one session, before STS is called. The terms are
@@ -389,10 +398,7 @@ func (r Request) Issue(order string, key, wide IssuedKey, now time.Time) (Reques
 		next = next.cutting(now)
 	}
 	next, event, err := next.move(Vend, r.State, r.Requester, "", now)
-	if next.Cut == CutEnding {
-		event.Cut = CutEnding
-	}
-	return next, event.about(*s, Issued), err
+	return next, event.ordering(next).about(*s, Issued), err
 }
 
 // about returns the event with what it says of a session.

@@ -40,6 +40,7 @@ const (
 	CodeReasonTooLong   = "reason_too_long"
 	CodeFrozen          = "frozen"
 	CodeRevokedLately   = "revoked_lately"
+	CodeUnknownRequest  = "unknown_request"
 	CodeNotResponder    = "not_responder"
 	CodeUnknownDevice   = "unknown_device"
 	CodeDeviceRemoved   = "device_removed"
@@ -722,7 +723,7 @@ func RefuseUnprovenApprover(name string) error {
 // RefuseUnknownRequest is unknown_request: the table holds no such request.
 // lifecycle.Step decides it; functions.Slack asks before it sends an order.
 func RefuseUnknownRequest() error {
-	return refuse("unknown_request", "There is no such request.", lookAtList)
+	return refuse(CodeUnknownRequest, "There is no such request.", lookAtList)
 }
 
 // RefuseUnknownMessage is unknown_message: the clicked message is not known to

@@ -41,6 +41,9 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.cause.Error()
 }
 
+// CutCode returns Code, for callers that must not import this package.
+func (e *Error) CutCode() string { return e.Code }
+
 func (e *Error) Unwrap() error { return e.cause }
 
 // CodeOf returns the code of an error of this package, Unavailable for another one.

@@ -23,15 +23,6 @@ type Cutter struct {
 	Now        func() time.Time
 }
 
-// Done is what Apply has found and done.
-type Done struct {
-	List access.CutList // as it was read last
-	// Denied is what the policy that was read back denies.
-	Denied access.WrittenDeny
-	// Missing are grants whose deny had been read back before, and was gone.
-	Missing []string
-}
-
 // rounds is how often the policy is written if other writers change it meanwhile.
 const rounds = 8
 
@@ -44,7 +35,7 @@ const rounds = 8
 // that could be read.
 func (c Cutter) Apply(
 	ctx context.Context, hint string, read func(context.Context) (access.CutList, error),
-) (Done, error) {
+) (access.CutOutcome, error) {
 	type keys struct {
 		iam iamClient
 		err error
@@ -58,9 +49,9 @@ func (c Cutter) Apply(
 	}
 	l, err := read(ctx)
 	if err != nil {
-		return Done{}, err
+		return access.CutOutcome{}, err
 	}
-	out := Done{List: l}
+	out := access.CutOutcome{List: l}
 	if _, due := l.Due(); !due {
 		return out, nil
 	}
@@ -91,8 +82,8 @@ func (c Cutter) open(ctx context.Context, arn string) (iamClient, error) {
 
 // match writes the policy until it matches the list.
 func (c Cutter) match(
-	ctx context.Context, iam iamClient, out Done, read func(context.Context) (access.CutList, error),
-) (Done, error) {
+	ctx context.Context, iam iamClient, out access.CutOutcome, read func(context.Context) (access.CutList, error),
+) (access.CutOutcome, error) {
 	stored, err := iam.get(ctx, PolicyName)
 	if err != nil {
 		return out, err

@@ -1,0 +1,228 @@
+package functions
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
+	"github.com/aws-access/aws-access/pkg/store"
+)
+
+type cutStore interface {
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	SaveCutList(ctx context.Context, next access.CutList) error
+}
+
+type cutter interface {
+	// Apply makes the policy of a role match its cut list. Its errors may have a method CutCode.
+	Apply(
+		ctx context.Context, hint string, read func(context.Context) (access.CutList, error),
+	) (access.CutOutcome, error)
+}
+
+// Cut is the handler that ends live sessions. The stream and the tick order it; whatever an order
+// says, it does only what the cut list in the table says. So an order may come late, often, or for
+// a grant that never was.
+type Cut struct {
+	Store  cutStore
+	Step   lifecycle.Cut
+	Cutter cutter
+	Now    func() time.Time
+	Wait   func(ctx context.Context, d time.Duration) error // between tries; with nil there is one try
+	Log    *slog.Logger
+}
+
+// cutsAtOnce is how many roles are written at once. IAM limits the calls of each account, and
+// most roles of one incident are in different ones.
+const cutsAtOnce = 16
+
+// cutReserve is how much of the function's time is kept for recording what was done.
+const cutReserve = 15 * time.Second
+
+// nearlyFull is how many names a role's policy has when operators are warned. About 320 fit.
+const nearlyFull = 240
+
+// CutOrder is the order of the tick: {"cut": [{"account": …, "role": …}]}.
+type CutOrder struct {
+	Cut []CutTarget `json:"cut"`
+}
+
+// CutTarget is a role in an order.
+type CutTarget struct {
+	Account string `json:"account"`
+	Role    string `json:"role"`
+}
+
+var errUnknownCut = errors.New("the payload is no records of the stream and no order to cut")
+
+// Handle handles records of the table's stream, or an order of the tick. Its error is about the
+// table only: a cut that fails is recorded in its list, and the tick orders it again.
+func (h Cut) Handle(ctx context.Context, payload json.RawMessage) error {
+	hints, err := cutOrders(payload)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "cut was called with an unknown payload", "error", err)
+		return err
+	}
+	var mu sync.Mutex
+	var failed []error
+	var all sync.WaitGroup
+	slots := make(chan struct{}, cutsAtOnce)
+	for k, hint := range hints {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if err := h.cutUntilDone(ctx, k, hint); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, fmt.Errorf("cut sessions of %s %s: %w", k.Account, k.Role, err))
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(failed...)
+}
+
+// cutOrders returns the cut lists that a payload is about, each with the ARN of its role if the
+// payload says it.
+func cutOrders(payload []byte) (map[access.CutKey]string, error) {
+	hints := make(map[access.CutKey]string)
+	var stream struct {
+		Records []events.DynamoDBEventRecord `json:"Records"`
+	}
+	var order CutOrder
+	switch {
+	case json.Unmarshal(payload, &stream) == nil && stream.Records != nil:
+		for _, record := range stream.Records {
+			k, ok := store.CutOrderOf(record)
+			if !ok {
+				continue
+			}
+			hints[k] = ""
+			if e, ok, err := store.EventOf(record); ok && err == nil {
+				hints[k] = e.RoleARN
+			}
+		}
+	case decodeStrict(payload, &order) == nil && order.Cut != nil:
+		for _, t := range order.Cut {
+			hints[access.CutKey{Account: t.Account, Role: t.Role}] = ""
+		}
+	default:
+		return nil, errUnknownCut
+	}
+	return hints, nil
+}
+
+// cutUntilDone cuts until the policy was read back, or there is no time for another try.
+func (h Cut) cutUntilDone(ctx context.Context, k access.CutKey, hint string) error {
+	for {
+		next, err := h.cut(ctx, k, hint)
+		if err != nil || next.IsZero() || h.Wait == nil {
+			return err
+		}
+		wait := next.Sub(h.Now())
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) < wait+cutReserve {
+			return nil
+		}
+		if h.Wait(ctx, max(wait, 0)) != nil {
+			return nil
+		}
+	}
+}
+
+// cut makes one try. next is when another one is due after a failure, the zero time otherwise.
+func (h Cut) cut(ctx context.Context, k access.CutKey, hint string) (next time.Time, err error) {
+	read := func(ctx context.Context) (access.CutList, error) { return h.Store.CutList(ctx, k) }
+	out, err := h.Cutter.Apply(ctx, hint, read)
+	if err != nil {
+		return h.failed(ctx, k, err)
+	}
+	if _, due := out.List.Due(); !due {
+		return time.Time{}, nil
+	}
+	for _, id := range out.Missing {
+		h.Log.ErrorContext(ctx, "a deny had gone missing", "account", k.Account, "role", k.Role, "request", id)
+		if err := h.Step.WasMissing(ctx, id); err != nil {
+			return time.Time{}, err
+		}
+	}
+	h.report(ctx, k, out)
+	for _, id := range finished(out, h.Now()) {
+		err := h.Step.IsDone(ctx, id)
+		if access.Code(err) == access.CodeUnknownRequest { // the table was restored from an older copy
+			err = nil
+		}
+		if err != nil {
+			return time.Time{}, err
+		}
+	}
+	return time.Time{}, h.save(ctx, k, func(l access.CutList) access.CutList {
+		return l.Worked(out.Denied, h.Now()).Cleared(h.Now())
+	})
+}
+
+// finished returns the grants whose sessions can do nothing any more, if that is not known yet:
+// their names were read back from the policy, or they have all expired.
+func finished(out access.CutOutcome, now time.Time) (ids []string) {
+	for _, n := range out.List.Names {
+		until, named := out.Denied.Grants[n.Grant]
+		denied := named && !until.Before(n.Until) || !now.Before(n.Until)
+		if denied && (n.Done.IsZero() || slices.Contains(out.Missing, n.Grant)) {
+			ids = append(ids, n.Grant)
+		}
+	}
+	return ids
+}
+
+// report logs what operators have to know of a role's policy.
+func (h Cut) report(ctx context.Context, k access.CutKey, out access.CutOutcome) {
+	switch names := len(out.Denied.Grants); {
+	case len(out.Denied.ByIssue) > 0:
+		h.Log.ErrorContext(ctx, "a whole role was cut", "account", k.Account, "role", k.Role,
+			"grants", len(out.Denied.ByIssue), "issued_before", out.Denied.Whole)
+	case names > nearlyFull:
+		h.Log.ErrorContext(ctx, "a role has little room for denies", "account", k.Account, "role", k.Role, "names", names)
+	}
+}
+
+// failed records a try that failed.
+func (h Cut) failed(ctx context.Context, k access.CutKey, cause error) (next time.Time, err error) {
+	code := "unavailable"
+	var coded interface{ CutCode() string }
+	if !errors.As(cause, &coded) {
+		return time.Time{}, cause // the table
+	}
+	code = coded.CutCode()
+	err = h.save(ctx, k, func(l access.CutList) access.CutList {
+		l = l.FailedWith(code, h.Now())
+		next = l.NextTry
+		return l
+	})
+	h.Log.ErrorContext(ctx, "a cut failed", "account", k.Account, "role", k.Role, "code", code, "error", cause)
+	return next, err
+}
+
+// save saves a change of a list. If a move has put another grant on it meanwhile, the change is
+// made to the newer list.
+func (h Cut) save(ctx context.Context, k access.CutKey, change func(access.CutList) access.CutList) error {
+	for range maxSaveTries {
+		l, err := h.Store.CutList(ctx, k)
+		if err != nil {
+			return err
+		}
+		next := change(l)
+		next.Version = l.Version + 1
+		if err = h.Store.SaveCutList(ctx, next); !errors.Is(err, access.ErrStale) {
+			return err
+		}
+	}
+	return access.ErrStale
+}
