@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"pkg/store/memory":             {"pkg/access", "pkg/store"},
 	"pkg/store/dynamo":             {"pkg/access", "pkg/store"},
 	"pkg/vend":                     {"pkg/access", "pkg/awscall"},
+	"pkg/cut":                      {"pkg/access", "pkg/awscall"},
 	"pkg/slackapi":                 {"pkg/access"},
 	"pkg/wire":                     {"pkg/access"},
 	"pkg/home":                     {"pkg/access", "pkg/wire"},

@@ -19,8 +19,8 @@ import (
 // The codes of what prevents a cut, for the list, the log and doctor.
 const (
 	RevokerRefused = "revoker_refused" // STS refuses the revoker role: it is missing, or does not trust this function
-	RoleGone       = "role_gone"       // the account has no such role
-	Refused        = "refused"         // the revoker may not write the role's policy
+	RoleGone       = "role_gone"       // the account has no such role, and IAM says so
+	Refused        = "refused"         // the revoker may not write the policy, or there is no such role
 	Throttled      = "throttled"       // AWS limits the rate of calls
 	Unavailable    = "unavailable"     // AWS did not answer
 	NoRoom         = "no_room"         // other inline policies fill the role

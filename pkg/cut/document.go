@@ -83,7 +83,8 @@ func (d Deny) Document() (string, error) {
 
 func deny(sid, operator, key string, values ...string) statement {
 	return statement{
-		Sid: sid, Effect: "Deny", Action: "*", Resource: "*", Condition: map[string]map[string][]string{operator: {key: values}},
+		Sid: sid, Effect: "Deny", Action: "*", Resource: "*",
+		Condition: map[string]map[string][]string{operator: {key: values}},
 	}
 }
 

@@ -169,8 +169,8 @@ func TestARefusedOrderLeavesNoSession(t *testing.T) {
 	}
 }
 
-// The grant is revoked while STS is asked, and its deny is written. The session is made all the same, and lives longer than
-// the intent could have, because the clocks of STS and of the function are two minutes apart.
+// The grant is revoked while STS is asked, and its deny is written. The session is made all the
+// same, and lives longer than the intent could have, because the clocks of STS and of the function are two minutes apart.
 func TestASessionThatIsMadeDuringTheCutIsCut(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted(t, 2*time.Hour)
