@@ -54,6 +54,10 @@ type Store interface {
 	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
 	Freeze(ctx context.Context) (access.Freeze, error)
 	SaveFreeze(ctx context.Context, next access.Freeze) error
+	Sweep(ctx context.Context) (access.Sweep, error)
+	SaveSweep(ctx context.Context, next access.Sweep) error
+	Ending(ctx context.Context, now time.Time, limit int) ([]string, error)
+	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
 	SaveDirectory(ctx context.Context, next access.Directory) error
 	Reading(ctx context.Context) (access.Reading, error)
 	SaveReading(ctx context.Context, next access.Reading) error

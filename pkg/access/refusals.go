@@ -42,6 +42,7 @@ const (
 	CodeRevokedLately   = "revoked_lately"
 	CodeUnknownRequest  = "unknown_request"
 	CodeNotResponder    = "not_responder"
+	CodeHeld            = "eligibility_held"
 	CodeUnknownDevice   = "unknown_device"
 	CodeDeviceRemoved   = "device_removed"
 	CodeDeviceExpired   = "device_expired"
@@ -1062,4 +1063,13 @@ func RefuseRevokedLately(by Person, until time.Time) error {
 func RefuseNotResponder() error {
 	return refuse(CodeNotResponder, "Only the people who answer incidents may do this.",
 		"The policy names them under settings: responders.")
+}
+
+// RefuseHeld is eligibility_held: a sweep has found that unusually many people have lost the right to
+// their access, and nobody has said yet whether that is so. The stores decide it in the transaction of
+// each intent to vend.
+func RefuseHeld() error {
+	return refuse(CodeHeld, "Nobody gets keys or the console just now: very many people seem to have lost their "+
+		"access at once, and somebody has to check that first.",
+		"Your access has not ended. The people who run AWS access have been asked: try again in some minutes.")
 }

@@ -43,7 +43,8 @@ type Handout struct {
 // credentials. After an error the caller tells the requester, and then calls Fail.
 //
 // Refusals: those of Person.RefusedToAsk, policy.Decide, Request.Order and STS.Assume,
-// unknown_keys_form, unknown_device, no_longer_approved, frozen, changed. Other errors: access.ErrBadOrder,
+// unknown_keys_form, unknown_device, no_longer_approved, frozen, eligibility_held,
+// changed. Other errors: access.ErrBadOrder,
 // access.ErrNotFound, ErrNotRequester.
 func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err := o.Check(); err != nil {
@@ -100,6 +101,9 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		err = s.Store.Save(ctx, next, event, onceOf(o))
 		if errors.Is(err, access.ErrFrozen) {
 			return out, vending, access.RefuseFrozen()
+		}
+		if errors.Is(err, access.ErrHeld) {
+			return out, vending, access.RefuseHeld()
 		}
 		if errors.Is(err, access.ErrStale) {
 			continue

@@ -34,13 +34,14 @@ type Item struct {
 	Format    int
 	Body      string    // JSON
 	Version   int       // checked by the condition of a write; 0 for events and unique keys
-	State     string    // of open requests, Owed, Unsent or Cutting; "" keeps an item out of the index
+	State     string    // of open requests, Ending, Owed, Unsent or Cutting; "" keeps an item out of the index
 	Requester string    // requests: Slack id
 	Submitted string    // requests: RFC 3339 with nanoseconds, sorts by time
 	Due       time.Time // items with a State: the next time at which something must happen
 	ExpiresAt time.Time // after this time DynamoDB may delete the item; zero means never
 	Cut       string    // events that order a cut: the cut list, as access.CutKey writes it
 	Frozen    bool      // the freeze, while it is on
+	Held      bool      // the sweep, while it is held
 }
 
 // EventPrefix is the prefix of the sort keys of events.
@@ -96,9 +97,10 @@ func TimeKey(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.00
 // request, of its posted messages, of a unique key, of the record that limits one person
 // and of a notice.
 // CutSort is that of a cut list.
-// DirectoryKey, ReadingKey, ProblemsKey, BuildsKey and FreezeKey are both the partition key and
-// the sort key of the directory, of the progress of reading people from Slack, of the
-// problems that operators were told about, of the builds that have run, and of the freeze.
+// DirectoryKey, ReadingKey, ProblemsKey, BuildsKey, FreezeKey and SweepKey are both the partition
+// key and the sort key of the directory, of the progress of reading people from Slack, of the
+// problems that operators were told about, of the builds that have run, of the freeze, and of the
+// record of the last sweep.
 const (
 	RequestSort  = "request"
 	MessagesSort = "messages"
@@ -111,6 +113,7 @@ const (
 	BuildsKey    = "builds"
 	CutSort      = "cut"
 	FreezeKey    = "freeze"
+	SweepKey     = "sweep"
 )
 
 // RequestItem returns the stored form of a request.
@@ -119,9 +122,15 @@ func RequestItem(r access.Request) (Item, error) {
 	item.Version, item.Requester, item.Submitted = r.Version, r.Requester.ID, TimeKey(r.Submitted)
 	if due, open := r.Due(); open {
 		item.State, item.Due = string(r.State), due
+	} else if r.Cut == access.CutEnding {
+		item.State, item.Due = Ending, r.CutSince
 	}
 	return item, err
 }
+
+// Ending is the State of a closed request whose cut has been ordered and is not known to be done.
+// access.State has no such value.
+const Ending = "ending"
 
 // EventItem returns the stored form of an event.
 func EventItem(e access.Event) (Item, error) {
@@ -151,6 +160,17 @@ func FreezeItem(f access.Freeze) (Item, error) {
 	item.Version, item.Frozen = f.Version, f.On
 	return item, err
 }
+
+// SweepItem returns the stored form of the record of the last sweep.
+func SweepItem(s access.Sweep) (Item, error) {
+	item, err := newItem(SweepKey, SweepKey, s)
+	item.Version, item.Held = s.Version, s.Held
+	return item, err
+}
+
+// Vends reports whether a move records an intent to vend, and must therefore not be saved while
+// a sweep is held.
+func Vends(e access.Event) bool { return e.Outcome == access.Ordered }
 
 // Gives reports whether a move gives access, and must therefore not be saved while everything is
 // frozen: it makes a request active, or records an intent to vend.
@@ -353,6 +373,9 @@ func (i Item) Image() map[string]events.DynamoDBAttributeValue {
 	}
 	if i.Frozen {
 		image["frozen"] = events.NewStringAttribute("true")
+	}
+	if i.Held {
+		image["held"] = events.NewStringAttribute("true")
 	}
 	if !i.ExpiresAt.IsZero() {
 		image["forget"] = events.NewNumberAttribute(strconv.FormatInt(i.ExpiresAt.Unix(), 10))

@@ -197,7 +197,7 @@ func TestARequestCostsTheSameInATableOfAnySize(t *testing.T) {
 		t.Errorf("an empty table: %+v, %v, %v, %v; with 1,000 requests: %+v, %v, %v, %v",
 			a.Calls, a.Read, a.Write, a.Index, b.Calls, b.Read, b.Write, b.Index)
 	}
-	if a.Write > 41 || a.Index > 10 {
+	if a.Write > 43 || a.Index > 11 {
 		t.Errorf("one request costs %v units of the table and %v of its indexes: more than docs/deploy.md says",
 			a.Write, a.Index)
 	}
@@ -233,7 +233,7 @@ func TestKeysForADeviceCostWhatTheDocumentationSays(t *testing.T) {
 	}
 	read, write, index = m.Read-read, m.Write-write, m.Index-index
 	t.Logf("read %v, write %v, index %v", read, write, index)
-	if read > 3 || write > 16 || index > 4 {
+	if read > 3 || write > 18 || index > 4 {
 		t.Errorf("keys cost %v reads, %v units of the table and %v of its indexes: more than docs/deploy.md says",
 			read, write, index)
 	}

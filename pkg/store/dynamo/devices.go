@@ -96,7 +96,11 @@ func (s *Store) SaveDevices(ctx context.Context, c access.DeviceChange) error {
 		err = errNoDevices
 	}
 	if err == nil {
-		err = s.commitAll(ctx, store.Pairs(c), puts{s.devices, devices}, puts{s.table, main})
+		var guards []guard
+		if store.Pairs(c) {
+			guards = []guard{notFrozen}
+		}
+		err = s.commitAll(ctx, guards, puts{s.devices, devices}, puts{s.table, main})
 	}
 	if err != nil {
 		return fmt.Errorf("save the devices of %s: %w", c.List.Owner, err)
@@ -104,11 +108,10 @@ func (s *Store) SaveDevices(ctx context.Context, c access.DeviceChange) error {
 	return nil
 }
 
-// commitAll writes items, also of more than one table, all or none; if gives is set, not while
-// everything is frozen.
-func (s *Store) commitAll(ctx context.Context, gives bool, all ...puts) error {
+// commitAll writes items, also of more than one table, all or none, if the guards let it.
+func (s *Store) commitAll(ctx context.Context, guards []guard, all ...puts) error {
 	for attempt := 1; ; attempt++ {
-		reasons, err := s.transact(ctx, gives, all...)
+		reasons, err := s.transact(ctx, guards, all...)
 		failed := slices.IndexFunc(reasons, conditionFailed)
 		switch {
 		case err == nil:
@@ -119,8 +122,8 @@ func (s *Store) commitAll(ctx context.Context, gives bool, all ...puts) error {
 			if err := backOff(ctx, attempt); err != nil {
 				return err
 			}
-		case gives && failed == len(reasons)-1:
-			return access.ErrFrozen
+		case failed >= 0 && failed >= len(reasons)-len(guards):
+			return failedGuard(guards, reasons)
 		case failed >= 0:
 			return staleOrNewer(reasons[failed].Item)
 		case conflict(reasons):

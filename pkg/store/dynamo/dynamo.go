@@ -196,6 +196,22 @@ func (s *Store) Freeze(ctx context.Context) (f access.Freeze, err error) {
 	return f, err
 }
 
+// Sweep reads the record of the last sweep consistently; it is zero if there was never one.
+// Errors: access.ErrNewer.
+func (s *Store) Sweep(ctx context.Context) (w access.Sweep, err error) {
+	found, err := s.read(ctx, sweepKey)
+	if err == nil {
+		err = found.decode(sweepKey, &w)
+	}
+	return w, err
+}
+
+// Ending returns the ids of at most limit closed requests whose cut was first ordered before now
+// and is not known to be done, the longest waiting first. The index may lag as in Due.
+func (s *Store) Ending(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(ctx, now, limit, store.RequestKey(""), store.Ending)
+}
+
 // Due returns the ids of at most limit requests that are due at now, the longest
 // overdue first. The index may lag behind the table for a short time: a listed
 // request may have changed, and a missing one is found by the next tick.

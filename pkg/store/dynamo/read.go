@@ -26,6 +26,7 @@ var (
 	problemsKey  = key{store.ProblemsKey, store.ProblemsKey}
 	buildsKey    = key{store.BuildsKey, store.BuildsKey}
 	freezeKey    = key{store.FreezeKey, store.FreezeKey}
+	sweepKey     = key{store.SweepKey, store.SweepKey}
 )
 
 func requestKey(id string) key  { return key{store.RequestKey(id), store.RequestSort} }

@@ -12,10 +12,10 @@ import (
 // The indexes. They hold keys only. A move that changes neither the state nor the due
 // time then writes to no index, and lists read the requests from the table itself.
 const (
-	// IndexState holds pending and active requests by state and due time: only they
-	// have the attributes "state" and "due". One index answers both questions,
-	// because every move writes, and pays for, each index. A partition takes 1,000
-	// writes per second.
+	// IndexState holds pending and active requests by state and due time, and closed ones while
+	// their cut is not known to be done: only they have the attributes "state" and "due". One
+	// index answers both questions, because every move writes, and pays for, each index. A
+	// partition takes 1,000 writes per second.
 	IndexState     = "state"
 	IndexRequester = "requester"
 )

@@ -18,8 +18,8 @@ import (
 // all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
 // access.ErrNewer if a newer version of the software wrote the stored item,
-// access.ErrFrozen if the move gives access while everything is frozen. After any other error
-// the write may have been done.
+// access.ErrFrozen if the move gives access while everything is frozen, access.ErrHeld if it is an
+// intent to vend while a sweep is held. After any other error the write may have been done.
 //
 // If an answer is lost, the SDK repeats the call with the same ClientRequestToken,
 // and DynamoDB returns the result of the first call. So a move is never applied
@@ -29,7 +29,7 @@ import (
 func (s *Store) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
 	if err == nil {
-		err = s.commit(ctx, items, once, store.Gives(event))
+		err = s.commit(ctx, items, once, guardsOf(event))
 	}
 	return wrapSave(next.ID, err)
 }
@@ -40,7 +40,7 @@ func (s *Store) Save(ctx context.Context, next access.Request, event access.Even
 func (s *Store) SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error {
 	items, err := store.CutItems(next, event, l, s.now())
 	if err == nil {
-		err = s.commitAll(ctx, false, puts{s.table, items})
+		err = s.commitAll(ctx, nil, puts{s.table, items})
 	}
 	return wrapSave(next.ID, err)
 }
@@ -53,7 +53,7 @@ func (s *Store) Submit(
 ) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
 	if err == nil {
-		err = s.commit(ctx, items, once, store.Gives(event))
+		err = s.commit(ctx, items, once, guardsOf(event))
 	}
 	return wrapSave(r.ID, err)
 }
@@ -67,11 +67,45 @@ func wrapSave(id string, err error) error {
 	return fmt.Errorf("save request %s: %w", id, err)
 }
 
+// guard is a condition on an item that a transaction does not write: the item has no such
+// attribute.
+type guard struct {
+	key, attribute string
+	err            error // of a transaction whose condition fails
+}
+
+var (
+	notFrozen = guard{store.FreezeKey, "frozen", access.ErrFrozen}
+	notHeld   = guard{store.SweepKey, "held", access.ErrHeld}
+)
+
+// guardsOf returns the guards of a move.
+func guardsOf(e access.Event) (guards []guard) {
+	if store.Gives(e) {
+		guards = append(guards, notFrozen)
+	}
+	if store.Vends(e) {
+		guards = append(guards, notHeld)
+	}
+	return guards
+}
+
+// failedGuard returns the error of the first guard that failed, nil for none. Guards are checked
+// last.
+func failedGuard(guards []guard, reasons []types.CancellationReason) error {
+	for i, g := range guards {
+		if conditionFailed(reasons[len(reasons)-len(guards)+i]) {
+			return g.err
+		}
+	}
+	return nil
+}
+
 // commit writes the items of a move, all or none. If once is not empty, the third
-// item is the unique key. A move that gives access is refused while everything is frozen.
-func (s *Store) commit(ctx context.Context, items []store.Item, once string, gives bool) error {
+// item is the unique key. A move that a guard refuses is not written.
+func (s *Store) commit(ctx context.Context, items []store.Item, once string, guards []guard) error {
 	for attempt := 1; ; attempt++ {
-		reasons, err := s.transact(ctx, gives, puts{s.table, items})
+		reasons, err := s.transact(ctx, guards, puts{s.table, items})
 		switch {
 		case err == nil:
 			return nil
@@ -85,8 +119,8 @@ func (s *Store) commit(ctx context.Context, items []store.Item, once string, giv
 			}
 		case conditionFailed(reasons[0]):
 			return staleOrNewer(reasons[0].Item)
-		case gives && conditionFailed(reasons[len(reasons)-1]):
-			return access.ErrFrozen
+		case failedGuard(guards, reasons) != nil:
+			return failedGuard(guards, reasons)
 		case items[len(items)-1].SK == store.AskerSort && conditionFailed(reasons[len(items)-1]):
 			return staleOrNewer(reasons[len(items)-1].Item)
 		case conflict(reasons):
@@ -103,10 +137,10 @@ type puts struct {
 	items []store.Item
 }
 
-// transact writes items in one transaction, each on its condition, and if gives is set on the
-// condition that nothing is frozen, which is checked last. If DynamoDB cancelled the
-// transaction, nothing was written, and there is one reason for each item, and for the freeze.
-func (s *Store) transact(ctx context.Context, gives bool, all ...puts) ([]types.CancellationReason, error) {
+// transact writes items in one transaction, each on its condition, and on the guards, which are
+// checked last. If DynamoDB cancelled the transaction, nothing was written, and there is one
+// reason for each item, and for each guard.
+func (s *Store) transact(ctx context.Context, guards []guard, all ...puts) ([]types.CancellationReason, error) {
 	// The SDK writes its token into the input, so each attempt needs a new input.
 	in := &dynamodb.TransactWriteItemsInput{}
 	for _, into := range all {
@@ -119,12 +153,10 @@ func (s *Store) transact(ctx context.Context, gives bool, all ...puts) ([]types.
 			}})
 		}
 	}
-	if gives {
+	for _, g := range guards {
 		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: &s.table, Key: map[string]types.AttributeValue{
-				"pk": text(store.FreezeKey), "sk": text(store.FreezeKey),
-			},
-			ConditionExpression: aws.String("attribute_not_exists(frozen)"),
+			TableName: &s.table, Key: map[string]types.AttributeValue{"pk": text(g.key), "sk": text(g.key)},
+			ConditionExpression: aws.String("attribute_not_exists(" + g.attribute + ")"),
 		}})
 	}
 	_, err := s.client.TransactWriteItems(ctx, in)
@@ -155,6 +187,18 @@ func (s *Store) SaveFreeze(ctx context.Context, next access.Freeze) error {
 	}
 	if err != nil {
 		return fmt.Errorf("save the freeze: %w", err)
+	}
+	return nil
+}
+
+// SaveSweep writes the record of the last sweep. Errors: as SaveDirectory.
+func (s *Store) SaveSweep(ctx context.Context, next access.Sweep) error {
+	item, err := store.SweepItem(next)
+	if err == nil {
+		err = s.replace(ctx, item)
+	}
+	if err != nil {
+		return fmt.Errorf("save the record of the sweep: %w", err)
 	}
 	return nil
 }

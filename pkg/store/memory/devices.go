@@ -89,7 +89,7 @@ func (s *Store) SaveNotice(_ context.Context, next access.Notice) error {
 // Notices returns the ids of at most limit notices that Slack has not accepted and that may
 // be posted at now, the longest overdue first.
 func (s *Store) Notices(_ context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(store.NoticeSort, store.NoticeKey(""), now, limit), nil
+	return s.due(store.NoticeSort, store.NoticeKey(""), now, limit, store.Unsent), nil
 }
 
 // PutDevice writes an item into the table of devices without any condition, as another

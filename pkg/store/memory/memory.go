@@ -83,10 +83,11 @@ func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
 // all or none. Errors: *access.Duplicate if the key was used before,
 // access.ErrStale unless the stored version is the one before next's,
 // access.ErrNewer if a newer version of the software wrote the stored item,
-// access.ErrFrozen if the move gives access while everything is frozen.
+// access.ErrFrozen if the move gives access while everything is frozen, access.ErrHeld if it is an
+// intent to vend while a sweep is held.
 func (s *Store) Save(_ context.Context, next access.Request, event access.Event, once string) error {
 	items, err := store.MoveItems(next, event, once, s.now())
-	return s.commit(items, err, once, store.Gives(event))
+	return s.commit(items, err, once, event)
 }
 
 // SaveCut writes a request and its event as Save does, and with them the cut list that the
@@ -94,7 +95,7 @@ func (s *Store) Save(_ context.Context, next access.Request, event access.Event,
 // before l's.
 func (s *Store) SaveCut(_ context.Context, next access.Request, event access.Event, l access.CutList) error {
 	items, err := store.CutItems(next, event, l, s.now())
-	return s.commit(items, err, "", false)
+	return s.commit(items, err, "", access.Event{})
 }
 
 // CutList reads the cut list of a role; it is zero if it was never written. Errors:
@@ -113,7 +114,7 @@ func (s *Store) SaveCutList(_ context.Context, next access.CutList) error {
 
 // DueCuts returns at most limit cut lists that are due at now, the longest overdue first.
 func (s *Store) DueCuts(_ context.Context, now time.Time, limit int) (keys []access.CutKey, err error) {
-	for _, text := range s.due(store.CutSort, store.CutListPrefix, now, limit) {
+	for _, text := range s.due(store.CutSort, store.CutListPrefix, now, limit, store.Cutting) {
 		if k, ok := access.CutKeyOf(text); ok {
 			keys = append(keys, k)
 		}
@@ -134,17 +135,31 @@ func (s *Store) SaveFreeze(_ context.Context, next access.Freeze) error {
 	return s.replace(store.FreezeItem(next))
 }
 
+// Sweep reads the record of the last sweep; it is zero if there was never one. Errors:
+// access.ErrNewer.
+func (s *Store) Sweep(_ context.Context) (w access.Sweep, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(store.SweepKey, store.SweepKey, &w)
+	return w, err
+}
+
+// SaveSweep writes the record of the last sweep. Errors: as SaveDirectory.
+func (s *Store) SaveSweep(_ context.Context, next access.Sweep) error {
+	return s.replace(store.SweepItem(next))
+}
+
 // Submit writes a new request and its event as Save does, and with them next, the
 // record that limits the requester. Errors: as Save; access.ErrStale also if another
 // request wrote that record meanwhile.
 func (s *Store) Submit(_ context.Context, r access.Request, event access.Event, next access.Asker, once string) error {
 	items, err := store.SubmitItems(r, event, next, once, s.now())
-	return s.commit(items, err, once, store.Gives(event))
+	return s.commit(items, err, once, event)
 }
 
 // commit writes the items of a move: all or none. A move that gives access is refused while
-// everything is frozen.
-func (s *Store) commit(items []store.Item, err error, once string, gives bool) error {
+// everything is frozen, and an intent to vend while a sweep is held.
+func (s *Store) commit(items []store.Item, err error, once string, event access.Event) error {
 	if err != nil {
 		return fmt.Errorf("save a request: %w", err)
 	}
@@ -163,8 +178,11 @@ func (s *Store) commit(items []store.Item, err error, once string, gives bool) e
 			return err
 		}
 	}
-	if gives && s.frozen() {
+	if store.Gives(event) && s.frozen() {
 		return fmt.Errorf("save a request: %w", access.ErrFrozen)
+	}
+	if store.Vends(event) && s.items[key{store.SweepKey, store.SweepKey}].Held {
+		return fmt.Errorf("save a request: %w", access.ErrHeld)
 	}
 	if _, found := s.items[keyOf(items[1])]; found {
 		return fmt.Errorf("save a request: %s %s exists already", items[1].PK, items[1].SK)
@@ -285,17 +303,23 @@ func (s *Store) replace(next store.Item, err error) error {
 // Due returns the ids of at most limit requests that are due at now, the longest
 // overdue first.
 func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(store.RequestSort, store.RequestKey(""), now, limit), nil
+	return s.due(store.RequestSort, store.RequestKey(""), now, limit, string(access.Pending), string(access.Active)), nil
+}
+
+// Ending returns the ids of at most limit closed requests whose cut was first ordered before now
+// and is not known to be done, the longest waiting first.
+func (s *Store) Ending(_ context.Context, now time.Time, limit int) ([]string, error) {
+	return s.due(store.RequestSort, store.RequestKey(""), now, limit, store.Ending), nil
 }
 
 // Owed returns the ids of at most limit requests with a message that Slack has not
 // accepted and that may be tried again at now, the longest overdue first.
 func (s *Store) Owed(_ context.Context, now time.Time, limit int) ([]string, error) {
-	return s.due(store.MessagesSort, store.RequestKey(""), now, limit), nil
+	return s.due(store.MessagesSort, store.RequestKey(""), now, limit, store.Owed), nil
 }
 
-func (s *Store) due(sk, prefix string, now time.Time, limit int) (ids []string) {
-	found := s.itemsWhere(sk, func(i store.Item) bool { return !i.Due.IsZero() && !i.Due.After(now) })
+func (s *Store) due(sk, prefix string, now time.Time, limit int, states ...string) (ids []string) {
+	found := s.itemsWhere(sk, func(i store.Item) bool { return slices.Contains(states, i.State) && !i.Due.After(now) })
 	slices.SortFunc(found, func(a, b store.Item) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.PK, b.PK)) })
 	for _, i := range atMost(found, limit) {
 		ids = append(ids, strings.TrimPrefix(i.PK, prefix))

@@ -127,3 +127,56 @@ func overwritesTheFreeze(m *memory.Store, b *brokenStore) {
 		return put(m, item, err)
 	}
 }
+
+func (s brokenStore) Sweep(ctx context.Context) (access.Sweep, error) {
+	if s.sweep == nil {
+		return s.Store.Sweep(ctx)
+	}
+	return s.sweep(ctx)
+}
+
+func (s brokenStore) SaveSweep(ctx context.Context, next access.Sweep) error {
+	if s.saveSweep == nil {
+		return s.Store.SaveSweep(ctx, next)
+	}
+	return s.saveSweep(ctx, next)
+}
+
+func (s brokenStore) Ending(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	if s.ending == nil {
+		return s.Store.Ending(ctx, now, limit)
+	}
+	return s.ending(ctx, now, limit)
+}
+
+func isHeldFromTheStart(_ *memory.Store, b *brokenStore) {
+	b.sweep = func(context.Context) (access.Sweep, error) { return access.Sweep{Held: true}, nil }
+}
+
+func neverHolds(_ *memory.Store, b *brokenStore) {
+	b.saveSweep = func(context.Context, access.Sweep) error { return nil }
+}
+
+func holdsEverything(m *memory.Store, b *brokenStore) {
+	b.save = func(ctx context.Context, next access.Request, event access.Event, once string) error {
+		if held, err := m.Sweep(ctx); err == nil && held.Held {
+			return access.ErrHeld
+		}
+		return m.Save(ctx, next, event, once)
+	}
+}
+
+func overwritesTheSweep(m *memory.Store, b *brokenStore) {
+	b.saveSweep = func(_ context.Context, next access.Sweep) error {
+		item, err := store.SweepItem(next)
+		return put(m, item, err)
+	}
+}
+
+// forgetsEnding lists nothing that is older than a minute.
+func forgetsEnding(m *memory.Store, b *brokenStore) {
+	b.ending = func(ctx context.Context, now time.Time, limit int) ([]string, error) {
+		found, err := m.Ending(ctx, now, limit)
+		return found[:min(1, len(found))], err
+	}
+}

@@ -82,6 +82,9 @@ type brokenStore struct {
 	dueCuts       func(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
 	freeze        func(ctx context.Context) (access.Freeze, error)
 	saveFreeze    func(ctx context.Context, next access.Freeze) error
+	saveSweep     func(ctx context.Context, next access.Sweep) error
+	sweep         func(ctx context.Context) (access.Sweep, error)
+	ending        func(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
 
 func (s brokenStore) Save(ctx context.Context, next access.Request, event access.Event, once string) error {
@@ -373,6 +376,11 @@ var brokenStores = map[string]func(m *memory.Store) brokenStore{
 	"nothing is given while everything is frozen":                               brokenCuts(neverFreezes),
 	"everything else goes on while it is frozen":                                brokenCuts(freezesEverything),
 	"the freeze has its own versions":                                           brokenCuts(overwritesTheFreeze),
+	"an empty store has no sweep and nothing that is ending":                    brokenCuts(isHeldFromTheStart),
+	"nothing is vended while a sweep is held":                                   brokenCuts(neverHolds),
+	"everything else goes on while a sweep is held":                             brokenCuts(holdsEverything),
+	"the record of the sweep has its own versions":                              brokenCuts(overwritesTheSweep),
+	"closed requests are listed until their cut is done":                        brokenCuts(forgetsEnding),
 	"notices have their own versions": func(m *memory.Store) brokenStore {
 		return brokenStore{saveNotice: func(_ context.Context, next access.Notice) error {
 			item, err := store.NoticeItem(next)

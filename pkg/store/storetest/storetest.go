@@ -52,6 +52,9 @@ type Store interface {
 	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
 	Freeze(ctx context.Context) (access.Freeze, error)
 	SaveFreeze(ctx context.Context, next access.Freeze) error
+	Sweep(ctx context.Context) (access.Sweep, error)
+	SaveSweep(ctx context.Context, next access.Sweep) error
+	Ending(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Notice(ctx context.Context, id string) (access.Notice, error)
 	SaveNotice(ctx context.Context, next access.Notice) error
 	Notices(ctx context.Context, now time.Time, limit int) ([]string, error)
@@ -124,7 +127,7 @@ func Checks() []Check {
 		{"concurrent submissions of one form: one request", concurrentForms},
 		{"concurrent submissions of one person: one winner for each version", concurrentSubmissions},
 		{"concurrent writers of the directory: one winner for each version", concurrentDirectoryWriters},
-	}, append(deviceChecks(), cutChecks()...)...)
+	}, append(append(deviceChecks(), cutChecks()...), sweepChecks()...)...)
 }
 
 var (
