@@ -221,13 +221,14 @@ func isOver(code string) bool {
 	return false
 }
 
-// seal seals keys or a link to the call. Nothing of them is shown after the grant's end.
+// seal seals keys or a link to the call. They are said to end when the session's
+// policy begins to deny every action, so that the command line gets others in time.
 func (h *Calls) seal(
 	ctx context.Context, c caller, out lifecycle.Handout, keys wire.AnswerKeys,
 ) (wire.Response, error) {
 	session, target := out.Credentials, out.Target
 	if out.Kind == access.Keys {
-		session.Expires = out.Request.UsefulUntil(session.Expires)
+		session.Expires = out.Session.UsefulUntil()
 		return keys.SealKeys(c.Ref, wire.SessionKeys{
 			Account: target.Account, Role: target.Role, Region: target.Region, Credentials: session,
 		}, h.Now())
@@ -236,8 +237,10 @@ func (h *Calls) seal(
 	if err != nil {
 		return wire.Response{}, err
 	}
+	console := out.Session
+	console.Expires = until
 	return keys.SealLink(c.Ref, wire.Link{
-		Account: target.Account, Role: target.Role, Address: link, Expires: out.Request.UsefulUntil(until),
+		Account: target.Account, Role: target.Role, Address: link, Expires: console.UsefulUntil(),
 	}, h.Now())
 }
 

@@ -159,19 +159,20 @@ func failureCode(err error) string {
 }
 
 // answer returns the private answer with a session, in one post or more. It never
-// names an expiry that is later than the end of the grant.
+// says that a session is useful after its policy denies every action.
 func (h Vend) answer(ctx context.Context, out lifecycle.Handout) ([]slackui.Message, error) {
 	c := out.Credentials
 	if out.Kind == access.Keys {
-		expires := c.Expires
-		c.Expires = out.Request.UsefulUntil(expires)
-		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, expires), nil
+		c.Expires = out.Session.UsefulUntil()
+		return slackui.Keys(out.Form, h.Render(out.Form, c, out.Target, slackui.FitsInPost), out.Request, out.Session), nil
 	}
 	link, expires, err := h.SignIn.Link(ctx, c, out.Target)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := slackui.Link(link, out.Request, expires)
+	console := out.Session
+	console.Expires = expires // with wide keys later than the session that was recorded
+	answer, err := slackui.Link(link, out.Request, console)
 	if err != nil {
 		h.reportLink(ctx, out.Target, err)
 	}

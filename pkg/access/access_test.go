@@ -306,6 +306,39 @@ func TestStricterPolicyEndsTheGrantEarlier(t *testing.T) {
 	}
 }
 
+func TestALeashEndsTheSessionAndNotTheGrant(t *testing.T) {
+	granted := made(t, Active) // for two hours
+	for _, c := range []struct {
+		session, into, want time.Duration
+	}{
+		{0, 0, 2 * time.Hour}, {time.Minute, 0, time.Minute}, {15 * time.Minute, time.Hour, 75 * time.Minute},
+		{15 * time.Minute, 110 * time.Minute, 2 * time.Hour}, // the grant ends first
+		{10 * time.Minute, 110 * time.Minute, 2 * time.Hour},
+	} {
+		leash, at := met, noon.Add(c.into)
+		leash.Session = c.session
+		r, _, err := granted.Order(dev, Order{ID: "o", Kind: Keys, At: at}, leash, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.SessionOf("o").Denied; !got.Equal(noon.Add(c.want)) || !r.Ends.Equal(granted.Ends) {
+			t.Errorf("a leash of %s after %s: the session is denied from %s and the grant ends %s, want %s and %s",
+				c.session, c.into, got, r.Ends, noon.Add(c.want), granted.Ends)
+		}
+		v := Vending{Ends: r.Ends, Until: r.SessionOf("o").Denied}
+		if got := v.DeniedFrom(); !got.Equal(v.Until) {
+			t.Errorf("vend denies from %s, want %s", got, v.Until)
+		}
+	}
+	for name, v := range map[string]Vending{
+		"without a leash": {Ends: noon}, "past the end": {Ends: noon, Until: noon.Add(time.Second)},
+	} {
+		if got := v.DeniedFrom(); !got.Equal(noon) {
+			t.Errorf("%s: vend denies from %s, want %s", name, got, noon)
+		}
+	}
+}
+
 func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 	ordered, _, err := made(t, Active).Order(dev, Order{ID: "o", Kind: Keys, At: noon}, met, noon)
 	if err != nil {

@@ -106,6 +106,7 @@ type Terms struct {
 	Review       *Review
 	AnswerWithin time.Duration
 	RemindAfter  time.Duration // 0 for no reminder
+	Session      time.Duration // how long one session may act; 0 if only the grant's end limits it
 }
 
 // MinFor is the shortest grant. The policy file has the same lower limit.
@@ -324,7 +325,8 @@ func (e Event) ordering(r Request) Event {
 }
 
 // Order records the intent to vend one session, before STS is called. The terms are
-// those of today's policy. They may shorten the grant, and reduce what it gives.
+// those of today's policy. They may shorten the grant and the session, and reduce what it
+// gives.
 //
 // It decides that only the requester vends, that an order is used once and within
 // OrderLife, that the grant is usable, and the limits on clicks and sessions. The
@@ -360,13 +362,22 @@ func (r Request) Order(by Person, o Order, terms Terms, now time.Time) (Request,
 	}
 	next.UsedOrders = append(next.UsedOrders, UsedOrder{Order: o.ID, At: now})
 	next.Sessions = append(next.Sessions, Session{
-		Order: o.ID, Kind: o.Kind, Device: o.Device, Ordered: now, Denied: next.Ends,
+		Order: o.ID, Kind: o.Kind, Device: o.Device, Ordered: now, Denied: next.deniedFrom(terms.Session, now),
 	})
 	if o.Device != "" && !slices.Contains(next.Devices, o.Device) {
 		next.Devices = append(slices.Clone(next.Devices), o.Device)
 	}
 	next, event, err := next.move(Vend, Active, by, "", now)
 	return next, event.about(Session{Order: o.ID, Kind: o.Kind, Device: o.Device}, Ordered), err
+}
+
+// deniedFrom returns when a session that is ordered now must be denied every action: at the
+// end of the grant, or after as long as the policy lets one session act.
+func (r Request) deniedFrom(session time.Duration, now time.Time) time.Time {
+	if end := now.Add(session); session > 0 && end.Before(r.Ends) {
+		return end
+	}
+	return r.Ends
 }
 
 // inBoth returns the kinds that were given before and still are. If the policy has

@@ -136,7 +136,7 @@ type Session struct {
 	WideKeyID   string    `json:",omitzero"`
 	WideExpires time.Time `json:",omitzero"`
 	// Denied is when its session policy begins to deny every action: the grant's end
-	// when the session was ordered.
+	// when the session was ordered, or earlier if the policy limits how long one acts.
 	Denied time.Time `json:",omitzero"`
 }
 
@@ -171,6 +171,23 @@ func (s Session) LiveUntil() time.Time {
 // policy begins to deny. Otherwise sts:GetCallerIdentity works until it expires.
 func (s Session) Exact() bool { return s.Issued() && !s.Expires.After(s.Denied) }
 
+// SessionOf returns the session of an order, the zero value if the grant has none.
+func (r Request) SessionOf(order string) Session {
+	if i := r.session(order); i >= 0 {
+		return r.Sessions[i]
+	}
+	return Session{}
+}
+
+// UsefulUntil returns when the session can no longer act: it has expired at STS, or its policy
+// denies every action.
+func (s Session) UsefulUntil() time.Time {
+	if s.Denied.Before(s.Expires) {
+		return s.Denied
+	}
+	return s.Expires
+}
+
 // Issued reports whether credentials exist for the session.
 func (s Session) Issued() bool { return s.AccessKeyID != "" }
 
@@ -201,15 +218,6 @@ func (r Request) At(now time.Time) Request {
 	return r
 }
 
-// UsefulUntil returns when a session can no longer be used: at expires, which STS
-// set, or at the end of the grant if that is earlier.
-func (r Request) UsefulUntil(expires time.Time) time.Time {
-	if r.Ends.Before(expires) {
-		return r.Ends
-	}
-	return expires
-}
-
 // LiveUntil returns when the last of the issued sessions expires at STS, the zero
 // time if all have expired at now.
 func (r Request) LiveUntil(now time.Time) time.Time {
@@ -229,11 +237,7 @@ func (r Request) LiveUntil(now time.Time) time.Time {
 func (r Request) ActsUntil(now time.Time) time.Time {
 	var last time.Time
 	for _, s := range r.Sessions {
-		end := s.Expires
-		if s.Denied.Before(end) {
-			end = s.Denied
-		}
-		if s.Issued() && end.After(now) && end.After(last) {
+		if end := s.UsefulUntil(); s.Issued() && end.After(now) && end.After(last) {
 			last = end
 		}
 	}

@@ -56,9 +56,19 @@ type Vending struct {
 	Grant       string    // the request's id, which becomes the session tag GrantId
 	Session     string    // the RoleSessionName, from Request.SessionName
 	Who         Person    // becomes the source identity
-	Ends        time.Time // the end of the grant; from then on every action is denied
+	Ends        time.Time // the end of the grant
+	Until       time.Time // from then on the session is denied every action; zero for the end of the grant
 	ConsoleOnly bool      // the grant gives the console and no keys
 	Now         time.Time
+}
+
+// DeniedFrom returns when the session must be denied every action: at Until, but never after
+// the end of the grant.
+func (v Vending) DeniedFrom() time.Time {
+	if v.Until.IsZero() || v.Until.After(v.Ends) {
+		return v.Ends
+	}
+	return v.Until
 }
 
 // Order asks the vend function for a session. It does not say where to send the

@@ -34,6 +34,7 @@ type Handout struct {
 	Kind        access.Kind
 	Form        access.Form // of keys
 	Ordered     bool        // the intent may be recorded, so a failure must be recorded too
+	Session     access.Session
 	Credentials access.Credentials
 }
 
@@ -74,7 +75,7 @@ func (s Vend) Do(ctx context.Context, o access.Order) (Handout, error) {
 	if err := s.checkFreeze(ctx); err != nil {
 		return out, err
 	}
-	out.Credentials = credentials
+	out.Credentials, out.Session = credentials, out.Request.SessionOf(o.ID)
 	return out, nil
 }
 
@@ -201,7 +202,8 @@ func (s Vend) order(
 	target.AssumeRoles = target.AssumeRoles && next.AssumeRoles
 	target.MakeIdentities = target.MakeIdentities && next.MakeIdentities
 	return access.Vending{
-		Target: target, Grant: next.ID, Session: next.SessionName(), Who: q.Who, Ends: next.Ends,
+		Target: target, Grant: next.ID, Session: next.SessionName(), Who: q.Who,
+		Ends: next.Ends, Until: next.SessionOf(o.ID).Denied,
 		ConsoleOnly: !slices.Contains(next.Give, access.Keys), Now: m.now,
 	}, next, event, nil
 }

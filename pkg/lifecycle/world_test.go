@@ -265,7 +265,7 @@ func (w *world) Assume(ctx context.Context, v access.Vending) (c access.Credenti
 		c = access.Credentials{
 			AccessKeyID: fmt.Sprintf("ASIA%016d", w.keys),
 			SecretKey:   access.NewSecret("canary-secret"), SessionToken: access.NewSecret("canary-token"),
-			Expires: w.now.Add(min(time.Hour, max(15*time.Minute, v.Ends.Sub(w.now)))),
+			Expires: w.now.Add(min(time.Hour, max(15*time.Minute, v.DeniedFrom().Sub(w.now)))),
 		}
 		return nil
 	})
@@ -283,6 +283,10 @@ func (w *world) checkAssume(r access.Request, v access.Vending) {
 		w.t.Errorf("4.3.4: AssumeRole for %s without a recorded intent", v.Grant)
 	case v.Session != "aws-access-"+r.ID || v.Grant != r.ID || v.Who.ID != r.Requester.ID:
 		w.t.Errorf("4.3.3: session %q of %s for %s, want the names of request %s", v.Session, v.Grant, v.Who.ID, r.ID)
+	case !slices.ContainsFunc(r.Sessions, func(s access.Session) bool { return s.Denied.Equal(v.Until) }):
+		w.t.Errorf("4.3.2: AssumeRole until %s, but the recorded sessions are %+v", v.Until, r.Sessions)
+	case !w.now.Before(v.Until) || v.Until.After(v.Ends):
+		w.t.Errorf("4.3.2: AssumeRole at %s until %s, but the grant ends at %s", w.now, v.Until, v.Ends)
 	case !w.now.Before(v.Ends) || v.Ends.After(r.Ends):
 		w.t.Errorf("4.3.2: AssumeRole at %s until %s, but the grant ends at %s", w.now, v.Ends, r.Ends)
 	}

@@ -185,6 +185,7 @@ func messages() map[string]Message {
 	maps.Copy(all, noticeMessages(expired, ended, revoked))
 	maps.Copy(all, machineMessages())
 	maps.Copy(all, deviceMessages())
+	maps.Copy(all, leashMessages())
 	return all
 }
 
@@ -207,12 +208,40 @@ func keyPosts(form access.Form, parts ...string) []Message {
 	for i, part := range parts {
 		secrets[i] = access.NewSecret(part)
 	}
-	return Keys(form, secrets, active(), later.Add(time.Hour))
+	return Keys(form, secrets, active(), sessionUntil(later.Add(time.Hour), time.Time{}))
+}
+
+// sessionUntil is a session of active() that expires at a time, and that its policy denies every action from another
+// one, or from the end of the grant if that is zero.
+func sessionUntil(expires, denied time.Time) access.Session {
+	if denied.IsZero() {
+		denied = active().Ends
+	}
+	return access.Session{AccessKeyID: "ASIAEXAMPLE", Expires: expires, Denied: denied}
+}
+
+// leashMessages are private answers with sessions that the policy lets act for five minutes.
+func leashMessages() map[string]Message {
+	denied := later.Add(5 * time.Minute)
+	keys, link := []access.Secret{access.NewSecret("export A=1\n")}, access.NewSecret("https://signin.example/")
+	exact, late := sessionUntil(denied.Add(-2*time.Second), denied), sessionUntil(later.Add(15*time.Minute), denied)
+	all := map[string]Message{
+		"keys-leash":      Keys(access.Shell, keys, active(), exact)[0],
+		"keys-leash-late": Keys(access.Shell, keys, active(), late)[0],
+	}
+	for name, s := range map[string]access.Session{"link-leash": exact, "link-leash-late": late} {
+		posts, err := Link(link, active(), s)
+		if err != nil {
+			panic(err)
+		}
+		all[name] = posts[0]
+	}
+	return all
 }
 
 func linkPosts(token string) []Message {
 	link := access.NewSecret("https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + token)
-	posts, err := Link(link, active(), later.Add(2*time.Hour))
+	posts, err := Link(link, active(), sessionUntil(later.Add(2*time.Hour), time.Time{}))
 	if err != nil {
 		panic(err)
 	}

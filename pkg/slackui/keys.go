@@ -27,13 +27,13 @@ func FitsInPost(keys string) bool {
 // Keys is the private answer with keys in one form: a post for each part, in this order. It reveals the keys. They
 // begin each post, in a code fence. They are in the text of the post as well as in its block, so that programs and
 // screen readers find them.
-func Keys(form access.Form, parts []access.Secret, r access.Request, expires time.Time) []Message {
+func Keys(form access.Form, parts []access.Secret, r access.Request, s access.Session) []Message {
 	posts := make([]Message, 0, len(parts))
 	for i, part := range parts {
 		fence := "```\n" + entities.Replace(strings.TrimSuffix(part.Reveal(), "\n")) + "\n```"
 		words, last := partOfKeys(form, i+1, len(parts)), i == len(parts)-1
 		if last {
-			words = strings.TrimSpace(words + "\n" + aboutKeys(form, r, expires))
+			words = strings.TrimSpace(words + "\n" + aboutKeys(form, r, s))
 		}
 		m := Message{Text: fence, Blocks: []slack.Block{codeFence(fence), section(words)}}
 		if all := fence + "\n" + words; utf8.RuneCountInString(all) <= maxPostText {
@@ -70,26 +70,37 @@ func partOfKeys(form access.Form, part, of int) string {
 	return text
 }
 
-func aboutKeys(form access.Form, r access.Request, expires time.Time) string {
+func aboutKeys(form access.Form, r access.Request, s access.Session) string {
 	use := map[access.Form]string{
 		access.Shell:      "Paste them into sh, bash or zsh.",
 		access.PowerShell: "Paste them into PowerShell.",
 		access.Profile:    "Add them to `~/.aws/credentials`. The name in brackets is the profile.",
 		access.JSON:       "This is what a `credential_process` prints.",
 	}
-	until := formatTime(r.UsefulUntil(expires))
+	until := formatTime(s.UsefulUntil())
 	return "Temporary keys for " + roleIn(r) + ": good until " + until + ". " + use[form] + " Only you can see this." +
-		identityGoesOn(r, expires)
+		identityGoesOn(s) + grantGoesOn(r, s, "new keys")
 }
 
-// identityGoesOn says until when sts:GetCallerIdentity works, if that is later than the end of the grant: no policy can
-// deny it (docs/design.md#4.4.5). It is "" for a session that expires with the grant.
-func identityGoesOn(r access.Request, expires time.Time) string {
-	if !expires.After(r.Ends) {
+// identityGoesOn says until when sts:GetCallerIdentity works, if that is later than the session's policy denies every
+// other action: no policy can deny it (docs/design.md#4.4.5). It is "" for a session that expires in time.
+func identityGoesOn(s access.Session) string {
+	if !s.Expires.After(s.Denied) {
 		return ""
 	}
 	return " AWS could not make this session expire then: `sts:GetCallerIdentity`, and sign-in that relies on it " +
-		"(EKS, Vault), works until " + formatTime(expires) + "."
+		"(EKS, Vault), works until " + formatTime(s.Expires) + "."
+}
+
+// minRest is how long a grant must go on after a session for a new one to be of use.
+const minRest = time.Minute
+
+// grantGoesOn says how to go on when a session ends before its grant, "" if it does not.
+func grantGoesOn(r access.Request, s access.Session, what string) string {
+	if r.Ends.Sub(s.UsefulUntil()) < minRest {
+		return ""
+	}
+	return " Your access goes on until " + formatTime(r.Ends) + ": press the button again for " + what + "."
 }
 
 // otherForms are the buttons for keys that are not written for sh.
@@ -105,12 +116,12 @@ func otherForms(r access.Request) slack.Block {
 // post of its own, before them.
 //
 // Refusal: link_too_long, for a link that Slack would split.
-func Link(link access.Secret, r access.Request, expires time.Time) ([]Message, error) {
+func Link(link access.Secret, r access.Request, s access.Session) ([]Message, error) {
 	label := "Open AWS console: " + shortName(r.AccountName) + ", " + shortName(r.Role)
 	signIn := "<" + linkAddress(link.Reveal()) + "|" + strings.ReplaceAll(label, "|", "ǀ") + ">"
-	words := "The link works for 15 minutes and signs in anyone who has it: do not pass it on. " +
-		"The session lasts until " + formatTime(r.UsefulUntil(expires)) + ". Only you can see this." +
-		identityGoesOn(r, expires) + "\n" +
+	words := "The link works for at most 15 minutes and signs in anyone who has it: do not pass it on. " +
+		"The session lasts until " + formatTime(s.UsefulUntil()) + ". Only you can see this." +
+		identityGoesOn(s) + grantGoesOn(r, s, "a new link") + "\n" +
 		"If AWS says that you must log out first: sign out there, " +
 		"or turn on multi-session support in the console's account menu."
 	length := utf8.RuneCountInString(signIn)

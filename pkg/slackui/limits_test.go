@@ -358,7 +358,7 @@ func TestKeysFitIntoTheirPosts(t *testing.T) {
 			t.Fatalf("only %d of %q fit", n, unit)
 		}
 		full := access.NewSecret(strings.Repeat(unit, n))
-		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, noon.Add(time.Hour)) {
+		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, sessionUntil(noon.Add(time.Hour), noon.Add(time.Minute))) {
 			fence := "```\n" + entities.Replace(strings.TrimSuffix(full.Reveal(), "\n")) + "\n```"
 			if wrong := checkMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxUnsplit ||
 				!strings.HasPrefix(m.Text, fence) {
@@ -376,7 +376,7 @@ func TestALinkIsSentWholeOrRefused(t *testing.T) {
 	for length := 3000; length < 4300; length += 7 {
 		link := "https://signin.aws.amazon.com/federation?Action=login&SigninToken=" + strings.Repeat("t", length)
 		want := "<" + strings.ReplaceAll(link, "&", "&amp;") + "|Open AWS console: payments-prod, ReadOnly>"
-		posts, err := Link(access.NewSecret(link), active(), noon.Add(time.Hour))
+		posts, err := Link(access.NewSecret(link), active(), sessionUntil(noon.Add(time.Hour), noon.Add(time.Minute)))
 		if (utf8.RuneCountInString(want) > maxUnsplit) != (access.Code(err) == "link_too_long") {
 			t.Fatalf("a link of %d characters: %v", len(want), err)
 		}

@@ -80,7 +80,7 @@ func quotingMessages(text string) map[string]Message {
 	granted := r
 	granted.State, granted.Starts, granted.Ends = access.Active, noon, noon.Add(time.Hour)
 	granted.Review = &access.Review{By: []string{text}, Within: time.Hour}
-	link, err := Link(access.NewSecret("https://signin.example/"), granted, noon)
+	link, err := Link(access.NewSecret("https://signin.example/"), granted, access.Session{})
 	if err != nil {
 		panic(err)
 	}
@@ -96,7 +96,7 @@ func quotingMessages(text string) map[string]Message {
 		"no session":   NoSession(&access.Refusal{Code: "x", Says: text}, r, reference),
 		"reminder":     notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		"link":         link[0],
-		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, granted, noon)[0],
+		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, granted, access.Session{})[0],
 		"confirm form": {Text: "-", Blocks: ConfirmForm(ActionApprove, r, "https://t.example/"+text).Blocks.BlockSet},
 		"deny form":    {Text: "-", Blocks: DenyForm(r).Blocks.BlockSet},
 	}

@@ -27,7 +27,7 @@ type Assumer struct {
 	// STS has just refused a call with the one that was returned before.
 	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
 
-	// Exact says what to do about a session that STS lets live past the end of the grant; "" is access.ExactPreferred.
+	// Exact says what to do about a session that STS lets live past its end; "" is access.ExactPreferred.
 	Exact access.ExactExpiry
 	Log   *slog.Logger // says why a session was not narrowed; nil for nowhere
 
@@ -43,25 +43,27 @@ const (
 
 // Assume starts one session.
 //
-// If STS would let the session live past the end, its credentials are exchanged for narrowed ones, which expire at the
-// end. Without that, its policy denies everything from the end on, but sts:GetCallerIdentity works until STS ends it.
+// A session ends with its grant, or earlier if the policy limits how long one acts (Vending.DeniedFrom). If STS would let
+// it live longer, its credentials are exchanged for narrowed ones, which expire at that end. Without that, its policy
+// denies everything from the end on, but sts:GetCallerIdentity works until STS ends it.
 //
-// Refusals: expired, if the grant has ended; aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable, which
+// Refusals: expired, if that end has passed; aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable, which
 // name account and role, and wrap the cause for the log.
 func (a Assumer) Assume(ctx context.Context, v access.Vending) (access.Credentials, error) {
-	if !v.Now.Before(v.Ends) {
-		return access.Credentials{}, access.RefuseExpired(v.Ends)
+	end := v.DeniedFrom()
+	if !v.Now.Before(end) {
+		return access.Credentials{}, access.RefuseExpired(end)
 	}
 	in, err := input(v)
 	if err != nil {
 		return access.Credentials{}, refuse(v.Target, invalid, err)
 	}
 	c, err := a.session(ctx, v.Target, in)
-	if err != nil || !c.Expires.After(v.Ends) || a.Exact == access.ExactOff {
+	if err != nil || !c.Expires.After(end) || a.Exact == access.ExactOff {
 		return c, err
 	}
 	issued := c.Expires.Add(-time.Duration(*in.DurationSeconds) * time.Second)
-	narrowed, err := a.narrow(ctx, c, v.Ends, issued)
+	narrowed, err := a.narrow(ctx, c, end, issued)
 	switch {
 	case err == nil:
 		return narrowed, nil
@@ -89,7 +91,7 @@ func (a Assumer) session(ctx context.Context, t access.Target, in *sts.AssumeRol
 
 func (a Assumer) reportInexact(ctx context.Context, t access.Target, cause error) {
 	if a.Log != nil {
-		a.Log.WarnContext(ctx, "a session was not narrowed, so sts:GetCallerIdentity works past the end of its grant",
+		a.Log.WarnContext(ctx, "a session was not narrowed, so sts:GetCallerIdentity works past its end",
 			"account", t.Account, "role", t.Role, "error", cause)
 	}
 }
@@ -169,7 +171,7 @@ func input(v access.Vending) (*sts.AssumeRoleInput, error) {
 	}
 	return &sts.AssumeRoleInput{
 		RoleArn: aws.String(role), RoleSessionName: aws.String(v.Session), SourceIdentity: aws.String(who),
-		DurationSeconds: aws.Int32(seconds(v.Ends.Sub(v.Now))), Policy: aws.String(policy), Tags: tags,
+		DurationSeconds: aws.Int32(seconds(v.DeniedFrom().Sub(v.Now))), Policy: aws.String(policy), Tags: tags,
 	}, nil
 }
 
@@ -205,7 +207,7 @@ func tags(v access.Vending, who string) ([]types.Tag, error) {
 	return list, nil
 }
 
-// seconds is the duration for STS: what remains of the grant, within the limits of STS. A fraction is cut off.
+// seconds is the duration for STS: what remains until the session's end, within the limits of STS. A fraction is cut off.
 func seconds(remaining time.Duration) int32 {
 	return int32(min(max(remaining, minSession), maxSession) / time.Second)
 }

@@ -14,7 +14,7 @@ import (
 // have 4,096 bytes. The token is written last, so that the parts divide nothing else. Parts for sh and PowerShell are
 // pasted one after the other; parts of the two kinds of files are put together without a line break.
 //
-// c.Expires is printed as it is: it must not be later than the end of the grant.
+// c.Expires is printed as it is: it must not be later than Vending.DeniedFrom.
 func Keys(form access.Form, c access.Credentials, t access.Target, fits func(string) bool) []access.Secret {
 	return layoutOf(form, c, t).parts([]rune(c.SessionToken.Reveal()), fits)
 }

@@ -30,7 +30,7 @@ const (
 	getScopedCredentials = "sts:GetScopedCredentials"
 )
 
-// narrow exchanges the credentials of a session for new ones of the same session that expire at the end of the grant
+// narrow exchanges the credentials of a session for new ones of the same session that expire at its end
 // (docs/facts.md#a8). The SDK does not have this call yet, so it is written and signed here; a test fails as soon as
 // the SDK has it. The returned credentials hold the first ones in Wide.
 //

@@ -72,6 +72,44 @@ func TestCredentialsExpireWithTheGrant(t *testing.T) {
 	}
 }
 
+// The grant lasts two hours. Its session ends after the leash, whether STS narrows it or not.
+func TestALeashEndsASessionBeforeItsGrant(t *testing.T) {
+	for _, leash := range []time.Duration{time.Minute, 10 * time.Minute, minSession, 20 * time.Minute} {
+		for _, exact := range []bool{true, false} {
+			c := newCloud(t)
+			if !exact {
+				c.fault = faultIn(getScopedCredentials, awsfake.FaultCode+"AccessDenied")
+			}
+			v := vending("Admin", noon, noon.Add(2*time.Hour))
+			v.Until = noon.Add(leash)
+			k := c.session(t, v)
+			expires, who := v.Until, "ExpiredToken"
+			if leash < minSession && !exact {
+				expires, who = noon.Add(minSession), "arn:aws:sts::111111111111:assumed-role/Admin/"+v.Session
+			}
+			if k.Expires.After(expires) || k.Expires.Before(expires.Add(-endsBefore)) {
+				t.Errorf("%s, exact %v: the keys expire %s, want %s", leash, exact, k.Expires, expires)
+			}
+			c.now = v.Until.Add(-endsBefore - time.Second)
+			if got := c.listing(t, k); got != "allowed" {
+				t.Errorf("%s, exact %v: refused before the end: %s", leash, exact, got)
+			}
+			c.now = v.Until
+			if got := c.listing(t, k); got != "ExpiredToken" && got != "AccessDenied" {
+				t.Errorf("%s, exact %v: at the end ListBuckets says %s", leash, exact, got)
+			}
+			if got := c.whoami(t, k); got != who {
+				t.Errorf("%s, exact %v: at the end GetCallerIdentity says %s, want %s", leash, exact, got, who)
+			}
+			if _, err := c.assumer().Assume(t.Context(), access.Vending{
+				Target: v.Target, Ends: v.Ends, Until: v.Until, Now: v.Until,
+			}); access.Code(err) != access.CodeExpired {
+				t.Errorf("a session that has ended: got %v, want expired", err)
+			}
+		}
+	}
+}
+
 // AWS may refuse to narrow, not know the call, or answer after it was carried out. Then the session works as without it.
 func TestASessionThatIsNotNarrowedIsDeniedAtTheEnd(t *testing.T) {
 	for _, how := range []string{

@@ -21,7 +21,7 @@ const productPath = "/aws-access"
 // SessionPolicy is the policy of one session (docs/design.md#4.3.2). It allows everything, which leaves the session the
 // permissions of the role, and denies
 //
-//   - everything from the end of the grant on, to the second. STS starts no session of less than 900 s, so this is
+//   - everything from Vending.DeniedFrom on, to the second. STS starts no session of less than 900 s, so this is
 //     what ends a shorter one;
 //   - actions that would outlive the grant, in three lists. The target's catalogue entry may lift two of them
 //     (AssumeRoles, MakeIdentities);
@@ -79,7 +79,7 @@ func statements(v access.Vending, role string) []statement {
 	return []statement{
 		{Effect: "Allow", Action: everything, Resource: everything},
 		{Effect: "Deny", Action: everything, Resource: everything, Condition: map[string]map[string]string{
-			"DateGreaterThanEquals": {"aws:CurrentTime": formatEnd(v.Ends)},
+			"DateGreaterThanEquals": {"aws:CurrentTime": formatEnd(v.DeniedFrom())},
 		}},
 		{Effect: "Deny", Action: logins, Resource: loginClients(role)},
 		{Effect: "Deny", Action: denied, Resource: everything},

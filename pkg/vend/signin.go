@@ -21,7 +21,7 @@ type SignIn struct {
 	// Endpoint overrides AWS's federation endpoints, for a fake of AWS. It must be a loopback address, because
 	// credentials are sent to it.
 	Endpoint string
-	// Exact says whether a link may be made of credentials that live past the end of the grant; "" is
+	// Exact says whether a link may be made of credentials that live past the end of the session; "" is
 	// access.ExactPreferred.
 	Exact  access.ExactExpiry
 	Issuer string // the page to which the console sends people whose session is over; may be empty
