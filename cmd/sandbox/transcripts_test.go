@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +47,11 @@ func TestScenariosGiveTheirTranscripts(t *testing.T) {
 	}
 }
 
+// sessionsOfGrants are the sessions that people were given, without those of the revoker.
+func sessionsOfGrants(w *world.World) []awsfake.Session {
+	return slices.DeleteFunc(w.AWS.Sessions(), func(s awsfake.Session) bool { return s.Role == world.RevokerName })
+}
+
 // scenarioEnvironment is what scenarios need of a World.
 func scenarioEnvironment(w *world.World) scenarios.Environment {
 	ctx := context.Background()
@@ -55,6 +61,6 @@ func scenarioEnvironment(w *world.World) scenarios.Environment {
 		Pass:     func(d time.Duration) error { return w.Advance(ctx, w.Clock.Now().Add(d)) },
 		Requests: func() ([]access.Request, error) { return w.Store.All(ctx), nil },
 		Events:   func() ([]access.Event, error) { return w.Store.Events(), nil },
-		Sessions: func() []awsfake.Session { return w.AWS.Sessions() },
+		Sessions: func() []awsfake.Session { return sessionsOfGrants(w) },
 	}
 }

@@ -55,7 +55,8 @@ type Freeze struct {
 	Thaw []string  `json:"thaw"` // who wants to end it
 }
 
-// sessions says of each session what became of it.
+// sessions says of each session what became of it. Those of the revoker are left out:
+// nobody is given them.
 func sessions(all []awsfake.Session, requests []Request, now time.Time) []Session {
 	byName := map[string]Request{}
 	for _, r := range requests {
@@ -63,6 +64,9 @@ func sessions(all []awsfake.Session, requests []Request, now time.Time) []Sessio
 	}
 	out := []Session{}
 	for _, s := range all {
+		if s.Role == world.RevokerName {
+			continue
+		}
 		r := byName[s.SessionName[strings.LastIndexByte(s.SessionName, '-')+1:]]
 		one := Session{Session: s, Request: r.ID, State: SessionAlive}
 		switch {

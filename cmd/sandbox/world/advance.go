@@ -123,8 +123,8 @@ func (w *World) skipTicks(next, tick time.Time) time.Duration {
 }
 
 // nextTick is when the next tick can matter: every minute until everyTickUntil,
-// then the minutes in which a request is due, and finally to itself, so that
-// the caller finds everything as that time leaves it.
+// then the minutes in which a request or a cut is due, and finally to itself, so
+// that the caller finds everything as that time leaves it.
 func (w *World) nextTick(ctx context.Context, now, to, everyTickUntil time.Time) (time.Time, error) {
 	first, last := minute(now).Add(time.Minute), minute(to)
 	if first.After(last) {
@@ -136,19 +136,37 @@ func (w *World) nextTick(ctx context.Context, now, to, everyTickUntil time.Time)
 	if owed, err := w.Store.Owed(ctx, last, 1); err != nil || len(owed) > 0 {
 		return first, err // every minute, until the message is delivered
 	}
-	ids, err := w.Store.Due(ctx, last, 1)
-	if err != nil || len(ids) == 0 {
+	due, err := w.nextDue(ctx, last)
+	switch roundedUp := minute(due.Add(time.Minute - 1)); {
+	case err != nil || due.IsZero():
 		return to, err
-	}
-	r, _, err := w.Store.Messages(ctx, ids[0])
-	if err != nil {
-		return to, err
-	}
-	due, _ := r.Due()
-	if roundedUp := minute(due.Add(time.Minute - 1)); roundedUp.After(first) {
+	case roundedUp.After(first):
 		return roundedUp, nil
 	}
 	return first, nil
+}
+
+// nextDue is when the next request or cut is due, at the latest at last; the zero
+// time if none is.
+func (w *World) nextDue(ctx context.Context, last time.Time) (due time.Time, err error) {
+	ids, err := w.Store.Due(ctx, last, 1)
+	if err == nil && len(ids) > 0 {
+		var r access.Request
+		r, _, err = w.Store.Messages(ctx, ids[0])
+		due, _ = r.Due()
+	}
+	if err != nil {
+		return due, err
+	}
+	keys, err := w.Store.DueCuts(ctx, last, 1)
+	if err == nil && len(keys) > 0 {
+		var l access.CutList
+		l, err = w.Store.CutList(ctx, keys[0])
+		if at, ok := l.Due(); ok {
+			due = earliest(due, at)
+		}
+	}
+	return due, err
 }
 
 // earliest is the earlier of two times. The zero time stands for none.

@@ -17,7 +17,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/cut"
 	"github.com/aws-access/aws-access/pkg/handoff"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/relay"
 	"github.com/aws-access/aws-access/pkg/slackapi"
@@ -37,6 +39,7 @@ func (w *World) deploy(p *policy.Policy) *deployment {
 		"api":    w.apiInstances(),
 		"notify": instances(functions.NewNotify(w.deps(p, "notify")).Handle),
 		"vend":   instances(w.vendFunction(p).Handle),
+		"cut":    instances(w.cutFunction().Handle),
 		"tick":   instances(functions.NewTick(w.deps(p, "tick")).Handle),
 	}}
 }
@@ -108,6 +111,22 @@ func (w *World) vendFunction(p *policy.Policy) functions.Vend {
 	})
 }
 
+// cutFunction is built as functions/cut does it. Its IAM is the fake one, too.
+func (w *World) cutFunction() functions.Cut {
+	c, env := w.config(config.Cut, w.Secrets.CutKeys)
+	table := w.counted()
+	return functions.Cut{
+		Store: table, Now: w.Clock.Now, Wait: w.Engine.wait, Log: w.log.With("function", "cut"),
+		Step: lifecycle.Cut{Step: lifecycle.Step{
+			Store: table, Roster: lifecycle.Roster{Now: w.Clock.Now}, Now: w.Clock.Now,
+		}},
+		Cutter: cut.Cutter{
+			STS: awscall.Client{Service: "sts", Config: config.AWS(c, config.STS, env)}, IAM: config.AWS(c, config.IAM, env),
+			ExternalID: kept(w.Secrets.ExternalID), Partition: access.Partition(c.Region), Now: w.Clock.Now,
+		},
+	}
+}
+
 // addresses are those at which programs reach this World.
 func (w *World) addresses(context.Context) ([]string, error) {
 	all := []string{w.URL.Address}
@@ -132,6 +151,7 @@ func (w *World) config(f config.Function, keys access.Credentials) (config.Confi
 		"AWS_REGION": region, "AWS_ACCESS_KEY_ID": keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY": keys.SecretKey.Reveal(),
 		"AWS_SESSION_TOKEN":       keys.SessionToken.Reveal(),
 		"AWS_ENDPOINT_URL_STS":    cmp.Or(w.settings.STS.URL, w.internalURL+"/aws"),
+		"AWS_ENDPOINT_URL_IAM":    cmp.Or(w.settings.STS.URL, w.internalURL+"/aws"),
 		"AWS_ENDPOINT_URL_LAMBDA": w.internalURL + "/lambda", "BASTION_ACCOUNT": Bastion, "TABLE": "aws-access",
 		"POLICY": "policy.yaml", "SLACK_TEAM": team, "SLACK_BOT_TOKEN_PARAMETER": "/jit-access/slack-bot-token",
 		"SLACK_SIGNING_SECRET_PARAMETER": "/jit-access/slack-signing-secret", "VEND_FUNCTION": functionARN("vend"),

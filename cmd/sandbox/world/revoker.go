@@ -1,38 +1,55 @@
 package world
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
-// The role in each member account through which the cut function ends sessions, as
-// infra/member/roles.yaml makes it.
-const (
-	revokerName = "aws-access-revoker"
-	revokerPath = "/aws-access-revoker/"
-)
+// RevokerName is the name of the role in each member account through which the cut
+// function ends sessions, as infra/member/roles.yaml makes it.
+const RevokerName = "aws-access-revoker"
 
-// cutPermissions is what the cut function's role may do, as template.yaml says.
+const revokerPath = "/aws-access-revoker/"
+
+// cutPermissions is what the cut function's role may do at STS, as template.yaml says.
 const cutPermissions = `{"Version":"2012-10-17","Statement":[
 	{"Effect":"Allow","Action":["sts:AssumeRole","sts:SetSourceIdentity"],
-		"Resource":"arn:aws:iam::*:role` + revokerPath + revokerName + `"},
+		"Resource":"arn:aws:iam::*:role` + revokerPath + RevokerName + `"},
 	{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"arn:aws:iam::` + Bastion + `:role/*"}]}`
 
-// revokerRole is the revoker. It trusts the cut function alone, and may change the
-// inline policies of target roles.
-func revokerRole(externalID string) awsfake.Role {
-	const trusts = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:%s",` +
-		`"Condition":{"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},` +
-		`"StringEquals":{"sts:SourceIdentity":"aws-access-cut"%s}%s}}`
+// revokerTrust is the trust policy of the revoker: only the cut function may assume it.
+const revokerTrust = `{"Version":"2012-10-17","Statement":[
+	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:AssumeRole","Condition":{
+		"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},
+		"StringEquals":{"sts:ExternalId":"EXTERNAL","aws:PrincipalOrgID":"` + orgID + `",
+			"sts:SourceIdentity":"aws-access-cut"},
+		"StringLike":{"sts:RoleSessionName":"aws-access-?*"}}},
+	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:SetSourceIdentity","Condition":{
+		"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},"StringEquals":{"sts:SourceIdentity":"aws-access-cut"}}}]}`
+
+// revokerPermissions is what the revoker may do: change the inline policies of target
+// roles that have a boundary.
+const revokerPermissions = `{"Version":"2012-10-17","Statement":[
+	{"Sid":"WriteDenies","Effect":"Allow","Action":["iam:DeleteRolePolicy","iam:PutRolePolicy"],
+		"Resource":"arn:aws:iam::ACCOUNT:role/aws-access/*","Condition":{"ArnLike":{"iam:PermissionsBoundary":[
+			"arn:aws:iam::ACCOUNT:policy/aws-access/aws-access-boundary-*","arn:aws:iam::aws:policy/ReadOnlyAccess"]}}},
+	{"Sid":"ReadDenies","Effect":"Allow","Action":["iam:GetRolePolicy","iam:ListRolePolicies"],
+		"Resource":"arn:aws:iam::ACCOUNT:role/aws-access/*"}]}`
+
+// revokerRole is the revoker of an account.
+func revokerRole(account, externalID string) awsfake.Role {
 	return awsfake.Role{
-		Name: revokerName, Path: revokerPath,
-		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[%s,%s]}`,
-			fmt.Sprintf(trusts, "AssumeRole", `,"aws:PrincipalOrgID":"`+orgID+`","sts:ExternalId":"`+externalID+`"`,
-				`,"StringLike":{"sts:RoleSessionName":"aws-access-?*"}`),
-			fmt.Sprintf(trusts, "SetSourceIdentity", "", "")),
-		Permissions: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[` +
-			`"iam:GetRolePolicy","iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],` +
-			`"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`},
+		Name: RevokerName, Path: revokerPath,
+		Trust:       strings.ReplaceAll(revokerTrust, "EXTERNAL", externalID),
+		Permissions: []string{strings.ReplaceAll(revokerPermissions, "ACCOUNT", account)},
 	}
+}
+
+// boundaryOf is the ARN of the boundary that roles.yaml gives to a target role.
+func boundaryOf(account, name string) string {
+	if name == "ReadOnly" {
+		return "arn:aws:iam::aws:policy/ReadOnlyAccess"
+	}
+	return "arn:aws:iam::" + account + ":policy/aws-access/aws-access-boundary-" + name
 }

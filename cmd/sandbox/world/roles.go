@@ -23,8 +23,8 @@ import (
 // asks for it, so that ten thousand accounts cost nothing.
 type Roles struct {
 	aws     *awsfake.Server
-	trust   string       // the trust policy that the product asks for
-	revoker awsfake.Role // the role that ends sessions
+	trust   string                            // the trust policy that the product asks for
+	revoker func(account string) awsfake.Role // the role that ends sessions
 	policy  func() *policy.Policy
 
 	mu      sync.Mutex
@@ -62,7 +62,7 @@ func (r *Roles) Change(c RoleChange) error {
 	next := c.apply(r.changed[c.Account+"/"+c.Role])
 	// Try the role on an AWS that is thrown away, so that a refused one changes
 	// nothing.
-	if err := awsfake.New(awsfake.Options{}).PutRole(c.Account, r.role(c.Role, "/", next)); err != nil {
+	if err := awsfake.New(awsfake.Options{}).PutRole(c.Account, r.role(c.Account, c.Role, "/", next)); err != nil {
 		return err
 	}
 	if r.changed == nil {
@@ -104,15 +104,19 @@ func (r *Roles) update(account, name string, s roleSettings) error {
 		return nil
 	}
 	if existing, ok := r.aws.Role(account, name); ok {
-		return r.aws.PutRole(account, r.role(name, existing.Path, s))
+		role := r.role(account, name, existing.Path, s)
+		role.Inline = existing.Inline
+		return r.aws.PutRole(account, role)
 	}
 	return nil
 }
 
-func (r *Roles) role(name, path string, s roleSettings) awsfake.Role {
-	role := awsfake.Role{Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession}
-	if name == r.revoker.Name {
-		role = r.revoker
+func (r *Roles) role(account, name, path string, s roleSettings) awsfake.Role {
+	role := awsfake.Role{
+		Name: name, Path: path, Trust: r.trust, MaxSession: s.maxSession, BoundaryARN: boundaryOf(account, name),
+	}
+	if name == RevokerName {
+		role = r.revoker(account)
 	}
 	if s.trust != "" {
 		role.Trust = s.trust
@@ -133,7 +137,7 @@ func (r *Roles) create(arn string) error {
 	if _, exists := r.aws.Role(account, name); exists || s.missing || !changed && !r.inPolicy(account, name) {
 		return nil
 	}
-	role := r.role(name, path, s)
+	role := r.role(account, name, path, s)
 	role.Partition = strings.SplitN(arn, ":", 3)[1]
 	return r.aws.PutRole(account, role)
 }
@@ -148,7 +152,7 @@ func (r *Roles) inPolicy(account, name string) bool {
 	if answer.Refusal != nil {
 		code = access.Code(answer.Refusal)
 	}
-	return code != "unknown_account" && (name == r.revoker.Name || code != "unknown_role")
+	return code != "unknown_account" && (name == RevokerName || code != "unknown_role")
 }
 
 // splitARN reads the ARN of a role. The path begins and ends with a slash.

@@ -20,6 +20,7 @@ const (
 	firstRetry  = time.Second      // wait after a batch failed; doubles with each failure
 	maxRetry    = 30 * time.Second // longest wait
 	recordTTL   = 24 * time.Hour   // age at which a record that notify fails is parked instead of retried
+	cutTTL      = 2 * time.Hour    // the same for cut
 	readAtOnce  = 1000             // records read from the stream at once
 	maxDoubling = 10               // bounds the shift in backoff
 )
@@ -36,6 +37,7 @@ type mapping struct {
 func newMappings() []*mapping {
 	return []*mapping{
 		{function: "notify", passes: forNotify, ttl: recordTTL},
+		{function: "cut", passes: forCut, ttl: cutTTL},
 	}
 }
 
@@ -44,6 +46,13 @@ func forNotify(record events.DynamoDBEventRecord) bool {
 	sk := record.Change.Keys["sk"].String()
 	return record.EventName == string(events.DynamoDBOperationTypeInsert) &&
 		(strings.HasPrefix(sk, store.EventPrefix) || sk == store.NoticeSort)
+}
+
+// forCut is store.CutFilter: inserted items that order a cut.
+func forCut(record events.DynamoDBEventRecord) bool {
+	cut, ok := record.Change.NewImage["cut"]
+	return record.EventName == string(events.DynamoDBOperationTypeInsert) && ok &&
+		cut.DataType() == events.DataTypeString
 }
 
 // shard is a part of the stream. One batch of it runs at a time.

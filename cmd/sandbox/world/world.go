@@ -168,7 +168,7 @@ func (w *World) makeFunctionRoles() (err error) {
 	externalID := w.Secrets.ExternalID.Reveal()
 	w.Roles = &Roles{
 		aws: w.AWS, policy: w.Policy, trust: awsfake.DefaultTrust(vendRole, externalID, orgID),
-		revoker: revokerRole(externalID),
+		revoker: func(account string) awsfake.Role { return revokerRole(account, externalID) },
 	}
 	for _, one := range []struct {
 		role        string
