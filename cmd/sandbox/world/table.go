@@ -187,6 +187,8 @@ func (t table) query(body []byte) (any, error) {
 	switch value := textOf(in.ExpressionAttributeValues, ":partition"); in.IndexName + " " + in.KeyConditionExpression {
 	case "state #partition = :partition":
 		all, err = t.store.InState(context.Background(), access.State(value), cmp.Or(in.Limit, everyRequest))
+	case "state #state = :state AND due <= :now":
+		return t.dueCuts(textOf(in.ExpressionAttributeValues, ":state"), textOf(in.ExpressionAttributeValues, ":now"))
 	case "requester #partition = :partition":
 		all, err = t.store.ByRequester(context.Background(), value, cmp.Or(in.Limit, everyRequest))
 	default:
@@ -196,6 +198,21 @@ func (t table) query(body []byte) (any, error) {
 	for _, r := range all {
 		item, failed := store.RequestItem(r)
 		err = errors.Join(err, failed)
+		keys = append(keys, item.Image())
+	}
+	return map[string]any{"Items": keys, "Count": len(keys), "ScannedCount": len(keys)}, err
+}
+
+// dueCuts lists the keys of cut lists that are due at a time.
+func (t table) dueCuts(state, now string) (any, error) {
+	at, err := time.Parse(time.RFC3339Nano, now)
+	if err != nil || state != store.Cutting {
+		return nil, unsupported("a query of what is due, but for cuts")
+	}
+	due, err := t.store.DueCuts(context.Background(), at, everyRequest)
+	keys := []image{}
+	for _, k := range due {
+		item := store.Item{PK: store.CutListKey(k), SK: store.CutSort, State: state, Due: at}
 		keys = append(keys, item.Image())
 	}
 	return map[string]any{"Items": keys, "Count": len(keys), "ScannedCount": len(keys)}, err

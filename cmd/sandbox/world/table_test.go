@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -55,6 +56,9 @@ func TestOperatorsEndGrantsThroughTheTable(t *testing.T) {
 	}
 	if got := b.State().Requests[0]; got.State != string(access.Revoked) || got.ClosedWhy != "a stolen laptop" {
 		t.Errorf("the grant is %s: %q", got.State, got.ClosedWhy)
+	}
+	if due, err := table.DueCuts(ctx, now.Add(24*time.Hour), 10); err != nil || len(due) != 0 { // no session was live
+		t.Errorf("cuts: %v, %v", due, err)
 	}
 	freeze, err := table.Freeze(ctx)
 	if err != nil || freeze.On {
