@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws-access/aws-access/infra/member/cfntest"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/cut"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/vend"
 )
@@ -176,12 +177,37 @@ func TestProofHasTheCurrentSessionPolicies(t *testing.T) {
 	} {
 		policies[partition] = json.RawMessage(sessionIn(t, region))
 	}
+	checkProofFile(t, "../proof/session.json", policies)
+}
+
+// infra/proof judges the policies that cut sessions in denies.json. -update rewrites the file.
+func TestProofHasTheCurrentPoliciesOfCuts(t *testing.T) {
+	quarter := time.Date(2026, 11, 27, 7, 15, 0, 0, time.UTC)
+	policies := map[string]json.RawMessage{}
+	for name, deny := range map[string]cut.Deny{
+		"names": {Grants: map[string]time.Time{
+			"01KB2K11112222333344445555": quarter, "01KB2M7Q4V8XWZ3C9N5T6R1YHD": quarter,
+			"01KB2N66667777888899990000": quarter.Add(15 * time.Minute),
+		}},
+		"wholeRole": {Whole: quarter.Add(-time.Hour), WholeUntil: quarter},
+	} {
+		text, err := deny.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		policies[name] = json.RawMessage(text)
+	}
+	checkProofFile(t, "../proof/denies.json", policies)
+}
+
+// checkProofFile compares a file of infra/proof with what the code writes.
+func checkProofFile(t *testing.T, file string, policies map[string]json.RawMessage) {
+	t.Helper()
 	want, err := json.MarshalIndent(policies, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want = append(want, '\n')
-	const file = "../proof/session.json"
 	if *update {
 		if err := os.WriteFile(file, want, 0o600); err != nil {
 			t.Fatal(err)
@@ -192,7 +218,7 @@ func TestProofHasTheCurrentSessionPolicies(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-vend +file; run with -update):\n%s", file, diff)
+		t.Errorf("%s (-code +file; run with -update):\n%s", file, diff)
 	}
 }
 
