@@ -150,22 +150,15 @@ func (h Cut) cut(ctx context.Context, k access.CutKey, hint string) (next time.T
 	}
 	for _, id := range out.Missing {
 		h.Log.ErrorContext(ctx, "a deny had gone missing", "account", k.Account, "role", k.Role, "request", id)
-		if err := h.Step.WasMissing(ctx, id); err != nil {
+		if err := h.Step.WasMissing(ctx, id); err != nil && access.Code(err) != access.CodeUnknownRequest {
 			return time.Time{}, err
 		}
 	}
 	h.report(ctx, k, out)
-	for _, id := range finished(out, h.Now()) {
-		err := h.Step.IsDone(ctx, id)
-		if access.Code(err) == access.CodeUnknownRequest { // the table was restored from an older copy
-			err = nil
-		}
-		if err != nil {
-			return time.Time{}, err
-		}
-	}
-	return time.Time{}, h.save(ctx, k, func(l access.CutList) access.CutList {
-		return l.Worked(out.Denied, h.Now()).Cleared(h.Now())
+	now := h.Now()
+	return time.Time{}, h.save(ctx, k, func(l access.CutList) (access.CutList, []string) {
+		out.List = l
+		return l.Worked(out.Denied, now).Cleared(now), finished(out, now)
 	})
 }
 
@@ -184,6 +177,10 @@ func finished(out access.CutOutcome, now time.Time) (ids []string) {
 
 // report logs what operators have to know of a role's policy.
 func (h Cut) report(ctx context.Context, k access.CutKey, out access.CutOutcome) {
+	for _, name := range out.Bad {
+		h.Log.ErrorContext(ctx, "a cut failed", "account", k.Account, "role", k.Role, "code", "bad_name",
+			"name", fmt.Sprintf("%.40q", name))
+	}
 	switch names := len(out.Denied.Grants); {
 	case len(out.Denied.ByIssue) > 0:
 		h.Log.ErrorContext(ctx, "a whole role was cut", "account", k.Account, "role", k.Role,
@@ -195,34 +192,52 @@ func (h Cut) report(ctx context.Context, k access.CutKey, out access.CutOutcome)
 
 // failed records a try that failed.
 func (h Cut) failed(ctx context.Context, k access.CutKey, cause error) (next time.Time, err error) {
-	code := "unavailable"
 	var coded interface{ CutCode() string }
 	if !errors.As(cause, &coded) {
 		return time.Time{}, cause // the table
 	}
-	code = coded.CutCode()
-	err = h.save(ctx, k, func(l access.CutList) access.CutList {
-		l = l.FailedWith(code, h.Now())
+	now, live := h.Now(), 0
+	err = h.save(ctx, k, func(l access.CutList) (access.CutList, []string) {
+		var over []string
+		for _, n := range l.Over(now) {
+			over = append(over, n.Grant)
+		}
+		live = len(l.Live(now))
+		l = l.FailedWith(coded.CutCode(), now)
 		next = l.NextTry
-		return l
+		return l, over
 	})
-	h.Log.ErrorContext(ctx, "a cut failed", "account", k.Account, "role", k.Role, "code", code, "error", cause)
+	args := []any{"account", k.Account, "role", k.Role, "code", coded.CutCode(), "error", cause}
+	if live == 0 { // nobody can act any more
+		h.Log.WarnContext(ctx, "denies that are over were not taken out", args...)
+		return time.Time{}, err
+	}
+	h.Log.ErrorContext(ctx, "a cut failed", args...)
 	return next, err
 }
 
-// save saves a change of a list. If a move has put another grant on it meanwhile, the change is
-// made to the newer list.
-func (h Cut) save(ctx context.Context, k access.CutKey, change func(access.CutList) access.CutList) error {
+// save saves a change of a list, after it has recorded for some grants that their sessions can do
+// nothing any more. It starts again from the newer list if a move has put a grant on it meanwhile:
+// that move may have been about one of these grants.
+func (h Cut) save(
+	ctx context.Context, k access.CutKey, change func(access.CutList) (next access.CutList, done []string),
+) error {
 	for range maxSaveTries {
 		l, err := h.Store.CutList(ctx, k)
 		if err != nil {
 			return err
 		}
-		next := change(l)
+		next, done := change(l)
+		for _, id := range done {
+			err := h.Step.IsDone(ctx, id)
+			if err != nil && access.Code(err) != access.CodeUnknownRequest { // the table is an older copy
+				return err
+			}
+		}
 		next.Version = l.Version + 1
 		if err = h.Store.SaveCutList(ctx, next); !errors.Is(err, access.ErrStale) {
 			return err
 		}
 	}
-	return access.ErrStale
+	return nil // the list is still due
 }

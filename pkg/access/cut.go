@@ -70,6 +70,8 @@ type CutOutcome struct {
 	Denied WrittenDeny // what the policy that was read back denies
 	// Missing are grants whose deny had been read back before, and was gone. It is there again.
 	Missing []string
+	// Bad are names on the list that are no ids of grants. They are never written.
+	Bad []string
 }
 
 // CutKey names a cut list.
@@ -84,6 +86,9 @@ const (
 	CheckCutEvery = time.Minute
 	// FirstCutRetry and MaxCutRetry limit how long a failed try is followed by the next one.
 	FirstCutRetry, MaxCutRetry = 5 * time.Second, 4 * time.Minute
+	// CutGivenUp is how long after its time a deny is still to be taken out of a role's policy which
+	// cannot be written, such as that of a role that is gone.
+	CutGivenUp = 24 * time.Hour
 )
 
 // Add returns the next version of the list, with a grant whose sessions are to be denied until
@@ -146,12 +151,36 @@ func (l CutList) Worked(d WrittenDeny, now time.Time) CutList {
 		}
 	}
 	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(CheckCutEvery)
+	if slices.ContainsFunc(next.Live(now), func(n CutName) bool { return n.Done.IsZero() && n.ByIssue.IsZero() }) {
+		next.NextTry = now // it was added meanwhile, and its own order may be lost
+	}
 	return next
 }
 
-// FailedWith returns the next version of the list after a try that failed.
+// Over returns the names that are over at now and not done: their sessions have all expired.
+func (l CutList) Over(now time.Time) (over []CutName) {
+	for _, n := range l.Names {
+		if !now.Before(n.Until) && n.Done.IsZero() {
+			over = append(over, n)
+		}
+	}
+	return over
+}
+
+// FailedWith returns the next version of the list after a try that failed. Names that are over
+// are done without any deny. They stay on the list for CutGivenUp, so that their denies are taken
+// out of the role's policy if that works again.
 func (l CutList) FailedWith(code string, now time.Time) CutList {
 	next := l.next()
+	for i, n := range next.Names {
+		if n.Done.IsZero() && !now.Before(n.Until) {
+			next.Names[i].Done = now
+		}
+	}
+	next.Names = slices.DeleteFunc(next.Names, func(n CutName) bool { return !now.Before(n.Until.Add(CutGivenUp)) })
+	if !now.Before(next.WholeUntil.Add(CutGivenUp)) {
+		next.Whole, next.WholeUntil = time.Time{}, time.Time{}
+	}
 	if next.Tries == 0 {
 		next.Since = now
 	}

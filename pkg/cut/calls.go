@@ -187,8 +187,8 @@ func (i iamClient) call(ctx context.Context, action string, more url.Values) ([]
 func (i iamClient) get(ctx context.Context, name string) (string, error) {
 	text, err := i.call(ctx, "GetRolePolicy", url.Values{"PolicyName": {name}})
 	if err != nil {
-		if hasCode(err, "NoSuchEntity") {
-			return "", i.exists(ctx)
+		if hasCode(err, "NoSuchEntity") { // put tells whether it is the policy or the role
+			return "", nil
 		}
 		return "", failed(err, Refused)
 	}
@@ -203,13 +203,6 @@ func (i iamClient) get(ctx context.Context, name string) (string, error) {
 		return "", &Error{Code: Unavailable}
 	}
 	return document, nil
-}
-
-// exists returns an error unless the role exists. GetRolePolicy has one code for a missing role
-// and for a missing policy.
-func (i iamClient) exists(ctx context.Context) error {
-	_, err := i.list(ctx)
-	return err
 }
 
 // list returns the names of the role's inline policies.

@@ -107,6 +107,7 @@ func (c Cutter) match(
 			out.Denied = access.WrittenDeny{
 				Grants: back.Grants, ByIssue: left, Whole: back.Whole, WholeUntil: back.WholeUntil,
 			}
+			out.Bad = bad(out.List, c.Now())
 			return out, nil
 		}
 	}
@@ -153,7 +154,7 @@ func (d Deny) within(room int, now time.Time) (text string, left []string, err e
 // covers reports whether a policy denies everything that is on a list at now: each name, or by
 // issue time those that have no room in it, now (left) or before.
 func covers(d Deny, l access.CutList, left []string, now time.Time) bool {
-	for _, n := range l.Live(now) {
+	for _, n := range namesOf(l, now) {
 		named := !d.Grants[n.Grant].Before(n.Until)
 		hasLeft := slices.Contains(left, n.Grant) && !d.WholeUntil.Before(n.Until)
 		if !named && !hasLeft && !d.byIssue(n) {
@@ -168,7 +169,7 @@ func covers(d Deny, l access.CutList, left []string, now time.Time) bool {
 
 // missing returns the grants that were denied before and are no longer.
 func missing(stored Deny, l access.CutList, now time.Time) (gone []string) {
-	for _, n := range l.Live(now) {
+	for _, n := range namesOf(l, now) {
 		named := !stored.Grants[n.Grant].Before(n.Until)
 		if !named && (!n.Done.IsZero() || !n.ByIssue.IsZero() && !stored.byIssue(n)) {
 			gone = append(gone, n.Grant)

@@ -142,12 +142,28 @@ func wanted(stored Deny, l access.CutList, now time.Time) Deny {
 			want.WholeUntil = latest(want.WholeUntil, whole.WholeUntil)
 		}
 	}
-	for _, n := range l.Live(now) {
+	for _, n := range namesOf(l, now) {
 		if !want.byIssue(n) && want.Grants[n.Grant].Before(n.Until) {
 			want.Grants[n.Grant] = n.Until
 		}
 	}
 	return want
+}
+
+// namesOf returns the live names of a list that may be written. A bad one must not keep the others
+// from being cut.
+func namesOf(l access.CutList, now time.Time) []access.CutName {
+	return slices.DeleteFunc(l.Live(now), func(n access.CutName) bool { return !grantForm.MatchString(n.Grant) })
+}
+
+// bad returns the live names of a list that may not be written.
+func bad(l access.CutList, now time.Time) (names []string) {
+	for _, n := range l.Live(now) {
+		if !grantForm.MatchString(n.Grant) {
+			names = append(names, n.Grant)
+		}
+	}
+	return names
 }
 
 // byIssue reports whether a name on the list that had no room is denied by issue time.
@@ -172,20 +188,33 @@ func (d Deny) fit(room int, now time.Time) (fitting Deny, left []string, ok bool
 		}
 		return strings.Compare(a, b)
 	})
-	for kept := len(ordered); kept >= 0; kept-- {
-		fitting = Deny{Grants: make(map[string]time.Time), Whole: now.Add(wholeMargin), WholeUntil: d.WholeUntil}
-		for i, grant := range ordered {
-			if i < kept {
-				fitting.Grants[grant] = d.Grants[grant]
-			} else {
-				fitting.WholeUntil = latest(fitting.WholeUntil, d.Grants[grant])
-			}
-		}
-		if text, err := fitting.Document(); err == nil && size(text) <= room {
-			return fitting, ordered[kept:], true
+	left = ordered
+	lowest, highest := 0, len(ordered) // how many names may have room
+	for lowest <= highest {
+		kept := (lowest + highest) / 2
+		one := d.keeping(ordered[:kept], now)
+		if text, err := one.Document(); err == nil && size(text) <= room {
+			fitting, left, ok = one, ordered[kept:], true
+			lowest = kept + 1
+		} else {
+			highest = kept - 1
 		}
 	}
-	return Deny{}, nil, false
+	return fitting, left, ok
+}
+
+// keeping returns a deny that has some of the names, and the whole role by issue time for the others.
+func (d Deny) keeping(kept []string, now time.Time) Deny {
+	one := Deny{Grants: make(map[string]time.Time), Whole: now.Add(wholeMargin), WholeUntil: d.WholeUntil}
+	for _, grant := range kept {
+		one.Grants[grant] = d.Grants[grant]
+	}
+	for grant, until := range d.Grants {
+		if one.Grants[grant].IsZero() {
+			one.WholeUntil = latest(one.WholeUntil, until)
+		}
+	}
+	return one
 }
 
 // size is the number of characters that IAM counts.
