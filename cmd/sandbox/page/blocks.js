@@ -66,6 +66,7 @@ const elements = {
   button: drawButton,
   static_select: drawSelect,
   external_select: drawSelect,
+  users_select: drawSelect,
   plain_text_input: drawTyped,
   email_text_input: drawTyped,
   url_text_input: drawTyped,
@@ -124,7 +125,7 @@ function drawSelect(block, element, context) {
     placeholder: plain(element.placeholder?.text || "Choose an option"),
     chosen: form.value(block, element),
     least: external ? element.min_query_length ?? 3 : 0,
-    load: external ? (typed) => form.suggest(name, typed) : among(element),
+    load: external ? (typed) => form.suggest(name, typed) : among(element.type === "users_select" ? { options: context.names.people } : element),
     choose: (option) => form.choose(block, element, name, option),
   });
 }

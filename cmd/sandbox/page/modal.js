@@ -135,11 +135,13 @@ export class ViewDialog {
     const draft = this.drafts.get(this.key(block, element));
     const stored = this.stored(block, element);
     if (element.type.endsWith("_input")) return draft?.text ?? stored?.value ?? element.initial_value ?? "";
+    if (element.type === "users_select") return draft?.option ?? this.o.names().people.find((p) => p.value === (stored?.selected_user ?? element.initial_user)) ?? null;
     return draft?.option ?? stored?.selected_option ?? element.initial_option ?? null;
   }
 
   async choose(block, element, name, option) {
     this.drafts.set(this.key(block, element), { option });
+    if (element.type === "users_select") return; // it is sent with the form
     await this.tell({ choose: option.value, into: name, view: this.view.id });
   }
 
@@ -207,6 +209,7 @@ export class ViewDialog {
       const name = nameOf(block, element);
       const stored = this.stored(block, element);
       if (typeof value === "string" && (value || stored?.value)) values[name] = value;
+      else if (element.type === "users_select") values[name] = value?.value ?? null;
       else if (value?.text && stored?.selected_option?.value !== value.value) values[name] = value.text.text;
     }
     return values;

@@ -46,6 +46,7 @@ export function names(state, me, go) {
   return {
     me,
     go,
+    people: state.users.map((u) => ({ text: { type: "plain_text", text: nameOf(u) }, value: u.id })),
     user: (id) => users.get(id) || id,
     channel: (id) => rooms.get(id) || id,
     group: (id) => groups.get(id) || id,
