@@ -282,6 +282,16 @@ func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
 	return next, event, err
 }
 
+// CutIsOver records that a cut is not needed any more, because the last session has expired. The
+// deny may never have been written.
+func (r Request) CutIsOver(now time.Time) (Request, Event, error) {
+	next := r
+	next.Cut = CutDone
+	next, event, err := next.move(Cut, r.State, System, "The last session has expired.", now)
+	event.Cut = CutDone
+	return next, event, err
+}
+
 // CutAgain orders the cut of a grant's sessions once more, such as when the deny was found to be
 // missing or was never ordered. Why says what was found.
 func (r Request) CutAgain(why string, now time.Time) (Request, Event, error) {

@@ -180,6 +180,24 @@ type Reading struct {
 	Size    int               // users read so far
 	People  map[string]Person // by Slack id; entries without a membership were not found yet
 	Late    []string          // folded addresses that prove nothing: looked for too late, or shared by members
+
+	// Open has the requesters of the grants that were open at the last sweep, by grant. Readings
+	// look for these people too, because the policy need not name them: it may let everyone ask.
+	// They are not in the directory, which every click loads, and which would grow with them.
+	Open map[string]string     `json:",omitzero"`
+	Seen map[string]Membership `json:",omitzero"` // those of them whom this reading has found so far
+	// Known are those whom the last complete reading found, and KnownAt when it began.
+	Known   map[string]Membership `json:",omitzero"`
+	KnownAt time.Time             `json:",omitzero"`
+}
+
+// Membership returns what the last complete reading said about a person with an open grant, ""
+// if that is not known at now.
+func (r Reading) Membership(id string, now time.Time) Membership {
+	if now.Sub(r.KnownAt) >= PeopleStaleAfter {
+		return ""
+	}
+	return r.Known[id]
 }
 
 // Group returns a group's members; ok is false if they are unknown at now.

@@ -108,3 +108,30 @@ func (s Sweep) answer(by Person, now time.Time) (next Sweep, changed bool) {
 	next.By, next.Answered = by, now
 	return next, true
 }
+
+// Again returns the record with the next sweep due at once, because this one has not revoked
+// everything that it found.
+func (s Sweep) Again() Sweep {
+	s.Version++
+	s.Began = time.Time{}
+	return s
+}
+
+// WhyLost returns the reason for a revocation because the policy refuses with refusal what it once
+// gave. lost is false for other refusals: what is unknown, and what approvals or a form put right,
+// ends nothing that was granted.
+func WhyLost(refusal error) (why string, lost bool) {
+	switch Code(refusal) {
+	case CodeDeactivated:
+		return "Their Slack account is deactivated.", true
+	case "guest", "bot", "other_workspace":
+		return "They are no longer a full member of the workspace.", true
+	case "never":
+		return "The policy now forbids it for them.", true
+	case "not_allowed":
+		return "The policy no longer gives them this.", true
+	case "unknown_account", "unknown_role", "target_role":
+		return "The policy no longer has this.", true
+	}
+	return "", false
+}

@@ -53,14 +53,18 @@ func (r Roster) fitsAStep(d access.Directory) bool {
 
 // begin returns a new reading. It looks for the addresses of the people whom the last
 // reading found, from the first page on.
-func (r Roster) begin(d access.Directory) access.Reading {
+// It goes on to look for the people with open grants.
+func (r Roster) begin(d access.Directory, last access.Reading) access.Reading {
 	wanted, people := r.wanted(d), make(map[string]access.Person)
 	for id, p := range d.People {
 		if wanted.holds(p) {
 			people[id] = access.Person{ID: id, UnverifiedEmail: address(p)}
 		}
 	}
-	return access.Reading{Policy: r.Policy.Digest(), Began: r.Now(), People: people}
+	return access.Reading{
+		Policy: r.Policy.Digest(), Began: r.Now(), People: people,
+		Open: last.Open, Known: last.Known, KnownAt: last.KnownAt,
+	}
 }
 
 // ErrSlow says that Slack returns too few pages for a workspace of this size.
@@ -77,7 +81,7 @@ func (r Roster) readPages(ctx context.Context, d access.Directory, last access.R
 		slow = ErrSlow
 	}
 	if last.Cursor == "" || last.Policy != r.Policy.Digest() || slow != nil {
-		reading = r.begin(d)
+		reading = r.begin(d, last)
 	}
 	cursor, waited := reading.Cursor, time.Duration(0)
 	var read []access.Person
@@ -85,7 +89,7 @@ func (r Roster) readPages(ctx context.Context, d access.Directory, last access.R
 		page, next, err := r.page(ctx, cursor, &waited)
 		switch {
 		case errors.Is(err, access.ErrCursor) && cursor != "":
-			reading, read, cursor = r.begin(d), nil, ""
+			reading, read, cursor = r.begin(d, last), nil, ""
 			continue
 		case limited(err) && len(read) > 0: // the next tick continues
 			return r.collect(d, reading, read, cursor), slow
@@ -176,6 +180,27 @@ func (r Roster) collect(
 		reading.Late = append(reading.Late, sharedAddresses(read)...)
 	}
 	reading.Cursor, reading.Size = cursor, reading.Size+len(read)
+	return withOpen(reading, read)
+}
+
+// withOpen adds users who were read to what a reading says about the people with open grants.
+func withOpen(reading access.Reading, read []access.Person) access.Reading {
+	open := make(map[string]bool, len(reading.Open))
+	for _, id := range reading.Open {
+		open[id] = true
+	}
+	reading.Seen = maps.Clone(reading.Seen)
+	if reading.Seen == nil {
+		reading.Seen = make(map[string]access.Membership)
+	}
+	for _, p := range read {
+		if open[p.ID] {
+			reading.Seen[p.ID] = p.Membership
+		}
+	}
+	if complete(reading) {
+		reading.Known, reading.KnownAt, reading.Seen = reading.Seen, reading.Began, nil
+	}
 	return reading
 }
 
@@ -238,16 +263,19 @@ func unproven(p access.Person) access.Person {
 	return p
 }
 
-// keep saves the progress of a reading. Of a complete one it saves only the policy and
-// the time. If another tick has saved meanwhile, keep saves nothing.
+// keep saves the progress of a reading. Of a complete one it saves only the policy, the time, and
+// what it says about people with open grants. If another tick has saved meanwhile, keep saves nothing.
 func (r Roster) keep(ctx context.Context, last, reading access.Reading) error {
 	switch {
 	case reading.Size == 0, reading.Cursor == last.Cursor && reading.Began.Equal(last.Began):
 		return nil // nothing was read
-	case complete(reading) && last.Cursor == "" && last.Policy == reading.Policy:
+	case complete(reading) && last.Cursor == "" && last.Policy == reading.Policy && len(last.Open) == 0:
 		return nil // saved already
 	case complete(reading):
-		reading = access.Reading{Policy: reading.Policy, Began: reading.Began}
+		reading = access.Reading{
+			Policy: reading.Policy, Began: reading.Began,
+			Open: last.Open, Known: reading.Known, KnownAt: reading.KnownAt,
+		}
 	}
 	reading.Version = last.Version + 1
 	if err := r.Store.SaveReading(ctx, reading); err != nil && !errors.Is(err, access.ErrStale) {

@@ -73,7 +73,7 @@ func (r Roster) Fresh(ctx context.Context, d access.Directory) access.Directory 
 	groups, errs := r.readGroups(limited, d, access.RefreshAfter, groupsPerStep)
 	failed, next := slices.Collect(maps.Values(errs)), r.withGroups(d, groups)
 	if readPeople {
-		reading := r.begin(next)
+		reading := r.begin(next, access.Reading{})
 		page, more, err := r.Slack.People(limited, "")
 		if err == nil && more == "" {
 			next = withReading(next, r.collect(next, reading, page, ""))
