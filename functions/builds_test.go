@@ -19,7 +19,7 @@ import (
 func (w *world) instance(v, commit string) Tick {
 	d := w.deps
 	d.Build = version.Build{Version: v, Commit: commit}
-	return NewTick(d)
+	return NewTick(d, cutsTo{w})
 }
 
 // ran returns the recorded builds, as "version commit".

@@ -94,10 +94,13 @@ func NewNotify(d Deps) Notify {
 	}
 }
 
-// NewTick builds the handler that runs every minute.
-func NewTick(d Deps) Tick {
+// NewTick builds the handler that runs every minute. cuts orders the function cut.
+func NewTick(d Deps, cuts cutSender) Tick {
 	return Tick{
-		Step: lifecycle.Tick{Step: d.step(), DueIn: d.Store}, Owed: d.Store,
+		Step:   lifecycle.Tick{Step: d.step(), DueIn: d.Store},
+		Sweep:  lifecycle.Sweep{Step: d.step(), In: d.Store, Every: access.SweepEvery, Log: d.Log},
+		Repair: lifecycle.Repair{Step: d.step(), EndingIn: d.Store},
+		CutsIn: d.Store, Cuts: cuts, Owed: d.Store,
 		Messages: NewNotify(d), Operators: d.operators(),
 		Builds: &Builds{Store: d.Store, Build: d.Build, Now: d.Now, Log: d.Log},
 	}

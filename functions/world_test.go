@@ -59,6 +59,8 @@ type world struct {
 	logs    *bytes.Buffer
 	refuse  func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
 	calls   []string                                  // to Slack, with the channel
+	cuts    []access.CutKey                           // that the tick has ordered
+	noCuts  error                                     // of an order to cut
 	hooks   bytes.Buffer                              // what was sent to Slack's own response URLs
 	url     string                                    // of the fake Slack
 	quota   map[string]*slackfake.Quota
@@ -120,6 +122,14 @@ func (w *world) slackQuota(op string) *slackfake.Quota {
 	return w.quota[op]
 }
 
+// cutsTo collects the orders of the tick to cut.
+type cutsTo struct{ w *world }
+
+func (c cutsTo) Send(_ context.Context, lists []access.CutKey) error {
+	c.w.cuts = append(c.w.cuts, lists...)
+	return c.w.noCuts
+}
+
 // readPolicy returns the policy of this repository, which names the sandbox's people.
 func readPolicy(t *testing.T) string {
 	t.Helper()
@@ -172,7 +182,7 @@ func (w *world) rebuild() {
 	if w.vending.Address == nil {
 		w.Vend.Devices.URL = func(context.Context) (string, error) { return deviceURL, nil }
 	}
-	w.Tick = NewTick(d)
+	w.Tick = NewTick(d, cutsTo{w})
 	w.deps = d
 }
 

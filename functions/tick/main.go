@@ -7,6 +7,7 @@ import (
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/functions/deployed"
 	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/handoff"
 )
 
 func main() {
@@ -14,5 +15,6 @@ func main() {
 	if err != nil {
 		deployed.Stop(err)
 	}
-	lambda.Start(functions.NewTick(p.Deps).Handle)
+	cuts := handoff.Cuts{Lambda: p.Signed(config.Lambda), Cut: p.Config.CutFunction}
+	lambda.Start(functions.NewTick(p.Deps, cuts).Handle)
 }

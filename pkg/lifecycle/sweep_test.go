@@ -133,7 +133,7 @@ func TestWhatIsUnknownOrWantsMoreRevokesNothing(t *testing.T) {
 			leave(w)
 			down(w)
 		},
-		"the group is gone": func(w *world) { delete(w.groups, "S0DEVS") },
+		"the group is gone":          func(w *world) { delete(w.groups, "S0DEVS") },
 		"the profile cannot be read": func(w *world) { delete(w.people, "U0DEV1") },
 		"all approvers have left": func(w *world) {
 			w.groups["S0LEADS"], w.groups["S0SECURITY"] = []string{"U0LEAD2"}, []string{"U0BOTH"}

@@ -1,6 +1,7 @@
 package slackui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -251,4 +252,44 @@ func Advice(class slackapi.Class, code string) string {
 		return "Slack itself may have trouble: look at status.slack.com."
 	}
 	return "Look up the code in Slack's documentation, and check status.slack.com."
+}
+
+// shownLost is how many grants a report of a held sweep names.
+const shownLost = 10
+
+// LostGrant names a grant in a report of a held sweep.
+func LostGrant(who access.Person, role, account string) string {
+	return cmp.Or(who.Name, who.ID) + " (" + who.ID + "): " + role + " in " + account
+}
+
+// SweepHeld asks whether what a sweep has found is right. grants are those that it would revoke, and
+// counts how many of them for each of the reasons.
+func SweepHeld(s access.Sweep, grants []string, counts map[string]int, reasons []string) string {
+	text := fmt.Sprintf("Of %d open grants, %d would be revoked now. That is unusually many at once, so nothing is "+
+		"revoked, and nobody gets keys or the console, until somebody answers.\n", s.Looked, s.Lost)
+	for _, why := range reasons {
+		text += fmt.Sprintf("• %d of them: %s\n", counts[why], why)
+	}
+	shown := grants[:min(shownLost, len(grants))]
+	text += "Among them: " + strings.Join(shown, "; ")
+	if len(grants) > len(shown) {
+		text += fmt.Sprintf("; and %d more", len(grants)-len(shown))
+	}
+	return text + ".\nLook first at what has changed: the policy, the members of its groups in Slack, and who is " +
+		"deactivated. If it is right, run aws-access sweep confirm, and they are revoked within a minute. If it is " +
+		"wrong, run aws-access sweep dismiss: vending goes on, and none of them is revoked for this for an hour. " +
+		"If what is wrong is put right, this ends by itself."
+}
+
+// SweepNotHeld says that a sweep is no longer held.
+func SweepNotHeld(s access.Sweep) string {
+	switch {
+	case s.Answered.IsZero() || s.Lost == 0 && s.KeptUntil.IsZero():
+		return "No unusual number of grants would be revoked any more. Keys and the console are given again."
+	case !s.KeptUntil.IsZero():
+		return s.By.Name + " has dismissed what the sweep found. Keys and the console are given again, and none of " +
+			"those grants is revoked for it before " + access.FormatTime(s.KeptUntil) + "."
+	}
+	return s.By.Name + " has confirmed what the sweep found, so those grants are revoked now. Keys and the console " +
+		"are given again."
 }

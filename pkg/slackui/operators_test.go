@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/slackapi"
@@ -45,6 +46,11 @@ func operatorTexts() map[string]string {
 		"too many clicks":             TooManyClicks("U0DEV1", "Dev One", 100),
 		"too many clicks, no profile": TooManyClicks("U0DEV1", "U0DEV1", 100),
 		"too many requests":           TooManyRequests("U0DEV1", "", 30),
+		"sweep held":                  SweepHeld(heldSweep, heldGrants(12), map[string]int{"x": 12}, []string{"x"}),
+		"sweep held, few":             SweepHeld(heldSweep, heldGrants(1), map[string]int{"x": 30}, []string{"x"}),
+		"sweep not held":              SweepNotHeld(access.Sweep{}),
+		"sweep confirmed":             SweepNotHeld(answered(access.Sweep.Confirm)),
+		"sweep dismissed":             SweepNotHeld(answered(access.Sweep.Dismiss)),
 	}
 }
 
@@ -89,5 +95,43 @@ func TestALongListOfNamesIsCounted(t *testing.T) {
 	got := NameList(ids, names)
 	if !strings.HasPrefix(got, "leads (S00), ops (S01), S02, ") || !strings.HasSuffix(got, "S19 and 5 more") {
 		t.Errorf("got %q", got)
+	}
+}
+
+var heldSweep = access.Sweep{}.Found(100, 30, noon)
+
+func heldGrants(n int) (grants []string) {
+	for i := range n {
+		grants = append(grants, LostGrant(access.Person{ID: fmt.Sprint("U0DEV", i), Name: "Dev"}, "ReadOnly", "prod"))
+	}
+	return grants
+}
+
+func answered(answer func(access.Sweep, access.Person, time.Time) (access.Sweep, bool)) access.Sweep {
+	next, _ := answer(heldSweep, access.Person{ID: "operator", Name: "Olive"}, noon)
+	return next
+}
+
+func TestAHeldSweepNamesTenGrantsAndBothAnswers(t *testing.T) {
+	text := SweepHeld(heldSweep, heldGrants(12), map[string]int{"Gone.": 12}, []string{"Gone."})
+	for _, want := range []string{
+		"Of 100 open grants, 30 would be revoked", "12 of them: Gone.", "Dev (U0DEV9): ReadOnly in prod; and 2 more",
+		"aws-access sweep confirm", "aws-access sweep dismiss",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q lacks %q", text, want)
+		}
+	}
+	if strings.Contains(text, "U0DEV10)") {
+		t.Errorf("%q names more than ten grants", text)
+	}
+	for answer, want := range map[string]string{
+		SweepNotHeld(access.Sweep{}):                 "No unusual number",
+		SweepNotHeld(answered(access.Sweep.Confirm)): "Olive has confirmed",
+		SweepNotHeld(answered(access.Sweep.Dismiss)): "Olive has dismissed",
+	} {
+		if !strings.Contains(answer, want) {
+			t.Errorf("%q lacks %q", answer, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -204,7 +205,7 @@ func (c *testDeployment) deploy(url string) {
 	c.must(err)
 	c.addresses = []string{url + "/v1"}
 	c.relay = relay.NewAPI(c.store, nil, c.clock, log)
-	c.tick = functions.NewTick(d)
+	c.tick = functions.NewTick(d, noCuts{})
 	c.slackFunction = functions.NewSlack(d, secret(&c.signing), nil, nil)
 	c.vend = functions.NewVend(d, functions.Vending{
 		STS:        assumer,
@@ -325,4 +326,14 @@ func (c *testDeployment) acceptsAll() string {
 	)
 	c.t.Cleanup(server.Close)
 	return server.URL + "/slack/commands"
+}
+
+// noCuts is for a tick that has nothing to cut.
+type noCuts struct{}
+
+func (noCuts) Send(_ context.Context, lists []access.CutKey) error {
+	if len(lists) > 0 {
+		return errors.New("a cut was ordered")
+	}
+	return nil
 }

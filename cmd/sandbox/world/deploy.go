@@ -40,7 +40,7 @@ func (w *World) deploy(p *policy.Policy) *deployment {
 		"notify": instances(functions.NewNotify(w.deps(p, "notify")).Handle),
 		"vend":   instances(w.vendFunction(p).Handle),
 		"cut":    instances(w.cutFunction().Handle),
-		"tick":   instances(functions.NewTick(w.deps(p, "tick")).Handle),
+		"tick":   instances(w.tickFunction(w.deps(p, "tick")).Handle),
 	}}
 }
 
@@ -73,6 +73,13 @@ func (w *World) slackFunction(d functions.Deps) *functions.Slack {
 		Lambda: awscall.Client{Service: "lambda", Config: config.AWS(c, config.Lambda, env)}, Vend: c.VendFunction,
 	}
 	return functions.NewSlack(d, kept(w.Secrets.Signing), orders, newID)
+}
+
+func (w *World) tickFunction(d functions.Deps) functions.Tick {
+	c, env := w.config(config.Tick, w.Secrets.TickKeys)
+	return functions.NewTick(d, handoff.Cuts{
+		Lambda: awscall.Client{Service: "lambda", Config: config.AWS(c, config.Lambda, env)}, Cut: c.CutFunction,
+	})
 }
 
 // apiConcurrency is how many instances of the api function run at once. Each of them
