@@ -233,7 +233,7 @@ func TestALinkSaysWhatToDoWhenSignedInToAnotherAccount(t *testing.T) {
 func TestALongLinkArrivesWhole(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t), func(s *world.Settings) { s.TokenBytes = 2450 })
 	got := answers(b, "U0DEV1", "Open AWS console", sandboxtest.Granted(b))
-	if len(got) != 2 || !strings.HasPrefix(got[1].Text, "The link works for 15 minutes") {
+	if len(got) != 2 || !strings.HasPrefix(got[1].Text, "The link works for at most 15 minutes") {
 		t.Fatalf("got %d messages, want the link and the text: %.100q", len(got), got[len(got)-1].Text)
 	}
 	whole := regexp.MustCompile(`^<(http[^|<>]+)\|[^|<>]+>$`).FindStringSubmatch(got[0].Text)

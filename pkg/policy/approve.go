@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy/internal/matching"
@@ -41,7 +42,7 @@ func (p *Policy) CheckApprover(q Question, by access.Person) error {
 }
 
 // CheckRevoker reports whether a person may revoke a grant: the people who may approve, those who
-// did (q.Approvals), and the reviewers. The requester gives it back instead.
+// did (q.Approvals), the reviewers, and the responders. The requester gives it back instead.
 //
 // Refusals: those of Person.Refused, not_approver; if something is unknown, slack_unreadable,
 // unknown_group, unproven_address.
@@ -57,7 +58,7 @@ func (p *Policy) CheckRevoker(q Question, by access.Person) error {
 	}
 	e, rules := p.bindingRules(&q)
 	approved := slices.ContainsFunc(q.Approvals, func(a access.Person) bool { return certainlySame(a, by) })
-	revokers := slices.Concat(e.approversOf(rules), e.reviewersOf(rules))
+	revokers := slices.Concat(e.approversOf(rules), e.reviewersOf(rules), p.responders)
 	switch belongs := e.belongs(by, revokers); {
 	case approved || belongs == yes:
 		return nil
@@ -67,6 +68,29 @@ func (p *Policy) CheckRevoker(q Question, by access.Person) error {
 	}
 	return access.RefuseNotRevoker()
 }
+
+// CheckResponder reports whether a person is one of the responders, who may revoke any grant, and
+// stop everything.
+//
+// Refusals: those of Person.Refused, not_responder; if something is unknown, slack_unreadable,
+// unknown_group, unproven_address.
+func (p *Policy) CheckResponder(by access.Person, d access.Directory, now time.Time) error {
+	if refusal := by.Refused(); refusal != nil {
+		return refusal
+	}
+	v := p.viewOf(by, snapshot{&d, now})
+	switch v.isAmong(p.responders) {
+	case yes:
+		return nil
+	case unknown:
+		return v.whyUnknown(&v.who, p.responders)
+	}
+	return access.RefuseNotResponder()
+}
+
+// HasResponders reports whether the policy names responders. Without them, nobody can revoke a grant
+// that no rule's approvers and reviewers could.
+func (p *Policy) HasResponders() bool { return len(p.responders) > 0 }
 
 // certainlySame reports whether two values are certainly one person. access.Person.Same reports
 // whether they may be one.

@@ -167,11 +167,14 @@ func (e *evaluation) notAllowed(allows certainty) Answer {
 
 // terms combines the terms of the rules that bind, except for their requirements.
 func (e *evaluation) terms(rules []int32) access.Terms {
-	t := access.Terms{Max: MaxLength, AnswerWithin: e.settings.AnswerWithin, RemindAfter: e.settings.RemindAfter}
+	t := access.Terms{
+		Max: MaxLength, AnswerWithin: e.settings.AnswerWithin, RemindAfter: e.settings.RemindAfter,
+		Session: e.roles[e.role].Session,
+	}
 	console, keys := true, true
 	for _, i := range rules {
 		one := &e.rules[i]
-		t.Max = min(t.Max, one.Max)
+		t.Max, t.Session = min(t.Max, one.Max), shorterSession(t.Session, one.Session)
 		console, keys = console && one.GiveConsole, keys && one.GiveKeys
 		for _, channel := range one.Channels {
 			if !slices.Contains(t.Channels, channel) {
@@ -187,6 +190,14 @@ func (e *evaluation) terms(rules []int32) access.Terms {
 		t.Give = append(t.Give, access.Keys)
 	}
 	return t
+}
+
+// shorterSession returns the shorter of two lengths of a session; 0 is no limit.
+func shorterSession(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // joinReviews returns a review by everybody whom two rules name, within the shorter time.

@@ -48,6 +48,8 @@ type decideCase struct {
 	Ticketed *bool             `yaml:"ticketed"`
 	Decide   map[string]string // by whom: "yes" or a code
 	Revoke   map[string]string
+	Respond  map[string]string
+	Session  string // how long a session acts; "none": no limit
 	Explain  map[string]policy.Outcome
 	Roles    []string // "name max", as the form shows them
 }
@@ -156,6 +158,11 @@ func (c *decideCase) check(t *testing.T, p *policy.Policy) {
 			t.Errorf("%s revokes: got %q, want %q", name, got, want)
 		}
 	}
+	for name, want := range c.Respond {
+		if got := code(p.CheckResponder(w.Person(name), q.Directory, q.At)); got != want {
+			t.Errorf("%s responds: got %q, want %q", name, got, want)
+		}
+	}
 	for _, reason := range p.Explain(q) {
 		if want, named := c.Explain[reason.Rule]; named && reason.Outcome != want {
 			t.Errorf("explain %q: got %q (%s), want %q", reason.Rule, reason.Outcome, reason.Says, want)
@@ -195,6 +202,13 @@ func (c *decideCase) checkTerms(t *testing.T, a policy.Answer) {
 	t.Helper()
 	if got := access.FormatLength(a.Terms.Max); c.Max != "" && got != c.Max {
 		t.Errorf("max: got %s, want %s", got, c.Max)
+	}
+	session := "none"
+	if a.Terms.Session > 0 {
+		session = access.FormatLength(a.Terms.Session)
+	}
+	if c.Session != "" && session != c.Session {
+		t.Errorf("session: got %s, want %s", session, c.Session)
 	}
 	if c.Give != nil && !slices.Equal(a.Terms.Give, c.Give) {
 		t.Errorf("give: got %v, want %v", a.Terms.Give, c.Give)

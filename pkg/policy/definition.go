@@ -18,6 +18,7 @@ type Definition struct {
 	Principals []Principal
 	Rules      []Rule // in the order of the file
 	NeverRules []NeverRule
+	Responders []int32 // principals who may revoke any grant, as Settings.Responders names them
 	Classes    []AccountClass
 	Accounts   []Account // ascending by their names in lower case, which are unique
 
@@ -39,6 +40,8 @@ type Settings struct {
 	PendingAtMost int           // limit of the requests of one person that wait for an answer
 	AsksPerHour   int           // limit of the requests that one person makes within an hour
 	Devices       Devices
+	Responders    []string      // as the file names them; nil if there are none
+	CheckEvery    time.Duration // how often the product asks whether people may still have their grants
 }
 
 // Devices limits the devices that people pair. The zero value switches them off.
@@ -56,6 +59,8 @@ type Role struct {
 
 	AssumeRoles    bool // sessions may assume further roles
 	MakeIdentities bool // sessions may make users, access keys and identity providers
+
+	Session time.Duration // how long one session may act; 0: only the grant limits it
 }
 
 // PrincipalKind tells whom a principal stands for.
@@ -111,6 +116,7 @@ type Rule struct {
 	Channels     []string       // where the card is posted
 	SetAsideBy   []int32        // rules that name this one in instead_of
 	Expires      time.Time      // the first instant at which the rule no longer applies; zero: never
+	Session      time.Duration  // as of Role
 }
 
 // Requirement is how many people of whom have to approve.
@@ -157,4 +163,8 @@ const (
 	MaxTicketText = 100                 // characters of a ticket
 	MinDevices    = time.Hour           // of Devices.For
 	MaxDevices    = 20                  // of Devices.Limit
+	MinSession    = time.Minute         // of session
+	MaxSession    = time.Hour           // of session: STS gives no chained session more
+	MinCheckEvery = time.Minute         // of Settings.CheckEvery
+	MaxCheckEvery = time.Hour           // of Settings.CheckEvery
 )

@@ -24,7 +24,7 @@ func New(d Definition) (*Policy, error) {
 	}
 	p := &Policy{
 		settings: d.Settings, ticket: ticket, roles: d.Roles, principals: d.Principals, rules: d.Rules,
-		neverRules: d.NeverRules, classes: d.Classes, accounts: d.Accounts, byID: d.AccountsByID,
+		neverRules: d.NeverRules, responders: d.Responders, classes: d.Classes, accounts: d.Accounts, byID: d.AccountsByID,
 		byGroup: d.PrincipalsByGroup, packed: d.Packed, digest: digestOf(d.Packed),
 	}
 	p.names = make([]accountName, len(p.accounts))
@@ -46,7 +46,7 @@ func New(d Definition) (*Policy, error) {
 // have checked.
 func (p *Policy) check() error {
 	for _, check := range []func() error{
-		p.checkSettings, p.checkRules, p.checkNeverRules, p.checkClasses, p.checkAccounts, p.checkPrincipals,
+		p.checkSettings, p.checkRoles, p.checkRules, p.checkNeverRules, p.checkClasses, p.checkAccounts, p.checkPrincipals,
 		p.checkCircles,
 	} {
 		if err := check(); err != nil {
@@ -59,6 +59,10 @@ func (p *Policy) check() error {
 func (p *Policy) checkSettings() error {
 	s := &p.settings
 	switch {
+	case !indexes(p.responders, len(p.principals)) || len(p.responders) != len(s.Responders):
+		return errors.New("the settings have an unknown responder")
+	case !within(s.CheckEvery, MinCheckEvery, MaxCheckEvery):
+		return errors.New("the time between two checks of the people with grants is not within the limits")
 	case !within(s.PendingAtMost, 1, MaxPending):
 		return fmt.Errorf("%d pending requests are not within the limits", s.PendingAtMost)
 	case !within(s.AsksPerHour, 1, MaxAsks):
@@ -68,6 +72,15 @@ func (p *Policy) checkSettings() error {
 	case s.Devices == Devices{}: // none
 	case !within(s.Devices.For, MinDevices, MaxLength) || !within(s.Devices.Limit, 1, MaxDevices):
 		return errors.New("the settings of devices are not within the limits")
+	}
+	return nil
+}
+
+func (p *Policy) checkRoles() error {
+	for i := range p.roles {
+		if s := p.roles[i].Session; s != 0 && !within(s, MinSession, MaxSession) {
+			return fmt.Errorf("role %d has a length of sessions that is not within the limits", i)
+		}
 	}
 	return nil
 }
@@ -84,6 +97,8 @@ func (p *Policy) checkRules() error {
 			return fmt.Errorf("rule %d is set aside by an unknown rule", i)
 		case !within(r.Max, 0, MaxLength) || r.Review != nil && !within(r.Review.Within, 0, MaxLength):
 			return fmt.Errorf("rule %d has a length of time that is not within the limits", i)
+		case r.Session != 0 && !within(r.Session, MinSession, MaxSession):
+			return fmt.Errorf("rule %d has a length of sessions that is not within the limits", i)
 		}
 		for _, need := range r.Requirements {
 			// A requirement of nobody would be met by nobody's approval.

@@ -22,6 +22,7 @@ type Policy struct {
 	principals []Principal
 	rules      []Rule
 	neverRules []NeverRule
+	responders []int32
 	classes    []AccountClass
 	accounts   []Account     // ascending by their names in lower case
 	names      []accountName // of accounts, in the same order

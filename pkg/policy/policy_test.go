@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -79,21 +80,25 @@ func TestSettingsHaveDefaults(t *testing.T) {
 	for settings, want := range map[string]policy.Settings{
 		"channel: C0A": {
 			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30,
-			TicketExample: "INC-42", Devices: devices,
+			TicketExample: "INC-42", Devices: devices, CheckEvery: 5 * time.Minute,
 		},
 		"channel: C0A, pending_at_most: 50, asks_per_hour: 1000": {
 			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 50, AsksPerHour: 1000,
-			TicketExample: "INC-42", Devices: devices,
+			TicketExample: "INC-42", Devices: devices, CheckEvery: 5 * time.Minute,
 		},
 		"channel: C0A, operators: C0B, answer_within: 2h, remind_after: 30m, " +
 			"ticket: {pattern: '[A-Z]+', link: 'https://x.example.com/{ticket}'}": {
 			Channel: "C0A", Operators: "C0B", AnswerWithin: 2 * time.Hour, RemindAfter: 30 * time.Minute,
 			TicketPattern: "[A-Z]+", TicketLink: "https://x.example.com/{ticket}", TicketExample: "ABC", Devices: devices,
-			PendingAtMost: 5, AsksPerHour: 30,
+			PendingAtMost: 5, AsksPerHour: 30, CheckEvery: 5 * time.Minute,
+		},
+		"channel: C0A, responders: [everyone, U0A], check_every: 1m": {
+			Channel: "C0A", Operators: "C0A", AnswerWithin: time.Hour, PendingAtMost: 5, AsksPerHour: 30,
+			TicketExample: "INC-42", Devices: devices, CheckEvery: time.Minute, Responders: []string{"everyone", "U0A"},
 		},
 	} {
 		got := policytest.Compile(t, strings.Replace(least, "channel: C0A", settings, 1)).Settings()
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("{%s}: got %+v, want %+v", settings, got, want)
 		}
 	}

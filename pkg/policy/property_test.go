@@ -24,6 +24,7 @@ type model struct {
 	accounts []modelAccount
 	rules    []modelRule
 	never    []modelRule
+	sessions map[string]int // minutes, by role; 0: none
 }
 
 type modelAccount struct {
@@ -37,6 +38,7 @@ type modelRule struct {
 	accounts  []string // "*", a name, or "env=x"
 	roles     []string
 	max       int // minutes
+	session   int // minutes; 0: none
 	needs     []modelNeed
 	ticket    bool
 	give      []string // nil: both
@@ -77,6 +79,10 @@ func some(t *rapid.T, from []string, least int, label string) []string {
 
 func drawScene(t *rapid.T) scene {
 	s := scene{people: make(map[string]access.Person), groups: make(map[string][]string)}
+	s.sessions = make(map[string]int)
+	for _, role := range sceneRoles {
+		s.sessions[role] = drawSession(t)
+	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "accounts") {
 		a := modelAccount{id: fmt.Sprintf("%012d", i+1), name: fmt.Sprint("acc", i)}
 		a.env = rapid.SampledFrom([]string{"prod", "dev", ""}).Draw(t, "env")
@@ -106,6 +112,11 @@ func drawScene(t *rapid.T) scene {
 	s.account, s.role = a.id, rapid.SampledFrom(a.roles).Draw(t, "role")
 	s.approvals = rapid.SliceOfN(rapid.SampledFrom(scenePeople), 0, 4).Draw(t, "approvals")
 	return s
+}
+
+// drawSession draws how many minutes a session acts, often 0 for no limit.
+func drawSession(t *rapid.T) int {
+	return rapid.SampledFrom([]int{0, 0, 1, 5, 15, 16, 60}).Draw(t, "session")
 }
 
 // drawPerson draws somebody who is usually a member. The address may be unproven, that of another
@@ -144,7 +155,7 @@ func (s *scene) drawScope(t *rapid.T, name string) modelRule {
 
 func (s *scene) drawRule(t *rapid.T, name string) modelRule {
 	r := s.drawScope(t, name)
-	r.max = rapid.IntRange(5, 120).Draw(t, "max")
+	r.max, r.session = rapid.IntRange(5, 120).Draw(t, "max"), drawSession(t)
 	r.ticket = rapid.Bool().Draw(t, "ticket")
 	r.give = rapid.SampledFrom([][]string{nil, {"console"}, {"keys"}}).Draw(t, "give")
 	if slices.Equal(r.give, []string{"console"}) && !slices.ContainsFunc(r.who, isOfPeople) {
@@ -168,7 +179,11 @@ func (s *scene) drawRule(t *rapid.T, name string) modelRule {
 // text returns the model as a policy file.
 func (m model) text() string {
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {Look: {}, Change: {}, Admin: {}}\naccounts:\n")
+	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles:\n")
+	for _, role := range sceneRoles {
+		fmt.Fprintf(&b, "  %s: {about: x%s}\n", role, sessionText(m.sessions[role]))
+	}
+	b.WriteString("accounts:\n")
 	for _, a := range m.accounts {
 		tags := ""
 		if a.env != "" {
@@ -180,7 +195,7 @@ func (m model) text() string {
 		strings.Join(scenePeopleGroup, ", ") + "]}, " + machineGroups + "}\nrules:\n")
 	for _, r := range m.rules {
 		r.write(&b)
-		fmt.Fprintf(&b, ", max: %dm, approvals: ", r.max)
+		fmt.Fprintf(&b, ", max: %dm%s, approvals: ", r.max, sessionText(r.session))
 		if r.needs == nil {
 			b.WriteString("none")
 		} else {
@@ -209,6 +224,13 @@ func (m model) text() string {
 		b.WriteString("}\n")
 	}
 	return b.String()
+}
+
+func sessionText(minutes int) string {
+	if minutes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", session: %dm", minutes)
 }
 
 func (r modelRule) write(b *strings.Builder) {
@@ -440,11 +462,18 @@ func (s scene) compare(
 		t.Fatalf("nothing is unknown: got %v, want %v\n%s", binding, mayBind, s.text())
 	}
 	least, ticket, console, keys, met := 30*24*60, false, true, true, true
+	sessions := []int{60 * 24} // nothing is longer
+	if of := s.sessions[s.role]; of > 0 {
+		sessions = append(sessions, of)
+	}
 	for _, r := range s.rules {
 		if !binding[r.name] {
 			continue
 		}
 		least = min(least, r.max)
+		if r.session > 0 {
+			sessions = append(sessions, r.session)
+		}
 		ticket = ticket || r.ticket
 		console = console && (r.give == nil || slices.Contains(r.give, "console"))
 		keys = keys && (r.give == nil || slices.Contains(r.give, "keys"))
@@ -457,6 +486,9 @@ func (s scene) compare(
 	want := []any{time.Duration(least) * time.Minute, ticket, console, keys, met}
 	gives := func(kind access.Kind) bool { return slices.Contains(got.Terms.Give, kind) }
 	have := []any{got.Terms.Max, got.Ticket, gives(access.Console), gives(access.Keys), got.Terms.Met}
+	if shortest := slices.Min(sessions) % (60 * 24); got.Terms.Session != time.Duration(shortest)*time.Minute {
+		t.Fatalf("a session acts for %s, want %dm\n%s", got.Terms.Session, shortest, s.text())
+	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Fatalf("max, ticket, console, keys, met (-want +got):\n%s\n%s", diff, s.text())
 	}
@@ -536,6 +568,8 @@ func loosened(before, after policy.Answer) string {
 	switch {
 	case after.Terms.Max > before.Terms.Max:
 		return "max"
+	case before.Terms.Session > 0 && (after.Terms.Session == 0 || after.Terms.Session > before.Terms.Session):
+		return "session"
 	case before.Ticket && !after.Ticket:
 		return "ticket"
 	case after.Terms.Met && !before.Terms.Met:

@@ -12,7 +12,7 @@ import (
 )
 
 const sound = `version: 1
-settings: {channel: C0APPROVALS}
+settings: {channel: C0APPROVALS, responders: [U0LEAD1]}
 roles: {ReadOnly: {}, Admin: {}}
 accounts: [{id: "111111111111", name: prod}]
 groups: {devs: {slack: S0DEVS}}

@@ -76,6 +76,7 @@ func (c *compiler) compile(src []byte) {
 	c.linkRules()
 	c.linkNeverRules()
 	c.linkInsteadOf()
+	c.linkResponders()
 	c.warnExpiry()
 	if c.accountsFrom != nil {
 		c.problems = append(c.problems, c.accountsFrom.problems...)

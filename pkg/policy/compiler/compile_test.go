@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the messages in testdata/compil
 // soundPolicy is a policy without a problem, in one section for each key.
 var soundPolicy = []policytest.Section{
 	{Name: "version", Text: "version: 1\n"},
-	{Name: "settings", Text: "settings: {channel: C0APPROVALS}\n"},
+	{Name: "settings", Text: "settings: {channel: C0APPROVALS, responders: [U0RESPONDER]}\n"},
 	{Name: "roles", Text: "roles: {ReadOnly: {}, Operator: {}, Admin: {}}\n"},
 	{Name: "accounts", Text: `accounts:
   - {id: "111111111111", name: pay-prod, ou: /work/prod, tags: {env: prod}}

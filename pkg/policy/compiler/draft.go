@@ -14,21 +14,26 @@ import (
 type draft struct {
 	settings   policy.Settings
 	hasChannel bool // settings.channel is written, right or wrong
-	roles      []roleDraft
-	accounts   []accountDraft
-	groups     []groupDraft
-	rules      []ruleDraft
-	neverRules []ruleDraft
+	responders []*yaml.Node
+	// hasResponders: settings.responders is written, right or wrong.
+	hasResponders bool
+	roles         []roleDraft
+	accounts      []accountDraft
+	groups        []groupDraft
+	rules         []ruleDraft
+	neverRules    []ruleDraft
 
 	root *yaml.Node
 	// The following are nil if the file does not have them.
-	rolesNode, accountsNode, accountsFromNode *yaml.Node
+	settingsNode, rolesNode, accountsNode, accountsFromNode *yaml.Node
 }
 
 type settingsDraft struct {
 	policy.Settings
-	hasChannel bool
-	remindNode *yaml.Node
+	hasChannel    bool
+	remindNode    *yaml.Node
+	responders    []*yaml.Node
+	hasResponders bool
 }
 
 type ticketDraft struct {

@@ -49,6 +49,12 @@ var (
 			s.AsksPerHour = r.count(n, "asks_per_hour", "requests", policy.MaxAsks)
 		}},
 		{name: "devices", read: (*reader).devices},
+		{name: "responders", read: func(r *reader, n *yaml.Node, s *settingsDraft) {
+			s.hasResponders, s.responders = true, r.texts(n, "responders")
+		}},
+		{name: "check_every", read: func(r *reader, n *yaml.Node, s *settingsDraft) {
+			s.CheckEvery = r.lengthWithin(n, "check_every", policy.MinCheckEvery, policy.MaxCheckEvery)
+		}},
 	}
 
 	devicesKeys = []key[policy.Devices]{
@@ -73,6 +79,7 @@ var (
 			role.LandsOn = r.word(n, "lands_on", isLanding, "the path of a console page, like /iam/home")
 		}},
 		{name: "may", read: (*reader).may},
+		{name: "session", read: func(r *reader, n *yaml.Node, role *policy.Role) { role.Session = r.session(n) }},
 	}
 
 	accountKeys = []key[accountDraft]{
@@ -127,6 +134,7 @@ var (
 		{name: "max", required: true, read: func(r *reader, n *yaml.Node, d *ruleDraft) {
 			d.rule.Max = r.length(n, "max", policy.MinLength)
 		}},
+		{name: "session", read: func(r *reader, n *yaml.Node, d *ruleDraft) { d.rule.Session = r.session(n) }},
 		{name: "approvals", required: true, read: (*reader).approvals},
 		{name: "ask", read: (*reader).ask},
 		{name: "give", read: (*reader).give},

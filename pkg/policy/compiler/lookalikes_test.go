@@ -8,7 +8,7 @@ import (
 
 func TestManyLookalikesNeedFewWarnings(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0A}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: " +
+	b.WriteString("version: 1\nsettings: {channel: C0A, responders: [U0A]}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: " +
 		"[\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
 	for i := range 200 {
 		name := ""

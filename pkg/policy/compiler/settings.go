@@ -17,6 +17,7 @@ const (
 	defaultPending      = 5
 	defaultAsks         = 30
 	defaultExample      = "INC-42" // the ticket that people are shown
+	defaultCheckEvery   = 5 * time.Minute
 )
 
 func (r *reader) version(n *yaml.Node) {
@@ -28,8 +29,8 @@ func (r *reader) version(n *yaml.Node) {
 func (r *reader) settings(n *yaml.Node, d *draft) {
 	s := settingsDraft{Settings: defaultSettings()}
 	isMap := object(r, n, "settings", settingsKeys, &s)
-	// If settings is not a map, then that is the mistake, and not the missing channel.
-	d.hasChannel = s.hasChannel || !isMap
+	// If settings is not a map, then that is the mistake, and not what is missing in it.
+	d.hasChannel, d.hasResponders = s.hasChannel || !isMap, s.hasResponders || !isMap
 	if s.AnswerWithin > 0 && s.RemindAfter >= s.AnswerWithin {
 		r.warnf(s.remindNode, "remind_after is not shorter than answer_within, so nobody is ever reminded; "+
 			"write less than %s", access.FormatLength(s.AnswerWithin))
@@ -37,13 +38,13 @@ func (r *reader) settings(n *yaml.Node, d *draft) {
 	if s.Operators == "" {
 		s.Operators = s.Channel
 	}
-	d.settings = s.Settings
+	d.settings, d.responders, d.settingsNode = s.Settings, s.responders, n
 }
 
 func defaultSettings() policy.Settings {
 	return policy.Settings{
 		AnswerWithin: defaultAnswerWithin, PendingAtMost: defaultPending, AsksPerHour: defaultAsks,
-		TicketExample: defaultExample, Devices: defaultDevices(),
+		TicketExample: defaultExample, Devices: defaultDevices(), CheckEvery: defaultCheckEvery,
 	}
 }
 

@@ -115,6 +115,16 @@ func (r *reader) prose(n *yaml.Node, what string) string {
 
 // length reads a length of time from least to policy.MaxLength, 0 if it is not one.
 func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Duration {
+	return r.lengthWithin(n, what, least, policy.MaxLength)
+}
+
+// session reads how long one session may act.
+func (r *reader) session(n *yaml.Node) time.Duration {
+	return r.lengthWithin(n, "session", policy.MinSession, policy.MaxSession)
+}
+
+// lengthWithin reads a length of time within limits, 0 if it is not one.
+func (r *reader) lengthWithin(n *yaml.Node, what string, least, most time.Duration) time.Duration {
 	n = resolve(n)
 	d, err := policy.ParseFileLength(n.Value)
 	switch {
@@ -122,8 +132,8 @@ func (r *reader) length(n *yaml.Node, what string, least time.Duration) time.Dur
 		r.errorf(n, "%s is %s, which is not a length of time; write it like 30m, 4h, 1h30m or 2d", what, kind(n))
 	case d < least:
 		r.errorf(n, "%s is %s; write %s or more", what, access.FormatLength(d), access.FormatLength(least))
-	case d > policy.MaxLength:
-		r.errorf(n, "%s is %s; write %s or less", what, access.FormatLength(d), access.FormatLength(policy.MaxLength))
+	case d > most:
+		r.errorf(n, "%s is %s; write %s or less", what, access.FormatLength(d), access.FormatLength(most))
 	default:
 		return d
 	}

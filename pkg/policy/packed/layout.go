@@ -22,6 +22,7 @@ func (l *layout) whole() {
 	l.indexes(&p.PrincipalsByGroup)
 	list(l.coder, &p.Rules, nil, l.rule)
 	list(l.coder, &p.NeverRules, nil, l.neverRule)
+	l.indexes(&p.Responders)
 	list(l.coder, &p.Classes, nil, l.class)
 	list(l.coder, &p.Accounts, nil, l.account)
 	l.indexes(&p.AccountsByID)
@@ -39,6 +40,8 @@ func (l *layout) settings(s *policy.Settings) {
 	number(l.coder, &s.AsksPerHour, math.MaxInt32)
 	l.length(&s.Devices.For)
 	number(l.coder, &s.Devices.Limit, math.MaxInt32)
+	l.texts(&s.Responders)
+	l.length(&s.CheckEvery)
 }
 
 func (l *layout) role(r *policy.Role) {
@@ -48,6 +51,7 @@ func (l *layout) role(r *policy.Role) {
 	l.text(&r.LandsOn)
 	l.flag(&r.AssumeRoles)
 	l.flag(&r.MakeIdentities)
+	l.length(&r.Session)
 }
 
 func (l *layout) principal(x *policy.Principal) {
@@ -88,6 +92,7 @@ func (l *layout) rule(r *policy.Rule) {
 	l.texts(&r.Channels)
 	l.indexes(&r.SetAsideBy)
 	l.date(&r.Expires)
+	l.length(&r.Session)
 }
 
 func (l *layout) requirement(r *policy.Requirement) {

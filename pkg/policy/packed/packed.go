@@ -21,7 +21,7 @@ import (
 // IEEE, little endian) of everything after it. layout.go says what comes then.
 const (
 	magic      = "aws-access policy\x00"
-	formNumber = 4 // raise it when the layout changes, or what a value means
+	formNumber = 5 // raise it when the layout changes, or what a value means
 
 	formAt = len(magic)
 	sumAt  = formAt + 1

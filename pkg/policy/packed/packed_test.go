@@ -57,7 +57,7 @@ func TestSameSourceHasSamePackedForm(t *testing.T) {
 // A program must not misread the form of another version. If this test fails because the layout has
 // changed, raise formNumber, and write both new values here.
 func TestFormKeepsItsNumber(t *testing.T) {
-	const number, want = 4, "977aa7c38a84"
+	const number, want = 5, "8aaf3cabba5e"
 	got := policytest.Compile(t, policytest.Everything(3)).Digest()
 	if packed.FormNumber != number || got != want {
 		t.Errorf("form %d: got %s, want %s of form %d", packed.FormNumber, got, want, number)
@@ -259,6 +259,13 @@ var impossible = map[string]func(*policy.Definition){
 	"too many pending requests":   func(d *policy.Definition) { d.Settings.PendingAtMost = policy.MaxPending + 1 },
 	"no request per hour allowed": func(d *policy.Definition) { d.Settings.AsksPerHour = 0 },
 	"too many requests per hour":  func(d *policy.Definition) { d.Settings.AsksPerHour = policy.MaxAsks + 1 },
+	"an unknown responder":        func(d *policy.Definition) { d.Responders[0] = int32(len(d.Principals)) },
+	"a responder without a name":  func(d *policy.Definition) { d.Settings.Responders = d.Settings.Responders[1:] },
+	"a name without a responder":  func(d *policy.Definition) { d.Responders = nil },
+	"no time between checks":      func(d *policy.Definition) { d.Settings.CheckEvery = 0 },
+	"a day between checks":        func(d *policy.Definition) { d.Settings.CheckEvery = day },
+	"sessions of a rule too long": func(d *policy.Definition) { d.Rules[0].Session = policy.MaxSession + time.Minute },
+	"sessions of a role too long": func(d *policy.Definition) { d.Roles[0].Session = policy.MaxSession + time.Minute },
 	"an example that is no ticket": func(d *policy.Definition) {
 		d.Settings.TicketPattern, d.Settings.TicketExample = "[0-9]", "A"
 	},

@@ -121,7 +121,7 @@ func EveryAnswer(p *policy.Policy, q policy.Question) (all []any) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(q.Directory.People)) {
 		by := q.Directory.People[id]
-		all = append(all, p.CheckApprover(q, by), p.CheckRevoker(q, by))
+		all = append(all, p.CheckApprover(q, by), p.CheckRevoker(q, by), p.CheckResponder(by, q.Directory, q.At))
 	}
 	for _, a := range Accounts(p) {
 		for _, text := range []string{a.ID, a.Name, a.Name + "x"} {
@@ -129,7 +129,7 @@ func EveryAnswer(p *policy.Policy, q policy.Question) (all []any) {
 			all = append(all, found, refusal)
 		}
 	}
-	return append(all, p.Settings(), p.String())
+	return append(all, p.Settings(), p.HasResponders(), p.String())
 }
 
 // Everything returns a policy file that uses everything a policy can say, and has a number of roles
@@ -152,6 +152,8 @@ settings:
   pending_at_most: 7
   asks_per_hour: 70
   devices: {for: 7d, most: 3}
+  responders: [a, on-call, U0FOUR, six@example.com]
+  check_every: 30m
   ticket: {pattern: '[A-ZÄ]+-[0-9]+', link: 'https://x.example.com/{ticket}'}
 accounts:
   - id: "111111111111"
@@ -184,6 +186,7 @@ rules:
     accounts: ["*"]
     roles: [Full]
     max: 30d
+    session: 1h
     approvals: [{from: [U0FOUR, a], need: 1}, {from: [b, people], need: 20}]
     ask: [ticket]
     give: [keys]
@@ -204,7 +207,7 @@ never:
   - {name: y, who: [six@example.com], accounts: [{team: ä}], roles: [Full], say: "Not\nhere.", expires: 2027-01-01}
   - {name: z, who: [people], accounts: ["dev ü"], roles: [Role1]}
 roles:
-  Full: {about: a, path: /team/x/, lands_on: /iam/home, may: [assume_roles, make_identities]}
+  Full: {about: a, path: /team/x/, lands_on: /iam/home, may: [assume_roles, make_identities], session: 1m}
 `
 
 // The size of the largest policies that are measured.
@@ -220,7 +223,8 @@ func Large(accounts, rules int) (string, access.Directory) {
 	teams := max(1, (rules-20)/2)
 	var b strings.Builder
 	b.WriteString("version: 1\n")
-	b.WriteString("settings: {channel: C0APPROVALS, operators: C0OPS, ticket: {pattern: '[A-Z]+-[0-9]+'}}\n")
+	b.WriteString("settings: {channel: C0APPROVALS, operators: C0OPS, ticket: {pattern: '[A-Z]+-[0-9]+'}, " +
+		"responders: [security]}\n")
 	b.WriteString("roles: {ReadOnly: {}, Operator: {}, Deployer: {}, Support: {}, Billing: {}, Admin: {}}\n")
 	b.WriteString("accounts:\n")
 	for i := range accounts {
