@@ -80,6 +80,9 @@ func (h Cut) Handle(ctx context.Context, payload json.RawMessage) error {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
+			if len(hints) > 1 && h.isDone(ctx, k) {
+				return
+			}
 			if err := h.cutUntilDone(ctx, k, hint); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -119,6 +122,14 @@ func cutOrders(payload []byte) (map[access.CutKey]string, error) {
 		return nil, errUnknownCut
 	}
 	return hints, nil
+}
+
+// isDone reports whether a list is not due: an earlier batch of the same incident has done all of
+// it. A single order does not ask, because that would be one call more before the deny.
+func (h Cut) isDone(ctx context.Context, k access.CutKey) bool {
+	l, err := h.Store.CutList(ctx, k)
+	due, ok := l.Due()
+	return err == nil && ok && h.Now().Before(due)
 }
 
 // cutUntilDone cuts until the policy was read back, or there is no time for another try.

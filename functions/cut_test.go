@@ -262,3 +262,55 @@ func (w *cutWorld) isToldOf(t *testing.T, n int, want string) {
 		t.Errorf("the events of grant %d say %q, want %q", n, got, want)
 	}
 }
+
+// A thousand grants of one role are revoked one after the other while two invocations of the
+// function run at a time. The policies of the role never exceed their limit, the step to the whole
+// role is taken with an alarm before, and in the end no session has no deny.
+func TestAThousandCutsOfOneRoleAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("revokes a thousand grants")
+	}
+	w := newCutWorld(t)
+	const grants = 1000
+	for n := range grants {
+		w.grantIn(cutMember, n)
+		order := w.orders(n)
+		k := access.Credentials{AccessKeyID: "ASIAEXAMPLE", Expires: w.clock().Add(time.Hour)}
+		if n%100 == 0 {
+			k = w.assumes(n)
+		}
+		w.issues(n, order, k)
+	}
+	_, w.fed = w.store.Records(0, 1<<30)
+	var all sync.WaitGroup
+	for half := range 2 {
+		all.Go(func() {
+			for n := half; n < grants; n += 2 {
+				w.revokes(n)
+				if n%100 < 2 {
+					_ = w.handle([]byte(`{"cut":[{"account":"111111111111","role":"Admin"}]}`))
+				}
+			}
+		})
+	}
+	all.Wait()
+	w.ticks(3)
+	working := 0
+	for n := 0; n < grants; n += 100 {
+		working += w.works(n)
+	}
+	l, warned, whole := w.list(), w.logged("a role has little room for denies"), w.logged("a whole role was cut")
+	if working > 0 || len(l.Names) != grants || l.Whole.IsZero() || warned == 0 || whole == 0 || len(w.policy()) > 10240 {
+		t.Errorf("%d sessions work, the list has %d names and %s, %d warnings, %d alarms, a policy of %d characters",
+			working, len(l.Names), l.Whole, warned, whole, len(w.policy()))
+	}
+	done := grants - w.ending()
+	if done < 250 || done > 330 { // the others have no name in the policy
+		t.Errorf("%d cuts are done", done)
+	}
+	w.pass(75 * time.Minute)
+	w.ticks(2)
+	if l := w.list(); w.ending() != 0 || len(l.Names) != 0 || w.policy() != "" {
+		t.Errorf("in the end %d cuts are not done, %d names are left and the policy is %s", w.ending(), len(l.Names), w.policy())
+	}
+}
