@@ -67,8 +67,9 @@ func vendPermissions(partition string) string {
 }
 
 // DefaultPermissions returns the policies of a role in the sandbox by the role's
-// name. Admin may do everything, Operator may read and operate things, any other
-// role may read.
+// name. Admin may do everything, Operator may read and operate things, Deploy and
+// any other role may read. As in infra/member, all of them but ReadOnly may narrow
+// their credentials.
 func DefaultPermissions(name string) []string {
 	read := allows("*",
 		"s3:Get*", "s3:List*", "iam:Get*", "iam:List*", "ec2:Describe*", "ec2:Get*", "ecs:Describe*", "ecs:List*",
@@ -82,7 +83,10 @@ func DefaultPermissions(name string) []string {
 		return []string{document(read, allows("*",
 			"s3:PutObject", "s3:DeleteObject",
 			"ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ecs:UpdateService", "ecs:StopTask",
-			"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "autoscaling:*", "ssm:StartSession"))}
+			"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "autoscaling:*", "ssm:StartSession",
+			"sts:GetScopedCredentials"))}
+	case "Deploy":
+		return []string{document(read, allows("*", "sts:GetScopedCredentials"))}
 	}
 	return []string{document(read)}
 }
