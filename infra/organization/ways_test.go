@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -230,6 +231,62 @@ func (w way) evaluate(t *testing.T, policy awsfake.Document, by, action string) 
 
 // The table names exactly the policies that deny an action. Operator, and roles that
 // Admin made, are denied what Admin's boundary denies.
+// cfn-lint does not check policies with an action that it does not know.
+func TestMemberPoliciesNameActionsThatExist(t *testing.T) {
+	known := []string{"sts:getscopedcredentials"} // announced on 2026-11-19: docs/facts.md#a8
+	for _, a := range readActions(t) {
+		known = append(known, strings.ToLower(a.service+":"+a.name))
+	}
+	checked := 0
+	for file, ids := range map[string][]string{
+		"../member/roles.yaml":  {"OperatorPolicy", "RevokerPolicy", "NoSecretsPolicy"},
+		"../member/deploy.yaml": {"DeployPolicy", "DeployOwnBoundary"},
+	} {
+		for _, pattern := range actionsOf(t, file, ids) {
+			checked++
+			exists := func(action string) bool {
+				matched, err := path.Match(strings.ToLower(pattern), action)
+				return matched && err == nil
+			}
+			if !slices.ContainsFunc(known, exists) {
+				t.Errorf("%s names %s, and there is no such action", file, pattern)
+			}
+		}
+	}
+	if checked < 60 {
+		t.Errorf("found %d actions: are the policies read correctly?", checked)
+	}
+}
+
+// actionsOf returns the actions of the statements of managed policies.
+func actionsOf(t *testing.T, file string, ids []string) (all []string) {
+	t.Helper()
+	template, err := cfntest.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := template.Render(cfntest.Place{Partition: "aws", Account: account, Region: "eu-west-1"},
+		map[string]string{"BastionAccountId": bastion, "ExternalId": strings.Repeat("x", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		for _, s := range made[id].Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			for _, list := range []string{"Action", "NotAction"} {
+				switch of := s.(map[string]any)[list].(type) {
+				case string:
+					all = append(all, of)
+				case []any:
+					for _, action := range of {
+						all = append(all, fmt.Sprint(action))
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
 func TestTableOfWaysInMatchesThePolicies(t *testing.T) {
 	ways, _, _ := readTable(t)
 	texts, parsed := layers(t), map[string]awsfake.Document{}
