@@ -40,10 +40,10 @@ func (w *world) member(account string) {
 	w.must(made.Wait(w.t.Context(), &cloudformation.DescribeStacksInput{StackName: name}, time.Minute))
 }
 
-// emulatorTemplate returns the template of the target roles with two conditions of the
-// trust changed in all statements. For the emulator, aws:PrincipalArn is the ARN of the
-// session and not of the role, and sts:SourceIdentity is unknown. infra/proof checks the
-// original trust.
+// emulatorTemplate returns the template of the target roles and the revoker with conditions
+// changed that the emulator cannot evaluate. For it, aws:PrincipalArn is the ARN of the session
+// and not of the role, sts:SourceIdentity is unknown, and so is the boundary of the role that the
+// revoker writes to. infra/proof checks the original.
 func (w *world) emulatorTemplate() string {
 	w.t.Helper()
 	template, err := os.ReadFile("../member/roles.yaml")
@@ -59,7 +59,20 @@ func (w *world) emulatorTemplate() string {
 				`"arn:${AWS::Partition}:sts::${BastionAccountId}:assumed-role/aws-access-vend/*"}`,
 			9,
 		},
+		{
+			`ArnEquals: {aws:PrincipalArn: !Sub "arn:${AWS::Partition}:iam::${BastionAccountId}:role/aws-access-cut"}`,
+			`ArnLike: {aws:PrincipalArn: !Sub ` +
+				`"arn:${AWS::Partition}:sts::${BastionAccountId}:assumed-role/aws-access-cut/*"}`,
+			2,
+		},
 		{`sts:SourceIdentity: "?*", `, ``, 3},
+		{"                sts:SourceIdentity: aws-access-cut\n", ``, 1},
+		{`              ArnLike:
+                iam:PermissionsBoundary:
+`, `              ArnLike:
+                aws:PrincipalArn:
+                  - "*"
+`, 1},
 	} {
 		if n := strings.Count(changed, c.from); n != c.times {
 			w.t.Fatalf("infra/member/roles.yaml has %q %d times, want %d: its trust has changed", c.from, n, c.times)

@@ -96,6 +96,9 @@ func (w *world) allPermissions() []permission {
 	// These roles trust the whole bastion account, so that only the policies of the functions decide.
 	lax := w.trustingRole(production, "/aws-access/", "Lax")
 	otherPath := w.trustingRole(production, "/", "Elsewhere")
+	revoker := "arn:aws:iam::" + production + ":role/aws-access-revoker/aws-access-revoker"
+	otherRevoker := w.trustingRole(production, "/aws-access-revoker/", "Revoker")
+	ownRevoker := w.trustingRole(bastion, "/aws-access-revoker/", "aws-access-revoker")
 	inBastion := w.trustingRole(bastion, "/aws-access/", "Own")
 	return []permission{
 		{"assume a target role with all parameters", w.assume(readOnly, w.external), "VendFunction"},
@@ -104,10 +107,15 @@ func (w *world) allPermissions() []permission {
 		{"assume a role on another path", w.assume(otherPath, w.external), ""},
 		{"assume a role in the bastion account", w.assume(inBastion, w.external), ""},
 		{"assume vend's role", w.assume(w.outputs["VendRoleArn"], w.external), ""},
+		{"assume cut's role", w.assumeRevoker(w.outputs["CutRoleArn"], w.external), ""},
+		{"assume the revoker", w.assumeRevoker(revoker, w.external), "CutFunction"},
+		{"assume it with another external id", w.assumeRevoker(revoker, "some-other-external-id-of-32-chars"), ""},
+		{"assume another role beside the revoker", w.assumeRevoker(otherRevoker, w.external), ""},
+		{"assume a revoker in the bastion account", w.assumeRevoker(ownRevoker, w.external), ""},
 		{"read the bot token", w.reads("/jit-access/slack/bot-token"),
-			strings.Replace(strings.Join(functions, " "), "ApiFunction", "", 1)},
+			strings.NewReplacer("ApiFunction", "", "CutFunction", "").Replace(strings.Join(functions, " "))},
 		{"read the signing secret", w.reads("/jit-access/slack/signing-secret"), "SlackFunction"},
-		{"read the external id", w.reads("/jit-access/external-id"), "VendFunction"},
+		{"read the external id", w.reads("/jit-access/external-id"), "VendFunction CutFunction"},
 		{"read the answer key", w.reads("/jit-access/answer-key"), "VendFunction"},
 		{"read the address of the command line", w.reads("/jit-access/url"), "VendFunction"},
 		{"read a device", w.readsDevice, "ApiFunction VendFunction"},
@@ -115,6 +123,7 @@ func (w *world) allPermissions() []permission {
 		{"invoke vend", w.invokes("VendFunction"), "SlackFunction ApiFunction"},
 		{"invoke api", w.invokes("ApiFunction"), ""},
 		{"invoke tick", w.invokes("TickFunction"), ""},
+		{"invoke cut", w.invokes("CutFunction"), "TickFunction"},
 		{"read the whole table", w.scans, ""},
 	}
 }
@@ -150,6 +159,17 @@ func (w *world) assume(role, external string) func(keys) error {
 			RoleArn: &role, RoleSessionName: aws.String("aws-access-01PROBE"),
 			ExternalId: &external, SourceIdentity: aws.String("probe@example.com"),
 			Tags: []ststypes.Tag{{Key: aws.String("GrantId"), Value: aws.String("01PROBE")}},
+		})
+		return err
+	}
+}
+
+// assumeRevoker assumes a role as cut does: without tags.
+func (w *world) assumeRevoker(role, external string) func(keys) error {
+	return func(k keys) error {
+		_, err := w.sts(k).AssumeRole(w.t.Context(), &sts.AssumeRoleInput{
+			RoleArn: &role, RoleSessionName: aws.String("aws-access-cut-probe"),
+			ExternalId: &external, SourceIdentity: aws.String("aws-access-cut"),
 		})
 		return err
 	}
@@ -227,6 +247,7 @@ func (w *world) endpoints() {
 		&lambda.GetFunctionUrlConfigInput{FunctionName: &vend})
 	w.wants("the URL of vend", err, "ResourceNotFoundException")
 	w.checkNoResourcePolicy(vend)
+	w.checkNoResourcePolicy(w.physical("CutFunction"))
 	statements := w.resourcePolicy(w.physical("SlackFunction"))
 	if len(statements) != 2 || !strings.Contains(fmt.Sprint(statements), "apigateway.amazonaws.com") {
 		w.t.Errorf("the policy of slack is %v, want only the API", statements)

@@ -24,7 +24,7 @@ import (
 )
 
 // logGroups are the logical ids of the stack's log groups.
-var logGroups = []string{"SlackLog", "ApiLog", "VendLog", "NotifyLog", "TickLog", "AccessLog"}
+var logGroups = []string{"SlackLog", "ApiLog", "VendLog", "CutLog", "NotifyLog", "TickLog", "AccessLog"}
 
 // minute waits until the schedule of the template calls tick. The earlier steps invoked
 // tick themselves.

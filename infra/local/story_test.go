@@ -51,10 +51,25 @@ func (w *world) story() {
 	w.click("U0DEV1", "I'm done", "@U0DEV1")
 	w.told("C0APPROVALS", "AWS access given back")
 	w.told("@U0DEV1", "You gave back")
+	w.isCut("keys of a reader who gave them back", k)
 	w.clickOld("U0DEV1", "Get temporary keys")
 	w.told("@U0DEV1", "This access was given back by dev1")
 	if n := len(w.keyMessages("U0DEV1")); n != 1 {
 		w.t.Errorf("dev1 got keys %d times, want once", n)
+	}
+}
+
+// isCut waits until the keys of a session are denied what they were allowed. The keys of another
+// grant, if any are given, must still work.
+func (w *world) isCut(what string, k keys, others ...keys) {
+	w.t.Helper()
+	w.eventually(what+" are cut", func() bool {
+		_, err := w.s3(k).ListBuckets(w.t.Context(), nil)
+		return code(err) == "AccessDenied"
+	})
+	for _, other := range others {
+		_, err := w.s3(other).ListBuckets(w.t.Context(), nil)
+		w.wants("a session of another grant of the same role", err, "")
 	}
 }
 

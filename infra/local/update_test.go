@@ -147,11 +147,11 @@ func (w *world) items() int {
 }
 
 // runsSecondVersion checks that an instance of a function has the program and the policy
-// of the second version. Only api has no policy.
+// of the second version. Only api and cut have no policy.
 func (w *world) runsSecondVersion(function string) {
 	w.t.Helper()
 	files := []string{"bootstrap", "policy.compiled"}
-	if function == "ApiFunction" {
+	if function == "ApiFunction" || function == "CutFunction" {
 		files = files[:1]
 	}
 	for _, file := range files {
