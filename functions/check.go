@@ -41,7 +41,7 @@ const (
 
 // Sizes of a check.
 const (
-	// MaxRoles is how many roles one check tries. At five calls for each and 50
+	// MaxRoles is how many roles one check tries. At six calls for each and 50
 	// calls a second, most of vend's 30 s are left for retries if STS throttles.
 	MaxRoles = 40
 	// PageOfTargets is how many targets one answer lists: about 100 KB.
@@ -82,6 +82,9 @@ type StackAnswer struct {
 	Builds []BuildAnswer `json:"builds,omitempty"` // those of the tick that have run with this table, oldest first
 
 	Calls *CallsAnswer `json:"calls,omitempty"`
+
+	Freeze   string    `json:"freeze"` // ok, on, or unreadable
+	FrozenAt time.Time `json:"frozen_at,omitzero"`
 }
 
 // BuildAnswer is a build that has run with the table.
@@ -128,10 +131,23 @@ type RolesAnswer struct {
 	CheckRole
 	Codes []string `json:"codes"`
 	Token int      `json:"token,omitempty"` // how full the session token was, in per cent
+	// NotExact says that STS does not narrow sessions of the role.
+	NotExact bool       `json:"not_exact,omitempty"`
+	Cut      *CutAnswer `json:"cut,omitempty"` // set while sessions of the role are to be cut, and are not
+}
+
+// CutAnswer is the state of the cut list of a role.
+type CutAnswer struct {
+	Code   string    `json:"code"` // cutting, whole_role, late, unreadable, or a code of pkg/cut
+	Grants int       `json:"grants,omitempty"`
+	Since  time.Time `json:"since,omitzero"` // of the failures
+	Tries  int       `json:"tries,omitempty"`
 }
 
 type checkStore interface {
 	buildReader
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	Freeze(ctx context.Context) (access.Freeze, error)
 	Device(ctx context.Context, id string) (access.Device, error)
 	Directory(ctx context.Context) (access.Directory, error)
 }
@@ -218,7 +234,8 @@ func (h Checks) roles(ctx context.Context, asked []CheckRole) (answers []RolesAn
 	}
 	for i, trial := range h.Roles.Try(ctx, targets) {
 		codes := trial.Codes
-		answers[i].Codes, answers[i].Token = codes, trial.Token
+		answers[i].Codes, answers[i].Token, answers[i].NotExact = codes, trial.Token, trial.NotExact
+		answers[i].Cut = h.cut(ctx, access.CutKey{Account: targets[i].Account, Role: targets[i].Role})
 		if len(codes) != 1 || codes[0] != CheckOK {
 			h.Log.InfoContext(ctx, "a check found a problem", "account", targets[i].Account, "role", targets[i].Role,
 				"codes", codes)

@@ -36,6 +36,7 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 		}
 	}
 	out.Builds = h.builds(ctx)
+	out.Freeze, out.FrozenAt = h.frozen(ctx)
 	return out
 }
 

@@ -156,8 +156,11 @@ func TestAnswersToChecksHoldOnlyCodes(t *testing.T) {
 		Roles: []CheckRole{{Account: "222222222222", Role: "Admin"}, {Account: "111111111111", Role: "ReadOnly"}},
 	})
 	want := []RolesAnswer{
-		{CheckRole{"222222222222", "payments-dev", "Admin"}, []string{"open_without_tags", "open_without_external_id"}, 0},
-		{CheckRole{"111111111111", "payments-prod", "ReadOnly"}, []string{CheckOK}, 40},
+		{
+			CheckRole: CheckRole{"222222222222", "payments-dev", "Admin"},
+			Codes:     []string{"open_without_tags", "open_without_external_id"},
+		},
+		{CheckRole: CheckRole{"111111111111", "payments-prod", "ReadOnly"}, Codes: []string{CheckOK}, Token: 40},
 	}
 	if diff := cmp.Diff(want, roles.Roles); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)

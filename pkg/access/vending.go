@@ -152,4 +152,7 @@ type Trial struct {
 	// Token is the size of the session token, with session policy and tags, in per cent
 	// of the 4,096 bytes that STS allows; 0 if there is no session.
 	Token int
+	// NotExact says that STS does not narrow a session of the role, so its credentials may
+	// outlive the end of the grant. It is false if that was not tried.
+	NotExact bool
 }

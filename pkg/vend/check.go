@@ -17,8 +17,8 @@ import (
 )
 
 // Trials finds out whether target roles can be assumed as the product assumes them, and whether their trust refuses
-// calls with less. The session policy of every session that it starts denies everything, and the credentials are
-// dropped at once: only codes are returned.
+// calls with less, and whether their sessions can be narrowed. The session policy of every session that it starts denies
+// everything but to narrow it, and the credentials are dropped at once: only codes are returned.
 type Trials struct {
 	Assumer
 	Now func() time.Time
@@ -40,6 +40,9 @@ const (
 	RegionDisabled        = "region_disabled"              // STS of this region, in the target's account
 	ExternalIDUnreadable  = "no_external_id"               // the product cannot read its own secret
 	Invalid               = "invalid"                      // AWS will never accept this call
+
+	// NotExact is not a code of a trial, but that of Trial.NotExact in what doctor says.
+	NotExact = "not_exact"
 
 	// Nothing was found out about the role.
 	Throttled   = "throttled"
@@ -75,7 +78,7 @@ func (t Trials) Try(ctx context.Context, targets []access.Target) []access.Trial
 	for range min(concurrency, len(targets)) {
 		all.Go(func() {
 			for i := range next {
-				trials[i].Codes, trials[i].Token = t.try(ctx, p, targets[i])
+				trials[i] = t.try(ctx, p, targets[i])
 			}
 		})
 	}
@@ -100,23 +103,34 @@ var weakerCalls = [...]struct {
 
 // try makes the whole call, and if that works the weaker ones. If the whole call is refused, the weaker ones would be
 // refused for the same reason, and would say nothing.
-func (t Trials) try(ctx context.Context, p *pacer, target access.Target) (codes []string, token int) {
+func (t Trials) try(ctx context.Context, p *pacer, target access.Target) (trial access.Trial) {
 	in, err := t.input(target)
 	if err != nil {
-		return []string{Invalid}, 0
+		return access.Trial{Codes: []string{Invalid}}
 	}
+	var session access.Credentials
 	// assume leaves the external id in the input, and the weaker calls use it too.
 	result := t.callUntilJudged(ctx, p, func(ctx context.Context) error {
 		out, err := t.assume(ctx, in)
 		if err == nil {
-			token = int(aws.ToInt32(out.SessionTokenUtilization))
+			trial.Token = int(aws.ToInt32(out.SessionTokenUtilization))
+			session, err = credentials(out)
 		}
 		return err
 	})
-	if result != granted {
-		return []string{result}, token
+	if result == granted {
+		trial.NotExact, result = t.narrows(ctx, p, session)
 	}
-	var accepted []string
+	if result != granted {
+		trial.Codes = []string{result}
+		return trial
+	}
+	trial.Codes = t.weaker(ctx, p, in)
+	return trial
+}
+
+// weaker makes the weaker calls, and returns a code for each one that the role accepts, or OK.
+func (t Trials) weaker(ctx context.Context, p *pacer, in *sts.AssumeRoleInput) (accepted []string) {
 	for _, weaker := range weakerCalls {
 		changed := *in
 		weaker.weaken(&changed)
@@ -129,14 +143,34 @@ func (t Trials) try(ctx context.Context, p *pacer, target access.Target) (codes 
 			accepted = append(accepted, weaker.code)
 		case Refused, RefusedTags, RefusedIdentity:
 		default:
-			return append(accepted, result), token
+			return append(accepted, result)
 		}
 	}
 	if accepted == nil {
-		return []string{OK}, token
+		return []string{OK}
 	}
-	return accepted, token
+	return accepted
 }
+
+// narrows finds out whether STS narrows a session, as the product does for one that would live past its end. The new
+// credentials are dropped. result is granted if STS gave an answer.
+func (t Trials) narrows(ctx context.Context, p *pacer, session access.Credentials) (not bool, result string) {
+	if t.Exact == access.ExactOff {
+		return false, granted
+	}
+	result = t.callUntilJudged(ctx, p, func(ctx context.Context) error {
+		issued := session.Expires.Add(-minSession)
+		_, err := t.narrow(ctx, session, issued.Add(trialLength), issued)
+		if refused := (*callError)(nil); errors.As(err, &refused) && refused.answered() {
+			not, err = true, nil
+		}
+		return err
+	})
+	return not, result
+}
+
+// trialLength is to what the session of a trial is narrowed. It is less than STS starts.
+const trialLength = 10 * time.Minute
 
 // doctorName is the person and the beginning of the session name of trials, which have no grant.
 const doctorName = "aws-access-doctor"
@@ -156,8 +190,8 @@ func (t Trials) input(target access.Target) (*sts.AssumeRoleInput, error) {
 	return in, err
 }
 
-// denyAllPolicy is the session policy of v with Deny in place of its Allow. It is as long as a real one, so that the
-// session token of the trial is as full as that of a real session.
+// denyAllPolicy is the session policy of v with Deny in place of its Allow, except that the session can be narrowed. It
+// is as long as a real one, so that the session token of the trial is as full as that of a real session.
 func denyAllPolicy(v access.Vending) (*string, error) {
 	role, err := roleARN(v.Target)
 	if err != nil {
@@ -167,6 +201,11 @@ func denyAllPolicy(v access.Vending) (*string, error) {
 	for i := range all {
 		all[i].Effect = "Deny"
 	}
+	narrowing := []string{getScopedCredentials}
+	all[0].Action, all[0].NotAction = nil, narrowing
+	all[1] = statement{Effect: "Allow", Action: narrowing, Resource: everything, Condition: map[string]map[string]string{
+		"DateLessThan": {"aws:CurrentTime": formatEnd(v.DeniedFrom())},
+	}}
 	text, err := json.Marshal(policy{Version: "2012-10-17", Statement: all})
 	return aws.String(string(text)), err
 }

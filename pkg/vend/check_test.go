@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,7 +121,7 @@ func TestASessionOfATrialIsDeniedEverything(t *testing.T) {
 	if !cmp.Equal(got, [][]string{{OK}}) {
 		t.Fatalf("codes %v, want %s", got, OK)
 	}
-	sessions := c.Sessions()
+	sessions := slices.DeleteFunc(c.Sessions(), func(s awsfake.Session) bool { return s.NarrowedFrom != "" })
 	if len(sessions) != 1 {
 		t.Fatalf("%d sessions, want one", len(sessions))
 	}
@@ -139,9 +140,40 @@ func TestASessionOfATrialIsDeniedEverything(t *testing.T) {
 	if !strings.HasPrefix(s.SessionName, "aws-access-doctor-") || len(s.SessionName) < 30 {
 		t.Errorf("the session is called %q", s.SessionName)
 	}
-	if strings.Contains(s.Policy, `"Allow"`) || !strings.Contains(s.Policy,
-		`{"Effect":"Deny","Action":["*"],"Resource":["*"]}`) {
+	if strings.Count(s.Policy, `"Allow"`) != 1 || !strings.Contains(s.Policy,
+		`{"Effect":"Deny","NotAction":["sts:GetScopedCredentials"],"Resource":["*"]},`+
+			`{"Effect":"Allow","Action":["sts:GetScopedCredentials"],"Resource":["*"],`) {
 		t.Errorf("the session policy is %s", s.Policy)
+	}
+}
+
+func TestATrialSaysWhetherSessionsOfTheRoleEndExactly(t *testing.T) {
+	for name, c := range map[string]struct {
+		how   string
+		exact access.ExactExpiry
+		not   bool
+		codes []string
+	}{
+		"narrowed":              {"", access.ExactPreferred, false, []string{OK}},
+		"refused":               {awsfake.FaultCode + "AccessDenied", access.ExactPreferred, true, []string{OK}},
+		"an unknown action":     {awsfake.FaultCode + "InvalidAction", access.ExactRequired, true, []string{OK}},
+		"switched off":          {awsfake.FaultCode + "AccessDenied", access.ExactOff, false, []string{OK}},
+		"throttled":             {awsfake.FaultThrottled, access.ExactPreferred, false, []string{Throttled}},
+		"the answer is lost":    {awsfake.FaultDropped, access.ExactPreferred, false, []string{Unavailable}},
+		"an error of AWS (5xx)": {awsfake.FaultError, access.ExactPreferred, false, []string{Unavailable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cloud := newCloud(t)
+			if c.how != "" {
+				cloud.fault = faultIn(getScopedCredentials, c.how)
+			}
+			trials := cloud.trials()
+			trials.Exact = c.exact
+			got := trials.Try(t.Context(), []access.Target{target("Admin")})[0]
+			if got.NotExact != c.not || !cmp.Equal(got.Codes, c.codes) {
+				t.Errorf("got %+v, want %v and not exact: %v", got, c.codes, c.not)
+			}
+		})
 	}
 }
 
@@ -159,9 +191,15 @@ func TestTheKeysOfATrialCanDoNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.s3(k).ListBuckets(t.Context(), &s3.ListBucketsInput{})
-	if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
-		t.Errorf("list buckets: got %v, want AccessDenied", err)
+	narrowed, err := c.assumer().narrow(t.Context(), k, noon.Add(time.Minute), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []access.Credentials{k, narrowed} {
+		_, err = c.s3(k).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+		if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+			t.Errorf("list buckets: got %v, want AccessDenied", err)
+		}
 	}
 }
 
@@ -220,8 +258,8 @@ func TestTrialsAreReturnedInTheOrderOfTheTargets(t *testing.T) {
 			t.Errorf("%d: %v, want %v", i, codes, want)
 		}
 	}
-	// Each role takes five calls, and the missing one takes one call.
-	if want := 5*39 + 1; c.calls != want {
+	// Each role takes six calls, and the missing one takes one call.
+	if want := 6*39 + 1; c.calls != want {
 		t.Errorf("%d calls, want %d", c.calls, want)
 	}
 }

@@ -174,6 +174,13 @@ func (e *callError) verdict() verdict {
 	return invalid
 }
 
+// answered reports whether AWS has judged the call, or answered something that cannot be used. It is false if the call
+// was throttled or got no answer, which says nothing.
+func (e *callError) answered() bool {
+	_, throttled := throttling[e.code]
+	return e.status != 0 && e.status < 500 && e.status != http.StatusTooManyRequests && !throttled
+}
+
 // verdictOf is the verdict on an error of a call, or of the preparation of a call.
 func verdictOf(err error) verdict {
 	var e *callError

@@ -22,6 +22,16 @@ func (c *testDeployment) change(account, role, from, to string) {
 	c.must(c.aws.PutRole(account, r))
 }
 
+// cutting puts a grant on a cut list some time ago, and lets a try fail with a code.
+func (c *testDeployment) cutting(code string, ago time.Duration) {
+	r := access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV", Account: "222222222222", Role: "Admin"}
+	l := access.CutList{}.Add(r, c.clock().Add(time.Hour), c.clock().Add(-ago))
+	c.must(c.store.SaveCutList(c.t.Context(), l))
+	if code != "" {
+		c.must(c.store.SaveCutList(c.t.Context(), l.FailedWith(code, c.clock())))
+	}
+}
+
 // breakages are faults of a deployment and what doctor must report for each:
 // check, verdict, code, and words of its reason and advice. It must report
 // nothing else.
@@ -31,6 +41,33 @@ var breakages = map[string]struct {
 	words  []string
 	exit   int
 }{
+	"sessions that must be narrowed, and cannot be": {
+		func(c *testDeployment) {
+			c.narrow = awsfake.FaultCode + "InvalidAction"
+			c.api.env("VendFunction")["EXACT_EXPIRY"] = "required"
+		},
+		[]string{"exact expiry problem not_exact"}, []string{"in 5 of 5 accounts STS refuses to narrow", "vend refuses sessions of these roles"}, exitProblem,
+	},
+	"a freeze by the table": {
+		func(c *testDeployment) {
+			f, _ := access.Freeze{}.Start(access.Person{ID: "U0LEAD1", Name: "canary"}, "canary", c.clock())
+			c.must(c.store.SaveFreeze(c.t.Context(), f))
+		},
+		[]string{"freeze warning on"}, []string{"Everything is frozen since 20", "aws-access thaw does"}, exitOK,
+	},
+	"a cut that fails": {
+		func(c *testDeployment) { c.cutting("revoker_refused", 0) },
+		[]string{"cuts problem revoker_refused"}, []string{"Admin in payments-dev (222222222222), 1 grant, 1 tries since",
+			"SECURITY: sessions that were to be cut may still work. AWS refuses the account's revoker role"}, exitProblem,
+	},
+	"a cut that nobody tries": {
+		func(c *testDeployment) { c.cutting("", 6*time.Minute) },
+		[]string{"cuts problem late"}, []string{"nobody has tried for more than five minutes"}, exitProblem,
+	},
+	"a cut that is on its way": {
+		func(c *testDeployment) { c.cutting("", time.Second) },
+		[]string{"cuts warning cutting"}, []string{"being cut at this moment"}, exitOK,
+	},
 	"a trust that refuses": {
 		func(c *testDeployment) { c.change("222222222222", "Admin", theVendRole, theVendRole+"-of-yesterday") },
 		[]string{"roles problem refused"}, []string{"1 of 18 roles: Admin in payments-dev (222222222222)",
@@ -382,7 +419,7 @@ var breakages = map[string]struct {
 			}
 		},
 		[]string{
-			"function api problem changed",
+			"function api problem changed", "function cut problem changed",
 			"function notify problem changed",
 			"function slack problem changed",
 			"function tick problem changed",

@@ -39,7 +39,7 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("no account of the deployed policy matches %q", d.accounts)
 	}
-	told := make(map[functions.CheckRole]access.Trial, len(chosen))
+	told := make(map[functions.CheckRole]result, len(chosen))
 	waiting := chosen
 	for round := range rounds {
 		if round > 0 && !pause(ctx, d.rest<<(round-1)) {
@@ -58,6 +58,12 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 	d.progress(len(chosen), len(chosen))
 	d.reportRoles(chosen, told)
 	return nil
+}
+
+// result is what vend found out about a role.
+type result struct {
+	access.Trial
+	cut *functions.CutAnswer
 }
 
 // targets reads the roles of the deployed policy.
@@ -103,7 +109,7 @@ func conclusive(codes []string) bool {
 
 // try tests roles in batches, several at once, and notes the results in told.
 func (d *doctor) try(
-	ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]access.Trial, total int,
+	ctx context.Context, roles []functions.CheckRole, workers int, told map[functions.CheckRole]result, total int,
 ) {
 	var mu sync.Mutex
 	done := total - len(roles)
@@ -131,8 +137,8 @@ func (d *doctor) try(
 }
 
 // batch tests a few roles. A role for which vend gives no answer is unavailable.
-func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []access.Trial {
-	trials := make([]access.Trial, len(batch))
+func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []result {
+	trials := make([]result, len(batch))
 	for i := range trials {
 		trials[i].Codes = []string{vend.Unavailable}
 	}
@@ -149,7 +155,7 @@ func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []acces
 	case err == nil && len(a.Roles) == len(batch):
 		for i, r := range a.Roles {
 			if r.Account == batch[i].Account && r.Role == batch[i].Role && len(r.Codes) > 0 {
-				trials[i] = access.Trial{Codes: r.Codes, Token: r.Token}
+				trials[i] = result{access.Trial{Codes: r.Codes, Token: r.Token, NotExact: r.NotExact}, r.Cut}
 			}
 		}
 	}
@@ -157,7 +163,7 @@ func (d *doctor) batch(ctx context.Context, batch []functions.CheckRole) []acces
 }
 
 // reportRoles adds one finding for each code, with the roles that have it.
-func (d *doctor) reportRoles(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
+func (d *doctor) reportRoles(chosen []functions.CheckRole, told map[functions.CheckRole]result) {
 	by := map[string][]string{}
 	accounts := map[string]bool{}
 	for _, r := range chosen {
@@ -166,7 +172,9 @@ func (d *doctor) reportRoles(chosen []functions.CheckRole, told map[functions.Ch
 			codes = []string{vend.Unfinished}
 		}
 		accounts[r.Account] = true
-		d.report.Roles = append(d.report.Roles, functions.RolesAnswer{CheckRole: r, Codes: codes, Token: told[r].Token})
+		d.report.Roles = append(d.report.Roles, functions.RolesAnswer{
+			CheckRole: r, Codes: codes, Token: told[r].Token, NotExact: told[r].NotExact, Cut: told[r].cut,
+		})
 		for _, code := range codes {
 			by[code] = append(by[code], r.Role+" in "+cmp.Or(r.Name, r.Account)+" ("+r.Account+")")
 		}
@@ -188,6 +196,8 @@ func (d *doctor) reportRoles(chosen []functions.CheckRole, told map[functions.Ch
 		d.report.add(f)
 	}
 	d.reportTokens(chosen, told)
+	d.reportExactness(chosen, told)
+	d.reportCuts(chosen, told)
 }
 
 // fullToken is how full a session token may be, in per cent, before doctor warns.
@@ -197,7 +207,7 @@ const fullToken = 75
 
 // reportTokens adds how full the session tokens of the trials were. The policy of a
 // trial is as long as a real one.
-func (d *doctor) reportTokens(chosen []functions.CheckRole, told map[functions.CheckRole]access.Trial) {
+func (d *doctor) reportTokens(chosen []functions.CheckRole, told map[functions.CheckRole]result) {
 	const check = "session tokens"
 	fullest, full := 0, []string(nil)
 	for _, r := range chosen {

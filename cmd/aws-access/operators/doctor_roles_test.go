@@ -25,8 +25,9 @@ func TestDoctorWarnsOfATokenThatIsNearlyFull(t *testing.T) {
 		{100, 75, warning, []string{"ReadOnly in payments-prod (111111111111): 100 %, Admin"}},
 	} {
 		d := &doctor{report: &report{}}
-		d.reportTokens([]functions.CheckRole{one, other}, map[functions.CheckRole]access.Trial{
-			one: {Codes: []string{vend.OK}, Token: c.one}, other: {Codes: []string{vend.OK}, Token: c.other},
+		d.reportTokens([]functions.CheckRole{one, other}, map[functions.CheckRole]result{
+			one:   {Trial: access.Trial{Codes: []string{vend.OK}, Token: c.one}},
+			other: {Trial: access.Trial{Codes: []string{vend.OK}, Token: c.other}},
 		})
 		var got verdict
 		text := ""

@@ -137,6 +137,7 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	}
 	d.report.ok(inStack, "table", "vend reads it")
 	d.checkTick(a)
+	d.checkFreeze(a)
 	d.checkHistory(a)
 }
 

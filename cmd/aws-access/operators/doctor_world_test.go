@@ -69,6 +69,7 @@ type testDeployment struct {
 	now                      time.Duration // that has passed
 	throttle                 func(call int) string
 	pace                     time.Duration
+	narrow                   string // how the narrowing of a session fails; "" for not
 	vend                     functions.Vend
 	slackFunction            *functions.Slack
 	tick                     functions.Tick
@@ -112,10 +113,17 @@ func newClinic(t *testing.T, source string) *testDeployment {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.calls++
+		if op == "sts:GetScopedCredentials" && c.narrow != "" {
+			return awsfake.Fault{How: c.narrow}
+		}
 		return awsfake.Fault{How: c.throttle(c.calls)}
 	}})
 	for _, target := range c.policy.Targets() {
-		c.must(c.aws.PutRole(target.Account, awsfake.Role{Name: target.Role, Path: target.Path, Trust: theTrust()}))
+		c.must(c.aws.PutRole(target.Account, awsfake.Role{
+			Name: target.Role, Path: target.Path, Trust: theTrust(),
+			Permissions: append(awsfake.DefaultPermissions(target.Role), `{"Version":"2012-10-17","Statement":[{`+
+				`"Effect":"Allow","Action":"sts:GetScopedCredentials","Resource":"*"}]}`),
+		}))
 	}
 	for name, value := range map[string]string{
 		signingAt: canarySigning, "/jit-access/slack/bot-token": canaryToken, "/jit-access/external-id": canaryExternal,
