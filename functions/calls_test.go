@@ -13,6 +13,31 @@ import (
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
+// The policy lets a session act for five minutes, and AWS lets it live for an hour. The grant goes on.
+func TestKeysAndLinksOfAShortSessionEndWithIt(t *testing.T) {
+	w := newCallWorld(t)
+	w.follows(strings.Replace(readPolicy(t), "    max: 4h\n", "    max: 4h\n    session: 5m\n", 1))
+	g, _ := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly"))
+	w.approves("U0LEAD1", g.ID)
+	end := w.clock().Add(5 * time.Minute)
+	keys, err := w.says(w.laptop, keysFor("payments-prod", "ReadOnly")).Keys()
+	if err != nil || !keys.Credentials.Expires.Equal(end) {
+		t.Errorf("the keys end %s, want %s: %v", keys.Credentials.Expires, end, err)
+	}
+	link, err := w.says(w.laptop, wire.Payload{Op: wire.Console, Account: "payments-prod", Role: "ReadOnly"}).Link()
+	if err != nil || !link.Expires.Equal(end) {
+		t.Errorf("the console ends %s, want %s: %v", link.Expires, end, err)
+	}
+	w.now = end
+	keys, err = w.says(w.laptop, keysFor("payments-prod", "ReadOnly")).Keys()
+	if err != nil || !keys.Credentials.Expires.Equal(end.Add(5*time.Minute)) {
+		t.Errorf("the next keys end %s, want %s: %v", keys.Credentials.Expires, end.Add(5*time.Minute), err)
+	}
+	if r := w.request(); r.State != access.Active || len(r.Sessions) != 3 || !r.Sessions[0].Denied.Equal(end) {
+		t.Errorf("the grant is %s, with the sessions %+v", r.State, r.Sessions)
+	}
+}
+
 // A person asks, somebody approves in Slack, and only the device that asked opens the keys.
 func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	w := newCallWorld(t)

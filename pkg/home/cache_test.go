@@ -84,6 +84,25 @@ func TestKeysAreKeptUntilTheyAreNearlyOver(t *testing.T) {
 	}
 }
 
+// A program that asks every second during the quarter of an hour for which STS keeps a session never gets keys that
+// have ended, and starts fewer sessions than a grant may have.
+func TestKeysOfAMinuteAreRenewedBeforeTheyEnd(t *testing.T) {
+	f := newCache(t)
+	const life = time.Minute
+	for ; f.clock.Before(noon.Add(15 * time.Minute)); f.clock = f.clock.Add(time.Second) {
+		keys, err := f.Keys(t.Context(), prod, 0, func(context.Context) (Keys, error) {
+			f.vends++
+			return keysAt(f.clock, life), nil
+		})
+		if err != nil || keys.End.Sub(f.clock) < life/4 || !keys.End.Before(keys.Credentials.Expires) {
+			t.Fatalf("at %s the keys end %s, and expire %s: %v", f.clock, keys.End, keys.Credentials.Expires, err)
+		}
+	}
+	if f.vends < 15 || f.vends > access.MaxLive/2 {
+		t.Errorf("%d sessions in a quarter of an hour, want 15 to %d", f.vends, access.MaxLive/2)
+	}
+}
+
 func TestEachServerDeviceAccountAndRoleHasItsOwnKeys(t *testing.T) {
 	f := newCache(t)
 	entries := []Entry{
