@@ -27,6 +27,8 @@ type cutter interface {
 	Apply(
 		ctx context.Context, hint string, read func(context.Context) (access.CutList, error),
 	) (access.CutOutcome, error)
+	// Try proves that the revoker of a role's account works, and returns codes.
+	Try(ctx context.Context, arn string) (codes []string)
 }
 
 // Cut is the handler that ends live sessions. The stream and the tick order it; whatever an order
@@ -64,9 +66,20 @@ type CutTarget struct {
 
 var errUnknownCut = errors.New("the payload is no records of the stream and no order to cut")
 
-// Handle handles records of the table's stream, or an order of the tick. Its error is about the
-// table only: a cut that fails is recorded in its list, and the tick orders it again.
-func (h Cut) Handle(ctx context.Context, payload json.RawMessage) error {
+// Handle handles records of the table's stream, an order of the tick, or a check of doctor, which is
+// answered. Its error is about the table only: a cut that fails is recorded in its list, and the
+// tick orders it again.
+func (h Cut) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
+	var asked struct {
+		Check *RevokerCheck `json:"check"`
+	}
+	if decodeStrict(payload, &asked) == nil && asked.Check != nil {
+		return h.check(ctx, *asked.Check), nil
+	}
+	return nil, h.handle(ctx, payload)
+}
+
+func (h Cut) handle(ctx context.Context, payload json.RawMessage) error {
 	hints, err := cutOrders(payload)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "cut was called with an unknown payload", "error", err)

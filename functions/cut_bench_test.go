@@ -16,7 +16,7 @@ import (
 )
 
 // iamRates are how many calls of IAM an account may make in a second. AWS publishes no figures;
-// these are lower than what people report (docs/performance.md).
+// these are guesses on the safe side.
 var iamRates = map[string]float64{"iam:PutRolePolicy": 5, "iam:GetRolePolicy": 20, "iam:ListRolePolicies": 20}
 
 // buckets throttle the calls of each account, in real time.

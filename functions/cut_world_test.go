@@ -120,11 +120,12 @@ func (w *cutWorld) account(id string) {
 	w.t.Helper()
 	const mayWrite = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
 		"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`
-	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-		"Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":["sts:AssumeRole","sts:SetSourceIdentity"],
+	const only = `"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},
 		"Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::999999999999:role/aws-access-cut"},
-		"StringEquals":{"sts:SourceIdentity":"aws-access-cut"},
-		"StringEqualsIfExists":{"sts:ExternalId":"` + cutExternal + `"}}}]}`
+		"StringEquals":{"sts:SourceIdentity":"aws-access-cut"`
+	const trust = `{"Version":"2012-10-17","Statement":[
+		{"Action":"sts:AssumeRole",` + only + `,"sts:ExternalId":"` + cutExternal + `"}}},
+		{"Action":"sts:SetSourceIdentity",` + only + `}}}]}`
 	vends := awsfake.DefaultTrust("arn:aws:iam::999999999999:role/aws-access-vend", cutExternal, cutOrg)
 	for _, r := range []awsfake.Role{
 		{Name: "Admin", Path: "/aws-access/", Trust: vends},
@@ -334,7 +335,8 @@ func (w *cutWorld) feed() {
 func (w *cutWorld) handle(payload []byte) error {
 	w.loss.runs(true)
 	defer w.loss.runs(false)
-	return w.cut.Handle(context.Background(), payload)
+	_, err := w.cut.Handle(context.Background(), payload)
+	return err
 }
 
 // ticks passes the lists that are due to cut after each minute, as the tick does.

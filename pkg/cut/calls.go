@@ -96,14 +96,9 @@ func sessionPolicy(r role) (string, error) {
 
 // assume starts a session of the revoker for one role, and returns a client of IAM with it.
 func (c Cutter) assume(ctx context.Context, r role, session string) (iamClient, error) {
-	policy, err := sessionPolicy(r)
-	if err != nil {
-		return iamClient{}, err
-	}
-	keys, err := c.revokerKeys(ctx, r, policy, session, false)
-	var refused *awscall.Error
-	if errors.As(err, &refused) && refused.Code == "AccessDenied" {
-		keys, err = c.revokerKeys(ctx, r, policy, session, true) // the external id may have been rotated
+	keys, err := c.revokerKeys(ctx, r, session, false, "")
+	if hasCode(err, "AccessDenied") {
+		keys, err = c.revokerKeys(ctx, r, session, true, "") // the external id may have been rotated
 	}
 	if err != nil {
 		return iamClient{}, failed(err, RevokerRefused)
@@ -111,19 +106,27 @@ func (c Cutter) assume(ctx context.Context, r role, session string) (iamClient, 
 	return iamClient{awscall.Client{Service: "iam", Config: c.iam(r.partition, keys)}, r}, nil
 }
 
+// revokerKeys asks STS for a session of the revoker. without is a parameter to leave out, with
+// which doctor tries whether the trust demands it; "" for none.
 func (c Cutter) revokerKeys(
-	ctx context.Context, r role, policy, session string, fresh bool,
+	ctx context.Context, r role, session string, fresh bool, without string,
 ) (keys access.Credentials, err error) {
 	external, err := c.ExternalID(ctx, fresh)
 	if err != nil {
 		return keys, err
 	}
-	text, err := c.STS.Post(ctx, "/", formHeader, []byte(url.Values{
+	policy, err := sessionPolicy(r)
+	if err != nil {
+		return keys, err
+	}
+	form := url.Values{
 		"Action": {"AssumeRole"}, "Version": {"2011-06-15"},
 		"RoleArn":         {"arn:" + r.partition + ":iam::" + r.account + ":" + revoker},
 		"RoleSessionName": {session}, "SourceIdentity": {identity}, "ExternalId": {external.Reveal()},
 		"DurationSeconds": {sessionLength}, "Policy": {policy},
-	}.Encode()))
+	}
+	delete(form, without)
+	text, err := c.STS.Post(ctx, "/", formHeader, []byte(form.Encode()))
 	if err != nil {
 		return keys, err
 	}
