@@ -71,7 +71,7 @@ func (w *world) emulatorTemplate() string {
                 iam:PermissionsBoundary:
 `, `              ArnLike:
                 aws:PrincipalArn:
-                  - "*"
+                  - "arn:aws:sts::*:assumed-role/aws-access-revoker/*"
 `, 1},
 	} {
 		if n := strings.Count(changed, c.from); n != c.times {

@@ -134,7 +134,10 @@ const readOnlyRole = "arn:aws:iam::111111111111:role/aws-access/ReadOnly"
 var revokerMay = []revokerCall{
 	{"iam:PutRolePolicy", adminRole, adminBoundary},
 	{"iam:DeleteRolePolicy", adminRole, adminBoundary},
-	{"iam:PutRolePolicy", "arn:aws:iam::111111111111:role/aws-access/Operator", policyPrefix + "aws-access-boundary-Operator"},
+	{
+		"iam:PutRolePolicy", "arn:aws:iam::111111111111:role/aws-access/Operator",
+		policyPrefix + "aws-access-boundary-Operator",
+	},
 	{"iam:PutRolePolicy", deployRole, policyPrefix + "aws-access-boundary-Deploy"},
 	{"iam:PutRolePolicy", readOnlyRole, readOnlyAccess},
 	{"iam:DeleteRolePolicy", readOnlyRole, readOnlyAccess},
@@ -191,7 +194,9 @@ func TestRevokerWritesToRolesWithTheGivenBoundaries(t *testing.T) {
 		"ReadOnly": {"ReadOnlyBoundary": own}, "Operator": {"OperatorBoundary": own}, "Admin": {"AdminBoundary": own},
 	} {
 		limit := document(t, render(t, here, change)["RevokerPolicy"].Properties["PolicyDocument"])
-		for boundary, want := range map[string]bool{own: name != "", own + "2": false, adminBoundary: true, readOnlyAccess: true} {
+		for boundary, want := range map[string]bool{
+			own: name != "", own + "2": false, adminBoundary: true, readOnlyAccess: true,
+		} {
 			got := call{revokerRole, "iam:PutRolePolicy", adminRole, boundary}.evaluate(t, limit)
 			if (got == awsfake.Allowed) != want {
 				t.Errorf("%v: writing to a role with the boundary %s: %s", change, boundary, got)
