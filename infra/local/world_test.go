@@ -110,8 +110,9 @@ func (w *world) must(err error) {
 	}
 }
 
-// timeout is the limit for one result of the functions, the stream and the emulator.
-const timeout = 30 * time.Second
+// timeout is the limit for one result of the functions, the stream and the emulator. The emulator
+// reads the stream for one function at a time, so a cut that is tried again keeps the others waiting.
+const timeout = 90 * time.Second
 
 // eventually waits until done is true, because other processes do the work.
 func (w *world) eventually(what string, done func() bool) {
