@@ -263,6 +263,7 @@ var badInput = map[string]struct {
 		access.Pending, confirmedBy("U0LEAD1", theRequest+","+theRequest), "unknown_request",
 	},
 	"a person who is no approver confirms a revocation": {access.Active, revokedBy("U0DEV2"), "not_approver"},
+	"Revoke is pressed before the access began":         {access.Pending, clickedBy("U0LEAD1", "revoke"), "still_pending"},
 	"a revocation without a reason": {access.Active, func(w *world) []byte {
 		return w.sent("U0LEAD1", "V1", slackui.CallbackRevoke, theRequest, map[string]string{slackui.ActionReason: " "})
 	}, "no_reason"},

@@ -24,6 +24,13 @@ func (h *Slack) click(ctx context.Context, in slackui.Interaction, p payload) er
 		return h.decide(ctx, in)
 	case slackui.ActionRevoke:
 		return h.askWhy(ctx, in, p.receivedAt)
+	case slackui.ActionLift:
+		return h.lift(ctx, in)
+	case slackui.ActionRevokePage:
+		return h.turnPage(ctx, in, p.receivedAt)
+	case slackui.ActionRevokePerson, slackui.ActionRevokeAccount, slackui.ActionRevokeAll, slackui.ActionFreeze,
+		slackui.ActionThaw:
+		return h.respond(ctx, in, p.receivedAt)
 	case slackui.ActionCancel, slackui.ActionEnd:
 		return h.cancelOrEnd(ctx, in, p.receivedAt)
 	case slackui.ActionConsole:
@@ -87,7 +94,7 @@ func (h *Slack) confirm(ctx context.Context, in slackui.Interaction, r access.Re
 func (h *Slack) askWhy(ctx context.Context, in slackui.Interaction, now time.Time) error {
 	r, err := h.Close.MayRevoke(ctx, in.Action.Value, in.User)
 	known := r.Messages.Holds(in.Channel, in.TS)
-	if !known && r.ID != "" {
+	if !known && !in.IsFromRevokeList() && r.ID != "" {
 		h.Log.WarnContext(ctx, "a button of an unknown message was pressed", "request", r.ID, "channel", in.Channel,
 			"code", access.Code(err))
 	}
@@ -101,7 +108,7 @@ func (h *Slack) askWhy(ctx context.Context, in slackui.Interaction, now time.Tim
 	case r.CheckUsable(now) != nil:
 		return r.CheckUsable(now)
 	}
-	form := slackui.RevokeForm(r.Request, h.Policy.Settings().Link(r.Ticket), known, now)
+	form := slackui.RevokeForm(r.Request, h.Policy.Settings().Link(r.Ticket), known || in.IsFromRevokeList(), now)
 	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))
 }
 
@@ -206,6 +213,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 		return err
 	}
 	chosen, hash := in.View.Values[slackui.ActionAccount], in.View.Hash
+	frozen := h.showsFrozen(ctx, now)()
 	for range maxRedraws {
 		account, err := h.Policy.Find(who, d, now, chosen)
 		if err != nil {
@@ -216,7 +224,7 @@ func (h *Slack) redraw(ctx context.Context, in slackui.Interaction, role string,
 			return doubt
 		}
 		form := slackui.Form(slackui.FormState{Account: account, Roles: roles, Role: role,
-			Ticket: h.Policy.Settings().TicketExample})
+			Ticket: h.Policy.Settings().TicketExample, Frozen: frozen})
 		after, err := h.Slack.UpdateView(ctx, in.View.ID, hash, form)
 		if slackapi.Code(err) == "hash_conflict" {
 			hash = ""

@@ -51,6 +51,8 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 	switch line.Verb {
 	case slackui.VerbList:
 		return h.list(ctx, c.User, p.receivedAt)
+	case slackui.VerbRevoke:
+		return h.revocable(ctx, c.User, 0, p.receivedAt)
 	case slackui.VerbAsk:
 		return h.ask(ctx, line, c, p)
 	case slackui.VerbLogin:
@@ -150,6 +152,7 @@ func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (
 
 // openForm opens the form, unless the policy lets the person ask for nothing.
 func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) error {
+	frozen := h.showsFrozen(ctx, now)
 	who, d, err := h.lookUp(ctx, c.User, now)
 	if err != nil {
 		return err
@@ -164,5 +167,22 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		return access.RefuseNothingAllowed()
 	}
 	return openError(h.Slack.OpenView(ctx, c.TriggerID,
-		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample})))
+		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample, Frozen: frozen()})))
+}
+
+// showsFrozen begins to find out whether the form says that everything is frozen, and returns
+// what waits for the answer. The answer may be a minute old, and decides nothing.
+func (h *Slack) showsFrozen(ctx context.Context, now time.Time) func() bool {
+	found := make(chan bool, 1)
+	go func() {
+		on, err := h.freeze.get(now, func() (bool, error) {
+			f, err := h.Store.Freeze(ctx)
+			return f.On, err
+		})
+		if err != nil {
+			h.Log.ErrorContext(ctx, "the form cannot say whether everything is frozen", "error", err)
+		}
+		found <- on
+	}()
+	return func() bool { return <-found }
 }

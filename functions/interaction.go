@@ -48,6 +48,7 @@ func (h *Slack) interaction(ctx context.Context, p payload) (any, error) {
 
 // form handles a submitted form. The answer says what Slack shows in its place.
 func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time) any {
+	var view any
 	var err error
 	switch in.View.Callback {
 	case slackui.CallbackAsk:
@@ -59,7 +60,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	case slackui.CallbackDeny:
 		_, err = h.Decide.Deny(ctx, in.View.Metadata, in.User, in.View.Values[slackui.ActionReason])
 	default:
-		err = access.RefuseUnknownForm()
+		view, err = h.respondForm(ctx, in, now)
 	}
 	if code := access.Code(err); code == access.CodeNoReason || code == access.CodeReasonTooLong {
 		h.Log.InfoContext(ctx, "refused", "code", code)
@@ -68,7 +69,7 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 	if err != nil {
 		return slackui.Replace(slackui.ErrorView(h.refused(ctx, err)))
 	}
-	return nil
+	return view
 }
 
 // submitForm makes a request from the form. The same form sent twice makes one

@@ -120,7 +120,8 @@ func (d *delivery) save(ctx context.Context) error {
 }
 
 func (d *delivery) card() slackui.Message {
-	return slackui.Card(d.request, slackui.CardPolicy{TicketLink: d.Policy.Settings().Link(d.request.Ticket)}, d.now)
+	p := slackui.CardPolicy{TicketLink: d.Policy.Settings().Link(d.request.Ticket), Responders: d.Policy.HasResponders()}
+	return slackui.Card(d.request, p, d.now)
 }
 
 // hasDirectMessage reports whether the requester gets a direct message about the

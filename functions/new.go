@@ -49,10 +49,7 @@ type Store interface {
 	Submit(ctx context.Context, r access.Request, event access.Event, next access.Asker, once string) error
 	SaveAsker(ctx context.Context, user string, next access.Asker) error
 	SaveCut(ctx context.Context, next access.Request, event access.Event, l access.CutList) error
-	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
 	SaveCutList(ctx context.Context, next access.CutList) error
-	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
-	Freeze(ctx context.Context) (access.Freeze, error)
 	SaveFreeze(ctx context.Context, next access.Freeze) error
 	Sweep(ctx context.Context) (access.Sweep, error)
 	SaveSweep(ctx context.Context, next access.Sweep) error
@@ -81,7 +78,7 @@ func NewSlack(d Deps, secret func(ctx context.Context, fresh bool) (access.Secre
 		SigningSecret: secret, Team: d.Team, Enterprise: d.Enterprise,
 		Policy: d.Policy, Store: d.Store, Roster: d.roster(),
 		Submit: lifecycle.Submit{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now, NewID: newID},
-		Decide: lifecycle.Decide{Step: d.step()}, Close: lifecycle.Close{Step: d.step()},
+		Decide: lifecycle.Decide{Step: d.step()}, Close: lifecycle.Close{Step: d.step()}, Respond: d.respond(),
 		Orders: orders, Slack: d.Slack, Operators: d.operators(), Now: d.Now, Log: d.Log,
 	}
 }
@@ -100,7 +97,7 @@ func NewTick(d Deps, cuts cutSender) Tick {
 		Step:   lifecycle.Tick{Step: d.step(), DueIn: d.Store},
 		Sweep:  lifecycle.Sweep{Step: d.step(), In: d.Store, Every: access.SweepEvery, Log: d.Log},
 		Repair: lifecycle.Repair{Step: d.step(), EndingIn: d.Store},
-		CutsIn: d.Store, Cuts: cuts, Owed: d.Store,
+		CutsIn: d.Store, Cuts: cuts, Owed: d.Store, Incidents: d.Store,
 		Messages: NewNotify(d), Operators: d.operators(),
 		Builds: &Builds{Store: d.Store, Build: d.Build, Now: d.Now, Log: d.Log},
 	}
@@ -140,7 +137,7 @@ func NewVend(d Deps, v Vending) Vend {
 	return Vend{
 		Step: step, SignIn: v.SignIn, Render: v.Render, Calls: calls,
 		Slack: d.Slack, Operators: d.operators(), Wait: d.Wait, Log: d.Log,
-		Devices: Devices{Step: pair, URL: calls.URL},
+		Devices: Devices{Step: pair, URL: calls.URL}, Revocations: Revocations{Step: d.respond(), Pair: pair},
 		Checks: Checks{
 			Policy: d.Policy, Store: d.Store, Slack: d.Slack, Team: d.Team, Enterprise: d.Enterprise,
 			Roles: v.Roles, Calls: calls, Build: d.Build, Now: d.Now, Log: d.Log,
@@ -150,6 +147,10 @@ func NewVend(d Deps, v Vending) Vend {
 
 func (d Deps) step() lifecycle.Step {
 	return lifecycle.Step{Store: d.Store, Roster: d.roster(), Policy: d.Policy, Now: d.Now}
+}
+
+func (d Deps) respond() lifecycle.Respond {
+	return lifecycle.Respond{Close: lifecycle.Close{Step: d.step()}, Grants: d.Store}
 }
 
 func (d Deps) roster() lifecycle.Roster {

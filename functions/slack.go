@@ -30,6 +30,7 @@ const MaxBody = 1 << 20
 type orders interface {
 	Send(ctx context.Context, order access.Order) error
 	SendDevice(ctx context.Context, order access.DeviceOrder) error
+	SendRevocation(ctx context.Context, order access.Revocation) error
 }
 
 type requestStore interface {
@@ -38,6 +39,10 @@ type requestStore interface {
 	ByRequester(ctx context.Context, user string, limit int) ([]access.Request, error)
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
+	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
+	Freeze(ctx context.Context) (access.Freeze, error)
 }
 
 // Slack is the handler of what Slack sends: commands, clicks, forms and menus. It is
@@ -55,14 +60,16 @@ type Slack struct {
 	Submit        lifecycle.Submit
 	Decide        lifecycle.Decide
 	Close         lifecycle.Close
+	Respond       lifecycle.Respond
 	Orders        orders
 	Slack         *slackapi.Client
 	Operators     Operators
 	Now           func() time.Time
 	Log           *slog.Logger
 
-	cache directoryCache
-	rate  rateLimit
+	cache  directoryCache
+	freeze cached[bool]
+	rate   rateLimit
 }
 
 // Handle answers an event of the HTTP API.
@@ -247,13 +254,15 @@ func (h *Slack) fromInstallation(in slackui.Interaction) bool {
 // outsiderRefusal is the refusal of everything that another workspace sends.
 func outsiderRefusal() error { return access.Person{Membership: access.Outsider}.Refused() }
 
-// directoryCache keeps the directory for a minute. It is used only to draw menus and
-// forms. A step reads the directory itself before it decides anything.
-type directoryCache struct {
-	mu        sync.Mutex
-	directory access.Directory
-	readAt    time.Time
+// cached keeps what was read for a minute. It is used only to draw menus and forms. A step reads
+// by itself before it decides anything.
+type cached[T any] struct {
+	mu     sync.Mutex
+	kept   T
+	readAt time.Time
 }
+
+type directoryCache struct{ cached[access.Directory] }
 
 const cacheLife = time.Minute
 
@@ -281,16 +290,16 @@ func (c *directoryCache) lookUp(
 	return roster.Person(ctx, d, user), d, nil
 }
 
-// get returns the directory that was read within the last minute, or reads it.
-func (c *directoryCache) get(now time.Time, read func() (access.Directory, error)) (access.Directory, error) {
+// get returns what was read within the last minute, or reads it.
+func (c *cached[T]) get(now time.Time, read func() (T, error)) (T, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if age := now.Sub(c.readAt); !c.readAt.IsZero() && age >= 0 && age < cacheLife {
-		return c.directory, nil
+		return c.kept, nil
 	}
-	d, err := read()
+	kept, err := read()
 	if err == nil {
-		c.directory, c.readAt = d, now
+		c.kept, c.readAt = kept, now
 	}
-	return d, err
+	return kept, err
 }

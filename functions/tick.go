@@ -35,6 +35,7 @@ type Tick struct {
 	Messages  Notify // sends the owed messages
 	Operators Operators
 	Builds    *Builds // records the build that runs; nil for none
+	Incidents incidentStore
 }
 
 // cutsPerTick is how many cut lists one tick orders cuts for; the next tick orders the others.
@@ -54,7 +55,8 @@ func (h Tick) Handle(ctx context.Context, _ events.EventBridgeEvent) error {
 	if err == nil {
 		err = h.reportReading(ctx, read)
 	}
-	return errors.Join(moved, repaired, cut, swept, sent, err, h.Operators.Deliver(ctx), h.Builds.Record(ctx))
+	incidents := h.Operators.ReportIncidents(ctx, h.Incidents)
+	return errors.Join(moved, repaired, cut, swept, sent, err, incidents, h.Operators.Deliver(ctx), h.Builds.Record(ctx))
 }
 
 // orderCuts orders the cuts that are due: those that failed, and those whose deny must be read

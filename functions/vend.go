@@ -35,15 +35,17 @@ type Vend struct {
 	Calls  *Calls // takes the steps that come through /v1; nil refuses
 	// Devices does what people order about their devices.
 	Devices Devices
+	// Revocations does what responders order who revoke several grants.
+	Revocations Revocations
 
 	Operators Operators
 	Wait      func(ctx context.Context, d time.Duration) error // with nil there is no wait
 	Log       *slog.Logger
 }
 
-// Handle handles a payload: an order, or an order about devices, {"device": {…}}, which
-// are answered in Slack only; a check, {"check": {…}}, or a call, {"call": {…}}, whose
-// answers are returned. Any other payload is an error before anything is done.
+// Handle handles a payload: an order, an order about devices, {"device": {…}}, or one to revoke
+// several grants, {"revoke": {…}}, which are answered in Slack only; a check, {"check": {…}}, or
+// a call, {"call": {…}}, whose answers are returned. Any other payload is an error before anything is done.
 func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	todo, err := readTask(payload)
 	switch {
@@ -56,6 +58,8 @@ func (h Vend) Handle(ctx context.Context, payload json.RawMessage) (any, error) 
 		return h.Calls.Do(ctx, *todo.call)
 	case todo.device != nil:
 		return nil, h.handleDevice(ctx, *todo.device)
+	case todo.revoke != nil:
+		return nil, h.handleRevocation(ctx, *todo.revoke)
 	}
 	return nil, h.HandleOrder(ctx, *todo.order)
 }
@@ -66,10 +70,11 @@ type task struct {
 	check  *Check
 	call   *Call
 	device *access.DeviceOrder
+	revoke *access.Revocation
 }
 
 // errUnknownTask does not wrap the decoder's error, which may quote the payload.
-var errUnknownTask = errors.New("the payload is no order, no order about devices, no check and no call")
+var errUnknownTask = errors.New("the payload is no order, no order about devices or to revoke, no check and no call")
 
 // readTask reads a payload: an object with the one name of its kind, or an order, which has
 // the names of its fields.
@@ -81,7 +86,9 @@ func readTask(payload []byte) (task, error) {
 	}
 	var into any = &todo.order
 	text := payload
-	for name, part := range map[string]any{"check": &todo.check, "call": &todo.call, "device": &todo.device} {
+	for name, part := range map[string]any{
+		"check": &todo.check, "call": &todo.call, "device": &todo.device, "revoke": &todo.revoke,
+	} {
 		asked, found := fields[name]
 		if !found {
 			continue

@@ -54,6 +54,10 @@ type world struct {
 	fed     int // records that notify has seen
 	orders  []access.Order
 	devices []access.DeviceOrder
+
+	// revocations are the orders to revoke several grants.
+	revocations []access.Revocation
+
 	sends   func(access.Order) error
 	assume  func(access.Vending) (access.Credentials, error)
 	logs    *bytes.Buffer
@@ -286,6 +290,11 @@ func (w *world) Send(_ context.Context, o access.Order) error { return w.sends(o
 
 func (w *world) SendDevice(_ context.Context, o access.DeviceOrder) error {
 	w.devices = append(w.devices, o)
+	return nil
+}
+
+func (w *world) SendRevocation(_ context.Context, o access.Revocation) error {
+	w.revocations = append(w.revocations, o)
 	return nil
 }
 

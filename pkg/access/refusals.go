@@ -1058,6 +1058,13 @@ func RefuseRevokedLately(by Person, until time.Time) error {
 		FormatTime(until)+".", "One of the people who answer incidents can allow it earlier.")
 }
 
+// RefuseOwnLift is not_responder: nobody allows themselves to ask again after a revocation.
+// lifecycle.Close.Lift decides it.
+func RefuseOwnLift() error {
+	return refuse(CodeNotResponder, "You cannot allow this for yourself.",
+		"Another one of the people who answer incidents can.")
+}
+
 // RefuseNotResponder is not_responder: only the responders of the policy may do this.
 // policy.CheckResponder decides it.
 func RefuseNotResponder() error {

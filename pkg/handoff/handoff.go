@@ -40,6 +40,15 @@ func (o Orders) SendDevice(ctx context.Context, order access.DeviceOrder) error 
 	return nil
 }
 
+// SendRevocation sends an order to revoke several grants, as Send does. Vend asks again whether
+// the person who made it is a responder, and answers that person in Slack.
+func (o Orders) SendRevocation(ctx context.Context, order access.Revocation) error {
+	if err := o.invoke(ctx, map[string]access.Revocation{"revoke": order}); err != nil {
+		return fmt.Errorf("send an order of %s to revoke: %w", order.By, err)
+	}
+	return nil
+}
+
 func (o Orders) invoke(ctx context.Context, order any) error {
 	payload, err := json.Marshal(order)
 	if err != nil {

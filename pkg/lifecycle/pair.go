@@ -210,8 +210,24 @@ func (s Pair) Remove(ctx context.Context, owner, id string) (removed access.Devi
 // Forget removes everything of a person who has left: devices and unused codes. Vend calls
 // it when it learns from Slack that an owner is deactivated. They get no notice.
 func (s Pair) Forget(ctx context.Context, owner string) error {
-	var gone []string
-	err := s.change(ctx, func() (access.DeviceChange, error) {
+	gone, err := s.removeAll(ctx, owner)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return s.endGrants(ctx, owner, gone...)
+}
+
+// RemoveAll removes all devices and unused codes of a person, and returns how many devices there
+// were. The caller has checked that a responder wants it, and revokes the person's grants.
+//
+// Refusals: busy.
+func (s Pair) RemoveAll(ctx context.Context, owner string) (devices int, err error) {
+	gone, err := s.removeAll(ctx, owner)
+	return len(gone), err
+}
+
+func (s Pair) removeAll(ctx context.Context, owner string) (gone []string, err error) {
+	err = s.change(ctx, func() (access.DeviceChange, error) {
 		l, err := s.list(ctx, owner)
 		if err != nil {
 			return access.DeviceChange{}, err
@@ -221,14 +237,13 @@ func (s Pair) Forget(ctx context.Context, owner string) error {
 			return access.DeviceChange{}, errNoChange
 		}
 		for _, d := range change.Devices {
-			gone = append(gone, d.ID)
+			if !slices.Contains(gone, d.ID) {
+				gone = append(gone, d.ID)
+			}
 		}
 		return change, nil
 	})
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	return s.endGrants(ctx, owner, gone...)
+	return gone, err
 }
 
 // ask asks Slack who a person is, unless a try before has. Everything of a person who has

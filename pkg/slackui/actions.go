@@ -8,7 +8,14 @@ const (
 	CallbackDeny    = "deny"
 	CallbackApprove = "confirm_approve"
 	CallbackRevoke  = "confirm_revoke"
-	callbackNone    = "none"
+
+	CallbackRevokePerson  = "revoke_person"
+	CallbackRevokeAccount = "revoke_account"
+	CallbackRevokeMany    = "revoke_many"
+	CallbackFreeze        = "freeze"
+	CallbackThaw          = "thaw"
+
+	callbackNone = "none"
 )
 
 // Action ids of the inputs of the form.
@@ -18,9 +25,12 @@ const (
 	ActionLength  = "length"
 	ActionReason  = "reason"
 	ActionTicket  = "ticket"
+
+	ActionPerson   = "person"
+	ActionRevokeIn = "revoke_in"
 )
 
-// Action ids of buttons. A button's value is the request's or the device's id and nothing else.
+// Action ids of buttons. A button's value is the request's or the device's id and nothing else, except below.
 const (
 	ActionApprove = "approve"
 	ActionDeny    = "deny"
@@ -37,6 +47,15 @@ const (
 	ActionJSON       = "keys_json"
 
 	ActionRemoveDevice = "remove_device"
+
+	// The buttons of /aws-access revoke. The value of one that turns the page is the number of that page; the others
+	// need no value.
+	ActionRevokePage    = "revoke_page"
+	ActionRevokePerson  = "revoke_person"
+	ActionRevokeAccount = "revoke_account"
+	ActionRevokeAll     = "revoke_all"
+	ActionFreeze        = "freeze"
+	ActionThaw          = "thaw"
 )
 
 // KeyForm is the form of keys that a button asks for.

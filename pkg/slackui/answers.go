@@ -68,6 +68,7 @@ func Help(ticketExample string, devices bool) Message {
 		"Put an account name with spaces in quotes, or write the account's 12 digits. " +
 			"Write the time like 30m, 2 hours, 1h30m or 2d. A ticket looks like " + shortName(ticketExample) + ".",
 		"`/aws-access list` shows what you asked for. There you can cancel a request or give access back.",
+		"`/aws-access revoke` shows the access of others that you may revoke.",
 		"The people who can approve get a card. When they have approved, you get a message with buttons for the console " +
 			"and for keys. Each click starts a session of at most one hour, until your access ends.",
 	}

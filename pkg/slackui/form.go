@@ -16,6 +16,7 @@ type FormState struct {
 	Roles   []access.Role  // that this person may ask for in the account
 	Role    string         // the chosen one, "" for none
 	Ticket  string         // an example of a ticket, "" for none
+	Frozen  bool           // nobody gets access now
 }
 
 // Form is the form that /aws-access opens. An input keeps what was typed as long as its ids stay the same. The ids of
@@ -28,7 +29,12 @@ func Form(s FormState) slack.ModalViewRequest {
 	if s.Ticket != "" {
 		ticket.Placeholder = plainText(truncate(oneLine(s.Ticket), maxName))
 	}
-	blocks := []slack.Block{redrawing(input("Account", ActionAccount, account, ""))}
+	var blocks []slack.Block
+	if s.Frozen {
+		blocks = append(blocks, section(":snowflake: *AWS access is frozen*: nobody gets access until it is thawed. "+
+			"A request that needs approval waits until then, and others are refused."))
+	}
+	blocks = append(blocks, redrawing(input("Account", ActionAccount, account, "")))
 	blocks = append(blocks, s.roleBlocks()...)
 	blocks = append(blocks,
 		input("How long", ActionLength, length, "For example 30m, 4h or 1h30m."+s.maxLengthHint()),

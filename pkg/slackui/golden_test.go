@@ -126,7 +126,6 @@ const ticketLink = "https://tickets.example.com/browse/INC-42?a=1&b=2"
 func messages() map[string]Message {
 	revoked := must(withSession().Revoke(lead, "The incident is over.", later))
 	ended := must(withSession().End(dev, later))
-	lost := must(withSession().RevokeLost("The policy no longer gives this.", later))
 	denied := must(pending().Deny(lead, "Not today.\nAsk *me* again.", later))
 	cancelled := must(pending().Cancel(dev, later))
 	expired := ticked(shortGrant(), noon.Add(15*time.Minute))
@@ -142,10 +141,6 @@ func messages() map[string]Message {
 		"card-cancelled":   Card(cancelled, CardPolicy{}, later),
 		"card-timed-out":   Card(timedOut(), CardPolicy{}, later),
 		"card-revoked":     Card(revoked, CardPolicy{}, later),
-		"card-cut":         Card(must(outlasting(revoked).CutIsDone(later.Add(time.Minute))), CardPolicy{Responders: true}, later),
-		"card-lifted":      Card(must(revoked.Lift(sec, later)), CardPolicy{Responders: true}, later),
-		"grant-cut":        RequesterMessage(must(revoked.CutIsDone(later.Add(time.Minute))), later),
-		"grant-lost":       RequesterMessage(lost, later),
 		"card-ended":       Card(ended, CardPolicy{}, later),
 		"card-expired":     Card(expired, CardPolicy{}, noon.Add(16*time.Minute)),
 		"grant-active":     RequesterMessage(active(), later),
@@ -183,10 +178,25 @@ func messages() map[string]Message {
 		"operators":       Operators("These groups are not known: leads (S0LEADS) <!channel>"),
 	}
 	maps.Copy(all, noticeMessages(expired, ended, revoked))
+	maps.Copy(all, cutMessages(revoked))
 	maps.Copy(all, machineMessages())
+	maps.Copy(all, revokeMessages(reference))
 	maps.Copy(all, deviceMessages())
 	maps.Copy(all, leashMessages())
 	return all
+}
+
+// cutMessages are messages of closed grants whose sessions are ended.
+func cutMessages(revoked access.Request) map[string]Message {
+	responders := CardPolicy{Responders: true}
+	lost := must(withSession().RevokeLost("The policy no longer gives this.", later))
+	done := must(revoked.CutIsDone(later.Add(time.Minute)))
+	return map[string]Message{
+		"card-cut":    Card(must(outlasting(revoked).CutIsDone(later.Add(time.Minute))), responders, later),
+		"card-lifted": Card(must(revoked.Lift(sec, later)), responders, later),
+		"grant-cut":   RequesterMessage(done, later),
+		"grant-lost":  RequesterMessage(lost, later),
+	}
 }
 
 // noticeMessages are the messages of all kinds of notices.
@@ -270,10 +280,12 @@ func views() map[string]slack.ModalViewRequest {
 		{Name: "Admin", About: strings.Repeat("long ", 40), Max: time.Hour, Ticket: true, AssumeRoles: true},
 	}
 	account := access.Account{ID: "111111111111", Name: "payments-prod"}
-	return map[string]slack.ModalViewRequest{
+	all := revokeViews("lost")
+	maps.Copy(all, map[string]slack.ModalViewRequest{
 		"form-empty":           Form(FormState{Ticket: "INC-42"}),
 		"form-account":         Form(FormState{Ticket: "INC-42", Account: account, Roles: roles}),
 		"form-role":            Form(FormState{Ticket: "INC-42", Account: account, Roles: roles, Role: "Admin"}),
+		"form-when-frozen":     Form(FormState{Ticket: "INC-42", Frozen: true}),
 		"form-no-role":         Form(FormState{Ticket: "INC-42", Account: account}),
 		"form-deny":            DenyForm(pending()),
 		"form-confirm-approve": ConfirmForm(ActionApprove, outlasting(pending()), ticketLink),
@@ -285,7 +297,8 @@ func views() map[string]slack.ModalViewRequest {
 		"form-deny-machine":    DenyForm(byMachine(githubRun(), "")),
 		"form-problem": ErrorView(ErrorAnswer(&access.Refusal{Code: "unknown_form", Says: "This form no longer works.",
 			Next: "Start again with /aws-access."}, reference)),
-	}
+	})
+	return all
 }
 
 // answers are the bodies of answers to Slack.

@@ -128,6 +128,7 @@ func (c *checker) element(at string, e map[string]any) {
 		c.length(at+" url", e["url"], 0, 3000)
 	case "static_select":
 		c.options(at, e["options"])
+	case "users_select": // Slack fills it with the people of the workspace
 	case "external_select":
 		if e["min_query_length"] == nil {
 			c.errorf("%s: without min_query_length, the menu is empty until three letters are typed", at)
@@ -246,7 +247,20 @@ func longestMessages(text string) map[string]Message {
 		"refused":    ErrorAnswer(&access.Refusal{Code: "x", Says: long(text, 9000), Next: long(text, 9000)}, reference),
 		"no session": NoSession(&access.Refusal{Code: "x", Says: long(text, 9000)}, r, reference),
 		"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
+		"revoke list": RevokeList(Revocable{
+			Grants: numbered(slices.Repeat([]access.Request{granted}, 40)), More: true, Responder: true,
+			Freeze: frozen(long(text, access.MaxReason)), Failing: slices.Repeat([]access.CutList{failing(long(text, 300))}, 20),
+		}, 1, noon),
+		"revoked partly": RevokedPartly(access.Scope{Kind: access.OfAll}, 1, 2, 3, long(text, 9000)),
 	}
+}
+
+// inManyAccounts are grants in more accounts than a menu can offer.
+func inManyAccounts(name string) (grants []access.Request) {
+	for i := range MaxOptions + 20 {
+		grants = append(grants, access.Request{Account: fmt.Sprintf("%012d", i), AccountName: name})
+	}
+	return grants
 }
 
 func TestEveryMessageFitsSlacksLimits(t *testing.T) {
@@ -258,7 +272,8 @@ func TestEveryMessageFitsSlacksLimits(t *testing.T) {
 			all["longest "+name+", "+kind] = m
 		}
 	}
-	all["a state of another version"] = Card(access.Request{State: "frozen", ID: "01X", Requester: dev}, CardPolicy{}, noon)
+	other := access.Request{State: "frozen", ID: "01X", Requester: dev}
+	all["a state of another version"] = Card(other, CardPolicy{}, noon)
 	for name, m := range all {
 		for _, wrong := range checkMessage(m) {
 			t.Errorf("%s: %s", name, wrong)
@@ -276,6 +291,11 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		account := access.Account{ID: "111111111111", Name: long(text, 300)}
 		all["longest form, "+kind] = Form(FormState{Account: account, Roles: many, Ticket: long(text, 300)})
 		all["longest denial, "+kind] = DenyForm(longestRequest(text))
+		for name, v := range revokeViews(long(text, access.MaxReason)) {
+			all["longest "+name+", "+kind] = v
+		}
+		all["longest revocation, "+kind] = RevokeForm(longestRequest(text), long(text, 5000), false, noon)
+		all["longest menu of accounts, "+kind] = RevokeAccountForm(inManyAccounts(long(text, 300)))
 		all["longest answer, "+kind] = SubmittedView(longestRequest(text))
 	}
 	for name, v := range all {

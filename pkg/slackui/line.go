@@ -17,6 +17,7 @@ const (
 	VerbAsk     = "ask"
 	VerbLogin   = "login"
 	VerbDevices = "devices"
+	VerbRevoke  = "revoke"
 )
 
 // Line is what somebody typed after the command.
@@ -34,16 +35,16 @@ var closers = map[rune]string{
 	'«': "»", '»': "«»", '‹': "›", '›': "‹›",
 }
 
-// ParseLine reads the text of a command: nothing, help, list, login, devices, or the one-line form. The reason must be
-// in quotes, straight or typographic, because otherwise its end would be a guess. It is kept as it was typed, with line
-// breaks and markup; only a backslash before a quote is removed. A name with spaces must be in quotes for the same
-// reason. All words between the role and the reason are the time, which length reads.
+// ParseLine reads the text of a command: nothing, help, list, login, devices, revoke, or the one-line form. The reason
+// must be in quotes, straight or typographic, because otherwise its end would be a guess. It is kept as it was typed,
+// with line breaks and markup; only a backslash before a quote is removed. A name with spaces must be in quotes for the
+// same reason. All words between the role and the reason are the time, which length reads.
 //
 // Refusals: bad_line, bad_length, reason_too_long.
 func ParseLine(text string, length func(string) (time.Duration, error)) (Line, error) {
 	rest := strings.TrimSpace(text)
 	switch verb := strings.ToLower(rest); verb {
-	case VerbForm, VerbHelp, VerbList, VerbLogin, VerbDevices:
+	case VerbForm, VerbHelp, VerbList, VerbLogin, VerbDevices, VerbRevoke:
 		return Line{Verb: verb}, nil
 	}
 	line := Line{Verb: VerbAsk}

@@ -200,6 +200,59 @@ func AnswerKeyUnusable(cause error) string {
 		"Make a new one as docs/deploy.md says."
 }
 
+// Frozen says that a responder or operator has frozen everything.
+func Frozen(f access.Freeze) string {
+	return "Everything is frozen by " + personInPlain(f.By) + " since " + f.At.UTC().Format("2006-01-02 15:04") +
+		" UTC: nothing is granted, handed out or paired. Why: “" + truncate(oneLine(f.Why), maxWhy) + "”. " +
+		"Two responders can thaw it (/aws-access revoke), or aws-access thaw."
+}
+
+// ThawWanted says who wants to thaw.
+func ThawWanted(f access.Freeze) string {
+	return personInPlain(f.Thaw[len(f.Thaw)-1]) + " wants to thaw. Another responder has to agree (/aws-access revoke)."
+}
+
+// Thawed says that nothing is frozen any more.
+func Thawed(f access.Freeze) string {
+	by := "an operator with rights on the table"
+	if len(f.Thaw) >= access.ThawedBy {
+		by = personInPlain(f.Thaw[0]) + " and " + personInPlain(f.Thaw[1])
+	}
+	return "Nothing is frozen any more: it was thawed by " + by + " at " + f.ThawAt.UTC().Format("2006-01-02 15:04") +
+		" UTC."
+}
+
+// ManyWereRevoked says that a responder has revoked several grants together.
+func ManyWereRevoked(o access.Revocation, grants, sessions int) string {
+	return grantCount(grants) + " with " + liveSessionCount(sessions) + " revoked by " + o.By + " (" + o.Of.String() +
+		"). Why: “" + truncate(oneLine(o.Why), maxWhy) + "”."
+}
+
+// maxWhy is how much of a reason the operators read. The log and the cards have the whole.
+const maxWhy = 500
+
+// CutFails says that the sessions of closed grants cannot be ended. They can act until then.
+func CutFails(l access.CutList) string {
+	return fmt.Sprintf("The sessions of %s of the role %s in %s cannot be ended: %d tries since %s UTC have "+
+		"failed (%s). They can act until that works or they expire. It is tried again every few minutes; run "+
+		"aws-access doctor for that account.", counted(len(l.Names), "closed grant"), oneLine(l.Role), l.Account, l.Tries,
+		l.Since.UTC().Format("15:04"), oneLine(l.Failed))
+}
+
+// CutWorks says that no session of closed grants of a role is left that could not be ended.
+func CutWorks(k access.CutKey) string {
+	return "The sessions of closed grants of the role " + oneLine(k.Role) + " in " + k.Account +
+		" have ended: they are denied, or have expired."
+}
+
+// personInPlain names a person without markup.
+func personInPlain(p access.Person) string {
+	if p.Name == "" || p.Name == p.ID {
+		return p.ID
+	}
+	return "“" + truncate(oneLine(p.Name), maxName) + "” (" + p.ID + ")" // quoted, because people choose their own names
+}
+
 // flood says that the rest of what somebody sends is refused. did is what that person did.
 func flood(id, name, did string) string {
 	who := id

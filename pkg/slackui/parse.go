@@ -115,6 +115,11 @@ func (in Interaction) IsFromList() bool {
 	return in.Ephemeral && strings.HasPrefix(in.Action.BlockID, listBlock) && in.ResponseURL != ""
 }
 
+// IsFromRevokeList reports whether the click came from the list of /aws-access revoke, which only one person sees.
+func (in Interaction) IsFromRevokeList() bool {
+	return in.Ephemeral && strings.HasPrefix(in.Action.BlockID, revokeBlock) && in.ResponseURL != ""
+}
+
 type idPayload struct {
 	ID string `json:"id"`
 }
@@ -211,6 +216,7 @@ type viewPayload struct {
 		Values map[string]map[string]struct {
 			Value          *string `json:"value"`
 			SelectedOption *option `json:"selected_option"`
+			SelectedUser   *string `json:"selected_user"`
 		} `json:"values"`
 	} `json:"state"`
 }
@@ -227,6 +233,8 @@ func (p viewPayload) view() View {
 			switch {
 			case in.SelectedOption != nil:
 				v.Values[withoutSuffix(id)] = in.SelectedOption.Value
+			case in.SelectedUser != nil:
+				v.Values[withoutSuffix(id)] = *in.SelectedUser
 			case in.Value != nil:
 				v.Values[withoutSuffix(id)] = *in.Value
 			}

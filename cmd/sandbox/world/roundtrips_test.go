@@ -276,6 +276,7 @@ type tracedOrders struct {
 	next interface {
 		Send(ctx context.Context, order access.Order) error
 		SendDevice(ctx context.Context, order access.DeviceOrder) error
+		SendRevocation(ctx context.Context, order access.Revocation) error
 	}
 	tracer *tracer
 }
@@ -288,6 +289,11 @@ func (o tracedOrders) Send(ctx context.Context, order access.Order) error {
 func (o tracedOrders) SendDevice(ctx context.Context, order access.DeviceOrder) error {
 	defer o.tracer.begin("invoke:vend")()
 	return o.next.SendDevice(ctx, order)
+}
+
+func (o tracedOrders) SendRevocation(ctx context.Context, order access.Revocation) error {
+	defer o.tracer.begin("invoke:vend")()
+	return o.next.SendRevocation(ctx, order)
 }
 
 // tracedFunction is the slack function, with the calls that each answer waited

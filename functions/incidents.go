@@ -1,0 +1,100 @@
+package functions
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/slackui"
+)
+
+// This file tells the operators of what responders and the product itself do in an incident. The
+// tick calls ReportIncidents each minute, so that they are told of a freeze by the command line too.
+
+type incidentStore interface {
+	Freeze(ctx context.Context) (access.Freeze, error)
+	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
+	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+}
+
+const (
+	causeFrozen = "frozen"
+	causeCut    = "cut:" // and the role
+	// maxReportedCuts is how many roles whose sessions are being ended one tick looks at.
+	maxReportedCuts = 200
+	// triesBeforeReport is how often a cut fails before the operators are told: after about 35
+	// seconds. IAM throttles now and then, which the next try survives.
+	triesBeforeReport = 4
+)
+
+// ReportIncidents tells the operators of the freeze, and of sessions that cannot be ended.
+func (o Operators) ReportIncidents(ctx context.Context, s incidentStore) error {
+	f, err := s.Freeze(ctx)
+	if err != nil {
+		return fmt.Errorf("load the freeze: %w", err)
+	}
+	if err := o.ReportFreeze(ctx, f); err != nil {
+		return err
+	}
+	keys, err := s.DueCuts(ctx, o.Now().Add(access.MaxCutRetry), maxReportedCuts)
+	if err != nil {
+		return fmt.Errorf("list the cuts: %w", err)
+	}
+	reported, err := o.reportedCuts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range append(keys, reported...) { // a role without due cuts may have been reported
+		l, err := s.CutList(ctx, k)
+		if err != nil {
+			return fmt.Errorf("load the cut list of %s: %w", k, err)
+		}
+		if err := o.reportCut(ctx, k, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReportFreeze tells the operators that everything is frozen, who wants to thaw it, and that it
+// is thawed, each once.
+func (o Operators) ReportFreeze(ctx context.Context, f access.Freeze) error {
+	if !f.On {
+		return o.Resolved(ctx, causeFrozen, slackui.Thawed(f))
+	}
+	if err := o.Report(ctx, causeFrozen, slackui.Frozen(f)); err != nil || len(f.Thaw) == 0 {
+		return err
+	}
+	return o.Once(ctx, fmt.Sprintf("thaw:%d", f.Version), slackui.ThawWanted(f), 24*time.Hour)
+}
+
+// reportedCuts returns the roles of which the operators were told that their sessions cannot be
+// ended.
+func (o Operators) reportedCuts(ctx context.Context) (keys []access.CutKey, err error) {
+	p, err := o.Store.Problems(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the operators' problems: %w", err)
+	}
+	for cause, problem := range p.Current {
+		text, ok := strings.CutPrefix(cause, causeCut)
+		if k, known := access.CutKeyOf(text); ok && known && !problem.Over {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// reportCut tells the operators of a role whose sessions cannot be ended, once, and when none is
+// left to end.
+func (o Operators) reportCut(ctx context.Context, k access.CutKey, l access.CutList) error {
+	_, due := l.Due()
+	switch {
+	case due && l.Tries >= triesBeforeReport:
+		return o.Report(ctx, causeCut+k.String(), slackui.CutFails(l))
+	case !due || l.Tries == 0:
+		return o.Resolved(ctx, causeCut+k.String(), slackui.CutWorks(k))
+	}
+	return nil
+}
