@@ -95,7 +95,7 @@ func NewNotify(d Deps) Notify {
 func NewTick(d Deps, cuts cutSender) Tick {
 	return Tick{
 		Step:   lifecycle.Tick{Step: d.step(), DueIn: d.Store},
-		Sweep:  lifecycle.Sweep{Step: d.step(), In: d.Store, Every: access.SweepEvery, Log: d.Log},
+		Sweep:  lifecycle.Sweep{Step: d.step(), In: d.Store, Every: d.Policy.Settings().CheckEvery, Log: d.Log},
 		Repair: lifecycle.Repair{Step: d.step(), EndingIn: d.Store},
 		CutsIn: d.Store, Cuts: cuts, Owed: d.Store, Incidents: d.Store,
 		Messages: NewNotify(d), Operators: d.operators(),

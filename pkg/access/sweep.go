@@ -36,8 +36,6 @@ type Sweep struct {
 
 // Times and limits of sweeps.
 const (
-	// SweepEvery is how often grants are looked at if the policy does not say.
-	SweepEvery = 5 * time.Minute
 	// AllowedFor is how long a confirmation counts, and KeptFor how long a dismissal does.
 	AllowedFor, KeptFor = 15 * time.Minute, time.Hour
 	maxSweep            = 20 // grants that one sweep revokes in any case

@@ -15,6 +15,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/store/memory"
 )
 
+// sweepEvery is the policy's check_every if it says nothing.
+const sweepEvery = 5 * time.Minute
+
 // sweepsIn is the store of a sweep, with the faults of the world.
 type sweepsIn struct {
 	*memory.Store
@@ -31,7 +34,7 @@ func (w *world) sweep() Swept {
 	if _, err := w.roster().Refresh(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
-	out, err := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: access.SweepEvery}.Do(context.Background())
+	out, err := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}.Do(context.Background())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -41,7 +44,7 @@ func (w *world) sweep() Swept {
 // later makes a sweep after the time after which one is due.
 func (w *world) later() Swept {
 	w.t.Helper()
-	w.advance(access.SweepEvery)
+	w.advance(sweepEvery)
 	return w.sweep()
 }
 
@@ -223,7 +226,7 @@ func TestSweepsAreMadeWhenOneIsDue(t *testing.T) {
 	w := newWorld(t)
 	r := w.inUse(t)
 	leave(w)
-	w.advance(access.SweepEvery - time.Second)
+	w.advance(sweepEvery - time.Second)
 	if w.sweep(); w.at(r.ID).State != access.Active {
 		t.Fatal("a sweep was made before it was due")
 	}
@@ -319,7 +322,7 @@ func TestADismissedSweepKeepsGrantsForAnHour(t *testing.T) {
 			t.Fatalf("held %v, %d lost, states %v", out.Record.Held, len(out.Lost), w.states(grants))
 		}
 	}
-	w.advance(access.SweepEvery)
+	w.advance(sweepEvery)
 	if out := w.sweep(); !out.Record.Held {
 		t.Errorf("an hour later the same is not asked again: %+v", out.Record)
 	}
@@ -339,7 +342,7 @@ func TestOfTwoSweepsAtOnceOneIsMade(t *testing.T) {
 	w := newWorld(t)
 	w.inUse(t)
 	leave(w)
-	w.advance(access.SweepEvery)
+	w.advance(sweepEvery)
 	if _, err := w.roster().Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +350,7 @@ func TestOfTwoSweepsAtOnceOneIsMade(t *testing.T) {
 	done := make(chan int, 2)
 	for range 2 {
 		go func() {
-			s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: access.SweepEvery}
+			s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}
 			out, err := s.Do(context.Background())
 			if err != nil {
 				t.Error(err)
@@ -365,7 +368,7 @@ func TestOfTwoSweepsAtOnceOneIsMade(t *testing.T) {
 func TestWhatCouldNotBeRevokedIsRevokedByTheNextTick(t *testing.T) {
 	w, grants := crowd(t, 10)
 	w.groups["S0DEVS"] = []string{"U0DEV2"}
-	w.advance(access.SweepEvery)
+	w.advance(sweepEvery)
 	if _, err := w.roster().Refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +381,7 @@ func TestWhatCouldNotBeRevokedIsRevokedByTheNextTick(t *testing.T) {
 		}
 		return nil, nil
 	}
-	s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: access.SweepEvery}
+	s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}
 	if _, err := s.Do(context.Background()); !errors.Is(err, errDown) {
 		t.Fatalf("got %v", err)
 	}
@@ -421,5 +424,22 @@ func TestEveryReasonOfThePolicyIsLostOrNot(t *testing.T) {
 		if why, is := access.WhyLost(refusal); is != lost[refusal] || is != (why != "") {
 			t.Errorf("%v: lost %v, %q", refusal, is, why)
 		}
+	}
+}
+
+// Slack lists somebody as deactivated by mistake, and says what they are when it is asked for them.
+func TestSlackIsAskedAgainBeforeARevocation(t *testing.T) {
+	w := newWorld(t)
+	r := w.inUse(t)
+	w.setPerson("U0DEV1", func(p *access.Person) { p.Membership = access.Deactivated })
+	w.advance(sweepEvery)
+	if _, err := w.roster().Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.setPerson("U0DEV1", func(p *access.Person) { p.Membership = access.Member })
+	s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}
+	out, err := s.Do(context.Background())
+	if err != nil || len(out.Lost) != 1 || w.at(r.ID).State != access.Active {
+		t.Errorf("%v: %d lost, and the grant is %s", err, len(out.Lost), w.at(r.ID).State)
 	}
 }

@@ -415,6 +415,8 @@ func TestWrongCommandLinesOfCloseEndNothing(t *testing.T) {
 		"freeze":                                  "give -reason: A reason is needed",
 		"freeze now -reason x":                    "it does not take the argument now",
 		"thaw -stack 1":                           "-stack needs the name",
+		"sweep yes":                               "it takes confirm or dismiss, and not yes",
+		"sweep confirm now":                       "it does not take the argument now",
 	} {
 		s := inDirectory(t, nil)
 		s.run(line, exitUsage)

@@ -3,8 +3,8 @@
 // credentials of the shell may do. They never print a secret.
 //
 // Exit codes: 0 for success, 1 for a problem that was reported, 2 for a wrong command line. Doctor,
-// manifest, close, freeze and thaw also exit with 2 when they could not begin, for example without a
-// region.
+// manifest, close, freeze, thaw and sweep also exit with 2 when they could not begin, for example
+// without a region.
 // Doctor exits with 3 when it found no problem and could not check everything.
 package operators
 
@@ -39,12 +39,13 @@ func Commands() []Command {
 		{"close", "end access when Slack does not work: a grant, a person's, an account's, all", closeMain},
 		{"freeze", "stop everything that gives access", freezeMain},
 		{"thaw", "end a freeze", thawMain},
+		{"sweep", "answer when many grants would be revoked at once", sweepMain},
 		{"close-all", "end every pending and active request: close -all", closeAll},
 	}
 }
 
 // ExitCodes says in which way the exit codes of these commands are special.
-const ExitCodes = "doctor, manifest, close, freeze and thaw exit with 2 also when they could not begin, and\n" +
+const ExitCodes = "doctor, manifest, close, freeze, thaw and sweep exit with 2 also when they could not begin, and\n" +
 	"doctor with 3 when it found no problem and could not check everything.\n"
 
 // parsed parses the flags of a command, whose help is about. If ok is false, the command

@@ -18,6 +18,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/policy/compiler"
+	"github.com/aws-access/aws-access/pkg/store"
 	"github.com/aws-access/aws-access/pkg/store/dynamo"
 	"github.com/aws-access/aws-access/pkg/store/dynamo/dynamotest"
 )
@@ -291,5 +292,42 @@ func BenchmarkThousandDecide(b *testing.B) {
 			b.Errorf("1,000 people decided, with the answers %v", codes)
 		}
 		b.Logf("answers %v, calls %v, units: read %v, write %v, index %v", codes, m.Calls, m.Read, m.Write, m.Index)
+	}
+}
+
+// BenchmarkSweep asks the policy about 5,000 open grants in a table, and reports the calls and units
+// of one sweep.
+func BenchmarkSweep(b *testing.B) {
+	const grants, batch = 5000, 25
+	table := dynamotest.NewTable(b)
+	m := &meter{}
+	step, submit := newStep(b, table, m, 1)
+	one, err := submit()
+	if err != nil {
+		b.Fatal(err)
+	}
+	one.State, one.Starts, one.Ends = access.Active, time.Now(), time.Now().Add(time.Hour)
+	for first := 0; first < grants; first += batch {
+		var writes []types.WriteRequest
+		for n := first; n < first+batch; n++ {
+			one.ID = fmt.Sprintf("01OPEN%020d", n)
+			item, err := store.RequestItem(one)
+			if err != nil {
+				b.Fatal(err)
+			}
+			writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: dynamo.Attributes(item)}})
+		}
+		in := &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{table.Name: writes}}
+		if _, err := table.Client(nil).BatchWriteItem(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := lifecycle.Sweep{Step: step, In: step.Store.(*dynamo.Store)}
+	for b.Loop() {
+		*m = meter{}
+		if out, err := s.Do(b.Context()); err != nil || out.Record.Looked != grants {
+			b.Fatal(err, out.Record)
+		}
+		b.Logf("calls %v, units: read %v, write %v", m.Calls, m.Read, m.Write)
 	}
 }
