@@ -36,10 +36,10 @@ type Sweep struct {
 
 // Times and limits of sweeps.
 const (
-	// AllowedFor is how long a confirmation counts, and KeptFor how long a dismissal does.
-	AllowedFor, KeptFor = 15 * time.Minute, time.Hour
-	maxSweep            = 20 // grants that one sweep revokes in any case
-	maxSweepShare       = 10 // or so many per cent of those it looked at
+	AllowedFor    = 15 * time.Minute // how long a confirmation counts
+	KeptFor       = time.Hour        // how long a dismissal counts
+	maxSweep      = 20               // grants that one sweep revokes in any case
+	maxSweepShare = 10               // or so many per cent of those it looked at
 )
 
 // MaxSweep returns how many of so many grants one sweep may revoke without asking.
