@@ -263,14 +263,19 @@ func unproven(p access.Person) access.Person {
 	return p
 }
 
+// knownFor is the age from which what is known of people with open grants is saved again although
+// it has not changed. It leaves time for readings that fail.
+const knownFor = access.PeopleStaleAfter / 3
+
 // keep saves the progress of a reading. Of a complete one it saves only the policy, the time, and
 // what it says about people with open grants. If another tick has saved meanwhile, keep saves nothing.
 func (r Roster) keep(ctx context.Context, last, reading access.Reading) error {
 	switch {
 	case reading.Size == 0, reading.Cursor == last.Cursor && reading.Began.Equal(last.Began):
 		return nil // nothing was read
-	case complete(reading) && last.Cursor == "" && last.Policy == reading.Policy && len(last.Open) == 0:
-		return nil // saved already
+	case complete(reading) && last.Cursor == "" && last.Policy == reading.Policy &&
+		maps.Equal(last.Known, reading.Known) && reading.KnownAt.Sub(last.KnownAt) < knownFor:
+		return nil // saved already, or lately enough
 	case complete(reading):
 		reading = access.Reading{
 			Policy: reading.Policy, Began: reading.Began,
