@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ const cutsAtOnce = 16
 
 // cutReserve is how much of the function's time is kept for recording what was done.
 const cutReserve = 15 * time.Second
+
+// cutSaveTries is how often a list is saved while moves put other grants on it.
+const cutSaveTries = 64
 
 // nearlyFull is how many names a role's policy has when operators are warned. About 320 fit.
 const nearlyFull = 240
@@ -246,7 +250,7 @@ func (h Cut) failed(ctx context.Context, k access.CutKey, cause error) (next tim
 func (h Cut) save(
 	ctx context.Context, k access.CutKey, change func(access.CutList) (next access.CutList, done []string),
 ) error {
-	for range maxSaveTries {
+	for try := range cutSaveTries {
 		l, err := h.Store.CutList(ctx, k)
 		if err != nil {
 			return err
@@ -261,6 +265,9 @@ func (h Cut) save(
 		next.Version = l.Version + 1
 		if err = h.Store.SaveCutList(ctx, next); !errors.Is(err, access.ErrStale) {
 			return err
+		}
+		if h.Wait != nil && h.Wait(ctx, rand.N(10*time.Millisecond<<min(try, 5))) != nil { //nolint:gosec // spreads tries
+			break
 		}
 	}
 	return nil // the list is still due

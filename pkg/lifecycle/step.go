@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -46,6 +47,10 @@ type loadSaver interface {
 // tries is how often a step tries after it lost a race. Each loss means that somebody
 // else moved the request, so this many people can move it at once.
 const tries = 32
+
+// cutTries is how often a move that orders a cut is tried. Everybody who ends a grant of one role
+// at once writes the same cut list.
+const cutTries = 256
 
 // Step is the part that all steps have in common.
 type Step struct {
@@ -97,7 +102,7 @@ func (s Step) move(
 	ctx context.Context, id string, turn func(snapshot) (access.Request, access.Event, error),
 ) (Moved, error) {
 	var failed error
-	for range tries {
+	for try := range cutTries {
 		m, err := s.load(ctx, id)
 		if err != nil {
 			return Moved{}, err
@@ -121,9 +126,29 @@ func (s Step) move(
 				return m.moved(m.request), fmt.Errorf("save request %s: %w", id, err)
 			}
 			failed = err
+		case event.Cut != access.CutEnding && try >= tries-1:
+			return Moved{}, access.RefuseBusyRequest()
+		case event.Cut == access.CutEnding:
+			if err := giveWay(ctx, try); err != nil {
+				return m.moved(m.request), err
+			}
 		}
 	}
 	return Moved{}, access.RefuseBusyRequest()
+}
+
+// giveWay waits for a random time after a move lost a race for a cut list, the longer the more
+// tries were made.
+func giveWay(ctx context.Context, try int) error {
+	longest := min(20*time.Millisecond<<min(try, 5), 400*time.Millisecond)
+	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // spreads tries, protects nothing
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // save saves a move. If it orders a cut, the grant is put on the cut list of its role in the same
