@@ -29,6 +29,8 @@ type CheckRole struct {
 	Account string `json:"account"`
 	Name    string `json:"account_name,omitempty"` // in answers
 	Role    string `json:"role"`
+	// Path is that of the IAM role, in CheckTargets; "" for DefaultPath.
+	Path string `json:"path,omitempty"`
 }
 
 // The kinds of checks.
@@ -38,6 +40,9 @@ const (
 	CheckTargets = "targets" // a page of the roles of the deployed policy
 	CheckRoles   = "roles"   // whether roles can be assumed, and only with all that their trust demands
 )
+
+// DefaultPath is the path of target roles, unless the policy names another one.
+const DefaultPath = "/aws-access/"
 
 // Sizes of a check.
 const (
@@ -212,7 +217,11 @@ func (h Checks) targets(from int) (page []CheckRole, total int, refused string) 
 		return nil, len(all), "out_of_range"
 	}
 	for _, t := range all[from:min(from+PageOfTargets, len(all))] {
-		page = append(page, CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role})
+		one := CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}
+		if t.Path != DefaultPath {
+			one.Path = t.Path
+		}
+		page = append(page, one)
 	}
 	return page, len(all), ""
 }

@@ -157,10 +157,10 @@ func TestAnswersToChecksHoldOnlyCodes(t *testing.T) {
 	})
 	want := []RolesAnswer{
 		{
-			CheckRole: CheckRole{"222222222222", "payments-dev", "Admin"},
+			CheckRole: CheckRole{Account: "222222222222", Name: "payments-dev", Role: "Admin"},
 			Codes:     []string{"open_without_tags", "open_without_external_id"},
 		},
-		{CheckRole: CheckRole{"111111111111", "payments-prod", "ReadOnly"}, Codes: []string{CheckOK}, Token: 40},
+		{CheckRole: CheckRole{Account: "111111111111", Name: "payments-prod", Role: "ReadOnly"}, Codes: []string{CheckOK}, Token: 40},
 	}
 	if diff := cmp.Diff(want, roles.Roles); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)

@@ -35,12 +35,13 @@ const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy 
 aws-access doctor -rights [-ping] [-stack aws-access]
 
 Checks a deployment: the stack, Slack, and every role in every account of the
-deployed policy. It changes nothing and assumes no role itself. It asks the
-deployed vend function, which assumes each role with a session policy that denies
-everything, discards the credentials, and answers with codes. CloudTrail shows
-each of these tests with the source identity aws-access-doctor and the session
-name aws-access-doctor-…. Some tests leave one of these out on purpose, to see
-that AWS refuses them.
+deployed policy. It assumes no role itself. It asks the deployed vend function,
+which assumes each role with a session policy that denies everything, discards the
+credentials, and answers with codes. CloudTrail shows each of these tests with the
+source identity aws-access-doctor and the session name aws-access-doctor-…. Some
+tests leave one of these out on purpose, to see that AWS refuses them. The cut
+function writes the policy aws-access-check into one role of each account, which
+denies nobody anything, and takes it away again, to see that it could cut sessions.
 
 Doctor downloads the code of each function and shows its version. -build compares
 the programs, byte for byte, with your own build (DIR is bin after make build) or with

@@ -101,7 +101,7 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 			MemoryMB:  256,
 		}))
 	}
-	h.api.env("NotifyFunction")["TABLE"] = h.table.Name
+	h.api.env("NotifyFunction")["TABLE"], h.api.env("CutFunction")["TABLE"] = h.table.Name, h.table.Name
 	h.api.mapping[0]["EventSourceArn"] = "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/" + h.table.Name +
 		"/stream/2026"
 	h.api.invoke = func(payload []byte) ([]byte, error) {

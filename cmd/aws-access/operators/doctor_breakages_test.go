@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,6 +55,27 @@ var breakages = map[string]struct {
 			c.must(c.store.SaveFreeze(c.t.Context(), f))
 		},
 		[]string{"freeze warning on"}, []string{"Everything is frozen since 20", "aws-access thaw does"}, exitOK,
+	},
+	"a revoker that does not trust cut": {
+		func(c *testDeployment) {
+			c.change("222222222222", "aws-access-revoker", theCutRole, theCutRole+"-of-yesterday")
+		},
+		[]string{"revokers problem revoker_refused"}, []string{"1 of 5 accounts, tried with", "(222222222222)",
+			"Sessions in these accounts could not be cut. AWS refuses the account's revoker role"}, exitProblem,
+	},
+	"a revoker that may write nothing": {
+		func(c *testDeployment) {
+			r, _ := c.aws.Role("222222222222", "aws-access-revoker")
+			r.Permissions = []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`}
+			c.must(c.aws.PutRole("222222222222", r))
+		},
+		[]string{"revokers problem refused"}, []string{"The revoker may not write this role's policy"}, exitProblem,
+	},
+	"a cut function that fails": {
+		func(c *testDeployment) {
+			c.api.invokeCut = func([]byte) ([]byte, error) { return nil, errors.New("out of memory") }
+		},
+		[]string{"revokers problem cut_failed"}, []string{"Cut failed: out of memory"}, exitProblem,
 	},
 	"a cut that fails": {
 		func(c *testDeployment) { c.cutting("revoker_refused", 0) },

@@ -7,7 +7,8 @@ import "strings"
 // for listing mappings and parameters; these lists hold no values.
 //
 // lambda:InvokeFunction on vend is also the right to send orders; vend answers
-// those to the person in Slack whom the table names, and to nobody else.
+// those to the person in Slack whom the table names, and to nobody else. On cut it is the right to
+// send orders too; cut does only what the table says.
 const rightsPolicy = `{
   "Version": "2012-10-17",
   "Statement": [
@@ -44,10 +45,13 @@ const rightsPolicy = `{
       "Resource": "*"
     },
     {
-      "Sid": "AskVend",
+      "Sid": "AskVendAndCut",
       "Effect": "Allow",
       "Action": "lambda:InvokeFunction",
-      "Resource": "arn:*:lambda:*:*:function:{{STACK}}-VendFunction-*"
+      "Resource": [
+        "arn:*:lambda:*:*:function:{{STACK}}-VendFunction-*",
+        "arn:*:lambda:*:*:function:{{STACK}}-CutFunction-*"
+      ]
     }{{PING}}
   ]
 }

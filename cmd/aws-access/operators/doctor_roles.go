@@ -57,6 +57,7 @@ func (d *doctor) checkRoles(ctx context.Context) error {
 	}
 	d.progress(len(chosen), len(chosen))
 	d.reportRoles(chosen, told)
+	d.checkRevokers(ctx, chosen, told)
 	return nil
 }
 

@@ -26,9 +26,11 @@ type stackAPI struct {
 	frozen   bool             // vend's concurrency is zero
 	reserved map[string]int   // concurrency, by name
 	invoke   func(payload []byte) ([]byte, error)
-	url      string
-	code     map[string]deployedCode     // by physical name, and name:version
-	aliases  map[string][]map[string]any // by physical name
+	// invokeCut invokes cut.
+	invokeCut func(payload []byte) ([]byte, error)
+	url       string
+	code      map[string]deployedCode     // by physical name, and name:version
+	aliases   map[string][]map[string]any // by physical name
 }
 
 const stackID = "arn:aws:cloudformation:eu-west-1:" + theBastion + ":stack/aws-access/0a1b"
@@ -303,18 +305,21 @@ func (a *stackAPI) mappings(w http.ResponseWriter, r *http.Request) {
 
 func (a *stackAPI) invocation(w http.ResponseWriter, r *http.Request) {
 	payload, err := io.ReadAll(r.Body)
+	invoke := a.invoke
 	switch {
 	case a.refused(w, "InvokeFunction"):
 		return
 	case a.frozen:
 		no(w, http.StatusTooManyRequests, "TooManyRequestsException", "Rate Exceeded.")
 		return
+	case err == nil && r.PathValue("name") == a.names["CutFunction"]:
+		invoke = a.invokeCut
 	case err != nil || r.PathValue("name") != a.names["VendFunction"] ||
 		r.Header.Get("X-Amz-Invocation-Type") != "RequestResponse":
 		no(w, http.StatusBadRequest, "InvalidParameterValueException", "Doctor invokes vend, and waits.")
 		return
 	}
-	answer, err := a.invoke(payload)
+	answer, err := invoke(payload)
 	if err != nil {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
 		yes(w, map[string]any{"errorMessage": err.Error(), "errorType": "errorString"})

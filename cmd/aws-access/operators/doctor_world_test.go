@@ -23,7 +23,9 @@ import (
 
 	"github.com/aws-access/aws-access/functions"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
+	"github.com/aws-access/aws-access/pkg/cut"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/lambdafake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
@@ -39,6 +41,7 @@ import (
 const (
 	theBastion  = "999999999999"
 	theVendRole = "arn:aws:iam::" + theBastion + ":role/aws-access-vend"
+	theCutRole  = "arn:aws:iam::" + theBastion + ":role/aws-access-cut"
 	theOrg      = "o-example123"
 	signingAt   = "/jit-access/slack/signing-secret"
 )
@@ -71,6 +74,7 @@ type testDeployment struct {
 	pace                     time.Duration
 	narrow                   string // how the narrowing of a session fails; "" for not
 	vend                     functions.Vend
+	cut                      functions.Cut
 	slackFunction            *functions.Slack
 	tick                     functions.Tick
 	relay                    http.Handler // of api
@@ -119,6 +123,7 @@ func newClinic(t *testing.T, source string) *testDeployment {
 		return awsfake.Fault{How: c.throttle(c.calls)}
 	}})
 	for _, target := range c.policy.Targets() {
+		c.must(c.aws.PutRole(target.Account, theRevoker()))
 		c.must(c.aws.PutRole(target.Account, awsfake.Role{
 			Name: target.Role, Path: target.Path, Trust: theTrust(),
 			Permissions: append(awsfake.DefaultPermissions(target.Role), `{"Version":"2012-10-17","Statement":[{`+
@@ -133,6 +138,21 @@ func newClinic(t *testing.T, source string) *testDeployment {
 	}
 	c.serve()
 	return c
+}
+
+// theRevoker is the role of infra/member that writes denies, as far as the fake needs it.
+func theRevoker() awsfake.Role {
+	return awsfake.Role{
+		Name: "aws-access-revoker", Path: "/aws-access-revoker/",
+		Trust: strings.NewReplacer("BASTION", theBastion, "CUT", theCutRole, "EXTERNAL", canaryExternal).Replace(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::BASTION:root"},` +
+				`"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"},"StringEquals":{` +
+				`"sts:SourceIdentity":"aws-access-cut","sts:ExternalId":"EXTERNAL"}}},` +
+				`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::BASTION:root"},"Action":"sts:SetSourceIdentity",` +
+				`"Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"}}}]}`),
+		Permissions: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",` +
+			`"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`},
+	}
 }
 
 func theTrust() string { return awsfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }
@@ -155,6 +175,11 @@ func (c *testDeployment) serve() {
 	c.api.invoke = func(payload []byte) ([]byte, error) {
 		answer, err := lambda.NewHandler(c.vend.Handle).Invoke(context.Background(), payload)
 		c.noSecretIn("vend's answer", string(answer))
+		return answer, err
+	}
+	c.api.invokeCut = func(payload []byte) ([]byte, error) {
+		answer, err := lambda.NewHandler(c.cut.Handle).Invoke(context.Background(), payload)
+		c.noSecretIn("cut's answer", string(answer))
 		return answer, err
 	}
 	mux.Handle("/sts", http.StripPrefix("/sts", c.aws.AWS()))
@@ -205,6 +230,7 @@ func (c *testDeployment) deploy(url string) {
 			}, nil
 		}),
 	})}
+	c.cut = c.cutFunction(url, secret(&c.external), log)
 	d := functions.Deps{
 		Team: "T0SANDBOX", Policy: c.policy, Store: c.store, Slack: api, Now: c.clock, Log: log,
 		Build: programOf(config.Tick, releasedProgram(c.t, config.Tick)).Build,
@@ -221,6 +247,28 @@ func (c *testDeployment) deploy(url string) {
 		AnswerKeys: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(c.answerKey), c.keyErr },
 		Roles:      pacedTrials{func() vend.Trials { return vend.Trials{Assumer: assumer, Now: time.Now, Interval: c.pace} }},
 	})
+}
+
+// cutFunction is cut, as far as it answers checks.
+func (c *testDeployment) cutFunction(
+	url string, external func(context.Context, bool) (access.Secret, error), log *slog.Logger,
+) functions.Cut {
+	keys, err := c.aws.FunctionCredentials(theCutRole,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"*"}]}`)
+	c.must(err)
+	config := aws.Config{
+		HTTPClient: http.DefaultClient, Region: "eu-west-1", BaseEndpoint: aws.String(url + "/sts"),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{
+				AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(),
+				SessionToken: keys.SessionToken.Reveal(),
+			}, nil
+		}),
+	}
+	checker := cut.Cutter{
+		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Partition: "aws", Now: c.clock,
+	}
+	return functions.Cut{Cutter: checker, Now: c.clock, Log: log}
 }
 
 // pacedTrials tests roles at the pace that the test sets.
