@@ -90,6 +90,8 @@ type StackAnswer struct {
 
 	Freeze   string    `json:"freeze"` // ok, on, or unreadable
 	FrozenAt time.Time `json:"frozen_at,omitzero"`
+	// Responders says whether the policy has people who may revoke any grant.
+	Responders bool `json:"responders"`
 }
 
 // BuildAnswer is a build that has run with the table.

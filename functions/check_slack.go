@@ -37,6 +37,7 @@ func (h Checks) stack(ctx context.Context) *StackAnswer {
 	}
 	out.Builds = h.builds(ctx)
 	out.Freeze, out.FrozenAt = h.frozen(ctx)
+	out.Responders = h.Policy.HasResponders()
 	return out
 }
 

@@ -451,7 +451,8 @@ func (c *closer) report(left int) {
 			number(left, "request"))
 	}
 	if c.sessions > 0 && !c.wait {
-		printf(c.out, "%s will be cut within seconds. The same command with -wait waits until that is so.\n", number(c.sessions, "live session"))
+		printf(c.out, "%s will be cut within seconds. The same command with -wait waits until that is so.\n",
+			number(c.sessions, "live session"))
 	}
 }
 

@@ -432,7 +432,8 @@ func TestFreezeAndThawOfAnOperator(t *testing.T) {
 		t.Helper()
 		done, err := do(e.operation(false, answer))
 		f, failed := e.store.Freeze(t.Context())
-		if err = errors.Join(err, failed); err != nil || f.On != on || !strings.Contains(e.out.String()+e.words.String(), want) ||
+		said := e.out.String() + e.words.String()
+		if err = errors.Join(err, failed); err != nil || f.On != on || !strings.Contains(said, want) ||
 			done != !strings.HasPrefix(want, "\nNothing was done") {
 			t.Errorf("%v, %v, %+v; said %s%s, want %q", done, err, f, e.out.String(), e.words.String(), want)
 		}
@@ -442,8 +443,8 @@ func TestFreezeAndThawOfAnOperator(t *testing.T) {
 	step(thaw, "yes\n", "Nothing is frozen.\n", false)
 	step(freeze, "no\n", "\nNothing was done.", false)
 	step(freeze, "yes\n", "Everything is frozen: nothing is granted", true)
-	step(freeze, "yes\n", "Everything is frozen already, since 2026-11-21T12:00:00Z by alice (operator): a stolen laptop\n",
-		true)
+	step(freeze, "yes\n",
+		"Everything is frozen already, since 2026-11-21T12:00:00Z by alice (operator): a stolen laptop\n", true)
 	r := e.ask("01P", dev, "111111111111", "Admin", false)
 	next, event, err := r.Approve(other, 0, access.Terms{Max: time.Hour, Met: true}, e.now)
 	if e.must(err); !errors.Is(e.store.Save(t.Context(), next, event, ""), access.ErrFrozen) {
@@ -495,8 +496,9 @@ func TestCloseRecordsWhoTheShellIsAtAWS(t *testing.T) {
 		t.Errorf("close-all: %d, %+v: %s", code, r.Closed, words.String())
 	}
 	words.Reset()
-	if code := run(t.Context(), []string{"close", "01A", "-reason", "x", "-table", "gone", "-yes"}, &out, &words); code !=
-		exitProblem || !strings.Contains(words.String(), "there is no table gone with the indexes of aws-access in eu-west-1") {
+	code = run(t.Context(), []string{"close", "01A", "-reason", "x", "-table", "gone", "-yes"}, &out, &words)
+	const gone = "there is no table gone with the indexes of aws-access in eu-west-1"
+	if code != exitProblem || !strings.Contains(words.String(), gone) {
 		t.Errorf("without a table: %d, %s", code, words.String())
 	}
 }

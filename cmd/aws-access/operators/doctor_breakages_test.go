@@ -47,7 +47,8 @@ var breakages = map[string]struct {
 			c.narrow = awsfake.FaultCode + "InvalidAction"
 			c.api.env("VendFunction")["EXACT_EXPIRY"] = "required"
 		},
-		[]string{"exact expiry problem not_exact"}, []string{"in 5 of 5 accounts STS refuses to narrow", "vend refuses sessions of these roles"}, exitProblem,
+		[]string{"exact expiry problem not_exact"},
+		[]string{"in 5 of 5 accounts STS refuses to narrow", "vend refuses sessions of these roles"}, exitProblem,
 	},
 	"a freeze by the table": {
 		func(c *testDeployment) {
@@ -66,7 +67,8 @@ var breakages = map[string]struct {
 	"a revoker that may write nothing": {
 		func(c *testDeployment) {
 			r, _ := c.aws.Role("222222222222", "aws-access-revoker")
-			r.Permissions = []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`}
+			r.Permissions = []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket",` +
+				`"Resource":"*"}]}`}
 			c.must(c.aws.PutRole("222222222222", r))
 		},
 		[]string{"revokers problem refused"}, []string{"The revoker may not write this role's policy"}, exitProblem,

@@ -30,6 +30,20 @@ func (d *doctor) checkFreeze(a *functions.CheckAnswer) {
 	}
 }
 
+// checkResponders warns of a policy with which nobody in Slack can answer an incident.
+func (d *doctor) checkResponders(a *functions.CheckAnswer) {
+	const check = "responders"
+	if a.Stack.Responders {
+		d.report.ok(inStack, check, "the policy names people who may revoke any grant and freeze")
+		return
+	}
+	d.report.add(finding{inStack, check, warning, "none",
+		"The policy has no responders. So nobody in Slack can freeze or end everything of a person, and grants without " +
+			"approvers or reviewers can be revoked by nobody.",
+		"Name a group of people who are awake: settings: {responders: [GROUP]} in policy.yaml (docs/policy.md). Until then " +
+			"aws-access close and freeze do it, for somebody with rights on the table."})
+}
+
 // nameOf names a role in a finding.
 func nameOf(r functions.CheckRole) string {
 	return r.Role + " in " + cmp.Or(r.Name, r.Account) + " (" + r.Account + ")"
@@ -62,8 +76,8 @@ func (d *doctor) reportExactness(chosen []functions.CheckRole, told map[function
 	case tried == 0:
 		return // the finding about the roles says why
 	case len(roles) == 0:
-		d.report.ok(inAccounts, check, fmt.Sprintf("STS narrows the sessions of %d roles in %d accounts, so they expire with "+
-			"their grant", tried, len(all)))
+		d.report.ok(inAccounts, check, fmt.Sprintf("STS narrows the sessions of %d roles in %d accounts, so they expire "+
+			"with their grant", tried, len(all)))
 		return
 	}
 	f := finding{
@@ -76,8 +90,8 @@ func (d *doctor) reportExactness(chosen []functions.CheckRole, told map[function
 		f.Verdict = problem
 		f.Reason += ". ExactExpiry is required, so vend refuses sessions of these roles that would outlive their grant."
 		f.Do = "Check in this order:\n1. Do the policies and the permissions boundary of these roles allow " +
-			"sts:GetScopedCredentials? AWS's ReadOnlyAccess, the boundary of ReadOnly in infra/member, does not: give the role " +
-			"another one.\n2. Does a service control policy deny it? Those of infra/organization do not.\n" +
+			"sts:GetScopedCredentials? AWS's ReadOnlyAccess, the boundary of ReadOnly in infra/member, does not: give the " +
+			"role another one.\n2. Does a service control policy deny it? Those of infra/organization do not.\n" +
 			"3. Does AWS offer it in this partition and Region?\nOtherwise deploy with ExactExpiry=preferred."
 	}
 	d.report.add(f)
@@ -133,8 +147,8 @@ func cutFinding(code string) finding {
 		f.Do = "Remove inline policies from the roles that take up room. The deny goes when the sessions have expired."
 	case functions.CutLate:
 		f.Reason = "SECURITY: sessions of these roles are to be cut, and nobody has tried for more than five minutes."
-		f.Do = "Read the logs of cut and tick. Until it works, put the deny that the console calls Revoke active sessions on " +
-			"the role."
+		f.Do = "Read the logs of cut and tick. Until it works, put the deny that the console calls Revoke active sessions " +
+			"on the role."
 	case functions.CutUnreadable:
 		f.Verdict, f.Reason = notKnown, "Vend cannot read the cut lists of these roles."
 		f.Do = "Read vend's log. Run doctor again."

@@ -38,3 +38,14 @@ func TestDoctorSaysWhereSessionsDoNotEndExactly(t *testing.T) {
 		t.Errorf("switched off: %+v", f)
 	}
 }
+
+// A policy without responders compiles, but nobody could answer an incident in Slack.
+func TestDoctorWarnsOfAPolicyWithoutResponders(t *testing.T) {
+	for source, want := range map[string]verdict{thePolicy(t): healthy, large(1): warning} {
+		found, code := newClinic(t, source).doctor("-only", "stack")
+		i := slices.IndexFunc(found.Checks, func(f finding) bool { return f.Check == "responders" })
+		if i < 0 || code != exitOK || found.Checks[i].Verdict != want {
+			t.Errorf("ended with %d, %+v, want %s", code, found.Checks, want)
+		}
+	}
+}

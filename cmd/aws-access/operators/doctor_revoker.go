@@ -84,8 +84,8 @@ func (d *doctor) askCut(ctx context.Context, roles []string) ([]functions.Revoke
 			Reason: "This shell's credentials may not invoke cut: " + awsMessage(err).Error(),
 			Do:     "Get the rights that `aws-access doctor -rights` prints."}
 	case err != nil:
-		return nil, &finding{Verdict: notKnown, Code: "unreadable", Reason: "AWS did not answer: " + plainError(awsMessage(err)),
-			Do: "Run doctor again."}
+		return nil, &finding{Verdict: notKnown, Code: "unreadable",
+			Reason: "AWS did not answer: " + plainError(awsMessage(err)), Do: "Run doctor again."}
 	case out.FunctionError != nil:
 		return nil, &finding{Verdict: problem, Code: "cut_failed", Reason: "Cut failed: " + functionError(out.Payload),
 			Do: "Read cut's log. An older cut cannot answer checks, so deploy the version of this doctor."}
@@ -109,9 +109,10 @@ func revokerFinding(code string) finding {
 	f := finding{Part: inAccounts, Check: "revokers", Verdict: problem, Code: code}
 	switch code {
 	case cut.LeftOver:
-		f.Reason = "The policy " + cut.CheckPolicyName + " was written and could not be taken away. It denies nobody anything."
-		f.Do = "Delete it: aws iam delete-role-policy --role-name ROLE --policy-name " + cut.CheckPolicyName + ". Then deploy " +
-			"infra/member to these accounts again."
+		f.Reason = "The policy " + cut.CheckPolicyName + " was written and could not be taken away. It denies nobody " +
+			"anything."
+		f.Do = "Delete it: aws iam delete-role-policy --role-name ROLE --policy-name " + cut.CheckPolicyName + ". Then " +
+			"deploy infra/member to these accounts again."
 		return f
 	case cut.LooseExternal, cut.LooseIdentity:
 		what := map[string]string{cut.LooseExternal: "external id", cut.LooseIdentity: "source identity"}[code]

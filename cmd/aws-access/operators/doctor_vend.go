@@ -138,6 +138,7 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	d.report.ok(inStack, "table", "vend reads it")
 	d.checkTick(a)
 	d.checkFreeze(a)
+	d.checkResponders(a)
 	d.checkHistory(a)
 }
 

@@ -151,7 +151,8 @@ func theRevoker() awsfake.Role {
 				`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::BASTION:root"},"Action":"sts:SetSourceIdentity",` +
 				`"Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"}}}]}`),
 		Permissions: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",` +
-			`"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`},
+			`"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],` +
+			`"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`},
 	}
 }
 
@@ -266,7 +267,8 @@ func (c *testDeployment) cutFunction(
 		}),
 	}
 	checker := cut.Cutter{
-		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Partition: "aws", Now: c.clock,
+		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Partition: "aws",
+		Now: c.clock,
 	}
 	return functions.Cut{Cutter: checker, Now: c.clock, Log: log}
 }

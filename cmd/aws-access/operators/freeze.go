@@ -55,7 +55,9 @@ func thawMain(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if code, ok := parsed(flags, aboutThaw, args, stderr); !ok {
 		return code
 	}
-	return started(ctx, p, flags, p.wrong(flags), 0, stdout, stderr, func(o *operation) (bool, error) { return o.thaw(ctx) })
+	return started(ctx, p, flags, p.wrong(flags), 0, stdout, stderr, func(o *operation) (bool, error) {
+		return o.thaw(ctx)
+	})
 }
 
 // started runs a command on the tables, unless its command line is wrong. do returns whether it did
