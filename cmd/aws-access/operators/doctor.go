@@ -274,7 +274,7 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.checkStack()
 		d.checkFunctions()
 		d.checkCode(ctx)
-		d.checkStream(ctx)
+		d.checkStreams(ctx)
 		d.checkOrders(ctx)
 		d.checkWaysIntoVend(ctx)
 		d.checkSecrets(ctx)

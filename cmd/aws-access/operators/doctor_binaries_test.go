@@ -104,6 +104,7 @@ func newBinaryDeployment(t *testing.T) *binaryDeployment {
 	h.api.env("NotifyFunction")["TABLE"], h.api.env("CutFunction")["TABLE"] = h.table.Name, h.table.Name
 	h.api.mapping[0]["EventSourceArn"] = "arn:aws:dynamodb:eu-west-1:" + theBastion + ":table/" + h.table.Name +
 		"/stream/2026"
+	h.api.cutMapping[0]["EventSourceArn"] = h.api.mapping[0]["EventSourceArn"]
 	h.api.invoke = func(payload []byte) ([]byte, error) {
 		answer, err := h.lambda.Invoke(t.Context(), h.api.names["VendFunction"], payload)
 		h.noSecretIn("vend's answer", string(answer))

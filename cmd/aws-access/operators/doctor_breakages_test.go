@@ -79,6 +79,15 @@ var breakages = map[string]struct {
 		},
 		[]string{"revokers problem cut_failed"}, []string{"Cut failed: out of memory"}, exitProblem,
 	},
+	"a stream of cut that is disabled": {
+		func(c *testDeployment) { c.api.cutMapping[0]["State"] = "Disabled" },
+		[]string{"stream of cut problem disabled"}, []string{"The stream mapping of cut is Disabled. Sessions are cut only " +
+			"when tick orders it", "--uuid u-2 --enabled"}, exitProblem,
+	},
+	"a stream of cut with the filter of notify": {
+		func(c *testDeployment) { c.api.cutMapping[0]["FilterCriteria"] = c.api.mapping[0]["FilterCriteria"] },
+		[]string{"stream of cut problem settings"}, []string{"its filter is not the one of the template"}, exitProblem,
+	},
 	"a cut that fails": {
 		func(c *testDeployment) { c.cutting("revoker_refused", 0) },
 		[]string{"cuts problem revoker_refused"}, []string{"Admin in payments-dev (222222222222), 1 grant, 1 tries since",

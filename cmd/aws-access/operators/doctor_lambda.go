@@ -15,7 +15,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
-// Settings of notify's stream mapping and of vend's orders in template.yaml.
+// Settings of the stream mappings and of vend's orders in template.yaml.
 const (
 	streamBatch = 25
 	streamTries = 1000
@@ -39,10 +39,30 @@ func (d *doctor) mappings(ctx context.Context, function string) ([]types.EventSo
 	return all, nil
 }
 
-// checkStream checks the mapping that delivers the table's events to notify.
-func (d *doctor) checkStream(ctx context.Context) {
-	const check = "stream"
-	name := d.found.functions["NotifyFunction"]
+// stream is a mapping that delivers events of the table to a function.
+type stream struct {
+	check, function, logicalID, filter string
+	without                            string // what does not happen without it
+	waits                              string // what happens while it is disabled
+}
+
+var streams = [...]stream{
+	{"stream", "notify", "NotifyFunction", store.StreamFilter, "no card or message is posted",
+		"Cards and messages wait, and are lost after two hours."},
+	{"stream of cut", "cut", "CutFunction", store.CutFilter, "sessions are cut only when tick orders it, minutes late",
+		"Sessions are cut only when tick orders it, minutes late."},
+}
+
+// checkStreams checks the mappings that deliver the table's events.
+func (d *doctor) checkStreams(ctx context.Context) {
+	for _, s := range streams {
+		d.checkStream(ctx, s)
+	}
+}
+
+func (d *doctor) checkStream(ctx context.Context, s stream) {
+	check := s.check
+	name := d.found.functions[s.logicalID]
 	if name == "" {
 		return // reported by checkFunctions
 	}
@@ -54,43 +74,45 @@ func (d *doctor) checkStream(ctx context.Context) {
 		return
 	case len(all) == 0:
 		d.report.add(finding{inStack, check, problem, "missing",
-			"No event source mapping connects the table's stream to notify, so no card or message is posted.", again})
+			"No event source mapping connects the table's stream to " + s.function + ", so " + s.without + ".", again})
 		return
 	case len(all) > 1:
 		d.report.add(finding{inStack, check, problem, "twice",
-			fmt.Sprintf("Notify has %d event source mappings. The stack makes only one.", len(all)),
-			"Open the triggers of notify in the Lambda console, and delete those that the stack did not make."})
+			fmt.Sprintf("%s%s has %d event source mappings. The stack makes only one.", strings.ToUpper(s.function[:1]),
+				s.function[1:], len(all)),
+			"Open the triggers of " + s.function + " in the Lambda console, and delete those that the stack did not make."})
 		return
 	}
 	m := all[0]
 	if state := str(m.State); state != "Enabled" {
-		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of notify is " + state +
-			". Cards and messages wait, and are lost after two hours.",
+		d.report.add(finding{inStack, check, problem, "disabled", "The stream mapping of " + s.function + " is " + state +
+			". " + s.waits,
 			"aws lambda update-event-source-mapping --uuid " + str(m.UUID) + " --enabled"})
 		return
 	}
 	if result := str(m.LastProcessingResult); strings.HasPrefix(result, "PROBLEM") {
-		d.report.add(finding{inStack, check, problem, "failing", "Lambda says of the stream mapping of notify: " + result,
-			"Read notify's log. docs/deploy.md says where undelivered records are kept."})
+		d.report.add(finding{inStack, check, problem, "failing", "Lambda says of the stream mapping of " + s.function + ": " +
+			result,
+			"Read " + s.function + "'s log. docs/deploy.md says where undelivered records are kept."})
 		return
 	}
-	if wrong := d.wrongMapping(m); len(wrong) > 0 {
-		d.report.add(finding{inStack, check, problem, "settings", "The stream mapping of notify differs from the template: " +
-			strings.Join(wrong, "; ") + ".", again})
+	if wrong := d.wrongMapping(s, m); len(wrong) > 0 {
+		d.report.add(finding{inStack, check, problem, "settings", "The stream mapping of " + s.function +
+			" differs from the template: " + strings.Join(wrong, "; ") + ".", again})
 		return
 	}
-	d.report.ok(inStack, check, "notify's mapping is enabled and has the settings of the template")
+	d.report.ok(inStack, check, s.function+"'s mapping is enabled and has the settings of the template")
 }
 
 // wrongMapping compares a mapping with the template's.
-func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []string) {
+func (d *doctor) wrongMapping(s stream, m types.EventSourceMappingConfiguration) (wrong []string) {
 	see := func(good bool, what string) {
 		if !good {
 			wrong = append(wrong, what)
 		}
 	}
-	if notify := d.found.env("notify"); notify != nil {
-		see(strings.Contains(str(m.EventSourceArn), ":table/"+notify["TABLE"]+"/"), "it reads another table than TABLE")
+	if env := d.found.env(s.function); env != nil {
+		see(strings.Contains(str(m.EventSourceArn), ":table/"+env["TABLE"]+"/"), "it reads another table than TABLE")
 	}
 	see(aws.ToBool(m.BisectBatchOnFunctionError), "a failed batch is not split")
 	see(
@@ -113,7 +135,7 @@ func (d *doctor) wrongMapping(m types.EventSourceMappingConfiguration) (wrong []
 	see(aws.ToInt32(m.MaximumRecordAgeInSeconds) == streamAge,
 		fmt.Sprintf("a record age of %d s, not %d", aws.ToInt32(m.MaximumRecordAgeInSeconds), streamAge))
 	filtered := m.FilterCriteria != nil && len(m.FilterCriteria.Filters) == 1 &&
-		str(m.FilterCriteria.Filters[0].Pattern) == store.StreamFilter
+		str(m.FilterCriteria.Filters[0].Pattern) == s.filter
 	see(filtered, "its filter is not the one of the template")
 	return wrong
 }

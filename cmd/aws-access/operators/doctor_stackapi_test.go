@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -13,19 +14,21 @@ import (
 // stackAPI is a fake of CloudFormation and Lambda with one stack, as far as doctor
 // calls them. Tests change what it answers.
 type stackAPI struct {
-	state    string
-	outputs  map[string]string
-	names    map[string]string // physical by logical id
-	config   map[string]map[string]any
-	mapping  []map[string]any // of notify
-	triggers []map[string]any // mappings of vend
-	urls     []map[string]any // of vend
-	policy   string           // of vend; "" for none
-	async    map[string]any   // of vend; nil for none
-	refuse   map[string]bool  // actions that the shell may not do
-	frozen   bool             // vend's concurrency is zero
-	reserved map[string]int   // concurrency, by name
-	invoke   func(payload []byte) ([]byte, error)
+	state   string
+	outputs map[string]string
+	names   map[string]string // physical by logical id
+	config  map[string]map[string]any
+	mapping []map[string]any // of notify
+	// cutMapping is that of cut.
+	cutMapping []map[string]any
+	triggers   []map[string]any // mappings of vend
+	urls       []map[string]any // of vend
+	policy     string           // of vend; "" for none
+	async      map[string]any   // of vend; nil for none
+	refuse     map[string]bool  // actions that the shell may not do
+	frozen     bool             // vend's concurrency is zero
+	reserved   map[string]int   // concurrency, by name
+	invoke     func(payload []byte) ([]byte, error)
 	// invokeCut invokes cut.
 	invokeCut func(payload []byte) ([]byte, error)
 	url       string
@@ -88,6 +91,12 @@ func newStackAPI(url string) *stackAPI {
 			},
 		},
 	}
+	ofCut := maps.Clone(a.mapping[0])
+	ofCut["UUID"] = "u-2"
+	ofCut["FilterCriteria"] = map[string]any{"Filters": []map[string]any{
+		{"Pattern": `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"cut":{"S":[{"exists":true}]}}}}`},
+	}}
+	a.cutMapping = []map[string]any{ofCut}
 	for _, f := range config.Functions {
 		a.addFunction(f)
 	}
@@ -299,6 +308,9 @@ func (a *stackAPI) mappings(w http.ResponseWriter, r *http.Request) {
 	list := a.triggers
 	if r.URL.Query().Get("FunctionName") == a.names["NotifyFunction"] {
 		list = a.mapping
+	}
+	if r.URL.Query().Get("FunctionName") == a.names["CutFunction"] {
+		list = a.cutMapping
 	}
 	yes(w, map[string]any{"EventSourceMappings": list})
 }
