@@ -250,7 +250,7 @@ export class Panel {
     const actor = idOf(e.actor);
     const isPerson = state.users.some((u) => u.id === actor);
     const isMachine = !isPerson && /^M/.test(actor);
-    const name = isPerson ? who(e.actor, names) : isMachine ? briefly(e.actor_name) : "time";
+    const name = isPerson ? who(e.actor, names) : isMachine ? briefly(e.actor_name) : actor === "system" ? e.actor_name : "time";
     const move = e.from && e.from !== e.to ? `${words(e.from)} → ${words(e.to)}` : words(e.to);
     return h(
       "li",
