@@ -30,6 +30,21 @@ func (w *world) openGrant(id, person, role string) access.Request {
 	return r
 }
 
+func TestThePolicySaysHowOftenTheTickSweeps(t *testing.T) {
+	w := newWorld(t)
+	for text, want := range map[string]time.Duration{
+		readPolicy(t): 5 * time.Minute,
+		strings.Replace(readPolicy(t), "check_every: 5m", "check_every: 2m", 1):   2 * time.Minute,
+		strings.Replace(readPolicy(t), "  check_every: 5m", "  # check_every", 1): 5 * time.Minute,
+	} {
+		w.policy = w.compiled(text)
+		w.rebuild()
+		if got := w.Tick.Sweep.Every; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestTheTickOrdersTheCutsThatAreDueAndDoesTheRestIfThatFails(t *testing.T) {
 	w := newWorld(t)
 	w.tick()

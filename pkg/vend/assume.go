@@ -43,9 +43,9 @@ const (
 
 // Assume starts one session.
 //
-// A session ends with its grant, or earlier if the policy limits how long one acts (Vending.DeniedFrom). If STS would let
-// it live longer, its credentials are exchanged for narrowed ones, which expire at that end. Without that, its policy
-// denies everything from the end on, but sts:GetCallerIdentity works until STS ends it.
+// A session ends with its grant, or earlier if the policy limits how long one acts (Vending.DeniedFrom). If STS would
+// let it live longer, its credentials are exchanged for narrowed ones, which expire at that end. Without that, its
+// policy denies everything from the end on, but sts:GetCallerIdentity works until STS ends it.
 //
 // Refusals: expired, if that end has passed; aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable, which
 // name account and role, and wrap the cause for the log.
@@ -207,7 +207,8 @@ func tags(v access.Vending, who string) ([]types.Tag, error) {
 	return list, nil
 }
 
-// seconds is the duration for STS: what remains until the session's end, within the limits of STS. A fraction is cut off.
+// seconds is the duration for STS: what remains until the session's end, within the limits of STS. A fraction is cut
+// off.
 func seconds(remaining time.Duration) int32 {
 	return int32(min(max(remaining, minSession), maxSession) / time.Second)
 }

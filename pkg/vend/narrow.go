@@ -36,7 +36,9 @@ const (
 //
 // It is for a session that STS would let live past the end. The time that remains is counted on STS's clock: issued is
 // when STS began the session.
-func (a Assumer) narrow(ctx context.Context, wide access.Credentials, end, issued time.Time) (access.Credentials, error) {
+func (a Assumer) narrow(
+	ctx context.Context, wide access.Credentials, end, issued time.Time,
+) (access.Credentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, narrowTimeout)
 	defer cancel()
 	remaining := end.Sub(issued) - endsBefore
@@ -62,11 +64,11 @@ func (a Assumer) narrow(ctx context.Context, wide access.Credentials, end, issue
 	unusable := func(why string) (access.Credentials, error) {
 		return access.Credentials{}, &callError{call: getScopedCredentials, status: http.StatusOK, why: why}
 	}
-	c := answer.Credentials
 	if xml.Unmarshal(text, &answer) != nil {
 		return unusable("that cannot be read")
 	}
-	if c = answer.Credentials; c == nil || c.AccessKeyID == "" || c.SecretAccessKey == "" || c.SessionToken == "" {
+	c := answer.Credentials
+	if c == nil || c.AccessKeyID == "" || c.SecretAccessKey == "" || c.SessionToken == "" {
 		return unusable("with incomplete credentials")
 	}
 	if c.Expiration.IsZero() || c.Expiration.After(end) {

@@ -8,8 +8,8 @@ import (
 
 func TestManyLookalikesNeedFewWarnings(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("version: 1\nsettings: {channel: C0A, responders: [U0A]}\nroles: {A: {}}\nrules: [{name: a, who: [everyone], accounts: " +
-		"[\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
+	b.WriteString("version: 1\nsettings: {channel: C0A, responders: [U0A]}\nroles: {A: {}}\n" +
+		"rules: [{name: a, who: [everyone], accounts: [\"*\"], roles: [A], max: 1h, approvals: none}]\naccounts:\n")
 	for i := range 200 {
 		name := ""
 		for bit := range 8 { // each of eight letters is Latin or Cyrillic
