@@ -32,9 +32,9 @@ func (h Checks) cut(ctx context.Context, k access.CutKey) *CutAnswer {
 			out.Grants++
 		}
 	}
-	due, any := l.Due()
+	due, onList := l.Due()
 	switch {
-	case any && now.Sub(due) > cutLateAfter:
+	case onList && now.Sub(due) > cutLateAfter:
 		out.Code = CutLate
 	case l.Tries > 0:
 		out.Code = l.Failed

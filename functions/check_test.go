@@ -64,7 +64,7 @@ func TestVendAcceptsOnlyOrdersAndChecks(t *testing.T) {
 		`[]`, `"check"`, `7`, `{"check":{"kind":"stack"},"id":"o"}`, `{"id":"o","check":{"kind":"stack"}}`, `{"check":null}`,
 		`{"check":[]}`,
 		`{"check":{"kind":"stack","more":1}}`,
-		`{"check":{"kind":"roles","roles":[{"account":"222222222222","role":"ReadOnly","path":"/"}]}}`,
+		`{"check":{"kind":"roles","roles":[{"account":"222222222222","role":"ReadOnly","more":"/"}]}}`,
 		`{"id":"o","request":"r","by":"U0DEV1","kind":"keys","at":"2026-11-21T12:00:00Z","to":"https://example.com"}`,
 		`{"Check":{"kind":"stack"}}`, `{"id":7}`,
 	} {
@@ -160,7 +160,10 @@ func TestAnswersToChecksHoldOnlyCodes(t *testing.T) {
 			CheckRole: CheckRole{Account: "222222222222", Name: "payments-dev", Role: "Admin"},
 			Codes:     []string{"open_without_tags", "open_without_external_id"},
 		},
-		{CheckRole: CheckRole{Account: "111111111111", Name: "payments-prod", Role: "ReadOnly"}, Codes: []string{CheckOK}, Token: 40},
+		{
+			CheckRole: CheckRole{Account: "111111111111", Name: "payments-prod", Role: "ReadOnly"},
+			Codes:     []string{CheckOK}, Token: 40,
+		},
 	}
 	if diff := cmp.Diff(want, roles.Roles); diff != "" {
 		t.Errorf("roles (-want +got):\n%s", diff)

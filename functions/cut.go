@@ -84,7 +84,7 @@ func (h Cut) Handle(ctx context.Context, payload json.RawMessage) (any, error) {
 }
 
 func (h Cut) handle(ctx context.Context, payload json.RawMessage) error {
-	hints, err := cutOrders(payload)
+	hints, stream, err := cutOrders(payload)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "cut was called with an unknown payload", "error", err)
 		return err
@@ -100,7 +100,7 @@ func (h Cut) handle(ctx context.Context, payload json.RawMessage) error {
 			if len(hints) > 1 && h.isDone(ctx, k) {
 				return
 			}
-			if err := h.cutUntilDone(ctx, k, hint); err != nil {
+			if err := h.cutUntilDone(ctx, k, hint, !stream); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = append(failed, fmt.Errorf("cut sessions of %s %s: %w", k.Account, k.Role, err))
@@ -112,9 +112,9 @@ func (h Cut) handle(ctx context.Context, payload json.RawMessage) error {
 }
 
 // cutOrders returns the cut lists that a payload is about, each with the ARN of its role if the
-// payload says it.
-func cutOrders(payload []byte) (map[access.CutKey]string, error) {
-	hints := make(map[access.CutKey]string)
+// payload says it, and whether the payload is of the stream.
+func cutOrders(payload []byte) (hints map[access.CutKey]string, fromStream bool, err error) {
+	hints = make(map[access.CutKey]string)
 	var stream struct {
 		Records []events.DynamoDBEventRecord `json:"Records"`
 	}
@@ -131,14 +131,15 @@ func cutOrders(payload []byte) (map[access.CutKey]string, error) {
 				hints[k] = e.RoleARN
 			}
 		}
+		return hints, true, nil
 	case decodeStrict(payload, &order) == nil && order.Cut != nil:
 		for _, t := range order.Cut {
 			hints[access.CutKey{Account: t.Account, Role: t.Role}] = ""
 		}
 	default:
-		return nil, errUnknownCut
+		return nil, false, errUnknownCut
 	}
-	return hints, nil
+	return hints, false, nil
 }
 
 // isDone reports whether a list is not due: an earlier batch of the same incident has done all of
@@ -149,11 +150,13 @@ func (h Cut) isDone(ctx context.Context, k access.CutKey) bool {
 	return err == nil && ok && h.Now().Before(due)
 }
 
-// cutUntilDone cuts until the policy was read back, or there is no time for another try.
-func (h Cut) cutUntilDone(ctx context.Context, k access.CutKey, hint string) error {
+// cutUntilDone cuts until the policy was read back, or there is no time for another try. Records of
+// the stream get one try, because those behind them wait: the tick orders what failed within a
+// minute.
+func (h Cut) cutUntilDone(ctx context.Context, k access.CutKey, hint string, again bool) error {
 	for {
 		next, err := h.cut(ctx, k, hint)
-		if err != nil || next.IsZero() || h.Wait == nil {
+		if err != nil || next.IsZero() || !again || h.Wait == nil {
 			return err
 		}
 		wait := next.Sub(h.Now())
@@ -161,7 +164,7 @@ func (h Cut) cutUntilDone(ctx context.Context, k access.CutKey, hint string) err
 			return nil
 		}
 		if h.Wait(ctx, max(wait, 0)) != nil {
-			return nil
+			return nil //nolint:nilerr // there is no time left, and the tick orders it again
 		}
 	}
 }
@@ -270,5 +273,5 @@ func (h Cut) save(
 			break
 		}
 	}
-	return nil // the list is still due
+	return nil //nolint:nilerr // the list is still due
 }

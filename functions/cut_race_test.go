@@ -70,8 +70,6 @@ func (c *crowd) Write(text []byte) (int, error) {
 	return c.logs.Write(text)
 }
 
-const crowdTarget = "arn:aws:iam::111111111111:role/aws-access/Admin"
-
 func newCrowd(t *testing.T, people int) *crowd {
 	t.Helper()
 	table := dynamotest.NewTable(t)
@@ -106,7 +104,8 @@ func (c *crowd) newStep(p *policy.Policy) lifecycle.Step {
 
 // startAWS starts the fakes, and builds what calls them.
 func (c *crowd) startAWS() {
-	const vendRole, cutRole = "arn:aws:iam::999999999999:role/aws-access-vend", "arn:aws:iam::999999999999:role/aws-access-cut"
+	const vendRole = "arn:aws:iam::999999999999:role/aws-access-vend"
+	const cutRole = "arn:aws:iam::999999999999:role/aws-access-cut"
 	const may = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:*"],"Resource":"*"}]}`
 	const mayWrite = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
 		"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"*"}]}`
@@ -138,7 +137,8 @@ func (c *crowd) startAWS() {
 	}
 	external := func(context.Context, bool) (access.Secret, error) { return access.NewSecret("external"), nil }
 	log := slog.New(slog.NewJSONHandler(c, nil))
-	c.vend = lifecycle.Vend{Step: c.step, STS: vend.Assumer{STS: sts.NewFromConfig(config(vendKeys)), ExternalID: external}}
+	assumer := vend.Assumer{STS: sts.NewFromConfig(config(vendKeys)), ExternalID: external}
+	c.vend = lifecycle.Vend{Step: c.step, STS: assumer}
 	c.cut = Cut{
 		Store: c.table, Step: lifecycle.Cut{Step: c.step}, Now: time.Now, Log: log, Wait: smithytime.SleepWithContext,
 		Cutter: cut.Cutter{

@@ -17,7 +17,8 @@ import (
 func newRespondingWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.policy = w.compiled(strings.Replace(readPolicy(t), "responders: [leads, security]", "responders: [security, U0LEAD2]", 1))
+	const responders = "responders: [leads, security]"
+	w.policy = w.compiled(strings.Replace(readPolicy(t), responders, "responders: [security, U0LEAD2]", 1))
 	w.rebuild()
 	w.tick()
 	return w

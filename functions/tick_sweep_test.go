@@ -75,7 +75,8 @@ func TestTheTickOrdersTheCutsThatAreDueAndDoesTheRestIfThatFails(t *testing.T) {
 		t.Errorf("ordered %v, and people were read at %s", w.cuts, w.directory().PeopleAt)
 	}
 	w.noCuts = nil
-	if err := w.store.SaveCutList(t.Context(), l.Worked(access.WrittenDeny{}, w.clock())); err != nil {
+	if err := w.store.SaveCutList(t.Context(), l.Worked(
+		access.WrittenDeny{Grants: map[string]time.Time{ended.ID: l.Names[0].Until}}, w.clock())); err != nil {
 		t.Fatal(err)
 	}
 	w.cuts = nil

@@ -125,7 +125,7 @@ func TestRepeatedRecordsChangeNothing(t *testing.T) {
 	w.tick() // a reminder
 	before, _ := json.Marshal(w.slack.Messages())
 	forward := w.records()
-	if len(forward) != 7 {
+	if len(forward) != 8 {
 		t.Fatalf("the stream carried %d events: %s", len(forward), w.verbs())
 	}
 	backward := slices.Clone(forward)

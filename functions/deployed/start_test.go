@@ -22,8 +22,10 @@ var wrongValues = map[string]string{
 	"AWS_REGION": "canary", "BASTION_ACCOUNT": "canary-12345678901", "TABLE": "ca:nary", "POLICY": "nowhere/canary",
 	"SLACK_TEAM": "canary", "SLACK_ENTERPRISE": "canary", "SLACK_BOT_TOKEN_PARAMETER": "xoxb-canary",
 	"SLACK_SIGNING_SECRET_PARAMETER": "canary",
-	"VEND_FUNCTION":                  "no such/canary", "CUT_FUNCTION": "no such/canary", "EXTERNAL_ID_PARAMETER": "/other/canary",
-	"CONSOLE_ISSUER": "http://canary", "EXACT_EXPIRY": "canary", "DEVICES_TABLE": "ca:nary", "URL_PARAMETER": "https://canary",
+	"VEND_FUNCTION":                  "no such/canary", "CUT_FUNCTION": "no such/canary",
+	"EXTERNAL_ID_PARAMETER": "/other/canary",
+	"CONSOLE_ISSUER":        "http://canary", "EXACT_EXPIRY": "canary", "DEVICES_TABLE": "ca:nary",
+	"URL_PARAMETER":        "https://canary",
 	"ANSWER_KEY_PARAMETER": "canary",
 	"AWS_ENDPOINT_URL":     "https://canary.example.com", "AWS_ENDPOINT_URL_DYNAMODB": "http://10.0.0.1/canary",
 	"AWS_ENDPOINT_URL_SSM":    "http://127.0.0.1.canary.example.com",
@@ -122,7 +124,8 @@ func complete(function string) map[string]string {
 		"TABLE": "aws-access", "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_BOT_TOKEN_PARAMETER": tokenAt,
 		"SLACK_SIGNING_SECRET_PARAMETER": signingAt, "VEND_FUNCTION": "aws-access-vend",
 		"CUT_FUNCTION": "aws-access-cut", "EXTERNAL_ID_PARAMETER": externAt,
-		"CONSOLE_ISSUER": "https://access.example.com/", "EXACT_EXPIRY": "off", "DEVICES_TABLE": "devices", "URL_PARAMETER": urlAt,
+		"CONSOLE_ISSUER": "https://access.example.com/", "EXACT_EXPIRY": "off",
+		"DEVICES_TABLE": "devices", "URL_PARAMETER": urlAt,
 		"ANSWER_KEY_PARAMETER": answerAt,
 	} {
 		if readBy(function, name) {

@@ -1,10 +1,12 @@
 package deployed_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake/scenarios"
 )
 
@@ -37,6 +39,11 @@ func (w *world) told() scenarios.Environment {
 		Pass:     func(d time.Duration) error { w.pass(d); return nil },
 		Requests: func() ([]access.Request, error) { return w.requests(), nil },
 		Events:   func() ([]access.Event, error) { return w.events(), nil },
-		Sessions: w.aws.Sessions,
+		Sessions: w.sessions,
 	}
+}
+
+// sessions are the sessions that people were given, without those of the revoker.
+func (w *world) sessions() []awsfake.Session {
+	return slices.DeleteFunc(w.aws.Sessions(), func(s awsfake.Session) bool { return s.Role == "aws-access-revoker" })
 }

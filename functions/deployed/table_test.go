@@ -25,12 +25,12 @@ import (
 // streamRetries is how often a batch is retried; more often in template.yaml.
 const streamRetries = 6
 
-// mapStream connects the table's stream to notify, as the template does.
+// mapStream connects the table's stream to notify and to cut, as the template does.
 func (w *world) mapStream() {
 	w.t.Helper()
 	table, err := w.table.Client(nil).DescribeTable(w.t.Context(), &dynamodb.DescribeTableInput{TableName: &w.table.Name})
 	w.must(err)
-	_, err = w.lambda.Map(lambdafake.Mapping{
+	mapping := lambdafake.Mapping{
 		Function: name("notify"), StreamARN: *table.Table.LatestStreamArn,
 		Streams: dynamodbstreams.New(dynamodbstreams.Options{
 			Region: region, BaseEndpoint: &w.table.Endpoint,
@@ -42,7 +42,12 @@ func (w *world) mapStream() {
 		},
 		BatchSize: 25, Bisect: true, ReportFailures: true, Retries: streamRetries, MaxAge: 2 * time.Hour,
 		OnFailure: w.keep(&w.parked), Retry: shortPause,
-	})
+	}
+	_, err = w.lambda.Map(mapping)
+	w.must(err)
+	mapping.Function, mapping.ReportFailures = name("cut"), false
+	mapping.Filter = func(r events.DynamoDBEventRecord) bool { _, orders := store.CutOrderOf(r); return orders }
+	_, err = w.lambda.Map(mapping)
 	w.must(err)
 }
 

@@ -221,6 +221,7 @@ func TestEachFunctionLogsItsBuildWhenItStarts(t *testing.T) {
 	t.Parallel()
 	w := granted(t)
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+	w.click("U0DEV1", "I'm done", "@U0DEV1")
 	answer, err := http.Post(w.url+"/v1", "application/jose", strings.NewReader("no call"))
 	w.must(err)
 	w.must(answer.Body.Close())

@@ -169,7 +169,8 @@ func (w *world) startFakes() {
 	w.lambda = lambdafake.New(lambdafake.Options{
 		Poll: 20 * time.Millisecond, Duplicate: func(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return w.double },
 		MayInvoke: func(key, function string) bool {
-			return function == name("vend") && (key == w.keys["slack"].AccessKeyID || key == w.keys["api"].AccessKeyID)
+			return function == name("vend") && (key == w.keys["slack"].AccessKeyID || key == w.keys["api"].AccessKeyID) ||
+				function == name("cut") && key == w.keys["tick"].AccessKeyID
 		},
 		RetryWait: shortPause, ThrottleWait: shortPause,
 	})
@@ -216,8 +217,11 @@ func (w *world) createResources(token string) {
 	}
 	for function := range functions {
 		role, may := "arn:aws:iam::"+bastion+":role/aws-access-"+function, []string{denyAll}
-		if function == "vend" {
+		switch function {
+		case "vend":
 			may = nil
+		case "cut":
+			may = []string{mayAssumeRevokers}
 		}
 		w.keys[function], err = w.aws.FunctionCredentials(role, may...)
 		w.must(err)
@@ -228,6 +232,22 @@ func (w *world) createResources(token string) {
 
 const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 
+// mayAssumeRevokers is what cut may do.
+const mayAssumeRevokers = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+	"Action":["sts:AssumeRole","sts:SetSourceIdentity"],"Resource":"arn:aws:iam::*:role/aws-access-revoker/*"}]}`
+
+// mayDeny is what the revoker of an account may do.
+const mayDeny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
+	"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`
+
+// revokerTrust is the trust policy of the revoker, without the external id.
+const revokerTrust = `{"Version":"2012-10-17","Statement":[
+	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + bastion + `:root"},"Action":"sts:AssumeRole","Condition":{
+		"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::` + bastion + `:role/aws-access-cut"},
+		"StringEquals":{"sts:ExternalId":"EXTERNAL","sts:SourceIdentity":"aws-access-cut"}}},
+	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + bastion + `:root"},"Action":"sts:SetSourceIdentity",
+		"Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::` + bastion + `:role/aws-access-cut"}}}]}`
+
 // trust creates the roles of policy.yaml in its accounts, with a trust that requires
 // an external id.
 func (w *world) trust(external string) {
@@ -236,6 +256,10 @@ func (w *world) trust(external string) {
 		for _, role := range []string{"ReadOnly", "Operator", "Admin"} {
 			w.must(w.aws.PutRole(account, awsfake.Role{Name: role, Path: "/aws-access/", Trust: trust}))
 		}
+		w.must(w.aws.PutRole(account, awsfake.Role{
+			Name: "aws-access-revoker", Path: "/aws-access-revoker/", Permissions: []string{mayDeny},
+			Trust: strings.ReplaceAll(revokerTrust, "EXTERNAL", external),
+		}))
 	}
 }
 
@@ -249,7 +273,8 @@ func (w *world) environment(function string) map[string]string {
 		"AWS_SESSION_TOKEN":         key.SessionToken.Reveal(),
 		"AWS_ENDPOINT_URL_DYNAMODB": w.url + "/dynamodb", "AWS_ENDPOINT_URL_SSM": w.url + "/ssm",
 		"AWS_ENDPOINT_URL_LAMBDA": w.url + "/lambda",
-		"AWS_ENDPOINT_URL_STS":    w.url + "/aws", "SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
+		"AWS_ENDPOINT_URL_STS":    w.url + "/aws", "AWS_ENDPOINT_URL_IAM": w.url + "/aws",
+		"SLACK_API_URL": w.url + "/slack-api", "SIGNIN_URL": w.url + "/federation",
 	}
 	for name, value := range map[string]string{
 		"TABLE": w.table.Name, "POLICY": "policy.compiled", "SLACK_TEAM": "T0SANDBOX", "SLACK_BOT_TOKEN_PARAMETER": tokenAt,

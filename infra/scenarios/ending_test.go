@@ -155,7 +155,7 @@ func TestAGrantIsEndingUntilTheDenyIsThere(t *testing.T) {
 	b, first, second := holders(t)
 	b.Do("faults", `{"at":"iam:PutRolePolicy","how":"error","for":"20m"}`)
 	revoke(b, first)
-	for passed, step := 0, 1; passed < 20; passed += step {
+	for passed := 0; passed < 20; {
 		when := fmt.Sprintf("%d minutes after the revocation", passed)
 		agree(b, when, "ending", first)
 		if state := sessionOf(b, first).State; state != controls.SessionEnding {
@@ -164,7 +164,8 @@ func TestAGrantIsEndingUntilTheDenyIsThere(t *testing.T) {
 		if !first.works("") || !second.works("") {
 			t.Errorf("%s: nothing is denied, and keys do not work", when)
 		}
-		step = min(4, 20-passed)
+		step := min(4, 20-passed)
+		passed += step
 		b.Advance(fmt.Sprintf("%dm", step))
 	}
 	b.Advance("5m") // tries are at most 4 minutes apart, and wait for a tick

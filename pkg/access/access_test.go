@@ -356,7 +356,8 @@ func TestIssuedSessionIsRecordedEvenAfterRevoke(t *testing.T) {
 	if got := issued.LiveUntil(noon); !got.Equal(expires) {
 		t.Errorf("the session lives until %s, want %s", got, expires)
 	}
-	if _, _, err := issued.Issue("o", IssuedKey{AccessKeyID: "ASIAOTHER", Expires: expires}, IssuedKey{}, noon); Code(err) != "unknown_order" {
+	other := IssuedKey{AccessKeyID: "ASIAOTHER", Expires: expires}
+	if _, _, err := issued.Issue("o", other, IssuedKey{}, noon); Code(err) != "unknown_order" {
 		t.Errorf("the same order again: got %v, want unknown_order", err)
 	}
 	if failed, _, err := issued.Fail("o", "undelivered", noon); err != nil || len(failed.Sessions) != 1 {

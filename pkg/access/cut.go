@@ -84,8 +84,10 @@ const (
 	CutStep = 15 * time.Minute
 	// CheckCutEvery is how often a policy that was right is read again.
 	CheckCutEvery = time.Minute
-	// FirstCutRetry and MaxCutRetry limit how long a failed try is followed by the next one.
-	FirstCutRetry, MaxCutRetry = 5 * time.Second, 4 * time.Minute
+	// FirstCutRetry is how long after a failed try the next one is made. Then it doubles.
+	FirstCutRetry = 5 * time.Second
+	// MaxCutRetry is the longest time between two tries.
+	MaxCutRetry = 4 * time.Minute
 	// CutGivenUp is how long after its time a deny is still to be taken out of a role's policy which
 	// cannot be written, such as that of a role that is gone.
 	CutGivenUp = 24 * time.Hour

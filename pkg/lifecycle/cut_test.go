@@ -170,7 +170,8 @@ func TestARefusedOrderLeavesNoSession(t *testing.T) {
 }
 
 // The grant is revoked while STS is asked, and its deny is written. The session is made all the
-// same, and lives longer than the intent could have, because the clocks of STS and of the function are two minutes apart.
+// same, and lives longer than the intent could have, because the clocks of STS and of the function
+// are two minutes apart.
 func TestASessionThatIsMadeDuringTheCutIsCut(t *testing.T) {
 	w := newWorld(t)
 	r := w.granted(t, 2*time.Hour)
@@ -252,6 +253,18 @@ func TestLostEligibilityForbidsNothingAfterwards(t *testing.T) {
 	}
 }
 
+func (w *world) thaw(t *testing.T) {
+	t.Helper()
+	f, err := w.store.Freeze(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ = f.End(w.clock())
+	if err := w.store.SaveFreeze(context.Background(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Everything is frozen while ten people wait for their sessions: STS has made them, and nobody
 // gets one.
 func TestAFreezeStopsVendsThatWereAlreadyOrdered(t *testing.T) {
@@ -304,14 +317,7 @@ func TestAFreezeStopsVendsThatWereAlreadyOrdered(t *testing.T) {
 	if _, err := w.order(grants[0].ID, ids[0], "whilefrozen", access.Keys); access.Code(err) != access.CodeFrozen {
 		t.Errorf("an order during the freeze: %v", err)
 	}
-	f, err := w.store.Freeze(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, _ = f.End(w.clock())
-	if err := w.store.SaveFreeze(context.Background(), f); err != nil {
-		t.Fatal(err)
-	}
+	w.thaw(t)
 	for i, id := range ids {
 		if _, err := w.order(grants[i].ID, id, fmt.Sprint("again", i), access.Keys); err != nil {
 			t.Errorf("%s after the thaw: %v", id, err)

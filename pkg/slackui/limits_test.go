@@ -378,7 +378,8 @@ func TestKeysFitIntoTheirPosts(t *testing.T) {
 			t.Fatalf("only %d of %q fit", n, unit)
 		}
 		full := access.NewSecret(strings.Repeat(unit, n))
-		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, sessionUntil(noon.Add(time.Hour), noon.Add(time.Minute))) {
+		until := sessionUntil(noon.Add(time.Hour), noon.Add(time.Minute))
+		for _, m := range Keys(access.Profile, []access.Secret{full, full}, r, until) {
 			fence := "```\n" + entities.Replace(strings.TrimSuffix(full.Reveal(), "\n")) + "\n```"
 			if wrong := checkMessage(m); wrong != nil || utf8.RuneCountInString(m.Text) > maxUnsplit ||
 				!strings.HasPrefix(m.Text, fence) {

@@ -18,7 +18,8 @@ func operatorTexts() map[string]string {
 	invalid := &slackapi.Error{Op: "chat.update", Code: "invalid_blocks", Where: []string{"/blocks/1"}}
 	unknown := &slackapi.Error{Op: "chat.postMessage", Code: "brand_new_code"}
 	target := access.Target{Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly"}
-	_, tooLong := Link(access.NewSecret("https://signin.example/"+strings.Repeat("x", maxPostText)), active(), access.Session{})
+	long := access.NewSecret("https://signin.example/" + strings.Repeat("x", maxPostText))
+	_, tooLong := Link(long, active(), access.Session{})
 	return map[string]string{
 		"messages refused":            MessagesRefused("C0APPROVALS", refused),
 		"direct messages refused":     MessagesRefused(DirectMessages, closedTab),

@@ -30,6 +30,7 @@ func TestEverySessionCarriesItsGrantAndItsPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []awsfake.Session{{
+		Ends:        &v.Ends,
 		AccessKeyID: k.AccessKeyID, Account: "111111111111", Role: "ReadOnly",
 		SessionName: v.Session, SourceIdentity: "dev1@example.com",
 		Tags:   map[string]string{"GrantId": v.Grant, "Person": "dev1@example.com", "SlackUser": "U0DEV1"},

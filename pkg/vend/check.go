@@ -17,8 +17,8 @@ import (
 )
 
 // Trials finds out whether target roles can be assumed as the product assumes them, and whether their trust refuses
-// calls with less, and whether their sessions can be narrowed. The session policy of every session that it starts denies
-// everything but to narrow it, and the credentials are dropped at once: only codes are returned.
+// calls with less, and whether their sessions can be narrowed. The session policy of every session that it starts
+// denies everything but to narrow it, and the credentials are dropped at once: only codes are returned.
 type Trials struct {
 	Assumer
 	Now func() time.Time

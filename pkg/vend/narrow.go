@@ -27,7 +27,7 @@ const (
 	// maxScoped is how many bytes of an answer are read. A session token has at most 4,096.
 	maxScoped = 64 << 10
 
-	getScopedCredentials = "sts:GetScopedCredentials"
+	getScopedCredentials = "sts:GetScopedCredentials" //nolint:gosec // the name of a call
 )
 
 // narrow exchanges the credentials of a session for new ones of the same session that expire at its end

@@ -57,7 +57,8 @@ func TestCredentialsExpireWithTheGrant(t *testing.T) {
 			t.Errorf("%s: the keys expire %s after the end", lasts, k.Expires.Sub(end))
 		}
 		narrowed := lasts < minSession
-		if wide := k.WideKey(); narrowed != (wide.AccessKeyID != "") || narrowed != wide.Expires.Equal(noon.Add(minSession)) ||
+		if wide := k.WideKey(); narrowed != (wide.AccessKeyID != "") ||
+			narrowed != wide.Expires.Equal(noon.Add(minSession)) ||
 			wide.AccessKeyID == k.AccessKeyID {
 			t.Errorf("%s: the wide key is %+v", lasts, wide)
 		}
@@ -110,7 +111,8 @@ func TestALeashEndsASessionBeforeItsGrant(t *testing.T) {
 	}
 }
 
-// AWS may refuse to narrow, not know the call, or answer after it was carried out. Then the session works as without it.
+// AWS may refuse to narrow, not know the call, or answer after it was carried out. Then the session works as without
+// it.
 func TestASessionThatIsNotNarrowedIsDeniedAtTheEnd(t *testing.T) {
 	for _, how := range []string{
 		awsfake.FaultCode + "AccessDenied", awsfake.FaultCode + "InvalidAction", awsfake.FaultError, awsfake.FaultThrottled,
@@ -159,7 +161,8 @@ func TestExactExpiryCanBeRequiredOrSwitchedOff(t *testing.T) {
 		t.Errorf("required: %v", err)
 	}
 	c.fault = nil
-	if k, err := a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Minute))); err != nil || k.Expires.After(noon.Add(time.Minute)) {
+	k, err = a.Assume(t.Context(), vending("Admin", noon, noon.Add(time.Minute)))
+	if err != nil || k.Expires.After(noon.Add(time.Minute)) {
 		t.Errorf("required, and possible: the keys expire %s, %v", k.Expires, err)
 	}
 	calls := c.counts[getScopedCredentials]

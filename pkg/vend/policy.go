@@ -157,8 +157,8 @@ var identities = []string{
 
 // reading are the only actions that are allowed on protected roles and policies, with sts:GetScopedCredentials, which
 // can only take permissions away or end a session earlier. Nobody knows which resource AWS judges that call on
-// (docs/facts.md#a8). Everything else is denied with NotAction, so that future write actions of IAM are denied too. This
-// includes sts:AssumeRole and iam:PassRole: a session of one target role cannot use another one.
+// (docs/facts.md#a8). Everything else is denied with NotAction, so that future write actions of IAM are denied too.
+// This includes sts:AssumeRole and iam:PassRole: a session of one target role cannot use another one.
 var reading = []string{"iam:Get*", "iam:List*", getScopedCredentials}
 
 // protected are the product's roles and policies in every account, and the session's own role. The path of that role is

@@ -35,8 +35,8 @@ const maxAnswer = 64 << 10
 // until the returned time, at which the credentials expire. It works for 15 minutes, and may be longer than a button's
 // URL may be (docs/facts.md#b), so it is made when somebody clicks, and is given to that person only.
 //
-// If sign-in refuses narrowed credentials, the link is made of the wide ones, and works until those expire: AWS does not
-// say whether sign-in accepts narrowed ones (docs/facts.md#a8).
+// If sign-in refuses narrowed credentials, the link is made of the wide ones, and works until those expire: AWS does
+// not say whether sign-in accepts narrowed ones (docs/facts.md#a8).
 //
 // Refusals: aws_refused, aws_unavailable, aws_invalid, exact_expiry_unavailable. They name account and role, and wrap
 // the cause for the log.

@@ -60,7 +60,7 @@ type closing struct {
 func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c closing
 	flags := flag.NewFlagSet("aws-access close", flag.ContinueOnError)
-	c.place.flags(flags)
+	c.flags(flags)
 	flags.StringVar(&c.devices, "devices", "",
 		"`name` of the table of devices, for -person with -table (output DevicesTable); none leaves computers paired")
 	flags.StringVar(&c.person, "person", "", "end everything of this `person`")
@@ -91,7 +91,7 @@ func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := closing{all: true}
 	flags := flag.NewFlagSet("aws-access close-all", flag.ContinueOnError)
-	c.place.flags(flags)
+	c.flags(flags)
 	by := flags.String("by", "", "the `name` that events show; what AWS says by default")
 	flags.StringVar(&c.why, "why", "", "the `reason`, which people read")
 	if code, ok := parsed(flags, aboutCloseAll, args, stderr); !ok {
@@ -201,7 +201,7 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 	for range passes {
 		c.endAll(ctx, found)
 		if removes {
-			c.unpair(ctx, found)
+			c.unpair(ctx)
 			removes = false
 		}
 		if found, err = c.find(ctx); err != nil || len(found) == 0 {
@@ -419,7 +419,7 @@ func (c *closer) note(before, r access.Request, changed bool, err error) {
 }
 
 // unpair removes the computers of a person.
-func (c *closer) unpair(ctx context.Context, found []access.Request) {
+func (c *closer) unpair(ctx context.Context) {
 	if !access.IsPerson(c.person) {
 		printf(c.out, "A machine has no paired computers.\n")
 		return

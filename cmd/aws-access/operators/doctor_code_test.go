@@ -287,7 +287,7 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, cut/bootstrap, notify/",
+		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, cut/",
 		"-build " + dir + " -only slack":     "-build compares the functions",
 		"-build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
 		"-build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",

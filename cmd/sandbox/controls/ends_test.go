@@ -25,7 +25,9 @@ func TestStateOfASessionSaysWhatAWSWouldAnswer(t *testing.T) {
 		"denied by hand":                     {awsfake.Session{Expires: later, DeniedSince: &before}, open, SessionDenied},
 		"the grant has ended":                {awsfake.Session{Expires: later, Ends: &now}, open, SessionEnded},
 		"revoked, not denied, and has ended": {awsfake.Session{Expires: later, Ends: &before}, cut, SessionEnded},
-		"expired":                            {awsfake.Session{Expires: now, DeniedSince: &before, Ends: &before}, cut, SessionExpired},
+		"expired": {
+			awsfake.Session{Expires: now, DeniedSince: &before, Ends: &before}, cut, SessionExpired,
+		},
 	} {
 		c.session.SessionName = "aws-access-" + id
 		got := sessions([]awsfake.Session{c.session}, []Request{c.request}, now)

@@ -25,7 +25,7 @@ func TestRefusedFaultsSayWhatIsAllowed(t *testing.T) {
 		`{"at":"*","how":"quota"}`: "* can go wrong as",
 		`{"at":"sts:AssumeRole","how":"late","for":"30s"}`: "sts:AssumeRole can go wrong as error, 429, slow, lost, dead, " +
 			"code:<error code>",
-		`{"at":"iam:PutRolePolicy","how":"late"}`:                       `add "for", the time after which IAM enforces the policy`,
+		`{"at":"iam:PutRolePolicy","how":"late"}`:                       `add "for", the time after which IAM enforces`,
 		`{"at":"iam:PutRolePolicy","how":"later"}`:                      "code:<error code>, late",
 		`{"at":"invoke:tick","how":"error"}`:                            "invoke has only vend, cut",
 		`{"at":"feed","how":"code:x"}`:                                  "feed can go wrong as double, delay",

@@ -172,7 +172,8 @@ func auditEntry(e access.Event) AuditEntry {
 		Request: e.Request, Seq: e.Seq, At: e.At, Actor: e.Actor.ID, ActorName: e.Actor.Name, Device: e.Device,
 		Verb: string(e.Verb),
 		From: string(e.From), To: string(e.To), Account: e.Account, Role: e.Role, Why: e.Why,
-		Outcome: string(e.Outcome), Kind: string(e.Kind), Cut: string(e.Cut), AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
+		Outcome: string(e.Outcome), Kind: string(e.Kind), Cut: string(e.Cut),
+		AccessKeyID: e.AccessKeyID, Expires: optional(e.Expires),
 	}
 }
 

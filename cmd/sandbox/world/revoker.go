@@ -25,7 +25,8 @@ const revokerTrust = `{"Version":"2012-10-17","Statement":[
 		"StringEquals":{"sts:ExternalId":"EXTERNAL","aws:PrincipalOrgID":"` + orgID + `",
 			"sts:SourceIdentity":"aws-access-cut"},
 		"StringLike":{"sts:RoleSessionName":"aws-access-?*"}}},
-	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:SetSourceIdentity","Condition":{
+	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:SetSourceIdentity",
+		"Condition":{
 		"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},"StringEquals":{"sts:SourceIdentity":"aws-access-cut"}}}]}`
 
 // revokerPermissions is what the revoker may do: change the inline policies of target

@@ -126,14 +126,15 @@ func textOf(of image, name string) string {
 func (t table) item(pk, sk string) (item store.Item, ok bool, err error) {
 	ctx := context.Background()
 	version := 0
-	switch {
-	case sk == store.RequestSort:
+	switch sk {
+	case store.RequestSort:
+		id := strings.TrimPrefix(pk, store.RequestKey(""))
 		var all []access.Request
-		if all, err = t.store.Requests(ctx, []string{strings.TrimPrefix(pk, store.RequestKey(""))}); err == nil && len(all) > 0 {
+		if all, err = t.store.Requests(ctx, []string{id}); err == nil && len(all) > 0 {
 			version = all[0].Version
 			item, err = store.RequestItem(all[0])
 		}
-	case sk == store.MessagesSort:
+	case store.MessagesSort:
 		id := strings.TrimPrefix(pk, store.RequestKey(""))
 		_, m, failed := t.store.Messages(ctx, id)
 		if failed != nil {
@@ -141,20 +142,20 @@ func (t table) item(pk, sk string) (item store.Item, ok bool, err error) {
 		}
 		version = m.Version
 		item, err = store.MessagesItem(id, m)
-	case sk == store.CutSort:
+	case store.CutSort:
 		k, _ := access.CutKeyOf(strings.TrimPrefix(pk, store.CutListPrefix))
 		var l access.CutList
 		if l, err = t.store.CutList(ctx, k); err == nil {
 			version = l.Version
 			item, err = store.CutListItem(l)
 		}
-	case sk == store.FreezeKey:
+	case store.FreezeKey:
 		var f access.Freeze
 		if f, err = t.store.Freeze(ctx); err == nil {
 			version = f.Version
 			item, err = store.FreezeItem(f)
 		}
-	case sk == store.DirectoryKey:
+	case store.DirectoryKey:
 		var d access.Directory
 		if d, err = t.store.Directory(ctx); err == nil {
 			version = d.Version

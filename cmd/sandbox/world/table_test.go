@@ -93,7 +93,8 @@ func TestOnlyOperatorsReachTheTable(t *testing.T) {
 		t.Errorf("another role: got %s", code)
 	}
 	table := tableOf(b, "arn:aws:iam::640710528431:role/Operators")
-	if _, err := table.WithDevices("aws-access-devices").Device(t.Context(), "x"); refused(err) != "AccessDeniedException" {
+	_, err = table.WithDevices("aws-access-devices").Device(t.Context(), "x")
+	if refused(err) != "AccessDeniedException" {
 		t.Errorf("a device: got %v", err)
 	}
 	if _, _, err := table.LoadForSubmit(t.Context(), "U0DEV1", ""); refused(err) != "ValidationException" {

@@ -73,7 +73,8 @@ func TestLatePoliciesAreStoredAtOnceAndEnforcedLater(t *testing.T) {
 	}
 	for _, s := range w.Sessions() {
 		switch {
-		case s.SessionName == "aws-access-mine" && (s.DeniedSince == nil || !s.DeniedSince.Equal(written.Add(30*time.Second))):
+		case s.SessionName == "aws-access-mine" &&
+			(s.DeniedSince == nil || !s.DeniedSince.Equal(written.Add(30*time.Second))):
 			t.Errorf("denied since %v, want %s", s.DeniedSince, written.Add(30*time.Second))
 		case s.SessionName != "aws-access-mine" && s.DeniedSince != nil:
 			t.Errorf("%s is denied since %v", s.SessionName, s.DeniedSince)
@@ -125,7 +126,8 @@ func TestPolicyWritesSeeTheBoundaryOfTheRole(t *testing.T) {
 	w := newWorld(t)
 	const ours = "arn:aws:iam::111111111111:policy/aws-access/aws-access-boundary-ReadOnly"
 	w.put(t, Role{Name: "Admin", Permissions: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",` +
-		`"Action":"iam:PutRolePolicy","Resource":"*","Condition":{"ArnEquals":{"iam:PermissionsBoundary":"` + ours + `"}}}]}`}})
+		`"Action":"iam:PutRolePolicy","Resource":"*",` +
+		`"Condition":{"ArnEquals":{"iam:PermissionsBoundary":"` + ours + `"}}}]}`}})
 	admin := w.session(t, admin)
 	for arn, want := range map[string]string{
 		ours: "", "": "AccessDenied", "arn:aws:iam::aws:policy/ReadOnlyAccess": "AccessDenied",

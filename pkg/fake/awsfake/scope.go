@@ -86,7 +86,7 @@ func (s *Server) getScopedCredentials(c *caller, form url.Values) (answer, *fail
 // scopedCredentials is the result of GetScopedCredentials on the wire. It contains secrets.
 type scopedCredentials struct {
 	Credentials         wireCredentials
-	SessionInfo         struct{ ScopedSessionId, Arn string } //nolint:revive,staticcheck // AWS's name
+	SessionInfo         struct{ ScopedSessionId, Arn string }
 	ScopedPoliciesCount int
 	SourceIdentity      string `xml:",omitempty"`
 

@@ -360,8 +360,9 @@ var brokenStores = map[string]func(m *memory.Store) brokenStore{
 			return access.Device{ID: id}, nil
 		}}
 	},
-	"devices, codes and lists come back as they were saved":                     brokenDevices(forgetsTheRemoval),
-	"a person's devices are changed together or not at all":                     brokenDevices(writesTheNoticeOfAStaleChange),
+	"devices, codes and lists come back as they were saved": brokenDevices(forgetsTheRemoval),
+	"a person's devices are changed together or not at all": brokenDevices(writesTheNoticeOfAStaleChange),
+
 	"parts of somebody else's devices are refused":                              brokenDevices(correctsTheOwner),
 	"devices of a newer version are refused":                                    brokenDevices(overwritesNewerDevices),
 	"a new notice is in the stream once":                                        brokenDevices(leavesTheNoticeOut),
