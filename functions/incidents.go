@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ type incidentStore interface {
 	Freeze(ctx context.Context) (access.Freeze, error)
 	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
 	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
+	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
+	SaveNotice(ctx context.Context, next access.Notice) error
 }
 
 const (
@@ -24,6 +27,8 @@ const (
 	causeCut    = "cut:" // and the role
 	// maxReportedCuts is how many roles whose sessions are being ended one tick looks at.
 	maxReportedCuts = 200
+	// maxHolders is how many open grants are looked at when a whole role was cut.
+	maxHolders = 10_000
 	// triesBeforeReport is how often a cut fails before the operators are told: after about 35
 	// seconds. IAM throttles now and then, which the next try survives.
 	triesBeforeReport = 4
@@ -53,6 +58,36 @@ func (o Operators) ReportIncidents(ctx context.Context, s incidentStore) error {
 		}
 		if err := o.reportCut(ctx, k, l); err != nil {
 			return err
+		}
+		if err := o.reportWhole(ctx, s, k, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportWhole tells the operators that a whole role was cut, and everybody who goes on having
+// access to it that their sessions were ended, each once.
+func (o Operators) reportWhole(ctx context.Context, s incidentStore, k access.CutKey, l access.CutList) error {
+	now := o.Now()
+	if l.Whole.IsZero() || !now.Before(l.WholeUntil) {
+		return nil
+	}
+	cause := fmt.Sprintf("cut_whole:%s:%d", k, l.Whole.Unix())
+	if err := o.Once(ctx, cause, slackui.WholeRoleCut(l), 24*time.Hour); err != nil {
+		return err
+	}
+	active, err := s.InState(ctx, access.Active, maxHolders)
+	if err != nil {
+		return fmt.Errorf("list the grants of %s: %w", k, err)
+	}
+	for _, r := range active {
+		n, ok := r.ToldOfRoleCut(l.Whole, now)
+		if !ok || r.CutKey() != k {
+			continue
+		}
+		if err := s.SaveNotice(ctx, n); err != nil && !errors.Is(err, access.ErrStale) { // stale: told before
+			return fmt.Errorf("tell %s of the sessions of %s that were ended: %w", n.To, k, err)
 		}
 	}
 	return nil

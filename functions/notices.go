@@ -48,7 +48,7 @@ func (h *run) sendNotice(ctx context.Context, id string) error {
 	if err != nil || !claimed {
 		return err
 	}
-	m := slackui.DeviceNotice(n)
+	m := slackui.PersonNotice(n)
 	err = h.call("post "+n.To, func() error {
 		_, _, err := h.Slack.Post(ctx, n.To, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
 		return err

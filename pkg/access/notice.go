@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // NoticeKind says what somebody is told.
 type NoticeKind string
@@ -10,20 +13,24 @@ const (
 	DevicePaired  NoticeKind = "device_paired"  // a computer became their device
 	DeviceRemoved NoticeKind = "device_removed" // by its owner, in Slack or with another device
 	CodeReused    NoticeKind = "code_reused"    // a used code came from another computer, so its device was removed
+	RoleCut       NoticeKind = "role_cut"       // sessions of a grant that goes on were ended with all of their role
 )
 
-// Notice is a message to one person that is about no request. It is written in the same
-// transaction as what it tells, and stays in the list of the tick until Slack has accepted
-// it. It holds no secret.
+// Notice is a message to one person that is about no move of a request. One about a device is
+// written in the same transaction as what it tells. It stays in the list of the tick until Slack
+// has accepted it. It holds no secret.
 type Notice struct {
-	ID      string // ULID
+	ID      string // ULID; of RoleCut the id of the grant, so that its requester is told once
 	Version int
 	To      string // Slack id
 	Kind    NoticeKind
-	Device  string // id
+	Device  string `json:",omitzero"` // id
 	Name    string `json:",omitzero"` // of the device
 	At      time.Time
-	Expires time.Time `json:",omitzero"` // of the device, when it was paired
+	Expires time.Time `json:",omitzero"` // of the device, when it was paired; of RoleCut the end of the grant
+
+	Account string    `json:",omitzero"` // name, of RoleCut
+	Role    string    `json:",omitzero"`
 	Sent    time.Time `json:",omitzero"` // when Slack accepted it, or it was given up
 	Owed    *Owed     `json:",omitzero"` // set while Slack has not accepted it after the first try
 }
@@ -37,6 +44,22 @@ func (n Notice) Due() (at time.Time, ok bool) {
 		return n.Owed.Next, true
 	}
 	return n.At, true
+}
+
+// ToldOfRoleCut returns the notice for the requester of a grant that goes on, if sessions of it
+// were ended because the whole role was: those that were ordered before whole. ok is false if
+// nobody has to be told: the grant is over, had no such session, or is a machine's.
+func (r Request) ToldOfRoleCut(whole, now time.Time) (n Notice, ok bool) {
+	ended := slices.ContainsFunc(r.Sessions, func(s Session) bool {
+		return s.Ordered.Before(whole) && s.LiveUntil().After(now)
+	})
+	if !r.Usable(now) || !ended || r.Requester.Machine != nil {
+		return Notice{}, false
+	}
+	return Notice{
+		ID: r.ID, Version: 1, To: r.Requester.ID, Kind: RoleCut, At: now, Expires: r.Ends,
+		Account: r.AccountName, Role: r.Role,
+	}, true
 }
 
 func noticeOf(id string, kind NoticeKind, d Device, now time.Time) *Notice {

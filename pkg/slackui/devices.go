@@ -72,8 +72,9 @@ func DeviceRemoved(d access.Device, left []access.Device, terms access.DeviceTer
 // NoDevices is the private answer when an order about devices came to nothing.
 func NoDevices(err error, reference string) Message { return plainMessage(explain(err, reference)) }
 
-// DeviceNotice is a message that stays: somebody's computers have changed. They read it even if somebody else did it.
-func DeviceNotice(n access.Notice) Message {
+// PersonNotice is a message that stays: somebody's computers have changed, or sessions of theirs were ended. They read
+// it even if somebody else did it.
+func PersonNotice(n access.Notice) Message {
 	name := deviceName(n.Name, n.Device)
 	const tell = "If this was not you, tell your security team"
 	switch n.Kind {
@@ -88,6 +89,10 @@ func DeviceNotice(n access.Notice) Message {
 		return markupMessage(":warning: The code that paired " + name + " came from another computer too, " +
 			formatTime(n.At) + ". Nothing was paired by it, and " + name + " was removed. " +
 			"Unless you typed the code on two computers yourself, somebody else has seen it: tell your security team.")
+	case access.RoleCut:
+		return markupMessage(":warning: Your sessions of *" + escape(n.Role) + "* in *" + escape(n.Account) + "* were ended, " +
+			formatTime(n.At) + ", because so many sessions of that role had to be ended that all of them were. Your access " +
+			"goes on until " + formatTime(n.Expires) + ": open the console or get keys again.")
 	}
 	return markupMessage("Your paired computers have changed, " + formatTime(n.At) + ". Look at `/aws-access devices`.")
 }

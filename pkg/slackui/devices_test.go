@@ -27,18 +27,21 @@ func deviceMessages() map[string]Message {
 	const url = "https://x.example.com/v1#NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 	reused := must(active().EndForDevice(noon.Add(7 * time.Minute)))
 	return map[string]Message{
-		"pairing-code":         PairingCode(url, access.NewSecret("01234-56789-ABCDE-FGHJK-MNPQR-S"), noon),
-		"on-its-way-login":     OnItsWay(access.PairDevice),
-		"on-its-way-devices":   OnItsWay(access.ListDevices),
-		"devices":              Devices(two, deviceTerms),
-		"devices-none":         Devices(nil, deviceTerms),
-		"device-removed":       DeviceRemoved(two[0], two[1:], deviceTerms),
-		"device-removed-last":  DeviceRemoved(two[0], nil, deviceTerms),
-		"devices-failed":       NoDevices(access.RefuseTooManyDevices(5), reference),
-		"told-device-paired":   DeviceNotice(deviceNotice(access.DevicePaired, "laptop")),
-		"told-device-removed":  DeviceNotice(deviceNotice(access.DeviceRemoved, "")),
-		"told-code-reused":     DeviceNotice(deviceNotice(access.CodeReused, "laptop")),
-		"told-of-a-later-kind": DeviceNotice(deviceNotice("of a later version", "laptop")),
+		"pairing-code":        PairingCode(url, access.NewSecret("01234-56789-ABCDE-FGHJK-MNPQR-S"), noon),
+		"on-its-way-login":    OnItsWay(access.PairDevice),
+		"on-its-way-devices":  OnItsWay(access.ListDevices),
+		"devices":             Devices(two, deviceTerms),
+		"devices-none":        Devices(nil, deviceTerms),
+		"device-removed":      DeviceRemoved(two[0], two[1:], deviceTerms),
+		"device-removed-last": DeviceRemoved(two[0], nil, deviceTerms),
+		"devices-failed":      NoDevices(access.RefuseTooManyDevices(5), reference),
+		"told-device-paired":  PersonNotice(deviceNotice(access.DevicePaired, "laptop")),
+		"told-device-removed": PersonNotice(deviceNotice(access.DeviceRemoved, "")),
+		"told-code-reused":    PersonNotice(deviceNotice(access.CodeReused, "laptop")),
+		"told-role-cut": PersonNotice(access.Notice{
+			Kind: access.RoleCut, To: "U0DEV1", At: noon, Expires: noon.Add(time.Hour), Account: "payments-prod", Role: "Admin",
+		}),
+		"told-of-a-later-kind": PersonNotice(deviceNotice("of a later version", "laptop")),
 		"grant-ended-device":   RequesterMessage(reused, later),
 	}
 }
@@ -47,9 +50,10 @@ func deviceMessages() map[string]Message {
 func TestTheNameOfAComputerIsNoMarkup(t *testing.T) {
 	evil := "<!channel> *Approve* <https://evil.example.com|here>"
 	for name, m := range map[string]Message{
-		"list":    Devices([]access.Device{deviceOf("a", evil)}, deviceTerms),
-		"notice":  DeviceNotice(deviceNotice(access.DevicePaired, evil)),
-		"removed": DeviceRemoved(deviceOf("a", evil), nil, deviceTerms),
+		"list":     Devices([]access.Device{deviceOf("a", evil)}, deviceTerms),
+		"role cut": PersonNotice(access.Notice{Kind: access.RoleCut, At: noon, Expires: noon, Account: evil, Role: evil}),
+		"notice":   PersonNotice(deviceNotice(access.DevicePaired, evil)),
+		"removed":  DeviceRemoved(deviceOf("a", evil), nil, deviceTerms),
 	} {
 		blocks, err := json.Marshal(m.Blocks)
 		if all := m.Text + string(blocks); err != nil || strings.Contains(all, "<!channel>") ||

@@ -239,6 +239,14 @@ func CutFails(l access.CutList) string {
 		l.Since.UTC().Format("15:04"), oneLine(l.Failed))
 }
 
+// WholeRoleCut says that all sessions of a role were ended, because the names of those that had to be did not fit into
+// the role's policies.
+func WholeRoleCut(l access.CutList) string {
+	return fmt.Sprintf("All sessions of the role %s in %s that were issued before %s UTC were ended, because the names "+
+		"of those that had to be ended did not fit into the role's inline policies. The people whose access goes on "+
+		"are told to get new sessions.", oneLine(l.Role), l.Account, l.Whole.UTC().Format("15:04:05"))
+}
+
 // CutWorks says that no session of closed grants of a role is left that could not be ended.
 func CutWorks(k access.CutKey) string {
 	return "The sessions of closed grants of the role " + oneLine(k.Role) + " in " + k.Account +

@@ -39,6 +39,7 @@ func operatorTexts() map[string]string {
 		"thawed by an operator":       Thawed(access.Freeze{ThawAt: later}),
 		"many were revoked":           ManyWereRevoked(revocation, 2, 1),
 		"cut fails":                   CutFails(failing("ReadOnly")),
+		"whole role cut":              WholeRoleCut(access.CutList{Account: "111111111111", Role: "Admin", Whole: noon}),
 		"cut works":                   CutWorks(access.CutKey{Account: "111111111111", Role: "ReadOnly"}),
 		"groups unknown":              GroupsUnknown("leads (S0LEADS)", false, nil),
 		"groups gone":                 GroupsUnknown("leads (S0LEADS)", true, nil),
