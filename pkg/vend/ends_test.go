@@ -16,7 +16,7 @@ import (
 // three seconds before it, and then GetCallerIdentity is refused too.
 func TestAThousandSessionsEndAtTheirTime(t *testing.T) {
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it draws cases
+	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range 1000 {
 		c := newCloud(t)
 		c.now = noon.Add(time.Duration(random.IntN(1_000_000_000))) // any part of a second
