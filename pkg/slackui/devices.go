@@ -91,8 +91,8 @@ func PersonNotice(n access.Notice) Message {
 			"Unless you typed the code on two computers yourself, somebody else has seen it: tell your security team.")
 	case access.RoleCut:
 		return markupMessage(":warning: Your sessions of *" + escape(n.Role) + "* in *" + escape(n.Account) +
-			"* were ended, " + formatTime(n.At) + ", because so many sessions of that role had to be ended that all of them were. Your access " +
-			"goes on until " + formatTime(n.Expires) + ": open the console or get keys again.")
+			"* were ended, " + formatTime(n.At) + ", because so many sessions of that role had to be ended that all of " +
+			"them were. Your access goes on until " + formatTime(n.Expires) + ": open the console or get keys again.")
 	}
 	return markupMessage("Your paired computers have changed, " + formatTime(n.At) + ". Look at `/aws-access devices`.")
 }
