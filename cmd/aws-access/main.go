@@ -91,7 +91,7 @@ func find(args []string) (*command, []string) {
 }
 
 // leftOut are the first words of the operators' commands.
-var leftOut = [...]string{"policy", "manifest", "doctor", "close", "freeze", "thaw", "close-all"}
+var leftOut = [...]string{"policy", "manifest", "doctor", "close", "freeze", "thaw", "sweep", "close-all"}
 
 // unknown says that there is no such command. For the first word of a command it says the whole command,
 // and for an operators' command that was left out, which program has it.

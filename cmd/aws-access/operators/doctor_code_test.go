@@ -82,7 +82,7 @@ func codeFaults() []codeFault {
 		{"a function of an older version", vend(func(t *testing.T, p []byte) deployedCode {
 			return zipped(t, changed(t, p, theRelease, "v1.1.9"))
 		}), []string{"version history warning not_deployed", "versions problem differ"},
-			[]string{"vend: v1.1.9 (commit", "slack, api, notify, tick: v1.2.0 (commit"}},
+			[]string{"vend: v1.1.9 (commit", "slack, api, cut, notify, tick: v1.2.0 (commit"}},
 		{"a function of another commit", vend(func(t *testing.T, p []byte) deployedCode {
 			was := programOf(config.Vend, p).Build.Commit
 			return zipped(t, changed(t, p, was, strings.Repeat("5", 40)))
@@ -143,7 +143,8 @@ func aroundTheCode() []codeFault {
 			[]string{"code of slack not checked not_allowed"}, []string{"doctor -rights"}},
 		{"no download", func(_ *testing.T, c *testDeployment) { c.api.url += "/nowhere" },
 			[]string{
-				"code of api not checked unreadable", "code of notify not checked unreadable",
+				"code of api not checked unreadable", "code of cut not checked unreadable",
+				"code of notify not checked unreadable",
 				"code of slack not checked unreadable", "code of tick not checked unreadable",
 				"code of vend not checked unreadable",
 			}, []string{"status 404"}},
