@@ -526,6 +526,7 @@ var breakages = map[string]struct {
 		},
 		[]string{
 			"orders problem settings",
+			"stream of cut problem settings",
 			"stream problem settings",
 		},
 		[]string{"OperatorsTopicArn", "UndeliveredBucketName"},
