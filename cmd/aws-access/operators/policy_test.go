@@ -220,7 +220,8 @@ rules:
      approvals: [{from: [leads], need: 1}], card: [C0APPROVALS]}
 `})
 	s.run("policy compile", exitOK)
-	s.wantText("standard error", s.stderr, "")
+	s.wantText("standard error", s.stderr, "policy.yaml:1:1: warning: there are no responders, so nobody "+
+		"can stop all access from Slack; write settings: {responders: [leads]}, with your own group\n")
 }
 
 func TestHelpOfCompileIsItsText(t *testing.T) {

@@ -123,7 +123,7 @@ func (w *World) cutFunction() functions.Cut {
 	c, env := w.config(config.Cut, w.Secrets.CutKeys)
 	table := w.counted()
 	return functions.Cut{
-		Store: table, Now: w.Clock.Now, Wait: w.Engine.wait, Log: w.log.With("function", "cut"),
+		Store: table, Now: w.Clock.Now, Log: w.log.With("function", "cut"),
 		Step: lifecycle.Cut{Step: lifecycle.Step{
 			Store: table, Roster: lifecycle.Roster{Now: w.Clock.Now}, Now: w.Clock.Now,
 		}},
