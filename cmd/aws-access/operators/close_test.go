@@ -303,7 +303,7 @@ func TestCloseWaitsUntilSessionsAreCutAndSaysWhatFails(t *testing.T) {
 	}
 	for _, want := range []string{
 		"2 grants in 2 roles: sessions are being cut\n", "1 grant in 1 role: sessions are being cut\n",
-		"No session of these grants can do anything any more.\n",
+		"The denies are written. AWS enforces them within seconds, sometimes minutes.\n",
 	} {
 		if !strings.Contains(e.out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, e.out.String())

@@ -60,7 +60,7 @@ func (c *closer) waitForCuts(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		if len(waiting) == 0 {
-			printf(c.out, "No session of these grants can do anything any more.\n")
+			printf(c.out, "The denies are written. AWS enforces them within seconds, sometimes minutes.\n")
 			return true, nil
 		}
 		if len(waiting) != last {
