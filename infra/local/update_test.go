@@ -59,6 +59,7 @@ func (w *world) update() {
 	_, err := w.computer.Do(w.t.Context(), wire.Payload{Op: wire.List})
 	w.must(err)
 	w.tick()
+	w.invoke(rootOf(bastion), "CutFunction", `{"cut":[{"account":"`+production+`","role":"ReadOnly"}]}`)
 	for _, f := range functions {
 		w.runsSecondVersion(f)
 	}
