@@ -62,7 +62,7 @@ func TestCallsOfARequestAndOfAVend(t *testing.T) {
 			want callCounts
 		}{
 			"one line": {sandboxtest.Ask, callCounts{AWS: 8, Slack: 3}},
-			"form":     {sandboxtest.AskByForm, callCounts{AWS: 9, Slack: 6}},
+			"form":     {sandboxtest.AskByForm, callCounts{AWS: 10, Slack: 6}},
 		} {
 			t.Run(fmt.Sprintf("accounts=%d/%s", total, name), func(t *testing.T) {
 				b := sandboxtest.Start(t, sandboxtest.Policy(t))
