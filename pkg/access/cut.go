@@ -107,9 +107,10 @@ func (l CutList) Add(r Request, until, now time.Time) CutList {
 	}
 	if i := next.index(r.ID); i < 0 {
 		next.Names = append(next.Names, CutName{Grant: r.ID, Until: until})
-	} else if known := next.Names[i].Until; known.After(until) {
-		next.Names[i] = CutName{Grant: r.ID, Until: known}
 	} else {
+		if known := next.Names[i].Until; known.After(until) {
+			until = known
+		}
 		next.Names[i] = CutName{Grant: r.ID, Until: until}
 	}
 	return next
@@ -278,18 +279,19 @@ func (r Request) cutting(now time.Time) Request {
 // CutIsDone records that the deny of the grant's sessions was read back from their role.
 func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
 	next := r
-	next.Cut, next.CutAt = CutDone, now
-	next, event, err := next.move(Cut, r.State, System, "", now)
-	event.Cut = CutDone
-	return next, event, err
+	next.CutAt = now
+	return next.cutDone("", now)
 }
 
 // CutIsOver records that a cut is not needed any more, because the last session has expired. The
 // deny may never have been written.
 func (r Request) CutIsOver(now time.Time) (Request, Event, error) {
-	next := r
-	next.Cut = CutDone
-	next, event, err := next.move(Cut, r.State, System, "The last session has expired.", now)
+	return r.cutDone("The last session has expired.", now)
+}
+
+func (r Request) cutDone(why string, now time.Time) (Request, Event, error) {
+	r.Cut = CutDone
+	next, event, err := r.move(Cut, r.State, System, why, now)
 	event.Cut = CutDone
 	return next, event, err
 }
