@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -89,26 +90,32 @@ func (h Cut) handle(ctx context.Context, payload json.RawMessage) error {
 		h.Log.ErrorContext(ctx, "cut was called with an unknown payload", "error", err)
 		return err
 	}
-	var mu sync.Mutex
-	var failed []error
+	keys := slices.Collect(maps.Keys(hints))
+	failed := make([]error, len(keys))
+	atOnce(len(keys), cutsAtOnce, func(i int) {
+		k := keys[i]
+		if len(keys) > 1 && h.isDone(ctx, k) {
+			return
+		}
+		if err := h.cutUntilDone(ctx, k, hints[k], !stream); err != nil {
+			failed[i] = fmt.Errorf("cut sessions of %s %s: %w", k.Account, k.Role, err)
+		}
+	})
+	return errors.Join(failed...)
+}
+
+// atOnce calls do for each number below n, a few at the same time.
+func atOnce(n, few int, do func(i int)) {
 	var all sync.WaitGroup
-	slots := make(chan struct{}, cutsAtOnce)
-	for k, hint := range hints {
+	slots := make(chan struct{}, few)
+	for i := range n {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if len(hints) > 1 && h.isDone(ctx, k) {
-				return
-			}
-			if err := h.cutUntilDone(ctx, k, hint, !stream); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failed = append(failed, fmt.Errorf("cut sessions of %s %s: %w", k.Account, k.Role, err))
-			}
+			do(i)
 		})
 	}
 	all.Wait()
-	return errors.Join(failed...)
 }
 
 // cutOrders returns the cut lists that a payload is about, each with the ARN of its role if the

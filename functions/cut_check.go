@@ -2,7 +2,6 @@ package functions
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -47,16 +46,9 @@ func (h Cut) check(ctx context.Context, c RevokerCheck) RevokersAnswer {
 		ctx = shortened
 	}
 	out.Revokers = make([]RevokerAnswer, len(c.Roles))
-	var all sync.WaitGroup
-	slots := make(chan struct{}, cutsAtOnce)
-	for i, arn := range c.Roles {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			out.Revokers[i] = RevokerAnswer{Role: arn, Codes: h.Cutter.Try(ctx, arn)}
-		})
-	}
-	all.Wait()
+	atOnce(len(c.Roles), cutsAtOnce, func(i int) {
+		out.Revokers[i] = RevokerAnswer{Role: c.Roles[i], Codes: h.Cutter.Try(ctx, c.Roles[i])}
+	})
 	h.Log.InfoContext(ctx, "a check was answered", "kind", c.Kind, "roles", len(c.Roles))
 	return out
 }

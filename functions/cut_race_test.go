@@ -148,24 +148,6 @@ func (c *crowd) startAWS() {
 	}
 }
 
-// atOnce runs a function for each number below n, a few at once.
-func atOnce(n, workers int, do func(i int)) {
-	var all sync.WaitGroup
-	next := make(chan int)
-	for range workers {
-		all.Go(func() {
-			for i := range next {
-				do(i)
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	all.Wait()
-}
-
 // grants asks for a grant for each person, and returns their ids by person.
 func (c *crowd) grants() map[string]string {
 	submit := lifecycle.Submit{

@@ -2,21 +2,13 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-type freezeStore interface {
-	freezeReader
-	// SaveFreeze writes on condition of the version before.
-	SaveFreeze(ctx context.Context, next access.Freeze) error
-}
-
 // Operator is the step of somebody with rights on the table, for a time when Slack or the
-// functions do not work. The policy is not asked, because whoever may write the table needs no
+// functions do not work. The policy is not asked, because anyone who may write the table needs no
 // permission of the product. It ends requests, freezes and thaws, and never gives access.
 type Operator struct {
 	Step
@@ -60,47 +52,18 @@ func (s Operator) Freeze(ctx context.Context, why string) (f access.Freeze, chan
 	if err := access.CheckWhy(why); err != nil {
 		return f, false, err
 	}
-	return s.change(ctx, func(f access.Freeze) (access.Freeze, bool) { return f.Start(s.By, why, s.Now()) })
+	return changeFreeze(ctx, s.Freezes, func(f access.Freeze) (access.Freeze, bool) { return f.Start(s.By, why, s.Now()) })
 }
 
 // Thaw ends the freeze, whether responders agree or not. changed is false if nothing is frozen.
 //
 // Refusals: busy.
 func (s Operator) Thaw(ctx context.Context) (f access.Freeze, changed bool, err error) {
-	return s.change(ctx, func(f access.Freeze) (access.Freeze, bool) {
+	return changeFreeze(ctx, s.Freezes, func(f access.Freeze) (access.Freeze, bool) {
 		next, changed := f.End(s.Now())
 		if changed {
 			next.Thaw = append(slices.Clone(f.Thaw), s.By)
 		}
 		return next, changed
 	})
-}
-
-// change changes the freeze. After a lost race, or a write that may have been done, it reads the
-// freeze again.
-func (s Operator) change(
-	ctx context.Context, turn func(access.Freeze) (access.Freeze, bool),
-) (f access.Freeze, changed bool, err error) {
-	var failed error
-	for range tries {
-		f, err := s.Freezes.Freeze(ctx)
-		if err != nil {
-			return f, false, fmt.Errorf("load the freeze: %w", err)
-		}
-		next, changes := turn(f)
-		if !changes {
-			return f, failed != nil, nil
-		}
-		err = s.Freezes.SaveFreeze(ctx, next)
-		switch {
-		case err == nil:
-			return next, true, nil
-		case errors.Is(err, access.ErrStale):
-		case failed != nil:
-			return f, false, fmt.Errorf("save the freeze: %w", err)
-		default:
-			failed = err
-		}
-	}
-	return f, false, access.RefuseBusyRequest()
 }

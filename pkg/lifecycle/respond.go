@@ -15,9 +15,7 @@ type respondStore interface {
 	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
-	Freeze(ctx context.Context) (access.Freeze, error)
-	// SaveFreeze writes on condition of the version before.
-	SaveFreeze(ctx context.Context, next access.Freeze) error
+	freezeStore
 }
 
 // Respond is the step of the people who answer incidents, the responders of the policy: they
@@ -61,7 +59,7 @@ func (s Respond) Freeze(ctx context.Context, by, why string) (f access.Freeze, c
 	if err != nil {
 		return f, false, err
 	}
-	return s.change(ctx, func(f access.Freeze) (access.Freeze, bool) { return f.Start(who, why, s.Now()) })
+	return changeFreeze(ctx, s.Grants, func(f access.Freeze) (access.Freeze, bool) { return f.Start(who, why, s.Now()) })
 }
 
 // Thaw records that a responder wants to end the freeze. The second one ends it. changed is
@@ -78,49 +76,12 @@ func (s Respond) Thaw(ctx context.Context, by string) (f access.Freeze, changed 
 	if err := s.Policy.CheckResponder(who, d, s.Now()); err != nil {
 		return f, false, err
 	}
-	return s.change(ctx, func(f access.Freeze) (access.Freeze, bool) {
+	return changeFreeze(ctx, s.Grants, func(f access.Freeze) (access.Freeze, bool) {
 		f.Thaw = slices.DeleteFunc(slices.Clone(f.Thaw), func(p access.Person) bool {
 			return s.Policy.CheckResponder(s.Roster.Person(ctx, d, p.ID), d, s.Now()) != nil
 		})
 		return f.Agree(who, s.Now())
 	})
-}
-
-// change changes the freeze. After a lost race, or a write that may have been done, it reads the
-// freeze again.
-func (s Respond) change(
-	ctx context.Context, turn func(access.Freeze) (access.Freeze, bool),
-) (f access.Freeze, changed bool, err error) {
-	var failed error
-	var wrote access.Freeze
-	for range tries {
-		f, err := s.Grants.Freeze(ctx)
-		if err != nil {
-			return f, false, fmt.Errorf("load the freeze: %w", err)
-		}
-		next, changed := turn(f)
-		if !changed {
-			// The write of an earlier try may have been done, and its answer lost.
-			return f, failed != nil && sameChange(f, wrote), nil
-		}
-		wrote = next
-		err = s.Grants.SaveFreeze(ctx, next)
-		switch {
-		case err == nil:
-			return next, true, nil
-		case errors.Is(err, access.ErrStale):
-		case failed != nil:
-			return f, false, fmt.Errorf("save the freeze: %w", err)
-		default:
-			failed = err
-		}
-	}
-	return f, false, access.RefuseBusyRequest()
-}
-
-// sameChange reports whether two versions of the freeze are by the same people.
-func sameChange(a, b access.Freeze) bool {
-	return a.Version == b.Version && a.By.ID == b.By.ID && slices.EqualFunc(a.Thaw, b.Thaw, access.Person.Same)
 }
 
 // Lift allows the requester of a revoked grant to ask for the same again at once.
@@ -156,7 +117,6 @@ type RevokedMany struct {
 // Limits of a revocation of several grants.
 const (
 	maxRevoked   = 5000 // grants that are read at once
-	revokeAtOnce = 8    // roles whose grants are revoked at the same time
 	revokeRounds = 4    // how often grants are listed, because the list may lag behind
 )
 
@@ -228,44 +188,30 @@ func (s Respond) covered(ctx context.Context, of access.Scope) ([]access.Request
 	}), nil
 }
 
-// revokeAll revokes grants. Those of one role share a cut list, so they are revoked one after
-// another, and those of different roles at the same time.
+// revokeAll revokes grants, and counts in out what became of them.
 func (s Respond) revokeAll(
 	ctx context.Context, o access.Revocation, found []access.Request, out *RevokedMany,
 ) (failed []error) {
-	roles := make(map[access.CutKey][]access.Request)
-	for _, r := range found {
-		roles[r.CutKey()] = append(roles[r.CutKey()], r)
-	}
 	var mu sync.Mutex
-	var all sync.WaitGroup
-	free := make(chan struct{}, revokeAtOnce)
-	for _, grants := range roles {
-		all.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			for _, r := range grants {
-				if ctx.Err() != nil {
-					mu.Lock()
-					out.Left++
-					mu.Unlock()
-					continue
-				}
-				moved, err := s.revokeOne(ctx, r.ID, out.By, o.Why)
-				mu.Lock()
-				switch {
-				case err != nil:
-					out.Failed++
-					failed = append(failed, err)
-				case moved.State.Final() && moved.Closed.By.Same(out.By):
-					out.Grants++
-					out.Sessions += moved.LiveSessions(s.Now())
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
+	EachRole(found, access.Request.CutKey, func(r access.Request) {
+		if ctx.Err() != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			out.Left++
+			return
+		}
+		moved, err := s.revokeOne(ctx, r.ID, out.By, o.Why)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			out.Failed++
+			failed = append(failed, err)
+		case moved.State.Final() && moved.Closed.By.Same(out.By):
+			out.Grants++
+			out.Sessions += moved.LiveSessions(s.Now())
+		}
+	})
 	return failed
 }
 

@@ -38,7 +38,6 @@ type Sweep struct {
 const (
 	maxOpen      = 20_000 // grants that one sweep looks at
 	rememberOpen = 5_000  // grants whose requesters readings look for; it limits the stored item to 250 KB
-	revokersOf   = 8      // roles whose grants are revoked at once
 	// revokeTimeout is how long a sweep revokes; the next tick goes on.
 	revokeTimeout = 8 * time.Second
 )
@@ -268,33 +267,18 @@ func forgotten(r access.Request, now time.Time) bool {
 	return (r.State == access.Ended || r.State == access.Revoked) && r.Cut == "" && !r.MayActUntil(now).IsZero()
 }
 
-// revoke revokes lost grants. Grants of one role are revoked one after the other, because each of
-// these moves writes the role's cut list.
 func (s Sweep) revoke(ctx context.Context, lost []Lost) error {
 	limited, stop := context.WithTimeout(ctx, revokeTimeout)
 	defer stop()
-	roles := make(map[access.CutKey][]Lost)
-	for _, one := range lost {
-		roles[one.Request.CutKey()] = append(roles[one.Request.CutKey()], one)
-	}
 	var mu sync.Mutex
 	var failed []error
-	var all sync.WaitGroup
-	slots := make(chan struct{}, revokersOf)
 	askAgain := len(lost) <= askedPerTick // Slack limits how many profiles can be read
-	for _, of := range roles {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			for _, one := range of {
-				err := s.revokeOne(limited, one, askAgain)
-				mu.Lock()
-				failed = append(failed, wrap("revoke request "+one.Request.ID, err))
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
+	EachRole(lost, func(one Lost) access.CutKey { return one.Request.CutKey() }, func(one Lost) {
+		err := s.revokeOne(limited, one, askAgain)
+		mu.Lock()
+		defer mu.Unlock()
+		failed = append(failed, wrap("revoke request "+one.Request.ID, err))
+	})
 	return errors.Join(failed...)
 }
 

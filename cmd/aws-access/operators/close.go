@@ -169,10 +169,6 @@ func (c closing) on(o *operation) *closer {
 	}
 }
 
-// workers is how many roles are handled at once. Grants of one role are ended one after the other,
-// because they share a cut list.
-const workers = 8
-
 // passes is how often the table is listed again: somebody may ask while others are revoked, and
 // the index is eventually consistent.
 const passes = 10
@@ -372,28 +368,15 @@ func (c *closer) question(found []access.Request, removes bool) string {
 	return text
 }
 
-// endAll ends requests, those of one role one after the other.
+// endAll ends requests.
 func (c *closer) endAll(ctx context.Context, found []access.Request) {
-	byRole := make(map[access.CutKey][]access.Request)
-	for _, r := range found {
-		byRole[r.CutKey()] = append(byRole[r.CutKey()], r)
-	}
 	var mu sync.Mutex
-	var all sync.WaitGroup
-	slots := make(chan struct{}, workers)
-	for _, requests := range byRole {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			for _, r := range requests {
-				ended, changed, err := c.step.Close(ctx, r.ID, c.why)
-				mu.Lock()
-				c.note(r, ended, changed, err)
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
+	lifecycle.EachRole(found, access.Request.CutKey, func(r access.Request) {
+		ended, changed, err := c.step.Close(ctx, r.ID, c.why)
+		mu.Lock()
+		defer mu.Unlock()
+		c.note(r, ended, changed, err)
+	})
 }
 
 // note records what became of a request.
