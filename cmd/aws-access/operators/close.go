@@ -153,6 +153,7 @@ type closer struct {
 	closing
 	pair lifecycle.Pair
 
+	ending   []access.Request          // closed grants that are meant, whose sessions are still ending
 	handled  map[string]bool           // ids that were ended, or failed
 	revoked  map[string]access.Request // grants with sessions that are being cut
 	ended    int                       // grants that were revoked here
@@ -184,7 +185,7 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 	}
 	c.show(found)
 	if c.list {
-		printf(c.out, "None was ended.\n")
+		printf(c.out, "This is only a list: nothing was ended by it.\n")
 		return true, nil
 	}
 	removes := c.person != "" && c.devices != noDevices
@@ -233,6 +234,8 @@ func (c *closer) find(ctx context.Context) ([]access.Request, error) {
 		all = slices.DeleteFunc(one, func(r access.Request) bool {
 			return r.State != access.Pending && r.State != access.Active
 		})
+	} else if err := c.findEnding(ctx); err != nil {
+		return nil, err
 	} else {
 		for _, state := range []access.State{access.Active, access.Pending} {
 			some, err := c.store.InState(ctx, state, everything)
@@ -248,12 +251,29 @@ func (c *closer) find(ctx context.Context) ([]access.Request, error) {
 		seen[r.ID] = true
 		return again || c.handled[r.ID]
 	})
-	return c.narrow(ctx, all)
+	found, err := c.narrow(ctx, all, c.ending)
+	if err == nil {
+		c.ending, err = c.narrow(ctx, c.ending, all)
+	}
+	return found, err
 }
 
-// narrow leaves the requests that -person or -account mean. An address or a name that means several
-// is refused.
-func (c *closer) narrow(ctx context.Context, all []access.Request) ([]access.Request, error) {
+// findEnding lists the closed grants whose sessions are still ending. Nothing is left to revoke of
+// them, and an operator who finds nothing else must not take that for the end of all access.
+func (c *closer) findEnding(ctx context.Context) error {
+	ids, err := c.store.Ending(ctx, c.step.Now().Add(time.Second), everything)
+	if err != nil {
+		return err
+	}
+	ending, err := c.store.Requests(ctx, ids)
+	c.ending = slices.DeleteFunc(ending, func(r access.Request) bool { return r.Cut != access.CutEnding })
+	return err
+}
+
+// narrow leaves the requests that -person or -account mean. An address or a name that means several,
+// in these requests or others, is refused.
+func (c *closer) narrow(ctx context.Context, these, others []access.Request) ([]access.Request, error) {
+	all := slices.Concat(these, others)
 	if c.person != "" && strings.Contains(c.person, "@") {
 		id, err := c.personOf(ctx, all)
 		if err != nil {
@@ -273,7 +293,7 @@ func (c *closer) narrow(ctx context.Context, all []access.Request) ([]access.Req
 				strings.Join(slices.Sorted(maps.Keys(ids)), ", "))
 		}
 	}
-	return slices.DeleteFunc(all, func(r access.Request) bool {
+	return slices.DeleteFunc(these, func(r access.Request) bool {
 		switch {
 		case c.id != "":
 			return r.ID != c.id
@@ -338,9 +358,34 @@ func (c *closer) show(found []access.Request) {
 		printf(c.out, "%s %s %s in %s (%s) for %s (%s)%s\n", r.State, r.ID, inOneLine(r.Role), inOneLine(r.AccountName),
 			r.Account, inOneLine(r.Requester.Name), inOneLine(r.Requester.ID), until)
 	}
-	grants, requests, sessions := c.count(found)
-	printf(c.out, "%s with %s, and %s that nobody has answered.\n", number(grants, "active grant"),
-		number(sessions, "live session"), number(requests, "request"))
+	if len(found) == 0 {
+		printf(c.out, "No grant can be revoked, and no request can be denied.\n")
+	} else {
+		grants, requests, sessions := c.count(found)
+		printf(c.out, "%s with %s, and %s that nobody has answered.\n", number(grants, "active grant"),
+			number(sessions, "live session"), number(requests, "request"))
+	}
+	c.showEnding()
+}
+
+// showEnding names the closed grants whose sessions are still ending.
+func (c *closer) showEnding() {
+	if len(c.ending) == 0 {
+		return
+	}
+	printf(c.out, "The sessions of %s are still ending:\n", number(len(c.ending), "closed grant"))
+	for i, r := range c.ending {
+		if i == maxShown && !c.list {
+			printf(c.out, "and %d more; -list shows all\n", len(c.ending)-maxShown)
+			break
+		}
+		printf(c.out, "%s %s %s in %s (%s) for %s (%s), ending since %s\n", r.State, r.ID, inOneLine(r.Role),
+			inOneLine(r.AccountName), r.Account, inOneLine(r.Requester.Name), inOneLine(r.Requester.ID),
+			r.CutSince.UTC().Format(time.RFC3339))
+	}
+	if !c.wait {
+		printf(c.out, "That goes on by itself. With -wait and -reason, close waits for it, and says what fails.\n")
+	}
 }
 
 func (c *closer) count(found []access.Request) (grants, requests, sessions int) {
@@ -418,10 +463,32 @@ func (c *closer) unpair(ctx context.Context) {
 	printf(c.out, "%s of %s unpaired.\n", number(len(l.Devices), "computer"), c.person)
 }
 
+// done says what was done, without what was not.
+func (c *closer) done() string {
+	var did []string
+	if c.ended > 0 {
+		did = append(did, "revoked "+number(c.ended, "grant"))
+	}
+	if c.denied > 0 {
+		did = append(did, "denied "+number(c.denied, "request"))
+	}
+	text := "Nothing was revoked or denied."
+	if len(did) > 0 {
+		text = strings.Join(did, " and ") + "."
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	switch c.expired {
+	case 0:
+		return text
+	case 1:
+		return text + " 1 had reached its end by itself, and is recorded so."
+	}
+	return text + fmt.Sprintf(" %d had reached their end by themselves, and are recorded so.", c.expired)
+}
+
 // report says what was done. left is how many requests are still open.
 func (c *closer) report(left int) {
-	printf(c.out, "Revoked %s and denied %s; the time of %d was up.\n", number(c.ended, "grant"),
-		number(c.denied, "request"), c.expired)
+	printf(c.out, "%s\n", c.done())
 	for i, err := range c.failed {
 		if i == maxShown {
 			printf(c.words, "and %d more\n", len(c.failed)-maxShown)

@@ -181,7 +181,7 @@ func TestCloseCountsWhatItDidAndEndsNothingTwice(t *testing.T) {
 	for _, want := range []string{
 		"active 01A Admin in prod-1 (111111111111) for dev1 (U0DEV1) until 2026-11-21T14:00:00Z, 1 live session\n",
 		"2 active grants with 1 live session, and 1 request that nobody has answered.\n",
-		"Revoked 2 grants and denied 1 request; the time of 0 was up.\n",
+		"Revoked 2 grants and denied 1 request.\n",
 		"1 live session will be cut within seconds.",
 	} {
 		if !strings.Contains(e.out.String(), want) {
@@ -190,13 +190,52 @@ func TestCloseCountsWhatItDidAndEndsNothingTwice(t *testing.T) {
 	}
 	before := e.at("01A")
 	if !e.close(closing{all: true}) || e.at("01A").Version != before.Version ||
-		!strings.Contains(e.out.String(), "0 active grants with 0 live sessions, and 0 requests") {
+		!strings.Contains(e.out.String(), "No grant can be revoked, and no request can be denied.\nThe sessions of 1 closed grant are still ending:\n") {
 		t.Errorf("the second time: %s", e.out.String())
 	}
 	if !e.close(closing{id: "01A"}) || e.at("01A").Version != before.Version || e.out.String() !=
 		"01A is over already: revoked by alice (operator) at 2026-11-21T12:00:00Z. Its sessions: they are being cut since "+
 			"2026-11-21T12:00:00Z.\n" {
 		t.Errorf("by its id: %s", e.out.String())
+	}
+}
+
+// Nothing can be revoked any more, and people still have access: both must be said.
+func TestCloseListsClosedGrantsWhoseSessionsAreStillEnding(t *testing.T) {
+	e := newEmergency(t)
+	e.grant("01A", dev, "111111111111", "Admin")
+	e.grant("01B", other, "222222222222", "ReadOnly")
+	e.grant("01C", other, "111111111111", "Admin")
+	e.ask("01D", dev, "111111111111", "Operator", true) // has no session, so nothing of it ends later
+	e.close(closing{all: true})
+	r, event, err := e.at("01C").CutIsDone(e.now)
+	e.must(errors.Join(err, e.store.Save(t.Context(), r, event, "")))
+	const (
+		none = "No grant can be revoked, and no request can be denied.\n"
+		a    = "revoked 01A Admin in prod-1 (111111111111) for dev1 (U0DEV1), ending since 2026-11-21T12:00:00Z\n"
+		b    = "revoked 01B ReadOnly in prod-2 (222222222222) for dev2 (U0DEV2), ending since 2026-11-21T12:00:00Z\n"
+		one  = "The sessions of 1 closed grant are still ending:\n"
+		two  = "The sessions of 2 closed grants are still ending:\n"
+	)
+	for _, c := range []struct {
+		closing
+		want, not string
+	}{
+		{closing{all: true}, none + two, "01C"},
+		{closing{person: dev.ID}, none + one + a, "01B"},
+		{closing{person: "dev2@example.com"}, none + one + b, "01A"},
+		{closing{account: "prod-1"}, none + one + a, "01B"},
+		{closing{account: "333333333333"}, none, "ending"},
+	} {
+		c.list = true
+		if e.close(c.closing); !strings.HasPrefix(e.out.String(), c.want) || strings.Contains(e.out.String(), c.not) ||
+			strings.Contains(e.out.String(), "01D") {
+			t.Errorf("%+v: said %s, want %s", c.closing, e.out.String(), c.want)
+		}
+	}
+	e.close(closing{all: true, list: true})
+	if said := e.out.String(); !strings.Contains(said, a) || !strings.Contains(said, b) {
+		t.Errorf("said %s", said)
 	}
 }
 
@@ -212,7 +251,7 @@ func TestCloseExpiresRequestsWhoseTimeIsUp(t *testing.T) {
 			t.Errorf("%s is %s by %s, want %s", id, r.State, r.Closed.By.ID, want)
 		}
 	}
-	if !strings.Contains(e.out.String(), "Revoked 0 grants and denied 0 requests; the time of 2 was up.") {
+	if !strings.Contains(e.out.String(), "\nNothing was revoked or denied. 2 had reached their end by themselves, and are recorded so.\n") {
 		t.Errorf("said %s", e.out.String())
 	}
 }
@@ -510,7 +549,7 @@ func TestCloseEndsManyGrantsOfOneRoleAtOnce(t *testing.T) {
 		e.grant(fmt.Sprintf("01A%03d", i), dev, "111111111111", "Admin")
 	}
 	if !e.close(closing{all: true}) || !strings.Contains(e.out.String(), "and 130 more; -list shows all\n") ||
-		!strings.Contains(e.out.String(), "Revoked 150 grants and denied 0 requests") {
+		!strings.Contains(e.out.String(), "\nRevoked 150 grants.\n") {
 		t.Errorf("%s%s", e.out.String(), e.words.String())
 	}
 	l, err := e.store.CutList(t.Context(), access.CutKey{Account: "111111111111", Role: "Admin"})

@@ -37,7 +37,7 @@ func (c *closer) cutBefore(ctx context.Context) (bool, error) {
 	}
 	cutting, err := c.store.Requests(ctx, ids)
 	if err == nil {
-		cutting, err = c.narrow(ctx, cutting)
+		cutting, err = c.narrow(ctx, cutting, nil)
 	}
 	if err != nil {
 		return false, err
