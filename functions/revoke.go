@@ -19,6 +19,7 @@ import (
 const (
 	maxRevocable = 2000
 	maxFailing   = 20
+	maxEnding    = 200
 )
 
 // revocable answers /aws-access revoke: the grants that a person may revoke. It decides nothing:
@@ -35,9 +36,11 @@ func (h *Slack) revocable(ctx context.Context, user string, page int, now time.T
 	if s.Grants, s.More, err = h.activeGrants(ctx, now); err != nil {
 		return slackui.Message{}, err
 	}
-	s.Grants = slices.DeleteFunc(s.Grants, func(r access.Request) bool {
-		return h.Policy.CheckRevoker(questionOf(r, d, now), who) != nil
-	})
+	if s.Ending, err = h.endingGrants(ctx, now); err != nil {
+		return slackui.Message{}, err
+	}
+	mayNot := func(r access.Request) bool { return h.Policy.CheckRevoker(questionOf(r, d, now), who) != nil }
+	s.Grants, s.Ending = slices.DeleteFunc(s.Grants, mayNot), slices.DeleteFunc(s.Ending, mayNot)
 	if s.Responder {
 		if s.Freeze, err = h.Store.Freeze(ctx); err != nil {
 			return slackui.Message{}, fmt.Errorf("load the freeze: %w", err)
@@ -60,6 +63,19 @@ func (h *Slack) activeGrants(ctx context.Context, now time.Time) (found []access
 	found = slices.DeleteFunc(found, func(r access.Request) bool { return !r.Usable(now) })
 	slices.SortStableFunc(found, func(a, b access.Request) int { return b.Starts.Compare(a.Starts) })
 	return found, more, nil
+}
+
+// endingGrants returns closed grants whose sessions are still ending, the longest waiting first.
+func (h *Slack) endingGrants(ctx context.Context, now time.Time) ([]access.Request, error) {
+	ids, err := h.Store.Ending(ctx, now.Add(time.Minute), maxEnding) // clocks differ
+	if err != nil {
+		return nil, fmt.Errorf("list the grants that are ending: %w", err)
+	}
+	ending, err := h.Store.Requests(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load the grants that are ending: %w", err)
+	}
+	return slices.DeleteFunc(ending, func(r access.Request) bool { return r.Cut != access.CutEnding }), nil
 }
 
 // questionOf is the question about a grant with everybody as they are stored with it. It is good

@@ -116,8 +116,8 @@ func TestTheListShowsWhatThisPersonMayRevoke(t *testing.T) {
 	w.http(w.clicked("U0LEAD1", "approve", approved.ID))
 	own := w.grants("U0SEC1", "log-archive")
 	for user, c := range map[string]struct{ want, not []string }{
-		"U0DEV2":  {[]string{"Nobody has access now that you may revoke."}, []string{`"Revoke"`, "Freeze"}},
-		"U0DEV1":  {[]string{"Nobody has access"}, []string{`"Revoke"`, "Freeze"}},
+		"U0DEV2":  {[]string{"There is no grant that you may revoke now."}, []string{`"Revoke"`, "Freeze"}},
+		"U0DEV1":  {[]string{"There is no grant"}, []string{`"Revoke"`, "Freeze"}},
 		"U0LEAD1": {[]string{approved.ID, `"Revoke"`}, []string{open.ID, own.ID, "Freeze", "Everything"}},
 		"U0SEC1": {[]string{approved.ID, open.ID, "1 live session", "Everything of a person…", "Everything…", "Freeze…"},
 			[]string{own.ID, "Thaw"}},
@@ -130,6 +130,28 @@ func TestTheListShowsWhatThisPersonMayRevoke(t *testing.T) {
 				t.Errorf("%s reads %q: %s", user, not, got)
 			}
 		}
+	}
+}
+
+// Nothing can be revoked any more, and people still have access: the list must say both.
+func TestTheListNamesClosedGrantsWhoseSessionsAreStillEnding(t *testing.T) {
+	w := newRespondingWorld(t)
+	closed := w.grants("U0DEV1", "payments-dev")
+	w.http(w.clickedElsewhere("U0DEV1", "end", closed.ID))
+	w.feed()
+	_, _, got := w.revokeList("U0SEC1")
+	wantText(t, "a responder", got, "There is no grant that you may revoke now.",
+		"*The sessions of 1 closed grant are still ending.*", "<@U0DEV1>: *ReadOnly* in *payments-dev*", closed.ID,
+		"ending since")
+	if _, _, got = w.revokeList("U0DEV2"); strings.Contains(got, closed.ID) {
+		t.Errorf("somebody who may not revoke it reads %s", got)
+	}
+	done, event, err := w.at(closed.ID).CutIsDone(w.clock())
+	if err == nil {
+		err = w.store.Save(t.Context(), done, event, "")
+	}
+	if _, _, got = w.revokeList("U0SEC1"); err != nil || strings.Contains(got, "ending") {
+		t.Errorf("when they have ended, it says %s, %v", got, err)
 	}
 }
 

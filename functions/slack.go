@@ -40,6 +40,7 @@ type requestStore interface {
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
 	Requests(ctx context.Context, ids []string) ([]access.Request, error)
 	InState(ctx context.Context, state access.State, limit int) ([]access.Request, error)
+	Ending(ctx context.Context, now time.Time, limit int) ([]string, error)
 	CutList(ctx context.Context, k access.CutKey) (access.CutList, error)
 	DueCuts(ctx context.Context, now time.Time, limit int) ([]access.CutKey, error)
 	Freeze(ctx context.Context) (access.Freeze, error)

@@ -249,6 +249,7 @@ func longestMessages(text string) map[string]Message {
 		"reminder":   notice(r, access.Event{Verb: access.Tick, To: access.Pending}),
 		"revoke list": RevokeList(Revocable{
 			Grants: numbered(slices.Repeat([]access.Request{granted}, 40)), More: true, Responder: true,
+			Ending: numbered(slices.Repeat([]access.Request{granted}, 40)),
 			Freeze: frozen(long(text, access.MaxReason)), Failing: slices.Repeat([]access.CutList{failing(long(text, 300))}, 20),
 		}, 1, noon),
 		"revoked partly": RevokedPartly(access.Scope{Kind: access.OfAll}, 1, 2, 3, long(text, 9000)),

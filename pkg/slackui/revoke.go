@@ -23,6 +23,7 @@ const MaxRevocable = 10
 type Revocable struct {
 	Grants     []access.Request // in the order in which they are listed
 	More       bool             // there may be others, which were not read
+	Ending     []access.Request // closed grants that they may revoke, whose sessions are still ending
 	Responder  bool
 	Responders bool             // the policy names responders
 	Freeze     access.Freeze    // read for responders only
@@ -37,11 +38,12 @@ func RevokeList(s Revocable, page int, now time.Time) Message {
 		m.Blocks = append(m.Blocks, responderBlocks(s)...)
 	}
 	if len(s.Grants) == 0 {
-		text := "Nobody has access now that you may revoke."
+		text := "There is no grant that you may revoke now."
 		if !s.Responder {
 			text += " You give your own access back with `/aws-access list`."
 		}
 		m.Blocks = append(m.Blocks, section(text))
+		m.Blocks = append(m.Blocks, endingBlocks(s.Ending, now)...)
 		return m
 	}
 	pages := (len(s.Grants) + MaxRevocable - 1) / MaxRevocable
@@ -59,7 +61,30 @@ func RevokeList(s Revocable, page int, now time.Time) Message {
 		shown += ", and there are more"
 	}
 	m.Blocks = append(m.Blocks, smallPrint(shown+". The newest come first."))
+	m.Blocks = append(m.Blocks, endingBlocks(s.Ending, now)...)
 	return m
+}
+
+// maxEnding is how many characters name the grants whose sessions are still ending.
+const maxEnding = 1500
+
+// endingBlocks name closed grants whose sessions are still ending, so that nobody takes a list without grants for the
+// end of all access.
+func endingBlocks(ending []access.Request, now time.Time) []slack.Block {
+	if len(ending) == 0 {
+		return nil
+	}
+	lines := []string{":hourglass_flowing_sand: *The sessions of " + counted(len(ending), "closed grant") +
+		" are still ending.* That goes on by itself."}
+	for _, r := range ending {
+		text := "• " + asker(r.Requester) + ": " + roleIn(r) + ", request " + shortName(r.ID) + ", ending since " +
+			formatTime(r.CutSince)
+		if until := mayActUntil(r, now); !until.IsZero() {
+			text += ", can act until " + formatTime(until) + " at the latest"
+		}
+		lines = append(lines, text)
+	}
+	return sections(fitLines(lines, maxEnding)...)
 }
 
 // responderBlocks are what only responders see of the list.
@@ -159,7 +184,7 @@ func RevokeAccountForm(grants []access.Request) slack.ModalViewRequest {
 		count[r.Account]++
 	}
 	if len(accounts) == 0 {
-		return modal(callbackNone, title, "", "Close", []slack.Block{section("Nobody has access to any account now.")})
+		return modal(callbackNone, title, "", "Close", []slack.Block{section("No grant in any account can be revoked now.")})
 	}
 	ids := make([]string, 0, len(accounts))
 	for id := range accounts {

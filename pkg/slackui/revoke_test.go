@@ -32,6 +32,9 @@ func thawed() access.Freeze {
 var revocation = access.Revocation{ID: "V1", By: "U0SEC1", Of: access.Scope{Kind: access.OfPerson, ID: "U0DEV1"},
 	Why: "a laptop is stolen", At: noon}
 
+// cutOrdered is a revoked grant whose session is still ending.
+func cutOrdered() access.Request { return must(withSession().Revoke(sec, "a laptop is stolen", later)) }
+
 // failing is a cut list of a role whose denies cannot be written.
 func failing(role string) access.CutList {
 	r := active()
@@ -52,6 +55,12 @@ func revokeMessages(reference string) map[string]Message {
 		"revoke-list-responder": RevokeList(Revocable{Grants: grants, More: true, Responder: true}, 1, later),
 		"revoke-list-frozen": RevokeList(Revocable{Responder: true, Freeze: thawing(),
 			Failing: []access.CutList{failing("ReadOnly")}}, 0, later),
+		"revoke-list-ending": RevokeList(Revocable{
+			Ending: numbered([]access.Request{cutOrdered(), cutOrdered(), cutOrdered()}),
+		}, 0, later),
+		"revoke-list-ending-too": RevokeList(Revocable{
+			Grants: []access.Request{active()}, Ending: []access.Request{cutOrdered()}, Responder: true,
+		}, 0, later),
 		"revoked-many":    RevokedMany(person, 2, 3, 1),
 		"revoked-nothing": RevokedMany(all, 0, 0, 0),
 		"revoked-partly":  RevokedPartly(all, 700, 1, 299, reference),

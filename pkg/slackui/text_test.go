@@ -99,7 +99,7 @@ func quotingMessages(text string) map[string]Message {
 		"keys":         Keys(access.Shell, []access.Secret{access.NewSecret("export A=1")}, granted, access.Session{})[0],
 		"confirm form": {Text: "-", Blocks: ConfirmForm(ActionApprove, r, "https://t.example/"+text).Blocks.BlockSet},
 		"revoke list": RevokeList(Revocable{Grants: []access.Request{granted}, Responder: true, Freeze: frozen(text),
-			Failing: []access.CutList{failing(text)}}, 0, noon),
+			Failing: []access.CutList{failing(text)}, Ending: []access.Request{granted}}, 0, noon),
 		"revoke form":  {Text: "-", Blocks: RevokeForm(r, "https://t.example/"+text, false, noon).Blocks.BlockSet},
 		"thaw form":    {Text: "-", Blocks: ThawForm(frozen(text)).Blocks.BlockSet},
 		"account form": {Text: "-", Blocks: RevokeAccountForm([]access.Request{r}).Blocks.BlockSet},
