@@ -853,8 +853,11 @@ func RefuseExpired(ends time.Time) error {
 	return refuse(CodeExpired, "This access ended at "+FormatTime(ends)+".", askAgain)
 }
 
-// RefuseEnded is ended: the requester gave the access back.
+// RefuseEnded is ended: the requester gave the access back, or a device that had used it was removed.
 func RefuseEnded(c Closing) error {
+	if c.Why != "" {
+		return refuse(CodeEnded, "This access ended at "+FormatTime(c.At)+". "+c.Why, askAgain)
+	}
 	return refuse(CodeEnded, "This access was given back by "+c.byAndAt()+".", askAgain)
 }
 

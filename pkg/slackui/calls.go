@@ -33,6 +33,9 @@ func Standing(r access.Request) (text, next string) {
 	case access.Expired:
 		return "Your access to " + what + " ended as planned, " + access.FormatTime(r.Ends) + ".", ""
 	case access.Ended:
+		if r.Closed.Why != "" {
+			return "Your access to " + what + " ended, " + at + ". " + oneLine(r.Closed.Why), ""
+		}
 		return "Your access to " + what + " was given back by " + who + ", " + at + ".", ""
 	case access.Revoked:
 		return "Your access to " + what + " was revoked by " + who + ", " + at + plainWhy(r) + ".",

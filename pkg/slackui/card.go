@@ -93,6 +93,9 @@ func title(r access.Request) string {
 	case access.Expired:
 		return "AWS access has ended"
 	case access.Ended:
+		if r.Closed.Why != "" { // Request.EndForDevice
+			return "AWS access ended (a computer was removed)"
+		}
 		return "AWS access given back"
 	case access.Revoked:
 		return "AWS access revoked"
