@@ -1,7 +1,6 @@
 package operators
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -59,50 +58,39 @@ type closing struct {
 
 func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c closing
-	flags := flag.NewFlagSet("aws-access close", flag.ContinueOnError)
-	c.flags(flags)
-	flags.StringVar(&c.devices, "devices", "",
+	t := newTableCommand("aws-access close", &c.place, stdout, stderr)
+	t.StringVar(&c.devices, "devices", "",
 		"`name` of the table of devices, for -person with -table (output DevicesTable); none leaves computers paired")
-	flags.StringVar(&c.person, "person", "", "end everything of this `person`")
-	flags.StringVar(&c.account, "account", "", "end everything in this `account`")
-	flags.BoolVar(&c.all, "all", false, "end everything")
-	flags.BoolVar(&c.list, "list", false, "only show what would be ended")
-	flags.BoolVar(&c.wait, "wait", false, "wait until the live sessions are cut")
-	flags.StringVar(&c.why, "reason", "", "the `reason`, which people read")
+	t.StringVar(&c.person, "person", "", "end everything of this `person`")
+	t.StringVar(&c.account, "account", "", "end everything in this `account`")
+	t.BoolVar(&c.all, "all", false, "end everything")
+	t.BoolVar(&c.list, "list", false, "only show what would be ended")
+	t.BoolVar(&c.wait, "wait", false, "wait until the live sessions are cut")
+	t.StringVar(&c.why, "reason", "", "the `reason`, which people read")
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		c.id, args = args[0], args[1:]
 		if c.id == "" {
 			c.id = " " // is refused
 		}
 	}
-	if code, ok := parsed(flags, aboutClose, args, stderr); !ok {
-		return code
+	wrong := func() string {
+		if c.id == "" && t.NArg() == 1 {
+			c.id, t.arguments = t.Arg(0), 1
+		}
+		return c.wrong(t.FlagSet)
 	}
-	arguments := 0
-	if c.id == "" && flags.NArg() == 1 {
-		c.id, arguments = flags.Arg(0), 1
-	}
-	wrong := cmp.Or(c.place.wrong(flags), c.wrong(flags))
-	return started(ctx, c.place, flags, wrong, arguments, stdout, stderr,
-		func(o *operation) (bool, error) { return c.on(o).run(ctx) })
+	return t.run(ctx, aboutClose, args, wrong, func(o *operation) (bool, error) { return c.on(o).run(ctx) })
 }
 
 // closeAll is the older name of close -all. It has its own flags and never asks.
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := closing{all: true}
-	flags := flag.NewFlagSet("aws-access close-all", flag.ContinueOnError)
-	c.flags(flags)
-	by := flags.String("by", "", "the `name` that events show; what AWS says by default")
-	flags.StringVar(&c.why, "why", "", "the `reason`, which people read")
-	if code, ok := parsed(flags, aboutCloseAll, args, stderr); !ok {
-		return code
-	}
-	c.list = !c.yes
-	wrong := c.place.wrong(flags)
-	if err := access.CheckWhy(c.why); err != nil && wrong == "" {
-		wrong = "give -why: " + plainError(err)
-	}
-	return started(ctx, c.place, flags, wrong, 0, stdout, stderr, func(o *operation) (bool, error) {
+	t := newTableCommand("aws-access close-all", &c.place, stdout, stderr)
+	by := t.String("by", "", "the `name` that events show; what AWS says by default")
+	t.StringVar(&c.why, "why", "", "the `reason`, which people read")
+	wrong := func() string { return wrongReason("-why", c.why) }
+	return t.run(ctx, aboutCloseAll, args, wrong, func(o *operation) (bool, error) {
+		c.list = !c.yes
 		if name := inOneLine(*by); name != "" {
 			o.step.By.Name = name
 		}
@@ -141,10 +129,10 @@ func (c *closing) wrong(f *flag.FlagSet) string {
 	case isEmpty(f, "devices"), c.devices != "" && c.person == "":
 		return "-devices needs the name of a table, or none, and goes with -person"
 	}
-	if err := access.CheckWhy(c.why); err != nil && !c.list {
-		return "give -reason: " + plainError(err)
+	if c.list {
+		return ""
 	}
-	return ""
+	return wrongReason("-reason", c.why)
 }
 
 // closer ends requests.

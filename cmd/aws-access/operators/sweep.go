@@ -3,7 +3,6 @@ package operators
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -27,19 +26,15 @@ It needs the same permissions as aws-access freeze.
 `
 
 func sweepMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var p place
-	flags := flag.NewFlagSet("aws-access sweep", flag.ContinueOnError)
-	p.flags(flags)
-	if code, ok := parsed(flags, aboutSweep, args, stderr); !ok {
-		return code
+	c := newTableCommand("aws-access sweep", new(place), stdout, stderr)
+	c.arguments = 1
+	wrong := func() string {
+		if answer := c.Arg(0); c.NArg() > 0 && answer != "confirm" && answer != "dismiss" {
+			return "it takes confirm or dismiss, and not " + inOneLine(answer) + "; write flags before it"
+		}
+		return ""
 	}
-	wrong := p.wrong(flags)
-	if answer := flags.Arg(0); wrong == "" && flags.NArg() > 0 && answer != "confirm" && answer != "dismiss" {
-		wrong = "it takes confirm or dismiss, and not " + inOneLine(answer) + "; write flags before it"
-	}
-	return started(ctx, p, flags, wrong, 1, stdout, stderr, func(o *operation) (bool, error) {
-		return o.sweep(ctx, flags.Arg(0))
-	})
+	return c.run(ctx, aboutSweep, args, wrong, func(o *operation) (bool, error) { return o.sweep(ctx, c.Arg(0)) })
 }
 
 // sweep answers a held sweep, or says how things are if answer is "".

@@ -2,11 +2,13 @@ package operators
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -47,6 +49,59 @@ func (p *place) wrong(f *flag.FlagSet) string {
 		return "-region needs a region such as eu-west-1"
 	case isEmpty(f, "table"):
 		return "-table is empty; give the name of a table, or leave -table out"
+	}
+	return ""
+}
+
+// tableCommand is the command line of a command that writes the tables.
+type tableCommand struct {
+	*flag.FlagSet
+	*place
+	stdout, stderr io.Writer
+	arguments      int // how many it takes at the most
+}
+
+func newTableCommand(name string, p *place, stdout, stderr io.Writer) *tableCommand {
+	c := &tableCommand{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), place: p, stdout: stdout, stderr: stderr}
+	p.flags(c.FlagSet)
+	return c
+}
+
+// run reads the command line, and runs do on the tables. wrong says what is wrong with the flags of
+// the command, "" for nothing; do returns whether it did everything.
+func (c *tableCommand) run(
+	ctx context.Context, about string, args []string, wrong func() string, do func(*operation) (bool, error),
+) int {
+	if code, ok := parsed(c.FlagSet, about, args, c.stderr); !ok {
+		return code
+	}
+	why := cmp.Or(c.place.wrong(c.FlagSet), wrong())
+	if c.NArg() > c.arguments {
+		why = "it does not take the argument " + inOneLine(c.Arg(c.arguments))
+	}
+	if why != "" {
+		printf(c.stderr, "%s: %s; see %s -h\n", c.Name(), strings.TrimRight(why, "."), c.Name())
+		return exitUsage
+	}
+	o, err := c.open(ctx, os.Stdin, c.stdout, c.stderr)
+	if err != nil {
+		printf(c.stderr, "%s: %s\n", c.Name(), plainError(err))
+		return exitUsage
+	}
+	done, err := do(o)
+	if err != nil {
+		printf(c.stderr, "%s: %s\n", c.Name(), o.explain(err))
+	}
+	if err != nil || !done {
+		return exitProblem
+	}
+	return exitOK
+}
+
+// wrongReason says what is wrong with the reason that a flag gives; "" for nothing.
+func wrongReason(name, why string) string {
+	if err := access.CheckWhy(why); err != nil {
+		return "give " + name + ": " + plainError(err)
 	}
 	return ""
 }
@@ -115,7 +170,7 @@ func newOperation(
 
 // identity is the actor of what an operator does: the identity of the shell's credentials, as AWS
 // says it. The name is its last part, which for a role is the name of the session. It is a member
-// because whoever may write the table needs no permission of the product.
+// because anyone who may write the table needs no permission of the product.
 func identity(ctx context.Context, c aws.Config) (access.Person, error) {
 	out, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
