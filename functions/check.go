@@ -29,7 +29,7 @@ type CheckRole struct {
 	Account string `json:"account"`
 	Name    string `json:"account_name,omitempty"` // in answers
 	Role    string `json:"role"`
-	// Path is that of the IAM role, in CheckTargets; "" for DefaultPath.
+	// Path is that of the IAM role, in CheckTargets; "" for access.DefaultPath.
 	Path string `json:"path,omitempty"`
 }
 
@@ -40,9 +40,6 @@ const (
 	CheckTargets = "targets" // a page of the roles of the deployed policy
 	CheckRoles   = "roles"   // whether roles can be assumed, and only with all that their trust demands
 )
-
-// DefaultPath is the path of target roles, unless the policy names another one.
-const DefaultPath = "/aws-access/"
 
 // Sizes of a check.
 const (
@@ -220,7 +217,7 @@ func (h Checks) targets(from int) (page []CheckRole, total int, refused string) 
 	}
 	for _, t := range all[from:min(from+PageOfTargets, len(all))] {
 		one := CheckRole{Account: t.Account, Name: t.AccountName, Role: t.Role}
-		if t.Path != DefaultPath {
+		if t.Path != access.DefaultPath {
 			one.Path = t.Path
 		}
 		page = append(page, one)

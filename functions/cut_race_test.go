@@ -143,7 +143,7 @@ func (c *crowd) startAWS() {
 		Store: c.table, Step: lifecycle.Cut{Step: c.step}, Now: time.Now, Log: log, Wait: smithytime.SleepWithContext,
 		Cutter: cut.Cutter{
 			STS: awscall.Client{Service: "sts", Config: config(cutKeys)}, IAM: config(access.Credentials{}),
-			ExternalID: external, Partition: "aws", Now: time.Now,
+			ExternalID: external, Now: time.Now,
 		},
 	}
 }

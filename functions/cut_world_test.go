@@ -109,7 +109,7 @@ func newCutWorld(t testing.TB) *cutWorld {
 		Cutter: cut.Cutter{
 			STS: awscall.Client{Service: "sts", Config: w.config(w.cutter)}, IAM: w.config(access.Credentials{}),
 			ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(cutExternal), nil },
-			Partition:  "aws", Now: w.clock,
+			Now:        w.clock,
 		},
 	}
 	return w

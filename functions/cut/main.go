@@ -15,7 +15,6 @@ import (
 	smithytime "github.com/aws/smithy-go/time"
 
 	"github.com/aws-access/aws-access/functions"
-	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/config"
 	"github.com/aws-access/aws-access/pkg/cut"
@@ -43,8 +42,8 @@ func main() {
 		Store: table, Now: time.Now, Wait: smithytime.SleepWithContext, Log: log,
 		Step: lifecycle.Cut{Step: lifecycle.Step{Store: table, Roster: lifecycle.Roster{Now: time.Now}, Now: time.Now}},
 		Cutter: cut.Cutter{
-			STS: signed(config.STS), IAM: config.AWS(c, config.IAM, os.Getenv), ExternalID: external.Get,
-			Partition: access.Partition(c.Region), Now: time.Now,
+			STS: signed(config.STS), IAM: config.AWS(c, config.IAM, os.Getenv),
+			ExternalID: external.Get, Now: time.Now,
 		},
 	}.Handle)
 }

@@ -49,10 +49,10 @@ type CutList struct {
 // CutName is one grant on a cut list.
 type CutName struct {
 	Grant string    // id of the request, which the session name ends with
-	Until time.Time // when the last session of the grant has expired at STS, rounded up by CutStep
+	Until time.Time // when the last session of the grant has expired at STS, rounded up by cutStep
 	Done  time.Time `json:",omitzero"` // when the deny was first read back; zero before
 	// ByIssue is set if there was no room for the name: the sessions of the whole role that were
-	// issued before that time are denied. Nobody knows whether narrowed keys keep their issue
+	// issued before that time are denied. AWS does not say whether narrowed keys keep their issue
 	// time, so such a name is done only when it is over.
 	ByIssue time.Time `json:",omitzero"`
 }
@@ -79,26 +79,26 @@ type CutKey struct{ Account, Role string }
 
 // Times of cuts.
 const (
-	// CutStep is the step of the times until which denies stay: one statement of a policy holds all
+	// cutStep is the step of the times until which denies stay: one statement of a policy holds all
 	// names of one time.
-	CutStep = 15 * time.Minute
-	// CheckCutEvery is how often a policy that was right is read again.
-	CheckCutEvery = time.Minute
-	// FirstCutRetry is how long after a failed try the next one is made. Then it doubles.
-	FirstCutRetry = 5 * time.Second
+	cutStep = 15 * time.Minute
+	// checkCutEvery is how often a policy that was right is read again.
+	checkCutEvery = time.Minute
+	// firstCutRetry is how long after a failed try the next one is made. Then it doubles.
+	firstCutRetry = 5 * time.Second
 	// MaxCutRetry is the longest time between two tries.
 	MaxCutRetry = 4 * time.Minute
-	// CutGivenUp is how long after its time a deny is still to be taken out of a role's policy which
-	// cannot be written, such as that of a role that is gone.
-	CutGivenUp = 24 * time.Hour
+	// cutGivenUp is how long after its time a deny stays on the list of a role whose policy cannot
+	// be written, such as a role that is gone.
+	cutGivenUp = 24 * time.Hour
 )
 
 // Add returns the next version of the list, with a grant whose sessions are to be denied until
 // a time. A grant that is on the list already keeps the later of both times, and counts as not
 // denied until its deny was read back once more.
 func (l CutList) Add(r Request, until, now time.Time) CutList {
-	if rounded := until.Truncate(CutStep); rounded.Before(until) {
-		until = rounded.Add(CutStep)
+	if rounded := until.Truncate(cutStep); rounded.Before(until) {
+		until = rounded.Add(cutStep)
 	}
 	next := l.next()
 	next.Account, next.Role, next.NextTry = r.Account, r.Role, now
@@ -153,7 +153,7 @@ func (l CutList) Worked(d WrittenDeny, now time.Time) CutList {
 			next.Names = append(next.Names, CutName{Grant: grant, Until: until, Done: now})
 		}
 	}
-	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(CheckCutEvery)
+	next.Tries, next.Failed, next.Since, next.Checked, next.NextTry = 0, "", time.Time{}, now, now.Add(checkCutEvery)
 	if slices.ContainsFunc(next.Live(now), func(n CutName) bool { return n.Done.IsZero() && n.ByIssue.IsZero() }) {
 		next.NextTry = now // it was added meanwhile, and its own order may be lost
 	}
@@ -171,7 +171,7 @@ func (l CutList) Over(now time.Time) (over []CutName) {
 }
 
 // FailedWith returns the next version of the list after a try that failed. Names that are over
-// are done without any deny. They stay on the list for CutGivenUp, so that their denies are taken
+// are done without any deny. They stay on the list for cutGivenUp, so that their denies are taken
 // out of the role's policy if that works again.
 func (l CutList) FailedWith(code string, now time.Time) CutList {
 	next := l.next()
@@ -180,14 +180,11 @@ func (l CutList) FailedWith(code string, now time.Time) CutList {
 			next.Names[i].Done = now
 		}
 	}
-	next.Names = slices.DeleteFunc(next.Names, func(n CutName) bool { return !now.Before(n.Until.Add(CutGivenUp)) })
-	if !now.Before(next.WholeUntil.Add(CutGivenUp)) {
-		next.Whole, next.WholeUntil = time.Time{}, time.Time{}
-	}
+	next = next.withoutOver(now.Add(-cutGivenUp))
 	if next.Tries == 0 {
 		next.Since = now
 	}
-	wait := FirstCutRetry << min(next.Tries, 10)
+	wait := firstCutRetry << min(next.Tries, 10)
 	next.Tries++
 	next.Failed, next.NextTry = code, now.Add(min(wait, MaxCutRetry))
 	return next
@@ -202,12 +199,15 @@ func (l CutList) next() CutList {
 // Cleared returns the next version of the list after the denies that are over at now were taken
 // out of the role's policy, without their names. Until then they keep the list due.
 func (l CutList) Cleared(now time.Time) CutList {
-	next := l.next()
-	next.Names = next.Live(now)
-	if !now.Before(next.WholeUntil) {
-		next.Whole, next.WholeUntil = time.Time{}, time.Time{}
+	return l.next().withoutOver(now)
+}
+
+func (l CutList) withoutOver(at time.Time) CutList {
+	l.Names = l.Live(at)
+	if !at.Before(l.WholeUntil) {
+		l.Whole, l.WholeUntil = time.Time{}, time.Time{}
 	}
-	return next
+	return l
 }
 
 // Due returns when the role's policy must be written or read next; ok is false if nothing is on
@@ -278,9 +278,8 @@ func (r Request) cutting(now time.Time) Request {
 
 // CutIsDone records that the deny of the grant's sessions was read back from their role.
 func (r Request) CutIsDone(now time.Time) (Request, Event, error) {
-	next := r
-	next.CutAt = now
-	return next.cutDone("", now)
+	r.CutAt = now
+	return r.cutDone("", now)
 }
 
 // CutIsOver records that a cut is not needed any more, because the last session has expired. The

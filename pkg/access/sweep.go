@@ -12,7 +12,7 @@ import (
 var ErrHeld = errors.New("nothing is vended: a sweep is held")
 
 // Sweep is the record of the last sweep. While it is held, a sweep has found that more grants
-// than MaxSweep would have to be revoked at once. Nobody gets a session then, and nothing is
+// than its Limit would have to be revoked at once. Nobody gets a session then, and nothing is
 // revoked, until somebody answers. The stores check it in the transaction of each intent to vend.
 type Sweep struct {
 	Version      int
@@ -36,24 +36,22 @@ type Sweep struct {
 
 // Times and limits of sweeps.
 const (
-	AllowedFor    = 15 * time.Minute // how long a confirmation counts
-	KeptFor       = time.Hour        // how long a dismissal counts
+	allowedFor    = 15 * time.Minute // how long a confirmation counts
+	keptFor       = time.Hour        // how long a dismissal counts
 	maxSweep      = 20               // grants that one sweep revokes in any case
 	maxSweepShare = 10               // or so many per cent of those it looked at
 )
 
-// MaxSweep returns how many of so many grants one sweep may revoke without asking.
-func MaxSweep(looked int) int { return max(maxSweep, looked*maxSweepShare/100) }
-
 // Due reports whether the next sweep should begin.
 func (s Sweep) Due(every time.Duration, now time.Time) bool { return now.Sub(s.Began) >= every }
 
-// Limit returns how many grants this sweep may revoke at now without asking.
+// Limit returns how many of the grants that a sweep looked at it may revoke at now without asking.
 func (s Sweep) Limit(looked int, now time.Time) int {
+	limit := max(maxSweep, looked*maxSweepShare/100)
 	if now.Before(s.AllowedUntil) {
-		return s.Allowed + MaxSweep(looked)
+		limit += s.Allowed
 	}
-	return MaxSweep(looked)
+	return limit
 }
 
 // Keeps reports whether a grant that began at a time must not be revoked by a sweep at now.
@@ -81,16 +79,16 @@ func (s Sweep) Found(looked, lost int, now time.Time) Sweep {
 // and changed is false.
 func (s Sweep) Confirm(by Person, now time.Time) (next Sweep, changed bool) {
 	if next, changed = s.answer(by, now); changed {
-		next.Allowed, next.AllowedUntil = s.Lost, now.Add(AllowedFor)
+		next.Allowed, next.AllowedUntil = s.Lost, now.Add(allowedFor)
 	}
 	return next, changed
 }
 
-// Dismiss says that what the held sweep found is wrong: for KeptFor, no sweep revokes a grant that
+// Dismiss says that what the held sweep found is wrong: for keptFor, no sweep revokes a grant that
 // began before now. If none is held, nothing changes, and changed is false.
 func (s Sweep) Dismiss(by Person, now time.Time) (next Sweep, changed bool) {
 	if next, changed = s.answer(by, now); changed {
-		next.KeptBefore, next.KeptUntil = now, now.Add(KeptFor)
+		next.KeptBefore, next.KeptUntil = now, now.Add(keptFor)
 	}
 	return next, changed
 }

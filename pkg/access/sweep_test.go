@@ -54,7 +54,7 @@ func TestAConfirmationCountsForWhatWasFoundAndForAQuarterOfAnHour(t *testing.T) 
 		lost  int
 		after time.Duration
 		held  bool
-	}{{40, 0, false}, {60, 0, false}, {61, 0, true}, {40, AllowedFor - 1, false}, {40, AllowedFor, true}} {
+	}{{40, 0, false}, {60, 0, false}, {61, 0, true}, {40, allowedFor - 1, false}, {40, allowedFor, true}} {
 		if got := yes.Found(100, c.lost, now.Add(c.after)); got.Held != c.held {
 			t.Errorf("%d lost %s after 40 were confirmed: held %v", c.lost, c.after, got.Held)
 		}
@@ -67,7 +67,7 @@ func TestADismissalKeepsOlderGrantsForAnHour(t *testing.T) {
 	for _, c := range []struct {
 		began, after time.Duration
 		kept         bool
-	}{{-time.Second, 0, true}, {0, 0, false}, {-time.Second, KeptFor - 1, true}, {-time.Second, KeptFor, false}} {
+	}{{-time.Second, 0, true}, {0, 0, false}, {-time.Second, keptFor - 1, true}, {-time.Second, keptFor, false}} {
 		if got := no.Keeps(now.Add(c.began), now.Add(c.after)); got != c.kept {
 			t.Errorf("a grant that began %s after the answer is kept %s later: %v", c.began, c.after, got)
 		}

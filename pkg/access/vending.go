@@ -33,6 +33,9 @@ type Role struct {
 	Give           []Kind        // what a grant hands out
 }
 
+// DefaultPath is the path of target roles, unless the policy names another one.
+const DefaultPath = "/aws-access/"
+
 // Target is a role in a member account, as the policy describes it.
 type Target struct {
 	Account        string // twelve digits

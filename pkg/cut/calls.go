@@ -2,6 +2,7 @@ package cut
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -94,11 +95,15 @@ func sessionPolicy(r role) (string, error) {
 	return string(text), err
 }
 
-// assume starts a session of the revoker for one role, and returns a client of IAM with it.
-func (c Cutter) assume(ctx context.Context, r role, session string) (iamClient, error) {
-	keys, err := c.revokerKeys(ctx, r, session, false, "")
+// open starts a session of the revoker for one role, and returns a client of IAM with it.
+func (c Cutter) open(ctx context.Context, arn string) (iamClient, error) {
+	r, err := readRole(arn)
+	if err != nil {
+		return iamClient{}, err
+	}
+	keys, err := c.revokerKeys(ctx, r, false, "")
 	if hasCode(err, "AccessDenied") {
-		keys, err = c.revokerKeys(ctx, r, session, true, "") // the external id may have been rotated
+		keys, err = c.revokerKeys(ctx, r, true, "") // the external id may have been rotated
 	}
 	if err != nil {
 		return iamClient{}, failed(err, RevokerRefused)
@@ -109,7 +114,7 @@ func (c Cutter) assume(ctx context.Context, r role, session string) (iamClient, 
 // revokerKeys asks STS for a session of the revoker. without is a parameter to leave out, with
 // which doctor tries whether the trust demands it; "" for none.
 func (c Cutter) revokerKeys(
-	ctx context.Context, r role, session string, fresh bool, without string,
+	ctx context.Context, r role, fresh bool, without string,
 ) (keys access.Credentials, err error) {
 	external, err := c.ExternalID(ctx, fresh)
 	if err != nil {
@@ -122,8 +127,8 @@ func (c Cutter) revokerKeys(
 	form := url.Values{
 		"Action": {"AssumeRole"}, "Version": {"2011-06-15"},
 		"RoleArn":         {"arn:" + r.partition + ":iam::" + r.account + ":" + revoker},
-		"RoleSessionName": {session}, "SourceIdentity": {identity}, "ExternalId": {external.Reveal()},
-		"DurationSeconds": {sessionLength}, "Policy": {policy},
+		"RoleSessionName": {access.SessionPrefix + "cut-" + rand.Text()[:8]}, "SourceIdentity": {identity},
+		"ExternalId": {external.Reveal()}, "DurationSeconds": {sessionLength}, "Policy": {policy},
 	}
 	delete(form, without)
 	text, err := c.STS.Post(ctx, "/", formHeader, []byte(form.Encode()))
@@ -254,24 +259,15 @@ func (i iamClient) room(ctx context.Context) (int, error) {
 	return left, nil
 }
 
-// errNoRoom says that the role's inline policies would have too many characters.
-var errNoRoom = errors.New("the inline policies of the role would be too long")
-
-// put writes the policy; "" deletes it.
-func (i iamClient) put(ctx context.Context, text string) error {
+// put writes an inline policy of the role; without a text it deletes it.
+func (i iamClient) put(ctx context.Context, name, text string) error {
+	action, form := "PutRolePolicy", url.Values{"PolicyName": {name}, "PolicyDocument": {text}}
 	if text == "" {
-		_, err := i.call(ctx, "DeleteRolePolicy", url.Values{"PolicyName": {PolicyName}})
-		if err == nil || hasCode(err, "NoSuchEntity") {
-			return nil
-		}
-		return failed(err, Refused)
+		action, form = "DeleteRolePolicy", url.Values{"PolicyName": {name}}
 	}
-	_, err := i.call(ctx, "PutRolePolicy", url.Values{"PolicyName": {PolicyName}, "PolicyDocument": {text}})
-	switch {
-	case err == nil:
+	_, err := i.call(ctx, action, form)
+	if err == nil || text == "" && hasCode(err, "NoSuchEntity") {
 		return nil
-	case hasCode(err, "LimitExceeded"):
-		return errNoRoom
 	}
 	return failed(err, Refused)
 }
@@ -281,7 +277,7 @@ func hasCode(err error, code string) bool {
 	return errors.As(err, &answer) && answer.Code == code
 }
 
-// failed gives an error of a call its code. denied is that of AccessDenied.
+// failed gives an error of a call its code. denied is that of AccessDenied and of unknown answers.
 func failed(err error, denied string) error {
 	var answer *awscall.Error
 	var known *Error
@@ -292,8 +288,8 @@ func failed(err error, denied string) error {
 		return &Error{Code: Unavailable, cause: errors.New("there was no answer")}
 	case answer.Code == "NoSuchEntity":
 		return &Error{RoleGone, err}
-	case answer.Code == "AccessDenied":
-		return &Error{denied, err}
+	case answer.Code == "LimitExceeded":
+		return &Error{NoRoom, err}
 	case answer.Status == http.StatusTooManyRequests, strings.HasPrefix(answer.Code, "Throttling"):
 		return &Error{Throttled, err}
 	case answer.Status >= http.StatusInternalServerError:

@@ -9,14 +9,8 @@ import (
 )
 
 func TestATrialSaysWhatIsWrongWithARevoker(t *testing.T) {
-	revoker := func(change func(*awsfake.Role)) func(*cloud, *testing.T) {
-		return func(c *cloud, t *testing.T) {
-			r, _ := c.Role(member, "aws-access-revoker")
-			change(&r)
-			if err := c.PutRole(member, r); err != nil {
-				t.Fatal(err)
-			}
-		}
+	revoker := func(how func(*awsfake.Role)) func(*cloud, *testing.T) {
+		return func(c *cloud, t *testing.T) { c.change(t, "aws-access-revoker", how) }
 	}
 	const strict = `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"sts:AssumeRole",
@@ -28,12 +22,7 @@ func TestATrialSaysWhatIsWrongWithARevoker(t *testing.T) {
 	fault := func(op, how string) func(*cloud, *testing.T) {
 		return func(c *cloud, t *testing.T) {
 			revoker(func(r *awsfake.Role) { r.Trust = strict })(c, t)
-			c.fault = func(call string) awsfake.Fault {
-				if call == op {
-					return awsfake.Fault{How: how}
-				}
-				return awsfake.Fault{}
-			}
+			c.fails(op, how)
 		}
 	}
 	for name, one := range map[string]struct {

@@ -121,7 +121,7 @@ func (c *cloud) cutter() Cutter {
 	return Cutter{
 		STS: awscall.Client{Service: "sts", Config: c.config(c.cut)}, IAM: c.config(access.Credentials{}),
 		ExternalID: func(context.Context, bool) (access.Secret, error) { return access.NewSecret(external), nil },
-		Partition:  "aws", Now: c.clock,
+		Now:        c.clock,
 	}
 }
 
@@ -192,10 +192,30 @@ func (c *cloud) try(t testing.TB, k access.Credentials) string {
 	return refused.Code
 }
 
+// change changes a role of the member account.
+func (c *cloud) change(t testing.TB, name string, how func(*awsfake.Role)) {
+	t.Helper()
+	r, _ := c.Role(member, name)
+	how(&r)
+	if err := c.PutRole(member, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fails lets all calls of an operation fail.
+func (c *cloud) fails(op, how string) {
+	c.fault = func(call string) awsfake.Fault {
+		if call == op {
+			return awsfake.Fault{How: how}
+		}
+		return awsfake.Fault{}
+	}
+}
+
 // grant returns the id of a grant.
 func grant(n int) string { return fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ%07d", n) }
 
-// policies returns the policy of the role, "" if it has none.
+// policy returns the policy of the role, "" if it has none.
 func (c *cloud) policy() string {
 	for _, p := range c.InlinePolicies() {
 		if p.Role == "Admin" && p.Name == PolicyName {

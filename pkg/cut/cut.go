@@ -2,8 +2,6 @@ package cut
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"slices"
 	"time"
 
@@ -19,7 +17,6 @@ type Cutter struct {
 	STS        awscall.Client // with the function's own credentials
 	IAM        aws.Config     // of which region and credentials are replaced
 	ExternalID func(ctx context.Context, fresh bool) (access.Secret, error)
-	Partition  string // that of the bastion account, for roles whose ARN is not known
 	Now        func() time.Time
 }
 
@@ -57,7 +54,9 @@ func (c Cutter) Apply(
 	}
 	arn := l.RoleARN
 	if arn == "" { // a grant of a version that did not record it
-		arn = "arn:" + c.Partition + ":iam::" + l.Account + ":role/aws-access/" + l.Role
+		arn = access.Target{
+			Region: c.STS.Config.Region, Account: l.Account, Path: access.DefaultPath, Role: l.Role,
+		}.RoleARN()
 	}
 	var opened keys
 	if hint == arn {
@@ -69,15 +68,6 @@ func (c Cutter) Apply(
 		return out, opened.err
 	}
 	return c.match(ctx, opened.iam, out, read)
-}
-
-// open assumes the revoker for a role.
-func (c Cutter) open(ctx context.Context, arn string) (iamClient, error) {
-	r, err := readRole(arn)
-	if err != nil {
-		return iamClient{}, err
-	}
-	return c.assume(ctx, r, access.SessionPrefix+"cut-"+rand.Text()[:8])
 }
 
 // match writes the policy until it matches the list.
@@ -120,22 +110,18 @@ func (c Cutter) write(
 	ctx context.Context, iam iamClient, stored string, l access.CutList,
 ) (text string, left []string, err error) {
 	want := wanted(Parse(stored), l, c.Now())
-	for _, room := range []func() (int, error){
-		func() (int, error) { return MaxInline, nil },
-		func() (int, error) { return iam.room(ctx) }, // other policies take some of it
-	} {
-		n, err := room()
-		if err != nil {
+	room := MaxInline
+	for tried := false; ; tried = true {
+		if text, left, err = want.within(room, c.Now()); err != nil || text == stored {
+			return text, left, err
+		}
+		if err = iam.put(ctx, PolicyName, text); CodeOf(err) != NoRoom || tried {
+			return text, left, err
+		}
+		if room, err = iam.room(ctx); err != nil { // other policies take some of it
 			return "", nil, err
 		}
-		if text, left, err = want.within(n, c.Now()); err != nil || text == stored {
-			return text, left, err
-		}
-		if err = iam.put(ctx, text); !errors.Is(err, errNoRoom) {
-			return text, left, err
-		}
 	}
-	return "", nil, &Error{Code: NoRoom}
 }
 
 // within writes a policy of at most so many characters.

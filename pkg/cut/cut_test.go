@@ -37,10 +37,8 @@ func TestExactlyTheSessionsOfAGrantAreDenied(t *testing.T) {
 			t.Errorf("%s: %q", what, got)
 		}
 	}
-	const want = `{"Version":"2012-10-17","Statement":[{"Sid":"Until20261121T1300Z","Effect":"Deny","Action":"*",` +
-		`"Resource":"*","Condition":{"StringLike":{"aws:userid":["*-01ARZ3NDEKTSV4RRFFQ0000001"]}}}]}`
-	if got := c.policy(); got != want {
-		t.Errorf("got the policy %s\nwant %s", got, want)
+	if got := c.policy(); got != onePolicy {
+		t.Errorf("got the policy %s\nwant %s", got, onePolicy)
 	}
 	if until := out.Denied.Grants[grant(1)]; !until.Equal(noon.Add(time.Hour)) || len(out.Denied.Grants) != 1 {
 		t.Errorf("read back %v", out.Denied.Grants)
@@ -104,21 +102,18 @@ func TestANameOfThePolicyStaysWhateverTheTableSays(t *testing.T) {
 func TestADenyThatWentMissingIsPutBackAndReported(t *testing.T) {
 	for name, spoil := range map[string]string{
 		"deleted": "", "emptied": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`,
-		"shortened": `{"Version":"2012-10-17","Statement":[{"Sid":"Until20261121T1215Z","Effect":"Deny","Action":"*",` +
-			`"Resource":"*","Condition":{"StringLike":{"aws:userid":["*-01ARZ3NDEKTSV4RRFFQ0000001"]}}}]}`,
+		"shortened": strings.Replace(onePolicy, "T1300Z", "T1215Z", 1),
 	} {
 		c := newCloud(t)
 		k := c.session(t, "aws-access-"+grant(1))
 		c.add(grant(1), noon.Add(time.Hour))
 		c.apply(t)
-		r, _ := c.Role(member, "Admin")
-		r.Inline = map[string]string{}
-		if spoil != "" {
-			r.Inline[PolicyName] = spoil
-		}
-		if err := c.PutRole(member, r); err != nil {
-			t.Fatal(err)
-		}
+		c.change(t, "Admin", func(r *awsfake.Role) {
+			r.Inline = map[string]string{}
+			if spoil != "" {
+				r.Inline[PolicyName] = spoil
+			}
+		})
 		out := c.apply(t)
 		if got := c.try(t, k); got != "AccessDenied" || !slices.Equal(out.Missing, []string{grant(1)}) {
 			t.Errorf("%s: the session gets %q, and missing is %v", name, got, out.Missing)
@@ -178,11 +173,11 @@ func TestTheRevokersSessionIsLimitedToOneRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := i.put(t.Context(), onePolicy); err != nil {
+	if err := i.put(t.Context(), PolicyName, onePolicy); err != nil {
 		t.Errorf("the role itself: %v", err)
 	}
 	i.role.name = "Other"
-	if err := i.put(t.Context(), onePolicy); CodeOf(err) != Refused {
+	if err := i.put(t.Context(), PolicyName, onePolicy); CodeOf(err) != Refused {
 		t.Errorf("another role: got %v", err)
 	}
 	i.role.name = "Admin"
@@ -194,25 +189,11 @@ func TestTheRevokersSessionIsLimitedToOneRole(t *testing.T) {
 }
 
 func TestWhatPreventsACutHasACode(t *testing.T) {
-	gone := func(c *cloud, _ *testing.T) { c.RemoveRole(member, "Admin") }
-	role := func(name string, change func(*awsfake.Role)) func(*cloud, *testing.T) {
-		return func(c *cloud, t *testing.T) {
-			r, _ := c.Role(member, name)
-			change(&r)
-			if err := c.PutRole(member, r); err != nil {
-				t.Fatal(err)
-			}
-		}
+	revoker := func(how func(*awsfake.Role)) func(*cloud, *testing.T) {
+		return func(c *cloud, t *testing.T) { c.change(t, "aws-access-revoker", how) }
 	}
 	fault := func(op, how string) func(*cloud, *testing.T) {
-		return func(c *cloud, _ *testing.T) {
-			c.fault = func(call string) awsfake.Fault {
-				if call == op {
-					return awsfake.Fault{How: how}
-				}
-				return awsfake.Fault{}
-			}
-		}
+		return func(c *cloud, _ *testing.T) { c.fails(op, how) }
 	}
 	for name, one := range map[string]struct {
 		spoil func(*cloud, *testing.T)
@@ -221,14 +202,14 @@ func TestWhatPreventsACutHasACode(t *testing.T) {
 		"the account has no revoker": {func(c *cloud, _ *testing.T) {
 			c.RemoveRole(member, "aws-access-revoker")
 		}, RevokerRefused},
-		"the revoker trusts somebody else": {role("aws-access-revoker", func(r *awsfake.Role) {
+		"the revoker trusts somebody else": {revoker(func(r *awsfake.Role) {
 			r.Trust = strings.ReplaceAll(trust(external), cutRole, vendRole)
 		}), RevokerRefused},
-		"another external id": {role("aws-access-revoker", func(r *awsfake.Role) {
-			r.Trust = trust("another")
-		}), RevokerRefused},
-		"the role is gone":    {gone, Refused}, // IAM does not know the path of a role that is gone
-		"the revoker may not": {role("aws-access-revoker", func(r *awsfake.Role) { r.Permissions = []string{} }), Refused},
+		"another external id": {revoker(func(r *awsfake.Role) { r.Trust = trust("another") }), RevokerRefused},
+		"the role is gone": {func(c *cloud, _ *testing.T) {
+			c.RemoveRole(member, "Admin") // IAM does not know its path any more
+		}, Refused},
+		"the revoker may not": {revoker(func(r *awsfake.Role) { r.Permissions = []string{} }), Refused},
 		"IAM is throttled":    {fault("iam:PutRolePolicy", awsfake.FaultThrottled), Throttled},
 		"IAM is down":         {fault("iam:PutRolePolicy", awsfake.FaultError), Unavailable},
 		"IAM drops the call":  {fault("iam:GetRolePolicy", awsfake.FaultDropped), Unavailable},
@@ -242,6 +223,16 @@ func TestWhatPreventsACutHasACode(t *testing.T) {
 		if CodeOf(err) != one.code || len(out.Denied.Grants) != 0 || strings.Contains(fmt.Sprint(err), external) {
 			t.Errorf("%s: got %v, want %s", name, err, one.code)
 		}
+	}
+}
+
+// A list of an older version does not say the ARN. Then the role is below the default path.
+func TestARoleWithoutAnARNOnItsListIsCut(t *testing.T) {
+	c := newCloud(t)
+	c.add(grant(1), noon.Add(time.Hour))
+	c.list.RoleARN = ""
+	if _, err := c.cutter().Apply(t.Context(), "", c.read); err != nil || c.policy() != onePolicy {
+		t.Errorf("got %v, and the policy %s", err, c.policy())
 	}
 }
 
@@ -284,12 +275,10 @@ func TestWithoutRoomForTheNamesTheWholeRoleIsCut(t *testing.T) {
 	for _, other := range []int{0, 4000} {
 		c := newCloud(t)
 		if other > 0 {
-			r, _ := c.Role(member, "Admin")
-			r.Inline = map[string]string{"ours": `{"Version":"2012-10-17","Statement":[{"Sid":"` +
-				strings.Repeat("x", other) + `","Effect":"Deny","Action":"x:y","Resource":"*"}]}`}
-			if err := c.PutRole(member, r); err != nil {
-				t.Fatal(err)
-			}
+			c.change(t, "Admin", func(r *awsfake.Role) {
+				r.Inline = map[string]string{"ours": `{"Version":"2012-10-17","Statement":[{"Sid":"` +
+					strings.Repeat("x", other) + `","Effect":"Deny","Action":"x:y","Resource":"*"}]}`}
+			})
 		}
 		left, named := c.session(t, "aws-access-"+grant(0)), c.session(t, "aws-access-"+grant(399))
 		bystander := c.session(t, "aws-access-"+grant(1000))

@@ -62,8 +62,8 @@ func (d *doctor) checkRevokers(ctx context.Context, chosen []functions.CheckRole
 
 // arnOf is the ARN of a role.
 func (d *doctor) arnOf(r functions.CheckRole) string {
-	return "arn:" + access.Partition(d.region) + ":iam::" + r.Account + ":role" + cmp.Or(r.Path, functions.DefaultPath) +
-		r.Role
+	path := cmp.Or(r.Path, access.DefaultPath)
+	return access.Target{Region: d.region, Account: r.Account, Path: path, Role: r.Role}.RoleARN()
 }
 
 // askCut invokes the cut function, and waits for its answer, or returns what is wrong with it.

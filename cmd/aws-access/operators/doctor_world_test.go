@@ -267,8 +267,7 @@ func (c *testDeployment) cutFunction(
 		}),
 	}
 	checker := cut.Cutter{
-		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Partition: "aws",
-		Now: c.clock,
+		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Now: c.clock,
 	}
 	return functions.Cut{Cutter: checker, Now: c.clock, Log: log}
 }

@@ -129,7 +129,7 @@ func (w *World) cutFunction() functions.Cut {
 		}},
 		Cutter: cut.Cutter{
 			STS: awscall.Client{Service: "sts", Config: config.AWS(c, config.STS, env)}, IAM: config.AWS(c, config.IAM, env),
-			ExternalID: kept(w.Secrets.ExternalID), Partition: access.Partition(c.Region), Now: w.Clock.Now,
+			ExternalID: kept(w.Secrets.ExternalID), Now: w.Clock.Now,
 		},
 	}
 }

@@ -5,12 +5,10 @@ import (
 
 	yaml "go.yaml.in/yaml/v4"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/policy"
 	"github.com/aws-access/aws-access/pkg/policy/internal/bitset"
 )
-
-// defaultPath is the IAM path of target roles that name no path.
-const defaultPath = "/aws-access/"
 
 // revokerPath is the IAM path of the roles that take access away. They can never be targets.
 const revokerPath = "/aws-access-revoker/"
@@ -30,7 +28,7 @@ func (r *reader) roles(n *yaml.Node, d *draft) {
 			r.errorf(key, "%s and %s are the same role in IAM; keep one of them", quoted(first), quoted(name))
 		}
 		seen[folded] = name
-		role := policy.Role{Name: name, Path: defaultPath}
+		role := policy.Role{Name: name, Path: access.DefaultPath}
 		if !isNull(resolve(value)) {
 			object(r, r.rejoinAbout(value), "the role "+quoted(name), roleKeys, &role)
 		}
