@@ -41,7 +41,7 @@ func (h *Calls) request(ctx context.Context, c caller) (callAnswer, error) {
 	if r.State == "" { // the call came before
 		return h.one(ctx, c, r.ID)
 	}
-	return h.requested(r, earlier), nil
+	return h.requested(ctx, r, earlier), nil
 }
 
 // reportAsks tells the operators once an hour who was refused with too_many_asks.
@@ -65,7 +65,7 @@ func (h *Calls) one(ctx context.Context, c caller, id string) (callAnswer, error
 	case err != nil:
 		return callAnswer{}, fmt.Errorf("load request %s: %w", id, err)
 	}
-	return h.grant(r), nil
+	return h.grant(ctx, r), nil
 }
 
 // status answers with one request, or with those of the caller that are not over.
@@ -160,7 +160,7 @@ func (h *Calls) close(
 	if err != nil {
 		return callAnswer{}, err
 	}
-	return h.grant(r.Request), nil
+	return h.grant(ctx, r.Request), nil
 }
 
 // vend hands out a session of the caller's grant for an account and a role. After an
@@ -184,7 +184,7 @@ func (h *Calls) vend(ctx context.Context, c caller, kind access.Kind, keys wire.
 	case out.Ordered:
 		return callAnswer{}, access.Join(err, h.Vend.Fail(ctx, id, c.ID(), failureCode(err)))
 	case access.Code(err) == access.CodeStillPending:
-		return h.grant(out.Request), nil
+		return h.grant(ctx, out.Request), nil
 	case isOver(access.Code(err)):
 		err = noGrant(c)
 	}
@@ -244,10 +244,12 @@ func (h *Calls) seal(
 	}, h.Now())
 }
 
-func (h *Calls) grant(r access.Request) callAnswer { return h.requested(r, false) }
+func (h *Calls) grant(ctx context.Context, r access.Request) callAnswer {
+	return h.requested(ctx, r, false)
+}
 
 // requested answers a call that asks. With earlier, r was there before, and nothing of the call was used.
-func (h *Calls) requested(r access.Request, earlier bool) callAnswer {
+func (h *Calls) requested(ctx context.Context, r access.Request, earlier bool) callAnswer {
 	status := http.StatusOK
 	r = r.At(h.Now())
 	if r.State == access.Pending {
@@ -255,7 +257,23 @@ func (h *Calls) requested(r access.Request, earlier bool) callAnswer {
 	}
 	body := grantBody(r)
 	body.Earlier = earlier
+	if r.State == access.Pending {
+		h.sayFrozen(ctx, &body)
+	}
 	return callAnswer{status: status, body: body}
+}
+
+// sayFrozen says in the answer about a pending request that everything is frozen, if it is. It
+// decides nothing.
+func (h *Calls) sayFrozen(ctx context.Context, b *wire.Grant) {
+	f, err := h.Store.Freeze(ctx)
+	switch {
+	case err != nil:
+		h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "request", b.ID, "error", err)
+	case f.On:
+		b.Frozen = true
+		b.Text += " " + slackui.StandsFrozen(f)
+	}
 }
 
 // grants answers with several requests: those that are not over first, then the newest.

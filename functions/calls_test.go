@@ -38,6 +38,31 @@ func TestKeysAndLinksOfAShortSessionEndWithIt(t *testing.T) {
 	}
 }
 
+// Whoever asks by the command line during a freeze reads that nothing new is granted, since when and
+// by whom.
+func TestAskingWhileFrozenIsSaidOnTheCommandLine(t *testing.T) {
+	w := newCallWorld(t)
+	by := access.Person{ID: "U0SEC1", Name: "sec1", Membership: access.Member}
+	f, _ := access.Freeze{}.Start(by, "a stolen laptop", w.clock())
+	if err := w.store.SaveFreeze(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	const says = " AWS access is frozen by sec1 since 21 Nov 12:00 UTC: nothing new is granted until it is thawed."
+	for _, p := range []wire.Payload{requestFor("payments-prod", "ReadOnly"), requestFor("payments-prod", "ReadOnly")} {
+		g, status := w.asks(w.laptop, p)
+		if status != http.StatusAccepted || !g.Frozen || !strings.Contains(g.Text, says) {
+			t.Errorf("%d %+v, want %q", status, g, says)
+		}
+	}
+	next, _ := f.End(w.clock())
+	if err := w.store.SaveFreeze(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if g, _ := w.asks(w.laptop, requestFor("payments-prod", "ReadOnly")); g.Frozen || strings.Contains(g.Text, "frozen") {
+		t.Errorf("after the thaw: %+v", g)
+	}
+}
+
 // A person asks, somebody approves in Slack, and only the device that asked opens the keys.
 func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	w := newCallWorld(t)

@@ -135,7 +135,7 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	return slackui.Submitted(r), nil
+	return slackui.Submitted(r, h.frozenNow(ctx, r)), nil
 }
 
 // alreadyAsked returns the answer to a person who has asked again for access that is
@@ -147,7 +147,7 @@ func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (
 		return m, false
 	}
 	h.Log.InfoContext(ctx, "refused", "code", code, "request", r.ID)
-	return slackui.AlreadyAsked(r), true
+	return slackui.AlreadyAsked(r, h.frozenNow(ctx, r)), true
 }
 
 // openForm opens the form, unless the policy lets the person ask for nothing.
@@ -170,19 +170,30 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample, Frozen: frozen()})))
 }
 
+// frozenNow reads the freeze for the answer to somebody whose request is pending, because it will
+// not be granted before a thaw. It decides nothing.
+func (h *Slack) frozenNow(ctx context.Context, r access.Request) (f access.Freeze) {
+	if r.State != access.Pending {
+		return f
+	}
+	f, err := h.Store.Freeze(ctx)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "request", r.ID, "error", err)
+		return access.Freeze{}
+	}
+	return f
+}
+
 // showsFrozen begins to find out whether the form says that everything is frozen, and returns
 // what waits for the answer. The answer may be a minute old, and decides nothing.
-func (h *Slack) showsFrozen(ctx context.Context, now time.Time) func() bool {
-	found := make(chan bool, 1)
+func (h *Slack) showsFrozen(ctx context.Context, now time.Time) func() access.Freeze {
+	found := make(chan access.Freeze, 1)
 	go func() {
-		on, err := h.freeze.get(now, func() (bool, error) {
-			f, err := h.Store.Freeze(ctx)
-			return f.On, err
-		})
+		f, err := h.freeze.get(now, func() (access.Freeze, error) { return h.Store.Freeze(ctx) })
 		if err != nil {
 			h.Log.ErrorContext(ctx, "the form cannot say whether everything is frozen", "error", err)
 		}
-		found <- on
+		found <- f
 	}()
-	return func() bool { return <-found }
+	return func() access.Freeze { return <-found }
 }

@@ -85,7 +85,7 @@ func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time
 	case found:
 		return slackui.Replace(slackui.ErrorView(already))
 	case err == nil:
-		return slackui.Replace(slackui.SubmittedView(r))
+		return slackui.Replace(slackui.SubmittedView(r, h.frozenNow(ctx, r)))
 	case errors.As(err, &refusal):
 		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
 		return slackui.Errors(err, in.View)

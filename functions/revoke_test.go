@@ -371,6 +371,47 @@ func TestAFreezeIsToldAndThawedByTwoResponders(t *testing.T) {
 	}
 }
 
+// A request that needs approval can be made during a freeze. Whoever asks reads that nothing new is
+// granted, since when and by whom; so does everybody who is refused.
+func TestAskingWhileFrozenSaysSinceWhenAndByWhom(t *testing.T) {
+	w := newRespondingWorld(t)
+	by := access.Person{ID: "U0SEC1", Name: "sec1", Membership: access.Member}
+	f, _ := access.Freeze{}.Start(by, "a stolen laptop", w.clock())
+	if err := w.store.SaveFreeze(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	const pending = "*AWS access is frozen* by <@U0SEC1> since <!date^1795262400^"
+	const refused = "nobody gets access until it is thawed. sec1 froze it at 21 Nov 12:00 UTC."
+	w.pass(time.Second)
+	ask := w.typed("U0DEV1", `payments-prod ReadOnly 1h "why"`)
+	for what, c := range map[string]struct{ got, want string }{
+		"in one line":          {w.http(ask).Body, pending},
+		"asked again":          {w.http(w.typed("U0DEV1", `payments-prod ReadOnly 1h "why"`)).Body, pending},
+		"nobody must approve":  {w.http(w.typed("U0DEV2", `payments-dev ReadOnly 1h "why"`)).Body, refused},
+		"what is wrong anyway": {w.http(w.typed("U0DEV2", `nowhere ReadOnly 1h "why"`)).Body, "nowhere"},
+	} {
+		wantText(t, what, c.got, c.want)
+	}
+	r := w.newest("U0DEV1")
+	w.feed()
+	card := w.slack.Messages()[0]
+	w.press("U0LEAD1", card.Channel, card.TS, "Approve")
+	wantText(t, "the answer to the approver", w.seen(onlyTo("U0LEAD1")), refused)
+	w.http(w.typed("U0DEV1", ""))
+	wantText(t, "the form", w.form("U0DEV1"), "is frozen* by", "U0SEC1", "others are refused.")
+	if r = w.at(r.ID); r.State != access.Pending {
+		t.Errorf("the request is %s", r.State)
+	}
+	next, _ := f.End(w.clock())
+	if err := w.store.SaveFreeze(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	got := w.http(w.typed("U0DEV1", `payments-prod ReadOnly 1h "why"`)).Body
+	if strings.Contains(got, "frozen") {
+		t.Errorf("after the thaw: %s", got)
+	}
+}
+
 func TestAskingAgainIsAllowedOnTheCard(t *testing.T) {
 	w := newRespondingWorld(t)
 	r := w.granted()

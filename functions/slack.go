@@ -69,7 +69,7 @@ type Slack struct {
 	Log           *slog.Logger
 
 	cache  directoryCache
-	freeze cached[bool]
+	freeze cached[access.Freeze]
 	rate   rateLimit
 }
 

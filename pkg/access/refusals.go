@@ -1049,8 +1049,13 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // RefuseFrozen is frozen: responders or operators have stopped everything that gives access. The
 // stores decide it in the transaction of each move that gives access.
-func RefuseFrozen() error {
-	return refuse(CodeFrozen, "AWS access is frozen: nobody gets access until it is thawed.",
+// If it is not known any more who did it, f is zero.
+func RefuseFrozen(f Freeze) error {
+	says := "AWS access is frozen: nobody gets access until it is thawed."
+	if f.On {
+		says += " " + f.By.Name + " froze it at " + FormatTime(f.At) + "."
+	}
+	return refuse(CodeFrozen, says,
 		"The people who answer incidents know when. Nothing that you typed is lost: try again then.")
 }
 

@@ -15,6 +15,16 @@ type freezeStore interface {
 	SaveFreeze(ctx context.Context, next access.Freeze) error
 }
 
+// refuseFrozen is the refusal of what was not saved because everything is frozen. It says since when
+// and by whom, if that can be read.
+func refuseFrozen(ctx context.Context, s freezeReader) error {
+	f, err := s.Freeze(ctx)
+	if err != nil {
+		f = access.Freeze{}
+	}
+	return access.RefuseFrozen(f)
+}
+
 // changeFreeze changes the freeze. After a lost race, or a write that may have been done, it reads
 // the freeze again.
 func changeFreeze(

@@ -292,7 +292,7 @@ func (s Pair) change(ctx context.Context, turn func() (access.DeviceChange, erro
 		case err == nil:
 			return nil
 		case errors.Is(err, access.ErrFrozen):
-			return access.RefuseFrozen()
+			return refuseFrozen(ctx, s.Store)
 		case errors.Is(err, access.ErrStale):
 		case failed != nil:
 			return err

@@ -119,7 +119,7 @@ func (s Step) move(
 		case err == nil:
 			return m.moved(next), nil
 		case errors.Is(err, access.ErrFrozen):
-			return m.moved(m.request), access.RefuseFrozen()
+			return m.moved(m.request), refuseFrozen(ctx, s.Store)
 		case !errors.Is(err, access.ErrStale):
 			// The write may have succeeded and its answer may be lost: try once more.
 			if failed != nil {

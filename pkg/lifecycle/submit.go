@@ -12,6 +12,7 @@ import (
 )
 
 type submitStore interface {
+	freezeReader
 	// LoadForSubmit reads everything that a new request depends on, in one consistent
 	// read.
 	LoadForSubmit(ctx context.Context, user, once string) (access.Directory, access.Asker, error)
@@ -265,7 +266,7 @@ func (s Submit) save(ctx context.Context, r access.Request, event access.Event, 
 	next := m.asker.Opens(r, m.now)
 	err := s.Store.Submit(ctx, r, event, next, m.Once)
 	if errors.Is(err, access.ErrFrozen) {
-		return access.Request{}, access.RefuseFrozen()
+		return access.Request{}, refuseFrozen(ctx, s.Store)
 	}
 	var duplicate *access.Duplicate
 	if err != nil && !errors.As(err, &duplicate) && !errors.Is(err, access.ErrStale) {

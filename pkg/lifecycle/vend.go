@@ -101,7 +101,7 @@ func (s Vend) intend(ctx context.Context, o access.Order) (Handout, access.Vendi
 		out.Target = vending.Target
 		err = s.Store.Save(ctx, next, event, onceOf(o))
 		if errors.Is(err, access.ErrFrozen) {
-			return out, vending, access.RefuseFrozen()
+			return out, vending, refuseFrozen(ctx, s.Store)
 		}
 		if errors.Is(err, access.ErrHeld) {
 			return out, vending, access.RefuseHeld()
@@ -250,7 +250,7 @@ func (s Vend) checkFreeze(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("load the freeze: %w", err)
 	case f.On:
-		return access.RefuseFrozen()
+		return access.RefuseFrozen(f)
 	}
 	return nil
 }

@@ -23,14 +23,15 @@ func explain(err error, reference string) string {
 	return "Something went wrong. Try again in a minute. If it happens again, report this reference: " + reference
 }
 
-// Submitted is the answer to a new request: what was asked for, whose approval it waits for, and how to cancel it.
-func Submitted(r access.Request) Message {
+// Submitted is the answer to a new request: what was asked for, whose approval it waits for, how to cancel it, and
+// whether everything is frozen.
+func Submitted(r access.Request, f access.Freeze) Message {
 	switch r.State {
 	case access.Active:
 		return markupMessage(":white_check_mark: You have " + roleIn(r) + " until " + formatTime(r.Ends) +
 			". The buttons are in your messages from this app.")
 	case access.Pending:
-		return markupMessage("Asked for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + ". " + waitsFor(r))
+		return markupMessage("Asked for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + ". " + waitsFor(r) + whileFrozen(f))
 	}
 	// The same form or command came before, and the request is closed by now.
 	return markupMessage("You have already asked for this: it is request " + shortName(r.ID) +
@@ -39,13 +40,13 @@ func Submitted(r access.Request) Message {
 
 // AlreadyAsked is the answer to somebody who asks again for access that is pending or active: its state, and where its
 // buttons are.
-func AlreadyAsked(r access.Request) Message {
+func AlreadyAsked(r access.Request, f access.Freeze) Message {
 	if r.State == access.Active {
 		return markupMessage(":white_check_mark: You already have " + roleIn(r) + " until " + formatTime(r.Ends) +
 			". The buttons are in your messages from this app." +
 			" To ask for another length, first press I'm done there or in `/aws-access list`.")
 	}
-	return markupMessage("You have already asked for " + roleIn(r) + ". " + waitsFor(r))
+	return markupMessage("You have already asked for " + roleIn(r) + ". " + waitsFor(r) + whileFrozen(f))
 }
 
 // waitsFor says whose approvals a pending request waits for, where and until when, and how to cancel it.
@@ -56,6 +57,20 @@ func waitsFor(r access.Request) string {
 	}
 	return "It waits for " + missingApprovals(r.Requirements) + where + ", until " + formatTime(r.AnswerBy) +
 		". You will get a message when it is decided. To cancel it, press Cancel on its card or in `/aws-access list`."
+}
+
+// whileFrozen tells the requester of a pending request that nothing is granted now, "" if that is not so.
+func whileFrozen(f access.Freeze) string {
+	if !f.On {
+		return ""
+	}
+	return "\n" + frozenBy(f) + ": nothing new is granted until it is thawed. Your request waits: it can be approved " +
+		"after that."
+}
+
+// frozenBy says who froze everything and when, without the end of the sentence.
+func frozenBy(f access.Freeze) string {
+	return ":snowflake: *AWS access is frozen* by " + mention(f.By) + " since " + formatTime(f.At)
 }
 
 // Help says what can be typed. ticketExample shows what a ticket looks like. devices says whether the policy lets

@@ -44,6 +44,12 @@ func Standing(r access.Request) (text, next string) {
 	return "This version of AWS access does not know the state of your request for " + what + ".", ""
 }
 
+// StandsFrozen says after Standing of a pending request that nothing is granted while everything is frozen.
+func StandsFrozen(f access.Freeze) string {
+	return "AWS access is frozen by " + plainName(f.By) + " since " + access.FormatTime(f.At) +
+		": nothing new is granted until it is thawed. Your request can be approved after that."
+}
+
 // plainWhy is the reason of a decision, if one was given.
 func plainWhy(r access.Request) string {
 	if r.Closed.Why == "" {

@@ -16,7 +16,7 @@ type FormState struct {
 	Roles   []access.Role  // that this person may ask for in the account
 	Role    string         // the chosen one, "" for none
 	Ticket  string         // an example of a ticket, "" for none
-	Frozen  bool           // nobody gets access now
+	Frozen  access.Freeze  // as it is now
 }
 
 // Form is the form that /aws-access opens. An input keeps what was typed as long as its ids stay the same. The ids of
@@ -30,8 +30,8 @@ func Form(s FormState) slack.ModalViewRequest {
 		ticket.Placeholder = plainText(truncate(oneLine(s.Ticket), maxName))
 	}
 	var blocks []slack.Block
-	if s.Frozen {
-		blocks = append(blocks, section(":snowflake: *AWS access is frozen*: nobody gets access until it is thawed. "+
+	if s.Frozen.On {
+		blocks = append(blocks, section(frozenBy(s.Frozen)+": nobody gets access until it is thawed. "+
 			"A request that needs approval waits until then, and others are refused."))
 	}
 	blocks = append(blocks, redrawing(input("Account", ActionAccount, account, "")))
@@ -249,8 +249,8 @@ func ChosenAccount(v slack.View) string {
 }
 
 // SubmittedView takes the place of the form when it was sent.
-func SubmittedView(r access.Request) slack.ModalViewRequest {
-	return modal(callbackNone, "AWS access", "", "Done", Submitted(r).Blocks)
+func SubmittedView(r access.Request, f access.Freeze) slack.ModalViewRequest {
+	return modal(callbackNone, "AWS access", "", "Done", Submitted(r, f).Blocks)
 }
 
 // ErrorView takes the place of a form that cannot go on.

@@ -242,7 +242,7 @@ func longestMessages(text string) map[string]Message {
 		"direct":     RequesterMessage(denied, noon),
 		"granted":    Card(granted, CardPolicy{TicketLink: link}, noon),
 		"list":       List(numbered(slices.Repeat([]access.Request{r, denied, granted}, 20)), true, noon),
-		"submitted":  Submitted(r),
+		"submitted":  Submitted(r, frozen(text)),
 		"operators":  Operators(long(text, 9000)),
 		"refused":    ErrorAnswer(&access.Refusal{Code: "x", Says: long(text, 9000), Next: long(text, 9000)}, reference),
 		"no session": NoSession(&access.Refusal{Code: "x", Says: long(text, 9000)}, r, reference),
@@ -297,7 +297,7 @@ func TestEveryFormFitsSlacksLimits(t *testing.T) {
 		}
 		all["longest revocation, "+kind] = RevokeForm(longestRequest(text), long(text, 5000), false, noon)
 		all["longest menu of accounts, "+kind] = RevokeAccountForm(inManyAccounts(long(text, 300)))
-		all["longest answer, "+kind] = SubmittedView(longestRequest(text))
+		all["longest answer, "+kind] = SubmittedView(longestRequest(text), frozen(text))
 	}
 	for name, v := range all {
 		for _, wrong := range checkView(v) {

@@ -90,7 +90,7 @@ func quotingMessages(text string) map[string]Message {
 		"granted":      Card(granted, CardPolicy{}, noon),
 		"direct":       RequesterMessage(denied, noon),
 		"list":         List(numbered([]access.Request{r, denied, granted}), false, noon),
-		"submitted":    Submitted(r),
+		"submitted":    Submitted(r, access.Freeze{}),
 		"operators":    Operators(text),
 		"refused":      ErrorAnswer(&access.Refusal{Code: "x", Says: "There is no " + text, Next: text}, reference),
 		"no session":   NoSession(&access.Refusal{Code: "x", Says: text}, r, reference),

@@ -21,6 +21,9 @@ type Grant struct {
 	// or grant, and nothing of the call was used.
 	Earlier bool `json:"earlier,omitempty"`
 
+	// Frozen is set while the request is pending and nothing is granted to anybody. Text says since when and by whom.
+	Frozen bool `json:"frozen,omitempty"`
+
 	Submitted time.Time  `json:"submitted"`
 	AnswerBy  *time.Time `json:"answer_by,omitempty"` // while pending: it times out then
 	Starts    *time.Time `json:"starts,omitempty"`

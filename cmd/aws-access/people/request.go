@@ -84,6 +84,9 @@ func (r *request) run(ctx context.Context, e *Env, words []string) error {
 		e.say("%s", earlier(g))
 	}
 	if !r.noWait {
+		if g.Frozen { // it may be long, and the line of progress does not say why
+			e.say("%s", plain(g.Text))
+		}
 		if g, err = e.watch(ctx, c, g); err != nil {
 			return err
 		}

@@ -49,6 +49,31 @@ func TestRequestWaitsForTheDecision(t *testing.T) {
 	}
 }
 
+// While everything is frozen, the wait may be long: why is said before it begins, once.
+func TestRequestSaysBeforeItWaitsThatEverythingIsFrozen(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.choices = choices(true)
+	const says = "It waits. AWS access is frozen by sec1 since 21 Nov 12:00 UTC."
+	d.answers[wire.Request] = func(call wire.Call) clienttest.Reply {
+		g := d.submit(call.Payload).Body.(wire.Grant)
+		g.Frozen, g.Text = true, says
+		return reply(g)
+	}
+	d.onWait = func(n int) {
+		if said := d.words.String(); n == 1 && !strings.Contains(said, says+"\n") {
+			t.Errorf("before the first look it said: %s", said)
+		}
+		if n == 3 {
+			d.move("REQ1", access.Active)
+		}
+	}
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone, "It is active.")
+	if said := d.words.String(); strings.Count(said, says) != 1 {
+		t.Errorf("it said: %s", said)
+	}
+}
+
 func TestNoWaitIsDoneOnceItIsAsked(t *testing.T) {
 	d := newDesk(t)
 	d.login()
