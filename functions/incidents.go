@@ -25,6 +25,9 @@ type incidentStore interface {
 const (
 	causeFrozen = "frozen"
 	causeCut    = "cut:" // and the role
+	// thawTold is how long after a thaw the operators are told of it, even if they were not told of the
+	// freeze: an operator with rights on the table may freeze and thaw within a minute.
+	thawTold = time.Hour
 	// maxReportedCuts is how many roles whose sessions are being ended one tick looks at.
 	maxReportedCuts = 200
 	// maxHolders is how many open grants are looked at when a whole role was cut.
@@ -96,7 +99,18 @@ func (o Operators) reportWhole(ctx context.Context, s incidentStore, k access.Cu
 // ReportFreeze tells the operators that everything is frozen, who wants to thaw it, and that it
 // is thawed, each once.
 func (o Operators) ReportFreeze(ctx context.Context, f access.Freeze) error {
-	if !f.On {
+	switch now := o.Now(); {
+	case !f.On && now.Sub(f.ThawAt) < thawTold:
+		cause := fmt.Sprintf("thawed:%d", f.Version)
+		end := access.Problem{Text: slackui.Thawed(f), Since: now, Forget: now.Add(2 * thawTold)}
+		changed, err := o.change(ctx, func(p access.Problems) (access.Problems, bool) {
+			return p.ReportEnd(causeFrozen, cause, end)
+		})
+		if err != nil || !changed {
+			return err
+		}
+		return o.post(ctx, cause)
+	case !f.On:
 		return o.Resolved(ctx, causeFrozen, slackui.Thawed(f))
 	}
 	if err := o.Report(ctx, causeFrozen, slackui.Frozen(f)); err != nil || len(f.Thaw) == 0 {

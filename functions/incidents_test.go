@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/lifecycle"
 	"github.com/aws-access/aws-access/pkg/store"
 )
 
@@ -24,6 +25,57 @@ func (w *world) holding(r access.Request) access.Request {
 	}
 	w.store.Put(item)
 	return issued
+}
+
+// An operator has rights on the table, and needs neither Slack nor a function of the stack. The tick
+// tells the operators' channel what they did, once, even if it was over before the tick came.
+func TestOperatorsHearOnceOfAFreezeAndAThawFromTheCommandLine(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	alice := access.Person{ID: "arn:aws:sts::999999999999:assumed-role/Ops/alice", Name: "alice (operator)"}
+	operator := lifecycle.Operator{
+		Step: lifecycle.Step{Store: w.store, Roster: lifecycle.Roster{Now: w.clock}, Now: w.clock}, Freezes: w.store, By: alice,
+	}
+	const frozen, thawed = "Everything is frozen by “alice (operator)”", "it was thawed by “alice (operator)” (arn:"
+	for turn, ticks := range []int{0, 2} { // while it is frozen
+		_, _, err := operator.Freeze(t.Context(), "a stolen laptop")
+		w.minutes(ticks)
+		if n := w.told("C0OPS", frozen); err != nil || n != turn {
+			t.Errorf("turn %d: told %d times of the freeze, %v", turn, n, err)
+		}
+		w.pass(time.Second)
+		if _, _, err = operator.Thaw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.minutes(3)
+		if n := w.told("C0OPS", thawed); n != turn+1 {
+			t.Errorf("turn %d: told %d times of thaws\n%s", turn, n, w.seen(in("C0OPS")))
+		}
+	}
+	wantText(t, "operators", w.seen(in("C0OPS")), "had frozen it at 2026-11-21 12:0", "because: “a stolen laptop”")
+	w.minutes(130)
+	if a, b := w.told("C0OPS", frozen), w.told("C0OPS", thawed); a != 1 || b != 2 {
+		t.Errorf("two hours later: told %d times of a freeze and %d times of a thaw", a, b)
+	}
+}
+
+// A report that a command has left in the table is posted once.
+func TestAReportOfACommandIsPostedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.tick()
+	p, err := w.store.Problems(t.Context())
+	next, _ := p.Report("operator:X", access.Problem{
+		Text: "alice has closed everything", Since: w.clock(), Over: true, Forget: w.clock().Add(time.Hour),
+	})
+	next.Version++
+	if err = errors.Join(err, w.store.SaveProblems(t.Context(), next)); err != nil {
+		t.Fatal(err)
+	}
+	w.minutes(3)
+	p, err = w.store.Problems(t.Context())
+	if _, kept := p.Current["operator:X"]; kept || err != nil || w.told("C0OPS", "alice has closed everything") != 1 {
+		t.Errorf("told %d times, kept %v, %v", w.told("C0OPS", "alice has closed everything"), kept, err)
+	}
 }
 
 // The names of one incident do not fit into a role's policies, so everybody's sessions of the role

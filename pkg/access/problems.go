@@ -72,6 +72,21 @@ func (p Problems) Resolve(cause, text string, now time.Time) (Problems, bool) {
 	return p.with(cause, Problem{Text: text, Since: now, Over: true}), true
 }
 
+// ReportEnd reports an end that has a cause of its own, in the place of the problem that is over. So
+// the operators are told of the end even if the problem began and ended before they could be. It
+// returns false if nothing changes.
+func (p Problems) ReportEnd(of, cause string, end Problem) (Problems, bool) {
+	_, known := p.Current[cause]
+	next, added := p.Report(cause, end)
+	if !added && !known { // there is no room
+		return p.Resolve(of, end.Text, end.Since)
+	}
+	if _, found := next.Current[of]; found {
+		return next.without(of), true
+	}
+	return next, added
+}
+
 // Tell records that the operators were told about a cause.
 func (p Problems) Tell(cause string, now time.Time) Problems {
 	told, found := p.Current[cause]

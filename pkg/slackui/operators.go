@@ -215,11 +215,63 @@ func ThawWanted(f access.Freeze) string {
 // Thawed says that nothing is frozen any more.
 func Thawed(f access.Freeze) string {
 	by := "an operator with rights on the table"
-	if len(f.Thaw) >= access.ThawedBy {
-		by = personInPlain(f.Thaw[0]) + " and " + personInPlain(f.Thaw[1])
+	if len(f.Thaw) > 0 {
+		var names []string
+		for _, p := range f.Thaw {
+			names = append(names, personInPlain(p))
+		}
+		by = strings.Join(names, " and ")
 	}
-	return "Nothing is frozen any more: it was thawed by " + by + " at " + f.ThawAt.UTC().Format("2006-01-02 15:04") +
+	text := "Nothing is frozen any more: it was thawed by " + by + " at " + f.ThawAt.UTC().Format("2006-01-02 15:04") +
 		" UTC."
+	if f.By.ID != "" {
+		text += " " + personInPlain(f.By) + " had frozen it at " + f.At.UTC().Format("2006-01-02 15:04") + " UTC, because: “" +
+			truncate(oneLine(f.Why), maxWhy) + "”."
+	}
+	return text
+}
+
+// Closing is what somebody has ended by aws-access close. If Request, Person and Account are "", it was to end
+// everything.
+type Closing struct {
+	By                       access.Person
+	Request, Person, Account string
+	Why                      string
+
+	Grants, Sessions, Requests, Devices int
+	Failed                              int // that could not be ended
+}
+
+// ClosedByOperator says what somebody with rights on the table has ended from the command line.
+func ClosedByOperator(c Closing) string {
+	what := "everything"
+	switch {
+	case c.Request != "":
+		what = "the request " + oneLine(c.Request)
+	case c.Person != "":
+		what = "everything of " + oneLine(c.Person)
+	case c.Account != "":
+		what = "everything in " + oneLine(c.Account)
+	}
+	var did []string
+	if c.Grants > 0 {
+		did = append(did, grantCount(c.Grants)+" with "+liveSessionCount(c.Sessions)+" revoked")
+	}
+	if c.Requests > 0 {
+		did = append(did, counted(c.Requests, "request")+" denied")
+	}
+	if c.Devices > 0 {
+		did = append(did, counted(c.Devices, "paired computer")+" removed")
+	}
+	if len(did) == 0 {
+		did = []string{"nothing could be ended"}
+	}
+	text := personInPlain(c.By) + " has closed " + what + " by aws-access close: " + strings.Join(did, ", ") + ". Why: “" +
+		truncate(oneLine(c.Why), maxWhy) + "”."
+	if c.Failed > 0 {
+		text += " " + counted(c.Failed, "step") + " failed, so the command has to be given again."
+	}
+	return text
 }
 
 // ManyWereRevoked says that a responder has revoked several grants together.

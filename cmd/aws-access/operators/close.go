@@ -32,7 +32,8 @@ computers are unpaired too, and grants of machines that the person started are e
 A is an account's id or its name. -list only shows what would be ended.
 
 It asks before it acts, unless -yes is given. Freeze first (aws-access freeze) if nobody
-may get access again meanwhile. The events show who you are at AWS.
+may get access again meanwhile. The events show who you are at AWS. The operators' channel
+is told within a minute, once, if the function tick runs and Slack works.
 
 The shell needs dynamodb:Query on the table's index "state", dynamodb:BatchGetItem and
 dynamodb:PutItem on the table, with -person also on the table of devices, and without
@@ -149,6 +150,7 @@ type closer struct {
 	expired  int // whose time was up
 	failed   []error
 	sessions int // live ones of the revoked grants
+	unpaired int // computers
 }
 
 func (c closing) on(o *operation) *closer {
@@ -194,6 +196,7 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 		}
 	}
 	c.report(len(found))
+	c.tellClosing(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -448,6 +451,7 @@ func (c *closer) unpair(ctx context.Context) {
 		c.failed = append(c.failed, fmt.Errorf("unpair the computers of %s: %s", c.person, c.explain(err)))
 		return
 	}
+	c.unpaired = len(l.Devices)
 	printf(c.out, "%s of %s unpaired.\n", number(len(l.Devices), "computer"), c.person)
 }
 

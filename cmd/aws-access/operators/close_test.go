@@ -239,6 +239,60 @@ func TestCloseListsClosedGrantsWhoseSessionsAreStillEnding(t *testing.T) {
 	}
 }
 
+// told is what waits for the operators' channel.
+func (e *emergency) told() string {
+	e.t.Helper()
+	p, err := e.store.Problems(e.t.Context())
+	e.must(err)
+	var all []string
+	for _, problem := range p.Current {
+		all = append(all, problem.Text)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestCloseTellsTheOperatorsChannelOnceWhoEndedWhatAndHowMany(t *testing.T) {
+	e := newEmergency(t)
+	e.must(e.pairDevice(dev))
+	e.grant("01A", dev, "111111111111", "Admin")
+	e.grant("01B", dev, "222222222222", "Admin")
+	e.ask("01P", dev, "111111111111", "Admin", false)
+	e.grant("01C", other, "111111111111", "Admin")
+	e.close(closing{all: true, list: true})
+	if said := e.told(); said != "" {
+		t.Errorf("a list tells the operators' channel: %s", said)
+	}
+	const by = "“alice (operator)” (arn:aws:sts::999999999999:assumed-role/Ops/alice) has closed "
+	const person = by + "everything of U0DEV1 by aws-access close: 2 grants with 2 live sessions revoked, 1 request " +
+		"denied, 1 paired computer removed. Why: “an incident”."
+	for range 2 { // the second time, nothing is left to end
+		e.close(closing{person: dev.ID})
+		if said := e.told(); said != person {
+			t.Errorf("the operators' channel reads %q, want %q", said, person)
+		}
+	}
+	e.close(closing{id: "01C"})
+	const one = by + "the request 01C by aws-access close: 1 grant with 1 live session revoked. Why: “an incident”."
+	if said := e.told(); !strings.Contains(said, one) || strings.Count(said, "\n") != 1 {
+		t.Errorf("the operators' channel reads %q, want %q too", said, one)
+	}
+}
+
+// A full list of reports must not keep anybody from ending access.
+func TestCloseEndsAccessEvenIfTheOperatorsCannotBeTold(t *testing.T) {
+	e := newEmergency(t)
+	p := access.Problems{Version: 1}
+	for i := range access.MaxProblems {
+		p, _ = p.Report(fmt.Sprint("flood:", i), access.Problem{Since: e.now, Forget: e.now.Add(time.Hour)})
+	}
+	e.must(e.store.SaveProblems(t.Context(), p))
+	e.grant("01A", dev, "111111111111", "Admin")
+	if !e.close(closing{all: true}) || e.at("01A").State != access.Revoked ||
+		!strings.Contains(e.words.String(), "The operators' channel is not told of this: many reports wait for Slack") {
+		t.Errorf("it is %s, and it said %s", e.at("01A").State, e.words.String())
+	}
+}
+
 // A request whose time is up is not revoked: the record says what happened.
 func TestCloseExpiresRequestsWhoseTimeIsUp(t *testing.T) {
 	e := newEmergency(t)
