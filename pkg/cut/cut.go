@@ -78,7 +78,7 @@ func (c Cutter) match(
 	if err != nil {
 		return out, err
 	}
-	out.Missing = missing(Parse(stored), out.List, c.Now())
+	out.Missing = missing(c.read(stored, out.List), out.List, c.Now())
 	for range rounds {
 		text, left, err := c.write(ctx, iam, stored, out.List)
 		if err != nil {
@@ -92,7 +92,7 @@ func (c Cutter) match(
 		if out.List, err = read(ctx); err != nil {
 			return out, err
 		}
-		back := Parse(stored)
+		back := c.read(stored, out.List)
 		if covers(back, out.List, left, c.Now()) {
 			out.Denied = access.WrittenDeny{
 				Grants: back.Grants, ByIssue: left, Whole: back.Whole, WholeUntil: back.WholeUntil,
@@ -104,12 +104,15 @@ func (c Cutter) match(
 	return out, &Error{Code: Restless}
 }
 
+// read returns what counts of a policy that was read.
+func (c Cutter) read(stored string, l access.CutList) Deny { return Parse(stored).believed(l, c.Now()) }
+
 // write writes what has to be denied, unless the policy is right. It returns the policy, and the
 // grants for which it had no room.
 func (c Cutter) write(
 	ctx context.Context, iam iamClient, stored string, l access.CutList,
 ) (text string, left []string, err error) {
-	want := wanted(Parse(stored), l, c.Now())
+	want := wanted(c.read(stored, l), l, c.Now())
 	room := MaxInline
 	for tried := false; ; tried = true {
 		if text, left, err = want.within(room, c.Now()); err != nil || text == stored {

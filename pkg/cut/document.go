@@ -1,6 +1,7 @@
 package cut
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -88,38 +89,77 @@ func deny(sid, operator, key string, values ...string) statement {
 	}
 }
 
-// Parse reads what Document wrote. Anything else in the text is left out: nobody but this package
-// writes that policy, and the next write puts it right.
+// Parse reads what Document wrote. A statement that is not exactly as Document writes it is left out,
+// because one more key in it could make it deny nobody. Nobody but this package writes that policy,
+// and the next write puts it right.
 func Parse(text string) Deny {
 	d := Deny{Grants: make(map[string]time.Time)}
-	var doc document
+	var doc struct{ Statement []json.RawMessage }
 	if json.Unmarshal([]byte(text), &doc) != nil {
 		return d
 	}
-	for _, s := range doc.Statement {
-		if s.Effect != "Deny" || s.Action != "*" || s.Resource != "*" || len(s.Condition) != 1 {
+	for _, raw := range doc.Statement {
+		var s statement
+		if json.Unmarshal(raw, &s) != nil {
 			continue
 		}
 		if end, err := endOf(s.Sid, wholeUntil); err == nil {
 			issued := s.Condition["DateLessThan"][issueKey]
-			if len(issued) == 1 {
-				if at, err := time.Parse(time.RFC3339, issued[0]); err == nil {
-					d.Whole, d.WholeUntil = at, end
-				}
+			if !s.isWritten(raw, "DateLessThan", issueKey) || len(issued) != 1 {
+				continue
+			}
+			if at, err := time.Parse(time.RFC3339, issued[0]); err == nil {
+				d.Whole, d.WholeUntil = at, end
 			}
 			continue
 		}
 		end, err := endOf(s.Sid, namesUntil)
-		if err != nil {
+		if err != nil || !s.isWritten(raw, "StringLike", sessionKey) {
 			continue
 		}
 		for _, name := range s.Condition["StringLike"][sessionKey] {
 			if grant, ok := strings.CutPrefix(name, anySession); ok && grantForm.MatchString(grant) {
-				d.Grants[grant] = end
+				d.Grants[grant] = latest(d.Grants[grant], end)
 			}
 		}
 	}
 	return d
+}
+
+// isWritten reports whether the text of a statement is the one that Document writes for its values.
+func (s statement) isWritten(raw []byte, operator, key string) bool {
+	text, err := json.Marshal(deny(s.Sid, operator, key, s.Condition[operator][key]...))
+	return err == nil && bytes.Equal(text, raw)
+}
+
+// How much of what only the policy says is believed. Sessions live for an hour, so this package
+// writes no deny that lasts longer than this, and no list is as long. A member account can write
+// anything, and the list must stay small enough that the next grant can be put on it.
+const (
+	longestDeny = 2 * time.Hour
+	longestList = 1000
+)
+
+// believed returns what of a policy counts: what is on the list, and what this package can have
+// written for a list that was lost since.
+func (d Deny) believed(l access.CutList, now time.Time) Deny {
+	next := Deny{Grants: make(map[string]time.Time)}
+	listed := make(map[string]time.Time, len(l.Names))
+	for _, n := range l.Names {
+		listed[n.Grant] = n.Until
+	}
+	last := now.Add(longestDeny)
+	for grant, until := range d.Grants {
+		known, ok := listed[grant]
+		if !until.After(known) || !until.After(last) && (ok || len(listed) < longestList) {
+			next.Grants[grant] = until
+		}
+	}
+	whole := d.Whole.Equal(l.Whole) && d.WholeUntil.Equal(l.WholeUntil)
+	if whole || !d.Whole.After(last) && !d.WholeUntil.After(last) {
+		next.Whole, next.WholeUntil = d.Whole, d.WholeUntil
+	}
+	return next
 }
 
 func endOf(sid, prefix string) (time.Time, error) {
