@@ -176,7 +176,7 @@ func (h *Slack) respondForm(ctx context.Context, in slackui.Interaction, now tim
 		h.noteFreeze(ctx, in.User, f, changed)
 		return slackui.Replace(slackui.FreezeView(f, changed)), err
 	case slackui.CallbackThaw:
-		f, changed, err := h.Respond.Thaw(ctx, in.User)
+		f, changed, err := h.Respond.Thaw(ctx, in.User, in.View.Metadata)
 		h.noteFreeze(ctx, in.User, f, changed)
 		return slackui.Replace(slackui.ThawView(f, changed)), err
 	}

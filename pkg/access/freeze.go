@@ -34,6 +34,10 @@ func (f Freeze) Start(by Person, why string, now time.Time) (next Freeze, change
 	return Freeze{Version: f.Version + 1, On: true, By: by, At: now, Why: why, ThawAt: f.ThawAt}, true
 }
 
+// Mark tells one freeze from another. The form in which responders agree has that of the freeze that
+// it shows.
+func (f Freeze) Mark() string { return f.At.UTC().Format(time.RFC3339Nano) }
+
 // Agree records that a responder wants to end the freeze. The second one ends it. Agreeing twice
 // changes nothing.
 func (f Freeze) Agree(by Person, now time.Time) (next Freeze, changed bool) {

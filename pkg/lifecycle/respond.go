@@ -62,12 +62,12 @@ func (s Respond) Freeze(ctx context.Context, by, why string) (f access.Freeze, c
 	return changeFreeze(ctx, s.Grants, func(f access.Freeze) (access.Freeze, bool) { return f.Start(who, why, s.Now()) })
 }
 
-// Thaw records that a responder wants to end the freeze. The second one ends it. changed is
-// false if the person has agreed before, under any identity, or if nothing is frozen. Somebody
+// Thaw records that a responder wants to end the freeze with this mark. The second one ends it. changed
+// is false if the person has agreed before, under any identity, or if nothing is frozen. Somebody
 // who has agreed and is no longer a responder does not count.
 //
-// Refusals: busy, and those of Responder.
-func (s Respond) Thaw(ctx context.Context, by string) (f access.Freeze, changed bool, err error) {
+// Refusals: busy, unknown_form if another freeze is on by now, and those of Responder.
+func (s Respond) Thaw(ctx context.Context, by, mark string) (f access.Freeze, changed bool, err error) {
 	d, err := s.directory(ctx)
 	if err != nil {
 		return f, false, err
@@ -76,12 +76,20 @@ func (s Respond) Thaw(ctx context.Context, by string) (f access.Freeze, changed 
 	if err := s.Policy.CheckResponder(who, d, s.Now()); err != nil {
 		return f, false, err
 	}
-	return changeFreeze(ctx, s.Grants, func(f access.Freeze) (access.Freeze, bool) {
+	another := false
+	f, changed, err = changeFreeze(ctx, s.Grants, func(f access.Freeze) (access.Freeze, bool) {
+		if another = f.On && f.Mark() != mark; another {
+			return f, false
+		}
 		f.Thaw = slices.DeleteFunc(slices.Clone(f.Thaw), func(p access.Person) bool {
 			return s.Policy.CheckResponder(s.Roster.Person(ctx, d, p.ID), d, s.Now()) != nil
 		})
 		return f.Agree(who, s.Now())
 	})
+	if another {
+		return f, false, access.RefuseUnknownForm()
+	}
+	return f, changed, err
 }
 
 // Lift allows the requester of a revoked grant to ask for the same again at once.

@@ -289,14 +289,16 @@ func FreezeForm() slack.ModalViewRequest {
 	})
 }
 
-// ThawForm asks a responder to confirm that everything is to be thawed.
+// ThawForm asks a responder to confirm that everything is to be thawed. Its metadata is the mark of the freeze.
 func ThawForm(f access.Freeze) slack.ModalViewRequest {
 	if !f.On {
 		return ThawView(f, false)
 	}
 	blocks := append([]slack.Block{section(frozenSince(f))}, typedText("*Why*, as it was typed:", f.Why)...)
-	return modal(CallbackThaw, "Thaw everything?", "Thaw", "Back", append(blocks,
+	v := modal(CallbackThaw, "Thaw everything?", "Thaw", "Back", append(blocks,
 		smallPrint("Two responders have to agree. When the second one does, people get access again.")))
+	v.PrivateMetadata = f.Mark()
+	return v
 }
 
 // FreezeView takes the place of the form when everything is frozen. changed says that this form did it.
