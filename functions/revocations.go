@@ -27,17 +27,15 @@ type Revocations struct {
 func (h Revocations) do(ctx context.Context, o access.Revocation) (slackui.Message, lifecycle.RevokedMany, error) {
 	limited, stop := context.WithTimeout(ctx, revokeTimeout)
 	defer stop()
-	if err := o.Check(); err != nil {
+	by, err := h.Step.Ordered(limited, o)
+	if err != nil {
 		return slackui.Message{}, lifecycle.RevokedMany{}, err
 	}
 	devices, devicesErr := 0, error(nil)
 	if o.Of.Kind == access.OfPerson {
-		if _, err := h.Step.Responder(limited, o.By); err != nil {
-			return slackui.Message{}, lifecycle.RevokedMany{}, err
-		}
 		devices, devicesErr = h.Pair.RemoveAll(limited, o.Of.ID)
 	}
-	out, err := h.Step.RevokeMany(limited, o)
+	out, err := h.Step.RevokeMany(limited, by, o)
 	err = errors.Join(err, devicesErr)
 	switch {
 	case err != nil && (out.Grants > 0 || out.Failed > 0) || err == nil && out.Left > 0:

@@ -128,26 +128,33 @@ const (
 	revokeRounds = 4    // how often grants are listed, because the list may lag behind
 )
 
-// RevokeMany revokes the grants of a scope, until none is left or ctx is over. It asks Slack
-// again whether the person is a member, and the policy whether they are a responder. The
-// responder's own grants are given back instead. A repeated order finds nothing left to do.
+// Ordered returns the responder who has ordered a revocation of several grants. It asks Slack again
+// whether the person is a member, and the policy whether they are a responder. Nothing may be
+// revoked or removed before.
 //
 // Refusals: order_late, and those of Responder. Other errors: access.ErrBadOrder.
-func (s Respond) RevokeMany(ctx context.Context, o access.Revocation) (out RevokedMany, err error) {
+func (s Respond) Ordered(ctx context.Context, o access.Revocation) (by access.Person, err error) {
 	if err := o.Check(); err != nil {
-		return out, err
+		return by, err
 	}
 	if err := o.CheckAge(s.Now()); err != nil {
-		return out, err
+		return by, err
 	}
 	d, err := s.directory(ctx)
 	if err != nil {
-		return out, err
+		return by, err
 	}
-	out.By = s.Roster.Ask(ctx, d, o.By)
-	if err := s.Policy.CheckResponder(out.By, d, s.Now()); err != nil {
-		return out, err
-	}
+	by = s.Roster.Ask(ctx, d, o.By)
+	return by, s.Policy.CheckResponder(by, d, s.Now())
+}
+
+// RevokeMany revokes the grants of a scope for the responder that Ordered has returned, until none is
+// left or ctx is over. The responder's own grants are given back instead. A repeated order finds
+// nothing left to do.
+func (s Respond) RevokeMany(
+	ctx context.Context, by access.Person, o access.Revocation,
+) (out RevokedMany, err error) {
+	out.By = by
 	s.Roster.Slack = nil // revoking needs no other person, so a slow Slack delays nothing
 	var failed []error
 	for range revokeRounds {

@@ -64,8 +64,17 @@ func (w *world) looks(by, account string) access.Request {
 }
 
 func (w *world) revokeMany(by string, of access.Scope) (RevokedMany, error) {
-	return w.respond().RevokeMany(context.Background(),
+	return w.respond().doOrder(context.Background(),
 		access.Revocation{ID: "V1", By: by, Of: of, Why: "a laptop is lost", At: w.clock()})
+}
+
+// doOrder carries out an order as vend does.
+func (s Respond) doOrder(ctx context.Context, o access.Revocation) (RevokedMany, error) {
+	by, err := s.Ordered(ctx, o)
+	if err != nil {
+		return RevokedMany{}, err
+	}
+	return s.RevokeMany(ctx, by, o)
 }
 
 func TestOnlyRespondersFreezeThawAndRevokeMany(t *testing.T) {
@@ -257,12 +266,12 @@ func TestAForgedOrLateRevocationRevokesNothing(t *testing.T) {
 	} {
 		o := good
 		change(&o)
-		if _, err := w.respond().RevokeMany(context.Background(), o); !errors.Is(err, access.ErrBadOrder) {
+		if _, err := w.respond().doOrder(context.Background(), o); !errors.Is(err, access.ErrBadOrder) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	good.At = noon.Add(-access.OrderLife)
-	if _, err := w.respond().RevokeMany(context.Background(), good); access.Code(err) != "order_late" {
+	if _, err := w.respond().doOrder(context.Background(), good); access.Code(err) != "order_late" {
 		t.Errorf("a late order: %v", err)
 	}
 	if got := w.at(r.ID); got.State != access.Active {
@@ -280,13 +289,13 @@ func TestRevokingManyGoesOnAfterAFailureAndSaysWhatIsLeft(t *testing.T) {
 	s := w.respond()
 	s.Store = failing
 	o := access.Revocation{ID: "V1", By: "U0SEC1", Of: access.Scope{Kind: access.OfAll}, Why: "lost", At: noon}
-	got, err := s.RevokeMany(context.Background(), o)
+	got, err := s.doOrder(context.Background(), o)
 	if !errors.Is(err, errDown) || got.Grants != 2 || got.Failed != 1 || w.at(bad.ID).State != access.Active {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	over, stop := context.WithCancel(context.Background())
 	s.Store = stopsAfterLoad{w, stop}
-	if got, err = s.RevokeMany(over, o); err != nil || got.Left+got.Grants != 1 {
+	if got, err = s.doOrder(over, o); err != nil || got.Left+got.Grants != 1 {
 		t.Errorf("when the time is over: %+v, %v", got, err)
 	}
 }
