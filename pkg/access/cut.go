@@ -263,6 +263,13 @@ func (s Session) liveUntil() time.Time {
 	return s.LiveUntil()
 }
 
+// outlives reports whether a session of the grant can act at now although the grant's time is over.
+func (r Request) outlives(now time.Time) bool {
+	return slices.ContainsFunc(r.Sessions, func(s Session) bool {
+		return s.Denied.After(now) && s.liveUntil().After(now)
+	})
+}
+
 // cutting orders the cut of the grant's sessions, if there are any. The caller closes the grant
 // or has closed it, and writes the cut list in the same transaction.
 func (r Request) cutting(now time.Time) Request {

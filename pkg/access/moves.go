@@ -405,7 +405,7 @@ func (r Request) Issue(order string, key, wide IssuedKey, now time.Time) (Reques
 	s := &next.Sessions[i]
 	s.AccessKeyID, s.Expires, s.WideKeyID, s.WideExpires = key.AccessKeyID, key.Expires, wide.AccessKeyID, wide.Expires
 	s.NoAnswer = false
-	if r.State == Ended || r.State == Revoked { // while STS was asked
+	if r.State == Ended || r.State == Revoked || r.State == Expired && next.outlives(now) { // while STS was asked
 		next = next.cutting(now)
 	}
 	next, event, err := next.move(Vend, r.State, r.Requester, "", now)
@@ -477,12 +477,23 @@ func (r Request) Tick(now time.Time) (next Request, event Event, err error) {
 		next.Reminded = true
 		return next.move(Tick, Pending, Clock, "", now)
 	case !now.Before(r.Ends):
-		return r.close(Tick, Expired, Clock, "", now)
+		return r.expire(now)
 	}
 	i := slices.IndexFunc(r.Sessions, func(s Session) bool {
 		return !s.Issued() && !s.NoAnswer && !now.Before(s.Ordered.Add(OrderLife))
 	})
 	return r.fail(Tick, Clock, r.Sessions[i].Order, "The order to vend was not answered.", now)
+}
+
+// expire ends the grant. Sessions that deny everything by themselves from then on need no cut, but
+// those that were handed out before the policy shortened the grant do.
+func (r Request) expire(now time.Time) (Request, Event, error) {
+	next := r
+	if r.outlives(now) {
+		next = r.cutting(now)
+	}
+	next, event, err := next.close(Tick, Expired, Clock, "", now)
+	return next, event.ordering(next), err
 }
 
 // checkPending returns the refusal for the person who acts, if there is one, and refuses

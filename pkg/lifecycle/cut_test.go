@@ -324,3 +324,57 @@ func TestAFreezeStopsVendsThatWereAlreadyOrdered(t *testing.T) {
 		}
 	}
 }
+
+// The policy gives less time than when a session was handed out, so the grant ends before that
+// session's own policy denies everything. Nobody can revoke a grant that has ended.
+func TestSessionsThatOutliveAShortenedGrantAreCutAtItsEnd(t *testing.T) {
+	for name, answered := range map[string]bool{"answered": true, "never answered": false} {
+		w := newWorld(t)
+		r, err := w.submit("U0DEV1", "Look", 4*time.Hour, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !answered {
+			w.fault = func(call string) (error, error) {
+				if strings.HasPrefix(call, "sts:") {
+					return nil, errDown
+				}
+				return nil, nil
+			}
+		}
+		if _, err = w.order(r.ID, "U0DEV1", "o1", access.Console); (err == nil) != answered {
+			t.Fatal(err)
+		}
+		w.fault = nil
+		w.advance(10 * time.Minute)
+		w.policy = compiled(t, strict) // half an hour
+		if _, err = w.order(r.ID, "U0DEV1", "o2", access.Console); err != nil {
+			t.Fatal(err)
+		}
+		w.advance(20 * time.Minute)
+		if err := w.tick(); err != nil {
+			t.Fatal(err)
+		}
+		got := w.at(r.ID)
+		if got.State != access.Expired || got.Cut != access.CutEnding || !w.cuts(r).Has(r.ID, got.MayActUntil(w.clock())) {
+			t.Errorf("%s: at the end the grant is %s, cut %q, and the list has %+v; its sessions act until %s",
+				name, got.State, got.Cut, w.cuts(r).Names, got.ActsUntil(w.clock()))
+		}
+	}
+}
+
+// A grant that was not shortened needs no cut: its sessions deny everything from its end on.
+func TestAGrantThatEndsAsPlannedIsNotCut(t *testing.T) {
+	w := newWorld(t)
+	r, err := w.submit("U0DEV1", "Look", 30*time.Minute, "")
+	if err == nil {
+		_, err = w.order(r.ID, "U0DEV1", "o1", access.Keys)
+	}
+	w.advance(30 * time.Minute)
+	if err = errors.Join(err, w.tick()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.at(r.ID); got.State != access.Expired || got.Cut != "" || len(w.cuts(r).Names) != 0 {
+		t.Errorf("the grant is %s, cut %q, and the list has %+v", got.State, got.Cut, w.cuts(r).Names)
+	}
+}
