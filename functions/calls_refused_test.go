@@ -248,7 +248,7 @@ func TestTheSecondFormOfASignatureIsTheSameCall(t *testing.T) {
 	}
 }
 
-// Whoever may not use a device, or no longer, gets nothing with it.
+// A person who may not use a device, or may not any more, gets nothing with it.
 func TestADeviceThatCannotBeUsedGetsNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		breaks        func(*callWorld)

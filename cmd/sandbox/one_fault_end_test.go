@@ -143,7 +143,7 @@ func (r *scenarioRun) checkMessagesShowTheEnd(request controls.Request, how stri
 	canLose := r.failing.operation == "slack:chat.postMessage" && how == world.FaultLost ||
 		r.failing.operation == "store:save" && how == world.FaultError
 	for _, m := range r.world.Slack.Messages() {
-		// Responders may allow whoever was revoked to ask again.
+		// Only the button for responders stays, with which they allow the requester to ask again.
 		lifts := strings.Count(string(m.Blocks), `"Allow asking again"`)
 		if strings.Count(string(m.Blocks), `"button"`) == lifts || m.To != "" {
 			continue

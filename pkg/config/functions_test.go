@@ -151,7 +151,7 @@ func TestOnlyTwoFunctionsArePublicAndTheyCannotAssumeARole(t *testing.T) {
 	}
 }
 
-// Whoever breaks into cut can take access away, and neither approve anything nor hand out access.
+// An attacker who breaks into cut can take access away. They can neither approve nor hand out access.
 func TestCutHasNoPolicyAndNeitherTokenNorSigningSecret(t *testing.T) {
 	want := []string{"EXTERNAL_ID_PARAMETER", "TABLE"}
 	if f := SpecOf(Cut); f.HasPolicy() || f.Public || !slices.Equal(sorted(f.Variables), want) {
@@ -159,7 +159,7 @@ func TestCutHasNoPolicyAndNeitherTokenNorSigningSecret(t *testing.T) {
 	}
 }
 
-// Whoever breaks into api finds no secret, and nothing that is written about requests.
+// An attacker who breaks into api finds no secret, and nothing that is written about requests.
 func TestAPIReadsOneTableAndNamesNoSecret(t *testing.T) {
 	f := SpecOf(API)
 	if f.HasPolicy() || slices.ContainsFunc(CommonVariables(), func(v string) bool { return v != "BASTION_ACCOUNT" }) {

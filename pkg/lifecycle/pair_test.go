@@ -157,8 +157,8 @@ func TestACodeThatWasGuessedUsedOrIsOldPairsNothing(t *testing.T) {
 	}
 }
 
-// Somebody has seen the code: on the screen, or by a broken computer. Whoever was first, the
-// device that the code made is removed, and its owner learns of it.
+// Somebody has seen the code: on the screen, or by a broken computer. No matter who used it first,
+// the device that the code made is removed, and its owner learns of it.
 func TestACodeThatComesFromAnotherComputerRemovesTheFirst(t *testing.T) {
 	w := newWorld(t)
 	d := w.paired("U0DEV1", 1)

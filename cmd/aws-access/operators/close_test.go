@@ -190,7 +190,8 @@ func TestCloseCountsWhatItDidAndEndsNothingTwice(t *testing.T) {
 	}
 	before := e.at("01A")
 	if !e.close(closing{all: true}) || e.at("01A").Version != before.Version ||
-		!strings.Contains(e.out.String(), "No grant can be revoked, and no request can be denied.\nThe sessions of 1 closed grant are still ending:\n") {
+		!strings.Contains(e.out.String(), "No grant can be revoked, and no request can be denied.\n"+
+			"The sessions of 1 closed grant are still ending:\n") {
 		t.Errorf("the second time: %s", e.out.String())
 	}
 	if !e.close(closing{id: "01A"}) || e.at("01A").Version != before.Version || e.out.String() !=
@@ -305,7 +306,8 @@ func TestCloseExpiresRequestsWhoseTimeIsUp(t *testing.T) {
 			t.Errorf("%s is %s by %s, want %s", id, r.State, r.Closed.By.ID, want)
 		}
 	}
-	if !strings.Contains(e.out.String(), "\nNothing was revoked or denied. 2 had reached their end by themselves, and are recorded so.\n") {
+	if !strings.Contains(e.out.String(), "\nNothing was revoked or denied. 2 had reached their end by themselves, "+
+		"and are recorded so.\n") {
 		t.Errorf("said %s", e.out.String())
 	}
 }

@@ -38,8 +38,8 @@ func (d *doctor) checkResponders(a *functions.CheckAnswer) {
 		return
 	}
 	d.report.add(finding{inStack, check, warning, "none",
-		"The policy has no responders. So nobody in Slack can freeze or end everything of a person, and grants without " +
-			"approvers or reviewers can be revoked by nobody.",
+		"The policy has no responders. So nobody in Slack can freeze, end everything of a person, or revoke a grant that " +
+			"has neither approvers nor reviewers.",
 		"Name a group of people who are awake: settings: {responders: [GROUP]} in policy.yaml (docs/policy.md). Until then " +
 			"aws-access close and freeze do it, for somebody with rights on the table."})
 }

@@ -55,8 +55,8 @@ type Freeze struct {
 	Thaw []string  `json:"thaw"` // who wants to end it
 }
 
-// sessions says of each session what became of it. Those of the revoker are left out:
-// nobody is given them.
+// sessions says of each session what became of it. Those of the revoker are left out,
+// because no person gets them.
 func sessions(all []awsfake.Session, requests []Request, now time.Time) []Session {
 	byName := map[string]Request{}
 	for _, r := range requests {
