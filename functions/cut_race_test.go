@@ -128,11 +128,7 @@ func (c *crowd) startAWS() {
 	config := func(k access.Credentials) aws.Config {
 		return aws.Config{
 			Region: "eu-west-1", BaseEndpoint: aws.String(server.URL), HTTPClient: http.DefaultClient,
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{
-					AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal(),
-				}, nil
-			}),
+			Credentials: awscall.Keys(k.AccessKeyID, k.SecretKey.Reveal(), k.SessionToken.Reveal()),
 		}
 	}
 	external := func(context.Context, bool) (access.Secret, error) { return access.NewSecret("external"), nil }

@@ -140,11 +140,7 @@ func (w *cutWorld) account(id string) {
 func (w *cutWorld) config(k access.Credentials) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(w.url), HTTPClient: http.DefaultClient,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: awscall.Keys(k.AccessKeyID, k.SecretKey.Reveal(), k.SessionToken.Reveal()),
 	}
 }
 

@@ -3,8 +3,8 @@
 // use the SDK's clients, because they fill tables for a whole API when
 // a program starts. That took more than half of each cold start.
 //
-// An error of this package holds the status and the code of AWS's response, and
-// never any other part of it: a response may contain a secret.
+// An error of this package holds the status and the code of AWS's response, and the id
+// of the call, and never any other part of it: a response may contain a secret.
 package awscall
 
 import (
@@ -35,6 +35,13 @@ type Client struct {
 	Limit   int        // bytes of a response that are accepted; 0 for 1 MB
 }
 
+// Keys provides the keys of one session.
+func Keys(id, secret, token string) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
+	})
+}
+
 // Response is a response whose status is 2xx.
 type Response struct {
 	Header http.Header
@@ -45,6 +52,8 @@ type Response struct {
 type Error struct {
 	Status int
 	Code   string // such as ParameterNotFound; "" if the response names none
+
+	Request string // AWS's id of the call, as it came; Error leaves it out
 }
 
 func (e *Error) Error() string {
@@ -110,7 +119,10 @@ func (c Client) Once(ctx context.Context, path string, header http.Header, body 
 		return Response{}, err
 	}
 	if response.StatusCode/100 != 2 {
-		return Response{}, &Error{Status: response.StatusCode, Code: code(response.Header, text)}
+		return Response{}, &Error{
+			Status: response.StatusCode, Code: code(response.Header, text),
+			Request: response.Header.Get("X-Amzn-Requestid"),
+		}
 	}
 	if len(text) > limit {
 		return Response{}, errTooLarge

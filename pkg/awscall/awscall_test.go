@@ -20,11 +20,7 @@ import (
 func client(url, service string, keys access.Credentials) Client {
 	return Client{Service: service, Config: aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(url), HTTPClient: http.DefaultClient,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(), SessionToken: keys.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: Keys(keys.AccessKeyID, keys.SecretKey.Reveal(), keys.SessionToken.Reveal()),
 	}}
 }
 

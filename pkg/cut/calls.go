@@ -166,12 +166,7 @@ func (c Cutter) iam(partition string, keys access.Credentials) aws.Config {
 	if config.BaseEndpoint == nil {
 		config.BaseEndpoint = aws.String("https://" + at.host)
 	}
-	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{
-			AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(),
-			SessionToken: keys.SessionToken.Reveal(),
-		}, nil
-	})
+	config.Credentials = awscall.Keys(keys.AccessKeyID, keys.SecretKey.Reveal(), keys.SessionToken.Reveal())
 	return config
 }
 

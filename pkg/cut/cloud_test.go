@@ -109,11 +109,7 @@ func trust(id string) string {
 func (c *cloud) config(k access.Credentials) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(c.url), HTTPClient: http.DefaultClient,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: awscall.Keys(k.AccessKeyID, k.SecretKey.Reveal(), k.SessionToken.Reveal()),
 	}
 }
 

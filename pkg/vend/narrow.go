@@ -1,22 +1,18 @@
 package vend
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
-	"io"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/awscall"
 )
 
 const (
@@ -24,14 +20,14 @@ const (
 	narrowTimeout = 3 * time.Second
 	// endsBefore is how long before the end narrowed credentials expire, so that they never expire after it.
 	endsBefore = 2 * time.Second
-	// maxScoped is how many bytes of an answer are read. A session token has at most 4,096.
+	// maxScoped is how many bytes of an answer are accepted. A session token has at most 4,096.
 	maxScoped = 64 << 10
 
 	getScopedCredentials = "sts:GetScopedCredentials" //nolint:gosec // the name of a call
 )
 
 // narrow exchanges the credentials of a session for new ones of the same session that expire at its end
-// (docs/facts.md#a8). The SDK does not have this call yet, so it is written and signed here; a test fails as soon as
+// (docs/facts.md#a8). The SDK does not have this call yet, so it is written here; a test fails as soon as
 // the SDK has it. The returned credentials hold the first ones in Wide.
 //
 // It is for a session that STS would let live past the end. The time that remains is counted on STS's clock: issued is
@@ -85,50 +81,20 @@ func (a Assumer) narrow(
 // tried again.
 func (a Assumer) signedCall(ctx context.Context, by access.Credentials, form []byte) ([]byte, error) {
 	o := a.STS.Options()
-	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, sts.EndpointParameters{
-		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,
-		UseDualStack: aws.Bool(false), UseFIPS: aws.Bool(false), UseGlobalEndpoint: aws.Bool(false),
-	})
-	if err != nil {
-		return nil, &callError{call: getScopedCredentials, why: "has no endpoint in " + safeText(o.Region)}
-	}
-	address := at.URI
-	address.Path += "/"
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(form))
-	if err != nil {
-		return nil, &callError{call: getScopedCredentials, why: "cannot be written"}
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	sum := sha256.Sum256(form)
-	err = v4.NewSigner().SignHTTP(ctx, aws.Credentials{
-		AccessKeyID: by.AccessKeyID, SecretAccessKey: by.SecretKey.Reveal(), SessionToken: by.SessionToken.Reveal(),
-	}, r, hex.EncodeToString(sum[:]), "sts", o.Region, time.Now())
-	if err != nil {
-		return nil, &callError{call: getScopedCredentials, why: "cannot be signed"}
-	}
-	answer, err := o.HTTPClient.Do(r)
-	if err != nil {
+	c := awscall.Client{Service: "sts", Limit: maxScoped, Config: aws.Config{
+		Region: o.Region, BaseEndpoint: o.BaseEndpoint, HTTPClient: o.HTTPClient,
+		Credentials: awscall.Keys(by.AccessKeyID, by.SecretKey.Reveal(), by.SessionToken.Reveal()),
+	}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}
+	response, err := c.Once(ctx, "/", header, form)
+	var answer *awscall.Error
+	switch {
+	case errors.As(err, &answer):
+		return nil, &callError{
+			call: getScopedCredentials, status: answer.Status, code: answer.Code, request: safeText(answer.Request),
+		}
+	case err != nil:
 		return nil, &callError{call: getScopedCredentials, why: noAnswerReason(err), err: contextError(err)}
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxScoped))
-	if err != nil {
-		return nil, &callError{call: getScopedCredentials, why: noAnswerReason(err), err: contextError(err)}
-	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, failedAnswer(answer, text)
-	}
-	return text, nil
-}
-
-// failedAnswer reads the code of an answer of STS that is an error, and nothing else of it.
-func failedAnswer(answer *http.Response, text []byte) error {
-	var body struct {
-		Code string `xml:"Error>Code"`
-	}
-	_ = xml.Unmarshal(text, &body) // a body that cannot be read names no code
-	return &callError{
-		call: getScopedCredentials, status: answer.StatusCode, code: safeText(body.Code),
-		request: safeText(answer.Header.Get("X-Amzn-Requestid")),
-	}
+	return response.Body, nil
 }

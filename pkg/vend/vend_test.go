@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/awscall"
 	"github.com/aws-access/aws-access/pkg/fake/awsfake"
 )
 
@@ -86,11 +87,7 @@ func newCloud(t *testing.T, change ...func(*awsfake.Options)) *cloud {
 func (c *cloud) config(k access.Credentials) aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(c.url + "/aws"),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretKey.Reveal(), SessionToken: k.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: awscall.Keys(k.AccessKeyID, k.SecretKey.Reveal(), k.SessionToken.Reveal()),
 	}
 }
 

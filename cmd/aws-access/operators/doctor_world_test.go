@@ -223,13 +223,7 @@ func (c *testDeployment) deploy(url string) {
 	c.must(err)
 	assumer := vend.Assumer{ExternalID: secret(&c.external), STS: sts.NewFromConfig(aws.Config{
 		Region: "eu-west-1", BaseEndpoint: aws.String(url + "/sts"),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID:     keys.AccessKeyID,
-				SecretAccessKey: keys.SecretKey.Reveal(),
-				SessionToken:    keys.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: awscall.Keys(keys.AccessKeyID, keys.SecretKey.Reveal(), keys.SessionToken.Reveal()),
 	})}
 	c.cut = c.cutFunction(url, secret(&c.external), log)
 	d := functions.Deps{
@@ -259,12 +253,7 @@ func (c *testDeployment) cutFunction(
 	c.must(err)
 	config := aws.Config{
 		HTTPClient: http.DefaultClient, Region: "eu-west-1", BaseEndpoint: aws.String(url + "/sts"),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretKey.Reveal(),
-				SessionToken: keys.SessionToken.Reveal(),
-			}, nil
-		}),
+		Credentials: awscall.Keys(keys.AccessKeyID, keys.SecretKey.Reveal(), keys.SessionToken.Reveal()),
 	}
 	checker := cut.Cutter{
 		STS: awscall.Client{Service: "sts", Config: config}, IAM: config, ExternalID: external, Now: c.clock,
