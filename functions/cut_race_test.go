@@ -107,19 +107,13 @@ func (c *crowd) startAWS() {
 	const vendRole = "arn:aws:iam::999999999999:role/aws-access-vend"
 	const cutRole = "arn:aws:iam::999999999999:role/aws-access-cut"
 	const may = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:*"],"Resource":"*"}]}`
-	const mayWrite = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
-		"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"*"}]}`
 	c.aws = awsfake.New(awsfake.Options{Org: "o-sandbox"})
 	vendKeys, err := c.aws.FunctionCredentials(vendRole, may)
 	cutKeys, err2 := c.aws.FunctionCredentials(cutRole, may)
 	err3 := c.aws.PutRole("111111111111", awsfake.Role{
 		Name: "Admin", Path: "/aws-access/", Trust: awsfake.DefaultTrust(vendRole, "external", "o-sandbox"),
 	})
-	err4 := c.aws.PutRole("111111111111", awsfake.Role{
-		Name: "aws-access-revoker", Path: "/aws-access-revoker/", Permissions: []string{mayWrite},
-		Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},
-			"Action":["sts:AssumeRole","sts:SetSourceIdentity"]}]}`,
-	})
+	err4 := c.aws.PutRole("111111111111", awsfake.DefaultRevoker(cutRole, "external", "o-sandbox"))
 	if err := errors.Join(err, err2, err3, err4); err != nil {
 		c.t.Fatal(err)
 	}

@@ -118,18 +118,10 @@ func newCutWorld(t testing.TB) *cutWorld {
 // account makes the roles of a member account.
 func (w *cutWorld) account(id string) {
 	w.t.Helper()
-	const mayWrite = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
-		"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`
-	const only = `"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},
-		"Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::999999999999:role/aws-access-cut"},
-		"StringEquals":{"sts:SourceIdentity":"aws-access-cut"`
-	const trust = `{"Version":"2012-10-17","Statement":[
-		{"Action":"sts:AssumeRole",` + only + `,"sts:ExternalId":"` + cutExternal + `"}}},
-		{"Action":"sts:SetSourceIdentity",` + only + `}}}]}`
 	vends := awsfake.DefaultTrust("arn:aws:iam::999999999999:role/aws-access-vend", cutExternal, cutOrg)
 	for _, r := range []awsfake.Role{
 		{Name: "Admin", Path: "/aws-access/", Trust: vends},
-		{Name: "aws-access-revoker", Path: "/aws-access-revoker/", Permissions: []string{mayWrite}, Trust: trust},
+		awsfake.DefaultRevoker("arn:aws:iam::999999999999:role/aws-access-cut", cutExternal, cutOrg),
 	} {
 		if err := w.aws.PutRole(id, r); err != nil {
 			w.t.Fatal(err)

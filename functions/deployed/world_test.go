@@ -236,18 +236,6 @@ const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":
 const mayAssumeRevokers = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
 	"Action":["sts:AssumeRole","sts:SetSourceIdentity"],"Resource":"arn:aws:iam::*:role/aws-access-revoker/*"}]}`
 
-// mayDeny is what the revoker of an account may do.
-const mayDeny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
-	"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`
-
-// revokerTrust is the trust policy of the revoker, without the external id.
-const revokerTrust = `{"Version":"2012-10-17","Statement":[
-	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + bastion + `:root"},"Action":"sts:AssumeRole","Condition":{
-		"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::` + bastion + `:role/aws-access-cut"},
-		"StringEquals":{"sts:ExternalId":"EXTERNAL","sts:SourceIdentity":"aws-access-cut"}}},
-	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + bastion + `:root"},"Action":"sts:SetSourceIdentity",
-		"Condition":{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::` + bastion + `:role/aws-access-cut"}}}]}`
-
 // trust creates the roles of policy.yaml in its accounts, with a trust that requires
 // an external id.
 func (w *world) trust(external string) {
@@ -256,10 +244,8 @@ func (w *world) trust(external string) {
 		for _, role := range []string{"ReadOnly", "Operator", "Admin"} {
 			w.must(w.aws.PutRole(account, awsfake.Role{Name: role, Path: "/aws-access/", Trust: trust}))
 		}
-		w.must(w.aws.PutRole(account, awsfake.Role{
-			Name: "aws-access-revoker", Path: "/aws-access-revoker/", Permissions: []string{mayDeny},
-			Trust: strings.ReplaceAll(revokerTrust, "EXTERNAL", external),
-		}))
+		w.must(w.aws.PutRole(account,
+			awsfake.DefaultRevoker("arn:aws:iam::"+bastion+":role/aws-access-cut", external, org)))
 	}
 }
 

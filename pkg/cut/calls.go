@@ -55,9 +55,9 @@ func CodeOf(err error) string {
 	return Unavailable
 }
 
-// revoker is the path and name of the role that writes denies in each member account
+// revokerRole is the path and name of the role that writes denies in each member account
 // (infra/member/roles.yaml).
-const revoker = "role/aws-access-revoker/aws-access-revoker"
+const revokerRole = "role/aws-access-revoker/aws-access-revoker"
 
 // identity is the source identity of every session of the revoker.
 const identity = "aws-access-cut"
@@ -126,7 +126,7 @@ func (c Cutter) revokerKeys(
 	}
 	form := url.Values{
 		"Action": {"AssumeRole"}, "Version": {"2011-06-15"},
-		"RoleArn":         {"arn:" + r.partition + ":iam::" + r.account + ":" + revoker},
+		"RoleArn":         {"arn:" + r.partition + ":iam::" + r.account + ":" + revokerRole},
 		"RoleSessionName": {access.SessionPrefix + "cut-" + rand.Text()[:8]}, "SourceIdentity": {identity},
 		"ExternalId": {external.Reveal()}, "DurationSeconds": {sessionLength}, "Policy": {policy},
 	}

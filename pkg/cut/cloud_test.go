@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,8 +71,6 @@ func newCloud(t testing.TB) *cloud {
 		},
 	})
 	const may = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:*"],"Resource":"*"}]}`
-	const mayWrite = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",
-		"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`
 	var err error
 	if c.vend, err = c.FunctionCredentials(vendRole, may); err == nil {
 		c.cut, err = c.FunctionCredentials(cutRole, may)
@@ -81,7 +78,7 @@ func newCloud(t testing.TB) *cloud {
 	for _, r := range []awsfake.Role{
 		{Name: "Admin", Path: "/aws-access/", Trust: awsfake.DefaultTrust(vendRole, external, "o-sandbox")},
 		{Name: "Other", Path: "/aws-access/", Trust: awsfake.DefaultTrust(vendRole, external, "o-sandbox")},
-		{Name: "aws-access-revoker", Path: "/aws-access-revoker/", Permissions: []string{mayWrite}, Trust: trust(external)},
+		awsfake.DefaultRevoker(cutRole, external, "o-sandbox"),
 	} {
 		if err == nil {
 			err = c.PutRole(member, r)
@@ -95,15 +92,6 @@ func newCloud(t testing.TB) *cloud {
 	c.url = server.URL
 	c.list = access.CutList{Account: member, Role: "Admin", RoleARN: target}
 	return c
-}
-
-// trust is the trust policy of the revoker.
-func trust(id string) string {
-	return strings.NewReplacer("CUT", cutRole, "EXTERNAL", id).Replace(`{"Version":"2012-10-17","Statement":[
-		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},
-		"Action":["sts:AssumeRole","sts:SetSourceIdentity"],
-		"Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"},"StringEquals":{"sts:SourceIdentity":"aws-access-cut"},
-		"StringEqualsIfExists":{"sts:ExternalId":"EXTERNAL"}}}]}`)
 }
 
 func (c *cloud) config(k access.Credentials) aws.Config {
@@ -198,13 +186,20 @@ func (c *cloud) change(t testing.TB, name string, how func(*awsfake.Role)) {
 	}
 }
 
-// fails lets all calls of an operation fail.
-func (c *cloud) fails(op, how string) {
-	c.fault = func(call string) awsfake.Fault {
-		if call == op {
-			return awsfake.Fault{How: how}
+// revoker returns a change of the revoker of a cloud.
+func revoker(how func(*awsfake.Role)) func(*cloud, *testing.T) {
+	return func(c *cloud, t *testing.T) { c.change(t, "aws-access-revoker", how) }
+}
+
+// fault returns a change of a cloud: all calls of an operation fail.
+func fault(op, how string) func(*cloud, *testing.T) {
+	return func(c *cloud, _ *testing.T) {
+		c.fault = func(call string) awsfake.Fault {
+			if call == op {
+				return awsfake.Fault{How: how}
+			}
+			return awsfake.Fault{}
 		}
-		return awsfake.Fault{}
 	}
 }
 

@@ -189,12 +189,6 @@ func TestTheRevokersSessionIsLimitedToOneRole(t *testing.T) {
 }
 
 func TestWhatPreventsACutHasACode(t *testing.T) {
-	revoker := func(how func(*awsfake.Role)) func(*cloud, *testing.T) {
-		return func(c *cloud, t *testing.T) { c.change(t, "aws-access-revoker", how) }
-	}
-	fault := func(op, how string) func(*cloud, *testing.T) {
-		return func(c *cloud, _ *testing.T) { c.fails(op, how) }
-	}
 	for name, one := range map[string]struct {
 		spoil func(*cloud, *testing.T)
 		code  string
@@ -203,9 +197,11 @@ func TestWhatPreventsACutHasACode(t *testing.T) {
 			c.RemoveRole(member, "aws-access-revoker")
 		}, RevokerRefused},
 		"the revoker trusts somebody else": {revoker(func(r *awsfake.Role) {
-			r.Trust = strings.ReplaceAll(trust(external), cutRole, vendRole)
+			r.Trust = awsfake.DefaultRevoker(vendRole, external, "o-sandbox").Trust
 		}), RevokerRefused},
-		"another external id": {revoker(func(r *awsfake.Role) { r.Trust = trust("another") }), RevokerRefused},
+		"another external id": {revoker(func(r *awsfake.Role) {
+			r.Trust = awsfake.DefaultRevoker(cutRole, "another", "o-sandbox").Trust
+		}), RevokerRefused},
 		"the role is gone": {func(c *cloud, _ *testing.T) {
 			c.RemoveRole(member, "Admin") // IAM does not know its path any more
 		}, Refused},

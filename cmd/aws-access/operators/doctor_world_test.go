@@ -123,7 +123,7 @@ func newClinic(t *testing.T, source string) *testDeployment {
 		return awsfake.Fault{How: c.throttle(c.calls)}
 	}})
 	for _, target := range c.policy.Targets() {
-		c.must(c.aws.PutRole(target.Account, theRevoker()))
+		c.must(c.aws.PutRole(target.Account, awsfake.DefaultRevoker(theCutRole, canaryExternal, theOrg)))
 		c.must(c.aws.PutRole(target.Account, awsfake.Role{
 			Name: target.Role, Path: target.Path, Trust: theTrust(),
 			Permissions: append(awsfake.DefaultPermissions(target.Role), `{"Version":"2012-10-17","Statement":[{`+
@@ -138,22 +138,6 @@ func newClinic(t *testing.T, source string) *testDeployment {
 	}
 	c.serve()
 	return c
-}
-
-// theRevoker is the role of infra/member that writes denies, as far as the fake needs it.
-func theRevoker() awsfake.Role {
-	return awsfake.Role{
-		Name: "aws-access-revoker", Path: "/aws-access-revoker/",
-		Trust: strings.NewReplacer("BASTION", theBastion, "CUT", theCutRole, "EXTERNAL", canaryExternal).Replace(
-			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::BASTION:root"},` +
-				`"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"},"StringEquals":{` +
-				`"sts:SourceIdentity":"aws-access-cut","sts:ExternalId":"EXTERNAL"}}},` +
-				`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::BASTION:root"},"Action":"sts:SetSourceIdentity",` +
-				`"Condition":{"ArnEquals":{"aws:PrincipalArn":"CUT"}}}]}`),
-		Permissions: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetRolePolicy",` +
-			`"iam:ListRolePolicies","iam:PutRolePolicy","iam:DeleteRolePolicy"],` +
-			`"Resource":"arn:aws:iam::*:role/aws-access/*"}]}`},
-	}
 }
 
 func theTrust() string { return awsfake.DefaultTrust(theVendRole, canaryExternal, theOrg) }

@@ -18,17 +18,6 @@ const cutPermissions = `{"Version":"2012-10-17","Statement":[
 		"Resource":"arn:aws:iam::*:role` + revokerPath + RevokerName + `"},
 	{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"arn:aws:iam::` + Bastion + `:role/*"}]}`
 
-// revokerTrust is the trust policy of the revoker: only the cut function may assume it.
-const revokerTrust = `{"Version":"2012-10-17","Statement":[
-	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:AssumeRole","Condition":{
-		"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},
-		"StringEquals":{"sts:ExternalId":"EXTERNAL","aws:PrincipalOrgID":"` + orgID + `",
-			"sts:SourceIdentity":"aws-access-cut"},
-		"StringLike":{"sts:RoleSessionName":"aws-access-?*"}}},
-	{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + Bastion + `:root"},"Action":"sts:SetSourceIdentity",
-		"Condition":{
-		"ArnEquals":{"aws:PrincipalArn":"` + cutRole + `"},"StringEquals":{"sts:SourceIdentity":"aws-access-cut"}}}]}`
-
 // revokerPermissions is what the revoker may do: change the inline policies of target
 // roles that have a boundary.
 const revokerPermissions = `{"Version":"2012-10-17","Statement":[
@@ -40,11 +29,9 @@ const revokerPermissions = `{"Version":"2012-10-17","Statement":[
 
 // revokerRole is the revoker of an account.
 func revokerRole(account, externalID string) awsfake.Role {
-	return awsfake.Role{
-		Name: RevokerName, Path: revokerPath,
-		Trust:       strings.ReplaceAll(revokerTrust, "EXTERNAL", externalID),
-		Permissions: []string{strings.ReplaceAll(revokerPermissions, "ACCOUNT", account)},
-	}
+	role := awsfake.DefaultRevoker(cutRole, externalID, orgID)
+	role.Permissions = []string{strings.ReplaceAll(revokerPermissions, "ACCOUNT", account)}
+	return role
 }
 
 // boundaryOf is the ARN of the boundary that roles.yaml gives to a target role.

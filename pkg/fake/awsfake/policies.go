@@ -9,8 +9,7 @@ import (
 // three statements; the one for sts:AssumeRole has all the conditions. vendRole is
 // the ARN of the vend function's role. org is the organisation's id, "" for none.
 func DefaultTrust(vendRole, externalID, org string) string {
-	root := strings.SplitAfter(vendRole, ":role/")[0]
-	root = strings.TrimSuffix(root, ":role/") + ":root"
+	root := rootOf(vendRole)
 	caller := map[string]any{"aws:PrincipalArn": vendRole}
 	equals := map[string]any{"sts:ExternalId": externalID}
 	if org != "" {
@@ -31,6 +30,38 @@ func DefaultTrust(vendRole, externalID, org string) string {
 			"ArnEquals": caller, "StringLike": map[string]any{"sts:SourceIdentity": notEmpty},
 		}),
 	)
+}
+
+// DefaultRevoker is the role through which the cut function writes denies, as
+// infra/member/roles.yaml has it, but without the boundary that it demands of target
+// roles. cutRole is the ARN of the function's role; org is "" for none.
+func DefaultRevoker(cutRole, externalID, org string) Role {
+	root := rootOf(cutRole)
+	caller := map[string]any{"aws:PrincipalArn": cutRole}
+	equals := map[string]any{"sts:ExternalId": externalID, "sts:SourceIdentity": "aws-access-cut"}
+	if org != "" {
+		equals["aws:PrincipalOrgID"] = org
+	}
+	return Role{
+		Name: "aws-access-revoker", Path: "/aws-access-revoker/",
+		Trust: document(
+			trusts(root, "sts:AssumeRole", map[string]any{
+				"ArnEquals": caller, "StringEquals": equals,
+				"StringLike": map[string]any{"sts:RoleSessionName": "aws-access-?*"},
+			}),
+			trusts(root, "sts:SetSourceIdentity", map[string]any{
+				"ArnEquals": caller, "StringEquals": map[string]any{"sts:SourceIdentity": "aws-access-cut"},
+			}),
+		),
+		Permissions: []string{document(allows("arn:aws:iam::*:role/aws-access/*",
+			"iam:GetRolePolicy", "iam:ListRolePolicies", "iam:PutRolePolicy", "iam:DeleteRolePolicy"))},
+	}
+}
+
+// rootOf is the ARN of the account of a role.
+func rootOf(role string) string {
+	account, _, _ := strings.Cut(role, ":role/")
+	return account + ":root"
 }
 
 func trusts(root, action string, conditions map[string]any) map[string]any {
