@@ -228,8 +228,109 @@ func TestAPairedComputerIsAnnouncedListedAndRemoved(t *testing.T) {
 	wantText(t, "the second notice", w.direct("U0DEV1"), "was removed from your paired computers")
 	w.press("U0DEV1", notice.Channel, notice.TS, "Remove") // again
 	w.orderDevices()
+	w.tick()
+	w.checkPairingNotice(notice, false)
 	if n := strings.Count(w.direct("U0DEV1"), "was removed from your paired computers"); n != 2 { // text and block
 		t.Errorf("the removal was announced %d times", n)
+	}
+}
+
+// checkPairingNotice checks whether the message about a pairing has a button that removes the computer.
+func (w *world) checkPairingNotice(was slackfake.Message, wants bool) {
+	w.t.Helper()
+	m, found := w.slack.Message(was.Channel, was.TS)
+	if has := strings.Contains(string(m.Blocks), `"remove_device"`); !found || has != wants ||
+		strings.Contains(m.Text, "It was removed, ") == wants {
+		w.t.Errorf("the notice has a button: %v, want %v: %s %s", has, wants, m.Text, m.Blocks)
+	}
+}
+
+// pairingNotice is the message about the pairing of a computer.
+func (w *world) pairingNotice(user, name string) slackfake.Message {
+	w.t.Helper()
+	for _, m := range w.slack.Messages() {
+		if m.DMWith == user && m.To == "" && strings.Contains(m.Text, name) && strings.Contains(m.Text, "was paired with you") {
+			return m
+		}
+	}
+	w.t.Fatalf("%s has no notice of %s", user, name)
+	return slackfake.Message{}
+}
+
+// In whatever way a computer is removed, the message about its pairing has no button any more.
+func TestTheNoticeOfAPairingLosesItsButtonWithTheComputer(t *testing.T) {
+	for how, remove := range map[string]func(*world, access.Device) error{
+		"from the list, or by the command line": func(w *world, d access.Device) error {
+			_, err := w.Vend.Devices.Step.Remove(context.Background(), "U0DEV1", d.ID)
+			return err
+		},
+		"with everything of the person": func(w *world, _ access.Device) error {
+			_, err := w.Vend.Devices.Step.RemoveAll(context.Background(), "U0DEV1")
+			return err
+		},
+		"because the person has left": func(w *world, _ access.Device) error {
+			return w.Vend.Devices.Step.Forget(context.Background(), "U0DEV1")
+		},
+	} {
+		w := newWorld(t)
+		d, err := w.pairsBy(w.login("U0DEV1"), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.feed()
+		w.pass(time.Hour)
+		notice := w.pairingNotice("U0DEV1", "pc1")
+		w.tick()
+		w.checkPairingNotice(notice, true)
+		if err := remove(w, d); err != nil {
+			t.Fatalf("%s: %v", how, err)
+		}
+		w.feed()
+		w.tick()
+		w.checkPairingNotice(notice, false)
+		if strings.Contains(w.logs.String(), "late") {
+			t.Errorf("%s: it is taken for a message that is late: %s", how, w.logs)
+		}
+		updates := w.counted["chat.update"]
+		w.minutes(3)
+		if more := w.counted["chat.update"] - updates; more != 0 {
+			t.Errorf("%s: the message was updated %d times more", how, more)
+		}
+	}
+}
+
+// The computer is removed before the message about its pairing was posted, or while it is being posted.
+func TestANoticeOfAPairingThatComesLateHasNoButton(t *testing.T) {
+	w := newWorld(t)
+	d, err := w.pairsBy(w.login("U0DEV1"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Vend.Devices.Step.Remove(t.Context(), "U0DEV1", d.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.feed()
+	w.checkPairingNotice(w.pairingNotice("U0DEV1", "pc1"), false)
+
+	if d, err = w.pairsBy(w.login("U0DEV1"), 2); err != nil {
+		t.Fatal(err)
+	}
+	w.refuse = func(method, _, text string) string {
+		if method == "chat.postMessage" && strings.Contains(text, "pc2") && strings.Contains(text, "was paired with you") {
+			w.refuse = nil
+			_, err = w.Vend.Devices.Step.Remove(context.Background(), "U0DEV1", d.ID)
+		}
+		return ""
+	}
+	w.feed()
+	w.pass(time.Minute)
+	w.minutes(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.checkPairingNotice(w.pairingNotice("U0DEV1", "pc2"), false)
+	if n := w.told(w.pairingNotice("U0DEV1", "pc2").Channel, "pc2* ("+access.ShortDevice(d.ID)+") was paired"); n != 1 {
+		t.Errorf("the pairing was announced %d times", n)
 	}
 }
 

@@ -49,13 +49,23 @@ func (h *run) sendNotice(ctx context.Context, id string) error {
 		return err
 	}
 	m := slackui.PersonNotice(n)
+	message := slackapi.Message{Text: m.Text, Blocks: m.Blocks}
 	err = h.call("post "+n.To, func() error {
-		_, _, err := h.Slack.Post(ctx, n.To, slackapi.Message{Text: m.Text, Blocks: m.Blocks})
+		if n.TS != "" {
+			return h.Slack.Update(ctx, n.Channel, n.TS, message)
+		}
+		channel, ts, err := h.Slack.Post(ctx, n.To, message)
+		if n.Kind == access.DevicePaired {
+			n.Channel, n.TS = channel, ts
+		}
 		return err
 	})
 	next := h.noticeAfter(ctx, n, known, err)
 	next.Version++
 	if err = h.Notices.SaveNotice(ctx, next); err != nil { // unrecorded, it would be posted again
+		if stored, read := h.Notices.Notice(ctx, id); errors.Is(err, access.ErrStale) && read == nil {
+			next = stored.PostedAt(next)
+		}
 		err = h.Notices.SaveNotice(ctx, next)
 	}
 	if err != nil {
@@ -106,7 +116,7 @@ func (h *run) noteNotice(n access.Notice, known *access.Owed, now time.Time) {
 		h.causes[cause(*known)] = true
 	}
 	operator := known != nil && known.Class == string(slackapi.Operator)
-	if now.Sub(n.At) >= lateAfter && !operator {
+	if now.Sub(n.Since()) >= lateAfter && !operator {
 		h.lateNotices++
 	}
 }

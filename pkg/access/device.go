@@ -20,6 +20,7 @@ type Device struct {
 	Paired  time.Time
 	Expires time.Time
 	Removed time.Time `json:",omitzero"` // zero while it is a device
+	Notice  string    `json:",omitzero"` // id of the notice of its pairing; "" if an older version paired it
 }
 
 // PairingCode is a code that somebody was given in Slack. Only the public half of the key
@@ -50,6 +51,7 @@ type DeviceChange struct {
 	Devices []Device     // that are new or removed
 	Code    *PairingCode // that is new or used up; nil for none
 	Notice  *Notice      // what its owner is told; nil for nothing
+	Told    []Notice     // notices of the pairing of devices that are removed, which say so from now on
 }
 
 // DeviceTerms are what the policy says about the devices of people. The zero value switches
@@ -262,6 +264,7 @@ func (l DeviceList) Pair(
 	}
 	paired := Device{
 		Version: 1, ID: d.ID, Key: d.Key, Name: d.Name, Owner: by.ID, Code: c.Key, Paired: now, Expires: now.Add(terms.For),
+		Notice: notice,
 	}
 	c.Version++
 	c.Device = paired.ID

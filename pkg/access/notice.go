@@ -29,6 +29,11 @@ type Notice struct {
 	At      time.Time
 	Expires time.Time `json:",omitzero"` // of the device, when it was paired; of RoleCut the end of the grant
 
+	// Of DevicePaired: where Slack has it, and when the device was removed. Then the message is due once
+	// more, because it has a button that removes the device.
+	Channel, TS string    `json:",omitzero"`
+	Removed     time.Time `json:",omitzero"`
+
 	Account string    `json:",omitzero"` // name, of RoleCut
 	Role    string    `json:",omitzero"`
 	Sent    time.Time `json:",omitzero"` // when Slack accepted it, or it was given up
@@ -43,7 +48,40 @@ func (n Notice) Due() (at time.Time, ok bool) {
 	case n.Owed != nil:
 		return n.Owed.Next, true
 	}
-	return n.At, true
+	return n.Since(), true
+}
+
+// Since returns when what the notice has to say now began to be so.
+func (n Notice) Since() time.Time {
+	if !n.Removed.IsZero() {
+		return n.Removed
+	}
+	return n.At
+}
+
+// AfterRemoval returns the next version of the notice of a pairing when its device was removed. ok is
+// false if it says so already.
+func (n Notice) AfterRemoval(now time.Time) (next Notice, ok bool) {
+	if n.Kind != DevicePaired || !n.Removed.IsZero() {
+		return n, false
+	}
+	n.Version++
+	n.Removed = now
+	if n.TS != "" {
+		n.Sent, n.Owed = time.Time{}, nil
+	}
+	return n, true
+}
+
+// PostedAt returns the next version of the stored notice after Slack has accepted sent, although
+// somebody else has changed it meanwhile: the device was removed. So the message is due once more.
+func (n Notice) PostedAt(sent Notice) Notice {
+	n.Version++
+	n.Channel, n.TS, n.Sent, n.Owed = sent.Channel, sent.TS, sent.Sent, sent.Owed
+	if n.TS != "" && sent.Removed.IsZero() && !n.Removed.IsZero() {
+		n.Sent = time.Time{}
+	}
+	return n
 }
 
 // ToldOfRoleCut returns the notice for the requester of a grant that goes on, if sessions of it

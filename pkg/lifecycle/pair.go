@@ -17,6 +17,7 @@ type pairStore interface {
 	// SaveDevices writes a change in one transaction, each part on condition of its version
 	// before.
 	SaveDevices(ctx context.Context, change access.DeviceChange) error
+	Notice(ctx context.Context, id string) (access.Notice, error)
 }
 
 type askReader interface {
@@ -287,6 +288,9 @@ func (s Pair) change(ctx context.Context, turn func() (access.DeviceChange, erro
 		case err != nil:
 			return err
 		}
+		if change.Told, err = s.told(ctx, change); err != nil {
+			return err
+		}
 		err = s.Devices.SaveDevices(ctx, change)
 		switch {
 		case err == nil:
@@ -301,6 +305,27 @@ func (s Pair) change(ctx context.Context, turn func() (access.DeviceChange, erro
 		}
 	}
 	return access.RefuseBusyDevices()
+}
+
+// told returns the notices of the pairing of devices that a change removes, which have a button that
+// removes them. A notice that is gone, or that a newer version wrote, stays as it is.
+func (s Pair) told(ctx context.Context, change access.DeviceChange) (told []access.Notice, err error) {
+	for _, d := range change.Devices {
+		if d.Removed.IsZero() || d.Notice == "" {
+			continue
+		}
+		n, err := s.Devices.Notice(ctx, d.Notice)
+		switch {
+		case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrNewer):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("load the notice of the pairing of %s: %w", d.ID, err)
+		}
+		if next, ok := n.AfterRemoval(s.Now()); ok {
+			told = append(told, next)
+		}
+	}
+	return told, nil
 }
 
 // endGrants ends the grants of a person from which one of these devices took a session.

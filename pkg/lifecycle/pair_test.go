@@ -34,6 +34,11 @@ func (s pairing) SaveDevices(ctx context.Context, change access.DeviceChange) er
 	return s.call("store:save devices", func() error { return s.store.SaveDevices(ctx, change) })
 }
 
+func (s pairing) Notice(ctx context.Context, id string) (n access.Notice, err error) {
+	err = s.call("store:notice", func() error { n, err = s.store.Notice(ctx, id); return err })
+	return n, err
+}
+
 func (w *world) pairStep() Pair {
 	return Pair{Step: w.step(), Devices: pairing{w}, Asks: w, NewID: func() string {
 		w.mu.Lock()

@@ -79,6 +79,10 @@ func PersonNotice(n access.Notice) Message {
 	const tell = "If this was not you, tell your security team"
 	switch n.Kind {
 	case access.DevicePaired:
+		if !n.Removed.IsZero() {
+			return markupMessage(":computer: " + name + " was paired with you, " + formatTime(n.At) + ". It was removed, " +
+				formatTime(n.Removed) + ", and can do nothing in your name any more.")
+		}
 		text := ":computer: " + name + " was paired with you, " + formatTime(n.At) + ". It can ask for AWS access and use " +
 			"it in your name until " + formatTime(n.Expires) + ". " + tell + ", and remove it now."
 		return Message{Text: text, Blocks: []slack.Block{section(text), actions(removeButton(n.Device))}}

@@ -36,6 +36,10 @@ func deviceMessages() map[string]Message {
 		"device-removed-last": DeviceRemoved(two[0], nil, deviceTerms),
 		"devices-failed":      NoDevices(access.RefuseTooManyDevices(5), reference),
 		"told-device-paired":  PersonNotice(deviceNotice(access.DevicePaired, "laptop")),
+		"told-paired-and-gone": PersonNotice(func() access.Notice {
+			n, _ := deviceNotice(access.DevicePaired, "laptop").AfterRemoval(later)
+			return n
+		}()),
 		"told-device-removed": PersonNotice(deviceNotice(access.DeviceRemoved, "")),
 		"told-code-reused":    PersonNotice(deviceNotice(access.CodeReused, "laptop")),
 		"told-role-cut": PersonNotice(access.Notice{

@@ -77,6 +77,11 @@ func DeviceItems(c access.DeviceChange, now time.Time) (devices, main []Item, er
 		failed = append(failed, err, ownedBy(c.List, "notice", c.Notice.To))
 		main = append(main, item)
 	}
+	for _, n := range c.Told {
+		item, err := NoticeItem(n)
+		failed = append(failed, err, ownedBy(c.List, "notice", n.To))
+		main = append(main, item)
+	}
 	return devices, main, errors.Join(failed...)
 }
 
