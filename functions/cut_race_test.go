@@ -163,12 +163,14 @@ func (c *crowd) grants() map[string]string {
 	return ids
 }
 
-// order vends one session of a person's grant. It accepts that the grant is over.
+// order vends one session of a person's grant. It accepts that the grant is over, and an answer that
+// comes too late on a busy machine: that session exists too, and a cut must deny it.
 func (c *crowd) order(by, id string) {
 	_, err := c.vend.Do(c.t.Context(), access.Order{
 		ID: ulid.Make().String(), Request: id, By: by, Kind: access.Keys, At: time.Now(),
 	})
-	if code := access.Code(err); err != nil && code != access.CodeEnded && code != "changed" {
+	if code := access.Code(err); err != nil && code != access.CodeEnded && code != "changed" &&
+		code != "aws_unavailable" {
 		c.t.Errorf("vend for %s: %v", by, err)
 	}
 }

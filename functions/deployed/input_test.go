@@ -265,10 +265,10 @@ func TestTheSameBodyAtOnceHasOneEffect(t *testing.T) {
 	at("/slack/interactions", w.clicked("U0LEAD1", "Approve", "C0APPROVALS"))
 	at("/slack/interactions", w.clicked("U0DEV1", "Get temporary keys", "@U0DEV1"))
 	at("/slack/interactions", w.clicked("U0DEV1", "I'm done", "@U0DEV1"))
-	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end"; got != want {
+	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end, cut"; got != want {
 		t.Errorf("the events are %s, want %s", got, want)
 	}
-	if keys, sessions := len(w.keysOf("U0DEV1")), len(w.aws.Sessions()); keys != 1 || sessions != 1 {
+	if keys, sessions := len(w.keysOf("U0DEV1")), len(w.sessions()); keys != 1 || sessions != 1 {
 		t.Errorf("keys came %d times, of %d sessions; want one", keys, sessions)
 	}
 }

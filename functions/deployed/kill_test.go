@@ -152,14 +152,14 @@ func TestEveryDeliveryTwiceHasOneEffect(t *testing.T) {
 	w.click("U0LEAD1", "Approve", "C0APPROVALS")
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 	w.click("U0DEV1", "I'm done", "@U0DEV1")
-	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end"; got != want {
+	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end, cut"; got != want {
 		t.Errorf("the events are %s, want %s", got, want)
 	}
 	cards, direct := len(w.messages(in("C0APPROVALS"))), len(w.messages(with("U0DEV1")))
 	if keys := len(w.keysOf("U0DEV1")); cards != 1 || direct != 2 || keys != 1 {
 		t.Errorf("%d cards, %d direct messages, keys %d times; want 1, 2, 1", cards, direct, keys)
 	}
-	if n := len(w.aws.Sessions()); n != 1 {
+	if n := len(w.sessions()); n != 1 {
 		t.Errorf("%d sessions were made, want one", n)
 	}
 }

@@ -49,7 +49,7 @@ func TestTwoVersionsOverOpenRequests(t *testing.T) {
 	w.click("U0LEAD1", "Approve", "C0APPROVALS") // while
 	w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
 	w.click("U0DEV1", "I'm done", "@U0DEV1") // after
-	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end"; got != want {
+	if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end, cut"; got != want {
 		t.Errorf("the events are %s, want %s", got, want)
 	}
 	for _, function := range []string{"slack", "notify"} {
