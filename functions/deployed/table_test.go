@@ -135,7 +135,7 @@ func (w *world) events() []access.Event {
 // moment is a time as the table holds it, in bodies and in keys.
 var moment = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z`)
 
-// age makes every request older: it moves all its times into the past.
+// age makes every request and cut list older: it moves all their times into the past.
 func (w *world) age(d time.Duration) {
 	w.t.Helper()
 	earlier := func(in string) string {
@@ -146,7 +146,7 @@ func (w *world) age(d time.Duration) {
 		})
 	}
 	for _, i := range w.items(w.table.Name) {
-		if textOf(i, "sk") != store.RequestSort {
+		if sk := textOf(i, "sk"); sk != store.RequestSort && sk != store.CutSort {
 			continue
 		}
 		for _, attribute := range []string{"body", "due", "submitted"} {

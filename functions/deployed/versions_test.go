@@ -62,6 +62,48 @@ func TestTwoVersionsOverOpenRequests(t *testing.T) {
 	}
 }
 
+// A deploy happens while a cut writes the deny, and the old version's instance ends before it hears
+// whether that worked, or hears that it did not. The new version finishes the cut.
+func TestACutGoesOnAfterADeploy(t *testing.T) {
+	t.Parallel()
+	for how, put := range map[string]rule{
+		"the instance ends after the deny was written": {lost: true},
+		"IAM answers with an error":                    {how: answers(http.StatusInternalServerError, "ServiceFailure")},
+	} {
+		t.Run(how, func(t *testing.T) {
+			w := granted(t)
+			w.click("U0DEV1", "Get temporary keys", "@U0DEV1")
+			put.op, put.limit = "sts:PutRolePolicy", 3 // the tries of one SDK call
+			if put.lost {
+				put.limit, put.then = 1, func() { w.redeploy(); w.lambda.Kill(name("cut")) }
+			}
+			w.wire.breaks(put)
+			w.click("U0DEV1", "I'm done", "@U0DEV1")
+			if !put.lost {
+				if r := w.request(); r.State != access.Ended || r.Cut != access.CutEnding {
+					t.Fatalf("before the deploy the request is %s, its cut is %q", r.State, r.Cut)
+				}
+				w.redeploy()
+				w.pass(time.Minute)
+			}
+			if r := w.request(); r.Cut != access.CutDone {
+				t.Errorf("after the deploy the cut is %q", r.Cut)
+			}
+			if got, want := w.verbs(), "submit, approve, vend ordered, vend issued, end, cut"; got != want {
+				t.Errorf("the events are %s, want %s", got, want)
+			}
+			for _, s := range w.sessions() {
+				if s.DeniedSince == nil {
+					t.Errorf("the session %s is not denied", s.SessionName)
+				}
+			}
+			if v := w.served("cut"); !v[1] || !v[2] {
+				t.Errorf("cut was served by versions %v, want both", v)
+			}
+		})
+	}
+}
+
 // Twelve people ask at the same time while everything is deployed twice. Each has one
 // request and one card.
 func TestADeployLosesNoCommand(t *testing.T) {
