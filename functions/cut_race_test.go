@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,18 +191,16 @@ func TestAThousandEndsAndVendsAtOnceLeaveNoSessionWithoutADeny(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs DynamoDB Local and takes a minute")
 	}
-	c := newCrowd(t, 400)
+	c := newCrowd(t, 340) // more names than the policy of a role holds
 	ids := c.grants()
+	people := slices.Sorted(maps.Keys(ids))
 	type move struct {
 		by  string
 		end bool
 	}
 	var moves []move
-	for by := range ids {
+	for _, by := range people {
 		moves = append(moves, move{by, false}, move{by, true})
-		if len(moves)%4 == 0 {
-			moves = append(moves, move{by, false})
-		}
 	}
 	rand.Shuffle(len(moves), func(i, j int) { moves[i], moves[j] = moves[j], moves[i] })
 	orders := make(chan struct{}, 1)
@@ -212,8 +212,8 @@ func TestAThousandEndsAndVendsAtOnceLeaveNoSessionWithoutADeny(t *testing.T) {
 			}
 		})
 	}
-	atOnce(len(ids), 32, func(i int) { c.order(moves[i].by, ids[moves[i].by]) })
-	atOnce(len(moves), 32, func(i int) {
+	atOnce(len(people), 8, func(i int) { c.order(people[i], ids[people[i]]) })
+	atOnce(len(moves), 8, func(i int) {
 		m := moves[i]
 		if !m.end {
 			c.order(m.by, ids[m.by])
@@ -232,23 +232,28 @@ func TestAThousandEndsAndVendsAtOnceLeaveNoSessionWithoutADeny(t *testing.T) {
 	cutting.Wait()
 	c.orderCut()
 	c.checkDenied(ids)
-	if log := c.logs.String(); !strings.Contains(log, "a whole role was cut") || !strings.Contains(log, "little room") {
-		t.Errorf("the log does not say that the whole role was cut, or that room was scarce")
+	if log := c.logs.String(); !strings.Contains(log, "a whole role was cut") {
+		t.Errorf("the log does not say that the whole role was cut: %.2000s", log)
 	}
 }
 
 // checkDenied checks that each session of a closed grant is denied, and that the table says so.
 func (c *crowd) checkDenied(ids map[string]string) {
 	c.t.Helper()
-	alive := 0
-	for _, s := range c.aws.Sessions() {
-		if strings.HasPrefix(s.SessionName, "aws-access-cut-") {
-			continue
-		}
-		id := strings.TrimPrefix(s.SessionName, access.SessionPrefix)
+	requests := make(map[string]access.Request, len(ids))
+	for _, id := range ids {
 		r, _, _, err := c.table.Load(context.Background(), id)
 		if err != nil {
 			c.t.Fatal(err)
+		}
+		requests[id] = r
+	}
+	alive := 0
+	for _, s := range c.aws.Sessions() {
+		id, isGrant := strings.CutPrefix(s.SessionName, access.SessionPrefix)
+		r, known := requests[id]
+		if !isGrant || !known {
+			continue // of the revoker
 		}
 		if r.State == access.Ended && s.DeniedSince == nil {
 			c.t.Errorf("a session of %s, which is %s (%q), is not denied", id, r.State, r.Cut)
@@ -262,11 +267,8 @@ func (c *crowd) checkDenied(ids map[string]string) {
 		c.t.Fatal(err)
 	}
 	done := 0
-	for _, id := range ids {
-		r, _, _, err := c.table.Load(context.Background(), id)
+	for id, r := range requests {
 		switch {
-		case err != nil:
-			c.t.Fatal(err)
 		case r.Cut == access.CutDone:
 			done++
 		case r.Cut == access.CutEnding && !l.Has(id, time.Now()):

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/aws-access/aws-access/pkg/access"
 	"github.com/aws-access/aws-access/pkg/fake/slackfake"
+	"github.com/aws-access/aws-access/pkg/store/dynamo"
 	"github.com/aws-access/aws-access/pkg/wire"
 )
 
@@ -35,6 +38,10 @@ func (w *world) update() {
 		w.t.Fatalf("the second version runs before the update: %s", help)
 	}
 	digest, items, outputs := w.digest(), w.items(), w.outputs
+	ending := w.cutList()
+	if len(ending.Names) == 0 || ending.Tries == 0 {
+		w.t.Fatalf("no cut is under way before the update: %+v", ending)
+	}
 
 	w.whileUsed(func() { w.deploy(w.settings.second) })
 	for name, was := range outputs {
@@ -59,9 +66,35 @@ func (w *world) update() {
 	_, err := w.computer.Do(w.t.Context(), wire.Payload{Op: wire.List})
 	w.must(err)
 	w.tick()
-	w.invoke(rootOf(bastion), "CutFunction", `{"cut":[{"account":"`+production+`","role":"ReadOnly"}]}`)
+	w.cutGoesOn(ending)
 	for _, f := range functions {
 		w.runsSecondVersion(f)
+	}
+}
+
+// cutList returns the list of those whose sessions of ReadOnly in production are to end.
+func (w *world) cutList() access.CutList {
+	w.t.Helper()
+	table := dynamo.New(w.dynamodb(rootOf(bastion)), w.outputs["Table"], time.Now)
+	list, err := table.CutList(w.t.Context(), access.CutKey{Account: production, Role: "ReadOnly"})
+	w.must(err)
+	return list
+}
+
+// cutGoesOn checks that the second version tries what the first one did not finish, for everybody on
+// the list.
+func (w *world) cutGoesOn(before access.CutList) {
+	w.t.Helper()
+	w.invoke(rootOf(bastion), "CutFunction", `{"cut":[{"account":"`+production+`","role":"ReadOnly"}]}`)
+	after := w.cutList()
+	if after.Tries <= before.Tries || after.Failed != before.Failed {
+		w.t.Errorf("after the update the cut was tried %d times (%s), before %d (%s)",
+			after.Tries, after.Failed, before.Tries, before.Failed)
+	}
+	for _, name := range before.Names {
+		if !slices.ContainsFunc(after.Names, func(n access.CutName) bool { return n.Grant == name.Grant }) {
+			w.t.Errorf("the update lost %s, whose sessions are to end", name.Grant)
+		}
 	}
 }
 
