@@ -60,16 +60,16 @@ func (s Sweep) Keeps(began, now time.Time) bool {
 }
 
 // Found returns the record after a sweep that began at now has looked at so many grants, and
-// found so many of them lost. It begins a hold if those are too many, and ends one if none is
-// lost any more. A hold goes on as long as some are, because what was found may have been wrong.
-func (s Sweep) Found(looked, lost int, now time.Time) Sweep {
+// found so many of them lost. It begins a hold if those that count are too many, and ends one if none
+// is lost any more. A hold goes on as long as some are, because what was found may have been wrong.
+func (s Sweep) Found(looked, lost, counted int, now time.Time) Sweep {
 	next := s
 	next.Version++
 	next.Began, next.Looked, next.Lost = now, looked, lost
 	switch {
 	case lost == 0:
 		next.Held, next.Since = false, time.Time{}
-	case !s.Held && lost > s.Limit(looked, now):
+	case !s.Held && counted > s.Limit(looked, now):
 		next.Held, next.Since = true, now
 	}
 	return next

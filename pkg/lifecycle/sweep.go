@@ -72,7 +72,7 @@ func (s Sweep) Do(ctx context.Context) (Swept, error) {
 	if err != nil {
 		return Swept{Record: record, Before: record}, err
 	}
-	out := Swept{Record: record.Found(len(open), len(lost), now), Before: record, Lost: lost}
+	out := Swept{Record: record.Found(len(open), len(lost), counted(lost), now), Before: record, Lost: lost}
 	// Saved before anything is revoked: of two ticks at once, one makes the sweep.
 	switch err := s.In.SaveSweep(ctx, out.Record); {
 	case errors.Is(err, access.ErrStale):
@@ -87,6 +87,21 @@ func (s Sweep) Do(ctx context.Context) (Swept, error) {
 		return out, errors.Join(failed, s.In.SaveSweep(ctx, out.Record))
 	}
 	return out, nil
+}
+
+// counted returns how many of the lost grants count towards the limit of a sweep. All grants of a person
+// of whom Slack says that they are no member count as one. Otherwise somebody who is about to leave
+// could ask for so many that the sweep is held: they would keep them, and nobody else would get anything.
+func counted(lost []Lost) (n int) {
+	left := make(map[string]bool)
+	for _, one := range lost {
+		known := one.Who.Machine == nil && one.Who.Membership != "" && one.Who.Membership != access.Member
+		if !known || !left[one.Who.ID] {
+			n++
+		}
+		left[one.Who.ID] = known
+	}
+	return n
 }
 
 func wrap(what string, err error) error {

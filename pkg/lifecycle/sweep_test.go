@@ -297,6 +297,47 @@ func TestAnEmptiedGroupHoldsTheSweepAndNobodyIsRevoked(t *testing.T) {
 	}
 }
 
+// hoarders makes a world in which some people have a grant of Look in each of 25 accounts.
+func hoarders(t *testing.T, ids ...string) (w *world, grants []access.Request) {
+	t.Helper()
+	accounts := ""
+	for i := range 25 {
+		accounts += fmt.Sprintf("\n  - {id: \"22222222%04d\", name: a%d, region: eu-west-1, tags: {env: dev}}", i, i)
+	}
+	w = newWorld(t)
+	w.policy = compiled(t, strings.NewReplacer("\ngroups:", accounts+"\ngroups:",
+		"accounts: [prod], roles: [Look]", "accounts: [{env: dev}], roles: [Look]").Replace(loose))
+	w.sweep()
+	for _, id := range ids {
+		for i := range 25 {
+			r, err := w.submitter().Do(context.Background(), Asked{
+				By: id, Account: fmt.Sprintf("22222222%04d", i), Role: "Look", For: time.Hour, Reason: "why",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			grants = append(grants, r)
+		}
+	}
+	return w, grants
+}
+
+// Somebody who is about to leave asks for more grants than one sweep revokes, so that it is held:
+// they would keep what they have, and everybody else would get nothing.
+func TestOneLeaverWithManyGrantsHoldsNoSweep(t *testing.T) {
+	w, grants := hoarders(t, "U0DEV1")
+	w.setPerson("U0DEV1", func(p *access.Person) { p.Membership = access.Deactivated })
+	if out := w.later(); out.Record.Held || out.Record.Lost != 25 || w.states(grants)[access.Revoked] != 25 {
+		t.Errorf("held %v, %d lost, states %v", out.Record.Held, out.Record.Lost, w.states(grants))
+	}
+	// Of a group, nobody knows whether one person was taken out or all were.
+	w, grants = hoarders(t, "U0DEV1")
+	leave(w)
+	if out := w.later(); !out.Record.Held || w.states(grants)[access.Active] != 25 {
+		t.Errorf("out of the group: held %v, states %v", out.Record.Held, w.states(grants))
+	}
+}
+
 func TestAConfirmedSweepRevokesWhatItFound(t *testing.T) {
 	w, grants := crowd(t, 30)
 	w.groups["S0DEVS"] = []string{"U0DEV2"}

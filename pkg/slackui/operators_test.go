@@ -121,7 +121,7 @@ func TestALongListOfNamesIsCounted(t *testing.T) {
 	}
 }
 
-var heldSweep = access.Sweep{}.Found(100, 30, noon)
+var heldSweep = access.Sweep{}.Found(100, 30, 30, noon)
 
 func heldGrants(n int) (grants []string) {
 	for i := range n {

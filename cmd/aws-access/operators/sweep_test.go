@@ -29,7 +29,7 @@ func TestAnOperatorConfirmsOrDismissesAHeldSweep(t *testing.T) {
 			!strings.Contains(e.out.String(), "No sweep is held. None has been made yet.") {
 			t.Errorf("%q before any: %v, %v, %q", answer, done, err, e.out.String())
 		}
-		e.must(e.store.SaveSweep(t.Context(), access.Sweep{}.Found(100, 40, e.now)))
+		e.must(e.store.SaveSweep(t.Context(), access.Sweep{}.Found(100, 40, 40, e.now)))
 		if answer != "" {
 			done, err := e.operation(false, "no\n").sweep(t.Context(), answer)
 			if s, failed := e.store.Sweep(t.Context()); errors.Join(err, failed) != nil || done || !s.Held {

@@ -21,7 +21,7 @@ func sweepChecks() []Check {
 }
 
 // held is the record of a sweep that has found too much.
-var held = access.Sweep{}.Found(100, 30, Now)
+var held = access.Sweep{}.Found(100, 30, 30, Now)
 
 func noSweep(ctx context.Context, s Subject) error {
 	w, err := s.Sweep(ctx)
@@ -62,8 +62,8 @@ func intendAgain(ctx context.Context, s Subject, m move) error {
 }
 
 func sweepVersions(ctx context.Context, s Subject) error {
-	one := access.Sweep{}.Found(10, 1, Now)
-	two := one.Found(100, 40, Now.Add(time.Minute))
+	one := access.Sweep{}.Found(10, 1, 1, Now)
+	two := one.Found(100, 40, 40, Now.Add(time.Minute))
 	err := errors.Join(s.SaveSweep(ctx, one), s.SaveSweep(ctx, one), s.SaveSweep(ctx, two),
 		wantErr("the first again", s.SaveSweep(ctx, one), access.ErrStale))
 	skipped := two
