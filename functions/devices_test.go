@@ -249,7 +249,8 @@ func (w *world) checkPairingNotice(was slackfake.Message, wants bool) {
 func (w *world) pairingNotice(user, name string) slackfake.Message {
 	w.t.Helper()
 	for _, m := range w.slack.Messages() {
-		if m.DMWith == user && m.To == "" && strings.Contains(m.Text, name) && strings.Contains(m.Text, "was paired with you") {
+		about := strings.Contains(m.Text, name) && strings.Contains(m.Text, "was paired with you")
+		if m.DMWith == user && m.To == "" && about {
 			return m
 		}
 	}

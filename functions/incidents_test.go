@@ -34,7 +34,8 @@ func TestOperatorsHearOnceOfAFreezeAndAThawFromTheCommandLine(t *testing.T) {
 	w.tick()
 	alice := access.Person{ID: "arn:aws:sts::999999999999:assumed-role/Ops/alice", Name: "alice (operator)"}
 	operator := lifecycle.Operator{
-		Step: lifecycle.Step{Store: w.store, Roster: lifecycle.Roster{Now: w.clock}, Now: w.clock}, Freezes: w.store, By: alice,
+		Step:    lifecycle.Step{Store: w.store, Roster: lifecycle.Roster{Now: w.clock}, Now: w.clock},
+		Freezes: w.store, By: alice,
 	}
 	const frozen, thawed = "Everything is frozen by “alice (operator)”", "it was thawed by “alice (operator)” (arn:"
 	for turn, ticks := range []int{0, 2} { // while it is frozen

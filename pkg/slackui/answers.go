@@ -31,7 +31,8 @@ func Submitted(r access.Request, f access.Freeze) Message {
 		return markupMessage(":white_check_mark: You have " + roleIn(r) + " until " + formatTime(r.Ends) +
 			". The buttons are in your messages from this app.")
 	case access.Pending:
-		return markupMessage("Asked for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + ". " + waitsFor(r) + whileFrozen(f))
+		return markupMessage("Asked for " + roleIn(r) + " for " + access.FormatLength(r.Asked) + ". " +
+			waitsFor(r) + whileFrozen(f))
 	}
 	// The same form or command came before, and the request is closed by now.
 	return markupMessage("You have already asked for this: it is request " + shortName(r.ID) +

@@ -171,8 +171,6 @@ func messages() map[string]Message {
 		"already-asked":   AlreadyAsked(halfApproved(), access.Freeze{}),
 		"already-granted": AlreadyAsked(active(), access.Freeze{}),
 		"asked-before":    Submitted(access.Request{ID: "01ARZ3NDEKTSV4RRFFQ69G5FAV"}, access.Freeze{}),
-		"asked-frozen":    Submitted(pending(), frozen("a stolen laptop")),
-		"already-frozen":  AlreadyAsked(halfApproved(), frozen("a stolen laptop")),
 		"help":            Help("INC-42", false),
 		"help-devices":    Help("INC-42", true),
 		"list-empty":      List(nil, false, noon),

@@ -225,8 +225,8 @@ func Thawed(f access.Freeze) string {
 	text := "Nothing is frozen any more: it was thawed by " + by + " at " + f.ThawAt.UTC().Format("2006-01-02 15:04") +
 		" UTC."
 	if f.By.ID != "" {
-		text += " " + personInPlain(f.By) + " had frozen it at " + f.At.UTC().Format("2006-01-02 15:04") + " UTC, because: “" +
-			truncate(oneLine(f.Why), maxWhy) + "”."
+		text += " " + personInPlain(f.By) + " had frozen it at " + f.At.UTC().Format("2006-01-02 15:04") + " UTC, " +
+			"because: “" + truncate(oneLine(f.Why), maxWhy) + "”."
 	}
 	return text
 }

@@ -49,8 +49,10 @@ func operatorTexts() map[string]string {
 			Requests: 1}),
 		"closed a person": ClosedByOperator(Closing{By: anOperator, Person: "U0DEV1", Why: "a stolen laptop", Grants: 1,
 			Sessions: 1, Devices: 2, Failed: 1}),
-		"closed a request":            ClosedByOperator(Closing{By: anOperator, Request: "01A", Why: "x", Grants: 1}),
-		"closed an account":           ClosedByOperator(Closing{By: anOperator, Account: "111111111111", Why: "x", Requests: 2}),
+		"closed a request": ClosedByOperator(Closing{By: anOperator, Request: "01A", Why: "x", Grants: 1}),
+		"closed an account": ClosedByOperator(Closing{
+			By: anOperator, Account: "111111111111", Why: "x", Requests: 2,
+		}),
 		"many were revoked":           ManyWereRevoked(revocation, 2, 1),
 		"cut fails":                   CutFails(failing("ReadOnly")),
 		"whole role cut":              WholeRoleCut(access.CutList{Account: "111111111111", Role: "Admin", Whole: noon}),

@@ -61,6 +61,8 @@ func revokeMessages(reference string) map[string]Message {
 		"revoke-list-ending-too": RevokeList(Revocable{
 			Grants: []access.Request{active()}, Ending: []access.Request{cutOrdered()}, Responder: true,
 		}, 0, later),
+		"asked-frozen":    Submitted(pending(), frozen("a stolen laptop")),
+		"already-frozen":  AlreadyAsked(halfApproved(), frozen("a stolen laptop")),
 		"revoked-many":    RevokedMany(person, 2, 3, 1),
 		"revoked-nothing": RevokedMany(all, 0, 0, 0),
 		"revoked-partly":  RevokedPartly(all, 700, 1, 299, reference),

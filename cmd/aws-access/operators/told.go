@@ -40,7 +40,8 @@ func (o *operation) tell(ctx context.Context, text string) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer stop()
 	now := o.step.Now()
-	cause, report := "operator:"+rand.Text(), access.Problem{Text: text, Since: now, Over: true, Forget: now.Add(toldUntil)}
+	cause := "operator:" + rand.Text()
+	report := access.Problem{Text: text, Since: now, Over: true, Forget: now.Add(toldUntil)}
 	for range tellTries {
 		p, err := o.store.Problems(ctx)
 		if err != nil {

@@ -83,6 +83,10 @@ func wantDevices(ctx context.Context, s Subject, c access.DeviceChange) error {
 		n, err := s.Notice(ctx, c.Notice.ID)
 		failed = append(failed, err, wantSame("notice", n, *c.Notice))
 	}
+	for _, want := range c.Told {
+		n, err := s.Notice(ctx, want.ID)
+		failed = append(failed, err, wantSame("notice of the pairing", n, want))
+	}
 	return errors.Join(failed...)
 }
 
@@ -98,6 +102,8 @@ func devicesUnchanged(ctx context.Context, s Subject) error {
 	first := issued(access.DeviceList{}, dev, "code1")
 	second := paired(first, dev, "laptop", "01N")
 	removed, err := second.List.Remove(deviceID("laptop"), access.DeviceRemoved, "02N", Now.Add(time.Hour))
+	gone, _ := second.Notice.AfterRemoval(Now.Add(time.Hour))
+	removed.Told = []access.Notice{gone}
 	return errors.Join(err,
 		s.SaveDevices(ctx, first), wantDevices(ctx, s, first),
 		s.SaveDevices(ctx, second), wantDevices(ctx, s, second),
@@ -141,6 +147,7 @@ func foreignDevices(ctx context.Context, s Subject) error {
 		"device":  func(c *access.DeviceChange) { c.Devices[0].Owner = dev2.ID },
 		"code":    func(c *access.DeviceChange) { c.Code.Owner = dev2.ID },
 		"notice":  func(c *access.DeviceChange) { c.Notice.To = dev2.ID },
+		"told":    func(c *access.DeviceChange) { c.Told = []access.Notice{{ID: "02N", Version: 1, To: dev2.ID}} },
 		"owner":   func(c *access.DeviceChange) { c.List.Owner = "" },
 		"version": func(c *access.DeviceChange) { c.List.Version = 0 },
 	} {
