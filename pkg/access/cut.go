@@ -231,9 +231,9 @@ func CutKeyOf(text string) (CutKey, bool) {
 // CutKey names the list of the role of a request.
 func (r Request) CutKey() CutKey { return CutKey{r.Account, r.Role} }
 
-// MayActUntil returns when the last session of the grant has expired at STS, whatever its
-// session policy denies: issued ones, and intents that STS may have answered although nobody
-// knows. It is the zero time if there is none at now. Cuts last until then.
+// MayActUntil returns when the last session of the grant expires at STS, even if its session
+// policy denies everything earlier. An intent without an answer counts, because STS may have made
+// its session. It is the zero time if none is left at now. Cuts last until then.
 func (r Request) MayActUntil(now time.Time) time.Time {
 	var last time.Time
 	for _, s := range r.Sessions {
@@ -244,8 +244,8 @@ func (r Request) MayActUntil(now time.Time) time.Time {
 	return last
 }
 
-// LiveSessions returns how many sessions of the grant have not expired at STS at now, with those
-// that STS may have made although nobody knows.
+// LiveSessions returns how many sessions of the grant have not expired at STS at now. An intent
+// without an answer counts as one.
 func (r Request) LiveSessions(now time.Time) (n int) {
 	for _, s := range r.Sessions {
 		if s.liveUntil().After(now) {

@@ -53,7 +53,7 @@ func (f Freeze) Agree(by Person, now time.Time) (next Freeze, changed bool) {
 	return next, true
 }
 
-// End returns the freeze that is over, whatever responders say. Only operators with rights on
+// End returns the freeze that is over, without asking responders. Only operators with rights on
 // the table do this.
 func (f Freeze) End(now time.Time) (next Freeze, changed bool) {
 	if !f.On {

@@ -61,22 +61,23 @@ type Swept struct {
 func (s Sweep) Do(ctx context.Context) (Swept, error) {
 	now := s.Now()
 	record, err := s.In.Sweep(ctx)
+	none := Swept{Record: record, Before: record}
 	if err != nil || !record.Due(s.Every, now) {
-		return Swept{Record: record, Before: record}, wrap("load the record of the sweep", err)
+		return none, wrap("load the record of the sweep", err)
 	}
 	open, err := s.open(ctx, now)
 	if err != nil {
-		return Swept{Record: record, Before: record}, err
+		return none, err
 	}
 	lost, err := s.lost(ctx, open, record, now)
 	if err != nil {
-		return Swept{Record: record, Before: record}, err
+		return none, err
 	}
 	out := Swept{Record: record.Found(len(open), len(lost), counted(lost), now), Before: record, Lost: lost}
 	// Saved before anything is revoked: of two ticks at once, one makes the sweep.
 	switch err := s.In.SaveSweep(ctx, out.Record); {
 	case errors.Is(err, access.ErrStale):
-		return Swept{Record: record, Before: record}, nil
+		return none, nil
 	case err != nil:
 		return out, err
 	case out.Record.Held || len(lost) == 0:
@@ -148,7 +149,7 @@ func (s Sweep) lost(ctx context.Context, open []access.Request, record access.Sw
 	return lost, s.remember(ctx, open, reading)
 }
 
-// isLost asks the policy whether it still gives a grant to somebody, whoever has approved it. If it
+// isLost asks the policy whether it still gives a grant to somebody; approvals do not count. If it
 // is not known whether they are a member, they have lost what it would refuse to a member too.
 func (s Sweep) isLost(r access.Request, who access.Person, d access.Directory, now time.Time) (string, bool) {
 	if who.Membership == "" {
@@ -276,8 +277,8 @@ func (s Sweep) cutForgotten(ctx context.Context, ids []string) error {
 	return errors.Join(failed...)
 }
 
-// forgotten reports whether a grant was ended or revoked, its sessions live, and nobody has
-// ordered to deny them.
+// forgotten reports whether a grant was ended or revoked, and its live sessions were never ordered
+// to be denied.
 func forgotten(r access.Request, now time.Time) bool {
 	return (r.State == access.Ended || r.State == access.Revoked) && r.Cut == "" && !r.MayActUntil(now).IsZero()
 }
@@ -308,8 +309,8 @@ func (s Sweep) revokeOne(ctx context.Context, one Lost, askAgain bool) error {
 	_, err := quiet.move(ctx, one.Request.ID, func(m snapshot) (access.Request, access.Event, error) {
 		who := one.Who
 		if askAgain && who.Machine == nil {
-			if one := s.ask(ctx, m.directory, []string{who.ID})[who.ID]; one.Membership != "" {
-				who = one
+			if asked := s.ask(ctx, m.directory, []string{who.ID})[who.ID]; asked.Membership != "" {
+				who = asked
 			}
 		}
 		why, is := s.isLost(m.request, who, m.directory, m.now)

@@ -2,6 +2,7 @@ package slackui
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -186,11 +187,9 @@ func RevokeAccountForm(grants []access.Request) slack.ModalViewRequest {
 	if len(accounts) == 0 {
 		return modal(callbackNone, title, "", "Close", []slack.Block{section("No grant in any account can be revoked now.")})
 	}
-	ids := make([]string, 0, len(accounts))
-	for id := range accounts {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(count[b]-count[a], cmp.Compare(a, b)) })
+	ids := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(count[b]-count[a], cmp.Compare(a, b))
+	})
 	var options []*slack.OptionBlockObject
 	for _, id := range ids[:min(len(ids), MaxOptions)] {
 		more := " (" + id + "): " + grantCount(count[id])

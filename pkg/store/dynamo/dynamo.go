@@ -91,12 +91,8 @@ func (s *Store) readRequest(ctx context.Context, id string, more ...key) (items,
 
 // Directory reads the directory; it is zero if it was never written. Errors:
 // access.ErrNewer.
-func (s *Store) Directory(ctx context.Context) (d access.Directory, err error) {
-	found, err := s.read(ctx, directoryKey)
-	if err == nil {
-		err = found.decode(directoryKey, &d)
-	}
-	return d, err
+func (s *Store) Directory(ctx context.Context) (access.Directory, error) {
+	return readOne[access.Directory](ctx, s, directoryKey)
 }
 
 // LoadForSubmit reads in one call what a new request of a user depends on: the
@@ -136,42 +132,26 @@ func (s *Store) Requests(ctx context.Context, ids []string) (found []access.Requ
 
 // Reading reads the progress of reading people from Slack; it is zero if it was
 // never written. Errors: access.ErrNewer.
-func (s *Store) Reading(ctx context.Context) (r access.Reading, err error) {
-	found, err := s.read(ctx, readingKey)
-	if err == nil {
-		err = found.decode(readingKey, &r)
-	}
-	return r, err
+func (s *Store) Reading(ctx context.Context) (access.Reading, error) {
+	return readOne[access.Reading](ctx, s, readingKey)
 }
 
 // Problems reads the problems that operators were told about; it is zero if it was
 // never written. Errors: access.ErrNewer.
-func (s *Store) Problems(ctx context.Context) (p access.Problems, err error) {
-	found, err := s.read(ctx, problemsKey)
-	if err == nil {
-		err = found.decode(problemsKey, &p)
-	}
-	return p, err
+func (s *Store) Problems(ctx context.Context) (access.Problems, error) {
+	return readOne[access.Problems](ctx, s, problemsKey)
 }
 
 // Builds reads the builds that have run; it is zero if it was never written. Errors:
 // access.ErrNewer.
-func (s *Store) Builds(ctx context.Context) (b access.Builds, err error) {
-	found, err := s.read(ctx, buildsKey)
-	if err == nil {
-		err = found.decode(buildsKey, &b)
-	}
-	return b, err
+func (s *Store) Builds(ctx context.Context) (access.Builds, error) {
+	return readOne[access.Builds](ctx, s, buildsKey)
 }
 
 // CutList reads the cut list of a role consistently; it is zero if it was never written.
 // Errors: access.ErrNewer.
-func (s *Store) CutList(ctx context.Context, k access.CutKey) (l access.CutList, err error) {
-	found, err := s.read(ctx, cutListKey(k))
-	if err == nil {
-		err = found.decode(cutListKey(k), &l)
-	}
-	return l, err
+func (s *Store) CutList(ctx context.Context, k access.CutKey) (access.CutList, error) {
+	return readOne[access.CutList](ctx, s, cutListKey(k))
 }
 
 // DueCuts returns at most limit cut lists that are due at now, the longest overdue first. The
@@ -188,22 +168,14 @@ func (s *Store) DueCuts(ctx context.Context, now time.Time, limit int) (keys []a
 
 // Freeze reads the freeze consistently; it is zero if there was never one. Errors:
 // access.ErrNewer.
-func (s *Store) Freeze(ctx context.Context) (f access.Freeze, err error) {
-	found, err := s.read(ctx, freezeKey)
-	if err == nil {
-		err = found.decode(freezeKey, &f)
-	}
-	return f, err
+func (s *Store) Freeze(ctx context.Context) (access.Freeze, error) {
+	return readOne[access.Freeze](ctx, s, freezeKey)
 }
 
 // Sweep reads the record of the last sweep consistently; it is zero if there was never one.
 // Errors: access.ErrNewer.
-func (s *Store) Sweep(ctx context.Context) (w access.Sweep, err error) {
-	found, err := s.read(ctx, sweepKey)
-	if err == nil {
-		err = found.decode(sweepKey, &w)
-	}
-	return w, err
+func (s *Store) Sweep(ctx context.Context) (access.Sweep, error) {
+	return readOne[access.Sweep](ctx, s, sweepKey)
 }
 
 // Ending returns the ids of at most limit closed requests whose cut was first ordered before now

@@ -51,6 +51,15 @@ func (i items) decode(k key, out any) error {
 // maxBatch is how many items one BatchGetItem may ask for.
 const maxBatch = 100
 
+// readOne reads one item with strong consistency; it is zero if it was never written.
+func readOne[T any](ctx context.Context, s *Store, k key) (v T, err error) {
+	found, err := s.read(ctx, k)
+	if err == nil {
+		err = found.decode(k, &v)
+	}
+	return v, err
+}
+
 // read reads the present state of items.
 //
 // Each item is read with strong consistency. Together they are not a snapshot, and

@@ -170,109 +170,66 @@ func (s *Store) transact(ctx context.Context, guards []guard, all ...puts) ([]ty
 // SaveCutList writes a cut list. Errors: as SaveDirectory.
 func (s *Store) SaveCutList(ctx context.Context, next access.CutList) error {
 	item, err := store.CutListItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the cut list of %s %s: %w", next.Account, next.Role, err)
-	}
-	return nil
+	return s.saveOne(ctx, fmt.Sprintf("the cut list of %s %s", next.Account, next.Role), item, err)
 }
 
 // SaveFreeze writes the freeze. Errors: as SaveDirectory.
 func (s *Store) SaveFreeze(ctx context.Context, next access.Freeze) error {
 	item, err := store.FreezeItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the freeze: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the freeze", item, err)
 }
 
 // SaveSweep writes the record of the last sweep. Errors: as SaveDirectory.
 func (s *Store) SaveSweep(ctx context.Context, next access.Sweep) error {
 	item, err := store.SweepItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the record of the sweep: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the record of the sweep", item, err)
 }
 
 // SaveDirectory writes the directory. Errors: access.ErrStale unless the stored
 // version is the one before next's, or equals next; access.ErrNewer.
 func (s *Store) SaveDirectory(ctx context.Context, next access.Directory) error {
 	item, err := store.DirectoryItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the directory: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the directory", item, err)
 }
 
 // SaveAsker writes the record that limits a user. Errors: as SaveDirectory.
 func (s *Store) SaveAsker(ctx context.Context, user string, next access.Asker) error {
 	item, err := store.AskerItem(user, next, s.now().Add(store.AskerLife))
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the limits of %s: %w", user, err)
-	}
-	return nil
+	return s.saveOne(ctx, "the limits of "+user, item, err)
 }
 
 // SaveReading writes the progress of reading people. Errors: as SaveDirectory.
 func (s *Store) SaveReading(ctx context.Context, next access.Reading) error {
 	item, err := store.ReadingItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the reading of people: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the reading of people", item, err)
 }
 
 // SaveProblems writes the problems that operators were told about. Errors: as
 // SaveDirectory.
 func (s *Store) SaveProblems(ctx context.Context, next access.Problems) error {
 	item, err := store.ProblemsItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the operators' problems: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the operators' problems", item, err)
 }
 
 // SaveBuilds writes the builds that have run. Errors: as SaveDirectory.
 func (s *Store) SaveBuilds(ctx context.Context, next access.Builds) error {
 	item, err := store.BuildsItem(next)
-	if err == nil {
-		err = s.replace(ctx, item)
-	}
-	if err != nil {
-		return fmt.Errorf("save the builds that have run: %w", err)
-	}
-	return nil
+	return s.saveOne(ctx, "the builds that have run", item, err)
 }
 
 // SaveMessages writes a request's posted messages. Errors: as SaveDirectory.
 func (s *Store) SaveMessages(ctx context.Context, id string, next access.Messages) error {
 	item, err := store.MessagesItem(id, next)
+	return s.saveOne(ctx, "the messages of request "+id, item, err)
+}
+
+// saveOne writes one item. err is that of making the item.
+func (s *Store) saveOne(ctx context.Context, what string, item store.Item, err error) error {
 	if err == nil {
 		err = s.replace(ctx, item)
 	}
 	if err != nil {
-		return fmt.Errorf("save the messages of request %s: %w", id, err)
+		return fmt.Errorf("save %s: %w", what, err)
 	}
 	return nil
 }

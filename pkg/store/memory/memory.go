@@ -72,11 +72,8 @@ func (s *Store) Messages(_ context.Context, id string) (r access.Request, m acce
 
 // Directory reads the directory; it is zero if it was never written. Errors:
 // access.ErrNewer.
-func (s *Store) Directory(_ context.Context) (d access.Directory, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.DirectoryKey, store.DirectoryKey, &d)
-	return d, err
+func (s *Store) Directory(_ context.Context) (access.Directory, error) {
+	return readOne[access.Directory](s, store.DirectoryKey, store.DirectoryKey)
 }
 
 // Save writes a request, its event and, if once is not empty, the unique key once:
@@ -100,11 +97,8 @@ func (s *Store) SaveCut(_ context.Context, next access.Request, event access.Eve
 
 // CutList reads the cut list of a role; it is zero if it was never written. Errors:
 // access.ErrNewer.
-func (s *Store) CutList(_ context.Context, k access.CutKey) (l access.CutList, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.CutListKey(k), store.CutSort, &l)
-	return l, err
+func (s *Store) CutList(_ context.Context, k access.CutKey) (access.CutList, error) {
+	return readOne[access.CutList](s, store.CutListKey(k), store.CutSort)
 }
 
 // SaveCutList writes a cut list. Errors: as SaveDirectory.
@@ -123,11 +117,8 @@ func (s *Store) DueCuts(_ context.Context, now time.Time, limit int) (keys []acc
 }
 
 // Freeze reads the freeze; it is zero if there was never one. Errors: access.ErrNewer.
-func (s *Store) Freeze(_ context.Context) (f access.Freeze, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.FreezeKey, store.FreezeKey, &f)
-	return f, err
+func (s *Store) Freeze(_ context.Context) (access.Freeze, error) {
+	return readOne[access.Freeze](s, store.FreezeKey, store.FreezeKey)
 }
 
 // SaveFreeze writes the freeze. Errors: as SaveDirectory.
@@ -137,11 +128,8 @@ func (s *Store) SaveFreeze(_ context.Context, next access.Freeze) error {
 
 // Sweep reads the record of the last sweep; it is zero if there was never one. Errors:
 // access.ErrNewer.
-func (s *Store) Sweep(_ context.Context) (w access.Sweep, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.SweepKey, store.SweepKey, &w)
-	return w, err
+func (s *Store) Sweep(_ context.Context) (access.Sweep, error) {
+	return readOne[access.Sweep](s, store.SweepKey, store.SweepKey)
 }
 
 // SaveSweep writes the record of the last sweep. Errors: as SaveDirectory.
@@ -199,11 +187,8 @@ func (s *Store) SaveDirectory(_ context.Context, next access.Directory) error {
 
 // Reading reads the progress of reading people from Slack; it is zero if it was
 // never written. Errors: access.ErrNewer.
-func (s *Store) Reading(_ context.Context) (r access.Reading, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.ReadingKey, store.ReadingKey, &r)
-	return r, err
+func (s *Store) Reading(_ context.Context) (access.Reading, error) {
+	return readOne[access.Reading](s, store.ReadingKey, store.ReadingKey)
 }
 
 // SaveReading writes the progress of reading people. Errors: as SaveDirectory.
@@ -213,20 +198,14 @@ func (s *Store) SaveReading(_ context.Context, next access.Reading) error {
 
 // Problems reads the problems that operators were told about; it is zero if it was
 // never written. Errors: access.ErrNewer.
-func (s *Store) Problems(_ context.Context) (p access.Problems, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.ProblemsKey, store.ProblemsKey, &p)
-	return p, err
+func (s *Store) Problems(_ context.Context) (access.Problems, error) {
+	return readOne[access.Problems](s, store.ProblemsKey, store.ProblemsKey)
 }
 
 // Builds reads the builds that have run; it is zero if it was never written. Errors:
 // access.ErrNewer.
-func (s *Store) Builds(_ context.Context) (b access.Builds, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err = s.read(store.BuildsKey, store.BuildsKey, &b)
-	return b, err
+func (s *Store) Builds(_ context.Context) (access.Builds, error) {
+	return readOne[access.Builds](s, store.BuildsKey, store.BuildsKey)
 }
 
 // LoadForSubmit reads what a new request of a user depends on: the directory and the
@@ -438,6 +417,14 @@ func (s *Store) request(id string, r *access.Request) error {
 }
 
 // read decodes an item into out. It leaves out unchanged if there is no such item.
+// readOne reads one item, which is zero if it was never written.
+func readOne[T any](s *Store, pk, sk string) (v T, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.read(pk, sk, &v)
+	return v, err
+}
+
 func (s *Store) read(pk, sk string, out any) error {
 	item, found := s.items[key{pk, sk}]
 	if !found {
