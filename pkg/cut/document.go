@@ -90,7 +90,7 @@ func deny(sid, operator, key string, values ...string) statement {
 }
 
 // Parse reads what Document wrote. A statement that is not exactly as Document writes it is left out,
-// because one more key in it could make it deny nobody. Nobody but this package writes that policy,
+// because one more key in it could make it deny no session. Only this package writes that policy,
 // and the next write puts it right.
 func Parse(text string) Deny {
 	d := Deny{Grants: make(map[string]time.Time)}
