@@ -29,7 +29,8 @@ func TestADenyThatWasMadeHarmlessCountsAsMissing(t *testing.T) {
 		c.apply(t)
 		c.spoil(t, strings.Replace(onePolicy, change[0], change[1], 1))
 		out := c.apply(t)
-		if got := c.try(t, k); got != "AccessDenied" || !slices.Equal(out.Missing, []string{grant(1)}) || c.policy() != onePolicy {
+		got := c.try(t, k)
+		if got != "AccessDenied" || !slices.Equal(out.Missing, []string{grant(1)}) || c.policy() != onePolicy {
 			t.Errorf("%s: the session gets %q, missing is %v, and the policy is %s", name, got, out.Missing, c.policy())
 		}
 		// The change is made between the write and the reading back.
@@ -54,8 +55,8 @@ func TestWhatAMemberAccountInventsDoesNotStay(t *testing.T) {
 			n-- // names that end at one time stay by their order
 			all = append(all, `"*-`+grant(n)+`"`)
 		}
-		return `{"Version":"2012-10-17","Statement":[{"Sid":"Until` + until + `","Effect":"Deny","Action":"*","Resource":"*",` +
-			`"Condition":{"StringLike":{"aws:userid":[` + strings.Join(all, ",") + `]}}}]}`
+		return `{"Version":"2012-10-17","Statement":[{"Sid":"Until` + until + `","Effect":"Deny","Action":"*",` +
+			`"Resource":"*","Condition":{"StringLike":{"aws:userid":[` + strings.Join(all, ",") + `]}}}]}`
 	}
 	c.spoil(t, `{"Version":"2012-10-17","Statement":[{"Sid":"WholeRoleUntil99991231T0000Z","Effect":"Deny","Action":"*",`+
 		`"Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":["9999-12-31T00:00:00Z"]}}}]}`)
