@@ -2,6 +2,7 @@ package slackui
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -23,36 +24,23 @@ func operatorTexts() map[string]string {
 	target := access.Target{Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly"}
 	long := access.NewSecret("https://signin.example/" + strings.Repeat("x", maxPostText))
 	_, tooLong := Link(long, active(), access.Session{})
-	return map[string]string{
-		"messages refused":           MessagesRefused("C0APPROVALS", refused),
-		"direct messages refused":    MessagesRefused(DirectMessages, closedTab),
-		"messages accepted":          MessagesAccepted("C0APPROVALS", "not_in_channel"),
-		"direct messages accepted":   MessagesAccepted(DirectMessages, "messages_tab_disabled"),
-		"no message waits":           NoMessageWaits("C0APPROVALS", "not_in_channel"),
-		"no message waits for token": NoMessageWaitsForToken(),
-		"token refused":              TokenRefused(inactive),
-		"token accepted":             TokenAccepted(),
-		"unknown answer":             UnknownAnswer(unknown),
-		"message invalid":            MessageInvalid("request 01ARZ3NDEKTSV4RRFFQ69G5FAV", "C0APPROVALS", invalid),
-		"answer refused":             AnswerRefused(closedTab),
-		"link too long":              LinkTooLong(target, tooLong),
-		"frozen":                     Frozen(frozen("the bot token leaked")),
-		"thaw wanted":                ThawWanted(thawing()),
-		"thawed":                     Thawed(thawed()),
-		"thawed by an operator":      Thawed(access.Freeze{ThawAt: later}),
-		"thawed from the table": Thawed(func() access.Freeze {
-			f, _ := frozen("a stolen laptop").End(later)
-			f.Thaw = []access.Person{anOperator}
-			return f
-		}()),
-		"closed everything": ClosedByOperator(Closing{By: anOperator, Why: "the bot token leaked", Grants: 3, Sessions: 2,
-			Requests: 1}),
-		"closed a person": ClosedByOperator(Closing{By: anOperator, Person: "U0DEV1", Why: "a stolen laptop", Grants: 1,
-			Sessions: 1, Devices: 2, Failed: 1}),
-		"closed a request": ClosedByOperator(Closing{By: anOperator, Request: "01A", Why: "x", Grants: 1}),
-		"closed an account": ClosedByOperator(Closing{
-			By: anOperator, Account: "111111111111", Why: "x", Requests: 2,
-		}),
+	all := map[string]string{
+		"messages refused":            MessagesRefused("C0APPROVALS", refused),
+		"direct messages refused":     MessagesRefused(DirectMessages, closedTab),
+		"messages accepted":           MessagesAccepted("C0APPROVALS", "not_in_channel"),
+		"direct messages accepted":    MessagesAccepted(DirectMessages, "messages_tab_disabled"),
+		"no message waits":            NoMessageWaits("C0APPROVALS", "not_in_channel"),
+		"no message waits for token":  NoMessageWaitsForToken(),
+		"token refused":               TokenRefused(inactive),
+		"token accepted":              TokenAccepted(),
+		"unknown answer":              UnknownAnswer(unknown),
+		"message invalid":             MessageInvalid("request 01ARZ3NDEKTSV4RRFFQ69G5FAV", "C0APPROVALS", invalid),
+		"answer refused":              AnswerRefused(closedTab),
+		"link too long":               LinkTooLong(target, tooLong),
+		"frozen":                      Frozen(frozen("the bot token leaked")),
+		"thaw wanted":                 ThawWanted(thawing()),
+		"thawed":                      Thawed(thawed()),
+		"thawed by an operator":       Thawed(access.Freeze{ThawAt: later}),
 		"many were revoked":           ManyWereRevoked(revocation, 2, 1),
 		"cut fails":                   CutFails(failing("ReadOnly")),
 		"whole role cut":              WholeRoleCut(access.CutList{Account: "111111111111", Role: "Admin", Whole: noon}),
@@ -76,6 +64,27 @@ func operatorTexts() map[string]string {
 		"sweep not held":              SweepNotHeld(access.Sweep{}),
 		"sweep confirmed":             SweepNotHeld(answered(access.Sweep.Confirm)),
 		"sweep dismissed":             SweepNotHeld(answered(access.Sweep.Dismiss)),
+	}
+	maps.Copy(all, tableTexts())
+	return all
+}
+
+// tableTexts are the sentences about what somebody with rights on the table has done.
+func tableTexts() map[string]string {
+	return map[string]string{
+		"thawed from the table": Thawed(func() access.Freeze {
+			f, _ := frozen("a stolen laptop").End(later)
+			f.Thaw = []access.Person{anOperator}
+			return f
+		}()),
+		"closed everything": ClosedByOperator(Closing{By: anOperator, Why: "the bot token leaked", Grants: 3, Sessions: 2,
+			Requests: 1}),
+		"closed a person": ClosedByOperator(Closing{By: anOperator, Person: "U0DEV1", Why: "a stolen laptop", Grants: 1,
+			Sessions: 1, Devices: 2, Failed: 1}),
+		"closed a request": ClosedByOperator(Closing{By: anOperator, Request: "01A", Why: "x", Grants: 1}),
+		"closed an account": ClosedByOperator(Closing{
+			By: anOperator, Account: "111111111111", Why: "x", Requests: 2,
+		}),
 	}
 }
 

@@ -75,7 +75,7 @@ func (c *tableCommand) run(
 	if code, ok := parsed(c.FlagSet, about, args, c.stderr); !ok {
 		return code
 	}
-	why := cmp.Or(c.place.wrong(c.FlagSet), wrong())
+	why := cmp.Or(c.wrong(c.FlagSet), wrong())
 	if c.NArg() > c.arguments {
 		why = "it does not take the argument " + inOneLine(c.Arg(c.arguments))
 	}
