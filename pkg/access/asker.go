@@ -114,15 +114,16 @@ func (a Asker) Has(who Person, account, role string) string {
 	return ""
 }
 
-// MayBeRevoked returns the id of the requester's last grant of a role in an account if it may
-// have been revoked within RevokedFor, "" otherwise.
-func (a Asker) MayBeRevoked(who Person, account, role string, now time.Time) string {
+// MayBeRevoked returns the ids of the last grants of a role in an account that may have been revoked
+// within RevokedFor: that of the person, or those of all runs of the pipeline. Otherwise a pipeline
+// that was revoked would get access back with its next run.
+func (a Asker) MayBeRevoked(account, role string, now time.Time) (ids []string) {
 	for _, g := range a.Granted {
-		if g.Account == account && g.Role == role && g.Requester == askerOf(who) && now.Before(g.Until.Add(RevokedFor)) {
-			return g.Request
+		if g.Account == account && g.Role == role && now.Before(g.Until.Add(RevokedFor)) {
+			ids = append(ids, g.Request)
 		}
 	}
-	return ""
+	return ids
 }
 
 // LastGrant returns the id of the requester's last grant of a role in an account, "" if none is known.

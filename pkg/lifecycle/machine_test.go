@@ -101,6 +101,35 @@ func TestAMachineAsksAndGetsKeys(t *testing.T) {
 	}
 }
 
+// A pipeline that was revoked gets no access back with its next run, until the hour is over or a
+// responder allows it.
+func TestARevokedPipelineGetsNothingWithItsNextRun(t *testing.T) {
+	w := machineWorld(t)
+	r, err := w.asks(build("one"), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.asks(build("two"), "b"); err != nil { // of which nothing is revoked
+		t.Fatal(err)
+	}
+	_, err = w.step().move(context.Background(), r.ID, func(m snapshot) (access.Request, access.Event, error) {
+		return m.request.Revoke(w.people["U0SEC1"], "the pipeline is compromised", m.now)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.asks(build("three"), "c"); access.Code(err) != access.CodeRevokedLately {
+		t.Errorf("the next run: %v", err)
+	}
+	if _, err := w.asks(run(1), "d"); err != nil {
+		t.Errorf("another pipeline: %v", err)
+	}
+	w.advance(time.Hour)
+	if _, err := w.asks(build("four"), "e"); err != nil {
+		t.Errorf("after an hour: %v", err)
+	}
+}
+
 // Jobs of one run can have other claims than the job that was approved. What counts at a
 // vend is the proof that comes with it.
 func TestAVendCountsTheClaimsOfItsOwnProof(t *testing.T) {

@@ -105,13 +105,12 @@ func (s Submit) ask(ctx context.Context, in Asked, id string) (access.Request, e
 	m.account, m.Role = s.Policy.Named(in.Account, in.Role)
 	var unfinished []access.Request
 	ids := asker.Unsure(by, m.account.ID, m.Role, m.now)
-	last := asker.MayBeRevoked(by, m.account.ID, m.Role, m.now)
-	if in.Automatic {
-		last = asker.LastGrant(by, m.account.ID, m.Role)
-	}
-	if last != "" && !slices.Contains(ids, last) {
+	ids = append(ids, asker.MayBeRevoked(m.account.ID, m.Role, m.now)...)
+	if last := asker.LastGrant(by, m.account.ID, m.Role); in.Automatic && last != "" {
 		ids = append(ids, last)
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	if len(ids) > 0 {
 		if unfinished, err = s.Store.Requests(ctx, ids); err != nil {
 			return access.Request{}, fmt.Errorf("load the unfinished requests of %s: %w", by.ID, err)
@@ -160,20 +159,19 @@ func (m asking) already(unfinished []access.Request, existing string) (access.Re
 }
 
 // refusedAfter refuses a requester because of how the last grant of this target ended: anybody
-// if it was revoked shortly before, and a program that asks by itself also if it was given back
-// or revoked at any time, because then a person has to ask. No other move can come between: both
-// states are final.
+// if it was revoked shortly before, or if that of another run of the same pipeline was, and a program
+// that asks by itself also if its own was given back or revoked at any time, because then a person has
+// to ask. No other move can come between: both states are final.
 //
 // Refusals: revoked_lately, ended, revoked.
 func (m asking) refusedAfter(read []access.Request) error {
 	last := m.asker.LastGrant(m.requester(), m.account.ID, m.Role)
 	for _, r := range read {
-		switch {
-		case r.ID != last:
-		case m.Automatic && (r.State == access.Ended || r.State == access.Revoked):
+		switch refusal := r.CheckRevokedLately(m.now); {
+		case m.Automatic && r.ID == last && (r.State == access.Ended || r.State == access.Revoked):
 			return r.StateRefusal()
-		default:
-			return r.CheckRevokedLately(m.now)
+		case r.Account == m.account.ID && r.Role == m.Role && refusal != nil:
+			return refusal
 		}
 	}
 	return nil
