@@ -150,13 +150,18 @@ func (w *cutWorld) grant(n, sessions int) {
 
 func (w *cutWorld) grantIn(account string, n int) {
 	w.t.Helper()
-	dev := access.Person{ID: fmt.Sprintf("U0DEV%d", n), Name: "Dev", Membership: access.Member}
+	w.grantTo(n, access.Person{ID: fmt.Sprintf("U0DEV%d", n), Name: "Dev", Membership: access.Member}, access.Ask{
+		Account: account, AccountName: "payments", Role: "Admin", For: 4 * time.Hour,
+	})
+}
+
+// grantTo makes the nth grant, for what somebody asks for.
+func (w *cutWorld) grantTo(n int, who access.Person, ask access.Ask) {
+	w.t.Helper()
+	ask.ID, ask.Requester, ask.Reason = grantID(n), who, "why"
 	terms := access.Terms{Max: 4 * time.Hour, Met: true, Give: []access.Kind{access.Keys}, AnswerWithin: time.Hour}
-	r, event, err := access.New(access.Ask{
-		ID: grantID(n), Requester: dev, Account: account, AccountName: "payments", Role: "Admin",
-		For: 4 * time.Hour, Reason: "why",
-	}, terms, w.clock())
-	r.RoleARN = strings.Replace(cutTarget, cutMember, account, 1)
+	r, event, err := access.New(ask, terms, w.clock())
+	r.RoleARN = "arn:aws:iam::" + ask.Account + ":role/aws-access/" + ask.Role
 	if err == nil {
 		err = w.store.Save(context.Background(), r, event, "")
 	}
@@ -373,14 +378,16 @@ type cutLoss struct {
 	at   int    // the call that goes wrong, from 1; 0 for none
 	how  string // fails, lost or dies
 	n    int
-	on   bool // the function runs; other calls are made by the tests
-	dead bool // the function died, and no call leaves it any more
+	on   bool   // the function runs; other calls are made by the tests
+	dead bool   // the function died, and no call leaves it any more
+	name string // the call that went wrong, if it has a name
+	over bool   // no further call goes wrong
 }
 
 var errLoss = errors.New("the call went wrong")
 
 // next says what happens to the next call: whether it is done, and whether its answer arrives.
-func (l *cutLoss) next() (done, answered bool) {
+func (l *cutLoss) next(name ...string) (done, answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.on {
@@ -393,22 +400,24 @@ func (l *cutLoss) next() (done, answered bool) {
 	case l.n != l.at:
 		return true, true
 	}
-	l.dead = l.how == "dies"
+	l.dead, l.name = l.how == "dies", strings.Join(name, " ")
 	return l.how != "fails", false
 }
 
-// runs begins or ends an invocation of the function.
-func (l *cutLoss) runs(on bool) {
+// runs begins or ends an invocation of the function, and reports whether it has died in the one before.
+func (l *cutLoss) runs(on bool) (died bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.on, l.dead = on, false
+	died = l.dead
+	l.on, l.dead = on && !l.over, false
+	return died
 }
 
 func (l *cutLoss) ofAWS(op string) awsfake.Fault {
 	if op == "iam:GetRole" { // made by the tests
 		return awsfake.Fault{}
 	}
-	switch done, answered := l.next(); {
+	switch done, answered := l.next(op); {
 	case done && answered:
 		return awsfake.Fault{}
 	case done:

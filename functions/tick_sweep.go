@@ -17,11 +17,6 @@ const causeHeld = "sweep"
 // held and when it no longer is.
 func (h Tick) sweep(ctx context.Context) error {
 	out, err := h.Sweep.Do(ctx)
-	for _, one := range out.Lost {
-		if !out.Record.Held {
-			h.Operators.Log.InfoContext(ctx, "a grant is revoked", "request", one.Request.ID, "why", one.Why)
-		}
-	}
 	switch {
 	case out.Record.Held && len(out.Lost) > 0:
 		err = errors.Join(err, h.Operators.Report(ctx, causeHeld, heldText(out)))

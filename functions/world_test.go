@@ -58,15 +58,16 @@ type world struct {
 	// revocations are the orders to revoke several grants.
 	revocations []access.Revocation
 
-	sends   func(access.Order) error
-	assume  func(access.Vending) (access.Credentials, error)
-	logs    *bytes.Buffer
-	refuse  func(method, channel, text string) string // how a call of Slack goes wrong: 429, 500, or a code; "" for not
-	calls   []string                                  // to Slack, with the channel
-	cuts    []access.CutKey                           // that the tick has ordered
-	noCuts  error                                     // of an order to cut
-	hooks   bytes.Buffer                              // what was sent to Slack's own response URLs
-	url     string                                    // of the fake Slack
+	sends  func(access.Order) error
+	assume func(access.Vending) (access.Credentials, error)
+	logs   *bytes.Buffer
+	// refuse says how a call of Slack goes wrong: 429, 500, lost, or a code; "" for not.
+	refuse  func(method, channel, text string) string
+	calls   []string        // to Slack, with the channel
+	cuts    []access.CutKey // that the tick has ordered
+	noCuts  error           // of an order to cut
+	hooks   bytes.Buffer    // what was sent to Slack's own response URLs
+	url     string          // of the fake Slack
 	quota   map[string]*slackfake.Quota
 	counted map[string]int // calls of Slack, by op
 	limited int            // calls that a quota refused
@@ -231,9 +232,14 @@ func (w *world) called(r *http.Request) (*http.Response, error) {
 	answer := &http.Response{StatusCode: http.StatusOK, Header: make(http.Header), Request: r}
 	said := `{"ok":false,"error":"` + how + `"}`
 	switch after, limited := strings.CutPrefix(how, "429 "); {
-	case how == "":
+	case how == "", how == "lost":
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		return http.DefaultTransport.RoundTrip(r)
+		done, err := http.DefaultTransport.RoundTrip(r)
+		if how == "" || err != nil {
+			return done, err
+		}
+		_ = done.Body.Close()
+		answer.StatusCode, said = http.StatusInternalServerError, "broken"
 	case limited:
 		answer.StatusCode = http.StatusTooManyRequests
 		answer.Header.Set("Retry-After", after)

@@ -40,6 +40,7 @@ const (
 	keptFor       = time.Hour        // how long a dismissal counts
 	maxSweep      = 20               // grants that one sweep revokes in any case
 	maxSweepShare = 10               // or so many per cent of those it looked at
+	betweenTicks  = 30 * time.Second // less than a minute, so that each tick finds an unfinished sweep due
 )
 
 // Due reports whether the next sweep should begin.
@@ -105,11 +106,10 @@ func (s Sweep) answer(by Person, now time.Time) (next Sweep, changed bool) {
 	return next, true
 }
 
-// Again returns the record with the next sweep due at once, because this one has not revoked
-// everything that it found.
-func (s Sweep) Again() Sweep {
-	s.Version++
-	s.Began = time.Time{}
+// Unfinished returns the record of a sweep that began just now, with the next one due at the next
+// tick, because this one has not done yet what it must.
+func (s Sweep) Unfinished(every time.Duration) Sweep {
+	s.Began = s.Began.Add(betweenTicks - every)
 	return s
 }
 

@@ -69,25 +69,35 @@ func (s Sweep) Do(ctx context.Context) (Swept, error) {
 	if err != nil {
 		return none, err
 	}
-	lost, err := s.lost(ctx, open, record, now)
+	lost, reading, err := s.lost(ctx, open, record, now)
 	if err != nil {
 		return none, err
 	}
-	out := Swept{Record: record.Found(len(open), len(lost), counted(lost), now), Before: record, Lost: lost}
+	forgot := s.remember(ctx, open, reading)
+	found := record.Found(len(open), len(lost), counted(lost), now)
+	out := Swept{Record: found, Before: record, Lost: lost}
+	if len(lost) > 0 && !record.Held {
+		// A tick that dies before it has revoked them, or has asked operators, leaves that to the next one.
+		out.Record = found.Unfinished(s.Every)
+	}
 	// Saved before anything is revoked: of two ticks at once, one makes the sweep.
 	switch err := s.In.SaveSweep(ctx, out.Record); {
 	case errors.Is(err, access.ErrStale):
-		return none, nil
+		return none, forgot
 	case err != nil:
-		return out, err
-	case out.Record.Held || len(lost) == 0:
-		return out, nil
+		return out, errors.Join(forgot, err)
+	case found.Held || len(lost) == 0:
+		return out, forgot
 	}
 	if failed := s.revoke(ctx, lost); failed != nil {
-		out.Record = out.Record.Again()
-		return out, errors.Join(failed, s.In.SaveSweep(ctx, out.Record))
+		return out, errors.Join(forgot, failed)
 	}
-	return out, nil
+	found.Version = out.Record.Version + 1
+	out.Record = found
+	if err = s.In.SaveSweep(ctx, found); errors.Is(err, access.ErrStale) {
+		err = nil // somebody has swept since
+	}
+	return out, errors.Join(forgot, err)
 }
 
 // counted returns how many of the lost grants count towards the limit of a sweep. All grants of a person
@@ -124,19 +134,20 @@ func (s Sweep) open(ctx context.Context, now time.Time) ([]access.Request, error
 	return slices.DeleteFunc(all, func(r access.Request) bool { return !r.Usable(now) }), nil
 }
 
-// lost asks the policy about each grant, and returns those that it no longer gives. It remembers
-// who has one, so that readings look for these people.
-func (s Sweep) lost(ctx context.Context, open []access.Request, record access.Sweep, now time.Time) ([]Lost, error) {
+// lost asks the policy about each grant, and returns those that it no longer gives, and the last
+// reading of people.
+func (s Sweep) lost(
+	ctx context.Context, open []access.Request, record access.Sweep, now time.Time,
+) (lost []Lost, reading access.Reading, err error) {
 	d, err := s.Roster.Store.Directory(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load the directory: %w", err)
+		return nil, reading, fmt.Errorf("load the directory: %w", err)
 	}
-	reading, err := s.Roster.Store.Reading(ctx)
+	reading, err = s.Roster.Store.Reading(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load the reading of people: %w", err)
+		return nil, reading, fmt.Errorf("load the reading of people: %w", err)
 	}
 	who := s.requesters(ctx, open, d, reading)
-	var lost []Lost
 	for _, r := range open {
 		if record.Keeps(r.Starts, now) {
 			continue
@@ -146,7 +157,7 @@ func (s Sweep) lost(ctx context.Context, open []access.Request, record access.Sw
 		}
 	}
 	slices.SortStableFunc(lost, func(a, b Lost) int { return cmp.Compare(a.Request.Requester.ID, b.Request.Requester.ID) })
-	return lost, s.remember(ctx, open, reading)
+	return lost, reading, nil
 }
 
 // isLost asks the policy whether it still gives a grant to somebody; approvals do not count. If it
@@ -225,7 +236,8 @@ func (s Sweep) ask(ctx context.Context, d access.Directory, ids []string) people
 	return asked
 }
 
-// remember saves which grants are open and who has them, if that has changed. Grants that were
+// remember saves which grants are open and who has them, if that has changed, so that readings look
+// for these people. Grants that were
 // open at the last sweep and have been closed without an order to deny their sessions, by an older
 // version of the software, are cut now.
 func (s Sweep) remember(ctx context.Context, open []access.Request, reading access.Reading) error {
@@ -306,6 +318,7 @@ func (s Sweep) revokeOne(ctx context.Context, one Lost, askAgain bool) error {
 	}
 	quiet := s.Step
 	quiet.Roster.Slack = nil // a slow Slack delays no revocation
+	revoked := ""
 	_, err := quiet.move(ctx, one.Request.ID, func(m snapshot) (access.Request, access.Event, error) {
 		who := one.Who
 		if askAgain && who.Machine == nil {
@@ -317,7 +330,11 @@ func (s Sweep) revokeOne(ctx context.Context, one Lost, askAgain bool) error {
 		if !is || !m.request.Usable(m.now) {
 			return m.request, access.Event{}, errNoChange
 		}
+		revoked = why
 		return m.request.RevokeLost(why, m.now)
 	})
+	if err == nil && revoked != "" && s.Log != nil {
+		s.Log.InfoContext(ctx, "a grant is revoked", "request", one.Request.ID, "why", revoked)
+	}
 	return err
 }

@@ -28,6 +28,11 @@ func (s sweepsIn) SaveSweep(ctx context.Context, next access.Sweep) error {
 	return s.w.call("store:save", func() error { return s.Store.SaveSweep(ctx, next) })
 }
 
+func (s sweepsIn) Requests(ctx context.Context, ids []string) (found []access.Request, err error) {
+	err = s.w.call("store:requests", func() error { found, err = s.Store.Requests(ctx, ids); return err })
+	return found, err
+}
+
 // sweep reads from Slack as the tick does, and makes a sweep.
 func (w *world) sweep() Swept {
 	w.t.Helper()
@@ -401,8 +406,9 @@ func TestOfTwoSweepsAtOnceOneIsMade(t *testing.T) {
 	}
 	<-done
 	<-done
-	if after, _ := w.store.Sweep(context.Background()); after.Version != before.Version+1 {
-		t.Errorf("two sweeps at once made %d records", after.Version-before.Version)
+	if after, _ := w.store.Sweep(context.Background()); after.Version != before.Version+2 {
+		t.Errorf("two sweeps at once wrote the record %d times, want once before and once after the revocation",
+			after.Version-before.Version)
 	}
 }
 
@@ -430,6 +436,56 @@ func TestWhatCouldNotBeRevokedIsRevokedByTheNextTick(t *testing.T) {
 	w.advance(time.Minute)
 	if w.sweep(); w.states(grants)[access.Revoked] != 10 {
 		t.Errorf("states %v", w.states(grants))
+	}
+}
+
+// A tick dies after it has saved that it sweeps: no call leaves it any more.
+func TestATickThatDiesLeavesItsSweepToTheNextOne(t *testing.T) {
+	w, grants := crowd(t, 10)
+	w.groups["S0DEVS"] = []string{"U0DEV2"}
+	w.advance(sweepEvery)
+	if _, err := w.roster().Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := w.store.Sweep(context.Background())
+	w.fault = func(call string) (error, error) {
+		if now, _ := w.store.Sweep(context.Background()); call == "store:save" && now.Version > before.Version {
+			return errDown, nil
+		}
+		return nil, nil
+	}
+	s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}
+	if _, err := s.Do(context.Background()); !errors.Is(err, errDown) || w.states(grants)[access.Revoked] != 0 {
+		t.Fatalf("got %v, states %v", err, w.states(grants))
+	}
+	w.fault = nil
+	w.advance(time.Minute)
+	if w.sweep(); w.states(grants)[access.Revoked] != 10 {
+		t.Errorf("states %v", w.states(grants))
+	}
+}
+
+// The sweep looks at grants that were closed since the last one. If that fails, it does its work all the same.
+func TestGrantsThatAreClosedAndCannotBeReadStopNoRevocation(t *testing.T) {
+	w, grants := crowd(t, 10)
+	w.later() // remembers which are open
+	closed := w.at(grants[0].ID)
+	closed.State, closed.Version = access.Ended, closed.Version+1
+	w.plantRequest(closed)
+	w.groups["S0DEVS"] = []string{"U0DEV2"}
+	w.advance(sweepEvery)
+	if _, err := w.roster().Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.fault = func(call string) (error, error) {
+		if call == "store:requests" {
+			return errDown, nil
+		}
+		return nil, nil
+	}
+	s := Sweep{Step: w.step(), In: sweepsIn{w.store, w}, Every: sweepEvery}
+	if _, err := s.Do(context.Background()); !errors.Is(err, errDown) || w.states(grants)[access.Revoked] != 9 {
+		t.Errorf("got %v, states %v", err, w.states(grants))
 	}
 }
 
