@@ -59,9 +59,9 @@ func (w *world) revoke(user, id string) {
 }
 
 // The card, the direct message and the list say "ending" until the deny was read back, and then that
-// the sessions were ended. The notice, which never changes, says neither.
+// the deny was written. The notice, which never changes, says neither.
 func TestEveryMessageSaysHowFarACutHasCome(t *testing.T) {
-	const ending, done = "*Ending*: its sessions are being ended since ", "*Its sessions were ended*"
+	const ending, done = "*Ending*: its sessions are being ended since ", "*A deny of its sessions was written*"
 	w := newWorld(t)
 	r := w.granted()
 	w.http(w.clicked("U0DEV1", "keys", r.ID))

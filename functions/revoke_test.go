@@ -474,7 +474,7 @@ func TestACutThatFailsIsTold(t *testing.T) {
 	wantText(t, "the list", list, "could not be ended, 6 times since", "iam_throttled")
 	l = l.Worked(access.WrittenDeny{Grants: map[string]time.Time{r.ID: w.clock().Add(time.Hour)}}, w.clock())
 	report()
-	told := w.told("C0OPS", "have ended: they are denied, or have expired")
+	told := w.told("C0OPS", "a deny was written, or they have expired")
 	if _, _, list = w.revokeList("U0LEAD2"); told != 1 || strings.Contains(list, "could not be ended") {
 		t.Errorf("after it worked: told %d times, and the list says %s", told, list)
 	}
@@ -506,7 +506,7 @@ func TestACutThatFailsUntilTheSessionsExpireIsOver(t *testing.T) {
 	save()
 	w.tick()
 	w.tick()
-	if began, over := w.told("C0OPS", "cannot be ended"), w.told("C0OPS", "have ended"); began != 1 || over != 1 {
+	if began, over := w.told("C0OPS", "cannot be ended"), w.told("C0OPS", "or they have expired"); began != 1 || over != 1 {
 		t.Errorf("the operators were told %d times that it fails and %d times that it is over", began, over)
 	}
 }

@@ -81,7 +81,7 @@ func revoke(b *sandboxtest.Sandbox, h holder) {
 // What the words for a cut say.
 const (
 	saysEnding = "*Ending*: its sessions are being ended"
-	saysEnded  = "*Its sessions were ended*"
+	saysEnded  = "*A deny of its sessions was written*"
 )
 
 // told is what each place says of a request: "ending", "done" or, if it says neither, "none".

@@ -201,7 +201,7 @@ func grantStatus(r access.Request) []string {
 }
 
 // sessionsAfter says what becomes of the sessions of an access that is over. A cut says "ending" until the deny was
-// read back from the role, whatever else is known.
+// read back from the role, whatever else is known. It never says that sessions have ended before they have.
 func sessionsAfter(r access.Request, now time.Time) []string {
 	var lines []string
 	switch {
@@ -214,10 +214,7 @@ func sessionsAfter(r access.Request, now time.Time) []string {
 		}
 		lines = append(lines, text)
 	case r.Cut == access.CutDone:
-		lines = append(lines, ":white_check_mark: *Its sessions were ended*, "+formatTime(r.CutAt)+".")
-		if until := r.LiveUntil(now); !until.IsZero() {
-			lines = append(lines, identityUntil(until))
-		}
+		lines = append(lines, denyWritten(r, now)...)
 	default:
 		if text := liveSessions(r, now); text != "" {
 			return []string{text}
@@ -265,10 +262,27 @@ func leftBehind(r access.Request, now time.Time) (lines []string) {
 	return lines
 }
 
+// denyWritten says that the deny of a cut was read back from the role. That proves that IAM has stored it. AWS does not
+// tell when it holds everywhere (docs/facts.md#c), so a session that can act by its own policy may still act.
+func denyWritten(r access.Request, now time.Time) []string {
+	written := ":white_check_mark: *A deny of its sessions was written*, " + formatTime(r.CutAt) + "."
+	live := r.LiveUntil(now)
+	switch acts := !mayActUntil(r, now).IsZero(); {
+	case acts && live.IsZero():
+		return []string{written + denyTakesTime}
+	case acts:
+		return []string{written + denyTakesTime, "After that only " + identityUntil(live)}
+	case live.IsZero():
+		return []string{written + " They have expired."}
+	}
+	return []string{written, "Only " + identityUntil(live)}
+}
+
+const denyTakesTime = " AWS takes seconds, sometimes minutes, until it holds everywhere."
+
 // identityUntil says until when the one action that no policy can deny works.
 func identityUntil(until time.Time) string {
-	return "Only `sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " +
-		formatTime(until) + "."
+	return "`sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " + formatTime(until) + "."
 }
 
 // liveSessions says until when sessions of an access that has ended by itself can still act, "" if none can. No policy
@@ -280,8 +294,7 @@ func liveSessions(r access.Request, now time.Time) string {
 		return ""
 	}
 	const stillActs = ":warning: New sessions are refused. A session that was handed out before can act until "
-	identity := "`sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " +
-		formatTime(until) + "."
+	identity := identityUntil(until)
 	acts := r.ActsUntil(now)
 	switch {
 	case acts.IsZero():

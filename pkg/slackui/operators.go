@@ -299,10 +299,11 @@ func WholeRoleCut(l access.CutList) string {
 		"are told to get new sessions.", oneLine(l.Role), l.Account, l.Whole.UTC().Format("15:04:05"))
 }
 
-// CutWorks says that no session of closed grants of a role is left that could not be ended.
+// CutWorks says that no session of closed grants of a role is left without a deny.
 func CutWorks(k access.CutKey) string {
 	return "The sessions of closed grants of the role " + oneLine(k.Role) + " in " + k.Account +
-		" have ended: they are denied, or have expired."
+		" can be ended again: a deny was written, or they have expired. AWS takes seconds, sometimes minutes, until a " +
+		"deny holds everywhere."
 }
 
 // personInPlain names a person without markup.
