@@ -7,7 +7,7 @@ export const emoji = {
   information_source: "ℹ️", key: "🔑", large_blue_circle: "🔵", large_green_circle: "🟢", large_orange_circle: "🟠", large_red_square: "🟥",
   large_yellow_circle: "🟡", link: "🔗", lock: "🔒", mag: "🔍", mega: "📣", memo: "📝", no_entry: "⛔", no_entry_sign: "🚫",
   octagonal_sign: "🛑", ok_hand: "👌", old_key: "🗝️", pencil: "📝", person_in_tuxedo: "🤵", pray: "🙏", question: "❓", raised_hand: "✋",
-  red_circle: "🔴", repeat: "🔁", rocket: "🚀", rotating_light: "🚨", scissors: "✂️", shield: "🛡️", sparkles: "✨", speech_balloon: "💬",
+  red_circle: "🔴", repeat: "🔁", rocket: "🚀", rotating_light: "🚨", scissors: "✂️", shield: "🛡️", snowflake: "❄️", sparkles: "✨", speech_balloon: "💬",
   stopwatch: "⏱️", tada: "🎉", thumbsdown: "👎", thumbsup: "👍", ticket: "🎫", timer_clock: "⏲️", unlock: "🔓", warning: "⚠️", wastebasket: "🗑️",
   wave: "👋", white_check_mark: "✅", white_circle: "⚪", x: "❌", yellow_circle: "🟡", zap: "⚡",
 };

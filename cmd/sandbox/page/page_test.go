@@ -2,6 +2,8 @@ package page
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -66,5 +68,35 @@ func TestPageNeverTurnsTextIntoMarkupOrCode(t *testing.T) {
 				t.Errorf("%s %s: %q", name, f.what, got)
 			}
 		}
+	}
+}
+
+// An emoji that a message of the product has is shown, and not its name.
+func TestPageKnowsTheEmojiOfTheProduct(t *testing.T) {
+	known := sources(t)["emoji.js"]
+	names := map[string]bool{}
+	files, err := filepath.Glob("../../../pkg/slackui/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`["\s(]:([a-z0-9_+-]+):["\s)]`).FindAllStringSubmatch(string(text), -1) {
+			names[m[1]] = true
+		}
+	}
+	for name := range names {
+		if !regexp.MustCompile(`[\s{]"?` + regexp.QuoteMeta(name) + `"?: "`).MatchString(known) {
+			t.Errorf("emoji.js does not know :%s:", name)
+		}
+	}
+	if len(names) < 5 {
+		t.Errorf("found %d names, want at least 5: the expression does not find them any more", len(names))
 	}
 }
