@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -68,15 +69,10 @@ func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	t.BoolVar(&c.list, "list", false, "only show what would be ended")
 	t.BoolVar(&c.wait, "wait", false, "wait until the live sessions are cut")
 	t.StringVar(&c.why, "reason", "", "the `reason`, which people read")
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		c.id, args = args[0], args[1:]
-		if c.id == "" {
-			c.id = " " // is refused
-		}
-	}
+	t.arguments = 1
 	wrong := func() string {
-		if c.id == "" && t.NArg() == 1 {
-			c.id, t.arguments = t.Arg(0), 1
+		if t.NArg() > 0 {
+			c.id = cmp.Or(t.Arg(0), " ") // an empty one is refused
 		}
 		return c.wrong(t.FlagSet)
 	}

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Exit codes.
@@ -50,10 +51,11 @@ const ExitCodes = "doctor, manifest, close, freeze, thaw and sweep exit with 2 a
 
 // parsed parses the flags of a command, whose help is about. If ok is false, the command
 // ends here with the exit code: the help that was requested is printed, or what is wrong.
-// The package flag would print the whole help after an error, so it prints nothing itself.
+// Flags may stand anywhere before a --, as in the commands of people. The package flag would print the
+// whole help after an error, so it prints nothing itself.
 func parsed(flags *flag.FlagSet, about string, args []string, stderr io.Writer) (code int, ok bool) {
 	flags.SetOutput(io.Discard)
-	err := flags.Parse(args)
+	err := parseAnywhere(flags, args)
 	flags.SetOutput(stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -65,6 +67,25 @@ func parsed(flags *flag.FlagSet, about string, args []string, stderr io.Writer) 
 		return exitUsage, false
 	}
 	return exitOK, true
+}
+
+// parseAnywhere reads the flags between and after the other arguments too. These are the arguments of
+// flags then.
+func parseAnywhere(flags *flag.FlagSet, args []string) error {
+	var after []string
+	if at := slices.Index(args, "--"); at >= 0 {
+		args, after = args[:at], args[at+1:]
+	}
+	others := []string{"--"}
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return err
+		}
+		if args = flags.Args(); len(args) > 0 {
+			others, args = append(others, args[0]), args[1:]
+		}
+	}
+	return flags.Parse(append(others, after...))
 }
 
 // isEmpty reports whether the command line has a flag with an empty value, such as that

@@ -30,7 +30,7 @@ func sweepMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	c.arguments = 1
 	wrong := func() string {
 		if answer := c.Arg(0); c.NArg() > 0 && answer != "confirm" && answer != "dismiss" {
-			return "it takes confirm or dismiss, and not " + inOneLine(answer) + "; write flags before it"
+			return "it takes confirm or dismiss, and not " + inOneLine(answer)
 		}
 		return ""
 	}
