@@ -19,7 +19,7 @@ import (
 // tableName is the name of the table for programs of operators.
 const tableName = "aws-access"
 
-// operatorPermissions is what aws-access close, freeze and thaw need.
+// operatorPermissions is what aws-access close, freeze, thaw and sweep need.
 const operatorPermissions = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["dynamodb:Query",` +
 	`"dynamodb:BatchGetItem","dynamodb:PutItem","dynamodb:TransactWriteItems"],"Resource":"*"}]}`
 
@@ -155,6 +155,12 @@ func (t table) item(pk, sk string) (item store.Item, ok bool, err error) {
 			version = f.Version
 			item, err = store.FreezeItem(f)
 		}
+	case store.SweepKey:
+		var s access.Sweep
+		if s, err = t.store.Sweep(ctx); err == nil {
+			version = s.Version
+			item, err = store.SweepItem(s)
+		}
 	case store.DirectoryKey:
 		var d access.Directory
 		if d, err = t.store.Directory(ctx); err == nil {
@@ -219,7 +225,7 @@ func (t table) dueCuts(state, now string) (any, error) {
 	return map[string]any{"Items": keys, "Count": len(keys), "ScannedCount": len(keys)}, err
 }
 
-// put writes the freeze or a cut list, on the condition of its version.
+// put writes the freeze, the record of the sweep or a cut list, on the condition of its version.
 func (t table) put(body []byte) (any, error) {
 	var in struct {
 		TableName string
@@ -242,6 +248,11 @@ func (t table) put(body []byte) (any, error) {
 		var next access.Freeze
 		if err = item.Decode(&next); err == nil {
 			err = t.store.SaveFreeze(ctx, next)
+		}
+	case store.SweepKey:
+		var next access.Sweep
+		if err = item.Decode(&next); err == nil {
+			err = t.store.SaveSweep(ctx, next)
 		}
 	case store.CutSort:
 		var next access.CutList

@@ -1,0 +1,68 @@
+package operators
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
+	"github.com/aws-access/aws-access/cmd/sandbox/world"
+	"github.com/aws-access/aws-access/pkg/access"
+)
+
+// operatorOf is a shell with the keys of the sandbox's operators, as docs/sandbox.md makes one. The result
+// runs a command line, and returns its exit code and what it says.
+func operatorOf(b *sandboxtest.Sandbox) func(line string) (code int, said string) {
+	b.T.Helper()
+	var keys struct{ AccessKeyId, SecretAccessKey, SessionToken string }
+	answer := b.Do("machines", `{"arn":"arn:aws:iam::640710528431:role/Operators"}`)
+	if err := json.Unmarshal([]byte(answer), &keys); err != nil {
+		b.T.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": b.URL + "/aws", "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": keys.AccessKeyId,
+		"AWS_SECRET_ACCESS_KEY": keys.SecretAccessKey, "AWS_SESSION_TOKEN": keys.SessionToken,
+	} {
+		b.T.Setenv(name, value)
+	}
+	return func(line string) (int, string) {
+		var out, words strings.Builder
+		code := run(b.T.Context(), strings.Fields(line), &out, &words)
+		return code, out.String() + words.String()
+	}
+}
+
+// The operators' channel tells people to run these commands, so they must work where people try the product.
+func TestAHeldSweepIsAnsweredInTheSandbox(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t), func(s *world.Settings) { s.Start = time.Now() })
+	command, now := operatorOf(b), b.World().Clock.Now()
+	check := func(line, says string, held bool) access.Sweep {
+		t.Helper()
+		code, said := command(line)
+		s, err := b.World().Store.Sweep(t.Context())
+		if code != exitOK || !strings.Contains(said, says) || err != nil || s.Held != held {
+			t.Errorf("%s: ended with %d, held %v, %v, and said %q; want %q", line, code, s.Held, err, said, says)
+		}
+		return s
+	}
+	found := func(s access.Sweep) {
+		t.Helper()
+		if err := b.World().Store.SaveSweep(t.Context(), s.Found(100, 40, 40, now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := check("sweep --table aws-access", "No sweep is held.", false)
+	found(s)
+	const is = "The last one looked at 100 grants and would revoke or has revoked 40."
+	check("sweep --table aws-access", is, true)
+	s = check("sweep confirm --yes --table aws-access", "Confirmed: they are revoked within a minute.", false)
+	if s.Allowed != 40 || !strings.Contains(s.By.ID, "assumed-role/Operators") {
+		t.Errorf("confirmed: %+v", s)
+	}
+	found(access.Sweep{Version: s.Version})
+	s = check("sweep --table aws-access dismiss --yes", "Dismissed: vending goes on", false)
+	if !s.Keeps(now, now) {
+		t.Errorf("dismissed: %+v", s)
+	}
+}
