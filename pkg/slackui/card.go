@@ -155,7 +155,7 @@ func status(r access.Request, now time.Time) []string {
 			lines = append(lines, "Nobody has decided yet.")
 		}
 	case access.Active:
-		lines = append(lines, grantStatus(r)...)
+		lines = append(lines, grantStatus(r, now)...)
 	case access.Denied:
 		lines = append(lines, ":no_entry: *Denied* by "+who+", "+at+".")
 	case access.Cancelled:
@@ -185,7 +185,7 @@ func givenBack(r access.Request, who, at string) string {
 }
 
 // grantStatus tells the state of an active grant.
-func grantStatus(r access.Request) []string {
+func grantStatus(r access.Request, now time.Time) []string {
 	lines := []string{":white_check_mark: *Granted* until " + formatTime(r.Ends) + "."}
 	if r.For < r.Asked {
 		lines = append(lines, "It was shortened to "+access.FormatLength(r.For)+".")
@@ -196,6 +196,19 @@ func grantStatus(r access.Request) []string {
 	if r.Review != nil {
 		lines = append(lines, "It will be reviewed afterwards by "+approverNames(r.Review.By)+", within "+
 			access.FormatLength(r.Review.Within)+".")
+	}
+	return append(lines, afterTheGrant(r, now)...)
+}
+
+// afterTheGrant says of an active grant what its sessions can do after its end: those that AWS did not make expire then,
+// and those that were handed out before a stricter policy shortened the grant.
+func afterTheGrant(r access.Request, now time.Time) (lines []string) {
+	if acts := r.ActsUntil(now); acts.After(r.Ends) {
+		lines = append(lines, ":warning: A session that was handed out before the grant was shortened could act until "+
+			formatTime(acts)+". It is ended with the grant, for which AWS takes seconds, sometimes minutes.")
+	}
+	if until := r.LiveUntil(now); until.After(r.Ends) {
+		lines = append(lines, "From the end on, only "+identityUntil(until))
 	}
 	return lines
 }

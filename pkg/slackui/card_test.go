@@ -194,6 +194,45 @@ func uncut(r access.Request) access.Request {
 	return r
 }
 
+// Credentials that AWS did not make expire with the grant are named while the grant is active, in all places.
+func TestAnActiveGrantSaysHowLongIdentityCallsWorkAfterIt(t *testing.T) {
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	late := "From the end on, only `sts:GetCallerIdentity`, and sign-in that relies on it (EKS, Vault), works until " +
+		formatTime(at(25)) + "."
+	for name, c := range map[string]struct {
+		r    access.Request
+		now  time.Time
+		want int
+	}{
+		"a session that lives longer than the grant":       {shortGrant(), at(10), 1},
+		"a session that expires with the grant, or before": {withSession(), at(10), 0},
+		"no session":                  {active(), at(10), 0},
+		"a session that is over":      {shortGrant(), at(26), 0},
+		"a grant that has been ended": {must(shortGrant().End(dev, at(12))), at(12), 0},
+	} {
+		for place, m := range map[string]Message{
+			"card": Card(c.r, CardPolicy{}, c.now), "message": RequesterMessage(c.r, c.now),
+			"list": List([]access.Request{c.r}, false, c.now),
+		} {
+			if n := strings.Count(string(mustJSON(m.Blocks)), string(mustJSON(late)[1:len(mustJSON(late))-1])); n != c.want {
+				t.Errorf("%s: the %s says it %d times, want %d: %s", name, place, n, c.want, mustJSON(m.Blocks))
+			}
+		}
+	}
+}
+
+// A stricter policy shortens a grant, and not the sessions that were handed out before.
+func TestAShortenedGrantSaysWhatItsSessionsCouldStillDo(t *testing.T) {
+	r, now := withSession(), noon.Add(12*time.Minute)
+	wantNone := strings.Join(status(r, now), "\n")
+	r.Ends = noon.Add(15 * time.Minute)
+	got := strings.Join(status(r, now), "\n")
+	const says = "A session that was handed out before the grant was shortened could act until "
+	if !strings.Contains(got, says+formatTime(noon.Add(70*time.Minute))) || strings.Contains(wantNone, says) {
+		t.Errorf("shortened: %s\nnot shortened: %s", got, wantNone)
+	}
+}
+
 // A button that would refuse everybody is not shown.
 func TestACardHasNoButtonThatRefusesEverybody(t *testing.T) {
 	met := terms

@@ -16,7 +16,8 @@ func RequesterMessage(r access.Request, now time.Time) Message {
 	blocks = append(blocks, closingReason(r)...)
 	if r.State == access.Active {
 		blocks = append(blocks, actions(grantButtons(r)...),
-			smallPrint("Each click starts a new session. It lasts at most one hour, and never beyond the end of your access."))
+			smallPrint("Each click starts a new session. It can act for at most one hour, and never beyond the end of your "+
+				"access. If AWS cannot make its credentials expire then, this message says what still works, and until when."))
 	} else if next := nextStep(r); next != "" {
 		blocks = append(blocks, smallPrint(next))
 	}
