@@ -30,7 +30,8 @@ nothing twice, and with -wait it waits for what was ended before too.
 
 P is a Slack id (U…), a machine's id (M…) or an address. With -person, the person's
 computers are unpaired too, and grants of machines that the person started are ended.
-A is an account's id or its name. -list only shows what would be ended.
+A is an account's id or its name. -list only shows what would be ended. A person or a name of
+an account that is unknown is an error, so that a typo does not look as if nothing was open.
 
 It asks before it acts, unless -yes is given. Freeze first (aws-access freeze) if nobody
 may get access again meanwhile. The events show who you are at AWS. The operators' channel
@@ -138,6 +139,7 @@ type closer struct {
 	closing
 	pair lifecycle.Pair
 
+	open     []access.Request          // pending and active, of everybody
 	ending   []access.Request          // closed grants that are meant, whose sessions are still ending
 	handled  map[string]bool           // ids that were ended, or failed
 	revoked  map[string]access.Request // grants with sessions that are being cut
@@ -168,6 +170,11 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 	}
 	if c.id != "" && len(found) == 0 {
 		return c.overAlready(ctx)
+	}
+	if len(found)+len(c.ending) == 0 {
+		if err := c.checkKnown(ctx); err != nil {
+			return false, err
+		}
 	}
 	c.show(found)
 	if c.list {
@@ -231,6 +238,7 @@ func (c *closer) find(ctx context.Context) ([]access.Request, error) {
 			}
 			all = append(all, some...)
 		}
+		c.open = slices.Clone(all)
 	}
 	seen := make(map[string]bool)
 	all = slices.DeleteFunc(all, func(r access.Request) bool {
@@ -349,8 +357,14 @@ func (c *closer) show(found []access.Request) {
 		printf(c.out, "No grant can be revoked, and no request can be denied.\n")
 	} else {
 		grants, requests, sessions := c.count(found)
-		printf(c.out, "%s with %s, and %s that nobody has answered.\n", number(grants, "active grant"),
-			number(sessions, "live session"), number(requests, "request"))
+		var parts []string
+		if grants > 0 {
+			parts = append(parts, number(grants, "active grant")+" with "+numberOrNo(sessions, "live session"))
+		}
+		if requests > 0 {
+			parts = append(parts, number(requests, "request")+" that nobody has answered")
+		}
+		printf(c.out, "%s.\n", strings.Join(parts, ", and "))
 	}
 	c.showEnding()
 }
@@ -388,11 +402,20 @@ func (c *closer) count(found []access.Request) (grants, requests, sessions int) 
 }
 
 func (c *closer) question(found []access.Request, removes bool) string {
+	grants, requests, sessions := c.count(found)
+	var parts []string
+	for _, part := range []struct {
+		verb, noun string
+		n          int
+	}{{"revoke", "grant", grants}, {"cut", "live session", sessions}, {"deny", "request", requests}} {
+		if part.n > 0 {
+			parts = append(parts, part.verb+" "+number(part.n, part.noun))
+		}
+	}
 	text := ""
-	if len(found) > 0 {
-		grants, requests, sessions := c.count(found)
-		text = fmt.Sprintf("Revoke %s, cut %s and deny %s?", number(grants, "grant"), number(sessions, "session"),
-			number(requests, "request"))
+	if len(parts) > 0 {
+		text = inASentence(parts)
+		text = strings.ToUpper(text[:1]) + text[1:] + "?"
 	}
 	if removes {
 		text = strings.TrimSpace(text + " Unpair all computers of " + c.person + "?")
@@ -448,7 +471,11 @@ func (c *closer) unpair(ctx context.Context) {
 		return
 	}
 	c.unpaired = len(l.Devices)
-	printf(c.out, "%s of %s unpaired.\n", number(len(l.Devices), "computer"), c.person)
+	if c.unpaired == 0 {
+		printf(c.out, "%s has no paired computer.\n", c.person)
+		return
+	}
+	printf(c.out, "%s of %s unpaired.\n", number(c.unpaired, "computer"), c.person)
 }
 
 // done says what was done, without what was not.
@@ -501,7 +528,7 @@ func (c *closer) overAlready(ctx context.Context) (bool, error) {
 		return false, errors.Join(err, fmt.Errorf("request %s is gone", c.id))
 	}
 	r := all[0]
-	printf(c.out, "%s is over already: %s by %s at %s. Its sessions: %s.\n", r.ID, r.State, inOneLine(r.Closed.By.Name),
+	printf(c.out, "%s is over already: %s by %s at %s. %s\n", r.ID, r.State, inOneLine(r.Closed.By.Name),
 		r.Closed.At.UTC().Format(time.RFC3339), cutInWords(r))
 	if c.list || !c.wait || r.Cut != access.CutEnding {
 		return true, nil
@@ -513,9 +540,9 @@ func (c *closer) overAlready(ctx context.Context) (bool, error) {
 func cutInWords(r access.Request) string {
 	switch r.Cut {
 	case access.CutEnding:
-		return "they are being cut since " + r.CutSince.UTC().Format(time.RFC3339)
+		return "Its sessions are being ended since " + r.CutSince.UTC().Format(time.RFC3339) + "."
 	case access.CutDone:
-		return "they are cut"
+		return "The deny of its sessions is written."
 	}
-	return "none was live"
+	return "None of its sessions was live."
 }

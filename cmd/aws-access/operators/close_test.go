@@ -120,14 +120,14 @@ func TestCloseEndsWhatIsNamedAndNothingElse(t *testing.T) {
 		closing
 		ends string
 	}{
-		"a grant":                  {closing{id: "01A"}, "01A"},
-		"a request":                {closing{id: "01P"}, "01P"},
-		"a person":                 {closing{person: dev.ID}, "01A 01B 01P"},
-		"a person by address":      {closing{person: "DEV1@example.com"}, "01A 01B 01P"},
-		"an account":               {closing{account: "222222222222"}, "01B 01D"},
-		"an account by name":       {closing{account: "Prod-2"}, "01B 01D"},
-		"everything":               {closing{all: true}, "01A 01B 01C 01D 01P"},
-		"a person without anybody": {closing{person: "U0NOBODY"}, ""},
+		"a grant":                     {closing{id: "01A"}, "01A"},
+		"a request":                   {closing{id: "01P"}, "01P"},
+		"a person":                    {closing{person: dev.ID}, "01A 01B 01P"},
+		"a person by address":         {closing{person: "DEV1@example.com"}, "01A 01B 01P"},
+		"an account":                  {closing{account: "222222222222"}, "01B 01D"},
+		"an account by name":          {closing{account: "Prod-2"}, "01B 01D"},
+		"everything":                  {closing{all: true}, "01A 01B 01C 01D 01P"},
+		"an account where nothing is": {closing{account: "999999999999"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEmergency(t)
@@ -195,7 +195,7 @@ func TestCloseCountsWhatItDidAndEndsNothingTwice(t *testing.T) {
 		t.Errorf("the second time: %s", e.out.String())
 	}
 	if !e.close(closing{id: "01A"}) || e.at("01A").Version != before.Version || e.out.String() !=
-		"01A is over already: revoked by alice (operator) at 2026-11-21T12:00:00Z. Its sessions: they are being cut since "+
+		"01A is over already: revoked by alice (operator) at 2026-11-21T12:00:00Z. Its sessions are being ended since "+
 			"2026-11-21T12:00:00Z.\n" {
 		t.Errorf("by its id: %s", e.out.String())
 	}
@@ -342,6 +342,7 @@ func TestClosePersonUnpairsTheirComputersAndTheirMachinesLoseAccess(t *testing.T
 	if !strings.Contains(e.out.String(), "1 computer of U0DEV1 unpaired.") {
 		t.Errorf("said %s", e.out.String())
 	}
+	e.ask("01O", other, "111111111111", "Admin", true)
 	e.close(closing{person: other.ID, place: place{devices: noDevices}})
 	if l, err := e.store.DeviceList(t.Context(), other.ID); err != nil || len(l.Devices) != 1 {
 		t.Errorf("with -devices none: %d devices are left, %v", len(l.Devices), err)
@@ -437,7 +438,7 @@ func TestCloseAsksBeforeItActs(t *testing.T) {
 	} {
 		done, err := closing{all: true, why: "w"}.on(e.operation(false, answer)).run(t.Context())
 		if r := e.at("01A"); done || err != nil || r.State != want ||
-			!strings.Contains(e.words.String(), "Revoke 1 grant, cut 1 session and deny 0 requests? Type yes: ") {
+			!strings.Contains(e.words.String(), "Revoke 1 grant and cut 1 live session? Type yes: ") {
 			t.Errorf("%q: %v %v, %s, and said %q", answer, done, err, r.State, e.words.String())
 		}
 	}

@@ -243,3 +243,20 @@ func number(n int, one string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
+
+// numberOrNo is number that writes "no" for 0.
+func numberOrNo(n int, one string) string {
+	if n == 0 {
+		return "no " + one
+	}
+	return number(n, one)
+}
+
+// inASentence joins parts with commas and "and".
+func inASentence(parts []string) string {
+	last := len(parts) - 1
+	if last < 1 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:last], ", ") + " and " + parts[last]
+}
