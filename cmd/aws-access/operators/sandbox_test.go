@@ -9,6 +9,7 @@ import (
 	"github.com/aws-access/aws-access/cmd/sandbox/sandboxtest"
 	"github.com/aws-access/aws-access/cmd/sandbox/world"
 	"github.com/aws-access/aws-access/pkg/access"
+	"github.com/aws-access/aws-access/pkg/fake/slackfake"
 )
 
 // operatorOf is a shell with the keys of the sandbox's operators, as docs/sandbox.md makes one. The result
@@ -64,5 +65,32 @@ func TestAHeldSweepIsAnsweredInTheSandbox(t *testing.T) {
 	s = check("sweep --table aws-access dismiss --yes", "Dismissed: vending goes on", false)
 	if !s.Keeps(now, now) {
 		t.Errorf("dismissed: %+v", s)
+	}
+}
+
+// docs/incident.md tells people to try these in the sandbox.
+func TestOperatorsFreezeCloseAndThawInTheSandbox(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t), func(s *world.Settings) { s.Start = time.Now() })
+	sandboxtest.Granted(b)
+	command := operatorOf(b)
+	for _, c := range []struct{ line, says string }{
+		{"freeze --reason leak", "Everything is frozen: nothing is granted"},
+		{"close --all --list", "1 active grant with no live session"},
+		{"close --all --reason leak", "Revoked 1 grant."},
+		{"close --all --reason leak --wait", "No session is being ended, so there is nothing to wait for."},
+		{"close --person U0DEV1 --devices none --list", "No grant can be revoked"},
+		{"thaw", "Thawed."},
+	} {
+		code, said := command(c.line + " --table aws-access" + strings.Repeat(" --yes", 1-strings.Count(c.line, "--list")))
+		if code != exitOK || !strings.Contains(said, c.says) || strings.Contains(said, "is not told") {
+			t.Errorf("%s: ended with %d, and said %q, want %q", c.line, code, said, c.says)
+		}
+	}
+	b.Advance("2m")
+	told := sandboxtest.Messages(b.State(), func(m slackfake.Message) bool {
+		return m.Channel == "C0OPS" && strings.Contains(m.Text, "has closed everything by aws-access close")
+	})
+	if len(told) != 1 {
+		t.Errorf("the operators' channel was told %d times that everything was closed, want once", len(told))
 	}
 }

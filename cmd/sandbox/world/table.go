@@ -150,27 +150,41 @@ func (t table) item(pk, sk string) (item store.Item, ok bool, err error) {
 			item, err = store.CutListItem(l)
 		}
 	case store.FreezeKey:
-		var f access.Freeze
-		if f, err = t.store.Freeze(ctx); err == nil {
-			version = f.Version
-			item, err = store.FreezeItem(f)
-		}
+		item, err = recordItem(t.store.Freeze, store.FreezeItem)
+		version = item.Version
 	case store.SweepKey:
-		var s access.Sweep
-		if s, err = t.store.Sweep(ctx); err == nil {
-			version = s.Version
-			item, err = store.SweepItem(s)
-		}
+		item, err = recordItem(t.store.Sweep, store.SweepItem)
+		version = item.Version
 	case store.DirectoryKey:
-		var d access.Directory
-		if d, err = t.store.Directory(ctx); err == nil {
-			version = d.Version
-			item, err = store.DirectoryItem(d)
-		}
+		item, err = recordItem(t.store.Directory, store.DirectoryItem)
+		version = item.Version
+	case store.ProblemsKey:
+		item, err = recordItem(t.store.Problems, store.ProblemsItem)
+		version = item.Version
 	default:
 		return item, false, unsupported("the item " + pk + " " + sk)
 	}
 	return item, version > 0, err
+}
+
+// recordItem reads one of the records of which there is one.
+func recordItem[T any](
+	load func(context.Context) (T, error), form func(T) (store.Item, error),
+) (item store.Item, err error) {
+	record, err := load(context.Background())
+	if err != nil {
+		return item, err
+	}
+	return form(record)
+}
+
+// saveRecord writes what recordItem reads.
+func saveRecord[T any](item store.Item, save func(context.Context, T) error) error {
+	var next T
+	if err := item.Decode(&next); err != nil {
+		return err
+	}
+	return save(context.Background(), next)
 }
 
 // everyRequest is more requests than a sandbox has.
@@ -195,7 +209,7 @@ func (t table) query(body []byte) (any, error) {
 	case "state #partition = :partition":
 		all, err = t.store.InState(context.Background(), access.State(value), cmp.Or(in.Limit, everyRequest))
 	case "state #state = :state AND due <= :now":
-		return t.dueCuts(textOf(in.ExpressionAttributeValues, ":state"), textOf(in.ExpressionAttributeValues, ":now"))
+		return t.due(textOf(in.ExpressionAttributeValues, ":state"), textOf(in.ExpressionAttributeValues, ":now"))
 	case "requester #partition = :partition":
 		all, err = t.store.ByRequester(context.Background(), value, cmp.Or(in.Limit, everyRequest))
 	default:
@@ -210,22 +224,34 @@ func (t table) query(body []byte) (any, error) {
 	return map[string]any{"Items": keys, "Count": len(keys), "ScannedCount": len(keys)}, err
 }
 
-// dueCuts lists the keys of cut lists that are due at a time.
-func (t table) dueCuts(state, now string) (any, error) {
+// due lists the keys of cut lists, or of closed grants whose sessions are ending, that are due at a time.
+func (t table) due(state, now string) (any, error) {
 	at, err := time.Parse(time.RFC3339Nano, now)
-	if err != nil || state != store.Cutting {
-		return nil, unsupported("a query of what is due, but for cuts")
+	if err != nil {
+		return nil, unsupported("a query of what is due at " + now)
 	}
-	due, err := t.store.DueCuts(context.Background(), at, everyRequest)
 	keys := []image{}
-	for _, k := range due {
-		item := store.Item{PK: store.CutListKey(k), SK: store.CutSort, State: state, Due: at}
-		keys = append(keys, item.Image())
+	add := func(pk, sk string) { keys = append(keys, store.Item{PK: pk, SK: sk, State: state, Due: at}.Image()) }
+	switch state {
+	case store.Cutting:
+		due, failed := t.store.DueCuts(context.Background(), at, everyRequest)
+		for _, k := range due {
+			add(store.CutListKey(k), store.CutSort)
+		}
+		err = failed
+	case store.Ending:
+		due, failed := t.store.Ending(context.Background(), at, everyRequest)
+		for _, id := range due {
+			add(store.RequestKey(id), store.RequestSort)
+		}
+		err = failed
+	default:
+		return nil, unsupported("a query of what is due in the state " + state)
 	}
 	return map[string]any{"Items": keys, "Count": len(keys), "ScannedCount": len(keys)}, err
 }
 
-// put writes the freeze, the record of the sweep or a cut list, on the condition of its version.
+// put writes the freeze, the record of the sweep, the problems or a cut list, on the condition of its version.
 func (t table) put(body []byte) (any, error) {
 	var in struct {
 		TableName string
@@ -242,23 +268,15 @@ func (t table) put(body []byte) (any, error) {
 		return nil, unsupported("such an item")
 	}
 	defer t.written()
-	ctx := context.Background()
 	switch item.SK {
 	case store.FreezeKey:
-		var next access.Freeze
-		if err = item.Decode(&next); err == nil {
-			err = t.store.SaveFreeze(ctx, next)
-		}
+		err = saveRecord(item, t.store.SaveFreeze)
 	case store.SweepKey:
-		var next access.Sweep
-		if err = item.Decode(&next); err == nil {
-			err = t.store.SaveSweep(ctx, next)
-		}
+		err = saveRecord(item, t.store.SaveSweep)
+	case store.ProblemsKey:
+		err = saveRecord(item, t.store.SaveProblems)
 	case store.CutSort:
-		var next access.CutList
-		if err = item.Decode(&next); err == nil {
-			err = t.store.SaveCutList(ctx, next)
-		}
+		err = saveRecord(item, t.store.SaveCutList)
 	default:
 		err = unsupported("a write of " + item.SK)
 	}
