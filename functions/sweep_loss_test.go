@@ -67,7 +67,7 @@ func (w *lossWorld) isTold(what, person string, grants int) {
 	if w.loss.name == "slack:chat.postMessage" {
 		most++
 	}
-	if n := w.reads(person, "was revoked by"); n < grants || n > most {
+	if n := w.reads(person, "was revoked, because"); n < grants || n > most {
 		w.t.Errorf("%s: %s was told %d times of %d revocations", what, person, n, grants)
 	}
 }
@@ -116,7 +116,7 @@ func TestWhoeverLeavesTheGroupHasLostTheAccessAfterTheNextSweep(t *testing.T) {
 		t.Errorf("it takes %d minutes, want at most %d, and %d sessions of somebody else work", minutes, every,
 			w.aws.works(3))
 	}
-	if n := w.reads("U0DEV1", "was revoked by"); n != 1 || !strings.Contains(w.direct("U0DEV1"), "no longer gives them") {
+	if n := w.reads("U0DEV1", "was revoked, because you"); n != 1 || !strings.Contains(w.direct("U0DEV1"), "no longer gives you") {
 		t.Errorf("told %d times: %s", n, w.direct("U0DEV1"))
 	}
 }

@@ -70,8 +70,10 @@ const (
 	tellOperators = "Tell the people who run AWS access."
 	tellAuthors   = "Tell the people who maintain the policy."
 	operatorsKnow = "The operators have been told. Ask them to fix it."
-	newCode       = "Type /aws-access login in Slack for another one."
-	lengthForm    = "Write it with its unit, like 30m, 2 hours, 1h30m or 2d"
+	// AskAuthors is for somebody who has lost a right. To ask again would be refused.
+	AskAuthors = "If that is wrong, tell the people who maintain the policy: until it changes, asking again is refused."
+	newCode    = "Type /aws-access login in Slack for another one."
+	lengthForm = "Write it with its unit, like 30m, 2 hours, 1h30m or 2d"
 )
 
 // Who may take part. Person.Refused decides all of these; its comment lists the
@@ -861,8 +863,11 @@ func RefuseEnded(c Closing) error {
 	return refuse(CodeEnded, "This access was given back by "+c.byAndAt()+".", askAgain)
 }
 
-// RefuseRevoked is revoked.
+// RefuseRevoked is revoked. Nobody did it if the right to the access was lost.
 func RefuseRevoked(c Closing) error {
+	if c.By.ID == System.ID {
+		return refuse(CodeRevoked, "This access ended at "+FormatTime(c.At)+", because the right to it was lost.", AskAuthors)
+	}
 	return refuse(CodeRevoked, "This access was revoked by "+c.byAndAt()+".", "Ask the person who revoked it.")
 }
 

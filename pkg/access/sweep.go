@@ -119,15 +119,44 @@ func (s Sweep) Unfinished(every time.Duration) Sweep {
 func WhyLost(refusal error) (why string, lost bool) {
 	switch Code(refusal) {
 	case CodeDeactivated:
-		return "Their Slack account is deactivated.", true
+		return lostDeactivated, true
 	case "guest", "bot", "other_workspace":
-		return "They are no longer a full member of the workspace.", true
+		return lostMembership, true
 	case "never":
-		return "The policy now forbids it for them.", true
+		return lostForbidden, true
 	case "not_allowed":
-		return "The policy no longer gives them this.", true
+		return lostRule, true
 	case "unknown_account", "unknown_role", "target_role":
-		return "The policy no longer has this.", true
+		return lostTarget, true
 	}
 	return "", false
 }
+
+// The reasons of WhyLost. They are stored with the requests.
+const (
+	lostDeactivated = "Their Slack account is deactivated."
+	lostMembership  = "They are no longer a full member of the workspace."
+	lostForbidden   = "The policy now forbids it for them."
+	lostRule        = "The policy no longer gives them this."
+	lostTarget      = "The policy no longer has this."
+)
+
+// LostByYou returns a reason of WhyLost in the words for the person who has lost the right.
+func LostByYou(why string) string {
+	switch why {
+	case lostDeactivated:
+		return "Your Slack account is deactivated."
+	case lostMembership:
+		return "You are no longer a full member of the workspace."
+	case lostForbidden:
+		return "The policy now forbids you this role in this account."
+	case lostRule:
+		return "The policy no longer gives you this role in this account: it has changed, or a group of yours has."
+	case lostTarget:
+		return "The policy no longer has this role in this account."
+	}
+	return why
+}
+
+// RightLost reports whether a grant was revoked because its requester has lost the right to it.
+func (r Request) RightLost() bool { return r.State == Revoked && r.Closed.By.ID == System.ID }

@@ -38,6 +38,10 @@ func Standing(r access.Request) (text, next string) {
 		}
 		return "Your access to " + what + " was given back by " + who + ", " + at + ".", ""
 	case access.Revoked:
+		if r.RightLost() {
+			return "Your access to " + what + " was revoked, " + at + ", because you have lost the right to it. " +
+				access.LostByYou(oneLine(r.Closed.Why)), access.AskAuthors
+		}
 		return "Your access to " + what + " was revoked by " + who + ", " + at + plainWhy(r) + ".",
 			"Ask the person who revoked it."
 	}

@@ -167,7 +167,7 @@ func status(r access.Request, now time.Time) []string {
 	case access.Ended:
 		lines = append(lines, givenBack(r, who, at))
 	case access.Revoked:
-		lines = append(lines, ":no_entry: *Revoked* by "+who+", "+at+".")
+		lines = append(lines, revoked(r, who, at))
 	}
 	lines = append(lines, sessionsAfter(r, now)...)
 	if r.State == access.Revoked && !r.Lifted.IsZero() {
@@ -182,6 +182,14 @@ func givenBack(r access.Request, who, at string) string {
 		return "*Ended*, " + at + ". " + escape(r.Closed.Why)
 	}
 	return "*Given back* by " + who + ", " + at + "."
+}
+
+// revoked says who revoked a grant, or that nobody did.
+func revoked(r access.Request, who, at string) string {
+	if r.RightLost() {
+		return ":no_entry: *Revoked*, " + at + ", because the right to it was lost."
+	}
+	return ":no_entry: *Revoked* by " + who + ", " + at + "."
 }
 
 // grantStatus tells the state of an active grant.
@@ -333,7 +341,7 @@ func closingReason(r access.Request) []slack.Block {
 	case access.Denied:
 		return typedText("*Why it was denied*, as it was typed:", r.Closed.Why)
 	case access.Revoked:
-		if r.Closed.By.ID == access.System.ID {
+		if r.RightLost() {
 			return typedText("*Why it was revoked*:", r.Closed.Why)
 		}
 		return typedText("*Why it was revoked*, as it was typed:", r.Closed.Why)

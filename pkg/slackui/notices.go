@@ -13,7 +13,11 @@ import (
 func RequesterMessage(r access.Request, now time.Time) Message {
 	blocks := []slack.Block{section("*" + title(r) + "*\n" + roleIn(r))}
 	blocks = append(blocks, sections(fitLines(status(r, now), maxStatus)...)...)
-	blocks = append(blocks, closingReason(r)...)
+	if r.RightLost() {
+		blocks = append(blocks, section(escape(access.LostByYou(r.Closed.Why))))
+	} else {
+		blocks = append(blocks, closingReason(r)...)
+	}
 	if r.State == access.Active {
 		blocks = append(blocks, actions(grantButtons(r)...),
 			smallPrint("Each click starts a new session. It can act for at most one hour, and never beyond the end of your "+
@@ -44,7 +48,9 @@ func nextStep(r access.Request) string {
 		return "Talk to the person who denied it, or ask again with /aws-access."
 	case r.State == access.TimedOut, r.State == access.Expired, r.State == access.Ended:
 		return ask
-	case r.State == access.Revoked && (r.Closed.By.ID == access.System.ID || !r.Lifted.IsZero()):
+	case r.RightLost():
+		return access.AskAuthors
+	case r.State == access.Revoked && !r.Lifted.IsZero():
 		return ask
 	case r.State == access.Revoked:
 		return "Talk to the person who revoked it."
@@ -92,6 +98,10 @@ func noticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok boo
 		text = "Your access to " + roleIn(r) + " has ended."
 	case access.Revoked:
 		text = "Your access to " + roleIn(r) + " was revoked by " + mention(e.Actor) + "."
+		if r.RightLost() {
+			text = "Your access to " + roleIn(r) + " was revoked, because you have lost the right to it. " +
+				escape(access.LostByYou(r.Closed.Why))
+		}
 	case access.Ended:
 		text = "You gave back " + roleIn(r) + "."
 		if e.Why != "" {

@@ -1,6 +1,7 @@
 package slackui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +95,41 @@ func TestOnlyEventsThatChangeNoMessageHaveANotice(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: the notice goes to %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// Whoever loses the right to an access reads it as "you", and is not told to do what would be refused.
+func TestWhoeverLostTheRightReadsWhatWasLost(t *testing.T) {
+	for refusal, you := range map[error]string{
+		access.RefuseNotAllowed("r", "a"):  "The policy no longer gives you this role in this account",
+		access.RefuseNever("r", ""):        "The policy now forbids you this role in this account.",
+		access.RefuseUnknownAccountID("1"): "The policy no longer has this role in this account.",
+		access.RefuseGuest():               "You are no longer a full member of the workspace.",
+	} {
+		why, lost := access.WhyLost(refusal)
+		r := must(withSession().RevokeLost(why, later))
+		e := access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked, Actor: access.System, Why: why}
+		direct, told := string(mustJSON(RequesterMessage(r, later).Blocks)), string(mustJSON(notice(r, e).Blocks))
+		text, next := Standing(r)
+		refused := r.StateRefusal().Error()
+		for place, got := range map[string]string{"message": direct, "notice": told, "command": text + " " + next} {
+			if !lost || !strings.Contains(got, you) || !strings.Contains(got, "ReadOnly") {
+				t.Errorf("the %s does not say %q: %s", place, you, got)
+			}
+		}
+		for place, got := range map[string]string{
+			"message": direct, "notice": told, "command": text + " " + next, "refusal": refused,
+		} {
+			for _, not := range []string{"gives them", "by aws-access", "Ask again", "the person who revoked it"} {
+				if strings.Contains(got, not) {
+					t.Errorf("the %s says %q: %s", place, not, got)
+				}
+			}
+		}
+		card := string(mustJSON(Card(r, CardPolicy{}, later).Blocks))
+		if !strings.Contains(card, why) {
+			t.Errorf("the card does not say %q: %s", why, card)
 		}
 	}
 }
