@@ -102,11 +102,11 @@ func (h *Slack) askWhy(ctx context.Context, in slackui.Interaction, now time.Tim
 	case !known && access.Code(err) == access.CodeNotApprover && r.Requester.ID != in.User:
 		return access.RefuseUnknownMessage()
 	case r.State.Final(): // also for people whom the policy has forgotten since
-		return r.StateRefusal()
+		return access.ToOthers(r.StateRefusal())
 	case err != nil:
 		return err
 	case r.CheckUsable(now) != nil:
-		return r.CheckUsable(now)
+		return access.ToOthers(r.CheckUsable(now))
 	}
 	form := slackui.RevokeForm(r.Request, h.Policy.Settings().Link(r.Ticket), known || in.IsFromRevokeList(), now)
 	return openError(h.Slack.OpenView(ctx, in.TriggerID, form))

@@ -438,6 +438,7 @@ func TestAskingAgainIsAllowedOnTheCard(t *testing.T) {
 	w.press("U0SEC1", card.Channel, card.TS, "Allow asking again")
 	w.feed()
 	wantText(t, "the card", w.seen(in("C0APPROVALS")), "Asking again was allowed")
+	wantText(t, "the requester", w.seen(with("U0DEV1")), "<@U0SEC1> has allowed you to ask again for *ReadOnly*")
 	if code := ask(); code != "" {
 		t.Errorf("after a responder allowed it: %q\n%s", code, w.logs)
 	}

@@ -322,7 +322,7 @@ func (r Request) CheckRevokedLately(now time.Time) error {
 	if r.State != Revoked || r.Closed.By.ID == System.ID || !r.Lifted.IsZero() || !now.Before(until) {
 		return nil
 	}
-	return RefuseRevokedLately(r.Closed.By, until)
+	return RefuseRevokedLately(r, until, now)
 }
 
 // Lift allows the requester of a revoked grant to ask again at once. The caller has checked that

@@ -270,7 +270,7 @@ func (r Request) Revoke(by Person, why string, now time.Time) (Request, Event, e
 		return r, Event{}, refusal
 	}
 	if err := r.CheckUsable(now); err != nil {
-		return r, Event{}, err
+		return r, Event{}, ToOthers(err)
 	}
 	return r.cut(Revoke, Revoked, by, why, now)
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -746,7 +747,8 @@ func RefuseNotApprover() error {
 // RefuseNotRevoker is not_approver: this person may not revoke.
 // policy.CheckRevoker decides it.
 func RefuseNotRevoker() error {
-	return refuse(CodeNotApprover, "You are not one of the people who can revoke this access.", "The card names them.")
+	return refuse(CodeNotApprover, "You are not one of the people who can revoke this access.",
+		"Those who may approve or review it can, and the responders of the policy.")
 }
 
 // RefuseOwnRevocation is not_approver: requesters cannot revoke their own access,
@@ -1014,6 +1016,14 @@ func (r *Refusal) OnCommandLine(machine bool) error {
 	return refuse(r.Code, cmp.Or(words.says, r.Says), words.next)
 }
 
+// ToOthers returns a refusal for somebody who is not the requester: without the advice to ask again.
+func ToOthers(err error) error {
+	if r := (*Refusal)(nil); errors.As(err, &r) && r.Next == askAgain {
+		return refuse(r.Code, r.Says, "")
+	}
+	return err
+}
+
 // quoted puts what somebody typed into a sentence, at most 80 characters of it.
 func quoted(text string) string {
 	const limit = 80
@@ -1061,27 +1071,30 @@ func RefuseFrozen(f Freeze) error {
 		says += " " + f.By.Name + " froze it at " + FormatTime(f.At) + "."
 	}
 	return refuse(CodeFrozen, says,
-		"The people who answer incidents know when. Nothing that you typed is lost: try again then.")
+		"Responders thaw it with /aws-access revoke. Try again after that.")
 }
 
 // RefuseRevokedLately is revoked_lately: somebody revoked this requester's access to the same
 // target within the last hour. lifecycle.Submit decides it.
-func RefuseRevokedLately(by Person, until time.Time) error {
-	return refuse(CodeRevokedLately, by.Name+" has revoked your access to this, so you cannot ask for it before "+
-		FormatTime(until)+".", "One of the people who answer incidents can allow it earlier.")
+func RefuseRevokedLately(r Request, until, now time.Time) error {
+	wait := until.Sub(now).Round(time.Minute)
+	return refuse(CodeRevokedLately, r.Closed.By.Name+" has revoked your access to "+r.Role+" in "+r.AccountName+
+		", so you cannot ask for it before "+FormatTime(until)+", in "+FormatLength(max(wait, time.Minute))+
+		". The reason: "+quoted(strings.Join(strings.Fields(r.Closed.Why), " "))+".",
+		"A responder can allow it earlier, on the card of that request.")
 }
 
 // RefuseOwnLift is not_responder: nobody allows themselves to ask again after a revocation.
 // lifecycle.Close.Lift decides it.
 func RefuseOwnLift() error {
 	return refuse(CodeNotResponder, "You cannot allow this for yourself.",
-		"Another one of the people who answer incidents can.")
+		"Another responder can.")
 }
 
 // RefuseNotResponder is not_responder: only the responders of the policy may do this.
 // policy.CheckResponder decides it.
 func RefuseNotResponder() error {
-	return refuse(CodeNotResponder, "Only the people who answer incidents may do this.",
+	return refuse(CodeNotResponder, "Only responders may do this.",
 		"The policy names them under settings: responders.")
 }
 

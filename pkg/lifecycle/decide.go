@@ -208,7 +208,7 @@ func (s Close) Revoke(ctx context.Context, id, by, why string) (Moved, error) {
 			return m.request, access.Event{}, refusal
 		}
 		if m.request.State != access.Active {
-			return m.request, access.Event{}, m.request.StateRefusal()
+			return m.request, access.Event{}, access.ToOthers(m.request.StateRefusal())
 		}
 		if refusal := s.Policy.CheckRevoker(m.question(met), actor); refusal != nil {
 			return m.request, access.Event{}, refusal

@@ -173,6 +173,10 @@ func status(r access.Request, now time.Time) []string {
 	if r.State == access.Revoked && !r.Lifted.IsZero() {
 		lines = append(lines, "Asking again was allowed, "+formatTime(r.Lifted)+".")
 	}
+	if r.CheckRevokedLately(now) != nil {
+		lines = append(lines, "Asking for the same again is refused until "+formatTime(r.Closed.At.Add(access.RevokedFor))+
+			", unless a responder allows it earlier.")
+	}
 	return append(lines, approvals(r)...)
 }
 

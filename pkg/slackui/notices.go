@@ -70,6 +70,7 @@ type Notice struct {
 //	a reminder                     below each card
 //	a click that came to nothing   to the requester
 //	expired, given back, revoked   to the requester
+//	asking again was allowed       to the requester
 //
 // Denials, time-outs and grants have none: RequesterMessage is new then. r is the request as it is now, which may be
 // later than the event: a notice that is no longer true is not sent. A machine has no direct channel: it asks for the
@@ -89,6 +90,8 @@ func noticeOf(e access.Event, r access.Request, now time.Time) (n Notice, ok boo
 			formatTime(r.AnswerBy) + ".")
 	case orderLost(e) && r.Usable(now):
 		return toRequester("Your click on " + roleIn(r) + " came to nothing. Press the button again.")
+	case e.Verb == access.Lift && r.State == access.Revoked && !r.Lifted.IsZero():
+		return toRequester(mention(e.Actor) + " has allowed you to ask again for " + roleIn(r) + ": /aws-access.")
 	case e.From != access.Active || e.To == access.Active || e.To != r.State:
 		return Notice{}, false
 	}

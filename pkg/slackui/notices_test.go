@@ -99,6 +99,45 @@ func TestOnlyEventsThatChangeNoMessageHaveANotice(t *testing.T) {
 	}
 }
 
+// The hour for which asking again is refused is named to those who revoke, and to the requester before they try.
+func TestTheHourAfterARevocationIsNamed(t *testing.T) {
+	r := must(active().Revoke(lead, "stolen", later))
+	until := "again is refused until " + formatTime(later.Add(time.Hour)) + ", unless a responder allows it earlier."
+	for name, c := range map[string]struct {
+		r    access.Request
+		now  time.Time
+		want bool
+	}{
+		"revoked": {r, later, true}, "an hour later": {r, later.Add(time.Hour), false},
+		"allowed": {must(r.Lift(sec, later)), later, false},
+		"lost":    {must(active().RevokeLost("", later)), later, false},
+	} {
+		if got := strings.Join(status(c.r, c.now), "\n"); strings.Contains(got, until) != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	form := RevokeForm(active(), "", true, later)
+	if got := string(mustJSON(form.Blocks)); !strings.Contains(got, "Asking for the same again is refused for 1h") {
+		t.Errorf("the form: %s", got)
+	}
+	got := r.CheckRevokedLately(later.Add(18 * time.Minute)).Error()
+	for _, want := range []string{"ReadOnly in payments-prod", "in 42m.", "“stolen”"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+}
+
+// Somebody who is too late to revoke is not told to ask again: they never asked.
+func TestOthersAreNotToldToAskAgain(t *testing.T) {
+	for _, r := range []access.Request{ticked(shortGrant(), noon.Add(15*time.Minute)), must(active().End(dev, later))} {
+		_, _, err := r.Revoke(lead, "stolen", later)
+		if got := ErrorAnswer(err, "").Text; strings.Contains(got, "Ask again") || !strings.Contains(got, "This access") {
+			t.Errorf("%s: %q", r.State, got)
+		}
+	}
+}
+
 // Whoever loses the right to an access reads it as "you", and is not told to do what would be refused.
 func TestWhoeverLostTheRightReadsWhatWasLost(t *testing.T) {
 	for refusal, you := range map[error]string{
