@@ -68,7 +68,8 @@ func (h *Calls) one(ctx context.Context, c caller, id string) (callAnswer, error
 	return h.grant(ctx, r), nil
 }
 
-// status answers with one request, or with those of the caller that are not over.
+// status answers with one request, or with those of the caller that are not over. A closed grant whose
+// sessions can act is not over.
 func (h *Calls) status(ctx context.Context, c caller) (callAnswer, error) {
 	if err := h.checkOwner(ctx, c); err != nil {
 		return callAnswer{}, err
@@ -76,17 +77,14 @@ func (h *Calls) status(ctx context.Context, c caller) (callAnswer, error) {
 	if c.Payload.ID != "" {
 		return h.one(ctx, c, c.Payload.ID)
 	}
-	_, asker, err := h.Store.LoadForSubmit(ctx, c.person().AskerID(), "")
+	found, _, err := requestsOf(ctx, h.Store, c.person())
 	if err != nil {
-		return callAnswer{}, fmt.Errorf("load the requests of %s: %w", c.person().ID, err)
-	}
-	found, err := h.Store.Requests(ctx, asker.Of(c.person()))
-	if err != nil {
-		return callAnswer{}, fmt.Errorf("load the open requests of %s: %w", c.person().ID, err)
+		return callAnswer{}, err
 	}
 	now := h.Now()
 	found = slices.DeleteFunc(found, func(r access.Request) bool {
-		return r.Requester.ID != c.person().ID || r.At(now).State.Final()
+		r = r.At(now)
+		return r.State.Final() && !grantBody(r, now).CanAct()
 	})
 	return h.grants(found, false), nil
 }
@@ -96,7 +94,7 @@ func (h *Calls) list(ctx context.Context, c caller) (callAnswer, error) {
 	if err := h.checkOwner(ctx, c); err != nil {
 		return callAnswer{}, err
 	}
-	found, more, err := requestsOf(ctx, h.Store, c.device.Owner)
+	found, more, err := requestsOf(ctx, h.Store, c.person())
 	if err != nil {
 		return callAnswer{}, err
 	}
@@ -255,7 +253,7 @@ func (h *Calls) requested(ctx context.Context, r access.Request, earlier bool) c
 	if r.State == access.Pending {
 		status = http.StatusAccepted
 	}
-	body := grantBody(r)
+	body := grantBody(r, h.Now())
 	body.Earlier = earlier
 	if r.State == access.Pending {
 		h.sayFrozen(ctx, &body)
@@ -290,19 +288,19 @@ func (h *Calls) grants(found []access.Request, more bool) callAnswer {
 	})
 	body := wire.Grants{Requests: []wire.Grant{}, More: more}
 	for _, r := range found {
-		body.Requests = append(body.Requests, grantBody(r.At(now)))
+		body.Requests = append(body.Requests, grantBody(r.At(now), now))
 	}
 	return callAnswer{status: http.StatusOK, body: body}
 }
 
-// grantBody is a request as its requester sees it.
-func grantBody(r access.Request) wire.Grant {
+// grantBody is a request as its requester sees it at now.
+func grantBody(r access.Request, now time.Time) wire.Grant {
 	b := wire.Grant{
 		ID: r.ID, State: string(r.State), Account: r.Account, AccountName: r.AccountName, Role: r.Role,
 		Length: access.FormatLength(r.For), Reason: r.Reason, Ticket: r.Ticket, Submitted: r.Submitted.UTC(),
 		Starts: timeOrNil(r.Starts), Ends: timeOrNil(r.Ends),
 	}
-	b.Text, b.Next = slackui.Standing(r)
+	b.Text, b.Next = slackui.Standing(r, now)
 	switch {
 	case r.State == access.Pending:
 		b.AnswerBy = timeOrNil(r.AnswerBy)
@@ -318,7 +316,29 @@ func grantBody(r access.Request) wire.Grant {
 	case r.State.Final() && !r.Closed.At.IsZero():
 		b.Closed = &wire.Closed{By: r.Closed.By.Name, At: r.Closed.At.UTC(), Why: r.Closed.Why}
 	}
+	if r.State.Final() {
+		b.Sessions = sessionsBody(r, now)
+	}
 	return b
+}
+
+// sessionsBody is what becomes of the sessions of a grant that is over, nil if none is left.
+// It reads the same fields as the card in Slack.
+func sessionsBody(r access.Request, now time.Time) *wire.Sessions {
+	s := wire.Sessions{ActUntil: timeOrNil(r.CanActUntil(now)), IdentityUntil: timeOrNil(r.LiveUntil(now))}
+	switch {
+	case r.Cut == access.CutEnding:
+		s.State, s.Since = wire.SessionsEnding, timeOrNil(r.CutSince)
+	case s.ActUntil == nil && s.IdentityUntil == nil:
+		return nil
+	case r.Cut == access.CutDone:
+		s.State, s.Since = wire.SessionsDenyWritten, timeOrNil(r.CutAt)
+	case s.ActUntil != nil:
+		s.State = wire.SessionsActing
+	default:
+		s.State = wire.SessionsDenied
+	}
+	return &s
 }
 
 func timeOrNil(t time.Time) *time.Time {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,82 @@ func TestADeviceAsksAndGetsKeys(t *testing.T) {
 	}
 	if code, _ := w.code(w.says(w.laptop, keysFor("payments-prod", "ReadOnly"))); code != "ended" {
 		t.Errorf("keys afterwards: %s", code)
+	}
+}
+
+// The command must not say only that access is over while its sessions can act.
+func TestTheAnswerAboutAClosedGrantSaysThatItsSessionsAreEnding(t *testing.T) {
+	w := newCallWorld(t)
+	g, _ := w.asks(w.laptop, requestFor("payments-dev", "ReadOnly"))
+	if _, err := w.says(w.laptop, keysFor("payments-dev", "ReadOnly")).Keys(); err != nil {
+		t.Fatal(err)
+	}
+	w.asks(w.laptop, requestFor("payments-prod", "ReadOnly")) // stays pending
+	if g, _ = w.asks(w.laptop, wire.Payload{Op: wire.Status, ID: g.ID}); g.Sessions != nil {
+		t.Errorf("while it is active: %+v", g.Sessions)
+	}
+	if g, _ = w.asks(w.laptop, wire.Payload{Op: wire.End, ID: g.ID}); g.Sessions == nil {
+		t.Fatalf("the answer to end: %+v", g)
+	}
+	w.pass(time.Minute)
+	r := w.at(g.ID)
+	acts := r.CanActUntil(w.clock())
+	seen := func() (state wire.SessionsState, listed bool) {
+		t.Helper()
+		var all, open wire.Grants
+		w.must(w.says(w.laptop, wire.Payload{Op: wire.List}).Decode(&all))
+		w.must(w.says(w.laptop, wire.Payload{Op: wire.Status}).Decode(&open))
+		one, _ := w.asks(w.laptop, wire.Payload{Op: wire.Status, ID: g.ID})
+		isIt := func(other wire.Grant) bool { return other.ID == g.ID }
+		i := slices.IndexFunc(all.Requests, isIt)
+		if i < 0 || !reflect.DeepEqual(all.Requests[i], one) {
+			t.Fatalf("the list has %+v, and not %+v", all, one)
+		}
+		if len(open.Requests) == 0 || open.Requests[0].State != "pending" {
+			t.Errorf("status without an id begins with %+v", open)
+		}
+		if one.Sessions == nil {
+			return "", slices.ContainsFunc(open.Requests, isIt)
+		}
+		if s := one.Sessions; s.ActUntil == nil || !s.ActUntil.Equal(acts) || s.IdentityUntil == nil ||
+			!s.IdentityUntil.Equal(r.LiveUntil(w.clock())) || s.Since == nil {
+			t.Errorf("its sessions are %+v, want until %s", s, acts)
+		}
+		return one.Sessions.State, slices.ContainsFunc(open.Requests, isIt)
+	}
+	if state, listed := seen(); state != wire.SessionsEnding || !listed {
+		t.Errorf("while its sessions can act, they are %q, and status lists it: %t", state, listed)
+	}
+	done, event, err := r.CutIsDone(w.clock())
+	w.must(err)
+	w.must(w.store.Save(t.Context(), done, event, ""))
+	if state, listed := seen(); state != wire.SessionsDenyWritten || listed {
+		t.Errorf("after the deny they are %q, and status lists it: %t", state, listed)
+	}
+	w.now = done.LiveUntil(w.clock())
+	one, _ := w.asks(w.laptop, wire.Payload{Op: wire.Status, ID: g.ID})
+	if one.Sessions != nil || !strings.Contains(one.Text, "They have expired.") {
+		t.Errorf("when they have expired: %+v", one)
+	}
+}
+
+// A grant whose sessions outlive it, because the policy shortened it, or that keep their identity.
+func TestSessionsThatNobodyCutAreNamed(t *testing.T) {
+	at := func(d time.Duration) time.Time { return noon.Add(d) }
+	session := access.Session{AccessKeyID: "ASIA", Ordered: noon, Expires: at(time.Hour)}
+	for state, denied := range map[wire.SessionsState]time.Time{
+		wire.SessionsActing: at(45 * time.Minute), wire.SessionsDenied: at(30 * time.Minute), "": {},
+	} {
+		s := session
+		if s.Denied = denied; state == "" {
+			s.Expires, s.Denied = at(30*time.Minute), at(30*time.Minute)
+		}
+		r := access.Request{State: access.Expired, Ends: at(30 * time.Minute), Sessions: []access.Session{s}}
+		got := sessionsBody(r, at(30*time.Minute))
+		if state == "" && got != nil || state != "" && (got == nil || got.State != state || got.IdentityUntil == nil ||
+			(got.ActUntil != nil) != (state == wire.SessionsActing)) {
+			t.Errorf("%q: got %+v", state, got)
+		}
 	}
 }
 

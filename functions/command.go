@@ -65,35 +65,37 @@ func (h *Slack) runCommand(ctx context.Context, c slackui.Command, p payload) (s
 
 // list shows a person's requests: the newest, and older ones that are not over.
 func (h *Slack) list(ctx context.Context, user string, now time.Time) (slackui.Message, error) {
-	found, more, err := requestsOf(ctx, h.Store, user)
+	found, more, err := requestsOf(ctx, h.Store, access.Person{ID: user})
 	if err != nil {
 		return slackui.Message{}, err
 	}
 	return h.addNotAsked(ctx, slackui.List(found, more, now), found, now)
 }
 
-// requestsOf returns a person's newest requests, and older ones that are not over. more
-// says that there may be others, which are over.
-func requestsOf(ctx context.Context, s requestStore, user string) (found []access.Request, more bool, err error) {
-	found, err = s.ByRequester(ctx, user, maxListed)
+// requestsOf returns the newest requests of a person or a machine, and older ones that are not over.
+// more says that there may be others, which are over. Of a person, only the id is needed.
+func requestsOf(
+	ctx context.Context, s requestStore, who access.Person,
+) (found []access.Request, more bool, err error) {
+	found, err = s.ByRequester(ctx, who.ID, maxListed)
 	if err != nil {
-		return nil, false, fmt.Errorf("list the requests of %s: %w", user, err)
+		return nil, false, fmt.Errorf("list the requests of %s: %w", who.ID, err)
 	}
-	_, asker, err := s.LoadForSubmit(ctx, user, "")
+	_, asker, err := s.LoadForSubmit(ctx, who.AskerID(), "")
 	if err != nil {
-		return nil, false, fmt.Errorf("load the requests of %s: %w", user, err)
+		return nil, false, fmt.Errorf("load the requests of %s: %w", who.ID, err)
 	}
 	var older []string
-	for _, one := range asker.Current {
-		if !slices.ContainsFunc(found, func(r access.Request) bool { return r.ID == one.Request }) {
-			older = append(older, one.Request)
+	for _, id := range asker.Of(who) {
+		if !slices.ContainsFunc(found, func(r access.Request) bool { return r.ID == id }) {
+			older = append(older, id)
 		}
 	}
 	more = len(found) == maxListed
 	if len(older) > 0 {
 		others, err := s.Requests(ctx, older)
 		if err != nil {
-			return nil, false, fmt.Errorf("load the open requests of %s: %w", user, err)
+			return nil, false, fmt.Errorf("load the open requests of %s: %w", who.ID, err)
 		}
 		found = append(found, slices.DeleteFunc(others, func(r access.Request) bool { return r.State.Final() })...)
 	}

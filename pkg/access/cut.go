@@ -244,6 +244,26 @@ func (r Request) MayActUntil(now time.Time) time.Time {
 	return last
 }
 
+// CanActUntil returns when no session of the grant can act any more, even if it is never cut: it has
+// expired, or its session policy denies every action. An intent without an answer counts, because STS
+// may have made its session. It is the zero time if none can act at now.
+func (r Request) CanActUntil(now time.Time) time.Time {
+	last := r.ActsUntil(now)
+	for _, s := range r.Sessions {
+		if s.Issued() {
+			continue
+		}
+		end := s.liveUntil()
+		if s.Denied.Before(end) {
+			end = s.Denied
+		}
+		if end.After(now) && end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
 // LiveSessions returns how many sessions of the grant have not expired at STS at now. An intent
 // without an answer counts as one.
 func (r Request) LiveSessions(now time.Time) (n int) {
@@ -312,6 +332,12 @@ func (r Request) CutAgain(why string, now time.Time) (Request, Event, error) {
 // RevokedFor is how long somebody whose grant was revoked may not ask for that role in that
 // account, unless a responder allows it.
 const RevokedFor = time.Hour
+
+// AskableFrom returns when the requester of a grant that a person has revoked may ask for it again if
+// no responder allows it earlier, as people read it: a whole minute.
+func (r Request) AskableFrom() time.Time {
+	return r.Closed.At.Add(RevokedFor + time.Minute - 1).Truncate(time.Minute)
+}
 
 // CheckRevokedLately refuses to ask for the same target as a grant that a person has revoked
 // shortly before. The product's own revocations (System) do not count: the policy decides then.

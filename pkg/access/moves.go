@@ -533,7 +533,7 @@ func (r Request) StateRefusal() error {
 	case Ended:
 		return RefuseEnded(r.Closed)
 	case Revoked:
-		return RefuseRevoked(r.Closed)
+		return RefuseRevoked(r)
 	}
 	return RefuseUnknownState()
 }

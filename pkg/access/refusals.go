@@ -865,12 +865,18 @@ func RefuseEnded(c Closing) error {
 	return refuse(CodeEnded, "This access was given back by "+c.byAndAt()+".", askAgain)
 }
 
-// RefuseRevoked is revoked. Nobody did it if the right to the access was lost.
-func RefuseRevoked(c Closing) error {
-	if c.By.ID == System.ID {
-		return refuse(CodeRevoked, "This access ended at "+FormatTime(c.At)+", because the right to it was lost.", AskAuthors)
+// RefuseRevoked is revoked. Nobody did it if the right to the access was lost. Approvers read it too.
+func RefuseRevoked(r Request) error {
+	if r.RightLost() {
+		return refuse(CodeRevoked, "This access ended at "+FormatTime(r.Closed.At)+", because the right to it was lost.",
+			AskAuthors)
 	}
-	return refuse(CodeRevoked, "This access was revoked by "+c.byAndAt()+".", "Ask the person who revoked it.")
+	next := "It can be asked for again."
+	if r.Lifted.IsZero() {
+		next = "It can be asked for again from " + FormatTime(r.AskableFrom()) +
+			" on, and earlier if one of the people who answer incidents allows it."
+	}
+	return refuse(CodeRevoked, "This access was revoked by "+r.Closed.byAndAt()+".", next)
 }
 
 // RefuseUnknownState is unknown_state: a newer version wrote the state.

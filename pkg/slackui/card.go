@@ -234,7 +234,7 @@ func sessionsAfter(r access.Request, now time.Time) []string {
 		return nil
 	case r.Cut == access.CutEnding:
 		text := ":hourglass_flowing_sand: *Ending*: its sessions are being ended since " + formatTime(r.CutSince) + "."
-		if until := mayActUntil(r, now); !until.IsZero() {
+		if until := r.CanActUntil(now); !until.IsZero() {
 			text += " Until that is done, they can act, at the latest until " + formatTime(until) + "."
 		}
 		lines = append(lines, text)
@@ -247,25 +247,6 @@ func sessionsAfter(r access.Request, now time.Time) []string {
 		return nil
 	}
 	return append(lines, leftBehind(r, now)...)
-}
-
-// mayActUntil says when no session of the access can act any more, even if it is never cut: it has expired, or its
-// session policy denies every action. It is the zero time if none can act at now.
-func mayActUntil(r access.Request, now time.Time) time.Time {
-	last := r.ActsUntil(now)
-	for _, s := range r.Sessions {
-		if s.Issued() {
-			continue
-		}
-		end := s.Ordered.Add(access.UnansweredLife) // STS may have made it although nobody knows
-		if s.Denied.Before(end) {
-			end = s.Denied
-		}
-		if end.After(now) && end.After(last) {
-			last = end
-		}
-	}
-	return last
 }
 
 // chainedLife is how long a session of a role that another session assumed lasts at most (role chaining).
@@ -292,7 +273,7 @@ func leftBehind(r access.Request, now time.Time) (lines []string) {
 func denyWritten(r access.Request, now time.Time) []string {
 	written := ":white_check_mark: *A deny of its sessions was written*, " + formatTime(r.CutAt) + "."
 	live := r.LiveUntil(now)
-	switch acts := !mayActUntil(r, now).IsZero(); {
+	switch acts := !r.CanActUntil(now).IsZero(); {
 	case acts && live.IsZero():
 		return []string{written + denyTakesTime}
 	case acts:

@@ -150,7 +150,7 @@ func TestWhoeverLostTheRightReadsWhatWasLost(t *testing.T) {
 		r := must(withSession().RevokeLost(why, later))
 		e := access.Event{Verb: access.Revoke, From: access.Active, To: access.Revoked, Actor: access.System, Why: why}
 		direct, told := string(mustJSON(RequesterMessage(r, later).Blocks)), string(mustJSON(notice(r, e).Blocks))
-		text, next := Standing(r)
+		text, next := Standing(r, later)
 		refused := r.StateRefusal().Error()
 		for place, got := range map[string]string{"message": direct, "notice": told, "command": text + " " + next} {
 			if !lost || !strings.Contains(got, you) || !strings.Contains(got, "ReadOnly") {

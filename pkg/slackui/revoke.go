@@ -80,7 +80,7 @@ func endingBlocks(ending []access.Request, now time.Time) []slack.Block {
 	for _, r := range ending {
 		text := "• " + asker(r.Requester) + ": " + roleIn(r) + ", request " + shortName(r.ID) + ", ending since " +
 			formatTime(r.CutSince)
-		if until := mayActUntil(r, now); !until.IsZero() {
+		if until := r.CanActUntil(now); !until.IsZero() {
 			text += ", can act until " + formatTime(until) + " at the latest"
 		}
 		lines = append(lines, text)

@@ -33,6 +33,9 @@ type Grant struct {
 	Missing []Missing `json:"missing,omitempty"` // while pending: the approvals that are needed
 	Closed  *Closed   `json:"closed,omitempty"`  // in the final states
 
+	// Sessions says what becomes of the sessions of a grant that is over; nil if none is left.
+	Sessions *Sessions `json:"sessions,omitempty"`
+
 	// Text says in one sentence how the request stands, and Next what the requester can do; both are
 	// for people.
 	Text string `json:"text"`
@@ -51,6 +54,33 @@ type Closed struct {
 	By  string    `json:"by,omitempty"` // a name to show
 	At  time.Time `json:"at"`
 	Why string    `json:"why,omitempty"`
+}
+
+// Sessions are those of a grant that is over. A time is left out once it has passed.
+type Sessions struct {
+	State SessionsState `json:"state"`
+	Since *time.Time    `json:"since,omitempty"` // ending: the deny was ordered; deny_written: it was read back
+	// ActUntil is when no session can act any more, even if no deny is ever written or enforced.
+	ActUntil *time.Time `json:"act_until,omitempty"`
+	// IdentityUntil is until when sts:GetCallerIdentity works, which no policy can deny.
+	IdentityUntil *time.Time `json:"identity_until,omitempty"`
+}
+
+// SessionsState says whether the sessions of a grant that is over can still act.
+type SessionsState string
+
+// The states of sessions (docs/ending.md).
+const (
+	SessionsEnding      SessionsState = "ending"       // a deny is ordered, and not known to be there: they can act
+	SessionsDenyWritten SessionsState = "deny_written" // it was read back; AWS may take minutes to enforce it
+	SessionsActing      SessionsState = "acting"       // no deny is ordered, and they can act
+	SessionsDenied      SessionsState = "denied"       // their own policy denies every action
+)
+
+// CanAct reports whether sessions of a closed grant can act, and no deny of them is known to be written. A state that
+// is not known comes from a newer server, and counts as such a one.
+func (g Grant) CanAct() bool {
+	return g.Sessions != nil && g.Sessions.State != SessionsDenyWritten && g.Sessions.State != SessionsDenied
 }
 
 // Grants is the body of the answers to list and to status without an id. Those that are not over come

@@ -144,7 +144,7 @@ func (d *desk) look(p wire.Payload) clienttest.Reply {
 		if g.ID == p.ID {
 			return reply(g)
 		}
-		if p.Op == wire.List || !access.State(g.State).Final() {
+		if p.Op == wire.List || !access.State(g.State).Final() || g.CanAct() {
 			found.Requests = append(found.Requests, g)
 		}
 	}

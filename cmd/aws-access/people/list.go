@@ -15,7 +15,8 @@ import (
 func listCommand() Command {
 	return Command{
 		Name: "list", About: "list what you asked for, and what you hold",
-		Details:  `Lists your requests and grants, those that are not over first.`,
+		Details: `Lists your requests and grants, those that are not over first. A grant that was given back or revoked is
+"ending" until AWS has stored the deny of its sessions; UNTIL says how long they can act at the latest.`,
 		Examples: []Example{{"aws-access list --json", "for scripts; docs/wire.md names the members"}},
 		new:      func() action { return &list{} },
 	}
@@ -42,7 +43,8 @@ func statusCommand() Command {
 	return Command{
 		Name: "status", Args: "[ID]", About: "say how a request stands, or all that are not over", max: 1,
 		Details: `Says how one request stands: who still has to approve it, when it ends, or why it ended. Without an ID,
-it lists the requests and grants that are not over. The beginning of an ID is enough.`,
+it lists the requests and grants that are not over, and closed grants whose sessions can still act. The
+beginning of an ID is enough.`,
 		Examples: []Example{
 			{"aws-access status 01KXYZ", "the request whose ID begins so"},
 			{"aws-access status --as aws", "what this machine holds"},
@@ -95,9 +97,10 @@ func (s *status) run(ctx context.Context, e *Env, words []string) error {
 func doneCommand() Command {
 	return Command{
 		Name: "done", Args: "[ID]", About: "give access back", max: 1,
-		Details: `Ends a grant: it gives no more sessions, and the keys on this computer are removed. A session
-that was taken elsewhere works until it ends, for an hour at most. Without an ID, it ends the only grant that
-you hold; if there are several, it lists them and ends none.`,
+		Details: `Ends a grant: it gives no more sessions, and the keys on this computer are removed. Sessions that were
+taken elsewhere are denied too, as soon as AWS enforces it: within seconds, sometimes minutes. aws-access status ID
+says how far that is, and until when they can act at the latest. Without an ID, it ends the only grant that you
+hold; if there are several, it lists them and ends none.`,
 		Examples: []Example{{"aws-access done", "gives back what you hold"}},
 		new:      func() action { return &done{} },
 	}
@@ -232,20 +235,41 @@ func printGrants(e *Env, all wire.Grants, asJSON bool, at clock) error {
 		return nil
 	}
 	rows := [][]string{{"ID", "STATE", "ACCOUNT", "ROLE", "LENGTH", "UNTIL", "REASON"}}
+	var canAct []wire.Grant
 	for _, g := range all.Requests {
-		until := at.at(g.Ends)
-		if g.State == string(access.Pending) {
+		state, until := g.State, at.at(g.Ends)
+		switch {
+		case g.State == string(access.Pending):
 			until = at.at(g.AnswerBy)
-		} else if g.Closed != nil {
+		case g.CanAct():
+			canAct = append(canAct, g)
+			state += ", " + words(g.Sessions.State)
+			until = at.at(g.Sessions.ActUntil)
+		case g.Closed != nil:
 			until = at.at(&g.Closed.At)
 		}
-		rows = append(rows, []string{g.ID, g.State, accountOf(g), g.Role, g.Length, until, shorten(g.Reason)})
+		rows = append(rows, []string{g.ID, state, accountOf(g), g.Role, g.Length, until, shorten(g.Reason)})
 	}
 	table(e.Stdout, rows)
+	for _, g := range canAct {
+		e.say("%s", plain(g.ID+" is over, and "+canStillAct(*g.Sessions, at)))
+	}
 	if all.More {
 		e.say("Older ones are left out.")
 	}
 	return nil
+}
+
+// canStillAct says that sessions of a closed grant can act, and until when.
+func canStillAct(s wire.Sessions, at clock) string {
+	text, latest := "its sessions can act", ""
+	if s.State == wire.SessionsEnding {
+		text, latest = "its sessions are still ending. Until that is done they can act", ", at the latest"
+	}
+	if s.ActUntil != nil {
+		text += latest + " until " + at.at(s.ActUntil)
+	}
+	return text + "."
 }
 
 func accountOf(g wire.Grant) string {
@@ -263,6 +287,9 @@ func shorten(text string) string {
 	}
 	return text
 }
+
+// words are those of a state.
+func words(s wire.SessionsState) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // printGrant prints one request: the sentence about it as words, and the rest as data.
 func printGrant(e *Env, g wire.Grant, asJSON bool, at clock) error {
@@ -282,6 +309,16 @@ func printGrant(e *Env, g wire.Grant, asJSON bool, at clock) error {
 	if c := g.Closed; c != nil {
 		rows = append(rows, []string{"closed", at.at(&c.At)})
 		for _, more := range [][]string{{"closed by", c.By}, {"because", c.Why}} {
+			if more[1] != "" {
+				rows = append(rows, more)
+			}
+		}
+	}
+	if s := g.Sessions; s != nil {
+		rows = append(rows, []string{"sessions", words(s.State)})
+		for _, more := range [][]string{
+			{"since", at.at(s.Since)}, {"can act until", at.at(s.ActUntil)}, {"identity until", at.at(s.IdentityUntil)},
+		} {
 			if more[1] != "" {
 				rows = append(rows, more)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -360,6 +361,47 @@ func TestRevokeThatWasSeenEmptiesTheCache(t *testing.T) {
 		d.want(d.run("credential-process", prodName, operator), ExitDone) // nobody has seen it
 		d.want(d.run(strings.Fields(command)...), ExitDone)
 		d.want(d.run("credential-process", prodName, operator), ExitRefused)
+	}
+}
+
+// Somebody who reads only that access was revoked takes its keys for dead.
+func TestListAndStatusSayThatSessionsAreStillEnding(t *testing.T) {
+	d := newDesk(t)
+	d.login()
+	d.want(d.run("request", prodName, operator, "1h", "looking"), ExitDone)
+	d.move("REQ1", access.Revoked)
+	now := d.server.Now().UTC()
+	last, identity := now.Add(25*time.Minute), now.Add(40*time.Minute)
+	s := &wire.Sessions{State: wire.SessionsEnding, Since: &now, ActUntil: &last, IdentityUntil: &identity}
+	d.grants[0].Sessions = s
+	const says = "REQ1 is over, and its sessions are still ending. Until that is done they can act, at the latest until "
+	for _, command := range []string{"list", "status"} {
+		d.want(d.run(command), ExitDone, says, "(in 25m).")
+		if out := d.out.String(); !strings.Contains(out, "revoked, ending") || !strings.Contains(out, "(in 25m)") {
+			t.Errorf("%s printed:\n%s", command, out)
+		}
+	}
+	d.want(d.run("status", "REQ1"), ExitDone)
+	for _, row := range []string{`sessions +ending`, `since +.*\(now\)`, `can act until +.*\(in 25m\)`,
+		`identity until +.*\(in 40m\)`} {
+		if out := d.out.String(); !regexp.MustCompile("(?m)^" + row).MatchString(out) {
+			t.Errorf("no row %q:\n%s", row, out)
+		}
+	}
+	d.want(d.run("list", "--json"), ExitDone)
+	var all wire.Grants
+	if err := json.Unmarshal(d.out.Bytes(), &all); err != nil || len(all.Requests) != 1 ||
+		all.Requests[0].Sessions == nil || !all.Requests[0].Sessions.ActUntil.Equal(last) {
+		t.Errorf("printed %s, %v", d.out.String(), err)
+	}
+	for state, want := range map[wire.SessionsState]string{ // the last two can act no more, or soon cannot
+		wire.SessionsActing: "REQ1 is over, and its sessions can act until ", "of a newer server": "its sessions can act until ",
+		wire.SessionsDenyWritten: "", wire.SessionsDenied: "",
+	} {
+		s.State = state
+		if d.want(d.run("list"), ExitDone, want); want == "" && d.words.Len() > 0 {
+			t.Errorf("%s: it says %s", state, d.words.String())
+		}
 	}
 }
 
