@@ -153,9 +153,10 @@ func TestCredentialProcessLetsTheServerDecideWhetherItAsks(t *testing.T) {
 		"granted": {},
 		"somebody approves": {"no_grant", "x",
 			"No: no_grant. Ask for it: aws-access request payments-prod Operator 1h REASON\n"},
-		"given back": {"ended", "x", "No: ended. Ask for it: aws-access request"},
-		"revoked":    {"revoked", "x", "No: revoked. Ask for it: aws-access request"},
-		"a ticket":   {"no_ticket", "x", "No: no_ticket. Ask for it: aws-access request"},
+		"given back":                  {"ended", "x", "No: ended. Ask for it: aws-access request"},
+		"revoked":                     {"revoked", "x", "No: revoked. x The command is: aws-access request"},
+		"revoked, by an older server": {"revoked", "", "No: revoked. Ask for it: aws-access request"},
+		"a ticket":                    {"no_ticket", "x", "No: no_ticket. Ask for it: aws-access request"},
 		"an unknown name": {"unknown_account", "Did you mean this?",
 			"No: unknown_account. Did you mean this? Ask for it: aws-access request"},
 	} {
@@ -218,12 +219,14 @@ func TestKeysOfANameServeItsID(t *testing.T) {
 }
 
 func TestEndedOrRevokedGrantIsNotRenewedWhateverTheReason(t *testing.T) {
-	for _, code := range []string{"ended", "revoked"} {
+	for code, ask := range map[string]string{"ended": "Ask for it: ", "revoked": "Not before 13:00. The command is: "} {
 		d := newDesk(t)
 		d.login()
-		d.answers[wire.Keys] = func(wire.Call) clienttest.Reply { return clienttest.Refuse(code, "It is "+code+".", "x") }
+		d.answers[wire.Keys] = func(wire.Call) clienttest.Reply {
+			return clienttest.Refuse(code, "It is "+code+".", "Not before 13:00.")
+		}
 		d.want(d.run("credential-process", prodName, operator, "--reason", "terraform"), ExitRefused,
-			"It is "+code+". Ask for it: aws-access request payments-prod Operator 1h REASON")
+			"It is "+code+". "+ask+"aws-access request payments-prod Operator 1h REASON")
 		if len(d.grants) != 0 {
 			t.Errorf("%s: it asked", code)
 		}

@@ -131,9 +131,15 @@ func (e *Env) askByItself(ctx context.Context, c *client.Client, t Target, refus
 	return &g, answer.Decode(&g)
 }
 
-// askYourself is a refusal that names the command with which a person asks.
+// askYourself is a refusal that names the command with which a person asks. For access that was revoked, the server
+// says when that is allowed.
 func (e *Env) askYourself(t Target, r wire.Refusal) error {
-	r.Next = "Ask for it: " + e.requestLine(t)
+	line := e.requestLine(t)
+	if r.Code == string(access.Revoked) && r.Next != "" {
+		r.Next += " The command is: " + line
+	} else {
+		r.Next = "Ask for it: " + line
+	}
 	return &home.Refused{Refusal: r}
 }
 
