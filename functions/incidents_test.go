@@ -53,7 +53,7 @@ func TestOperatorsHearOnceOfAFreezeAndAThawFromTheCommandLine(t *testing.T) {
 			t.Errorf("turn %d: told %d times of thaws\n%s", turn, n, w.seen(in("C0OPS")))
 		}
 	}
-	wantText(t, "operators", w.seen(in("C0OPS")), "had frozen it at 2026-11-21 12:0", "because: “a stolen laptop”")
+	wantText(t, "operators", w.seen(in("C0OPS")), "had frozen it at 21 Nov 12:0", "because: “a stolen laptop”")
 	w.minutes(130)
 	if a, b := w.told("C0OPS", frozen), w.told("C0OPS", thawed); a != 1 || b != 2 {
 		t.Errorf("two hours later: told %d times of a freeze and %d times of a thaw", a, b)

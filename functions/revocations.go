@@ -66,7 +66,8 @@ func (h Vend) handleRevocation(ctx context.Context, o access.Revocation) error {
 			"grants", out.Grants, "sessions", out.Sessions, "left", out.Left)
 	}
 	if out.Grants > 0 {
-		told := h.Operators.Once(ctx, "revoked:"+o.ID, slackui.ManyWereRevoked(o, out.Grants, out.Sessions), time.Hour)
+		text := slackui.ManyWereRevoked(o, out.By, out.Account, out.Grants, out.Sessions)
+		told := h.Operators.Once(ctx, "revoked:"+o.ID, text, time.Hour)
 		if told != nil {
 			h.Log.ErrorContext(ctx, "the operators cannot be told of a revocation", "order", o.ID, "error", told)
 		}

@@ -230,7 +230,8 @@ func TestAResponderRevokesEverythingOfAPersonWithTheirComputers(t *testing.T) {
 		t.Errorf("%d computers are left, %v", len(l.Devices), err)
 	}
 	wantText(t, "the answer", w.seen(onlyTo("U0SEC1")), "2 grants revoked.", "1 paired computer removed.")
-	wantText(t, "operators", w.seen(in("C0OPS")), "2 grants with 2 live sessions revoked by U0SEC1", "a laptop is stolen")
+	wantText(t, "operators", w.seen(in("C0OPS")),
+		"(U0SEC1) has ordered to revoke everything of U0DEV1. Revoked: 2 grants with 2 live sessions.", "a laptop is stolen")
 	wantText(t, "the card or message", w.seen(with("U0DEV1")), "was revoked by <@U0SEC1>", "*Ending*")
 	wantText(t, "logs", w.logs.String(), "several grants were revoked", `"grants":2`)
 }

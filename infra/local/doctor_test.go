@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
-// doctor runs the checks after a deploy, with only the permissions of `doctor -rights`.
+// doctor runs the checks after a deploy, with only the permissions of `doctor --rights`.
 // It must find these problems and no others: the trust of the roles has no source
 // identity (it was removed for the emulator), three accounts have no roles, one channel
 // is shared, the fake of Slack does not report scopes, and the emulator has no TLS and does
@@ -70,7 +70,7 @@ func (w *world) doctor() {
 	}
 }
 
-// doctorReport is the part of the output of `doctor -json` that the test reads.
+// doctorReport is the part of the output of `doctor --json` that the test reads.
 type doctorReport struct {
 	Checks []check
 	Roles  []struct {

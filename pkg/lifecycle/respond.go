@@ -120,6 +120,7 @@ type RevokedMany struct {
 	Failed           int // grants that could not be revoked
 	Left             int // grants for which there was no time
 	By               access.Person
+	Account          string // name of the account of the grants, if the scope is one
 }
 
 // Limits of a revocation of several grants.
@@ -165,6 +166,9 @@ func (s Respond) RevokeMany(
 		out.Left, out.Failed = 0, 0
 		if len(found) == 0 {
 			break
+		}
+		if o.Of.Kind == access.InAccount {
+			out.Account = found[0].AccountName
 		}
 		before := out.Grants
 		failed = s.revokeAll(ctx, o, found, &out)

@@ -202,8 +202,8 @@ func AnswerKeyUnusable(cause error) string {
 
 // Frozen says that a responder or operator has frozen everything.
 func Frozen(f access.Freeze) string {
-	return "Everything is frozen by " + personInPlain(f.By) + " since " + f.At.UTC().Format("2006-01-02 15:04") +
-		" UTC: nothing is granted, handed out or paired. Why: “" + truncate(oneLine(f.Why), maxWhy) + "”. " +
+	return "Everything is frozen by " + personInPlain(f.By) + " since " + access.FormatTime(f.At) +
+		": nothing is granted, handed out or paired. Why: “" + truncate(oneLine(f.Why), maxWhy) + "”. " +
 		"Two responders can thaw it (/aws-access revoke), or aws-access thaw."
 }
 
@@ -214,7 +214,7 @@ func ThawWanted(f access.Freeze) string {
 
 // Thawed says that nothing is frozen any more.
 func Thawed(f access.Freeze) string {
-	by := "an operator with rights on the table"
+	by := "somebody with rights on the table, whom the record does not name,"
 	if len(f.Thaw) > 0 {
 		var names []string
 		for _, p := range f.Thaw {
@@ -222,10 +222,9 @@ func Thawed(f access.Freeze) string {
 		}
 		by = strings.Join(names, " and ")
 	}
-	text := "Nothing is frozen any more: it was thawed by " + by + " at " + f.ThawAt.UTC().Format("2006-01-02 15:04") +
-		" UTC."
+	text := "Nothing is frozen any more: it was thawed by " + by + " at " + access.FormatTime(f.ThawAt) + "."
 	if f.By.ID != "" {
-		text += " " + personInPlain(f.By) + " had frozen it at " + f.At.UTC().Format("2006-01-02 15:04") + " UTC, " +
+		text += " " + personInPlain(f.By) + " had frozen it at " + access.FormatTime(f.At) + ", " +
 			"because: “" + truncate(oneLine(f.Why), maxWhy) + "”."
 	}
 	return text
@@ -274,10 +273,20 @@ func ClosedByOperator(c Closing) string {
 	return text
 }
 
-// ManyWereRevoked says that a responder has revoked several grants together.
-func ManyWereRevoked(o access.Revocation, grants, sessions int) string {
-	return grantCount(grants) + " with " + liveSessionCount(sessions) + " revoked by " + o.By + " (" + o.Of.String() +
-		"). Why: “" + truncate(oneLine(o.Why), maxWhy) + "”."
+// ManyWereRevoked says that a responder has revoked several grants together. account is the name of the account that
+// the scope means, "" if it is not known.
+func ManyWereRevoked(o access.Revocation, by access.Person, account string, grants, sessions int) string {
+	what := "everything"
+	switch {
+	case o.Of.Kind == access.OfPerson:
+		what = "everything of " + o.Of.ID
+	case o.Of.Kind == access.InAccount && account != "":
+		what = "everything in " + oneLine(account) + " (" + o.Of.ID + ")"
+	case o.Of.Kind == access.InAccount:
+		what = "everything in " + o.Of.ID
+	}
+	return personInPlain(by) + " has ordered to revoke " + what + ". Revoked: " + grantCount(grants) + " with " +
+		liveSessionCount(sessions) + ". Why: “" + truncate(oneLine(o.Why), maxWhy) + "”."
 }
 
 // maxWhy is how much of a reason the operators read. The log and the cards have the whole.

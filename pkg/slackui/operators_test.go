@@ -24,6 +24,8 @@ func operatorTexts() map[string]string {
 	target := access.Target{Account: "111111111111", AccountName: "payments-prod", Role: "ReadOnly"}
 	long := access.NewSecret("https://signin.example/" + strings.Repeat("x", maxPostText))
 	_, tooLong := Link(long, active(), access.Session{})
+	ofAccount, ofAll := revocation, revocation
+	ofAccount.Of, ofAll.Of = access.Scope{Kind: access.InAccount, ID: "111111111111"}, access.Scope{Kind: access.OfAll}
 	all := map[string]string{
 		"messages refused":            MessagesRefused("C0APPROVALS", refused),
 		"direct messages refused":     MessagesRefused(DirectMessages, closedTab),
@@ -41,7 +43,9 @@ func operatorTexts() map[string]string {
 		"thaw wanted":                 ThawWanted(thawing()),
 		"thawed":                      Thawed(thawed()),
 		"thawed by an operator":       Thawed(access.Freeze{ThawAt: later}),
-		"many were revoked":           ManyWereRevoked(revocation, 2, 1),
+		"many were revoked":           ManyWereRevoked(revocation, sec, "", 2, 1),
+		"many of an account":          ManyWereRevoked(ofAccount, sec, "payments-prod", 2, 1),
+		"many of all":                 ManyWereRevoked(ofAll, sec, "", 1, 0),
 		"cut fails":                   CutFails(failing("ReadOnly")),
 		"whole role cut":              WholeRoleCut(access.CutList{Account: "111111111111", Role: "Admin", Whole: noon}),
 		"cut works":                   CutWorks(access.CutKey{Account: "111111111111", Role: "ReadOnly"}),

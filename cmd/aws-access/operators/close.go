@@ -18,34 +18,34 @@ import (
 	"github.com/aws-access/aws-access/pkg/lifecycle"
 )
 
-const aboutClose = `aws-access close ID -reason TEXT [-wait] [-yes] [-table NAME …]
-aws-access close -person P | -account A | -all -reason TEXT [-wait] [-yes] [-table NAME …]
-aws-access close -all -list
+const aboutClose = `aws-access close ID --reason TEXT [--wait] [--yes] [--table NAME …]
+aws-access close --person P | --account A | --all --reason TEXT [--wait] [--yes] [--table NAME …]
+aws-access close --all --list
 
 Ends access when Slack or the functions do not work: revokes active grants and denies
 pending requests, each with its event, and orders the cut of their live sessions. The
-function cut ends these within seconds, and IAM takes a moment to enforce it. -wait
+function cut ends these within seconds, and IAM takes a moment to enforce it. --wait
 waits until that is so, and says what fails and why. Given again, the command ends
-nothing twice, and with -wait it waits for what was ended before too.
+nothing twice, and with --wait it waits for what was ended before too.
 
-P is a Slack id (U…), a machine's id (M…) or an address. With -person, the person's
+P is a Slack id (U…), a machine's id (M…) or an address. With --person, the person's
 computers are unpaired too, and grants of machines that the person started are ended.
-A is an account's id or its name. -list only shows what would be ended. A person or a name of
+A is an account's id or its name. --list only shows what would be ended. A person or a name of
 an account that is unknown is an error, so that a typo does not look as if nothing was open.
 
-It asks before it acts, unless -yes is given. Freeze first (aws-access freeze) if nobody
+It asks before it acts, unless --yes is given. Freeze first (aws-access freeze) if nobody
 may get access again meanwhile. The events show who you are at AWS. The operators' channel
 is told within a minute, once, if the function tick runs and Slack works.
 
 The shell needs dynamodb:Query on the table's index "state", dynamodb:BatchGetItem and
-dynamodb:PutItem on the table, with -person also on the table of devices, and without
--table cloudformation:DescribeStacks.
+dynamodb:PutItem on the table, with --person also on the table of devices, and without
+--table cloudformation:DescribeStacks.
 
 `
 
-const aboutCloseAll = `aws-access close-all -why TEXT [-by PERSON] [-table NAME …] [-yes]
+const aboutCloseAll = `aws-access close-all --why TEXT [--by PERSON] [--table NAME …] [--yes]
 
-The older name of aws-access close -all -reason TEXT. Without -yes it only lists the
+The older name of aws-access close --all --reason TEXT. Without --yes it only lists the
 requests. Use it after a table was restored from a backup, because requests that had
 ended are active again then, and before you remove the product.
 
@@ -63,7 +63,7 @@ func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	var c closing
 	t := newTableCommand("aws-access close", &c.place, stdout, stderr)
 	t.StringVar(&c.devices, "devices", "",
-		"`name` of the table of devices, for -person with -table (output DevicesTable); none leaves computers paired")
+		"`name` of the table of devices, for --person with --table (output DevicesTable); none leaves computers paired")
 	t.StringVar(&c.person, "person", "", "end everything of this `person`")
 	t.StringVar(&c.account, "account", "", "end everything in this `account`")
 	t.BoolVar(&c.all, "all", false, "end everything")
@@ -80,13 +80,13 @@ func closeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	return t.run(ctx, aboutClose, args, wrong, func(o *operation) (bool, error) { return c.on(o).run(ctx) })
 }
 
-// closeAll is the older name of close -all. It has its own flags and never asks.
+// closeAll is the older name of close --all. It has its own flags and never asks.
 func closeAll(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := closing{all: true}
 	t := newTableCommand("aws-access close-all", &c.place, stdout, stderr)
 	by := t.String("by", "", "the `name` that events show; what AWS says by default")
 	t.StringVar(&c.why, "why", "", "the `reason`, which people read")
-	wrong := func() string { return wrongReason("-why", c.why) }
+	wrong := func() string { return wrongReason("--why", c.why) }
 	return t.run(ctx, aboutCloseAll, args, wrong, func(o *operation) (bool, error) {
 		c.list = !c.yes
 		if name := inOneLine(*by); name != "" {
@@ -112,25 +112,25 @@ func (c *closing) wrong(f *flag.FlagSet) string {
 	}
 	switch {
 	case isEmpty(f, "person"), isEmpty(f, "account"):
-		return "-person or -account is empty; nothing was ended"
+		return "--person or --account is empty; nothing was ended"
 	case chosen != 1:
-		return "give one of ID, -person, -account and -all"
+		return "give one of ID, --person, --account and --all"
 	case c.id != "" && !requestID.MatchString(c.id):
 		return inOneLine(c.id) + " is not the id of a request, such as 01KB2T6XN3GQ7M0F4R8Y5D1C9E"
 	case c.person != "" && !personID.MatchString(c.person) && !addressForm.MatchString(c.person):
-		return "-person needs a Slack id (U…), a machine's id (M…) or an address"
+		return "--person needs a Slack id (U…), a machine's id (M…) or an address"
 	case c.list && (c.wait || c.yes):
-		return "-list only shows, so it does not go with -wait or -yes"
+		return "--list only shows, so it does not go with --wait or --yes"
 	case c.person != "" && c.table != "" && c.devices == "" && !c.list:
-		return "-person with -table needs -devices too, the table of devices (the stack's output DevicesTable), or " +
-			"-devices none to leave the person's computers paired"
+		return "--person with --table needs --devices too, the table of devices (the stack's output DevicesTable), or " +
+			"--devices none to leave the person's computers paired"
 	case isEmpty(f, "devices"), c.devices != "" && c.person == "":
-		return "-devices needs the name of a table, or none, and goes with -person"
+		return "--devices needs the name of a table, or none, and goes with --person"
 	}
 	if c.list {
 		return ""
 	}
-	return wrongReason("-reason", c.why)
+	return wrongReason("--reason", c.why)
 }
 
 // closer ends requests.
@@ -140,6 +140,7 @@ type closer struct {
 	pair lifecycle.Pair
 
 	open     []access.Request          // pending and active, of everybody
+	meant    []access.Request          // that were found first
 	ending   []access.Request          // closed grants that are meant, whose sessions are still ending
 	handled  map[string]bool           // ids that were ended, or failed
 	revoked  map[string]access.Request // grants with sessions that are being cut
@@ -176,6 +177,7 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
+	c.meant = found
 	c.show(found)
 	if c.list {
 		printf(c.out, "This is only a list: nothing was ended by it.\n")
@@ -208,7 +210,7 @@ func (c *closer) run(ctx context.Context) (bool, error) {
 	return whole && cut, err
 }
 
-// noDevices is the value of -devices that leaves devices alone.
+// noDevices is the value of --devices that leaves devices alone.
 const noDevices = "none"
 
 // everything is more requests than a table has open.
@@ -265,7 +267,7 @@ func (c *closer) findEnding(ctx context.Context) error {
 	return err
 }
 
-// narrow leaves the requests that -person or -account mean. An address or a name that means several,
+// narrow leaves the requests that --person or --account mean. An address or a name that means several,
 // in these requests or others, is refused.
 func (c *closer) narrow(ctx context.Context, these, others []access.Request) ([]access.Request, error) {
 	all := slices.Concat(these, others)
@@ -336,13 +338,13 @@ func (c *closer) personOf(ctx context.Context, all []access.Request) (string, er
 	}
 }
 
-// maxShown is how many requests are shown before a question. -list shows all.
+// maxShown is how many requests are shown before a question. --list shows all.
 const maxShown = 20
 
 func (c *closer) show(found []access.Request) {
 	for i, r := range found {
 		if i == maxShown && !c.list {
-			printf(c.out, "and %d more; -list shows all\n", len(found)-maxShown)
+			printf(c.out, "and %d more; --list shows all\n", len(found)-maxShown)
 			break
 		}
 		until := ""
@@ -377,7 +379,7 @@ func (c *closer) showEnding() {
 	printf(c.out, "The sessions of %s are still ending:\n", number(len(c.ending), "closed grant"))
 	for i, r := range c.ending {
 		if i == maxShown && !c.list {
-			printf(c.out, "and %d more; -list shows all\n", len(c.ending)-maxShown)
+			printf(c.out, "and %d more; --list shows all\n", len(c.ending)-maxShown)
 			break
 		}
 		printf(c.out, "%s %s %s in %s (%s) for %s (%s), ending since %s\n", r.State, r.ID, inOneLine(r.Role),
@@ -385,7 +387,7 @@ func (c *closer) showEnding() {
 			r.CutSince.UTC().Format(time.RFC3339))
 	}
 	if !c.wait {
-		printf(c.out, "That goes on by itself. With -wait and -reason, close waits for it, and says what fails.\n")
+		printf(c.out, "That goes on by itself. With --wait and --reason, close waits for it, and says what fails.\n")
 	}
 }
 
@@ -516,7 +518,7 @@ func (c *closer) report(left int) {
 			number(left, "request"))
 	}
 	if c.sessions > 0 && !c.wait {
-		printf(c.out, "%s will be cut within seconds. The same command with -wait waits until that is so.\n",
+		printf(c.out, "%s will be cut within seconds. The same command with --wait waits until that is so.\n",
 			number(c.sessions, "live session"))
 	}
 }

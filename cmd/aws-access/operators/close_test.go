@@ -272,9 +272,15 @@ func TestCloseTellsTheOperatorsChannelOnceWhoEndedWhatAndHowMany(t *testing.T) {
 			t.Errorf("the operators' channel reads %q, want %q", said, person)
 		}
 	}
+	e.grant("01D", other, "222222222222", "Admin")
+	e.close(closing{account: "222222222222"})
+	const named = by + "everything in prod-2 (222222222222) by aws-access close: 1 grant with 1 live session revoked."
+	if said := e.told(); !strings.Contains(said, named) {
+		t.Errorf("the operators' channel reads %q, want %q too", said, named)
+	}
 	e.close(closing{id: "01C"})
 	const one = by + "the request 01C by aws-access close: 1 grant with 1 live session revoked. Why: “an incident”."
-	if said := e.told(); !strings.Contains(said, one) || strings.Count(said, "\n") != 1 {
+	if said := e.told(); !strings.Contains(said, one) || strings.Count(said, "\n") != 2 {
 		t.Errorf("the operators' channel reads %q, want %q too", said, one)
 	}
 }
@@ -345,7 +351,7 @@ func TestClosePersonUnpairsTheirComputersAndTheirMachinesLoseAccess(t *testing.T
 	e.ask("01O", other, "111111111111", "Admin", true)
 	e.close(closing{person: other.ID, place: place{devices: noDevices}})
 	if l, err := e.store.DeviceList(t.Context(), other.ID); err != nil || len(l.Devices) != 1 {
-		t.Errorf("with -devices none: %d devices are left, %v", len(l.Devices), err)
+		t.Errorf("with --devices none: %d devices are left, %v", len(l.Devices), err)
 	}
 }
 
@@ -444,7 +450,7 @@ func TestCloseAsksBeforeItActs(t *testing.T) {
 	}
 	done, err := closing{all: true, list: true}.on(e.operation(true, "")).run(t.Context())
 	if r := e.at("01A"); !done || err != nil || r.State != access.Active {
-		t.Errorf("-list: %v %v, and it is %s", done, err, r.State)
+		t.Errorf("--list: %v %v, and it is %s", done, err, r.State)
 	}
 	done, err = closing{all: true, why: "w"}.on(e.operation(false, "yes\n")).run(t.Context())
 	if r := e.at("01A"); !done || err != nil || r.State != access.Revoked {
@@ -492,27 +498,27 @@ func TestNamesCannotForgeLines(t *testing.T) {
 
 func TestWrongCommandLinesOfCloseEndNothing(t *testing.T) {
 	for line, want := range map[string]string{
-		"close":                                   "give one of ID, -person, -account and -all",
-		"close 01A -all -reason x":                "give one of ID, -person, -account and -all",
-		"close -person U0DEV1 -all":               "give one of ID, -person, -account and -all",
-		"close -all":                              "give -reason: A reason is needed",
-		"close lower -reason x":                   "lower is not the id of a request",
-		"close 01A 01B -reason x":                 "it does not take the argument 01B",
-		"close -all -reason x 01A":                "give one of ID, -person, -account and -all",
-		"close -person dev1 -reason x":            "-person needs a Slack id",
-		"close -person= -all -reason x":           "-person or -account is empty",
-		"close -all -list -wait":                  "-list only shows",
-		"close -all -table= -reason x":            "-table is empty",
-		"close -all -region x -reason x":          "-region needs a region",
-		"close -person U0DEV1 -table t -reason x": "-person with -table needs -devices too",
-		"close -all -devices d -reason x":         "-devices needs the name of a table, or none, and goes with -person",
-		"close-all -table t":                      "give -why: A reason is needed",
-		"close-all -table t -why x now":           "it does not take the argument now",
-		"freeze":                                  "give -reason: A reason is needed",
-		"freeze now -reason x":                    "it does not take the argument now",
-		"thaw -stack 1":                           "-stack needs the name",
-		"sweep yes":                               "it takes confirm or dismiss, and not yes",
-		"sweep confirm now":                       "it does not take the argument now",
+		"close":                                      "give one of ID, --person, --account and --all",
+		"close 01A --all --reason x":                 "give one of ID, --person, --account and --all",
+		"close --person U0DEV1 --all":                "give one of ID, --person, --account and --all",
+		"close --all":                                "give --reason: A reason is needed",
+		"close lower --reason x":                     "lower is not the id of a request",
+		"close 01A 01B --reason x":                   "it does not take the argument 01B",
+		"close --all --reason x 01A":                 "give one of ID, --person, --account and --all",
+		"close --person dev1 --reason x":             "--person needs a Slack id",
+		"close --person= --all --reason x":           "--person or --account is empty",
+		"close --all --list --wait":                  "--list only shows",
+		"close --all --table= --reason x":            "--table is empty",
+		"close --all --region x --reason x":          "--region needs a region",
+		"close --person U0DEV1 --table t --reason x": "--person with --table needs --devices too",
+		"close --all --devices d --reason x":         "--devices needs the name of a table, or none, and goes with --person",
+		"close-all --table t":                        "give --why: A reason is needed",
+		"close-all --table t --why x now":            "it does not take the argument now",
+		"freeze":                                     "give --reason: A reason is needed",
+		"freeze now --reason x":                      "it does not take the argument now",
+		"thaw --stack 1":                             "--stack needs the name",
+		"sweep yes":                                  "it takes confirm or dismiss, and not yes",
+		"sweep confirm now":                          "it does not take the argument now",
 	} {
 		s := inDirectory(t, nil)
 		s.run(line, exitUsage)
@@ -577,22 +583,22 @@ func TestCloseRecordsWhoTheShellIsAtAWS(t *testing.T) {
 	}).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	e.must(err)
 	var out, words strings.Builder
-	line := []string{"close", "01A", "-reason", "an incident", "-table", e.table.Name, "-yes"}
+	line := []string{"close", "01A", "--reason", "an incident", "--table", e.table.Name, "--yes"}
 	code := run(t.Context(), line, &out, &words)
 	by := e.at("01A").Closed.By
 	if code != exitOK || by.ID != *who.Arn || !strings.HasSuffix(by.Name, " (operator)") {
 		t.Errorf("ended with %d, closed by %+v, want %s: %s%s", code, by, *who.Arn, out.String(), words.String())
 	}
-	line = []string{"close-all", "-table", e.table.Name, "-why", "restored", "-by", "Operations"}
+	line = []string{"close-all", "--table", e.table.Name, "--why", "restored", "--by", "Operations"}
 	if code := run(t.Context(), line, &out, &words); code != exitOK || e.at("01B").State != access.Active {
-		t.Errorf("close-all without -yes: %d, %s", code, words.String())
+		t.Errorf("close-all without --yes: %d, %s", code, words.String())
 	}
-	code = run(t.Context(), append(line, "-yes"), &out, &words)
+	code = run(t.Context(), append(line, "--yes"), &out, &words)
 	if r := e.at("01B"); code != exitOK || r.Closed.By.ID != *who.Arn || r.Closed.By.Name != "Operations" {
 		t.Errorf("close-all: %d, %+v: %s", code, r.Closed, words.String())
 	}
 	words.Reset()
-	code = run(t.Context(), []string{"close", "01A", "-reason", "x", "-table", "gone", "-yes"}, &out, &words)
+	code = run(t.Context(), []string{"close", "01A", "--reason", "x", "--table", "gone", "--yes"}, &out, &words)
 	const gone = "there is no table gone with the indexes of aws-access in eu-west-1"
 	if code != exitProblem || !strings.Contains(words.String(), gone) {
 		t.Errorf("without a table: %d, %s", code, words.String())
@@ -605,7 +611,7 @@ func TestCloseEndsManyGrantsOfOneRoleAtOnce(t *testing.T) {
 	for i := range grants {
 		e.grant(fmt.Sprintf("01A%03d", i), dev, "111111111111", "Admin")
 	}
-	if !e.close(closing{all: true}) || !strings.Contains(e.out.String(), "and 130 more; -list shows all\n") ||
+	if !e.close(closing{all: true}) || !strings.Contains(e.out.String(), "and 130 more; --list shows all\n") ||
 		!strings.Contains(e.out.String(), "\nRevoked 150 grants.\n") {
 		t.Errorf("%s%s", e.out.String(), e.words.String())
 	}

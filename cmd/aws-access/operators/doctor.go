@@ -30,9 +30,9 @@ import (
 	"github.com/aws-access/aws-access/pkg/version"
 )
 
-const aboutDoctor = `aws-access doctor [-stack aws-access] [-region R] [-policy policy.yaml]
-                  [-only stack|slack|accounts] [-accounts PATTERN] [-build DIR] [-json]
-aws-access doctor -rights [-ping] [-stack aws-access]
+const aboutDoctor = `aws-access doctor [--stack aws-access] [--region R] [--policy policy.yaml]
+                  [--only stack|slack|accounts] [--accounts PATTERN] [--build DIR] [--json]
+aws-access doctor --rights [--ping] [--stack aws-access]
 
 Checks a deployment: the stack, Slack, and every role in every account of the
 deployed policy. It assumes no role itself. It asks the deployed vend function,
@@ -43,11 +43,11 @@ tests leave one of these out on purpose, to see that AWS refuses them. The cut
 function writes the policy aws-access-check into one role of each account, which
 denies nobody anything, and takes it away again, to see that it could cut sessions.
 
-Doctor downloads the code of each function and shows its version. -build compares
+Doctor downloads the code of each function and shows its version. --build compares
 the programs, byte for byte, with your own build (DIR is bin after make build) or with
 an unpacked release. DIR contains slack/bootstrap, vend/bootstrap and so on.
 
--rights prints the IAM policy that you need to run doctor. With -ping it includes
+--rights prints the IAM policy that you need to run doctor. With --ping it includes
 the right to read the signing secret; a person with that secret can approve any
 request in anybody's name. Without that right doctor sends no signed ping. Type
 /aws-access help in Slack instead: an answer proves the same.
@@ -124,7 +124,7 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	flags.BoolVar(&e.json, "json", false, "one JSON object instead of text")
 	flags.BoolVar(&e.rights, "rights", false, "print the IAM policy that you need to run doctor")
 	flags.BoolVar(&e.ping, "ping", false,
-		"with -rights: include the right to read the signing secret, with which one can approve anything in anybody's name")
+		"with --rights: include the right to read the signing secret, with which one can approve anything in anybody's name")
 	flags.DurationVar(&e.rest, "rest", 3*time.Second,
 		"`duration` before AWS is asked again about roles that it gave no answer for; it doubles each time")
 	if code, ok := parsed(flags, aboutDoctor, args, stderr); !ok {
@@ -134,22 +134,22 @@ func readExamination(args []string, stderr io.Writer) (*examination, int) {
 	case flags.NArg() > 0:
 		printf(stderr, "aws-access doctor: %q is not a known argument; see aws-access doctor -h\n", flags.Arg(0))
 	case e.ping && !e.rights:
-		printf(stderr, "aws-access doctor: -ping can be used with -rights only\n")
+		printf(stderr, "aws-access doctor: --ping can be used with --rights only\n")
 	case !stackName.MatchString(e.stack):
-		printf(stderr, "aws-access doctor: -stack needs the name of a CloudFormation stack\n")
+		printf(stderr, "aws-access doctor: --stack needs the name of a CloudFormation stack\n")
 	case !regionForm.MatchString(e.region):
-		printf(stderr, "aws-access doctor: -region needs a region such as eu-west-1\n")
+		printf(stderr, "aws-access doctor: --region needs a region such as eu-west-1\n")
 	case !slices.Contains([]string{"", inStack, inSlack, inAccounts}, e.only):
-		printf(stderr, "aws-access doctor: -only needs stack, slack or accounts\n")
+		printf(stderr, "aws-access doctor: --only needs stack, slack or accounts\n")
 	case isEmpty(flags, "build"):
-		printf(stderr, "aws-access doctor: -build is empty; give the directory of make build (bin) or of an unpacked "+
-			"release, or leave -build out\n")
+		printf(stderr, "aws-access doctor: --build is empty; give the directory of make build (bin) or of an unpacked "+
+			"release, or leave --build out\n")
 	case isEmpty(flags, "policy"):
-		printf(stderr, "aws-access doctor: -policy is empty; give a policy file, or leave -policy out\n")
+		printf(stderr, "aws-access doctor: --policy is empty; give a policy file, or leave --policy out\n")
 	case e.build != "" && e.only != "" && e.only != inStack:
-		printf(stderr, "aws-access doctor: -build compares the functions, so it needs -only stack, or no -only\n")
+		printf(stderr, "aws-access doctor: --build compares the functions, so it needs --only stack, or no --only\n")
 	case !validPatterns(e.accounts):
-		printf(stderr, "aws-access doctor: -accounts needs names or ids of accounts, in which * matches any text\n")
+		printf(stderr, "aws-access doctor: --accounts needs names or ids of accounts, in which * matches any text\n")
 	default:
 		return e, exitOK
 	}
@@ -174,8 +174,8 @@ type doctor struct {
 	http     *http.Client
 	now      func() time.Time
 	progress func(done, total int)
-	given    *policy.Policy              // of -policy, else nil
-	builds   map[config.Function]program // of -build, else nil
+	given    *policy.Policy              // of --policy, else nil
+	builds   map[config.Function]program // of --build, else nil
 	own      version.Build               // of this command
 	report   *report
 
@@ -204,7 +204,7 @@ func loadAWS(ctx context.Context, region string) (aws.Config, error) {
 	case err != nil:
 		return c, fmt.Errorf("load the AWS configuration: %w", err)
 	case c.Region == "":
-		return c, errors.New("no AWS region is set; give one with -region")
+		return c, errors.New("no AWS region is set; give one with --region")
 	}
 	return c, nil
 }

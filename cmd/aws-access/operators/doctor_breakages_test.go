@@ -567,7 +567,7 @@ var breakages = map[string]struct {
 			c.ssm.Refuse(signingAt, true)
 		},
 		[]string{"signing secret not checked not_allowed"}, []string{"Type /aws-access help in Slack: an answer " +
-			"proves the same", "can approve anything in anybody's name", "aws-access doctor -rights -ping"}, exitUnchecked,
+			"proves the same", "can approve anything in anybody's name", "aws-access doctor --rights --ping"}, exitUnchecked,
 	},
 	"a secret that every reader of the account can read": {
 		func(c *testDeployment) { c.must(c.ssm.Put(signingAt, canarySigning)) },
@@ -581,7 +581,7 @@ var breakages = map[string]struct {
 	},
 	"a shell that may not list parameters": {
 		func(c *testDeployment) { c.ssm.Refuse("ssm:DescribeParameters", true) },
-		[]string{"secrets not checked not_allowed"}, []string{"ssm:DescribeParameters", "-rights"}, exitUnchecked,
+		[]string{"secrets not checked not_allowed"}, []string{"ssm:DescribeParameters", "--rights"}, exitUnchecked,
 	},
 	"an endpoint that accepts anything": {
 		func(c *testDeployment) { c.api.outputs["CommandsUrl"] = c.acceptsAll() },
@@ -590,7 +590,7 @@ var breakages = map[string]struct {
 	},
 	"a shell that may not look": {
 		func(c *testDeployment) { c.api.refuse["lambda:GetPolicy"] = true },
-		[]string{"ways into vend not checked not_allowed"}, []string{"lambda:GetPolicy", "-rights"}, exitUnchecked,
+		[]string{"ways into vend not checked not_allowed"}, []string{"lambda:GetPolicy", "--rights"}, exitUnchecked,
 	},
 	"a shell that may not ask vend": {
 		func(c *testDeployment) { c.api.refuse["lambda:InvokeFunction"] = true },
@@ -599,7 +599,7 @@ var breakages = map[string]struct {
 			"roles not checked not_allowed",
 			"vend not checked not_allowed",
 		},
-		[]string{"lambda:InvokeFunction", "-rights"},
+		[]string{"lambda:InvokeFunction", "--rights"},
 		exitUnchecked,
 	},
 	"a vend that knows no checks": {

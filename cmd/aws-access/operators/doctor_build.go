@@ -13,7 +13,7 @@ import (
 )
 
 // buildPaths are the possible places of a function's program below the directory of
-// -build: the first as in the output of make build and in a release's archive, the
+// --build: the first as in the output of make build and in a release's archive, the
 // second as in the output of sam build.
 func buildPaths(dir string, f config.Spec) []string {
 	return []string{filepath.Join(dir, string(f.Name), theHandler), filepath.Join(dir, f.LogicalID, theHandler)}
@@ -42,7 +42,7 @@ func readBuild(dir string, f config.Spec) (p program, err error) {
 // none, or if a file cannot be read.
 func loadBuilds(dir string) (map[config.Function]program, error) {
 	if info, err := os.Stat(filepath.Clean(dir)); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("-build: %s is a file; give the directory of make build (bin), or that of an unpacked "+
+		return nil, fmt.Errorf("--build: %s is a file; give the directory of make build (bin), or that of an unpacked "+
 			"release", dir)
 	}
 	builds := make(map[config.Function]program)
@@ -58,13 +58,13 @@ func loadBuilds(dir string) (map[config.Function]program, error) {
 		}
 	}
 	if len(builds) == 0 {
-		return nil, fmt.Errorf("-build: %s has none of %s; give the directory of make build (bin), "+
+		return nil, fmt.Errorf("--build: %s has none of %s; give the directory of make build (bin), "+
 			"or that of an unpacked release", dir, strings.Join(paths, ", "))
 	}
 	return builds, nil
 }
 
-// checkBuild compares the deployed programs, byte by byte, with those of -build.
+// checkBuild compares the deployed programs, byte by byte, with those of --build.
 func (d *doctor) checkBuild(deployed []program) {
 	compared, same := 0, true
 	for _, f := range config.Functions {

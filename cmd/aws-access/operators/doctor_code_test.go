@@ -140,7 +140,7 @@ func aroundTheCode() []codeFault {
 			}
 		}, []string{"version history warning not_deployed"}, []string{"the vend function that answers has the policy"}},
 		{"no right to read the code", func(_ *testing.T, c *testDeployment) { c.api.refuse["lambda:GetFunction"] = true },
-			[]string{"code of slack not checked not_allowed"}, []string{"doctor -rights"}},
+			[]string{"code of slack not checked not_allowed"}, []string{"doctor --rights"}},
 		{"no download", func(_ *testing.T, c *testDeployment) { c.api.url += "/nowhere" },
 			[]string{
 				"code of api not checked unreadable", "code of cut not checked unreadable",
@@ -163,7 +163,7 @@ func TestDoctorNamesTheFunctionWithWrongCode(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			c := newClinic(t, thePolicy(t))
 			f.breaks(t, c)
-			r, code := c.doctor("-only", "stack")
+			r, code := c.doctor("--only", "stack")
 			found, told := unhealthy(r)
 			if diff := cmp.Diff(f.want, found); diff != "" {
 				t.Errorf("found (-want +got):\n%s%s", diff, told)
@@ -183,7 +183,7 @@ func TestDoctorNamesTheFunctionWithWrongCode(t *testing.T) {
 func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	dir := released(t)
-	r, code := c.doctor("--build", dir, "-only", "stack")
+	r, code := c.doctor("--build", dir, "--only", "stack")
 	said := slices.ContainsFunc(r.Checks, func(f finding) bool {
 		return f.Check == "build" && f.Verdict == healthy &&
 			strings.Contains(f.Reason, "6 deployed programs are, byte for byte")
@@ -195,7 +195,7 @@ func TestDoctorComparesTheDeployedCodeWithABuildByteByByte(t *testing.T) {
 		was := releaseOf(t, f.Name)
 		other := flipped(releasedProgram(t, f.Name))
 		c.replace(f.LogicalID, zippedFor(t, f, other, compiledPolicy(t)))
-		r, code := c.doctor("--build", dir, "-only", "stack")
+		r, code := c.doctor("--build", dir, "--only", "stack")
 		found, told := unhealthy(r)
 		want := []string{"build of " + string(f.Name) + " problem differs"}
 		if diff := cmp.Diff(want, found); diff != "" || code != exitProblem {
@@ -281,18 +281,18 @@ func TestIncompleteBuildIsReported(t *testing.T) {
 			}, exitUnchecked},
 	} {
 		step.do()
-		r, code := c.doctor("-build", dir, "-only", "stack")
+		r, code := c.doctor("--build", dir, "--only", "stack")
 		found, told := unhealthy(r)
 		if diff := cmp.Diff(step.want, found); diff != "" || code != step.exit {
 			t.Errorf("%s: ended with %d, want %d (-want +got)\n%s%s", step.name, code, step.exit, diff, told)
 		}
 	}
 	for line, want := range map[string]string{
-		"-build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, cut/",
-		"-build " + dir + " -only slack":     "-build compares the functions",
-		"-build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
-		"-build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",
-		"-build " + dir + "\x00":             "read the build",
+		"--build " + t.TempDir():              "has none of slack/bootstrap, api/bootstrap, vend/bootstrap, cut/",
+		"--build " + dir + " --only slack":    "--build compares the functions",
+		"--build " + dir + "/tick/bootstrap":  "is a file; give the directory of make build (bin)",
+		"--build " + dir + "/tick/bootstrap/": "is a file; give the directory of make build (bin)",
+		"--build " + dir + "\x00":             "read the build",
 	} {
 		if text, code := c.read(strings.Fields(line)...); code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)
@@ -440,7 +440,7 @@ func TestDoctorShowsTheVersionHistory(t *testing.T) {
 		{"no record", nil, warning, "none", "has not recorded"},
 	} {
 		history(step.ran...)
-		r, _ := c.doctor("-only", "stack")
+		r, _ := c.doctor("--only", "stack")
 		i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "version history" })
 		if i < 0 || r.Checks[i].Verdict != step.verdict || r.Checks[i].Code != step.code ||
 			!strings.Contains(r.Checks[i].Reason, step.words) {
@@ -449,7 +449,7 @@ func TestDoctorShowsTheVersionHistory(t *testing.T) {
 	}
 	history(present)
 	c.vend.Checks.Build.Version = "v1.1.0"
-	r, _ := c.doctor("-only", "stack")
+	r, _ := c.doctor("--only", "stack")
 	found, told := unhealthy(r)
 	if want := "the vend function that answers is v1.1.0"; !slices.Equal(found,
 		[]string{"version history warning not_deployed"}) || !strings.Contains(told, want) {

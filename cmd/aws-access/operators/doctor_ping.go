@@ -156,7 +156,7 @@ func (d *doctor) checkSigned(ctx context.Context, addresses []string, inner *fun
 			"Check that the parameter exists (docs/deploy.md)."}
 		if denied(err) {
 			f.Code, f.Do = "not_allowed", "Type /aws-access help in Slack: an answer proves the same. `aws-access doctor "+
-				"-rights -ping` prints the right to read the secret, with which one can approve anything in anybody's name."
+				"--rights --ping` prints the right to read the secret, with which one can approve anything in anybody's name."
 		}
 		d.report.add(f)
 		return

@@ -141,7 +141,7 @@ const maxNames = 10
 func names(all []string) string {
 	all = slices.Clone(all)
 	if len(all) > maxNames {
-		rest := fmt.Sprintf("and %d more (-json lists all)", len(all)-maxNames)
+		rest := fmt.Sprintf("and %d more (--json lists all)", len(all)-maxNames)
 		all = append(all[:maxNames], rest)
 	}
 	return strings.Join(all, ", ")

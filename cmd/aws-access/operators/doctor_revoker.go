@@ -82,7 +82,7 @@ func (d *doctor) askCut(ctx context.Context, roles []string) ([]functions.Revoke
 	case err != nil && denied(err):
 		return nil, &finding{Verdict: notKnown, Code: "not_allowed",
 			Reason: "This shell's credentials may not invoke cut: " + awsMessage(err).Error(),
-			Do:     "Get the rights that `aws-access doctor -rights` prints."}
+			Do:     "Get the rights that `aws-access doctor --rights` prints."}
 	case err != nil:
 		return nil, &finding{Verdict: notKnown, Code: "unreadable",
 			Reason: "AWS did not answer: " + plainError(awsMessage(err)), Do: "Run doctor again."}

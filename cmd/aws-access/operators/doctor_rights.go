@@ -57,7 +57,7 @@ const rightsPolicy = `{
 }
 `
 
-// pingRight is what the signed ping needs in addition. It is left out unless -ping
+// pingRight is what the signed ping needs in addition. It is left out unless --ping
 // asks for it: anyone who can read the secret can sign clicks in anybody's name, and
 // so approve any request.
 const pingRight = `,

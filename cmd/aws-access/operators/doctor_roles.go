@@ -27,7 +27,7 @@ const (
 )
 
 // checkRoles tests every role of the deployed policy. It returns an error when no
-// account matches -accounts.
+// account matches --accounts.
 func (d *doctor) checkRoles(ctx context.Context) error {
 	const check = "roles"
 	all, err := d.targets(ctx)

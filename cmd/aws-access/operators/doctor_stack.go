@@ -54,7 +54,7 @@ func describe(ctx context.Context, api *cloudformation.Client, name, region stri
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	switch {
 	case err != nil && strings.Contains(err.Error(), "does not exist"), err == nil && len(out.Stacks) != 1:
-		return s, fmt.Errorf("there is no stack %s in %s; name it with -stack and -region", name, region)
+		return s, fmt.Errorf("there is no stack %s in %s; name it with --stack and --region", name, region)
 	case err != nil:
 		return s, fmt.Errorf("read the stack %s: %w", name, awsMessage(err))
 	}
@@ -152,12 +152,19 @@ func (d *doctor) checkStack() {
 	}
 }
 
+// unknownCode is the SDK's code of an error whose code it cannot read.
+const unknownCode = "UnknownError"
+
 // awsMessage is the code and message of an AWS error, without the SDK's own chain of
 // calls, or why AWS could not be reached.
 func awsMessage(err error) error {
 	var api smithy.APIError
 	var unsent *smithyhttp.RequestSendError
+	var answer *smithyhttp.ResponseError
 	switch {
+	case errors.As(err, &api) && api.ErrorCode() == unknownCode && errors.As(err, &answer):
+		return fmt.Errorf("the answer has HTTP status %d and no error of AWS. Check the endpoint (AWS_ENDPOINT_URL) and "+
+			"the proxy (HTTPS_PROXY)", answer.HTTPStatusCode())
 	case errors.As(err, &api):
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	case errors.As(err, &unsent) && !withoutCredentials(err):
@@ -201,7 +208,7 @@ func (d *doctor) reportUnreadable(part, check string, err error) {
 		"Run doctor again.",
 	}
 	if denied(err) {
-		f.Code, f.Do = "not_allowed", "Get the rights that `aws-access doctor -rights` prints."
+		f.Code, f.Do = "not_allowed", "Get the rights that `aws-access doctor --rights` prints."
 		f.Reason = "This shell's credentials may not read this: " + awsMessage(err).Error()
 	}
 	d.report.add(f)

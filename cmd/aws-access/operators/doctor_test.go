@@ -20,7 +20,7 @@ import (
 
 func TestAHealthyDeploymentHasNoFindings(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
-	r, code := c.doctor("-policy", filepath.Join("..", "..", "..", "policy.yaml"))
+	r, code := c.doctor("--policy", filepath.Join("..", "..", "..", "policy.yaml"))
 	for _, f := range r.Checks {
 		if f.Verdict != healthy || f.Code != "ok" || f.Reason == "" || f.Do != "" {
 			t.Errorf("%+v", f)
@@ -51,7 +51,7 @@ func TestDoctorNamesEachFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newClinic(t, thePolicy(t))
 			b.breaks(c)
-			r, code := c.doctor("-rest", "1ms")
+			r, code := c.doctor("--rest", "1ms")
 			var got []string
 			told := ""
 			for _, f := range r.Checks {
@@ -72,7 +72,7 @@ func TestDoctorNamesEachFault(t *testing.T) {
 			if code != b.exit {
 				t.Errorf("ended with %d, want %d", code, b.exit)
 			}
-			text, _ := c.read("-rest", "1ms")
+			text, _ := c.read("--rest", "1ms")
 			for _, f := range r.Checks {
 				if f.Verdict != healthy &&
 					(!strings.Contains(text, fmt.Sprintf("%-12s %s (%s)\n", f.Verdict, f.Check, f.Code)) ||
@@ -88,7 +88,7 @@ func TestDoctorComparesTheGivenPolicyWithTheDeployedOne(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	other := filepath.Join(t.TempDir(), "policy.yaml")
 	c.must(os.WriteFile(other, []byte(sound), 0o600))
-	r, code := c.doctor("-policy", other)
+	r, code := c.doctor("--policy", other)
 	i := slices.IndexFunc(r.Checks, func(f finding) bool { return f.Check == "policy" })
 	if code != exitProblem || i < 0 || r.Checks[i].Code != "other_policy" ||
 		!strings.Contains(r.Checks[i].Reason, c.policy.Digest()) {
@@ -96,7 +96,7 @@ func TestDoctorComparesTheGivenPolicyWithTheDeployedOne(t *testing.T) {
 	}
 	compiled := filepath.Join(t.TempDir(), "policy.compiled")
 	c.must(os.WriteFile(compiled, c.policy.Packed(), 0o600))
-	if _, code := c.doctor("-policy", compiled); code != exitOK {
+	if _, code := c.doctor("--policy", compiled); code != exitOK {
 		t.Errorf("the compiled policy: ended with %d", code)
 	}
 }
@@ -104,22 +104,22 @@ func TestDoctorComparesTheGivenPolicyWithTheDeployedOne(t *testing.T) {
 func TestDoctorSaysWhyItCannotRun(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	for line, want := range map[string]string{
-		"-stack other":              "there is no stack other in eu-west-1",
-		"-policy none.yaml":         "read the policy",
-		"-accounts nothing-like-it": `no account of the deployed policy matches "nothing-like-it"`,
-		"-accounts [":               "-accounts needs names",
-		"-only everything":          "-only needs stack, slack or accounts",
-		"-stack a/b":                "-stack needs the name",
-		"-region nowhere":           "-region needs a region",
-		"-ping":                     "-ping can be used with -rights only",
-		"more":                      `"more" is not a known argument`,
+		"--stack other":              "there is no stack other in eu-west-1",
+		"--policy none.yaml":         "read the policy",
+		"--accounts nothing-like-it": `no account of the deployed policy matches "nothing-like-it"`,
+		"--accounts [":               "--accounts needs names",
+		"--only everything":          "--only needs stack, slack or accounts",
+		"--stack a/b":                "--stack needs the name",
+		"--region nowhere":           "--region needs a region",
+		"--ping":                     "--ping can be used with --rights only",
+		"more":                       `"more" is not a known argument`,
 	} {
 		text, code := c.read(strings.Fields(line)...)
 		if code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: ended with %d, %q, want %q", line, code, text, want)
 		}
 	}
-	for _, flag := range []string{"-build", "-policy"} { // "$UNSET" of a shell
+	for _, flag := range []string{"--build", "--policy"} { // "$UNSET" of a shell
 		if text, code := c.read(flag, ""); code != exitUsage || !strings.Contains(text, flag+" is empty; give ") {
 			t.Errorf("%s with an empty value: ended with %d, %q", flag, code, text)
 		}
@@ -176,35 +176,35 @@ func TestTheSDKLogsNothing(t *testing.T) {
 func TestDoctorChecksOnlyTheRequestedPart(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	for only, parts := range map[string][]string{inStack: {inStack}, inSlack: {inSlack}, inAccounts: {inAccounts}} {
-		r, code := c.doctor("-only", only)
+		r, code := c.doctor("--only", only)
 		seen := map[string]bool{}
 		for _, f := range r.Checks {
 			seen[f.Part] = true
 		}
 		if got := slices.Sorted(maps.Keys(seen)); code != exitOK || !slices.Equal(got, parts) {
-			t.Errorf("-only %s: ended with %d, looked at %v", only, code, got)
+			t.Errorf("--only %s: ended with %d, looked at %v", only, code, got)
 		}
 	}
 	for pattern, want := range map[string]int{"payments-*": 8, "*-DEV,333333333333": 10, "555555555555": 4, "": 18} {
-		r, _ := c.doctor("-only", "accounts", "-accounts", pattern)
+		r, _ := c.doctor("--only", "accounts", "--accounts", pattern)
 		if len(r.Roles) != want {
-			t.Errorf("-accounts %q: %d roles, want %d", pattern, len(r.Roles), want)
+			t.Errorf("--accounts %q: %d roles, want %d", pattern, len(r.Roles), want)
 		}
 	}
 }
 
-// printed is what `doctor -rights` prints.
+// printed is what `doctor --rights` prints.
 func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), append([]string{"doctor", "-rights"}, args...), &out, &errs); code != exitOK {
+	if code := run(t.Context(), append([]string{"doctor", "--rights"}, args...), &out, &errs); code != exitOK {
 		t.Fatalf("ended with %d, %s", code, errs.String())
 	}
 	return out.String()
 }
 
 func TestDoctorsPermissionsCannotAssumeTargetRoles(t *testing.T) {
-	for _, text := range []string{printed(t, "-stack", "jit"), printed(t, "-ping", "-stack", "jit")} {
+	for _, text := range []string{printed(t, "--stack", "jit"), printed(t, "--ping", "--stack", "jit")} {
 		if strings.Contains(text, "sts:") || strings.Contains(text, `:*"`) || strings.Contains(text, "{{") ||
 			!strings.Contains(text, "function:jit-VendFunction-*") {
 			t.Errorf("rights:\n%s", text)
@@ -234,14 +234,14 @@ func TestDoctorsPermissionsReadNoSecretUnlessPingIsRequested(t *testing.T) {
 		t.Errorf("rights:\n%s", text)
 	}
 	// action and resource
-	if text := printed(t, "-ping"); strings.Count(strings.Replace(text, list, "", 1), "ssm:") != 1+1 ||
+	if text := printed(t, "--ping"); strings.Count(strings.Replace(text, list, "", 1), "ssm:") != 1+1 ||
 		!strings.Contains(text, `parameter/jit-access/slack/signing-secret"`) {
-		t.Errorf("rights with -ping:\n%s", text)
+		t.Errorf("rights with --ping:\n%s", text)
 	}
 	var help bytes.Buffer
 	run(t.Context(), []string{"doctor", "-h"}, &help, &help)
-	if words := strings.Join(strings.Fields(help.String()), " "); !strings.Contains(words, "With -ping it includes the "+
+	if words := strings.Join(strings.Fields(help.String()), " "); !strings.Contains(words, "With --ping it includes the "+
 		"right to read the signing secret; a person with that secret can approve any request in anybody's name") {
-		t.Errorf("help does not say what -ping gives:\n%s", words)
+		t.Errorf("help does not say what --ping gives:\n%s", words)
 	}
 }

@@ -117,7 +117,7 @@ func (d *doctor) checkInner(a *functions.CheckAnswer) {
 	}
 	switch {
 	case d.given == nil:
-		d.report.ok(inStack, "policy", "the deployed policy has the digest "+a.Policy+"; -policy policy.yaml compares it")
+		d.report.ok(inStack, "policy", "the deployed policy has the digest "+a.Policy+"; --policy policy.yaml compares it")
 	case d.given.Digest() != a.Policy:
 		d.report.add(finding{
 			inStack,

@@ -14,7 +14,7 @@ import (
 )
 
 // checkCode downloads the program of each function, and checks which build it is and,
-// with -build, that it is the given build.
+// with --build, that it is the given build.
 func (d *doctor) checkCode(ctx context.Context) {
 	var all []program
 	for _, f := range config.Functions {
@@ -89,7 +89,7 @@ func judgeVersions(all []program, own version.Build) finding {
 		return finding{inStack, check, warning, "unknown",
 			"The functions were built without git, so nobody can tell which version they are.",
 			"Build them in a clone of the repository, with build_in_source = true as in samconfig.example.toml. " +
-				"-build DIR compares them with a build."}
+				"--build DIR compares them with a build."}
 	case own.Known() && !first.Same(own):
 		return finding{inStack, check, warning, "other_command",
 			"The functions are " + first.String() + ", and this command is " + own.String() + ".",
@@ -111,7 +111,7 @@ func judgeVersions(all []program, own version.Build) finding {
 }
 
 // judgePolicies is the finding about the compiled policies in the packages of all
-// functions but api, which has none, compared with the policy of -policy. Each has its own copy: slack
+// functions but api, which has none, compared with the policy of --policy. Each has its own copy: slack
 // shows and approves by it, and vend gives access by it.
 func judgePolicies(all []program, given *policy.Policy) finding {
 	const check = "policies"
@@ -135,7 +135,7 @@ func judgePolicies(all []program, given *policy.Policy) finding {
 	if given != nil {
 		if text := sumOf(given.Packed()); text != all[0].Policy {
 			return finding{inStack, check, problem, "other_policy",
-				"The packages have the policy with the SHA-256 " + all[0].Policy + ", and that of -policy has " + text + ".",
+				"The packages have the policy with the SHA-256 " + all[0].Policy + ", and that of --policy has " + text + ".",
 				"Deploy the policy that you gave (sam build && sam deploy), or compare with the one that is deployed."}
 		}
 	}

@@ -51,7 +51,7 @@ func (d *doctor) roleFinding(code string, all bool) finding {
 	case vend.Throttled:
 		f.Verdict = notKnown
 		f.Reason = "STS throttled the tests although doctor slowed down, so nothing is known about these roles."
-		f.Do = "Run doctor again when the bastion account is less busy, or for fewer accounts at a time with -accounts."
+		f.Do = "Run doctor again when the bastion account is less busy, or for fewer accounts at a time with --accounts."
 	case "vend_failed":
 		f.Reason = "Vend failed during the check, or the policy changed during it."
 		f.Do = "Run doctor again. If the problem stays, read vend's log."

@@ -9,30 +9,30 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-const aboutFreeze = `aws-access freeze -reason TEXT [-stack aws-access] [-region R] [-table NAME] [-yes]
+const aboutFreeze = `aws-access freeze --reason TEXT [--stack aws-access] [--region R] [--table NAME] [--yes]
 
 Stops everything that gives access, at once and without Slack or a deploy: no request
 becomes active, no session is vended and no computer is paired, also if it was ordered
 before. What people have goes on: aws-access close ends it. aws-access thaw ends the
-freeze. It asks before it acts, unless -yes is given.
+freeze. It asks before it acts, unless --yes is given.
 
 The shell needs dynamodb:BatchGetItem and dynamodb:PutItem on the table and, without
--table, cloudformation:DescribeStacks.
+--table, cloudformation:DescribeStacks.
 
 `
 
-const aboutThaw = `aws-access thaw [-stack aws-access] [-region R] [-table NAME] [-yes]
+const aboutThaw = `aws-access thaw [--stack aws-access] [--region R] [--table NAME] [--yes]
 
 Ends a freeze, no matter who began it. In Slack two responders are needed for that. Requests
-that were refused meanwhile can be made again. It asks before it acts, unless -yes is
+that were refused meanwhile can be made again. It asks before it acts, unless --yes is
 given. It needs the same permissions as aws-access freeze.
 
 `
 
 func freezeMain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newTableCommand("aws-access freeze", new(place), stdout, stderr)
-	why := c.String("reason", "", "why, for everybody who is refused meanwhile to be told by you")
-	return c.run(ctx, aboutFreeze, args, func() string { return wrongReason("-reason", *why) },
+	why := c.String("reason", "", "the `reason`, which the operators' channel and the people who answer incidents read")
+	return c.run(ctx, aboutFreeze, args, func() string { return wrongReason("--reason", *why) },
 		func(o *operation) (bool, error) { return o.freeze(ctx, strings.TrimSpace(*why)) })
 }
 

@@ -14,12 +14,12 @@ import (
 	"github.com/aws-access/aws-access/infra/slack"
 )
 
-const aboutManifest = `aws-access manifest [-stack aws-access] [-region R]
-aws-access manifest -url https://… [-slack-host slack-gov.com]
+const aboutManifest = `aws-access manifest [--stack aws-access] [--region R]
+aws-access manifest --url https://… [--slack-host slack-gov.com]
 
 Prints the manifest of the Slack app, with the addresses of the stack filled in:
 paste it at api.slack.com/apps (GovSlack: api.slack-gov.com/apps), Create New
-App, From a manifest. With -url it does not ask the stack: give the address of
+App, From a manifest. With --url it does not ask the stack: give the address of
 the API (the stack's CommandsUrl without /slack/commands), or of a custom domain
 in front of it, with its base path.
 
@@ -31,17 +31,17 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	stack := flags.String("stack", "aws-access", "`name` of the stack")
 	region := flags.String("region", "", "AWS `region` of the stack; the shell's own if empty")
 	base := flags.String("url", "", "`address` of the API, instead of asking the stack")
-	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with -url; else the `host` is the stack's")
+	host := flags.String("slack-host", "", "slack.com or slack-gov.com, with --url; else the `host` is the stack's")
 	if code, ok := parsed(flags, aboutManifest, args, stderr); !ok {
 		return code
 	}
 	if flags.NArg() > 0 || !stackName.MatchString(*stack) || !regionForm.MatchString(*region) {
-		printf(stderr, "aws-access manifest: -stack needs the name of a stack, -region a region such as eu-west-1, "+
+		printf(stderr, "aws-access manifest: --stack needs the name of a stack, --region a region such as eu-west-1, "+
 			"and there are no other arguments; see aws-access manifest -h\n")
 		return exitUsage
 	}
 	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
-		printf(stderr, "aws-access manifest: -slack-host needs slack.com or slack-gov.com, and can be used with -url only\n")
+		printf(stderr, "aws-access manifest: --slack-host needs slack.com or slack-gov.com, and can be used with --url only\n")
 		return exitUsage
 	}
 	api := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")

@@ -42,7 +42,7 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 		"https://abc123.execute-api.eu-west-1.amazonaws.com", "https://access.example.com/slack-api",
 		"http://127.0.0.1:8080", "http://localhost:4566",
 	} {
-		m, text, stderr, code := manifestOf(t, "-url", base)
+		m, text, stderr, code := manifestOf(t, "--url", base)
 		if code != exitOK || strings.Contains(text, "{{") || stderr != "" {
 			t.Fatalf("%s: ended with %d, %s%s", base, code, stderr, text)
 		}
@@ -58,7 +58,7 @@ func TestTheManifestHasTheAddresses(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	m, _, _, _ := manifestOf(t, "-url", "https://x.example")
+	m, _, _, _ := manifestOf(t, "--url", "https://x.example")
 	want := append(slackapi.RequiredScopes(), slackapi.OptionalScopes()...)
 	slices.Sort(want)
 	if slices.Sort(m.OAuth.Scopes.Bot); !slices.Equal(m.OAuth.Scopes.Bot, want) || len(m.OAuth.Scopes.User) > 0 {
@@ -71,9 +71,9 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 	c := newClinic(t, thePolicy(t))
 	for host, want := range map[string]string{"": "Paste the output at api.slack.com/apps:",
 		"slack-gov.com": "Paste the output at api.slack-gov.com/apps:"} {
-		args := []string{"-url", "https://x.example"}
+		args := []string{"--url", "https://x.example"}
 		if c.api.outputs["SlackHost"] = host; host != "" {
-			args = append(args, "-slack-host", host)
+			args = append(args, "--slack-host", host)
 		}
 		for _, args := range [][]string{args, nil} {
 			m := strings.Join(strings.Fields(strings.ReplaceAll(textOf(t, args...), "#", "")), " ")
@@ -82,10 +82,10 @@ func TestTheManifestSaysWhereAppsAreMade(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range [][]string{{"-slack-host", "slack-gov.com"},
-		{"-url", "https://x.example", "-slack-host", "evil.example"}} {
+	for _, args := range [][]string{{"--slack-host", "slack-gov.com"},
+		{"--url", "https://x.example", "--slack-host", "evil.example"}} {
 		if _, text, stderr, code := manifestOf(t, args...); code != exitUsage || text != "" ||
-			!strings.Contains(stderr, "-slack-host needs slack.com or slack-gov.com") {
+			!strings.Contains(stderr, "--slack-host needs slack.com or slack-gov.com") {
 			t.Errorf("%v: ended with %d, %q", args, code, stderr)
 		}
 	}
@@ -110,7 +110,7 @@ func TestTheManifestTakesNoOtherAddress(t *testing.T) {
 	} {
 		if _, text, stderr, code := manifestOf(
 			t,
-			"-url",
+			"--url",
 			base,
 		); code != exitUsage || text != "" ||
 			!strings.Contains(stderr,
@@ -127,7 +127,7 @@ func TestTheManifestIsFilledInFromTheStack(t *testing.T) {
 		t.Errorf("ended with %d, %+v %s", code, m, stderr)
 	}
 	delete(c.api.outputs, "OptionsUrl")
-	for line, want := range map[string]string{"": "has no output OptionsUrl", "-stack other": "there is no stack other"} {
+	for line, want := range map[string]string{"": "has no output OptionsUrl", "--stack other": "there is no stack other"} {
 		if _, text, stderr, code := manifestOf(
 			t,
 			strings.Fields(line)...); code != exitUsage || text != "" ||
@@ -151,7 +151,7 @@ func TestAnAddressMayEndInASlashOrItsRoute(t *testing.T) {
 		var out, said strings.Builder
 		if code := manifestMain(
 			t.Context(),
-			[]string{"-url", base},
+			[]string{"--url", base},
 			&out,
 			&said,
 		); code != exitOK ||

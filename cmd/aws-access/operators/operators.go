@@ -14,7 +14,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // Exit codes.
@@ -41,7 +43,7 @@ func Commands() []Command {
 		{"freeze", "stop everything that gives access", freezeMain},
 		{"thaw", "end a freeze", thawMain},
 		{"sweep", "answer when many grants would be revoked at once", sweepMain},
-		{"close-all", "end every pending and active request: close -all", closeAll},
+		{"close-all", "end every pending and active request: close --all", closeAll},
 	}
 }
 
@@ -60,13 +62,23 @@ func parsed(flags *flag.FlagSet, about string, args []string, stderr io.Writer) 
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		printf(stderr, "%s", about)
-		flags.PrintDefaults()
+		printFlags(stderr, flags)
 		return exitOK, false
 	case err != nil:
 		printf(stderr, "%s: %v; %s -h lists the flags\n", flags.Name(), err, flags.Name())
 		return exitUsage, false
 	}
 	return exitOK, true
+}
+
+var oneDash = regexp.MustCompile(`(?m)^  -(\w\w)`)
+
+// printFlags lists flags as the package flag does, but with two dashes, as everywhere else.
+func printFlags(w io.Writer, flags *flag.FlagSet) {
+	var list strings.Builder
+	flags.SetOutput(&list)
+	flags.PrintDefaults()
+	printf(w, "%s", oneDash.ReplaceAllString(list.String(), "  --$1"))
 }
 
 // parseAnywhere reads the flags between and after the other arguments too. These are the arguments of

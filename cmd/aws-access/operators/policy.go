@@ -16,7 +16,7 @@ import (
 	"github.com/aws-access/aws-access/pkg/policy/packed"
 )
 
-const aboutCompile = `aws-access policy compile [-bastion ID] [-o policy.compiled] [policy.yaml]
+const aboutCompile = `aws-access policy compile [--bastion ID] [-o policy.compiled] [policy.yaml]
 
 Compiles the policy file, and the file that its accounts_from names, into the
 form that the functions load. Each mistake is one line on standard error:
@@ -37,11 +37,11 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 	}
 	switch {
 	case isEmpty(flags, "bastion"):
-		printf(stderr, "aws-access policy compile: -bastion is empty; give the account id of twelve digits of the bastion, "+
-			"or leave -bastion out\n")
+		printf(stderr, "aws-access policy compile: --bastion is empty; give the account id of twelve digits of the bastion, "+
+			"or leave --bastion out\n")
 		return exitUsage
 	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
-		printf(stderr, "aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one "+
+		printf(stderr, "aws-access policy compile: --bastion needs an account id of twelve digits, and there can be only one "+
 			"policy file\n")
 		return exitUsage
 	}

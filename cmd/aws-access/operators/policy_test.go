@@ -153,22 +153,22 @@ func TestWarningsDoNotFailTheBuild(t *testing.T) {
 
 func TestBastionCannotBeTarget(t *testing.T) {
 	s := inDirectory(t, map[string]string{"policy.yaml": sound})
-	s.run("policy compile -bastion 111111111111", exitProblem)
+	s.run("policy compile --bastion 111111111111", exitProblem)
 	s.wantText("standard error", s.stderr,
 		"policy.yaml:4:17: the account 111111111111 is the bastion, which cannot be a target; remove it\n")
-	s.run("policy compile -bastion 999999999999", exitOK)
-	s.run("policy compile -bastion 12", exitUsage)
+	s.run("policy compile --bastion 999999999999", exitOK)
+	s.run("policy compile --bastion 12", exitUsage)
 	s.wantText("standard error", s.stderr,
-		"aws-access policy compile: -bastion needs an account id of twelve digits, and there can be only one policy file\n")
+		"aws-access policy compile: --bastion needs an account id of twelve digits, and there can be only one policy file\n")
 }
 
 // A shell variable that is not set must not switch the check off.
 func TestEmptyBastionIsRefused(t *testing.T) {
 	inDirectory(t, map[string]string{"policy.yaml": sound})
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"policy", "compile", "-bastion", ""}, &stdout, &stderr)
-	want := "aws-access policy compile: -bastion is empty; give the account id of twelve digits of the bastion, " +
-		"or leave -bastion out\n"
+	code := run(t.Context(), []string{"policy", "compile", "--bastion", ""}, &stdout, &stderr)
+	want := "aws-access policy compile: --bastion is empty; give the account id of twelve digits of the bastion, " +
+		"or leave --bastion out\n"
 	if code != exitUsage || stderr.String() != want || stdout.Len() > 0 {
 		t.Errorf("ended with %d, %q, want %q", code, stderr.String(), want)
 	}

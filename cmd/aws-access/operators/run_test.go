@@ -27,8 +27,8 @@ func TestHelpOfACommandBeginsWithItsName(t *testing.T) {
 		}
 	}
 	s.run("doctor -h", exitOK)
-	if !strings.Contains(s.stderr, "-rest duration") {
-		t.Errorf("the form of -rest is missing in:\n%s", s.stderr)
+	if !strings.Contains(s.stderr, "--rest duration") {
+		t.Errorf("the form of --rest is missing in:\n%s", s.stderr)
 	}
 }
 

@@ -94,3 +94,13 @@ func TestOperatorsFreezeCloseAndThawInTheSandbox(t *testing.T) {
 		t.Errorf("the operators' channel was told %d times that everything was closed, want once", len(told))
 	}
 }
+
+// The sandbox has no CloudFormation, as other servers that an endpoint may name by mistake.
+func TestAnAnswerThatIsNotOfAWSIsExplained(t *testing.T) {
+	b := sandboxtest.Start(t, sandboxtest.Policy(t))
+	code, said := operatorOf(b)("thaw --yes")
+	if code != exitUsage || strings.Contains(said, "UnknownError") || !strings.Contains(said, "no error of AWS. Check the "+
+		"endpoint (AWS_ENDPOINT_URL)") || !strings.Contains(said, "With --table no stack is needed") {
+		t.Errorf("ended with %d, and said %q", code, said)
+	}
+}

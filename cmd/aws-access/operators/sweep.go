@@ -10,12 +10,12 @@ import (
 	"github.com/aws-access/aws-access/pkg/access"
 )
 
-const aboutSweep = `aws-access sweep [-stack aws-access] [-region R] [-table NAME] [-yes] [confirm|dismiss]
+const aboutSweep = `aws-access sweep [--stack aws-access] [--region R] [--table NAME] [--yes] [confirm|dismiss]
 
 Every few minutes aws-access asks the policy about each open grant, and revokes those that it
 no longer gives. If that would be unusually many at once, it revokes none, vends nothing, and
 asks in the operators' channel. This command answers, and without an argument it says how
-things are. It asks before it acts, unless -yes is given.
+things are. It asks before it acts, unless --yes is given.
 
 confirm: what was found is right; the grants are revoked within a minute.
 dismiss: what was found is wrong; vending goes on, and no grant that is open now is revoked

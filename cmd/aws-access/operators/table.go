@@ -44,11 +44,11 @@ func (p *place) flags(f *flag.FlagSet) {
 func (p *place) wrong(f *flag.FlagSet) string {
 	switch {
 	case !stackName.MatchString(p.stack):
-		return "-stack needs the name of a CloudFormation stack"
+		return "--stack needs the name of a CloudFormation stack"
 	case !regionForm.MatchString(p.region):
-		return "-region needs a region such as eu-west-1"
+		return "--region needs a region such as eu-west-1"
 	case isEmpty(f, "table"):
-		return "-table is empty; give the name of a table, or leave -table out"
+		return "--table is empty; give the name of a table, or leave --table out"
 	}
 	return ""
 }
@@ -130,11 +130,11 @@ func (p *place) open(ctx context.Context, in io.Reader, out, words io.Writer) (*
 	if p.table == "" {
 		s, err := describe(ctx, cloudformation.NewFromConfig(c), p.stack, c.Region)
 		if err != nil {
-			return nil, fmt.Errorf("%w. With -table no stack is needed", err)
+			return nil, fmt.Errorf("%w. With --table no stack is needed", err)
 		}
 		outputs := outputsOf(s)
 		if p.table = outputs["Table"]; p.table == "" {
-			return nil, fmt.Errorf("the stack %s has no output Table, so it is not aws-access; give the table with -table",
+			return nil, fmt.Errorf("the stack %s has no output Table, so it is not aws-access; give the table with --table",
 				p.stack)
 		}
 		if p.devices == "" {
@@ -195,7 +195,7 @@ func (o *operation) agreed(question string) bool {
 	if strings.TrimSpace(answer) == "yes" {
 		return true
 	}
-	printf(o.words, "\nNothing was done. Type yes when it asks, or give -yes.\n")
+	printf(o.words, "\nNothing was done. Type yes when it asks, or give --yes.\n")
 	return false
 }
 

@@ -21,7 +21,7 @@ const (
 // it. Nothing depends on that, so a failure is only shown.
 func (c *closer) tellClosing(ctx context.Context) {
 	did := slackui.Closing{
-		By: c.step.By, Why: c.why, Request: c.id, Person: c.person, Account: c.account,
+		By: c.step.By, Why: c.why, Request: c.id, Person: c.person, Account: c.accountInWords(),
 		Grants: c.ended, Sessions: c.sessions, Requests: c.denied, Devices: c.unpaired, Failed: len(c.failed),
 	}
 	if did.Grants+did.Requests+did.Devices+did.Failed == 0 {
@@ -30,6 +30,16 @@ func (c *closer) tellClosing(ctx context.Context) {
 	if err := c.tell(ctx, slackui.ClosedByOperator(did)); err != nil {
 		printf(c.words, "The operators' channel is not told of this: %s\n", c.explain(err))
 	}
+}
+
+// accountInWords is the account that was given, with its name and id if they are known.
+func (c *closer) accountInWords() string {
+	for _, r := range c.meant {
+		if c.account != "" {
+			return r.AccountName + " (" + r.Account + ")"
+		}
+	}
+	return c.account
 }
 
 // errManyReports says that the table keeps no more reports for the operators' channel.
