@@ -41,7 +41,8 @@ func manifestMain(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		return exitUsage
 	}
 	if !slackHost.MatchString(*host) || *host != "" && *base == "" {
-		printf(stderr, "aws-access manifest: --slack-host needs slack.com or slack-gov.com, and can be used with --url only\n")
+		printf(stderr, "aws-access manifest: --slack-host needs slack.com or slack-gov.com, and can be used with "+
+			"--url only\n")
 		return exitUsage
 	}
 	api := strings.TrimSuffix(strings.TrimRight(*base, "/"), "/slack/commands")

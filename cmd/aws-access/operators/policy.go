@@ -41,8 +41,8 @@ func compilePolicy(_ context.Context, args []string, stdout, stderr io.Writer) i
 			"or leave --bastion out\n")
 		return exitUsage
 	case flags.NArg() > 1 || !bastionID.MatchString(job.bastion):
-		printf(stderr, "aws-access policy compile: --bastion needs an account id of twelve digits, and there can be only one "+
-			"policy file\n")
+		printf(stderr, "aws-access policy compile: --bastion needs an account id of twelve digits, and there can be only "+
+			"one policy file\n")
 		return exitUsage
 	}
 	job.from = "policy.yaml"
