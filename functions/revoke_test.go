@@ -508,7 +508,8 @@ func TestACutThatFailsUntilTheSessionsExpireIsOver(t *testing.T) {
 	save()
 	w.tick()
 	w.tick()
-	if began, over := w.told("C0OPS", "cannot be ended"), w.told("C0OPS", "or they have expired"); began != 1 || over != 1 {
+	began, over := w.told("C0OPS", "cannot be ended"), w.told("C0OPS", "or they have expired")
+	if began != 1 || over != 1 {
 		t.Errorf("the operators were told %d times that it fails and %d times that it is over", began, over)
 	}
 }

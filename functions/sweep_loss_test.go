@@ -116,7 +116,8 @@ func TestWhoeverLeavesTheGroupHasLostTheAccessAfterTheNextSweep(t *testing.T) {
 		t.Errorf("it takes %d minutes, want at most %d, and %d sessions of somebody else work", minutes, every,
 			w.aws.works(3))
 	}
-	if n := w.reads("U0DEV1", "was revoked, because you"); n != 1 || !strings.Contains(w.direct("U0DEV1"), "no longer gives you") {
+	n := w.reads("U0DEV1", "was revoked, because you")
+	if n != 1 || !strings.Contains(w.direct("U0DEV1"), "no longer gives you") {
 		t.Errorf("told %d times: %s", n, w.direct("U0DEV1"))
 	}
 }

@@ -212,8 +212,8 @@ func grantStatus(r access.Request, now time.Time) []string {
 	return append(lines, afterTheGrant(r, now)...)
 }
 
-// afterTheGrant says of an active grant what its sessions can do after its end: those that AWS did not make expire then,
-// and those that were handed out before a stricter policy shortened the grant.
+// afterTheGrant says of an active grant what its sessions can do after its end: those that AWS did not make expire
+// then, and those that were handed out before a stricter policy shortened the grant.
 func afterTheGrant(r access.Request, now time.Time) (lines []string) {
 	if acts := r.ActsUntil(now); acts.After(r.Ends) {
 		lines = append(lines, ":warning: A session that was handed out before the grant was shortened could act until "+

@@ -192,7 +192,8 @@ func RevokeForm(r access.Request, ticketLink string, known bool, now time.Time) 
 	}
 	blocks = append(blocks, requestBlocks(r, ticketLink)...)
 	blocks = append(blocks, section(liveCount(r.LiveSessions(now))),
-		smallPrint("Asking for the same again is refused for "+access.FormatLength(access.RevokedFor)+" after that, unless a responder allows it earlier."),
+		smallPrint("Asking for the same again is refused for "+access.FormatLength(access.RevokedFor)+
+			" after that, unless a responder allows it earlier."),
 		input("Reason", ActionReason, reasonInput(revokeHint(r)), ""))
 	v := modal(CallbackRevoke, "Revoke this access?", "Revoke", "Back", blocks)
 	v.PrivateMetadata = r.ID

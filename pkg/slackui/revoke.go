@@ -120,7 +120,7 @@ func frozenSince(f access.Freeze) string {
 // cutFails says of a role that its sessions cannot be ended.
 func cutFails(l access.CutList) string {
 	return "The sessions of *" + shortName(l.Role) + "* in " + shortName(l.Account) + " could not be ended, " +
-		strconv.Itoa(l.Tries) + " times since " + formatTime(l.Since) + " (" + shortName(l.Failed) +
+		counted(l.Tries, "time") + " since " + formatTime(l.Since) + " (" + shortName(l.Failed) +
 		"). It is tried again until it works."
 }
 

@@ -136,3 +136,13 @@ func valuesOf(m Message) map[string]bool {
 	}
 	return values
 }
+
+// The number of failed tries is one word with its noun.
+func TestACutThatFailedOnceIsCounted(t *testing.T) {
+	for tries, want := range map[int]string{1: " ended, 1 time since ", 2: " ended, 2 times since "} {
+		got := cutFails(access.CutList{Account: "111111111111", Role: "Admin", Tries: tries})
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+}
