@@ -171,7 +171,7 @@ func TestTheAnswerAboutAClosedGrantSaysThatItsSessionsAreEnding(t *testing.T) {
 
 // A grant whose sessions outlive it, because the policy shortened it, or that keep their identity.
 func TestSessionsThatNobodyCutAreNamed(t *testing.T) {
-	at := func(d time.Duration) time.Time { return noon.Add(d) }
+	at := noon.Add
 	session := access.Session{AccessKeyID: "ASIA", Ordered: noon, Expires: at(time.Hour)}
 	for state, denied := range map[wire.SessionsState]time.Time{
 		wire.SessionsActing: at(45 * time.Minute), wire.SessionsDenied: at(30 * time.Minute), "": {},

@@ -395,7 +395,8 @@ func TestListAndStatusSayThatSessionsAreStillEnding(t *testing.T) {
 		t.Errorf("printed %s, %v", d.out.String(), err)
 	}
 	for state, want := range map[wire.SessionsState]string{ // the last two can act no more, or soon cannot
-		wire.SessionsActing: "REQ1 is over, and its sessions can act until ", "of a newer server": "its sessions can act until ",
+		wire.SessionsActing:      "REQ1 is over, and its sessions can act until ",
+		"of a newer server":      "its sessions can act until ",
 		wire.SessionsDenyWritten: "", wire.SessionsDenied: "",
 	} {
 		s.State = state
