@@ -100,7 +100,8 @@ func TestAnAnswerThatIsNotOfAWSIsExplained(t *testing.T) {
 	b := sandboxtest.Start(t, sandboxtest.Policy(t))
 	code, said := operatorOf(b)("thaw --yes")
 	if code != exitUsage || strings.Contains(said, "UnknownError") ||
-		!strings.Contains(said, "no error of AWS. Check the endpoint (AWS_ENDPOINT_URL)") || !strings.Contains(said, "With --table no stack is needed") {
+		!strings.Contains(said, "no error of AWS. Check the endpoint (AWS_ENDPOINT_URL)") ||
+		!strings.Contains(said, "With --table no stack is needed") {
 		t.Errorf("ended with %d, and said %q", code, said)
 	}
 }
