@@ -191,7 +191,7 @@ func TestAThousandEndsAndVendsAtOnceLeaveNoSessionWithoutADeny(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs DynamoDB Local and takes a minute")
 	}
-	c := newCrowd(t, 340) // more names than the policy of a role holds
+	c := newCrowd(t, 400) // more names than the policy of a role holds
 	ids := c.grants()
 	people := slices.Sorted(maps.Keys(ids))
 	type move struct {
