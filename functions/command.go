@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws-access/aws-access/pkg/access"
@@ -124,11 +125,13 @@ func (h *Slack) addNotAsked(
 // ask submits a request that was typed in one line. The same command sent twice makes
 // one request.
 func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p payload) (slackui.Message, error) {
+	frozen := h.readsFrozen(ctx)
+	defer frozen() // nothing runs on after the answer
 	r, err := h.Submit.Do(ctx, lifecycle.Asked{
 		By: c.User, Account: line.Account, Role: line.Role, For: line.For, Reason: line.Reason, Ticket: line.Ticket,
 		Once: "command:" + p.uniqueKey(c.TriggerID),
 	})
-	if m, found := h.alreadyAsked(ctx, r, err); found {
+	if m, found := h.alreadyAsked(ctx, r, err, frozen); found {
 		return m, nil
 	}
 	if access.Code(err) == access.CodeTooManyAsks {
@@ -137,19 +140,21 @@ func (h *Slack) ask(ctx context.Context, line slackui.Line, c slackui.Command, p
 	if err != nil {
 		return slackui.Message{}, err
 	}
-	return slackui.Submitted(r, h.frozenNow(ctx, r)), nil
+	return slackui.Submitted(r, ifPending(r, frozen)), nil
 }
 
 // alreadyAsked returns the answer to a person who has asked again for access that is
 // pending or active (already_asked, already_granted). found is false for every other
 // outcome of a submit.
-func (h *Slack) alreadyAsked(ctx context.Context, r access.Request, err error) (m slackui.Message, found bool) {
+func (h *Slack) alreadyAsked(
+	ctx context.Context, r access.Request, err error, frozen func() access.Freeze,
+) (m slackui.Message, found bool) {
 	code := access.Code(err)
 	if code != access.CodeAlreadyAsked && code != access.CodeAlreadyGranted {
 		return m, false
 	}
 	h.Log.InfoContext(ctx, "refused", "code", code, "request", r.ID)
-	return slackui.AlreadyAsked(r, h.frozenNow(ctx, r)), true
+	return slackui.AlreadyAsked(r, ifPending(r, frozen)), true
 }
 
 // openForm opens the form, unless the policy lets the person ask for nothing.
@@ -172,18 +177,27 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample, Frozen: frozen()})))
 }
 
-// frozenNow reads the freeze for the answer to somebody whose request is pending, because it will
-// not be granted before a thaw. It decides nothing.
-func (h *Slack) frozenNow(ctx context.Context, r access.Request) (f access.Freeze) {
+// readsFrozen begins to read the freeze, beside the steps that a command takes, and returns what waits
+// for it. It decides nothing.
+func (h *Slack) readsFrozen(ctx context.Context) func() access.Freeze {
+	found := make(chan access.Freeze, 1)
+	go func() {
+		f, err := h.Store.Freeze(ctx)
+		if err != nil {
+			h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "error", err)
+		}
+		found <- f
+	}()
+	return sync.OnceValue(func() access.Freeze { return <-found })
+}
+
+// ifPending returns the freeze for the answer to somebody whose request is pending, because it will
+// not be granted before a thaw.
+func ifPending(r access.Request, frozen func() access.Freeze) access.Freeze {
 	if r.State != access.Pending {
-		return f
-	}
-	f, err := h.Store.Freeze(ctx)
-	if err != nil {
-		h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "request", r.ID, "error", err)
 		return access.Freeze{}
 	}
-	return f
+	return frozen()
 }
 
 // showsFrozen begins to find out whether the form says that everything is frozen, and returns
@@ -197,5 +211,5 @@ func (h *Slack) showsFrozen(ctx context.Context, now time.Time) func() access.Fr
 		}
 		found <- f
 	}()
-	return func() access.Freeze { return <-found }
+	return sync.OnceValue(func() access.Freeze { return <-found })
 }

@@ -75,9 +75,11 @@ func (h *Slack) form(ctx context.Context, in slackui.Interaction, now time.Time)
 // submitForm makes a request from the form. The same form sent twice makes one
 // request. A form that was refused can be corrected and sent again.
 func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time.Time) any {
+	frozen := h.showsFrozen(ctx, now) // the form that was open has said so too
+	defer frozen()                    // nothing runs on after the answer
 	r, err := h.submit(ctx, in)
 	var refusal *access.Refusal
-	already, found := h.alreadyAsked(ctx, r, err)
+	already, found := h.alreadyAsked(ctx, r, err, frozen)
 	if access.Code(err) == access.CodeTooManyAsks {
 		h.reportAsks(ctx, in.User, now)
 	}
@@ -85,7 +87,7 @@ func (h *Slack) submitForm(ctx context.Context, in slackui.Interaction, now time
 	case found:
 		return slackui.Replace(slackui.ErrorView(already))
 	case err == nil:
-		return slackui.Replace(slackui.SubmittedView(r, h.frozenNow(ctx, r)))
+		return slackui.Replace(slackui.SubmittedView(r, ifPending(r, frozen)))
 	case errors.As(err, &refusal):
 		h.Log.InfoContext(ctx, "refused", "code", refusal.Code)
 		return slackui.Errors(err, in.View)

@@ -61,7 +61,7 @@ func TestCallsOfARequestAndOfAVend(t *testing.T) {
 			ask  func(*sandboxtest.Sandbox)
 			want callCounts
 		}{
-			"one line": {sandboxtest.Ask, callCounts{AWS: 8, Slack: 3}},
+			"one line": {sandboxtest.Ask, callCounts{AWS: 9, Slack: 3}},
 			"form":     {sandboxtest.AskByForm, callCounts{AWS: 10, Slack: 6}},
 		} {
 			t.Run(fmt.Sprintf("accounts=%d/%s", total, name), func(t *testing.T) {
