@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -239,6 +240,10 @@ while [ $n -eq 0 ]; do sleep 0.05; done; sleep 0.5; echo "$n times"; exit 42`
 
 func TestASignalReachesTheProgramOnceAndFilesAreRemoved(t *testing.T) {
 	command := built(t)
+	// A signal that these tests were started with as ignored, such as HUP by nohup, must not be ignored in the program.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP, syscall.SIGINT)
+	defer signal.Stop(caught)
 	homeDir := cachedKeys(t, "111111111111", "Operator")
 	for _, toGroup := range []bool{false, true} {
 		for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
