@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/aws-access/aws-access/cmd/aws-access/people"
+	"github.com/aws-access/aws-access/pkg/spelling"
 )
 
 // command is a subcommand of either kind.
@@ -117,7 +118,7 @@ func unknown(word string, stderr io.Writer) {
 		names = append(names, strings.Fields(c.name)[0])
 	}
 	near := ""
-	if name := people.Nearest(word, append(names, "help")); name != "" {
+	if name := spelling.Nearest(word, append(names, "help")); name != "" {
 		near = " did you mean aws-access " + name + "?"
 	}
 	printf(stderr, "aws-access: there is no command %q;%s aws-access help lists them\n", word, near)

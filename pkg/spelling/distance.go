@@ -1,6 +1,18 @@
 // Package spelling tells how much two spellings of a name differ.
 package spelling
 
+// Nearest returns the name that was probably meant by a text; "" if none is near. A name is near if at most
+// two letters are wrong, missing, too many or exchanged, and fewer than half of them.
+func Nearest(text string, names []string) (near string) {
+	best := min(2, (len(text)-1)/2) + 1
+	for _, name := range names {
+		if d := Distance(text, name, best); d < best {
+			near, best = name, d
+		}
+	}
+	return near
+}
+
 // Distance counts the edits between two texts: bytes to add, to remove, to change, or to swap with
 // their neighbour (the optimal string alignment distance). It stops counting at limit: a result of
 // limit means that many or more.

@@ -76,14 +76,12 @@ func (c *closer) nearAccount() string {
 // didYouMean asks, in a sentence after others, whether the key that is most like text was meant. With it
 // stands its value. It is "" if none is like text.
 func didYouMean(text string, of map[string]string) string {
-	limit := min(2, (len(text)-1)/2) + 1
-	best, near := limit, ""
-	for _, key := range slices.Sorted(maps.Keys(of)) {
-		if d := spelling.Distance(strings.ToLower(text), strings.ToLower(key), limit); d < best {
-			best, near = d, key
-		}
+	keys := make(map[string]string, len(of)) // by their lower case
+	for key := range of {
+		keys[strings.ToLower(key)] = key
 	}
-	if near == "" {
+	near, found := keys[spelling.Nearest(strings.ToLower(text), slices.Sorted(maps.Keys(keys)))]
+	if !found {
 		return ""
 	}
 	return fmt.Sprintf(" Did you mean %s (%s)?", inOneLine(near), inOneLine(of[near]))

@@ -126,22 +126,10 @@ func meantFlag(flags *flag.FlagSet, err error) string {
 	}
 	var names []string
 	flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	if near := Nearest(typed, names); near != "" {
+	if near := spelling.Nearest(typed, names); near != "" {
 		return " did you mean --" + near + "?"
 	}
 	return ""
-}
-
-// Nearest returns the name that was probably meant by a text; "" if none is near. A name is near if at most two
-// letters are wrong, missing, too many or exchanged, and fewer than half of them.
-func Nearest(text string, names []string) (near string) {
-	best := min(2, (len(text)-1)/2) + 1
-	for _, name := range names {
-		if d := spelling.Distance(text, name, best); d < best {
-			near, best = name, d
-		}
-	}
-	return near
 }
 
 // Help prints the help of the command.
