@@ -177,18 +177,9 @@ func (h *Slack) openForm(ctx context.Context, c slackui.Command, now time.Time) 
 		slackui.Form(slackui.FormState{Ticket: h.Policy.Settings().TicketExample, Frozen: frozen()})))
 }
 
-// readsFrozen begins to read the freeze, beside the steps that a command takes, and returns what waits
-// for it. It decides nothing.
+// readsFrozen begins to read the freeze for the answer to a command, and returns what waits for it.
 func (h *Slack) readsFrozen(ctx context.Context) func() access.Freeze {
-	found := make(chan access.Freeze, 1)
-	go func() {
-		f, err := h.Store.Freeze(ctx)
-		if err != nil {
-			h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "error", err)
-		}
-		found <- f
-	}()
-	return sync.OnceValue(func() access.Freeze { return <-found })
+	return h.beside(ctx, func() (access.Freeze, error) { return h.Store.Freeze(ctx) })
 }
 
 // ifPending returns the freeze for the answer to somebody whose request is pending, because it will
@@ -200,14 +191,20 @@ func ifPending(r access.Request, frozen func() access.Freeze) access.Freeze {
 	return frozen()
 }
 
-// showsFrozen begins to find out whether the form says that everything is frozen, and returns
-// what waits for the answer. The answer may be a minute old, and decides nothing.
+// showsFrozen is readsFrozen for the form, with an answer that may be a minute old.
 func (h *Slack) showsFrozen(ctx context.Context, now time.Time) func() access.Freeze {
+	return h.beside(ctx, func() (access.Freeze, error) {
+		return h.freeze.get(now, func() (access.Freeze, error) { return h.Store.Freeze(ctx) })
+	})
+}
+
+// beside reads the freeze while a step is taken. What it reads is for showing, and decides nothing.
+func (h *Slack) beside(ctx context.Context, read func() (access.Freeze, error)) func() access.Freeze {
 	found := make(chan access.Freeze, 1)
 	go func() {
-		f, err := h.freeze.get(now, func() (access.Freeze, error) { return h.Store.Freeze(ctx) })
+		f, err := read()
 		if err != nil {
-			h.Log.ErrorContext(ctx, "the form cannot say whether everything is frozen", "error", err)
+			h.Log.ErrorContext(ctx, "an answer cannot say whether everything is frozen", "error", err)
 		}
 		found <- f
 	}()
