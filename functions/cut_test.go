@@ -3,7 +3,6 @@ package functions
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -108,17 +107,11 @@ func TestNoSessionOfARevokedGrantSurvivesWhateverCallIsLost(t *testing.T) {
 	if w.loss.n < 40 {
 		t.Errorf("the story makes only %d calls", w.loss.n)
 	}
-	for _, how := range []string{"fails", "lost", "dies"} {
-		for at := 1; at <= w.loss.n; at++ {
-			what := fmt.Sprintf("call %d %s", at, how)
-			t.Run(what, func(t *testing.T) {
-				t.Parallel()
-				w := newCutWorld(t)
-				w.loss.at, w.loss.how = at, how
-				cutStory(t, w, what)
-			})
-		}
-	}
+	eachLoss(t, w.loss.n, 1, func(t *testing.T, at int, how, what string) {
+		w := newCutWorld(t)
+		w.loss.at, w.loss.how = at, how
+		cutStory(t, w, what)
+	})
 }
 
 // A late session is issued while the deny of its grant is being recorded. That the cut is under

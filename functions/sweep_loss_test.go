@@ -158,17 +158,27 @@ func inEachWay(t *testing.T, calls int, story func(*lossWorld, string)) {
 		t.Errorf("the story makes only %d calls", w.loss.n)
 	}
 	t.Logf("%d calls go wrong in 3 ways", w.loss.n)
+	step := 1
+	if underRace {
+		step = 10
+	}
+	eachLoss(t, w.loss.n, step, func(t *testing.T, at int, how, what string) {
+		w := newLossWorld(t)
+		w.loss.at, w.loss.how = at, how
+		story(w, what)
+	})
+}
+
+// eachLoss runs a story for each way in which one of its calls can go wrong; with a step greater than 1, not for every
+// call.
+func eachLoss(t *testing.T, calls, step int, tell func(t *testing.T, at int, how, what string)) {
+	t.Helper()
 	for _, how := range []string{"fails", "lost", "dies"} {
-		for at := 1; at <= w.loss.n; at++ {
-			if underRace && at%10 != 0 {
-				continue
-			}
+		for at := step; at <= calls; at += step {
 			what := fmt.Sprintf("call %d %s", at, how)
 			t.Run(what, func(t *testing.T) {
 				t.Parallel()
-				w := newLossWorld(t)
-				w.loss.at, w.loss.how = at, how
-				story(w, what)
+				tell(t, at, how, what)
 			})
 		}
 	}
