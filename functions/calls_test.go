@@ -39,7 +39,7 @@ func TestKeysAndLinksOfAShortSessionEndWithIt(t *testing.T) {
 	}
 }
 
-// Whoever asks by the command line during a freeze reads that nothing new is granted, since when and
+// A person who asks by the command line during a freeze reads that nothing new is granted, since when and
 // by whom.
 func TestAskingWhileFrozenIsSaidOnTheCommandLine(t *testing.T) {
 	w := newCallWorld(t)

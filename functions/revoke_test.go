@@ -372,7 +372,7 @@ func TestAFreezeIsToldAndThawedByTwoResponders(t *testing.T) {
 	}
 }
 
-// A request that needs approval can be made during a freeze. Whoever asks reads that nothing new is
+// A request that needs approval can be made during a freeze. The requester reads that nothing new is
 // granted, since when and by whom; so does everybody who is refused.
 func TestAskingWhileFrozenSaysSinceWhenAndByWhom(t *testing.T) {
 	w := newRespondingWorld(t)

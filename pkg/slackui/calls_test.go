@@ -86,7 +86,7 @@ func TestTheCommandLineSaysWhatBecomesOfSessions(t *testing.T) {
 	}
 }
 
-// Nobody is sent to a person who did nothing, or to a request that would be refused.
+// No answer sends people to somebody who did nothing, or to a request that would be refused.
 func TestAfterARevocationTheCommandLineSaysWhenToAskAgain(t *testing.T) {
 	revoked := must(active().Revoke(lead, "not now", later))
 	from := access.FormatTime(later.Add(time.Hour))

@@ -138,7 +138,7 @@ func TestOthersAreNotToldToAskAgain(t *testing.T) {
 	}
 }
 
-// Whoever loses the right to an access reads it as "you", and is not told to do what would be refused.
+// A person who loses the right to an access reads it as "you", and is not told to do what would be refused.
 func TestWhoeverLostTheRightReadsWhatWasLost(t *testing.T) {
 	for refusal, you := range map[error]string{
 		access.RefuseNotAllowed("r", "a"):  "The policy no longer gives you this role in this account",
